@@ -1,0 +1,78 @@
+"""Errors a user can act on.
+
+Each says what is wrong, where (file, row, column, key), why and what to do, and carries the shell's exit code:
+1 a negative verdict, 2 usage or configuration, 3 data, 4 locked or unavailable.
+"""
+
+from __future__ import annotations
+
+
+class AlsbenchError(Exception):
+    """Base of every error that reaches the user as one message, never as a traceback.
+
+    ``what`` is one sentence; ``where`` a place (``study.toml:12 endpoints.nfl.scale``); ``why`` and ``hint`` are optional.
+    """
+
+    exit_code = 1
+    kind = "error"
+
+    def __init__(self, what: str, *, where: str = "", why: str = "", hint: str = "") -> None:
+        self.what = what
+        self.where = where
+        self.why = why
+        self.hint = hint
+        super().__init__(self.message)
+
+    @property
+    def message(self) -> str:
+        head = f"{self.where}: {self.what}" if self.where else self.what
+        parts = [head]
+        if self.why:
+            parts.append(self.why)
+        if self.hint:
+            parts.append(self.hint)
+        return "\n".join(parts)
+
+    def as_dict(self) -> dict[str, str | int]:
+        """The error for ``--json-errors``: kind, what, where, why, hint, exit_code (empty parts left out)."""
+        parts: dict[str, str | int] = {"kind": self.kind, "what": self.what}
+        parts |= {k: v for k in ("where", "why", "hint") if (v := getattr(self, k))}
+        return parts | {"exit_code": self.exit_code}
+
+
+class UsageError(AlsbenchError):
+    """A bad option, an unknown name, an expression that cannot be read."""
+
+    exit_code = 2
+    kind = "usage"
+
+
+class StudyError(UsageError):
+    """``study.toml`` is invalid: file, line, key, what is allowed."""
+
+    kind = "study"
+
+
+class ExpressionError(UsageError):
+    """A subgroup or record expression is refused; ``position`` is the 0-based offset of the fault in the text."""
+
+    kind = "expression"
+
+    def __init__(self, what: str, *, text: str = "", position: int = 0, where: str = "", why: str = "", hint: str = "") -> None:
+        self.text = text
+        self.position = position
+        super().__init__(what, where=where, why=why, hint=hint)
+
+
+class DataError(AlsbenchError):
+    """Data could not be read, are invalid, or do not fit the study."""
+
+    exit_code = 3
+    kind = "data"
+
+
+class UnavailableError(AlsbenchError):
+    """A lock is held by somebody else, or what is needed is not there now."""
+
+    exit_code = 4
+    kind = "unavailable"

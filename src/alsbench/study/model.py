@@ -1,0 +1,144 @@
+"""What the protocol says: arms, visits, populations, comparisons, endpoints, subgroups.
+
+The classes mirror the tables of ``study.toml`` key by key; an unknown key is refused. They hold no data and no numbers
+computed from data.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Method = Literal["mmrm", "ancova", "joint_rank", "slope", "time_to_event", "incidence", "baseline"]
+Covariance = Literal["us", "toep", "toeph", "ar1", "ar1h", "cs", "csh", "ad", "adh"]
+DfMethod = Literal["kenward-roger", "satterthwaite"]
+Scale = Literal["raw", "log"]
+Direction = Literal["higher", "lower"]
+Level = Literal["primary", "secondary", "exploratory"]
+VisitUnit = Literal["month", "week", "day"]
+
+DAYS_PER_UNIT: dict[VisitUnit, float] = {"month": 30.4375, "week": 7.0, "day": 1.0}
+SUBGROUP_NAME = r"^[A-Za-z_][A-Za-z0-9_]*$"
+RESERVED_NAMES = frozenset({"overall", "not", "and", "or", "in"})
+
+
+class Table(BaseModel):
+    """A table of ``study.toml``: immutable, and closed to unknown keys."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=False)
+
+
+class StudyInfo(Table):
+    id: str
+    title: str = ""
+    synthetic: bool = False
+    subject: str = "USUBJID"
+
+
+class Arms(Table):
+    """``planned`` is the efficacy arm column, ``actual`` the safety one; ``order`` lists every arm analysed."""
+
+    planned: str = "TRT01P"
+    actual: str = "TRT01A"
+    reference: str
+    order: tuple[str, ...]
+    labels: dict[str, str] = Field(default_factory=dict)
+    doses: dict[str, float] = Field(default_factory=dict)
+
+
+class Populations(BaseModel):
+    """Analysis sets: a name for each subject-level flag column; ``default`` names the one used unless told otherwise."""
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+    __pydantic_extra__: dict[str, str]
+    default: str
+
+    @property
+    def flags(self) -> dict[str, str]:
+        """Population name -> flag column, in the order of the file."""
+        return dict(self.__pydantic_extra__)
+
+
+class Visits(Table):
+    number: str = "AVISITN"
+    label: str = "AVISIT"
+    unit: VisitUnit = "month"
+    baseline: float = 0
+
+    def horizon_day(self, horizon: float) -> int:
+        """The day of ``horizon`` visits units, rounded half away from zero (METHODS 3)."""
+        days = horizon * DAYS_PER_UNIT[self.unit]
+        return int(days + 0.5) if days >= 0 else -int(-days + 0.5)
+
+
+class Comparison(Table):
+    """A treatment arm against a reference arm, with its own horizon in visit units."""
+
+    name: str = ""  # filled with the treatment when the file gives none
+    treatment: str
+    reference: str = ""  # filled with arms.reference when the file gives none
+    horizon: float | None = None
+    primary: bool = False
+
+
+class Event(Table):
+    """Where the time-to-event record of a joint rank endpoint stands: CNSR = 0 is an event."""
+
+    dataset: str = "ADTTE"
+    paramcd: str
+
+
+class Endpoint(Table):
+    """A named outcome and its method. ``name`` is the key of its table in the file."""
+
+    name: str = ""
+    title: str = ""
+    method: Method
+    dataset: str = ""
+    paramcd: str = ""
+    covariates: tuple[str, ...] = ()
+    factors: tuple[str, ...] = ()
+    better: Direction = "higher"
+    scale: Scale = "raw"
+    covariance: Covariance = "us"
+    df: DfMethod = "kenward-roger"
+    level: Level = "exploratory"
+    where: str = ""
+    population: str = ""
+    arms: Literal["comparison", "all"] = "comparison"
+    visits: tuple[float, ...] = ()
+    strata: tuple[str, ...] = ()
+    function: str = ""  # joint_rank: the endpoint whose change is compared
+    event: Event | None = None  # joint_rank
+
+
+class Subgroup(Table):
+    """A named expression over baseline columns. ``post_randomisation`` is set when a post-baseline column was forced in."""
+
+    name: Annotated[str, Field(pattern=SUBGROUP_NAME)]
+    label: str = ""
+    where: str
+    prespecified: bool = False
+    rationale: str = ""
+    complement: str = ""
+    post_randomisation: bool = False
+
+
+class Study(Table):
+    """A whole ``study.toml``, validated and with its defaults filled in."""
+
+    schema_version: Literal[1] = Field(alias="schema")
+    info: StudyInfo = Field(alias="study")
+    arms: Arms
+    populations: Populations
+    visits: Visits = Visits()
+    comparisons: tuple[Comparison, ...]
+    endpoints: dict[str, Endpoint] = Field(default_factory=dict)
+    subgroups: tuple[Subgroup, ...] = ()
+
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+
+    def subgroup(self, name: str) -> Subgroup | None:
+        """The subgroup of that name, or None."""
+        return next((s for s in self.subgroups if s.name == name), None)
