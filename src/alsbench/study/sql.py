@@ -1,0 +1,159 @@
+"""From tree to SQL: column names quoted, every value bound, types checked against the columns as loaded."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Literal
+
+from alsbench.errors import ExpressionError
+from alsbench.study.lexis import fault
+from alsbench.study.nearest import suggestion
+from alsbench.study.tree import (
+    Aggregate,
+    Between,
+    Column,
+    Comparator,
+    Comparison,
+    Expression,
+    Junction,
+    Membership,
+    Missing,
+    Node,
+    Not,
+    Operand,
+    Value,
+)
+
+Kind = Literal["number", "text", "date", "boolean"]
+
+_SQL_COMPARATORS: dict[Comparator, str] = {"==": "=", "!=": "<>", "<": "<", "<=": "<=", ">": ">", ">=": ">="}
+_EXAMPLES: dict[Kind, str] = {"number": "{} > 50", "text": '{} == "Y"', "date": '{} < "2024-01-31"', "boolean": "{} == True"}
+
+
+@dataclass(frozen=True)
+class Where:
+    """A condition ready to run: ``sql`` holds quoted columns and ``?`` only, ``params`` the values in their order."""
+
+    sql: str
+    params: tuple[object, ...] = ()
+
+    def __and__(self, other: Where) -> Where:
+        return Where(f"({self.sql}) AND ({other.sql})", self.params + other.params)
+
+    def __invert__(self) -> Where:
+        return Where(f"NOT ({self.sql})", self.params)
+
+
+def compile_sql(expr: Expression, kinds: Mapping[str, Kind], cuts: Mapping[Aggregate, float] | None = None) -> Where:
+    """The condition of ``expr`` over columns of ``kinds`` (name -> kind), aggregates replaced by their realised ``cuts``.
+
+    A cut that is NaN makes its comparison unknown for everybody. Raises ExpressionError for an unknown column (naming the
+    nearest), for kinds that cannot be compared and for an aggregate without a cut.
+    """
+    return _Compiler(expr, kinds, cuts or {}).node(expr.root)
+
+
+def check_columns(expr: Expression, kinds: Mapping[str, Kind]) -> None:
+    """Raise as :func:`compile_sql` would, without needing the cuts."""
+    compile_sql(expr, kinds, dict.fromkeys(expr.aggregates, 0.0))
+
+
+def quote(name: str) -> str:
+    """A SQL identifier."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+class _Compiler:
+    def __init__(self, expr: Expression, kinds: Mapping[str, Kind], cuts: Mapping[Aggregate, float]) -> None:
+        self.expr = expr
+        self.kinds = kinds
+        self.cuts = cuts
+
+    def refuse(self, what: str, operand: Operand, hint: str = "") -> ExpressionError:
+        return fault(what, self.expr.text, operand.position, hint=hint)
+
+    def node(self, node: Node) -> Where:
+        match node:
+            case Comparison():
+                return self._comparison(node)
+            case Membership(column, values, negated):
+                kind = self._column(column)
+                marks, params = zip(*(self._value(v, kind, column) for v in values), strict=True)
+                return Where(f"{quote(column.name)} {'NOT ' if negated else ''}IN ({', '.join(marks)})", params)
+            case Between(column, low, high, negated):
+                kind = self._column(column)
+                self._ordered(kind, column)
+                (first, a), (last, b) = self._value(low, kind, column), self._value(high, kind, column)
+                return Where(f"{quote(column.name)} {'NOT ' if negated else ''}BETWEEN {first} AND {last}", (a, b))
+            case Missing(column):
+                self._column(column)
+                return Where(f"{quote(column.name)} IS NULL")
+            case Not(term):
+                return ~self.node(term)
+            case Junction(word, terms):
+                parts = [self.node(t) for t in terms]
+                joined = f" {word.upper()} ".join(f"({p.sql})" for p in parts)
+                return Where(joined, tuple(v for p in parts for v in p.params))
+        raise TypeError(f"not a part of an expression: {type(node).__name__}")
+
+    def _comparison(self, node: Comparison) -> Where:
+        left, right = node.left, node.right
+        anchor = left if isinstance(left, Column) else right
+        if not isinstance(anchor, Column):
+            raise self.refuse("a comparison needs a column on one side", left)
+        kind = self._column(anchor)
+        if node.op not in {"==", "!="}:
+            self._ordered(kind, anchor)
+        (a, before), (b, after) = self._operand(left, kind, anchor), self._operand(right, kind, anchor)
+        return Where(f"{a} {_SQL_COMPARATORS[node.op]} {b}", (*before, *after))
+
+    def _operand(self, operand: Operand, kind: Kind, anchor: Column) -> tuple[str, tuple[object, ...]]:
+        if isinstance(operand, Value):
+            mark, value = self._value(operand, kind, anchor)
+            return mark, (value,)
+        if isinstance(operand, Aggregate):
+            return "?", (self._cut(operand, kind, anchor),)
+        other = self._column(operand)
+        if other != kind:
+            raise self.refuse(f"{anchor.name} is a {kind} and {operand.name} a {other}: they cannot be compared", operand)
+        return quote(operand.name), ()
+
+    def _cut(self, aggregate: Aggregate, kind: Kind, anchor: Column) -> float | None:
+        of = self._column(Column(aggregate.column, aggregate.position))
+        if of != "number":
+            raise self.refuse(f"{aggregate} needs a number; {aggregate.column} is a {of}", aggregate)
+        if kind != "number":
+            raise self.refuse(f"{anchor.name} is a {kind} and {aggregate} a number: they cannot be compared", anchor)
+        if aggregate not in self.cuts:
+            raise self.refuse(f"no value is known for {aggregate}", aggregate)
+        value = float(self.cuts[aggregate])
+        return None if math.isnan(value) else value
+
+    def _column(self, column: Column) -> Kind:
+        if column.name not in self.kinds:
+            raise self.refuse(f"there is no column {column.name}", column, suggestion(column.name, self.kinds, what="columns"))
+        return self.kinds[column.name]
+
+    def _ordered(self, kind: Kind, column: Column) -> None:
+        if kind in {"text", "boolean"}:
+            hint = (
+                f'write {column.name} == "A" or {column.name} in ("A", "B")'
+                if kind == "text"
+                else f"write {column.name} == True"
+            )
+            raise self.refuse(f"{column.name} is a {kind} and has no order", column, hint)
+
+    def _value(self, value: Value, kind: Kind, column: Column) -> tuple[str, object]:
+        wanted = "text" if kind == "date" else kind
+        if value.kind != wanted:
+            article = f"{column.name} is a {kind} and {value} a {value.kind}: they cannot be compared"
+            raise self.refuse(article, value, f"for instance: {_EXAMPLES[kind].format(column.name)}")
+        if kind != "date":
+            return "?", value.value
+        try:
+            return "CAST(? AS DATE)", date.fromisoformat(str(value.value)).isoformat()
+        except ValueError:
+            raise self.refuse(f"{value} is not a date", value, "dates are written YYYY-MM-DD") from None
