@@ -115,8 +115,8 @@ class Design:
         factors = [v for v in self.variables if isinstance(v, Factor)]
         fixed = {name: self.factor(name).levels.index(level) for name, level in by.items()}
         free = [f for f in factors if f.name not in fixed]
-        combos = np.array(list(itertools.product(*(range(len(f.levels)) for f in free))), dtype=np.int64)
-        combos = combos.reshape(-1, len(free))
+        cells = list(itertools.product(*(range(len(f.levels)) for f in free)))
+        combos = np.array(cells, dtype=np.int64).reshape(len(cells), len(free))
         if weights == "equal" or not free:
             share = np.full(combos.shape[0], 1.0 / combos.shape[0])
         else:
