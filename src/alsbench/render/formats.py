@@ -1,0 +1,104 @@
+"""How a statistic is written: decimals by name, rounded once, half away from zero, from the raw double.
+
+Rounding works on the shortest decimal that reads back as the same double (``repr``), as SAS and a hand calculator do:
+2.675 becomes 2.68 although the double lies just below it. A p-value is ``0.024`` or ``<0.001``, never ``p<0.024``.
+What is missing is ``-``; what could not be estimated is ``NE``.
+"""
+
+from __future__ import annotations
+
+import math
+from decimal import ROUND_HALF_UP, Decimal
+
+MISSING = "-"
+NOT_ESTIMABLE = "NE"
+
+# Decimals of each statistic; a count has none, and limits take the decimals of what they bound.
+DECIMALS: dict[str, int] = {
+    "mean": 2, "sd": 2, "median": 2, "q1": 2, "q3": 2, "min": 2, "max": 2,
+    "ls_mean": 2, "se": 3, "slope": 2, "df": 1, "conf": 2, "difference": 2, "t": 2,
+    "percent": 1, "rate": 2, "percent_slowing": 1,
+    "gmr": 3, "ratio": 3, "percent_difference": 1,
+    "hazard_ratio": 2, "hr": 2, "rmst": 1, "rmst_difference": 1, "survival": 3,
+    "gehan_w": 0, "gehan_var": 2, "gehan_z": 3,
+    "win_ratio": 2, "win_odds": 2, "net_benefit": 3, "win_probability": 3,
+    "smd": 2, "risk_difference": 3,
+    "log_likelihood": 2, "aic": 2, "bic": 2, "sigma": 3,
+    "cut": 4, "rank": 1, "score": 0, "horizon": 0,
+    "first_lasting_visit": 0, "first_visit": 0,
+}  # fmt: skip
+COUNTS = frozenset(
+    {"n", "count", "events", "wins", "losses", "ties", "n_subjects", "n_observations", "iterations", "visits_tested"}
+)
+SCIENTIFIC = frozenset({"gradient"})
+P_NAMES = frozenset({"p_value", "p_adjusted", "interaction_p", "log_rank_p", "ph_p", "gehan_p"})
+DEFAULT_DECIMALS = 3
+# Whole values of these are written without decimals, others with as many as they carry, up to DECIMALS.
+AS_CARRIED = frozenset({"cut", "gehan_w", "rank", "score", "first_lasting_visit", "first_visit", "horizon"})
+
+
+def is_p_value(stat_name: str) -> bool:
+    """Whether the statistic is a probability of the null kind, by its name."""
+    return stat_name in P_NAMES or stat_name.endswith("_p") or stat_name == "p"
+
+
+def decimals(stat_name: str) -> int:
+    """Decimals shown for a statistic; a limit (``ratio_low``) has those of what it bounds, a standard error one more."""
+    if stat_name in DECIMALS:
+        return DECIMALS[stat_name]
+    for suffix, more in (("_low", 0), ("_high", 0), ("_se", 1)):
+        base = stat_name.removesuffix(suffix)
+        if base != stat_name and base in DECIMALS:
+            return DECIMALS[base] + more
+    return 0 if stat_name in COUNTS or stat_name.startswith("n_") else DEFAULT_DECIMALS
+
+
+def round_half_away(value: float, places: int) -> str:
+    """``value`` with ``places`` decimals, rounded half away from zero; a negative that rounds to zero loses its sign."""
+    quantum = Decimal(1).scaleb(-places)
+    rounded = Decimal(repr(float(value))).quantize(quantum, rounding=ROUND_HALF_UP)
+    if rounded == 0:
+        rounded = abs(rounded)
+    return f"{rounded:f}"
+
+
+def format_p(value: float) -> str:
+    """A p-value: three decimals, ``<0.001`` below that, ``>0.999`` where rounding would say 1 and it is not."""
+    if value < 0.001:
+        return "<0.001"
+    if 0.9995 <= value < 1.0:
+        return ">0.999"
+    return round_half_away(value, 3)
+
+
+def format_stat(stat_name: str, value: float | int | str | None) -> str:
+    """A statistic as printed. Text passes through; None is ``-``; NaN and infinities are ``NE``."""
+    if value is None:
+        return MISSING
+    if isinstance(value, str):
+        return value
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int):
+        return str(value) if not is_p_value(stat_name) else format_p(value)
+    if not math.isfinite(value):
+        return NOT_ESTIMABLE
+    if is_p_value(stat_name):
+        return format_p(value)
+    if stat_name in SCIENTIFIC:
+        return f"{value:.1e}"
+    if stat_name in AS_CARRIED:
+        return format_number(value, max(decimals(stat_name), 2))
+    if abs(value) >= 1e15:
+        return f"{value:.6e}"
+    return round_half_away(value, decimals(stat_name))
+
+
+def format_number(value: float | int, places: int = 4) -> str:
+    """A data value as it would be written by hand: no trailing zeros, at most ``places`` decimals."""
+    if isinstance(value, int) or not math.isfinite(value):
+        return str(value)
+    if abs(value) >= 1e15 or 0 < abs(value) < 0.5 * 10.0**-places:
+        return repr(value)
+    text = round_half_away(value, places)
+    return text.rstrip("0").rstrip(".") if "." in text else text

@@ -1,0 +1,115 @@
+"""Tables by variable and level: baseline characteristics ("Table 1") and incidences.
+
+Arms run across with their N in the heading; numbers are summarised as mean (SD), median (Q1, Q3) and range, categories as
+count and percent; comparisons add standardised mean differences or risk differences.
+"""
+
+from __future__ import annotations
+
+from alsbench.render.lookup import (
+    Pair,
+    Place,
+    Rows,
+    Stats,
+    interval_cell,
+    shown,
+    spread_cell,
+    value_cell,
+)
+from alsbench.render.page import EMPTY, Block, Cell, Column, Line, label
+
+SUMMARIES = ("n", "Mean (SD)", "Median (Q1, Q3)", "Min, max")
+
+
+def baseline_blocks(rows: Rows, subgroup: str) -> list[Block]:
+    """Variables down, arms across, standardised mean differences on the right."""
+    arms, pairs = _arms(rows, subgroup), _pairs(rows, subgroup, "smd")
+    columns = [label("Characteristic"), *(Column(_heading(rows, subgroup, a)) for a in arms)]
+    columns += [Column(f"SMD\n{t}\nvs {r}") for t, r in pairs]
+    lines: list[Line] = []
+    for variable in _variables(rows, subgroup):
+        levels = _levels(rows, subgroup, variable)
+        smd = [value_cell(rows.get("contrast", subgroup, pair=p, variable=variable), "smd") for p in pairs]
+        lines.append(Line((Cell(variable), *(EMPTY for _ in arms), *smd), heading=True))
+        numeric = [rows.get("arm", subgroup, arm=a, variable=variable) for a in arms]
+        if any("mean" in s for s in numeric):
+            for summary in SUMMARIES:
+                cells = [_summary(s, summary) for s in numeric]
+                lines.append(Line((Cell(f"  {summary}"), *cells, *(EMPTY for _ in pairs))))
+        for level in levels:
+            cells = [count_cell(rows.get("arm", subgroup, arm=a, variable=variable, level=level)) for a in arms]
+            beside = [value_cell(rows.get("contrast", subgroup, pair=p, variable=variable, level=level), "smd") for p in pairs]
+            lines.append(Line((Cell(f"  {level}"), *cells, *beside)))
+    return [Block("", tuple(columns), tuple(lines), aligned=False)] if lines else []
+
+
+def incidence_blocks(rows: Rows, subgroup: str) -> list[Block]:
+    """Categories down, arms across as n (%) with the rate where there is one, risk differences on the right."""
+    arms, pairs = _arms(rows, subgroup), _pairs(rows, subgroup, "risk_difference")
+    with_rate = any("rate" in rows.at[p] for p in rows.places("arm", subgroup))
+    columns = [label("")]
+    for arm in arms:
+        name = _heading(rows, subgroup, arm).replace("\n", " ")
+        columns += [Column("n (%)", name), *([Column("per 100 PY", name)] if with_rate else [])]
+    columns += [Column("Risk difference (95% CI)", f"{t} vs {r}") for t, r in pairs]
+    lines: list[Line] = []
+    for variable, level in dict.fromkeys(
+        (p.variable, p.level) for p in rows.places("arm", subgroup, lambda p: p.variable is not None)
+    ):
+        cells = []
+        for arm in arms:
+            stats = rows.get("arm", subgroup, arm=arm, variable=variable, level=level)
+            cells += [count_cell(stats), *([value_cell(stats, "rate")] if with_rate else [])]
+        for pair in pairs:
+            stats = rows.get("contrast", subgroup, pair=pair, variable=variable, level=level)
+            cells.append(interval_cell(stats, "risk_difference", "risk_difference_low", "risk_difference_high"))
+        name = f"  {level}" if level else (variable or "")
+        lines.append(Line((Cell(name), *cells)))
+    return [Block("", tuple(columns), tuple(lines))] if lines else []
+
+
+def count_cell(stats: Stats) -> Cell:
+    """``12 (52.2%)``."""
+    count, percent = stats.get("count") or stats.get("n"), stats.get("percent")
+    if count is None:
+        return EMPTY
+    if percent is None or percent.stat is None:
+        return Cell(shown(count), (count,))
+    return Cell(f"{shown(count)} ({shown(percent)}%)", (count, percent))
+
+
+def _summary(stats: Stats, summary: str) -> Cell:
+    if summary == "n":
+        return value_cell(stats, "n")
+    if summary == "Mean (SD)":
+        return spread_cell(stats, "mean", "sd")
+    if summary == "Median (Q1, Q3)":
+        return interval_cell(stats, "median", "q1", "q3")
+    low, high = stats.get("min"), stats.get("max")
+    return EMPTY if low is None or high is None else Cell(f"{shown(low)}, {shown(high)}", (low, high))
+
+
+def _arms(rows: Rows, subgroup: str) -> list[str]:
+    return list(dict.fromkeys(p.arm for p in rows.places("arm", subgroup) if p.arm is not None))
+
+
+def _pairs(rows: Rows, subgroup: str, stat_name: str) -> list[Pair]:
+    return list(dict.fromkeys(p.pair for p in rows.places("contrast", subgroup) if stat_name in rows.at[p]))
+
+
+def _heading(rows: Rows, subgroup: str, arm: str) -> str:
+    total = rows.get("arm", subgroup, arm=arm).get("n")
+    return arm if total is None else f"{arm}\n(N = {shown(total)})"
+
+
+def _of(where: Place, variable: str) -> bool:
+    return where.variable == variable
+
+
+def _variables(rows: Rows, subgroup: str) -> list[str]:
+    return list(dict.fromkeys(p.variable for p in rows.places("arm", subgroup) if p.variable is not None))
+
+
+def _levels(rows: Rows, subgroup: str, variable: str) -> list[str]:
+    places = rows.places("arm", subgroup, lambda p: _of(p, variable) and p.level is not None)
+    return list(dict.fromkeys(p.level for p in places if p.level is not None))

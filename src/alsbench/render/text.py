@@ -1,0 +1,51 @@
+"""Text from data, made safe to show: what a terminal would obey is shown as a visible escape instead.
+
+Control bytes, ESC, C1, bidirectional overrides, zero-width and line-separator characters, and lone surrogates become
+``\\x1b``, ``\\u202e`` and so on. Ordinary text of any script passes unchanged.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+# Control, format (bidi, zero width), surrogate, line and paragraph separators.
+_UNSAFE = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
+_NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?")
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+
+def visible(text: str) -> str:
+    """``text`` with every character that could steer a terminal or hide itself written as an escape."""
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(_escape(c) if unicodedata.category(c) in _UNSAFE else c for c in text)
+
+
+def visible_lines(text: str) -> str:
+    """As :func:`visible`, but line breaks stay: for messages of several lines."""
+    return "\n".join(visible(line) for line in text.split("\n"))
+
+
+def guard_formula(text: str) -> str:
+    """``text`` that a spreadsheet cannot take for a formula: a leading ``= + - @`` or tab gets an apostrophe.
+
+    Numbers and a lone sign are left as they are.
+    """
+    if not text.startswith(_FORMULA) or text in {"-", "+"} or _NUMBER.fullmatch(text):
+        return text
+    return "'" + text
+
+
+def markdown_cell(text: str) -> str:
+    """``text`` inside a Markdown table: nothing in it can end the cell or start a link or a tag."""
+    return re.sub(r"([\\`*_\[\]<>|])", r"\\\1", visible(text))
+
+
+def _escape(char: str) -> str:
+    code = ord(char)
+    if char in "\n\r\t":
+        return {"\n": "\\n", "\r": "\\r", "\t": "\\t"}[char]
+    if code < 0x100:
+        return f"\\x{code:02x}"
+    return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
