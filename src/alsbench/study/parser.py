@@ -46,7 +46,7 @@ def parse(text: str) -> Expression:
     try:
         tree = ast.parse(tokens.source.lstrip(), mode="eval")
     except SyntaxError as error:
-        at = lead + (error.offset or 1) - 1
+        at = lead + error.offset - 1 if error.offset and error.lineno == 1 else len(text.rstrip())
         raise fault("the expression cannot be read", text, at, hint=_syntax_hint(text, at, error.msg)) from None
     except (ValueError, MemoryError, RecursionError, OverflowError):
         raise fault("the expression is too deep or a number in it too long", text, 0) from None

@@ -10,7 +10,7 @@ from typing import Literal
 
 from alsbench.errors import ExpressionError
 from alsbench.study.lexis import fault
-from alsbench.study.nearest import suggestion
+from alsbench.study.names import nearest
 from alsbench.study.tree import (
     Aggregate,
     Between,
@@ -134,7 +134,7 @@ class _Compiler:
 
     def _column(self, column: Column) -> Kind:
         if column.name not in self.kinds:
-            raise self.refuse(f"there is no column {column.name}", column, suggestion(column.name, self.kinds, what="columns"))
+            raise self.refuse(f"there is no column {column.name}", column, nearest(column.name, self.kinds))
         return self.kinds[column.name]
 
     def _ordered(self, kind: Kind, column: Column) -> None:

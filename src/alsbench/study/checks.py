@@ -1,0 +1,170 @@
+"""What a study file must say beyond the shape of its keys: names that refer to each other must exist.
+
+Each check yields faults as (path, what, hint); the reader turns them into errors with file and line.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from alsbench.errors import ExpressionError
+from alsbench.study.als import is_post_baseline
+from alsbench.study.expression import parse
+from alsbench.study.model import RESERVED_NAMES, Endpoint, Study
+from alsbench.study.names import nearest
+
+REPEATED_MEASURES = ("mmrm", "ancova", "slope")
+NEED_DATASET = (*REPEATED_MEASURES, "time_to_event")
+
+
+@dataclass(frozen=True)
+class Fault:
+    path: tuple[str | int, ...]
+    what: str
+    hint: str = ""
+    why: str = ""
+
+
+def faults(study: Study) -> Iterator[Fault]:
+    """Every contradiction in ``study``, in the order of the file's tables."""
+    yield from _arms(study)
+    yield from _populations(study)
+    yield from _comparisons(study)
+    for name, endpoint in study.endpoints.items():
+        yield from _endpoint(study, name, endpoint)
+    yield from _subgroups(study)
+
+
+def _repeated(names: Iterable[str]) -> list[str]:
+    return [name for name, n in Counter(names).items() if n > 1]
+
+
+def _arms(study: Study) -> Iterator[Fault]:
+    arms = study.arms
+    if not arms.order:
+        yield Fault(("arms", "order"), "no arm is listed", "list every arm analysed, the reference included")
+    for arm in _repeated(arms.order):
+        yield Fault(("arms", "order"), f"{arm!r} is listed twice")
+    if arms.reference not in arms.order:
+        yield Fault(("arms", "reference"), f"{arms.reference!r} is not in arms.order", nearest(arms.reference, arms.order))
+    for table, keys in (("labels", arms.labels), ("doses", arms.doses)):
+        for arm in keys:
+            if arm not in arms.order:
+                yield Fault(("arms", table, arm), f"{arm!r} is not in arms.order", nearest(arm, arms.order))
+
+
+def _populations(study: Study) -> Iterator[Fault]:
+    flags, default = study.populations.flags, study.populations.default
+    if not flags:
+        yield Fault(("populations",), "no population is defined", 'for instance: FAS = "FASFL"')
+    elif default not in flags:
+        yield Fault(("populations", "default"), f"{default!r} is not a population", nearest(default, flags))
+
+
+def _comparisons(study: Study) -> Iterator[Fault]:
+    arms = study.arms.order
+    if not study.comparisons:
+        yield Fault(("comparisons",), "no comparison is defined", "add a [[comparisons]] table with a treatment and a horizon")
+    for i, comparison in enumerate(study.comparisons):
+        for key, arm in (("treatment", comparison.treatment), ("reference", comparison.reference)):
+            if arm not in arms:
+                yield Fault(("comparisons", i, key), f"{arm!r} is not in arms.order", nearest(arm, arms))
+        if comparison.treatment == comparison.reference:
+            yield Fault(("comparisons", i, "treatment"), f"{comparison.treatment!r} is compared with itself")
+        if comparison.horizon is not None and comparison.horizon <= study.visits.baseline:
+            yield Fault(("comparisons", i, "horizon"), f"horizon {comparison.horizon:g} does not lie after baseline")
+    seen: set[str] = set()
+    for i, comparison in enumerate(study.comparisons):
+        if comparison.name in seen:
+            what = f"two comparisons are named {comparison.name!r}"
+            yield Fault(("comparisons", i, "name"), what, 'an arm compared twice needs names: name = "G1-M6"')
+        seen.add(comparison.name)
+    for i, comparison in enumerate(study.comparisons):
+        if comparison.name in arms and comparison.name != comparison.treatment:
+            what = f"the comparison of {comparison.treatment!r} bears the name of another arm, {comparison.name!r}"
+            yield Fault(("comparisons", i, "name"), what)
+
+
+def _endpoint(study: Study, name: str, endpoint: Endpoint) -> Iterator[Fault]:
+    path = ("endpoints", name)
+    if endpoint.method in NEED_DATASET:
+        for key in ("dataset", "paramcd"):
+            if not getattr(endpoint, key):
+                yield Fault((*path, key), f"{endpoint.method} needs {key}", _EXAMPLES[key])
+    if endpoint.method == "joint_rank":
+        yield from _joint_rank(study, path, endpoint)
+    if endpoint.population and endpoint.population not in study.populations.flags:
+        hint = nearest(endpoint.population, study.populations.flags)
+        yield Fault((*path, "population"), f"{endpoint.population!r} is not a population", hint)
+    for visit in endpoint.visits:
+        if visit == study.visits.baseline:
+            yield Fault((*path, "visits"), f"{visit:g} is the baseline visit", "list post-baseline visits")
+    if endpoint.where:
+        yield from _expression((*path, "where"), endpoint.where, aggregates=False)
+
+
+_EXAMPLES = {"dataset": 'for instance: dataset = "ADQS"', "paramcd": 'for instance: paramcd = "ALSFRSR"'}
+
+
+def _joint_rank(study: Study, path: tuple[str, str], endpoint: Endpoint) -> Iterator[Fault]:
+    fitting = [n for n, e in study.endpoints.items() if e.method in REPEATED_MEASURES]
+    if not endpoint.function:
+        hint = f"name the endpoint whose change is compared: {', '.join(fitting) or 'define an mmrm or ancova endpoint first'}"
+        yield Fault((*path, "function"), "joint_rank needs function", hint)
+    elif endpoint.function not in study.endpoints:
+        yield Fault((*path, "function"), f"there is no endpoint {endpoint.function!r}", nearest(endpoint.function, fitting))
+    elif endpoint.function not in fitting:
+        method = study.endpoints[endpoint.function].method
+        what = f"{endpoint.function!r} is a {method} endpoint and has no change to compare"
+        yield Fault((*path, "function"), what, f"endpoints with a change: {', '.join(fitting) or 'none yet'}")
+    if endpoint.event is None:
+        hint = 'for instance: event = { dataset = "ADTTE", paramcd = "DTHPAV" }'
+        yield Fault((*path, "event"), "joint_rank needs event", hint)
+    for i, comparison in enumerate(study.comparisons):
+        if comparison.horizon is None:
+            what = f"the joint rank {path[1]!r} needs the horizon of this comparison"
+            yield Fault(("comparisons", i, "horizon"), what, f"in {study.visits.unit}s, for instance: horizon = 12")
+
+
+def _subgroups(study: Study) -> Iterator[Fault]:
+    owners: dict[str, int] = {}
+    for i, subgroup in enumerate(study.subgroups):
+        for key, name in (("name", subgroup.name), ("complement", subgroup.complement)):
+            if not name:
+                continue
+            if name in RESERVED_NAMES:
+                yield Fault(
+                    ("subgroups", i, key), f"{name!r} is a reserved word", f"reserved: {', '.join(sorted(RESERVED_NAMES))}"
+                )
+            if name in owners:
+                yield Fault(("subgroups", i, key), f"{name!r} is already a subgroup or a complement")
+            owners[name] = i
+        if subgroup.complement and len(subgroup.complement.split()) != 1:
+            yield Fault(("subgroups", i, "complement"), f"{subgroup.complement!r} is not one word")
+        yield from _expression(("subgroups", i, "where"), subgroup.where, aggregates=True)
+        if not subgroup.post_randomisation:
+            yield from _post_baseline(("subgroups", i, "where"), subgroup.where)
+
+
+def _expression(path: tuple[str | int, ...], text: str, *, aggregates: bool) -> Iterator[Fault]:
+    try:
+        expression = parse(text)
+    except ExpressionError as error:
+        yield Fault(path, error.what, error.hint, error.why)
+        return
+    if expression.aggregates and not aggregates:
+        what = f"{expression.aggregates[0]} cannot choose records"
+        yield Fault(path, what, "data-driven cuts belong to subgroups")
+
+
+def _post_baseline(path: tuple[str | int, ...], text: str) -> Iterator[Fault]:
+    try:
+        columns = parse(text).columns
+    except ExpressionError:  # reported by _expression
+        return
+    late = [c for c in columns if is_post_baseline(c)]
+    if late:
+        what = f"{late[0]} is known only after randomisation: a subgroup made of it is chosen by its outcome"
+        yield Fault(path, what, "use baseline columns, or say post_randomisation = true to have it labelled so everywhere")
