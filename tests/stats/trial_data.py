@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import pyreadstat
 
 REFERENCE = Path(__file__).parents[1] / "reference"
 TOTAL = {"als-ref-1": "ALSFRSR", "als-ref-2": "ALSTOT"}
@@ -53,5 +54,7 @@ def arm_of(path: Path, trial: Trial) -> str:
 def _read(name: str, table: str) -> pd.DataFrame:
     xpt = REFERENCE / name / f"{table}.xpt"
     if xpt.exists():
-        return pd.read_sas(xpt, format="xport", encoding="utf-8")
+        # pandas reads a SAS zero as 5.4e-79
+        frame: pd.DataFrame = pyreadstat.read_xport(str(xpt))[0]
+        return frame.replace("", None)
     return pd.read_csv(REFERENCE / name / f"{table}.csv", keep_default_na=False, na_values=[""])

@@ -1,0 +1,168 @@
+"""Win statistics of two arms: win probability, win odds, win ratio and net benefit, with standard errors and components.
+
+Every treated subject is compared with every reference subject (within stratum, if the scoring had strata). Standard errors are
+those of a two-sample U-statistic from its projections, sums of squares divided by n1 and n0 rather than n - 1 as in R's WINS
+and BuyseTest, carried to the log scale by the delta method: win ratio, Pocock et al. (2012, doi 10.1093/eurheartj/ehr352) and
+Bebu and Lachin (2016, doi 10.1093/biostatistics/kxv032); win odds, Dong et al. (2020, doi 10.1080/19466315.2019.1575279);
+net benefit, Buyse (2010, doi 10.1002/sim.3923). The win ratio ignores ties: where they are many, read the win odds.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import ndtr, ndtri
+
+from alsbench.stats.errors import StatsError
+from alsbench.stats.joint_rank import OUTCOMES, JointRank
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Interval:
+    """An estimate with limits. ``se`` and ``z`` are on the scale of the test: the log for ratios. NaN where undefined."""
+
+    estimate: float
+    se: float
+    low: float
+    high: float
+    z: float
+    p: float
+
+
+@dataclass(frozen=True)
+class Components:
+    """Pairs of the two arms by what decided them, from the treated side."""
+
+    wins_by_event: int
+    losses_by_event: int
+    wins_by_function: int
+    losses_by_function: int
+    tied_events: int
+    tied_function: int
+    no_common_visit: int
+
+    @property
+    def pairs(self) -> int:
+        return sum(vars(self).values())
+
+    @property
+    def by_event(self) -> int:
+        """Pairs one side won by an event."""
+        return self.wins_by_event + self.losses_by_event
+
+    @property
+    def by_function(self) -> int:
+        """Pairs one side won by the change in function."""
+        return self.wins_by_function + self.losses_by_function
+
+    @property
+    def tied(self) -> int:
+        """Pairs neither side won: equal events, equal changes, or nothing to compare."""
+        return self.tied_events + self.tied_function + self.no_common_visit
+
+
+@dataclass(frozen=True)
+class WinStatistics:
+    """``win_probability`` is P(treated better) + half of ties; the others are functions of the same pairs."""
+
+    pairs: int
+    wins: int
+    losses: int
+    ties: int
+    win_probability: Interval
+    win_odds: Interval
+    win_ratio: Interval
+    net_benefit: Interval
+    components: Components
+    level: float
+
+
+def win_statistics(rank: JointRank, treated: int, reference: int, *, level: float = 0.95) -> WinStatistics:
+    """Win statistics of group ``treated`` against group ``reference`` from scored pairs.
+
+    Ratios without a loss (win ratio) or decided wholly one way (win odds) are NaN. Raises StatsError without a single pair.
+    """
+    arm1, arm0 = (rank.included & (rank.groups == g) for g in (treated, reference))
+    counts = rank.tally[arm1, reference, :].sum(axis=0)
+    parts = dict(zip(OUTCOMES, (int(c) for c in counts), strict=True))
+    components = Components(
+        wins_by_event=parts["event win"],
+        losses_by_event=parts["event loss"],
+        wins_by_function=parts["function win"],
+        losses_by_function=parts["function loss"],
+        tied_events=parts["event tie"],
+        tied_function=parts["function tie"],
+        no_common_visit=parts["no common visit"],
+    )
+    pairs = components.pairs
+    if pairs == 0:
+        raise StatsError("no pairs to compare: an arm is empty")
+    wins = components.wins_by_event + components.wins_by_function
+    losses = components.losses_by_event + components.losses_by_function
+    cov = _count_covariance(rank, arm1, reference) + _count_covariance(rank, arm0, treated)[::-1, ::-1]
+    quantile = float(ndtri(0.5 + level / 2))
+    benefit = (wins - losses) / pairs
+    benefit_se = math.sqrt(max(float(cov[0, 0] + cov[1, 1] - 2 * cov[0, 1]), 0.0)) / pairs
+    nb = _interval(benefit, benefit_se, quantile)
+    return WinStatistics(
+        pairs=pairs,
+        wins=wins,
+        losses=losses,
+        ties=components.tied,
+        win_probability=Interval((1 + benefit) / 2, benefit_se / 2, (1 + nb.low) / 2, (1 + nb.high) / 2, nb.z, nb.p),
+        win_odds=_log_interval(*_odds(benefit, benefit_se), quantile),
+        win_ratio=_log_interval(*_ratio(wins, losses, cov), quantile),
+        net_benefit=nb,
+        components=components,
+        level=level,
+    )
+
+
+def _count_covariance(rank: JointRank, members: NDArray[np.bool_], opponents: int) -> Array:
+    """Covariance (2, 2) that ``members`` contribute to the numbers of wins and losses: squares about their stratum's mean."""
+    tally = rank.tally[members, opponents, :]
+    won = tally[:, OUTCOMES.index("event win")] + tally[:, OUTCOMES.index("function win")]
+    lost = tally[:, OUTCOMES.index("event loss")] + tally[:, OUTCOMES.index("function loss")]
+    strata = rank.strata[members]
+    total = np.zeros((2, 2))
+    for s in np.unique(strata):
+        own = np.column_stack([won[strata == s], lost[strata == s]]).astype(np.float64)
+        own -= own.mean(axis=0)
+        total += own.T @ own
+    return total
+
+
+def _odds(benefit: float, se: float) -> tuple[float, float]:
+    """Win odds and the standard error of their logarithm."""
+    if abs(benefit) == 1:
+        return math.nan, math.nan
+    return (1 + benefit) / (1 - benefit), 2 * se / (1 - benefit**2)
+
+
+def _ratio(wins: int, losses: int, cov: Array) -> tuple[float, float]:
+    """Win ratio and the standard error of its logarithm."""
+    if wins == 0 or losses == 0:
+        return (0.0 if losses else math.nan), math.nan
+    variance = cov[0, 0] / wins**2 + cov[1, 1] / losses**2 - 2 * cov[0, 1] / (wins * losses)
+    return wins / losses, math.sqrt(max(float(variance), 0.0))
+
+
+def _interval(estimate: float, se: float, quantile: float) -> Interval:
+    z = estimate / se if se > 0 else math.nan
+    return Interval(estimate, se, estimate - quantile * se, estimate + quantile * se, z, _two_sided(z))
+
+
+def _log_interval(estimate: float, se: float, quantile: float) -> Interval:
+    if not (estimate > 0 and se > 0):
+        return Interval(estimate, math.nan, math.nan, math.nan, math.nan, math.nan)
+    log = math.log(estimate)
+    return Interval(estimate, se, math.exp(log - quantile * se), math.exp(log + quantile * se), log / se, _two_sided(log / se))
+
+
+def _two_sided(z: float) -> float:
+    return 2.0 * float(ndtr(-abs(z)))
