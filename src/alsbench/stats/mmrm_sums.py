@@ -1,0 +1,337 @@
+"""Everything a repeated-measures likelihood needs from the data, as one Gram matrix per pattern of observed visits.
+
+At one visit most columns of the model matrix are zero (the other visits' dummies) or repeat each other (an intercept and its
+visit dummy). The few distinct ones are written as u = [s, t_1, ..., t_T]: columns s that do not change within a subject
+(arm, baseline) and columns t_v that do (a covariate measured at the visit, the response). A row of the model matrix is then
+[s, t_v] C_v with a coefficient matrix C_v per visit. Subjects who were observed at the same visits share their covariance
+matrix, so that the Gram matrix of u over such a pattern is all that is kept: from there on the cost of the likelihood, its
+derivatives and the small-sample corrections grows with the number of patterns and not with the number of subjects.
+
+The basis is made orthonormal and the response replaced by its least-squares residual first, so that no digits are lost to
+large means (Bjorck 1967, doi 10.1007/BF01934122).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from alsbench.stats.errors import StatsError
+
+Array = NDArray[np.float64]
+IntArray = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Patterns:
+    """The subjects of one covariance group, by pattern of observed visits.
+
+    ``masks`` (g, T) is 1.0 where a visit was observed, ``counts`` (g,) subjects. Gram blocks over the subjects of a pattern:
+    ``ss`` (g, s*s) of subject-level columns, ``st`` (T, g, s*t) of these with the columns of visit w, ``tt`` (g, T, T, t*t)
+    between the columns of two visits. The response is the last of the t columns.
+    """
+
+    masks: Array
+    counts: Array
+    ss: Array
+    st: Array
+    tt: Array
+    n_s: int
+    n_t: int
+
+    @property
+    def n(self) -> int:
+        return int(self.counts.size)
+
+    @property
+    def n_visits(self) -> int:
+        return int(self.masks.shape[1])
+
+    def weigh(self, V: Array) -> Array:
+        """sum over subjects of u' V_g u, laid out by visit: V (g, T, T) symmetric -> (T*r, T*r) with r = n_s + n_t."""
+        g, T = self.n, self.n_visits
+        s, t = self.n_s, self.n_t
+        H = np.empty((T, s + t, T, s + t))
+        flat = V.reshape(g, T * T)
+        H[:, :s, :, :s] = (flat.T @ self.ss).reshape(T, T, s, s).transpose(0, 2, 1, 3)
+        cross = np.matmul(V.transpose(1, 2, 0), self.st).reshape(T, T, s, t)  # (w, v, s, t)
+        H[:, :s, :, s:] = cross.transpose(1, 2, 0, 3)
+        H[:, s:, :, :s] = cross.transpose(0, 3, 1, 2)
+        H[:, s:, :, s:] = np.einsum("gvw,gvwx->vwx", V, self.tt).reshape(T, T, t, t).transpose(0, 2, 1, 3)
+        return H.reshape(T * (s + t), T * (s + t))
+
+    def weigh_many(self, V: Array) -> Array:
+        """``weigh`` for k symmetric weights at once: V (g, k, T, T) -> (k, T*r, T*r)."""
+        g, k, T = V.shape[0], V.shape[1], self.n_visits
+        s, t = self.n_s, self.n_t
+        H = np.empty((k, T, s + t, T, s + t))
+        flat = V.reshape(g, k * T * T)
+        H[:, :, :s, :, :s] = (flat.T @ self.ss).reshape(k, T, T, s, s).transpose(0, 1, 3, 2, 4)
+        by_visit = np.ascontiguousarray(V.transpose(2, 1, 3, 0)).reshape(T, k * T, g)
+        cross = np.matmul(by_visit, self.st).reshape(T, k, T, s, t)  # (w, k, v, s, t)
+        H[:, :, :s, :, s:] = cross.transpose(1, 2, 3, 0, 4)
+        H[:, :, s:, :, :s] = cross.transpose(1, 0, 4, 2, 3)
+        tt = np.einsum("gkp,gpx->kpx", V.reshape(g, k, T * T), self.tt.reshape(g, T * T, t * t))
+        H[:, :, s:, :, s:] = tt.reshape(k, T, T, t, t).transpose(0, 1, 3, 2, 4)
+        return H.reshape(k, T * (s + t), T * (s + t))
+
+    def spread(self, K: Array) -> Array:
+        """The reverse of ``weigh``: for coefficients K = sum of c c', (T*r, T*r), the moments sum over subjects of
+        (u_v c_v)(u_w c_w)', one (T, T) per pattern: (g, T, T). Entries outside the pattern are to be ignored."""
+        g, T = self.n, self.n_visits
+        s, t = self.n_s, self.n_t
+        K4 = K.reshape(T, s + t, T, s + t)
+        out = (self.ss @ K4[:, :s, :, :s].transpose(1, 3, 0, 2).reshape(s * s, T * T)).reshape(g, T, T)
+        # (w, g, st) @ (w, st, v): coefficients K[v, s, w, t]
+        cross = np.matmul(self.st, K4[:, :s, :, s:].transpose(2, 1, 3, 0).reshape(T, s * t, T))  # (w, g, v)
+        out += cross.transpose(1, 2, 0) + cross.transpose(1, 0, 2)
+        out += np.einsum("gvwx,vwx->gvw", self.tt, K4[:, s:, :, s:].transpose(0, 2, 1, 3).reshape(T, T, t * t))
+        return out
+
+
+@dataclass(frozen=True)
+class Sums:
+    """The data of a fit, reduced. ``C`` (T*r, p+1) maps the distinct columns to an orthonormal basis of the model matrix, whose
+    last column picks the response; coefficients of the basis become those of the model by ``beta_ols + scale * (back @ b)``.
+    ``log_det_back`` is log|det back| and ``sum_log_weights`` what weights add to the log-likelihood."""
+
+    groups: tuple[Patterns, ...]
+    C: Array
+    back: Array
+    beta_ols: Array
+    scale: float
+    log_det_back: float
+    sum_log_weights: float
+    n_subjects: int
+    n_observations: int
+    visit_counts: IntArray
+    start: tuple[Array, ...]  # per group, covariance of the least-squares residuals (T, T), in units of scale
+
+    @property
+    def p(self) -> int:
+        return int(self.back.shape[0])
+
+    @property
+    def n_patterns(self) -> int:
+        return sum(g.n for g in self.groups)
+
+    @property
+    def n_visits(self) -> int:
+        return self.groups[0].n_visits
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Rows of the data by subject and visit: ``row`` (N, T) is the row's number or -1. Subjects are in the order of their
+    labels, so that the order of the rows does not matter."""
+
+    row: IntArray
+    group: IntArray
+    n_groups: int
+
+    @property
+    def seen(self) -> NDArray[np.bool_]:
+        seen: NDArray[np.bool_] = self.row >= 0
+        return seen
+
+
+def codes_of(labels: NDArray[np.generic]) -> tuple[IntArray, list[object]]:
+    """Codes (n,) and the sorted labels they index."""
+    if labels.dtype.kind in "iufb":
+        values, codes = np.unique(labels, return_inverse=True)
+        return codes.reshape(-1).astype(np.int64), list(values.tolist())
+    first_seen: dict[object, int] = {}
+    raw = np.fromiter((first_seen.setdefault(x, len(first_seen)) for x in labels.tolist()), np.int64, labels.size)
+    ordered = sorted(first_seen, key=str)
+    rank = np.empty(len(ordered), dtype=np.int64)
+    rank[[first_seen[x] for x in ordered]] = np.arange(len(ordered))
+    return rank[raw], ordered
+
+
+def lay_out(subject: NDArray[np.generic], visit: IntArray, n_visits: int, group: NDArray[np.generic] | None) -> Layout:
+    """Where each subject's visits stand. StatsError for a subject with two rows at a visit or in two groups."""
+    code, labels = codes_of(subject)
+    cell = code * n_visits + visit
+    row = np.full(len(labels) * n_visits, -1, dtype=np.int64)
+    row[cell] = np.arange(cell.size)
+    if np.any(row[cell] != np.arange(cell.size)):
+        twice = int(cell[np.flatnonzero(row[cell] != np.arange(cell.size))[0]])
+        raise StatsError(f"subject {labels[twice // n_visits]} has more than one row at visit {twice % n_visits + 1}")
+    if group is None:
+        return Layout(row.reshape(-1, n_visits), np.zeros(len(labels), dtype=np.int64), 1)
+    group_code, group_labels = codes_of(group)
+    by_subject = np.full(len(labels), -1, dtype=np.int64)
+    by_subject[code] = group_code
+    if np.any(by_subject[code] != group_code):
+        where = int(code[np.flatnonzero(by_subject[code] != group_code)[0]])
+        raise StatsError(f"subject {labels[where]} is in more than one covariance group")
+    return Layout(row.reshape(-1, n_visits), by_subject, len(group_labels))
+
+
+def build_sums(y: Array, X: Array, layout: Layout, weights: Array | None) -> Sums:
+    """Reduce ``y`` (n,) and a full-rank ``X`` (n, p) to their pattern sums. StatsError where nothing varies."""
+    if weights is not None:
+        root = np.sqrt(weights)
+        y, X = y * root, X * root[:, None]
+    S, Z, C = distinct_columns(X, layout)
+    seen = layout.seen
+    Y = np.where(seen, y[layout.row], 0.0)
+    C, back, log_det, b = _orthonormal_basis(S, Z, Y, C, seen)
+    T, p = seen.shape[1], back.shape[0]
+    fitted = np.einsum("isr,sr->is", _rows(S, Z), (C @ b).reshape(T, -1))
+    R = np.where(seen, Y - fitted, 0.0)
+    df = y.size - p
+    size = float(np.sqrt((R**2).sum() / df))
+    if not size > 1e-10 * float(np.sqrt((Y**2).sum() / y.size)) or size < 1e-150:
+        raise StatsError("the response does not vary about the model: there is no residual variance to estimate")
+    R /= size
+    groups = tuple(_patterns(S, Z, R, seen, layout.group == k) for k in range(layout.n_groups))
+    n_r = C.shape[0] // T
+    with_response = np.zeros((T, n_r + 1, p + 1))
+    with_response[:, :n_r, :p] = C.reshape(T, n_r, p)
+    with_response[:, n_r, p] = 1.0
+    start = tuple(_residual_covariance(R[layout.group == k], seen[layout.group == k]) for k in range(layout.n_groups))
+    return Sums(
+        groups=groups,
+        C=with_response.reshape(T * (n_r + 1), p + 1),
+        back=back,
+        beta_ols=back @ b,
+        scale=size,
+        log_det_back=log_det,
+        sum_log_weights=0.0 if weights is None else float(np.log(weights).sum()),
+        n_subjects=seen.shape[0],
+        n_observations=y.size,
+        visit_counts=seen.sum(axis=0).astype(np.int64),
+        start=start,
+    )
+
+
+def distinct_columns(X: Array, layout: Layout) -> tuple[Array, Array, Array]:
+    """Subject-level columns S (N, s), visit-level columns Z (N, T, z), and C (T*(s+z), p) with X[row] = [S, Z_v] C_v."""
+    seen = layout.seen
+    N, T = seen.shape
+    p = X.shape[1]
+    values: list[Array] = []  # per distinct column (N,), NaN where not known yet
+    used: list[list[tuple[int, int]]] = []  # (visit, model column) of each
+    for v in range(T):
+        who = np.flatnonzero(seen[:, v])
+        at_visit = X[layout.row[who, v]]
+        for j in np.flatnonzero(at_visit.any(axis=0)).tolist():
+            at = at_visit[:, j]
+            k = _compatible(values, who, at)
+            if k == len(values):
+                values.append(np.full(N, np.nan))
+                used.append([])
+            values[k][who] = at
+            used[k].append((v, j))
+    single = [len({v for v, _ in uses}) == 1 and T > 1 for uses in used]
+    subject_level = [k for k, one in enumerate(single) if not one]
+    slots = [[k for k, one in enumerate(single) if one and used[k][0][0] == v] for v in range(T)]
+    s, z = len(subject_level), max((len(x) for x in slots), default=0)
+    S = np.zeros((N, s))
+    for place, column in enumerate(subject_level):
+        S[:, place] = np.nan_to_num(values[column], nan=0.0)
+    Z = np.zeros((N, T, z))
+    C = np.zeros((T, s + z, p))
+    for v, columns in enumerate(slots):
+        for place, column in enumerate(columns):
+            Z[:, v, place] = np.nan_to_num(values[column], nan=0.0)
+            for _, j in used[column]:
+                C[v, s + place, j] = 1.0
+    for place, column in enumerate(subject_level):
+        for v, j in used[column]:
+            C[v, place, j] = 1.0
+    if s:
+        S, R = np.linalg.qr(S)
+        reduced = np.zeros((T, S.shape[1] + z, p))
+        reduced[:, : S.shape[1]] = np.matmul(R, C[:, :s])
+        reduced[:, S.shape[1] :] = C[:, s:]
+        C = reduced
+    return S, Z, C.reshape(-1, p)
+
+
+def _compatible(values: list[Array], who: IntArray, column: Array) -> int:
+    """The first of ``values`` that equals ``column`` for the subjects ``who`` wherever it is known; len(values) if none."""
+    for k, known in enumerate(values):
+        there = known[who]
+        if np.all((there == column) | np.isnan(there)):
+            return k
+    return len(values)
+
+
+def _rows(S: Array, Z: Array) -> Array:
+    """[S, Z_v] for every subject and visit, (N, T, s+z)."""
+    N, T, _ = Z.shape
+    return np.concatenate([np.broadcast_to(S[:, None, :], (N, T, S.shape[1])), Z], axis=2)
+
+
+def _orthonormal_basis(S: Array, Z: Array, Y: Array, C: Array, seen: NDArray[np.bool_]) -> tuple[Array, Array, float, Array]:
+    """C for a basis of the model matrix that is orthonormal over the analysed rows, the map back to the model's coefficients,
+    the log of its determinant, and the least-squares coefficients of that basis. Cholesky, twice, of the Gram matrix."""
+    T, p = seen.shape[1], C.shape[1]
+    B = _rows(S, Z) * seen[:, :, None]
+    gram = np.matmul(B.transpose(1, 2, 0), B.transpose(1, 0, 2))  # (T, r, r)
+    C3 = C.reshape(T, -1, p)
+    back = np.eye(p)
+    log_det = 0.0
+    for _ in range(3):
+        XX = np.matmul(C3.transpose(0, 2, 1), np.matmul(gram, C3)).sum(axis=0)
+        d = 1.0 / np.sqrt(np.diag(XX))
+        try:
+            L = np.linalg.cholesky(XX * np.outer(d, d))
+        except np.linalg.LinAlgError:
+            raise StatsError("the model matrix is too nearly collinear to be fitted") from None
+        step = (np.linalg.inv(L) * d).T
+        C3 = C3 @ step
+        back = back @ step
+        log_det += float(np.log(np.diag(L)).sum() - np.log(d).sum())
+    b = np.matmul(C3.transpose(0, 2, 1), np.einsum("ivr,iv->vr", B, Y)[:, :, None])[:, :, 0].sum(axis=0)
+    return C3.reshape(-1, p), back, -log_det, b
+
+
+def _patterns(S: Array, Z: Array, R: Array, seen: NDArray[np.bool_], members: NDArray[np.bool_]) -> Patterns:
+    who = np.flatnonzero(members)
+    bits = np.packbits(seen[who], axis=1)
+    keys = np.zeros((who.size, -(-bits.shape[1] // 8) * 8), dtype=np.uint8)
+    keys[:, : bits.shape[1]] = bits
+    words = keys.view(">u8").astype(np.uint64)
+    if words.shape[1] == 1:
+        _, first, code = np.unique(words[:, 0], return_index=True, return_inverse=True)
+    else:
+        _, first, code = np.unique(words, axis=0, return_index=True, return_inverse=True)
+    order = np.argsort(code.reshape(-1), kind="stable")
+    counts = np.bincount(code.reshape(-1))
+    masks = seen[who[first]].astype(np.float64)
+    T, s, t = seen.shape[1], S.shape[1], Z.shape[2] + 1
+    stacked = np.concatenate([Z[who[order]], R[who[order], :, None]], axis=2) * seen[who[order], :, None]
+    U = np.concatenate([S[who[order]], stacked.reshape(who.size, T * t)], axis=1)
+    G = np.empty((counts.size, U.shape[1], U.shape[1]))
+    ends = np.cumsum(counts)
+    for g, (end, count) in enumerate(zip(ends.tolist(), counts.tolist(), strict=True)):
+        block = U[end - count : end]
+        G[g] = block.T @ block
+    n = counts.size
+    st = G[:, :s, s:].reshape(n, s, T, t).transpose(2, 0, 1, 3).reshape(T, n, s * t)
+    tt = G[:, s:, s:].reshape(n, T, t, T, t).transpose(0, 1, 3, 2, 4).reshape(n, T, T, t * t)
+    ss = G[:, :s, :s].reshape(n, s * s)
+    return Patterns(masks, counts.astype(np.float64), ss, np.ascontiguousarray(st), np.ascontiguousarray(tt), s, t)
+
+
+def _residual_covariance(R: Array, seen: NDArray[np.bool_]) -> Array:
+    """Pairwise moments of the residuals (T, T), shrunk towards their diagonal until positive definite."""
+    pairs = seen.astype(np.float64).T @ seen.astype(np.float64)
+    moments = (R.T @ R) / np.maximum(pairs, 1.0)
+    overall = float((R**2).sum() / max(seen.sum(), 1))
+    variances = np.diag(moments)
+    variances = np.where(variances > 1e-4 * overall, variances, max(overall, 1e-8))
+    root = np.sqrt(np.outer(variances, variances))
+    correlations = np.where(pairs > 0, np.clip(moments / root, -0.99, 0.99), 0.0)
+    np.fill_diagonal(correlations, 1.0)
+    for _ in range(100):
+        if np.linalg.eigvalsh(correlations).min() > 0.02:
+            break
+        correlations = 0.9 * correlations + 0.1 * np.eye(R.shape[1])
+    S: Array = correlations * root
+    return S
