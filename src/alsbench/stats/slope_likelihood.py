@@ -1,0 +1,271 @@
+"""The likelihood of the random intercept and slope model, from two rows per subject.
+
+y_i ~ N(X_i b, Z_i G Z_i' + s I) with Z_i = [1, t_i]. Gram-Schmidt on Z_i splits each subject's data into two coordinates
+that carry the random effects and a rest whose variance is s alone, so that one pass over the records leaves (m, 2, p)
+arrays and every later quantity is a sum of 2 x 2 operations. The parameters are theta = (var intercept, covariance, var
+slope, residual variance), in which the covariance is linear. Gradient and information as in Gilmour, Thompson and Cullis
+(1995, doi 10.2307/2533274); the maximum is found by Newton steps on the Cholesky factor of G, where a singular G is a
+stationary point and needs no constraint.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from alsbench.stats.errors import NotConverged, StatsError
+
+Array = NDArray[np.float64]
+IntArray = NDArray[np.int64]
+
+MAX_STEPS = 200
+DECREMENT = 1e-11  # Newton decrement (about twice the log-likelihood still to gain) at which the last full step is taken
+BOUNDARY = 1e-4  # lme4's isSingular: relative Cholesky diagonal below which G counts as singular
+
+
+@dataclass(frozen=True)
+class Reduced:
+    """Sufficient statistics.
+
+    ``R`` (m, 2, 2) with Z = Q R, ``X`` (m, 2, p) and ``y`` (m, 2) in Q coordinates, and the QR factors ``X_rest`` (p + 1, p),
+    ``y_rest`` (p + 1,) of what is orthogonal to Q, which has ``n_rest`` dimensions.
+    """
+
+    R: Array
+    X: Array
+    y: Array
+    X_rest: Array
+    y_rest: Array
+    n_rest: int
+    n: int
+
+    @property
+    def p(self) -> int:
+        return int(self.X.shape[2])
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Everything at one theta.
+
+    ``score`` (4,), ``observed`` and ``expected`` information (4, 4), ``Phi`` = (X' V^-1 X)^-1, ``P`` (4, p, p) with
+    P_r = -X' V^-1 V_r V^-1 X and ``Q`` (4, 4, p, p) with Q_rs = X' V^-1 V_r V^-1 V_s V^-1 X.
+    """
+
+    theta: Array
+    loglik: float
+    beta: Array
+    Phi: Array
+    score: Array
+    observed: Array
+    expected: Array
+    P: Array
+    Q: Array
+
+
+@dataclass(frozen=True)
+class Optimum:
+    """The evaluation at the maximum, its Cholesky parameters ``phi`` and what the optimiser did."""
+
+    at: Evaluation
+    phi: Array
+    steps: int
+    gradient: float
+    condition: float
+    singular: bool
+
+
+def reduce(y: Array, X: Array, subject: IntArray, time: Array) -> Reduced:
+    """One pass over the records (n,), (n, p), (n,), (n,); records of a subject need not be adjacent."""
+    order = np.argsort(subject, kind="stable")
+    s, t = subject[order], time[order]
+    data = np.column_stack([X[order], y[order]])
+    starts = np.flatnonzero(np.r_[True, s[1:] != s[:-1]])
+    counts = np.diff(np.r_[starts, s.size])
+    row = np.repeat(np.arange(starts.size), counts)
+    root_n = np.sqrt(counts)
+    t_mean = np.add.reduceat(t, starts) / counts
+    dt = t - t_mean[row]
+    spread = np.sqrt(np.add.reduceat(dt * dt, starts))
+    # a subject with one distinct time has no second direction: its row stays zero, and n_rest makes up the count
+    unit = dt / np.where(spread > 0, spread, 1.0)[row]
+    level = np.add.reduceat(data, starts, axis=0) / root_n[:, None]
+    tilt = np.add.reduceat(unit[:, None] * data, starts, axis=0)
+    rest = data - (level / root_n[:, None])[row] - unit[:, None] * tilt[row]
+    factor: Array = np.asarray(np.linalg.qr(rest, mode="r"))
+    R = np.zeros((starts.size, 2, 2))
+    R[:, 0, 0], R[:, 0, 1], R[:, 1, 1] = root_n, root_n * t_mean, spread
+    both = np.stack([level, tilt], axis=1)
+    return Reduced(
+        R, both[:, :, :-1], both[:, :, -1], factor[:, :-1], factor[:, -1], int(s.size - 2 * starts.size), int(s.size)
+    )
+
+
+def evaluate(data: Reduced, theta: Array, *, reml: bool) -> Evaluation:
+    """Log-likelihood, its derivatives and the Kenward-Roger matrices at ``theta``; no loop over subjects."""
+    v = float(theta[3])
+    u1, u3 = data.R[:, :, 0], data.R[:, :, 1]
+    cross = u1[:, :, None] * u3[:, None, :]
+    identity = np.broadcast_to(np.eye(2), cross.shape)
+    E = np.stack([u1[:, :, None] * u1[:, None, :], cross + cross.transpose(0, 2, 1), u3[:, :, None] * u3[:, None, :], identity])
+    S = np.einsum("r,rmij->mij", theta, E)
+    det = S[:, 0, 0] * S[:, 1, 1] - S[:, 0, 1] ** 2
+    W = np.empty_like(S)
+    W[:, 0, 0], W[:, 1, 1], W[:, 0, 1] = S[:, 1, 1] / det, S[:, 0, 0] / det, -S[:, 0, 1] / det
+    W[:, 1, 0] = W[:, 0, 1]
+
+    p, m2 = data.p, 2 * W.shape[0]
+    U = W @ data.X
+    F = E @ U
+    flat_U, flat_F, flat_G = U.reshape(m2, p), F.reshape(4, m2, p), (W @ F).reshape(4, m2, p)
+    rest_XX = data.X_rest.T @ data.X_rest
+    A = data.X.reshape(m2, p).T @ flat_U + rest_XX / v
+    P = -(flat_U.T @ flat_F)
+    P[3] -= rest_XX / v**2
+    Q = flat_F.transpose(0, 2, 1)[:, None] @ flat_G[None, :]
+    Q[3, 3] += rest_XX / v**3
+
+    chol = np.linalg.cholesky((A + A.T) / 2)
+    half = np.linalg.solve(chol, np.eye(p))
+    Phi = half.T @ half
+    beta = Phi @ (flat_U.T @ data.y.ravel() + data.X_rest.T @ data.y_rest / v)
+
+    r = data.y - data.X @ beta
+    e = data.y_rest - data.X_rest @ beta
+    ee = float(e @ e)
+    Wr = np.einsum("mij,mj->mi", W, r)
+    a = np.einsum("rmij,mj->rmi", E, Wr)
+    quad = np.einsum("mi,rmi->r", Wr, a)
+    quad[3] += ee / v**2
+    z = np.einsum("mip,rmi->rp", U, a)
+    z[3] += data.X_rest.T @ e / v**2
+    C = np.einsum("rmi,mij,smj->rs", a, W, a, optimize=["einsum_path", (0, 1), (0, 1)])
+    C[3, 3] += ee / v**3
+    C -= z @ Phi @ z.T
+
+    WE = W @ E
+    trace = np.einsum("rmii->r", WE)
+    trace[3] += data.n_rest / v
+    K = np.einsum("rmij,smji->rs", WE, WE)
+    K[3, 3] += data.n_rest / v**2
+    PhiP = Phi @ P
+    T = K - 2 * np.einsum("ij,rsji->rs", Phi, Q) + np.einsum("rij,sji->rs", PhiP, PhiP)
+
+    score = -0.5 * (trace - quad)
+    deviance = data.n_rest * math.log(v) + float(np.log(det).sum()) + float(Wr.ravel() @ r.ravel()) + ee / v
+    dimension = data.n
+    if reml:
+        score -= 0.5 * np.einsum("rii->r", PhiP)
+        deviance += 2 * float(np.log(np.diag(chol)).sum())
+        dimension -= p
+    loglik = -0.5 * (deviance + dimension * math.log(2 * math.pi))
+    observed = C - 0.5 * (T if reml else K)
+    return Evaluation(theta, loglik, beta, Phi, score, (observed + observed.T) / 2, (T + T.T) / 4, P, Q)
+
+
+def maximise(data: Reduced, *, reml: bool) -> Optimum:
+    """Newton steps with halving from moment estimates; NotConverged where no maximum identifies theta."""
+    phi = _start(data)
+    now = evaluate(data, _theta(phi), reml=reml)
+    for step in range(1, MAX_STEPS + 1):
+        gradient, H = _in_phi(now, phi)
+        values, vectors = np.linalg.eigh(H)
+        floor = 1e-10 * max(1.0, float(np.abs(values).max()))
+        move = vectors @ ((vectors.T @ gradient) / np.maximum(np.abs(values), floor))
+        decrement = float(gradient @ move)
+        move *= min(1.0, 2.0 / max(float(np.abs(move).max()), 1e-300))
+        if decrement < DECREMENT and values[0] > -floor:
+            return _finish(data, phi + move, step, reml=reml)
+        phi, now = _climb(data, phi, move, now, decrement, reml=reml)
+        if phi[3] < -60.0:
+            raise StatsError("the residual variance is zero: the lines fit every subject exactly")
+    raise NotConverged(f"random slopes: no maximum after {MAX_STEPS} steps")
+
+
+def _climb(data: Reduced, phi: Array, move: Array, now: Evaluation, gain: float, *, reml: bool) -> tuple[Array, Evaluation]:
+    share = 1.0
+    while share > 1e-12:
+        trial = phi + share * move
+        new = evaluate(data, _theta(trial), reml=reml)
+        if new.loglik >= now.loglik + 1e-4 * share * gain - 1e-12 * abs(now.loglik):
+            return trial, new
+        share /= 2
+    raise NotConverged("random slopes: no step increases the likelihood")
+
+
+def _finish(data: Reduced, phi: Array, steps: int, *, reml: bool) -> Optimum:
+    last = evaluate(data, _theta(phi), reml=reml)
+    gradient, H = _in_phi(last, phi)
+    sizes = np.abs(np.linalg.eigvalsh(H))
+    condition = float(sizes.max() / max(float(sizes.min()), 1e-300))
+    diagonal = np.abs(phi[[0, 2]]) / math.exp(phi[3] / 2)
+    singular = bool(diagonal.min() < BOUNDARY)
+    if condition > 1e12 and not singular:
+        raise NotConverged("random slopes: the data do not separate the variance components (too few visits per subject)")
+    return Optimum(last, phi, steps, float(np.abs(gradient).max()), condition, singular)
+
+
+def parameter_covariance(best: Optimum) -> tuple[Array, Array]:
+    """Inverse observed information (4, 4) of phi and the Jacobian (4, 4) d theta / d phi; flat directions count for nothing.
+
+    Working in the Cholesky parameters makes this right on the boundary too: there d theta / d phi vanishes with the pinned
+    parameter. Elsewhere the choice of parameters does not matter.
+    """
+    _, H = _in_phi(best.at, best.phi)
+    values, vectors = np.linalg.eigh(H)
+    keep = values > 1e-8 * max(1.0, float(values[-1]))
+    V = vectors[:, keep]
+    return (V / values[keep]) @ V.T, _jacobian(best.phi)
+
+
+def _theta(phi: Array) -> Array:
+    a, b, c, log_v = phi
+    return np.array([a * a, a * b, b * b + c * c, math.exp(log_v)])
+
+
+def _jacobian(phi: Array) -> Array:
+    a, b, c, log_v = phi
+    return np.array([[2 * a, 0, 0, 0], [b, a, 0, 0], [0, 2 * b, 2 * c, 0], [0, 0, 0, math.exp(log_v)]])
+
+
+def _in_phi(at: Evaluation, phi: Array) -> tuple[Array, Array]:
+    """Score and observed information by the chain rule."""
+    J = _jacobian(phi)
+    H = J.T @ at.observed @ J
+    s = at.score
+    H[0, 0] -= 2 * s[0]
+    H[0, 1] -= s[1]
+    H[1, 0] -= s[1]
+    H[1, 1] -= 2 * s[2]
+    H[2, 2] -= 2 * s[2]
+    H[3, 3] -= s[3] * math.exp(phi[3])
+    return J.T @ s, H
+
+
+def _start(data: Reduced) -> Array:
+    """Moment estimates: residual variance within lines, G from the scatter of the subjects' own lines."""
+    p = data.p
+    stacked = np.vstack([data.X.reshape(-1, p), data.X_rest])
+    target = np.r_[data.y.ravel(), data.y_rest]
+    beta = np.linalg.lstsq(stacked, target, rcond=None)[0]
+    r = data.y - data.X @ beta
+    e = data.y_rest - data.X_rest @ beta
+    total = float((r * r).sum() + e @ e) / data.n
+    if total <= 1e-24 * float(target @ target) / data.n or total == 0.0:
+        raise StatsError("the residual variance is zero: the fixed effects fit every value exactly")
+    v = float(e @ e) / data.n_rest if data.n_rest > 0 else total / 2
+    if data.n_rest > 0 and v <= 1e-20 * total:
+        raise StatsError("the residual variance is zero: a straight line fits every subject exactly")
+    two = data.R[:, 1, 1] > 0
+    lines = np.linalg.solve(data.R[two], r[two][:, :, None])[:, :, 0]
+    G = lines.T @ lines / max(1, int(two.sum()))
+    floor = np.maximum(np.diag(G) * 0.05, 1e-6 * v)
+    noise = v * np.linalg.inv(data.R[two])
+    G = G - np.einsum("mij,mkj->ik", noise, noise) / (v * max(1, int(two.sum())))
+    d = np.maximum(np.diag(G), floor)
+    a = math.sqrt(d[0])
+    b = min(max(float(G[0, 1]) / a, -0.9 * math.sqrt(d[1])), 0.9 * math.sqrt(d[1]))
+    return np.array([a, b, math.sqrt(d[1] - b * b), math.log(v)])
