@@ -1,0 +1,179 @@
+"""Analysis of covariance, visit by visit: CHG ~ arm + base + covariates among the two arms of a comparison (or all arms).
+
+METHODS 5. Ordinary least squares; LS means with equal weights over factor levels, covariates at their mean.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from alsbench.analysis.ask import ARM_STATS, CONTRAST_STATS, Ask, Block
+from alsbench.analysis.endpoints.first_visits import first_visit_rows
+from alsbench.analysis.model_data import (
+    ARM,
+    BASE,
+    PART,
+    arm_factor,
+    covariate_columns,
+    covariate_variables,
+    dropped_rows_warning,
+    exponentiated,
+    response,
+)
+from alsbench.analysis.records import Records, endpoint_records, post_baseline_visits
+from alsbench.analysis.result import Row, merge_warnings
+from alsbench.analysis.source import BoolArray
+from alsbench.stats.ancova import fit_ols
+from alsbench.stats.design import Covariate, Factor, Variable, build_design
+from alsbench.stats.errors import StatsError
+
+
+def analyse(ask: Ask) -> Block:
+    """One fit per comparison and visit; with ``arms = "all"`` one fit per visit."""
+    records = endpoint_records(ask.source, ask.endpoint)
+    visits = ask.question.visits or ask.endpoint.visits or post_baseline_visits(ask.source, records)
+    rows: list[Row] = []
+    warnings: list[str] = []
+    formula = ""
+    for group in arm_groups(ask):
+        p_values: dict[tuple[str, str], list[float]] = {pair: [] for pair in group}
+        for visit in visits:
+            found, formula, more = _visit(ask, records, visit, group)
+            rows += found
+            warnings += more
+            for pair in group:
+                p = [r.number() for r in found if r.stat_name == "p_value" and (r.treatment, r.reference) == pair]
+                p_values[pair].append(p[0] if p else math.nan)
+        for treatment, reference in group:
+            rows += first_visit_rows(ask, visits, p_values[treatment, reference], treatment=treatment, reference=reference)
+    return Block(
+        rows,
+        model=(
+            ("Model", f"ANCOVA by visit: {formula}"),
+            ("Arms in a fit", "all arms" if ask.endpoint.arms == "all" else "the two arms of the comparison"),
+            ("Degrees of freedom", "residual"),
+            ("LS means", "equal weights over factor levels, covariates at their mean over the analysed rows"),
+            ("Missing data", "subjects with a value at the visit; none is imputed"),
+        ),
+        warnings=merge_warnings([warnings]),
+    )
+
+
+def arm_groups(ask: Ask) -> list[tuple[tuple[str, str], ...]]:
+    """The comparisons that share a fit: each alone, or all of them together."""
+    return [ask.pairs] if ask.endpoint.arms == "all" else [(pair,) for pair in ask.pairs]
+
+
+def interaction(ask: Ask, whole: BoolArray, visits: tuple[float, ...]) -> Block:
+    """Subgroup-by-arm interaction p per comparison at its visit: the arm:part coefficient of the two-arm model."""
+    records = endpoint_records(ask.source, ask.endpoint)
+    rows: list[Row] = []
+    for comparison, visit in zip(ask.comparisons, visits, strict=True):
+        where = {
+            "treatment": comparison.treatment,
+            "reference": comparison.reference,
+            "visit": records.labels.get(visit),
+            "visit_number": visit,
+        }
+        pair = (comparison.treatment, comparison.reference)
+        at = _analysed(ask, records, visit, (pair,), whole)
+        try:
+            variables, y, _ = _variables(ask, at)
+            inside = ask.member.mask[at.subject]
+            part = Factor(PART, inside.astype(np.int64), ("out", "in"))
+            terms = [(ARM,), (PART,), *((v.name,) for v in variables[1:]), (ARM, PART)]
+            design = build_design([variables[0], part, *variables[1:]], terms)
+            row = sum(
+                sign * part_sign * design.ls_mean({ARM: arm, PART: level})
+                for level, part_sign in (("in", 1.0), ("out", -1.0))
+                for arm, sign in ((pair[0], 1.0), (pair[1], -1.0))
+            )
+            p = float(fit_ols(y, design).contrast(np.asarray(row)[None, :]).p[0])
+            rows.append(ask.row("subgroup", "interaction_p", p, **where))
+        except ValueError as error:
+            rows.append(ask.row("subgroup", "interaction_p", None, error=str(error), **where))
+    return Block(rows)
+
+
+def _analysed(ask: Ask, records: Records, visit: float, group: tuple[tuple[str, str], ...], mask: BoolArray) -> Records:
+    """Rows at one visit of the subjects in ``mask`` whose arm is in the fit and whose variables are complete."""
+    arm = ask.source.planned_arm[records.subject]
+    if ask.endpoint.arms == "all":
+        in_fit = arm >= 0
+    else:
+        in_fit = np.isin(arm, [ask.arms.index(a) for pair in group for a in pair])
+    found = response(ask, records)
+    keep = mask[records.subject] & in_fit & (records.visit == visit) & np.isfinite(found.y) & np.isfinite(found.base)
+    return records.take(keep)
+
+
+def _variables(ask: Ask, at: Records) -> tuple[list[Variable], np.ndarray[tuple[int], np.dtype[np.float64]], list[str]]:
+    """Arm, baseline and covariates, and the response, of complete rows; StatsError where an arm has no row."""
+    columns = covariate_columns(ask)
+    complete = columns.complete[at.subject]
+    warnings = dropped_rows_warning(int((~complete).sum()), "a covariate is missing")
+    if not complete.all():
+        at = at.take(complete)
+    found = response(ask, at)
+    arm = arm_factor(ask, ask.source.planned_arm[at.subject])
+    variables: list[Variable] = [arm]
+    if at.subject.size and np.ptp(found.base) > 0:
+        variables.append(Covariate(BASE, found.base))
+    covariates, more = covariate_variables(columns, at.subject)
+    return variables + covariates, found.y, warnings + more
+
+
+def _visit(ask: Ask, records: Records, visit: float, group: tuple[tuple[str, str], ...]) -> tuple[list[Row], str, list[str]]:
+    at = _analysed(ask, records, visit, group, ask.member.mask)
+    complete = at.take(covariate_columns(ask).complete[at.subject])
+    variables, y, warnings = _variables(ask, at)
+    formula = _formula(ask, variables)
+    label = records.labels.get(visit, f"{visit:g}")
+    where: dict[str, object] = {"visit": label, "visit_number": visit}
+    own = where | ({"treatment": group[0][0], "reference": group[0][1]} if ask.endpoint.arms != "all" else {})
+    arms = ask.arms if ask.endpoint.arms == "all" else (group[0][1], group[0][0])
+    rows: list[Row] = []
+    codes = ask.source.planned_arm[complete.subject]
+    counts = {arm: int((codes == ask.arms.index(arm)).sum()) for arm in arms}
+    for arm, n in counts.items():
+        rows.append(ask.row("arm", "n", n, arm=arm, **own))
+    log = ask.endpoint.scale == "log"
+    arm_names = (*ARM_STATS, "gmr", "gmr_low", "gmr_high") if log else ARM_STATS
+    pair_names = (*CONTRAST_STATS, "ratio", "ratio_low", "ratio_high") if log else CONTRAST_STATS
+    empty = [arm for arm, n in counts.items() if n == 0]
+    try:
+        if not any(counts.values()) or (empty and ask.endpoint.arms != "all"):
+            raise StatsError(f"no analysed rows of {' or '.join(empty)} at {label} in this subgroup")
+        design = build_design(variables, [(v.name,) for v in variables])
+        fit = fit_ols(y, design)
+    except StatsError as error:
+        for arm in arms:
+            rows += ask.failed("arm", arm_names, str(error), arm=arm, **own)
+        for treatment, reference in group:
+            rows += ask.failed("contrast", pair_names, str(error), treatment=treatment, reference=reference, **where)
+        return rows, formula, warnings
+    for arm in arms:
+        try:
+            found = fit.contrast(design.ls_mean({ARM: arm})[None, :])
+            rows += ask.inference("arm", "ls_mean", found, 0, arm=arm, **own)
+            rows += exponentiated(ask, "arm", "gmr", found, 0, arm=arm, **own)
+        except (StatsError, ValueError) as error:
+            rows += ask.failed("arm", arm_names, str(error), arm=arm, **own)
+    for treatment, reference in group:
+        at_pair = where | {"treatment": treatment, "reference": reference}
+        try:
+            row = design.ls_mean({ARM: treatment}) - design.ls_mean({ARM: reference})
+            found = fit.contrast(row[None, :])
+            rows += ask.inference("contrast", "difference", found, 0, **at_pair)
+            rows += exponentiated(ask, "contrast", "ratio", found, 0, **at_pair)
+        except (StatsError, ValueError) as error:
+            rows += ask.failed("contrast", pair_names, str(error), **at_pair)
+    return rows, formula, warnings
+
+
+def _formula(ask: Ask, variables: list[Variable]) -> str:
+    names = [v.name for v in variables if v.name not in (ARM, BASE)]
+    y, base = ("ln(AVAL/BASE)", "ln(BASE)") if ask.endpoint.scale == "log" else ("CHG", "BASE")
+    return f"{y} ~ " + " + ".join([ask.source.study.arms.planned, base, *names])

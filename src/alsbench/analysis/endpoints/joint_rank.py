@@ -1,0 +1,306 @@
+"""CAFS, the joint rank of function and survival: ranks, ANCOVA on the ranks, generalised Gehan-Wilcoxon, win statistics.
+
+METHODS 3; Berry et al. 2013, doi 10.3109/21678421.2012.762930. The ranked set is the two arms of the comparison within the
+population and subgroup (or all arms); the horizon is the comparison's, or the visit asked for.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from alsbench.analysis.ask import ARM_STATS, CONTRAST_STATS, Ask, Block
+from alsbench.analysis.endpoints.ancova import arm_groups
+from alsbench.analysis.follow_up import SubjectTimes, change_matrix, subject_times
+from alsbench.analysis.model_data import ARM, PART, arm_factor, covariate_columns, covariate_variables
+from alsbench.analysis.records import endpoint_records, post_baseline_visits, visit_label
+from alsbench.analysis.result import Row, merge_warnings
+from alsbench.analysis.source import BoolArray, IntArray
+from alsbench.errors import UsageError
+from alsbench.stats.ancova import OLSFit, fit_ols
+from alsbench.stats.design import Design, Factor, build_design
+from alsbench.stats.errors import StatsError
+from alsbench.stats.finkelstein_schoenfeld import finkelstein_schoenfeld
+from alsbench.stats.joint_rank import JointRank, Rules, cut_at_horizon, score_pairs
+from alsbench.stats.summaries import describe
+from alsbench.stats.wins import win_statistics
+
+WINS = ("wins", "losses", "ties", "win_ratio", "win_odds", "net_benefit", "win_probability")
+GEHAN = ("gehan_w", "gehan_var", "gehan_z", "gehan_p")
+
+
+@dataclass(frozen=True)
+class Ranked:
+    """The ranked set of one comparison: subjects (indices into the source), their arms, and the scored pairs.
+
+    ``rank`` holds unstratified scores; ``stratified`` the scores from pairs within stratum, None without strata.
+    """
+
+    subject: IntArray
+    arm: IntArray
+    rank: JointRank
+    stratified: JointRank | None
+    days: SubjectTimes
+
+    def kept(self) -> IntArray:
+        """Subjects that were ranked."""
+        return self.subject[self.rank.included]
+
+
+def analyse(ask: Ask) -> Block:
+    """One ranking per comparison and horizon."""
+    rows: list[Row] = []
+    warnings: list[str] = []
+    formula = ""
+    for comparison in ask.comparisons:
+        one = replace(ask, comparisons=(comparison,))
+        for horizon in horizons(one):
+            pairs = arm_groups(one)[0] if ask.endpoint.arms != "all" else _all_pairs(ask)
+            block, formula = _at_horizon(one, horizon, pairs)
+            rows += [r for r in block.rows if r not in rows] if ask.endpoint.arms == "all" else block.rows
+            warnings += block.warnings
+    strata = f"; Gehan-Wilcoxon within strata of {', '.join(ask.endpoint.strata)}" if ask.endpoint.strata else ""
+    return Block(
+        rows,
+        model=(
+            ("Model", f"ANCOVA on joint ranks: {formula}{strata}"),
+            ("Ranked set", "all arms" if ask.endpoint.arms == "all" else "the two arms of the comparison"),
+            ("Pairs", "later event wins; else change at the last common visit; equal is a tie"),
+            ("Ties", "mid-ranks"),
+            ("LS means", "equal weights over factor levels, covariates at their mean over the ranked subjects"),
+            ("Missing data", "no event and no value after baseline: not ranked, counted"),
+            ("Win statistics", "unstratified; intervals on the log scale but for the net benefit and win probability"),
+        ),
+        warnings=merge_warnings([warnings]),
+    )
+
+
+def horizons(ask: Ask) -> tuple[float, ...]:
+    """The visits asked for, else the comparison's horizon. Raises UsageError where there is neither."""
+    if ask.question.visits:
+        return ask.question.visits
+    comparison = ask.comparisons[0]
+    if comparison.horizon is None:
+        raise UsageError(
+            f"comparison {comparison.name} has no horizon", hint="give it one in study.toml, or ask for --visit NUMBER"
+        )
+    return (comparison.horizon,)
+
+
+def ranked_set(ask: Ask, horizon: float, mask: BoolArray, arms: tuple[str, ...]) -> Ranked:
+    """Score every pair of the subjects in ``mask`` and ``arms`` at a horizon in visit units."""
+    function = ask.source.endpoint(ask.endpoint.function)
+    arm = ask.source.planned_arm
+    subject = np.flatnonzero(mask & np.isin(arm, [ask.arms.index(a) for a in arms])).astype(np.int64)
+    days = subject_times(ask.source, ask.endpoint, subject)
+    changes, visits = change_matrix(replace(ask, endpoint=function), subject)
+    followup = cut_at_horizon(
+        days.day, days.censored, changes, visits, horizon=horizon, horizon_day=ask.source.study.visits.horizon_day(horizon)
+    )
+    rules = Rules(better=function.better)
+    codes = np.array([arms.index(ask.arms[a]) for a in arm[subject]], dtype=np.int64)
+    rank = score_pairs(followup, rules=rules, groups=codes)
+    stratified = None
+    if ask.endpoint.strata:
+        stratified = score_pairs(followup, rules=rules, groups=codes, strata=_strata(ask, subject))
+    return Ranked(subject, codes, rank, stratified, days)
+
+
+def interaction(ask: Ask, whole: BoolArray, visits: tuple[float, ...]) -> Block:
+    """Subgroup-by-arm interaction per comparison: both parts ranked together, arm:part in the ANCOVA on those ranks."""
+    rows: list[Row] = []
+    for comparison, visit in zip(ask.comparisons, visits, strict=True):
+        where = _where(ask, visit) | {"treatment": comparison.treatment, "reference": comparison.reference}
+        arms = (comparison.reference, comparison.treatment)
+        try:
+            ranked = ranked_set(replace(ask, comparisons=(comparison,)), visit, whole, arms)
+            fit, design, _ = _ancova(ask, ranked, arms, part=ask.member.mask)
+            row = sum(
+                sign * part_sign * design.ls_mean({ARM: arm, PART: level})
+                for level, part_sign in (("in", 1.0), ("out", -1.0))
+                for arm, sign in ((arms[1], 1.0), (arms[0], -1.0))
+            )
+            rows.append(ask.row("subgroup", "interaction_p", float(fit.contrast(np.asarray(row)).p[0]), **where))
+        except ValueError as error:
+            rows.append(ask.row("subgroup", "interaction_p", None, error=str(error), **where))
+    return Block(rows)
+
+
+def _all_pairs(ask: Ask) -> tuple[tuple[str, str], ...]:
+    return tuple(dict.fromkeys((c.treatment, c.reference) for c in ask.comparisons))
+
+
+def _at_horizon(ask: Ask, horizon: float, pairs: tuple[tuple[str, str], ...]) -> tuple[Block, str]:
+    everyone = ask.endpoint.arms == "all"
+    arms = ask.arms if everyone else (pairs[0][1], pairs[0][0])
+    where = _where(ask, horizon)
+    own = where | ({} if everyone else {"treatment": pairs[0][0], "reference": pairs[0][1]})
+    ranked = ranked_set(ask, horizon, ask.member.mask, arms)
+    rows: list[Row] = []
+    warnings = _warnings(ask, ranked, horizon)
+    for code, arm in enumerate(arms):
+        rows += _arm_summary(ask, ranked, code, arm, own)
+    fit, design, formula, failure = None, None, "", ""
+    empty = [a for code, a in enumerate(arms) if not (ranked.rank.included & (ranked.arm == code)).any()]
+    try:
+        if empty and not everyone:
+            raise StatsError(f"no ranked subjects of {' or '.join(empty)} in this subgroup")
+        fit, design, more = _ancova(ask, ranked, arms)
+        formula = _formula(ask, design)
+        warnings += more
+    except StatsError as error:
+        failure = str(error)
+        formula = _formula(ask, None)
+    for arm in arms:
+        rows += _ls_mean_rows(ask, fit, design, arm, failure, own)
+    for treatment, reference in pairs:
+        at = where | {"treatment": treatment, "reference": reference}
+        rows += _difference_rows(ask, fit, design, (treatment, reference), failure, at)
+        rows += _pair_rows(ask, ranked, arms.index(treatment), arms.index(reference), at)
+    if ask.question.subjects:
+        rows += _subject_rows(ask, ranked, arms, own)
+    return Block(rows, warnings=tuple(warnings)), formula
+
+
+def _where(ask: Ask, horizon: float) -> dict[str, object]:
+    records = endpoint_records(ask.source, ask.source.endpoint(ask.endpoint.function))
+    return {"visit": visit_label(ask.source, records, horizon), "visit_number": horizon}
+
+
+def _arm_summary(ask: Ask, ranked: Ranked, code: int, arm: str, own: dict[str, object]) -> list[Row]:
+    here = ranked.rank.included & (ranked.arm == code)
+    summary = describe(ranked.rank.ranks[here])
+    rows = [ask.row("arm", "n", int(here.sum()), arm=arm, **own)]
+    if here.any():
+        for name in ("mean", "sd", "median"):
+            rows.append(ask.row("arm", name, getattr(summary, name), arm=arm, **own))
+    else:
+        rows += ask.failed("arm", ("mean", "sd", "median"), f"no ranked subjects of {arm}", arm=arm, **own)
+    day = ask.source.study.visits.horizon_day(float(own["visit_number"]))  # type: ignore[arg-type]
+    events = here & (ranked.days.censored == 0) & (ranked.days.day <= day)
+    rows.append(ask.row("arm", "events", int(events.sum()), arm=arm, **own))
+    return rows
+
+
+def _ancova(ask: Ask, ranked: Ranked, arms: tuple[str, ...], part: BoolArray | None = None) -> tuple[OLSFit, Design, list[str]]:
+    columns = covariate_columns(ask)
+    inside = ranked.rank.included & columns.complete[ranked.subject]
+    left_out = int(ranked.rank.included.sum() - inside.sum())
+    warnings = [f"{left_out} ranked subjects left out of the ANCOVA: a covariate is missing"] if left_out else []
+    subject = ranked.subject[inside]
+    if subject.size == 0:
+        raise StatsError("no ranked subjects with complete covariates in this subgroup")
+    arm = arm_factor(ask, ask.source.planned_arm[subject])
+    missing = [a for a in arms if a not in arm.levels]
+    if missing and ask.endpoint.arms != "all":
+        raise StatsError(f"no ranked subjects of {' or '.join(missing)} with complete covariates in this subgroup")
+    covariates, more = covariate_variables(columns, subject)
+    factors = [arm]
+    terms: list[tuple[str, ...]] = [(ARM,)]
+    if part is not None:
+        factors.append(Factor(PART, part[subject].astype(np.int64), ("out", "in")))
+        terms.append((PART,))
+    terms += [(c.name,) for c in covariates]
+    if part is not None:
+        terms.append((ARM, PART))
+    design = build_design([*factors, *covariates], terms)
+    return fit_ols(ranked.rank.ranks[inside], design), design, warnings + more
+
+
+def _ls_mean_rows(
+    ask: Ask, fit: OLSFit | None, design: Design | None, arm: str, failure: str, own: dict[str, object]
+) -> list[Row]:
+    try:
+        if fit is None or design is None:
+            raise StatsError(failure)
+        if arm not in design.factor(ARM).levels:
+            raise StatsError(f"no ranked subjects of {arm} in this subgroup")
+        return ask.inference("arm", "ls_mean", fit.contrast(design.ls_mean({ARM: arm})), 0, arm=arm, **own)
+    except StatsError as error:
+        return ask.failed("arm", ARM_STATS, str(error), arm=arm, **own)
+
+
+def _difference_rows(
+    ask: Ask, fit: OLSFit | None, design: Design | None, pair: tuple[str, str], failure: str, at: dict[str, object]
+) -> list[Row]:
+    try:
+        if fit is None or design is None:
+            raise StatsError(failure)
+        absent = [a for a in pair if a not in design.factor(ARM).levels]
+        if absent:
+            raise StatsError(f"no ranked subjects of {' or '.join(absent)} in this subgroup")
+        row = design.ls_mean({ARM: pair[0]}) - design.ls_mean({ARM: pair[1]})
+        return ask.inference("contrast", "difference", fit.contrast(row), 0, **at)
+    except StatsError as error:
+        return ask.failed("contrast", CONTRAST_STATS, str(error), **at)
+
+
+def _pair_rows(ask: Ask, ranked: Ranked, treated: int, reference: int, at: dict[str, object]) -> list[Row]:
+    """Gehan-Wilcoxon (within strata where the endpoint has them) and win statistics of two arms."""
+    rows: list[Row] = []
+    source = ranked.stratified or ranked.rank
+    both = source.included & np.isin(ranked.arm, (treated, reference))
+    try:
+        strata = _strata(ask, ranked.subject)[both] if ranked.stratified is not None else None
+        test = finkelstein_schoenfeld(
+            source.scores_between(treated, reference)[both], ranked.arm[both] == treated, strata=strata
+        )
+        values = (test.W, test.variance, test.z, test.p)
+        rows += [ask.row("contrast", n, v, **at) for n, v in zip(GEHAN, values, strict=True)]
+        wins = win_statistics(ranked.rank, treated, reference)
+    except StatsError as error:
+        done = {r.stat_name for r in rows}
+        return rows + ask.failed("contrast", [n for n in (*GEHAN, *WINS) if n not in done], str(error), **at)
+    for name in ("wins", "losses", "ties"):
+        rows.append(ask.row("contrast", name, int(getattr(wins, name)), **at))
+    for name in ("win_ratio", "win_odds", "net_benefit", "win_probability"):
+        found = getattr(wins, name)
+        rows += [
+            ask.row("contrast", name, found.estimate, **at),
+            ask.row("contrast", f"{name}_low", found.low, **at),
+            ask.row("contrast", f"{name}_high", found.high, **at),
+        ]
+    parts = wins.components
+    for name, value in (("event", parts.by_event), ("function", parts.by_function), ("tied", parts.tied)):
+        rows.append(ask.row("contrast", "pairs", value, level=f"decided by {name}" if name != "tied" else "tied", **at))
+    return rows
+
+
+def _subject_rows(ask: Ask, ranked: Ranked, arms: tuple[str, ...], own: dict[str, object]) -> list[Row]:
+    rows: list[Row] = []
+    for i in np.flatnonzero(ranked.rank.included).tolist():
+        where = own | {"arm": arms[int(ranked.arm[i])], "level": ask.source.subject_ids[int(ranked.subject[i])]}
+        rows.append(ask.row("subject", "score", int(ranked.rank.scores[i]), **where))
+        rows.append(ask.row("subject", "rank", float(ranked.rank.ranks[i]), **where))
+    return rows
+
+
+def _strata(ask: Ask, subject: IntArray) -> IntArray:
+    """One code per combination of the strata columns; a missing value is a level of its own."""
+    texts = [[str(v) for v in ask.source.subject_column(name)[subject]] for name in ask.endpoint.strata]
+    cells = list(zip(*texts, strict=True))
+    position = {cell: i for i, cell in enumerate(sorted(set(cells)))}
+    return np.array([position[c] for c in cells], dtype=np.int64)
+
+
+def _warnings(ask: Ask, ranked: Ranked, horizon: float) -> list[str]:
+    warnings: list[str] = []
+    if ranked.rank.n_excluded:
+        label = f"{ask.source.study.visits.unit} {horizon:g}"
+        warnings.append(f"{ranked.rank.n_excluded} subjects not ranked at {label}: neither event nor value after baseline")
+    unknown = int(ranked.rank.contact_unknown.sum())
+    if unknown:
+        warnings.append(f"{unknown} subjects have no time-to-event record: taken as not followed to anybody's event")
+    return warnings
+
+
+def _formula(ask: Ask, design: Design | None) -> str:
+    names = ask.endpoint.covariates if design is None else [t[0] for t in design.terms if len(t) == 1 and t[0] != ARM]
+    return "rank ~ " + " + ".join([ask.source.study.arms.planned, *names])
+
+
+def usual_visits(ask: Ask) -> tuple[float, ...]:
+    """Post-baseline visits of the function endpoint: the horizons a ranking can be made at."""
+    records = endpoint_records(ask.source, ask.source.endpoint(ask.endpoint.function))
+    return post_baseline_visits(ask.source, records)

@@ -1,0 +1,68 @@
+"""What a joint rank needs of each subject: the day of the event or of last contact, and changes visit by visit."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from alsbench.analysis.ask import Ask
+from alsbench.analysis.model_data import Floats, response
+from alsbench.analysis.records import endpoint_records, parameter_frame, post_baseline_visits
+from alsbench.analysis.source import IntArray, Source
+from alsbench.errors import DataError, UsageError
+from alsbench.study.model import Endpoint
+
+
+@dataclass(frozen=True)
+class SubjectTimes:
+    """``day`` (n,) of the event or of last contact; ``censored`` (n,) is CNSR, 0 = event. NaN without a record."""
+
+    day: Floats
+    censored: Floats
+
+
+def subject_times(source: Source, endpoint: Endpoint, subject: IntArray) -> SubjectTimes:
+    """The event record of each subject (indices into the source).
+
+    Raises DataError for a missing column or two records of one subject, UsageError where the endpoint names no event.
+    """
+    if endpoint.event is None:
+        raise UsageError(f"endpoint {endpoint.name} names no event", where="study.toml")
+    event = endpoint.event
+    day, censored = times_by_subject(source, event.dataset, event.paramcd, "", label=f"endpoints.{endpoint.name}.event")
+    return SubjectTimes(day[subject], censored[subject])
+
+
+def times_by_subject(source: Source, dataset: str, paramcd: str, where: str, *, label: str) -> tuple[Floats, Floats]:
+    """AVAL and CNSR of every subject of the source, NaN without a record."""
+    frame = parameter_frame(source, dataset, paramcd, where, label=label)
+    for column in ("AVAL", "CNSR"):
+        if column not in frame.columns or frame.kind(column) != "number":
+            raise DataError(f"{dataset}.{column} is missing or not numeric", where=f"study.toml {label}")
+    day = np.full(len(source.subjects), np.nan)
+    censored = np.full(len(source.subjects), np.nan)
+    seen: set[int] = set()
+    ids = frame[source.study.info.subject]
+    for row, subject_id in enumerate(ids.tolist()):
+        i = source.subject_index.get(str(subject_id))
+        if i is None:
+            continue
+        if i in seen:
+            raise DataError(f"{dataset} holds two records of {paramcd} for subject {subject_id}", where=f"study.toml {label}")
+        seen.add(i)
+        day[i], censored[i] = frame["AVAL"][row], frame["CNSR"][row]
+    return day, censored
+
+
+def change_matrix(ask: Ask, subject: IntArray) -> tuple[Floats, Floats]:
+    """Changes (n, V) of an endpoint at its post-baseline visits (V,), NaN where missing, for subjects of the source."""
+    records = endpoint_records(ask.source, ask.endpoint)
+    visits = np.array(post_baseline_visits(ask.source, records))
+    position = np.full(len(ask.source.subjects), -1, dtype=np.int64)
+    position[subject] = np.arange(subject.size)
+    values = response(ask, records).y
+    keep = (position[records.subject] >= 0) & (records.visit > ask.source.study.visits.baseline)
+    changes = np.full((subject.size, visits.size), np.nan)
+    changes[position[records.subject[keep]], np.searchsorted(visits, records.visit[keep])] = values[keep]
+    return changes, visits

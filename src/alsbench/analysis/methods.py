@@ -1,0 +1,59 @@
+"""Which module answers which method; imported when first asked for, since some bring heavy libraries."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from alsbench.analysis.ask import Ask, Block
+from alsbench.analysis.source import BoolArray
+from alsbench.errors import UsageError
+
+Analyse = Callable[[Ask], Block]
+Interaction = Callable[[Ask, BoolArray, tuple[float, ...]], Block]
+
+
+@dataclass(frozen=True)
+class MethodInfo:
+    """A method: its module, its name in words, and the statistics that sum it up in one cell of evidence.
+
+    ``summary`` is (estimate, low, high, p); empty where a method has no single contrast. ``by_visit``: a cell needs a visit.
+    """
+
+    module: str
+    title: str
+    summary: tuple[str, str, str, str] | None = None
+    by_visit: bool = False
+
+
+DIFFERENCE = ("difference", "conf_low", "conf_high", "p_value")
+METHODS: dict[str, MethodInfo] = {
+    "mmrm": MethodInfo("mmrm", "mixed model for repeated measures", DIFFERENCE, by_visit=True),
+    "ancova": MethodInfo("ancova", "analysis of covariance by visit", DIFFERENCE, by_visit=True),
+    "joint_rank": MethodInfo("joint_rank", "joint rank of function and survival (CAFS)", DIFFERENCE, by_visit=True),
+    "baseline": MethodInfo("baseline", "baseline characteristics"),
+}
+
+
+def method_info(name: str) -> MethodInfo:
+    """What is known of a method. Raises UsageError for one that this version does not have."""
+    if name not in METHODS:
+        raise UsageError(f"the method {name} is not available in this version", hint=f"available: {', '.join(METHODS)}")
+    return METHODS[name]
+
+
+def analyse_with(name: str) -> Analyse:
+    """The function that answers a method for one subgroup."""
+    function: Analyse = _module(name).analyse
+    return function
+
+
+def interaction_with(name: str) -> Interaction | None:
+    """The function that gives the subgroup-by-arm interaction p of a method, None where it has none."""
+    function: Interaction | None = getattr(_module(name), "interaction", None)
+    return function
+
+
+def _module(name: str):  # type: ignore[no-untyped-def]
+    return importlib.import_module(f"alsbench.analysis.endpoints.{method_info(name).module}")

@@ -1,0 +1,124 @@
+"""From records to model variables: arms, visits and covariates of the analysed rows, coded as R codes them.
+
+Covariates come from the subject-level table by subject; text columns are factors, numeric ones covariates unless the
+study lists them under ``factors``. Rows with a missing covariate are left out and counted.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from alsbench.analysis.ask import Ask
+from alsbench.analysis.records import Records
+from alsbench.analysis.result import Context, Row
+from alsbench.analysis.source import BoolArray, IntArray
+from alsbench.stats.contrasts import Contrasts
+from alsbench.stats.design import Covariate, Factor, Variable
+
+ARM, VISIT, BASE, PART = "ARM", "VISIT", "BASE", "PART"
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Response:
+    """The analysed value and its baseline per record: change, or natural log of the ratio to baseline. NaN where missing."""
+
+    y: Floats
+    base: Floats
+    label: str
+    base_label: str
+
+
+def response(ask: Ask, records: Records) -> Response:
+    """CHG with BASE; for ``scale = "log"`` ln(AVAL/BASE) with ln BASE (values at or below zero have no logarithm: missing)."""
+    if ask.endpoint.scale == "raw":
+        return Response(records.chg, records.base, "CHG", "BASE")
+    usable = (records.aval > 0) & (records.base > 0)
+    aval = np.where(usable, records.aval, np.nan)
+    base = np.where(usable, records.base, np.nan)
+    return Response(np.log(aval / base), np.log(base), "ln(AVAL/BASE)", "ln(BASE)")
+
+
+@dataclass(frozen=True)
+class CovariateColumns:
+    """Covariates per subject of the source: numbers (NaN missing) or text (None missing), in the study's order."""
+
+    numeric: dict[str, Floats]
+    text: dict[str, NDArray[np.object_]]
+    complete: BoolArray
+    order: tuple[str, ...]
+
+
+def covariate_columns(ask: Ask) -> CovariateColumns:
+    """Read the endpoint's covariates from the subject-level table. Raises UsageError for a column that is not there."""
+    numeric: dict[str, Floats] = {}
+    text: dict[str, NDArray[np.object_]] = {}
+    complete = np.ones(len(ask.source.subjects), dtype=bool)
+    names = tuple(dict.fromkeys((*ask.endpoint.covariates, *ask.endpoint.factors)))
+    for name in names:
+        column = ask.source.subject_column(name)
+        if ask.source.subjects.kind(name) == "number":
+            values = np.asarray(column, dtype=np.float64)
+            complete &= np.isfinite(values)
+            if name in ask.endpoint.factors:
+                text[name] = np.array([f"{v:g}" if np.isfinite(v) else None for v in values], dtype=object)
+            else:
+                numeric[name] = values
+        else:
+            values_text = np.array([None if v is None else str(v) for v in column.tolist()], dtype=object)
+            complete &= np.array([v is not None for v in values_text], dtype=bool)
+            text[name] = values_text
+    return CovariateColumns(numeric, text, complete, names)
+
+
+def covariate_variables(columns: CovariateColumns, subject: IntArray) -> tuple[list[Variable], list[str]]:
+    """Model variables for the rows of ``subject``, and warnings for those that do not vary among these rows (left out)."""
+    variables: list[Variable] = []
+    warnings: list[str] = []
+    for name in columns.order:
+        if name in columns.numeric:
+            values = columns.numeric[name][subject]
+            if values.size and np.ptp(values) > 0:
+                variables.append(Covariate(name, values))
+                continue
+        else:
+            found = factor(name, columns.text[name][subject])
+            if len(found.levels) > 1:
+                variables.append(found)
+                continue
+        warnings.append(f"{name} does not vary among the analysed rows and was left out of the model")
+    return variables, warnings
+
+
+def factor(name: str, values: NDArray[np.object_]) -> Factor:
+    """A factor whose levels are the sorted distinct values."""
+    levels = tuple(sorted({str(v) for v in values}))
+    position = {level: i for i, level in enumerate(levels)}
+    return Factor(name, np.array([position[str(v)] for v in values], dtype=np.int64), levels)
+
+
+def arm_factor(ask: Ask, codes: IntArray) -> Factor:
+    """The arms present among ``codes`` (indices into the study's order), reference arms of the comparisons first."""
+    present = set(np.unique(codes).tolist())
+    references = [ask.arms.index(r) for _, r in ask.pairs if r in ask.arms]
+    order = [i for i in dict.fromkeys([*references, *range(len(ask.arms))]) if i in present]
+    position = {code: i for i, code in enumerate(order)}
+    return Factor(ARM, np.array([position[c] for c in codes.tolist()], dtype=np.int64), tuple(ask.arms[i] for i in order))
+
+
+def dropped_rows_warning(n: int, what: str) -> list[str]:
+    """A warning that ``n`` rows were left out because of ``what``, or none."""
+    return [f"{n} row{'s' if n != 1 else ''} left out: {what}"] if n else []
+
+
+def exponentiated(ask: Ask, context: Context, name: str, found: Contrasts, index: int, **where: Any) -> list[Row]:
+    """The ratio ``name`` with its limits for a log-scale endpoint; no rows on the raw scale."""
+    if ask.endpoint.scale != "log":
+        return []
+    values = ((name, found.estimate), (f"{name}_low", found.low), (f"{name}_high", found.high))
+    return [ask.row(context, key, math.exp(float(v[index])), **where) for key, v in values]

@@ -1,0 +1,174 @@
+"""The analysis frame: one row per subject, parameter and analysis visit, tied to the subject-level table.
+
+Delivered BASE, CHG and AVISIT are used as they are; BASE and CHG are derived only where the column is absent (METHODS 2).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from alsbench.analysis.source import BoolArray, IntArray, Source
+from alsbench.data.frames import Frame
+from alsbench.errors import DataError, UsageError
+from alsbench.study.expression import compile_sql, parse
+from alsbench.study.model import Endpoint
+from alsbench.study.names import nearest
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Records:
+    """Rows of one parameter, sorted by subject and visit. All arrays are (rows,).
+
+    ``subject`` indexes ``Source.subjects``; values are in the units of the data set, NaN where missing.
+    """
+
+    subject: IntArray
+    visit: Floats
+    aval: Floats
+    base: Floats
+    chg: Floats
+    labels: dict[float, str]
+    n_unknown_subject: int
+
+    def __len__(self) -> int:
+        return int(self.subject.size)
+
+    def take(self, mask: BoolArray) -> Records:
+        """The rows where ``mask`` is true."""
+        return replace(
+            self,
+            subject=self.subject[mask],
+            visit=self.visit[mask],
+            aval=self.aval[mask],
+            base=self.base[mask],
+            chg=self.chg[mask],
+        )
+
+
+def endpoint_records(source: Source, endpoint: Endpoint) -> Records:
+    """Every record of an endpoint's parameter that its ``where`` lets in, all visits.
+
+    Raises DataError when the data set, the parameter or a needed column is not there, or a subject has two records at one
+    visit.
+    """
+    frame = parameter_frame(source, endpoint.dataset, endpoint.paramcd, endpoint.where, label=f"endpoints.{endpoint.name}")
+    visits = source.study.visits
+    for column in (visits.number, "AVAL"):
+        if column not in frame.columns or frame.kind(column) != "number":
+            raise DataError(
+                f"{endpoint.dataset}.{column} is {'not numeric' if column in frame.columns else 'not there'}",
+                where=f"endpoint {endpoint.name}",
+                hint="the study's visits.number names the numeric analysis visit" if column == visits.number else "",
+            )
+    ids = frame[source.study.info.subject]
+    index = np.array([source.subject_index.get(str(s), -1) for s in ids], dtype=np.int64)
+    number = np.asarray(frame[visits.number], dtype=np.float64)
+    known = (index >= 0) & np.isfinite(number)
+    frame, index, number = frame.take(known), index[known], number[known]
+    order = np.lexsort((number, index))
+    frame, index, number = frame.take(order), index[order], number[order]
+    aval = np.asarray(frame["AVAL"], dtype=np.float64)
+    base = _base(frame, index, number, aval, visits.baseline)
+    chg = np.asarray(frame["CHG"], dtype=np.float64) if "CHG" in frame.columns else aval - base
+    records = Records(index, number, aval, base, chg, _labels(frame, number, visits.label), int((~known).sum()))
+    _refuse_duplicates(source, endpoint, records)
+    return records
+
+
+def parameter_frame(source: Source, dataset: str, paramcd: str, where: str, *, label: str) -> Frame:
+    """Rows of one parameter of a data set, restricted by a record expression. Raises DataError when there are none."""
+    name = dataset.upper()
+    if name not in source.snapshot.tables:
+        raise DataError(
+            f"the snapshot has no data set {name}",
+            where=f"study.toml {label}.dataset",
+            hint=nearest(name, source.snapshot.tables),
+        )
+    column_kinds = {c.name: c.kind for c in source.snapshot.tables[name].columns}
+    clauses = []
+    if paramcd:
+        if "PARAMCD" not in column_kinds:
+            raise DataError(f"{name} has no column PARAMCD", where=f"study.toml {label}.paramcd")
+        clauses.append(f"PARAMCD == {_quoted(paramcd)}")
+    if where:
+        clauses.append(f"({where})")
+    compiled = compile_sql(parse(" and ".join(clauses)), column_kinds, {}) if clauses else None
+    frame = source.snapshot.frame(name, where=compiled, order_by=(source.study.info.subject,))
+    if len(frame) == 0:
+        raise DataError(
+            f"{name} holds no record of {paramcd or 'anything'}" + (f" with {where}" if where else ""),
+            where=f"study.toml {label}",
+            hint="see which parameters there are: alsbench data " + name,
+        )
+    return frame
+
+
+def _quoted(text: str) -> str:
+    """A string literal of the expression language."""
+    return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
+
+
+def _base(frame: Frame, index: IntArray, number: Floats, aval: Floats, baseline: float) -> Floats:
+    if "BASE" in frame.columns:
+        return np.asarray(frame["BASE"], dtype=np.float64)
+    base = np.full(index.size, np.nan)
+    at_baseline = number == baseline
+    value = dict(zip(index[at_baseline].tolist(), aval[at_baseline].tolist(), strict=True))
+    for row, subject in enumerate(index.tolist()):
+        base[row] = value.get(subject, np.nan)
+    return base
+
+
+def _labels(frame: Frame, number: Floats, column: str) -> dict[float, str]:
+    """Visit number -> its label in the data; the number itself where the data have no label column."""
+    labels: dict[float, str] = {}
+    texts = frame[column] if column in frame.columns else None
+    for row, value in enumerate(number.tolist()):
+        if value not in labels:
+            text = texts[row] if texts is not None else None
+            labels[value] = str(text) if text else f"{value:g}"
+    return dict(sorted(labels.items()))
+
+
+def _refuse_duplicates(source: Source, endpoint: Endpoint, records: Records) -> None:
+    if len(records) < 2:
+        return
+    same = (np.diff(records.subject) == 0) & (np.diff(records.visit) == 0)
+    if same.any():
+        row = int(np.flatnonzero(same)[0])
+        subject = source.subject_ids[int(records.subject[row])]
+        raise DataError(
+            f"{int(same.sum())} duplicate subject-visit rows of {endpoint.paramcd} in {endpoint.dataset}; "
+            f"the first: {subject} at {records.labels[float(records.visit[row])]}",
+            where=f"endpoint {endpoint.name}",
+            hint="say which record counts with where = \"ANL01FL == 'Y'\" or the like in study.toml",
+        )
+
+
+def post_baseline_visits(source: Source, records: Records) -> tuple[float, ...]:
+    """Visit numbers after baseline, ascending."""
+    return tuple(v for v in records.labels if v > source.study.visits.baseline)
+
+
+def visit_label(source: Source, records: Records, number: float) -> str:
+    """The data's label of a visit, or ``Month 6`` made from the study's unit where the data have none."""
+    return records.labels.get(number, f"{source.study.visits.unit.capitalize()} {number:g}")
+
+
+def resolve_visit(source: Source, endpoint: Endpoint, text: str) -> float:
+    """A visit number from a number or a label, as ``--visit`` takes it. Raises UsageError for a label not in the data."""
+    try:
+        return float(text)
+    except ValueError:
+        pass
+    carrier = source.endpoint(endpoint.function) if endpoint.method == "joint_rank" else endpoint
+    labels = endpoint_records(source, carrier).labels
+    for number, label in labels.items():
+        if label.casefold() == text.strip().casefold():
+            return number
+    raise UsageError(f"no visit is labelled {text!r}", where=f"endpoint {endpoint.name}", hint=nearest(text, labels.values()))

@@ -1,0 +1,139 @@
+"""A question becomes a result: overrides applied, each subgroup answered by the endpoint's method, facts gathered.
+
+Pure: the same study, snapshot and question give the same result, whatever the clock says. Requests that cannot be meant
+(an unknown name, a parameter that is not there) raise; what cannot be computed in one subgroup is a row with an error.
+"""
+
+from __future__ import annotations
+
+from typing import get_args
+
+import numpy as np
+
+from alsbench import __version__
+from alsbench.analysis.ask import ARM_STATS, CONTRAST_STATS, Ask, Block
+from alsbench.analysis.command import endpoint_command
+from alsbench.analysis.methods import Analyse, analyse_with, method_info
+from alsbench.analysis.question import Question
+from alsbench.analysis.result import Facts, Provenance, Result, Row, merge_warnings
+from alsbench.analysis.source import Source
+from alsbench.analysis.subgroups import Membership, counts_by_arm, members
+from alsbench.errors import UsageError
+from alsbench.stats.errors import StatsError
+from alsbench.study.model import Covariance, DfMethod, Endpoint, Method
+from alsbench.study.names import nearest
+
+
+def answer(question: Question, source: Source) -> Result:
+    """Answer a question. Raises UsageError for an unknown name, DataError where the snapshot does not hold what is asked."""
+    endpoint = apply_overrides(source.endpoint(question.endpoint), question)
+    analyse = analyse_with(endpoint.method)
+    population = question.population or endpoint.population or source.study.populations.default
+    comparisons = source.comparisons(question.comparisons)
+    rows: list[Row] = []
+    blocks: list[Block] = []
+    parts: list[Membership] = []
+    for phrase in dict.fromkeys(question.subgroups):
+        member = members(source, phrase, population)
+        ask = Ask(source, endpoint, question, population, member, comparisons)
+        rows += subgroup_rows(ask)
+        block = guarded(analyse, ask)
+        rows += block.rows
+        blocks.append(block)
+        parts.append(member)
+    return Result(
+        question=question.as_dict() | {"method": endpoint.method, "population": population},
+        provenance=provenance(source, parts, endpoint_command(question), endpoint),
+        rows=tuple(rows),
+        facts=_facts(source, endpoint, population, parts, blocks),
+        warnings=merge_warnings(block.warnings for block in blocks),
+    )
+
+
+def apply_overrides(endpoint: Endpoint, question: Question) -> Endpoint:
+    """The endpoint with the question's method, covariance and df. Raises UsageError for a value that is not one of them."""
+    changes: dict[str, str] = {}
+    for key, allowed in (("method", Method), ("covariance", Covariance), ("df", DfMethod)):
+        value = getattr(question, key)
+        if value:
+            if value not in get_args(allowed):
+                raise UsageError(f"{value} is no {key}", where=f"--{key}", hint=nearest(value, get_args(allowed)))
+            changes[key] = value
+    changed = endpoint.model_copy(update=changes)
+    if changed.method == "joint_rank" and (not changed.function or changed.event is None):
+        raise UsageError(
+            f"endpoint {endpoint.name} cannot be answered by joint_rank",
+            why="a joint rank needs the keys function and event in study.toml",
+        )
+    return changed
+
+
+def subgroup_rows(ask: Ask) -> list[Row]:
+    """How many members, per arm and in all, and every realised cut."""
+    member = ask.member
+    undecided = f"{member.n_undecided} subjects undecided: a value is missing" if member.n_undecided else None
+    rows = [ask.row("subgroup", "n", member.n, warning=undecided)]
+    rows += [ask.row("subgroup", "n", n, arm=arm) for arm, n in counts_by_arm(ask.source, member.mask).items()]
+    rows += [ask.row("subgroup", "cut", value, variable=name) for name, value in member.cuts]
+    return rows
+
+
+def provenance(source: Source, parts: list[Membership], command: str, *endpoints: Endpoint) -> Provenance:
+    """Hashes, versions and labels of honesty for a result over these subgroups and endpoints."""
+    names = {"ADSL", *(e.dataset.upper() for e in endpoints if e.dataset)}
+    for endpoint in endpoints:
+        if endpoint.event is not None:
+            names.add(endpoint.event.dataset.upper())
+        if endpoint.function:
+            names.add(source.endpoint(endpoint.function).dataset.upper())
+    return Provenance(
+        snapshot=source.snapshot.digest,
+        study=source.study_digest,
+        engine=__version__,
+        post_hoc=any(p.post_hoc for p in parts),
+        synthetic=source.study.info.synthetic,
+        command=command,
+        sources=tuple(sorted(n for n in names if n in source.snapshot.tables)),
+        data_cut=source.snapshot.data_cut,
+    )
+
+
+def guarded(analyse: Analyse, ask: Ask) -> Block:
+    """A subgroup whose model cannot be fitted is answered with rows that say why."""
+    try:
+        return analyse(ask)
+    except (StatsError, np.linalg.LinAlgError) as error:
+        rows: list[Row] = []
+        for arm in ask.arms:
+            rows += ask.failed("arm", ARM_STATS, str(error), arm=arm)
+        for treatment, reference in ask.pairs:
+            rows += ask.failed("contrast", CONTRAST_STATS, str(error), treatment=treatment, reference=reference)
+        return Block(rows, warnings=(f"{ask.member.phrase}: {error}",))
+
+
+def _facts(source: Source, endpoint: Endpoint, population: str, parts: list[Membership], blocks: list[Block]) -> Facts:
+    flag = source.study.populations.flags[population]
+    lines: list[tuple[str, str]] = [
+        ("Population", f"{population} ({flag} = 'Y'), N = {int(source.population(population).sum())}")
+    ]
+    for member in parts:
+        lines.append(("Subgroup", subgroup_line(source, member)))
+    for block in blocks:
+        lines += [line for line in block.model if line not in lines]
+    lines.append(("Intervals", "95 %, two-sided"))
+    if source.study.info.synthetic:
+        lines.append(("Data", "SYNTHETIC: no real patient stands behind these numbers"))
+    title = f"{endpoint.title or endpoint.name}: {method_info(endpoint.method).title}"
+    attempts = tuple(dict.fromkeys(a for block in blocks for a in block.attempts))
+    footnotes = tuple(dict.fromkeys(f for block in blocks for f in block.footnotes))
+    return Facts(title=title, lines=tuple(lines), attempts=attempts, footnotes=footnotes)
+
+
+def subgroup_line(source: Source, member: Membership) -> str:
+    """Name, definition, realised cut, n per arm and status of a subgroup, in one line."""
+    counts = ", ".join(f"{arm} {n}" for arm, n in counts_by_arm(source, member.mask).items())
+    cut = f" [{member.cut_text()}]" if member.cuts else ""
+    status = "; POST HOC" if member.post_hoc else "; pre-specified" if member.definition != "all subjects" else ""
+    late = "; POST-RANDOMISATION" if member.post_randomisation else ""
+    undecided = f"; {member.n_undecided} undecided (value missing)" if member.n_undecided else ""
+    return f"{member.phrase}: {member.definition}{cut}; n = {member.n} ({counts}){undecided}{status}{late}"

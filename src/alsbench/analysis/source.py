@@ -1,0 +1,119 @@
+"""Where answers come from: a study file and the snapshot it is asked of.
+
+A source reads the subject-level table once and keeps it; everything derived from it (arms, analysis sets, covariates) is
+looked up there, by subject, so that no endpoint data set can disagree with it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from alsbench.data.frames import Frame
+from alsbench.data.snapshot import Snapshot
+from alsbench.data.workspace import Workspace
+from alsbench.errors import DataError, UsageError
+from alsbench.study.model import Comparison, Endpoint, Study
+from alsbench.study.names import nearest
+from alsbench.study.spec import study_digest
+
+SUBJECT_TABLE = "ADSL"
+BoolArray = NDArray[np.bool_]
+IntArray = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Source:
+    """A study, a snapshot, and the hash of the study as it was when the source was opened."""
+
+    study: Study
+    snapshot: Snapshot
+    study_digest: str
+
+    @cached_property
+    def subjects(self) -> Frame:
+        """The subject-level table, sorted by subject: one row each."""
+        if SUBJECT_TABLE not in self.snapshot.tables:
+            raise DataError(
+                f"the snapshot has no {SUBJECT_TABLE} table",
+                where=self.snapshot.name,
+                hint=f"load a data set named {SUBJECT_TABLE}, one row per subject",
+            )
+        return self.snapshot.frame(SUBJECT_TABLE, order_by=(self.study.info.subject,))
+
+    @cached_property
+    def subject_ids(self) -> tuple[str, ...]:
+        return tuple(str(s) for s in self.subjects[self.study.info.subject])
+
+    @cached_property
+    def subject_index(self) -> dict[str, int]:
+        """Subject id -> row of :attr:`subjects`."""
+        return {s: i for i, s in enumerate(self.subject_ids)}
+
+    @cached_property
+    def planned_arm(self) -> IntArray:
+        """Index into ``arms.order`` of each subject's planned arm, -1 where it is none of them."""
+        return self._arm_codes(self.study.arms.planned)
+
+    @cached_property
+    def actual_arm(self) -> IntArray:
+        """Index into ``arms.order`` of each subject's actual arm, -1 where it is none of them."""
+        return self._arm_codes(self.study.arms.actual)
+
+    def _arm_codes(self, column: str) -> IntArray:
+        codes = {arm: i for i, arm in enumerate(self.study.arms.order)}
+        return np.array([codes.get(a, -1) for a in self.subject_column(column)], dtype=np.int64)
+
+    def subject_column(self, name: str) -> NDArray[np.generic]:
+        """A column of the subject-level table; UsageError naming the nearest column where there is none."""
+        if name not in self.subjects.columns:
+            raise UsageError(
+                f"{SUBJECT_TABLE} has no column {name}",
+                where=self.snapshot.name,
+                hint=nearest(name, self.subjects.columns),
+            )
+        column: NDArray[np.generic] = self.subjects[name]
+        return column
+
+    def population(self, name: str = "") -> BoolArray:
+        """Who is in the analysis set (flag = 'Y'); the study's default set for an empty name."""
+        name = name or self.study.populations.default
+        flags = self.study.populations.flags
+        if name not in flags:
+            raise UsageError(f"no population is named {name}", where="study.toml populations", hint=nearest(name, flags))
+        return np.asarray(self.subject_column(flags[name]) == "Y", dtype=np.bool_)
+
+    def endpoint(self, name: str) -> Endpoint:
+        """The endpoint of that name; UsageError naming the nearest one where there is none."""
+        try:
+            return self.study.endpoints[name]
+        except KeyError:
+            raise UsageError(
+                f"no endpoint is named {name}", where="study.toml endpoints", hint=nearest(name, self.study.endpoints)
+            ) from None
+
+    def comparisons(self, names: tuple[str, ...] = ()) -> tuple[Comparison, ...]:
+        """Comparisons by name or by treatment label, in the order asked; all of the study's for an empty tuple."""
+        if not names:
+            return self.study.comparisons
+        found: list[Comparison] = []
+        for name in names:
+            hits = [c for c in self.study.comparisons if c.name == name] or [
+                c for c in self.study.comparisons if c.treatment == name
+            ]
+            if not hits:
+                known = [c.name for c in self.study.comparisons] + [c.treatment for c in self.study.comparisons]
+                raise UsageError(f"no comparison is named {name}", where="study.toml comparisons", hint=nearest(name, known))
+            found.extend(h for h in hits if h not in found)
+        return tuple(found)
+
+
+def open_source(workspace: Path) -> Source:
+    """The study and current snapshot of a workspace. Raises StudyError, DataError or UnavailableError."""
+    space = Workspace(workspace)
+    study = space.read_study()
+    return Source(study, space.open_current(), study_digest(study))

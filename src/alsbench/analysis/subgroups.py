@@ -1,0 +1,163 @@
+"""Who is in a subgroup: named expressions over the subject-level table, their realised cuts, and their complements.
+
+Cut-offs such as ``mean(LEADRATE)`` are taken over the whole default population, never arm by arm, in NumPy in a fixed order
+(METHODS 6). A subject whose expression cannot be decided (a missing value) is in neither the subgroup nor its complement.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from alsbench.analysis.question import OVERALL
+from alsbench.analysis.source import SUBJECT_TABLE, BoolArray, Source
+from alsbench.errors import DataError, ExpressionError
+from alsbench.stats.summaries import mean, quantile
+from alsbench.study.expression import Aggregate, Kind, compile_sql, parse
+from alsbench.study.model import Subgroup
+from alsbench.study.names import nearest
+from alsbench.study.phrase import Phrase, parse_phrase, subgroup_names
+
+
+@dataclass(frozen=True)
+class Membership:
+    """The answer for one subgroup phrase within one population.
+
+    ``mask`` (subjects,) marks members, ``decided`` members and complement, in the order of ``Source.subjects``;
+    ``definition`` is the expression in words, ``cuts`` each data-driven cut
+    with its realised value, ``n_undecided`` the subjects of the population in neither part.
+    """
+
+    phrase: str
+    mask: BoolArray
+    decided: BoolArray
+    label: str
+    definition: str
+    cuts: tuple[tuple[str, float], ...]
+    n: int
+    n_undecided: int
+    post_hoc: bool
+    post_randomisation: bool
+
+    def cut_text(self) -> str:
+        """``mean(LEADRATE) = 0.9877`` for every realised cut; empty when there is none."""
+        return ", ".join(f"{name} = {value:.6g}" for name, value in self.cuts)
+
+
+def members(source: Source, phrase: str, population: str = "") -> Membership:
+    """Members of a subgroup phrase (``overall``, ``slow``, ``not slow``, ``slow and nfl_low``) within a population.
+
+    Raises UsageError for an unknown name, ExpressionError for a column that is not there, DataError where a cut cannot be
+    computed.
+    """
+    inside = source.population(population)
+    parsed = _phrase(source, phrase)
+    truth = np.ones(inside.size)
+    cuts: dict[str, float] = {}
+    parts: list[str] = []
+    labels: list[str] = []
+    post_hoc = post_randomisation = False
+    for name, negated in parsed.parts:
+        subgroup = next(s for s in source.study.subgroups if s.name == name)
+        part, found = _truth(source, subgroup)
+        truth = np.minimum(truth, 1.0 - part if negated else part)  # NaN wins over 1 here ...
+        truth[(1.0 - part if negated else part) == 0.0] = 0.0  # ... and loses against 0, as in three-valued logic
+        cuts |= found
+        parts.append(f"not ({subgroup.where})" if negated else subgroup.where)
+        title = subgroup.label or subgroup.name
+        labels.append(f"not: {title}" if negated else title)
+        post_hoc |= not subgroup.prespecified
+        post_randomisation |= subgroup.post_randomisation
+    mask: BoolArray = inside & (truth == 1.0)
+    return Membership(
+        phrase=parsed.text,
+        mask=mask,
+        decided=inside & ~np.isnan(truth),
+        label=" and ".join(labels) or "Overall",
+        definition=" and ".join(f"({p})" for p in parts) if len(parts) > 1 else "".join(parts) or "all subjects",
+        cuts=tuple(cuts.items()),
+        n=int(mask.sum()),
+        n_undecided=int((inside & np.isnan(truth)).sum()),
+        post_hoc=post_hoc,
+        post_randomisation=post_randomisation,
+    )
+
+
+def complement(source: Source, phrase: str) -> str:
+    """The phrase for everybody else in a single named subgroup: ``not slow`` for ``slow`` and the other way about."""
+    parsed = _phrase(source, phrase)
+    if len(parsed.parts) != 1:
+        raise ExpressionError(f"{phrase!r} has no single complement", hint="take the complement of one named subgroup")
+    name, negated = parsed.parts[0]
+    return name if negated else f"not {name}"
+
+
+def describe(source: Source, text: str) -> Membership:
+    """What an expression that is not (yet) in the study would select from the default population.
+
+    Raises ExpressionError (with ``position``) for text that cannot be read or names no column.
+    """
+    subgroup = Subgroup(name="new", where=text)
+    inside = source.population()
+    truth, cuts = _truth(source, subgroup)
+    mask: BoolArray = inside & (truth == 1.0)
+    return Membership(
+        phrase="new",
+        mask=mask,
+        decided=inside & ~np.isnan(truth),
+        label="new",
+        definition=text,
+        cuts=tuple(cuts.items()),
+        n=int(mask.sum()),
+        n_undecided=int((inside & np.isnan(truth)).sum()),
+        post_hoc=True,
+        post_randomisation=False,
+    )
+
+
+def counts_by_arm(source: Source, mask: BoolArray) -> dict[str, int]:
+    """Members per planned arm, in the order of the study."""
+    return {arm: int((mask & (source.planned_arm == i)).sum()) for i, arm in enumerate(source.study.arms.order)}
+
+
+def realise(source: Source, aggregates: tuple[Aggregate, ...]) -> dict[Aggregate, float]:
+    """Values of data-driven cut-offs over the whole default population (METHODS 6)."""
+    inside = source.population()
+    return {a: _realise_one(a, source, inside) for a in aggregates}
+
+
+def _realise_one(aggregate: Aggregate, source: Source, inside: BoolArray) -> float:
+    if aggregate.column not in source.subjects.columns:
+        raise ExpressionError(
+            f"{SUBJECT_TABLE} has no column {aggregate.column}", hint=nearest(aggregate.column, source.subjects.columns)
+        )
+    if source.subjects.kind(aggregate.column) != "number":
+        raise ExpressionError(f"{aggregate} needs a numeric column; {aggregate.column} is not one")
+    values = np.asarray(source.subjects[aggregate.column], dtype=np.float64)[inside]
+    values = values[np.isfinite(values)]
+    if values.size == 0:
+        raise DataError(f"{aggregate} has no value: {aggregate.column} is missing for the whole population")
+    if aggregate.function == "mean":
+        return mean(values)
+    return quantile(values, 0.5 if aggregate.q is None else aggregate.q)
+
+
+def _truth(source: Source, subgroup: Subgroup) -> tuple[NDArray[np.float64], dict[str, float]]:
+    """1, 0 or NaN (undecided) per subject, and the realised cuts by name."""
+    expression = parse(subgroup.where)
+    cuts = realise(source, expression.aggregates)
+    where = compile_sql(expression, kinds(source), cuts)
+    truth = source.snapshot.truth(SUBJECT_TABLE, where, (source.study.info.subject,))
+    return truth, {str(a): v for a, v in cuts.items()}
+
+
+def kinds(source: Source) -> Mapping[str, Kind]:
+    """Column name -> kind for the subject-level table."""
+    return {c.name: c.kind for c in source.snapshot.tables[SUBJECT_TABLE].columns}
+
+
+def _phrase(source: Source, phrase: str) -> Phrase:
+    return parse_phrase(phrase or OVERALL, subgroup_names(source.study))
