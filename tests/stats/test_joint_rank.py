@@ -1,12 +1,15 @@
-"""CAFS scoring: the worked check of Berry-style scoring by hand, options, invariants, and what the code does when evidence lacks."""
+"""CAFS scoring: the worked check by hand, every option against the rules of one pair, and the invariants."""
 
 from __future__ import annotations
+
+import tracemalloc
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from alsbench.stats import joint_rank
 from alsbench.stats.errors import StatsError
 from alsbench.stats.finkelstein_schoenfeld import finkelstein_schoenfeld
 from alsbench.stats.joint_rank import OUTCOMES, FollowUp, Rules, cut_at_horizon, score_pairs
@@ -336,5 +339,28 @@ def test_larger_trials_are_scored_in_blocks(monkeypatch: pytest.MonkeyPatch) -> 
     contact = rng.integers(30, 400, n).astype(float)
     data = FollowUp(np.where(rng.random(n) < 0.3, contact, NA), contact, changes, np.arange(1.0, 7))
     whole = score_pairs(data, groups=np.arange(n) % 2)
-    monkeypatch.setattr("alsbench.stats.joint_rank.BLOCK_PAIRS", 7 * n)
+    monkeypatch.setattr(joint_rank, "BLOCK_PAIRS", 7 * n)
     assert np.array_equal(whole.tally, score_pairs(data, groups=np.arange(n) % 2).tally)
+
+
+def test_cost_is_blocks_not_pairs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """3,000 subjects (9 million ordered pairs) in blocks of a million pairs, and no pair matrix in memory."""
+    rng = np.random.default_rng(4)
+    n = 3000
+    contact = rng.integers(30, 400, n).astype(float)
+    data = FollowUp(np.where(rng.random(n) < 0.2, contact, NA), contact, rng.normal(size=(n, 12)), np.arange(1.0, 13))
+    blocks: list[int] = []
+    whole = joint_rank._block
+
+    def counted(p: joint_rank.Prepared, rows: slice) -> tuple[np.ndarray, ...]:
+        blocks.append(rows.stop - rows.start)
+        return whole(p, rows)
+
+    monkeypatch.setattr(joint_rank, "_block", counted)
+    tracemalloc.start()
+    score_pairs(data, groups=np.arange(n) % 2)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert sum(blocks) == n
+    assert len(blocks) == 9
+    assert peak < 40e6

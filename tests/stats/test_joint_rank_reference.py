@@ -1,4 +1,4 @@
-"""CAFS against R on two synthetic trials: every number of every ``cafs_*.json`` (R 4.2.2 with WINS, BuyseTest, emmeans, coin)."""
+"""CAFS against R 4.2.2 (WINS, BuyseTest, emmeans, coin): every number of every ``cafs_*.json`` of two synthetic trials."""
 
 from __future__ import annotations
 

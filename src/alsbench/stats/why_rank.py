@@ -1,6 +1,6 @@
 """Why this rank: every pair of one subject, who won it and what decided it.
 
-The rules are those of ``joint_rank.score_pairs``; the results add up to the subject's U, and the counts by outcome to its tally.
+The rules are those of ``joint_rank.score_pairs``; the results add up to the subject's U, the counts by outcome to its tally.
 """
 
 from __future__ import annotations
