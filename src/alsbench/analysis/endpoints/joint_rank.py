@@ -11,10 +11,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from alsbench.analysis.ask import ARM_STATS, CONTRAST_STATS, Ask, Block
-from alsbench.analysis.endpoints.ancova import arm_groups
 from alsbench.analysis.follow_up import SubjectTimes, change_matrix, subject_times
 from alsbench.analysis.model_data import ARM, PART, arm_factor, covariate_columns, covariate_variables
-from alsbench.analysis.records import endpoint_records, post_baseline_visits, visit_label
+from alsbench.analysis.records import endpoint_records, visit_label
 from alsbench.analysis.result import Row, merge_warnings
 from alsbench.analysis.source import BoolArray, IntArray
 from alsbench.errors import UsageError
@@ -53,13 +52,10 @@ def analyse(ask: Ask) -> Block:
     rows: list[Row] = []
     warnings: list[str] = []
     formula = ""
-    for comparison in ask.comparisons:
-        one = replace(ask, comparisons=(comparison,))
-        for horizon in horizons(one):
-            pairs = arm_groups(one)[0] if ask.endpoint.arms != "all" else _all_pairs(ask)
-            block, formula = _at_horizon(one, horizon, pairs)
-            rows += [r for r in block.rows if r not in rows] if ask.endpoint.arms == "all" else block.rows
-            warnings += block.warnings
+    for horizon, pairs in rankings(ask):
+        block, formula = _at_horizon(ask, horizon, pairs)
+        rows += block.rows
+        warnings += block.warnings
     strata = f"; Gehan-Wilcoxon within strata of {', '.join(ask.endpoint.strata)}" if ask.endpoint.strata else ""
     return Block(
         rows,
@@ -76,16 +72,23 @@ def analyse(ask: Ask) -> Block:
     )
 
 
-def horizons(ask: Ask) -> tuple[float, ...]:
-    """The visits asked for, else the comparison's horizon. Raises UsageError where there is neither."""
-    if ask.question.visits:
-        return ask.question.visits
-    comparison = ask.comparisons[0]
-    if comparison.horizon is None:
-        raise UsageError(
-            f"comparison {comparison.name} has no horizon", hint="give it one in study.toml, or ask for --visit NUMBER"
-        )
-    return (comparison.horizon,)
+def rankings(ask: Ask) -> list[tuple[float, tuple[tuple[str, str], ...]]]:
+    """Every ranking to make: its horizon and the (treatment, reference) pairs read from it, each once.
+
+    The horizons are the visits asked for, else each comparison's own. Raises UsageError where there is neither.
+    """
+    found: dict[tuple[float, tuple[str, str] | None], list[tuple[str, str]]] = {}
+    for comparison in ask.comparisons:
+        if not ask.question.visits and comparison.horizon is None:
+            raise UsageError(
+                f"comparison {comparison.name} has no horizon", hint="give it one in study.toml, or ask for --visit NUMBER"
+            )
+        pair = (comparison.treatment, comparison.reference)
+        for horizon in ask.question.visits or (float(comparison.horizon or 0.0),):
+            pairs = found.setdefault((horizon, None if ask.endpoint.arms == "all" else pair), [])
+            if pair not in pairs:
+                pairs.append(pair)
+    return [(horizon, tuple(pairs)) for (horizon, _), pairs in found.items()]
 
 
 def ranked_set(ask: Ask, horizon: float, mask: BoolArray, arms: tuple[str, ...]) -> Ranked:
@@ -114,7 +117,7 @@ def interaction(ask: Ask, whole: BoolArray, visits: tuple[float, ...]) -> Block:
         where = _where(ask, visit) | {"treatment": comparison.treatment, "reference": comparison.reference}
         arms = (comparison.reference, comparison.treatment)
         try:
-            ranked = ranked_set(replace(ask, comparisons=(comparison,)), visit, whole, arms)
+            ranked = ranked_set(ask, visit, whole, arms)
             fit, design, _ = _ancova(ask, ranked, arms, part=ask.member.mask)
             row = sum(
                 sign * part_sign * design.ls_mean({ARM: arm, PART: level})
@@ -125,10 +128,6 @@ def interaction(ask: Ask, whole: BoolArray, visits: tuple[float, ...]) -> Block:
         except ValueError as error:
             rows.append(ask.row("subgroup", "interaction_p", None, error=str(error), **where))
     return Block(rows)
-
-
-def _all_pairs(ask: Ask) -> tuple[tuple[str, str], ...]:
-    return tuple(dict.fromkeys((c.treatment, c.reference) for c in ask.comparisons))
 
 
 def _at_horizon(ask: Ask, horizon: float, pairs: tuple[tuple[str, str], ...]) -> tuple[Block, str]:
@@ -298,9 +297,3 @@ def _warnings(ask: Ask, ranked: Ranked, horizon: float) -> list[str]:
 def _formula(ask: Ask, design: Design | None) -> str:
     names = ask.endpoint.covariates if design is None else [t[0] for t in design.terms if len(t) == 1 and t[0] != ARM]
     return "rank ~ " + " + ".join([ask.source.study.arms.planned, *names])
-
-
-def usual_visits(ask: Ask) -> tuple[float, ...]:
-    """Post-baseline visits of the function endpoint: the horizons a ranking can be made at."""
-    records = endpoint_records(ask.source, ask.source.endpoint(ask.endpoint.function))
-    return post_baseline_visits(ask.source, records)
