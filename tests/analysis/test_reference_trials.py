@@ -142,6 +142,20 @@ def test_cafs(sources: dict[str, Source], name: str, stem: str) -> None:
         assert result.get("n", context="arm", arm=row["arm"]).stat == row["n"]
 
 
+@pytest.mark.parametrize("df", ["satterthwaite", "kenward-roger"])
+@pytest.mark.parametrize(("name", "stem"), files("slope_*"))
+def test_slope(sources: dict[str, Source], name: str, stem: str, df: str) -> None:
+    """lme4 1.1.31 with lmerTest 3.1.3 (Satterthwaite) and pbkrtest 0.5.2 (Kenward-Roger)."""
+    source, wanted = sources[name], expected(name, stem)
+    result = answer(Question("alsfrs_slope", subgroups=(stem.split("_")[2],), df=df), source)
+    assert result.get("log_likelihood", context="model").stat == pytest.approx(wanted["reml"]["loglik"], abs=1e-6, rel=0)
+    table = wanted[df.replace("-", "_")]
+    for row in table["slopes"]:
+        check_inference(result, "slope", row, context="arm", arm=row["TRT01P"])
+    for row in table["slope_diff_vs_ref"]:
+        check_inference(result, "difference", row, context="contrast", treatment=row["contrast"].split(" - ")[0])
+
+
 @pytest.mark.parametrize("name", TRIALS)
 def test_unstratified_gehan_wilcoxon(sources: dict[str, Source], name: str) -> None:
     """Every stored Finkelstein-Schoenfeld test that has no strata, asked of a study whose CAFS has none."""

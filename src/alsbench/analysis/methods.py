@@ -32,6 +32,7 @@ METHODS: dict[str, MethodInfo] = {
     "mmrm": MethodInfo("mmrm", "mixed model for repeated measures", DIFFERENCE, by_visit=True),
     "ancova": MethodInfo("ancova", "analysis of covariance by visit", DIFFERENCE, by_visit=True),
     "joint_rank": MethodInfo("joint_rank", "joint rank of function and survival (CAFS)", DIFFERENCE, by_visit=True),
+    "slope": MethodInfo("slope", "random slopes, units per month", DIFFERENCE),
     "baseline": MethodInfo("baseline", "baseline characteristics"),
 }
 

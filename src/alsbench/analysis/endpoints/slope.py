@@ -1,0 +1,173 @@
+"""Random slopes: AVAL ~ time*arm + covariates, random intercept and slope per subject, time in months; all arms in the fit.
+
+Slopes per arm in units per month, their differences, and the slowing of decline in percent (METHODS 5).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from alsbench.analysis.ask import CONTRAST_STATS, Ask, Block
+from alsbench.analysis.model_data import (
+    ARM,
+    PART,
+    Floats,
+    arm_factor,
+    covariate_columns,
+    covariate_variables,
+    dropped_rows_warning,
+)
+from alsbench.analysis.records import Records, endpoint_records
+from alsbench.analysis.result import Row
+from alsbench.analysis.source import BoolArray, IntArray
+from alsbench.stats.design import Covariate, Factor, build_design
+from alsbench.stats.errors import StatsError
+from alsbench.stats.slopes import (
+    TIME,
+    SlopeFit,
+    arm_slopes,
+    fit_slopes,
+    percent_slowing,
+    random_slopes,
+    slope_differences,
+)
+from alsbench.study.model import DAYS_PER_UNIT
+
+SLOPE_STATS = ("slope", "se", "df", "conf_low", "conf_high")
+SLOWING = ("percent_slowing", "percent_slowing_low", "percent_slowing_high")
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Analysed rows: the value, months since baseline by the nominal visit, subject and arm of each."""
+
+    records: Records
+    y: Floats
+    months: Floats
+    arm: IntArray
+    warnings: tuple[str, ...]
+
+
+def analyse(ask: Ask) -> Block:
+    """Slopes per arm, differences and percent slowing."""
+    rows = analysed_rows(ask, ask.member.mask)
+    out: list[Row] = []
+    for i, arm in enumerate(ask.arms):
+        out.append(ask.row("arm", "n", int(np.unique(rows.records.subject[rows.arm == i]).size), arm=arm))
+    if len(rows.records) == 0:
+        raise StatsError("no analysed rows in this subgroup")
+    covariates, warnings = covariate_variables(covariate_columns(ask), rows.records.subject)
+    arm_levels = arm_factor(ask, rows.arm)
+    fit = random_slopes(rows.y, rows.months, arm_levels, rows.records.subject, covariates=covariates)
+    found = arm_slopes(fit, df=ask.endpoint.df)
+    for arm in ask.arms:
+        if arm in arm_levels.levels:
+            out += ask.inference("arm", "slope", found, arm_levels.levels.index(arm), arm=arm)
+        else:
+            out += ask.failed("arm", SLOPE_STATS, f"no analysed rows of {arm} in this subgroup", arm=arm)
+    for treatment, reference in ask.pairs:
+        out += _contrast(ask, fit, arm_levels, treatment, reference)
+    out += _model(ask, fit)
+    names = [v.name for v in covariates]
+    return Block(
+        out,
+        model=(
+            ("Model", f"AVAL ~ {' + '.join(['months*' + ask.source.study.arms.planned, *names])} + (months | subject), REML"),
+            ("Degrees of freedom", _df_words(ask)),
+            ("Time", "months since baseline by the nominal visit, baseline included"),
+            ("Percent slowing", "100 (1 - slope / slope of reference), Fieller interval"),
+            ("Missing data", "missing at random; rows with a value are analysed, none is imputed"),
+        ),
+        warnings=(*rows.warnings, *warnings, *fit.notes),
+    )
+
+
+def interaction(ask: Ask, whole: BoolArray, _visits: tuple[float, ...]) -> Block:
+    """Subgroup-by-arm interaction: difference between members and the other decided subjects in the slope difference."""
+    rows = analysed_rows(ask, whole)
+    covariates, warnings = covariate_variables(covariate_columns(ask), rows.records.subject)
+    arm = arm_factor(ask, rows.arm)
+    part = Factor(PART, ask.member.mask[rows.records.subject].astype(np.int64), ("out", "in"))
+    main = [(TIME,), (ARM,), (PART,), *((v.name,) for v in covariates)]
+    crossed = [(TIME, ARM), (TIME, PART), (ARM, PART), (TIME, ARM, PART)]
+    design = build_design([Covariate(TIME, rows.months), arm, part, *covariates], [*main, *crossed])
+    fit = fit_slopes(rows.y, design, rows.records.subject, rows.months)
+    out: list[Row] = []
+    for comparison in ask.comparisons:
+        where = {"treatment": comparison.treatment, "reference": comparison.reference}
+        try:
+            row = sum(
+                sign * part_sign * time_sign * design.ls_mean({ARM: level, PART: side}, at={TIME: month})
+                for side, part_sign in (("in", 1.0), ("out", -1.0))
+                for level, sign in ((comparison.treatment, 1.0), (comparison.reference, -1.0))
+                for month, time_sign in ((1.0, 1.0), (0.0, -1.0))
+            )
+            p = float(fit.contrast(np.asarray(row), df=ask.endpoint.df).p[0])
+            out.append(ask.row("subgroup", "interaction_p", p, **where))
+        except ValueError as error:
+            out.append(ask.row("subgroup", "interaction_p", None, error=str(error), **where))
+    return Block(out, warnings=tuple(warnings))
+
+
+def analysed_rows(ask: Ask, mask: BoolArray) -> Rows:
+    """Rows of all visits (or the endpoint's) with a value and complete covariates, of the subjects in ``mask``."""
+    records = endpoint_records(ask.source, ask.endpoint)
+    values = records.aval
+    if ask.endpoint.scale == "log":
+        values = np.log(np.where(values > 0, values, np.nan))
+    arm = ask.source.planned_arm[records.subject]
+    visits = ask.source.study.visits
+    inside = mask[records.subject] & (arm >= 0) & np.isfinite(values) & (records.visit >= visits.baseline)
+    if ask.endpoint.visits:
+        inside &= np.isin(records.visit, (visits.baseline, *ask.endpoint.visits))
+    keep = inside & covariate_columns(ask).complete[records.subject]
+    warnings = dropped_rows_warning(int(inside.sum() - keep.sum()), "a covariate is missing")
+    kept = records.take(keep)
+    months = (kept.visit - visits.baseline) * DAYS_PER_UNIT[visits.unit] / DAYS_PER_UNIT["month"]
+    return Rows(kept, values[keep], months, arm[keep], tuple(warnings))
+
+
+def _contrast(ask: Ask, fit: SlopeFit, arm: Factor, treatment: str, reference: str) -> list[Row]:
+    where = {"treatment": treatment, "reference": reference}
+    absent = [a for a in (treatment, reference) if a not in arm.levels]
+    if absent:
+        reason = f"no analysed rows of {' or '.join(absent)} in this subgroup"
+        return ask.failed("contrast", (*CONTRAST_STATS, *SLOWING), reason, **where)
+    found = slope_differences(fit, reference=reference, df=ask.endpoint.df)
+    others = [a for a in arm.levels if a != reference]
+    out = ask.inference("contrast", "difference", found, others.index(treatment), **where)
+    slowing = percent_slowing(fit, treatment, reference, df=ask.endpoint.df)
+    out.append(ask.row("contrast", "percent_slowing", slowing.percent, **where))
+    if slowing.fieller_shape == "interval":
+        out.append(ask.row("contrast", "percent_slowing_low", slowing.fieller_low, **where))
+        out.append(ask.row("contrast", "percent_slowing_high", slowing.fieller_high, **where))
+    else:
+        reason = (
+            f"the Fieller set is no interval ({slowing.fieller_shape}): the reference slope is not clearly different from 0"
+        )
+        out += ask.failed("contrast", SLOWING[1:], reason, **where)
+    return out
+
+
+def _model(ask: Ask, fit: SlopeFit) -> list[Row]:
+    facts: list[tuple[str, float | int]] = [
+        ("n_subjects", fit.n_subjects),
+        ("n_observations", fit.n_observations),
+        ("log_likelihood", fit.log_likelihood),
+        ("iterations", fit.steps),
+        ("gradient", fit.gradient),
+        ("condition", fit.condition),
+        ("aic", fit.aic),
+        ("bic", fit.bic),
+    ]
+    out = [ask.row("model", name, value) for name, value in facts]
+    out.append(ask.row("model", "sigma", fit.sigma, level="residual"))
+    out.append(ask.row("model", "sigma", float(fit.G[0, 0]) ** 0.5, level="random intercept"))
+    out.append(ask.row("model", "sigma", float(fit.G[1, 1]) ** 0.5, level="random slope"))
+    return out
+
+
+def _df_words(ask: Ask) -> str:
+    return "Satterthwaite" if ask.endpoint.df == "satterthwaite" else "Kenward-Roger (expected information, as pbkrtest)"
