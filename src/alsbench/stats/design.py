@@ -11,6 +11,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
 
 import numpy as np
@@ -68,7 +69,10 @@ class Design:
 
     def factor(self, name: str) -> Factor:
         """The factor of that name; KeyError if there is none."""
-        return next(v for v in self.variables if v.name == name and isinstance(v, Factor))
+        for v in self.variables:
+            if v.name == name and isinstance(v, Factor):
+                return v
+        raise KeyError(name)
 
     def ls_mean(
         self,
@@ -82,9 +86,26 @@ class Design:
         ``by`` maps factors to levels; other factors are averaged with ``weights``; covariates stand at their mean over the
         analysed rows unless ``at`` gives a value. Raises NotEstimable where aliased columns leave it undetermined.
         """
+        row = self.ls_mean_row(by, weights=weights, at=at)
+        self.check_estimable(row, " ".join(f"{k}={v}" for k, v in by.items()))
+        return row
+
+    def ls_mean_row(
+        self,
+        by: Mapping[str, str],
+        *,
+        weights: Weights = "equal",
+        at: Mapping[str, float] | None = None,
+    ) -> Array:
+        """``ls_mean`` without the check: part of a combination that may be estimable although the part is not."""
+        for name, level in by.items():
+            if level not in self.factor(name).levels:
+                raise StatsError(f"{name} has no level {level!r}; there are {', '.join(self.factor(name).levels)}")
+        unknown = [name for name in at or {} if name not in self._covariate_means]
+        if unknown:
+            raise StatsError(f"the model has no covariate {unknown[0]}")
         grid, share = self._grid(by, weights)
-        means = {v.name: float(np.mean(v.values)) for v in self.variables if isinstance(v, Covariate)}
-        means |= dict(at or {})
+        means = self._covariate_means | dict(at or {})
         rows: list[Variable] = []
         for v in self.variables:
             if isinstance(v, Factor):
@@ -93,22 +114,35 @@ class Design:
                 rows.append(Covariate(v.name, np.full(share.size, means[v.name])))
         X, _, _ = _columns(rows, self.terms)
         row: Array = share @ X
-        self.check_estimable(row, " ".join(f"{k}={v}" for k, v in by.items()))
         return row
+
+    @cached_property
+    def _covariate_means(self) -> dict[str, float]:
+        return {v.name: float(np.mean(v.values)) for v in self.variables if isinstance(v, Covariate)}
 
     def check_estimable(self, row: Array, label: str = "") -> None:
         """Raise NotEstimable unless ``row`` lies in the row space of ``X``."""
-        if not self.aliased.any():
-            return
-        scale = np.sqrt((self.X**2).sum(axis=0))
-        scale[scale == 0] = 1.0
-        _, s, Vt = np.linalg.svd(self.X / scale, full_matrices=False)
-        basis = Vt[s > RANK_TOLERANCE * s[0]]
-        scaled = row / scale
-        rest = scaled - basis.T @ (basis @ scaled)
-        if np.linalg.norm(rest) > 1e-8 * max(1.0, float(np.linalg.norm(scaled))):
+        if not self.is_estimable(row):
             names = ", ".join(n for n, a in zip(self.names, self.aliased, strict=True) if a)
             raise NotEstimable(f"not estimable: {label or 'combination'} (aliased: {names})")
+
+    def is_estimable(self, row: Array) -> bool:
+        """Whether ``row`` (p,) lies in the row space of ``X``, so that the data determine its product with the coefficients."""
+        if not self.aliased.any():
+            return True
+        basis, scale = self._row_space
+        scaled = row / scale
+        rest = scaled - basis.T @ (basis @ scaled)
+        return bool(np.linalg.norm(rest) <= 1e-8 * max(1.0, float(np.linalg.norm(scaled))))
+
+    @cached_property
+    def _row_space(self) -> tuple[Array, Array]:
+        """An orthonormal basis of the row space of ``X`` with its columns scaled to length 1, and the lengths."""
+        scale = np.sqrt((self.X**2).sum(axis=0))
+        scale[scale == 0] = 1.0
+        R = np.linalg.qr(self.X / scale, mode="r")
+        _, s, Vt = np.linalg.svd(R, full_matrices=False)
+        return np.asarray(Vt[s > RANK_TOLERANCE * s[0]], dtype=np.float64), scale
 
     def _grid(self, by: Mapping[str, str], weights: Weights) -> tuple[dict[str, IntArray], Array]:
         """Codes of every averaged-over combination of levels, and the weight of each."""
@@ -157,6 +191,8 @@ def aliased_columns(X: Array) -> NDArray[np.bool_]:
     norms = np.sqrt((X**2).sum(axis=0))
     scaled = X / np.where(norms > 0, norms, 1.0)
     if p and np.all(norms > 0):
+        if X.shape[0] >= p and np.linalg.eigvalsh(scaled.T @ scaled)[0] > 1e-10:
+            return aliased  # no pivot is smaller than the root of the smallest eigenvalue, here 1e-5
         R: Array = np.asarray(np.linalg.qr(scaled, mode="r"))
         if R.shape[0] == p and np.abs(np.diag(R)).min() > RANK_TOLERANCE:
             return aliased
@@ -185,7 +221,8 @@ def _columns(variables: Sequence[Variable], terms: Sequence[Term]) -> tuple[Arra
         for name in term:
             more, more_labels = _main(known[name])
             # R lets the first variable of an interaction vary fastest
-            block = np.concatenate([block * more[:, [j]] for j in range(more.shape[1])], axis=1)
+            products = [block * more[:, [j]] for j in range(more.shape[1])]
+            block = np.concatenate(products, axis=1) if products else np.zeros((n, 0))
             labels = [f"{a}:{b}" if a else b for b in more_labels for a in labels]
         blocks.append(block)
         names.extend(labels if term else ["(Intercept)"])
