@@ -2,9 +2,9 @@
 
 A responder meets a threshold of change at a visit; a subject with an event by then is none, and a missing value is none either
 (non-responder imputation, the usual conservative rule) or left out. Cutting a score in two costs power (Altman and Royston
-2006, doi 10.1136/bmj.332.7549.1080): read it beside the analysis of the score itself. Time to threshold is the first visit at which
-the change is at or beyond a threshold of worsening, confirmed at the next visit if asked, an event counting as reaching it;
-the result is input for survival methods.
+2006, doi 10.1136/bmj.332.7549.1080): read it beside the analysis of the score itself. Time to threshold is the first visit
+at which the change is at or beyond a threshold of worsening, confirmed at the next visit if asked, an event counting as
+reaching it; the result is input for survival methods.
 """
 
 from __future__ import annotations
