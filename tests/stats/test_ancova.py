@@ -18,51 +18,15 @@ from alsbench.stats.errors import NotEstimable, StatsError
 from alsbench.stats.ranks import mid_ranks
 
 sys.path.insert(0, str(Path(__file__).parent))
-from trial_data import REFERENCE, arm_of, expected, files, load_trial
+from trial_data import REFERENCE, expected, fev_model, files, trial_model
 
 ANCOVA_FILES = files("als-ref-*/expected/ancova_*.json")
 FEV = REFERENCE / "public/expected/ancova_fev_vis4.json"
 PARTS = ("raw", "rank_response", "rank_response_and_covariates")
 
 
-def factor(name: str, values: pd.Series, levels: list[str] | None = None) -> Factor:
-    levels = levels or sorted(values.unique())
-    return Factor(name, np.array([levels.index(v) for v in values]), tuple(levels))
-
-
-def covariate(name: str, values: pd.Series) -> Covariate:
-    return Covariate(name, values.to_numpy(np.float64))
-
-
 def design_of(*variables: Variable) -> Design:
     return build_design(variables, [(v.name,) for v in variables])
-
-
-def trial_model(path: Path) -> tuple[np.ndarray, list[Variable]]:
-    trial = load_trial(path.parts[-3])
-    arm, visit = arm_of(path, trial), float(path.name.split("_v")[1].split("_")[0])
-    adsl = trial.adsl[trial.adsl.SLOW] if path.stem.endswith("slow") else trial.adsl
-    columns = ["USUBJID", "TRT01P", "LEADRATE", "ONSETSIT", "RILUFL"]
-    rows = trial.adqs[(visit == trial.adqs.AVISITN) & trial.adqs.CHG.notna()][["USUBJID", "CHG", "BASE"]]
-    rows = rows.merge(adsl[adsl.TRT01P.isin(["Placebo", arm])][columns], on="USUBJID")
-    return rows.CHG.to_numpy(np.float64), [
-        factor("TRT01P", rows.TRT01P, ["Placebo", arm]),
-        covariate("BASE", rows.BASE),
-        covariate("LEADRATE", rows.LEADRATE),
-        factor("ONSETSIT", rows.ONSETSIT),
-        factor("RILUFL", rows.RILUFL),
-    ]
-
-
-def fev_model() -> tuple[np.ndarray, list[Variable]]:
-    rows = pd.read_csv(REFERENCE / "public/fev_data.csv")
-    rows = rows[(rows.AVISIT == "VIS4") & rows.FEV1.notna()]
-    races = ["Asian", "Black or African American", "White"]
-    return rows.FEV1.to_numpy(), [
-        factor("ARMCD", rows.ARMCD, ["PBO", "TRT"]),
-        covariate("FEV1_BL", rows.FEV1_BL),
-        factor("RACE", rows.RACE, races),
-    ]
 
 
 def close(ours: Any, theirs: Any, *, rtol: float = 1e-9, atol: float = 1e-10) -> None:

@@ -1,8 +1,7 @@
-"""Mid-ranks and the tests made of them: Wilcoxon-Mann-Whitney, Kruskal-Wallis, Quade's rank analysis of covariance.
+"""Mid-ranks and the tests made of them: Wilcoxon-Mann-Whitney and Kruskal-Wallis.
 
 Ties share the mean of their ranks; variances carry the tie correction; p-values are asymptotic without continuity correction,
-as R's coin. Wilcoxon (1945, doi 10.2307/3001968), Kruskal and Wallis (1952, doi 10.1080/01621459.1952.10483441),
-Quade (1967, doi 10.1080/01621459.1967.10500925).
+as in R's coin. Wilcoxon (1945, doi 10.2307/3001968), Kruskal and Wallis (1952, doi 10.1080/01621459.1952.10483441).
 """
 
 from __future__ import annotations
