@@ -1,7 +1,7 @@
 """MMRMs of the two synthetic trials against R: mmrm 0.3.18 refitted to the optimum, emmeans 1.8.4.1 (named in each file).
 
-Tolerances: estimates 1e-6 of the larger of R's value and its SE, standard errors 1e-6 and df 1e-4 relative, p and log-likelihood
-1e-6 absolute; the covariance matrix 1e-6 of its largest entry.
+Tolerances: estimates 1e-6 of the larger of R's value and its SE, standard errors 1e-6 and df 1e-4 relative, p and
+log-likelihood 1e-6 absolute; the covariance matrix 1e-6 of its largest entry.
 """
 
 from __future__ import annotations

@@ -22,7 +22,7 @@ from scipy.special import fdtrc
 from alsbench.stats.contrasts import Contrasts, t_contrasts
 
 Array = NDArray[np.float64]
-DfName = Literal["kenward-roger", "kenward-roger-full", "satterthwaite"]
+DfName = Literal["kenward-roger", "kenward-roger-full", "kenward-roger-mmrm", "satterthwaite"]
 
 
 @dataclass(frozen=True)

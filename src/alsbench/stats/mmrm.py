@@ -21,13 +21,14 @@ from alsbench.stats.covariance import FALLBACK, CovarianceName, Structure, struc
 from alsbench.stats.design import Design, aliased_columns
 from alsbench.stats.errors import NotConverged, NotEstimable, StatsError
 from alsbench.stats.inference import DfName, FTest, Precision, joint_rows, single_rows
-from alsbench.stats.kenward_roger import adjustment
+from alsbench.stats.kenward_roger import Parameters, adjustment
 from alsbench.stats.mmrm_fit import Optimum, maximise
 from alsbench.stats.mmrm_likelihood import FitMethod, Model
 from alsbench.stats.mmrm_sums import Sums, build_sums, codes_of, lay_out
 from alsbench.stats.threads import one_blas_thread
 
 Array = NDArray[np.float64]
+FULL: dict[DfName, Parameters] = {"kenward-roger-full": "sas", "kenward-roger-mmrm": "mmrm"}
 
 
 @dataclass(frozen=True)
@@ -151,12 +152,13 @@ def fit_mmrm(
     """Fit ``y`` (n,) on ``X`` (n, p), one row per subject and visit.
 
     ``subject`` (n,) are labels of any kind; ``visit`` (n,) whole numbers from 0 to ``n_visits`` - 1 in order of time;
+    ``df`` "kenward-roger" is the linear form, "-full" the full one in SAS's parameters, "-mmrm" that of R's mmrm (not for us).
     ``weights`` (n,) are positive and divide the variance; ``group`` (n,) gives each of its levels a covariance of its own.
     With ``fallback`` a structure that does not converge is followed by simpler ones, us -> toeph -> ar1h -> csh -> ar1 -> cs,
     all recorded in ``attempts``; without it NotConverged is raised. StatsError for data no such model can be fitted to.
     """
     data = _checked(y, X, subject, visit, n_visits, weights, group)
-    method, df = _options(method, df)
+    method, df = _options(method, df, covariance)
     chain = _chain(structure(covariance, n_visits), fallback=fallback)
     with one_blas_thread():
         sums = build_sums(data.y, data.kept, lay_out(data.subject, data.visit, n_visits, data.group), data.weights)
@@ -231,13 +233,15 @@ def _checked(
     return _Data(response, matrix, labels, whole, w, of_group, aliased, names)
 
 
-def _options(method: str, df: str) -> tuple[FitMethod, DfName]:
+def _options(method: str, df: str, covariance: str) -> tuple[FitMethod, DfName]:
     if method not in get_args(FitMethod):
         raise StatsError(f"unknown method {method!r}; there are reml and ml")
     if df not in get_args(DfName):
         raise StatsError(f"unknown df {df!r}; there are {', '.join(get_args(DfName))}")
     if method == "ml" and df != "satterthwaite":
         raise StatsError("Kenward-Roger needs REML; with ML use Satterthwaite")
+    if df == "kenward-roger-mmrm" and covariance == "us":
+        raise StatsError("R mmrm's full Kenward-Roger form for us rests on a Cholesky parametrisation and is not offered")
     return method, df  # type: ignore[return-value]
 
 
@@ -269,9 +273,7 @@ def _fitted(model: Model, optimum: Optimum, data: _Data, df: DfName, attempts: t
     sums = model.sums
     inverse = np.asarray(np.linalg.inv(optimum.information.hessian), dtype=np.float64)
     theta_cov: Array = inverse + inverse.T
-    extra = None
-    if df != "satterthwaite":
-        extra = adjustment(model, optimum, theta_cov, full=df == "kenward-roger-full")
+    extra = None if df == "satterthwaite" else adjustment(model, optimum, theta_cov, full=FULL.get(df))
     A = sums.scale * (sums.back @ optimum.point.A)
     kept_beta = sums.beta_ols + sums.scale * (sums.back @ optimum.point.b)
     precision = Precision(kept_beta, A, optimum.information.P, theta_cov, extra)
