@@ -191,10 +191,26 @@ def test_saturated_model_has_estimates_but_no_inference() -> None:
 
 def test_constant_response_has_no_t() -> None:
     arm = Factor("ARM", np.array([0, 1, 0, 1, 0]), ("a", "b"))
-    fit = fit_ols(np.full(5, 7.0), design_of(arm))
-    close(ls_means(fit, "ARM").estimate, [7, 7])
-    close(ls_differences(fit, "ARM", "a").estimate, [0])
-    assert math.isnan(fit.r_squared) or fit.rss < 1e-20
+    fit = fit_ols(np.full(5, 7.1), design_of(arm))
+    close(ls_means(fit, "ARM").estimate, [7.1, 7.1])
+    difference = ls_differences(fit, "ARM", "a")
+    close(difference.estimate, [0])
+    assert fit.sigma == 0 and difference.se[0] == 0
+    assert math.isnan(difference.t[0]) and math.isnan(difference.p[0]) and math.isnan(fit.log_likelihood)
+    assert math.isnan(f_tests(fit, 3)[1].p)
+
+
+def test_exact_line_has_no_t() -> None:
+    x = np.arange(6) * 0.1
+    fit = fit_ols(1 + 0.3 * x, design_of(Covariate("X", x)))
+    close(fit.coef, [1, 0.3])
+    assert np.isnan(fit.coefficients().p).all()
+
+
+def test_a_large_offset_is_no_exact_fit() -> None:
+    arm = Factor("ARM", np.array([0, 1, 0, 1, 0, 1]), ("a", "b"))
+    y = np.array([0.0, 1, 2, 4, 1, 3])
+    close(fit_ols(y + 1e8, design_of(arm)).coefficients().t[1], fit_ols(y, design_of(arm)).coefficients().t[1], rtol=1e-6)
 
 
 @pytest.mark.parametrize(

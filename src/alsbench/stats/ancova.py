@@ -26,6 +26,8 @@ from alsbench.stats.threads import one_blas_thread
 Robust = Literal["HC0", "HC1", "HC2", "HC3"]
 FTestType = Literal[2, 3]
 
+EXACT_FIT = 1e-13  # residuals below this share of the response are rounding
+
 
 @dataclass(frozen=True)
 class FTest:
@@ -43,7 +45,8 @@ class OLSFit:
     """A least-squares fit. ``coef`` (p,) is NaN and ``cov`` (p, p) NaN in rows and columns that are aliased.
 
     ``sigma`` is the residual standard deviation, NaN without residual degrees of freedom; ``residuals`` are y minus fitted
-    (not weighted); ``log_likelihood`` is the normal one at the maximum-likelihood variance, as R's ``logLik``.
+    (not weighted); ``log_likelihood`` is the normal one at the maximum-likelihood variance, as R's ``logLik``. An exact fit (a
+    constant response, say) has ``sigma`` 0, no t and no p, and its log-likelihood is NaN.
     """
 
     design: Design
@@ -214,6 +217,8 @@ def _fit(y: Array, design: Design, w: Array | None, root: Array) -> OLSFit:
     # one step of refinement: the residual of a nearly exact fit is what sigma is made of
     beta = beta + np.linalg.solve(R, Q.T @ ((y - X @ beta) * root))
     residuals = y - X @ beta
+    if np.linalg.norm(residuals * root) <= EXACT_FIT * np.linalg.norm(y * root):
+        residuals = np.zeros(design.n)  # what is left is rounding, and a t made of it would be noise
     rank = X.shape[1]
     df = design.n - rank
     rss = float((residuals * root) @ (residuals * root))
@@ -223,7 +228,7 @@ def _fit(y: Array, design: Design, w: Array | None, root: Array) -> OLSFit:
     coef[~design.aliased] = beta
     log_w = 0.0 if w is None else float(np.log(w).sum())
     n = design.n
-    loglik = 0.5 * (log_w - n * (math.log(2 * math.pi) + 1 - math.log(n) + math.log(rss))) if rss > 0 else math.inf
+    loglik = 0.5 * (log_w - n * (math.log(2 * math.pi) + 1 - math.log(n) + math.log(rss))) if rss > 0 else math.nan
     cov = _spread(inverse @ inverse.T * sigma**2, design.aliased)
     return OLSFit(design, y, w, coef, cov, sigma, df, rank, rss, loglik, residuals, R, Q)
 
