@@ -1,0 +1,95 @@
+"""Shares and rates with intervals that hold in small samples: exact binomial, Newcombe's risk difference, exact Poisson.
+
+Clopper and Pearson (1934, doi 10.1093/biomet/26.4.404); Wilson (1927); the hybrid score interval for a difference is
+method 10 of Newcombe (1998, doi 10.1002/(SICI)1097-0258(19980430)17:8<873::AID-SIM779>3.0.CO;2-I); Poisson limits by
+Garwood (1936). Where nothing happened in n subjects the one-sided 95 % bound 1 - 0.05^(1/n), about 3/n (Hanley and
+Lippman-Hand 1983), is smaller than the upper limit of the two-sided interval, about 3.7/n: both are given, and named.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from alsbench.stats.errors import StatsError
+
+
+@dataclass(frozen=True)
+class Interval:
+    """An estimate with its two-sided limits."""
+
+    estimate: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class ZeroBound:
+    """What zero events in ``n`` exclude: the one-sided upper bound, and the upper limit of the two-sided interval."""
+
+    n: int
+    one_sided: float
+    two_sided: float
+
+
+def clopper_pearson(count: int, n: int, *, level: float = 0.95) -> Interval:
+    """The exact two-sided interval of a share; StatsError unless 0 <= count <= n and n > 0."""
+    from scipy.special import betaincinv
+
+    _check_share(count, n)
+    tail = (1.0 - level) / 2
+    low = float(betaincinv(count, n - count + 1, tail)) if count > 0 else 0.0
+    high = float(betaincinv(count + 1, n - count, 1 - tail)) if count < n else 1.0
+    return Interval(count / n, low, high)
+
+
+def wilson(count: int, n: int, *, level: float = 0.95) -> Interval:
+    """Wilson's score interval of a share, without continuity correction."""
+    from scipy.special import ndtri
+
+    _check_share(count, n)
+    z = float(ndtri(0.5 + level / 2))
+    p = count / n
+    centre, half = 2 * n * p + z * z, z * math.sqrt(z * z + 4 * n * p * (1 - p))
+    low = 0.0 if count == 0 else (centre - half) / (2 * (n + z * z))
+    high = 1.0 if count == n else (centre + half) / (2 * (n + z * z))
+    return Interval(p, low, high)
+
+
+def risk_difference(treated: int, n_treated: int, reference: int, n_reference: int, *, level: float = 0.95) -> Interval:
+    """Share of treated minus share of reference, with Newcombe's hybrid score interval."""
+    a, b = wilson(treated, n_treated, level=level), wilson(reference, n_reference, level=level)
+    d = a.estimate - b.estimate
+    low = d - math.hypot(a.estimate - a.low, b.high - b.estimate)
+    high = d + math.hypot(a.high - a.estimate, b.estimate - b.low)
+    return Interval(d, low, high)
+
+
+def zero_events(n: int, *, level: float = 0.95) -> ZeroBound:
+    """Upper bounds of the risk after no event in ``n`` subjects."""
+    _check_share(0, n)
+    # expm1 and log keep the digits of a bound near 3/n when n is large
+    one_sided = -math.expm1(math.log(1 - level) / n)
+    two_sided = -math.expm1(math.log((1 - level) / 2) / n)
+    return ZeroBound(n, one_sided, two_sided)
+
+
+def poisson_rate(count: int, exposure: float, *, per: float = 100.0, level: float = 0.95) -> Interval:
+    """``count`` events in ``exposure`` (patient-years) as a rate per ``per`` of it, with the exact Poisson interval."""
+    from scipy.special import gammaincinv
+
+    if count < 0:
+        raise StatsError(f"a count cannot be negative: {count}")
+    if not (exposure > 0 and math.isfinite(exposure)):
+        raise StatsError(f"no rate: exposure is {exposure:g}")
+    tail = (1.0 - level) / 2
+    low = float(gammaincinv(count, tail)) if count else 0.0
+    high = float(gammaincinv(count + 1, 1 - tail))
+    return Interval(per * count / exposure, per * low / exposure, per * high / exposure)
+
+
+def _check_share(count: int, n: int) -> None:
+    if n <= 0:
+        raise StatsError("no share: there are no subjects")
+    if not 0 <= count <= n:
+        raise StatsError(f"no share: {count} of {n}")
