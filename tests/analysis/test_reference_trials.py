@@ -156,6 +156,38 @@ def test_slope(sources: dict[str, Source], name: str, stem: str, df: str) -> Non
         check_inference(result, "difference", row, context="contrast", treatment=row["contrast"].split(" - ")[0])
 
 
+@pytest.mark.parametrize(("name", "stem"), files("surv_*"))
+def test_time_to_event(sources: dict[str, Source], name: str, stem: str) -> None:
+    """survival 3.5.3 and survRM2 1.0.4: Cox with LEADRATE stratified by ONSETSIT (Efron), stratified log-rank, RMST."""
+    source, wanted = sources[name], expected(name, stem)
+    _, arm, part = stem.split("_")
+    treatment = arm_name(source, arm)
+    horizon = 12.0 if name == "als-ref-1" else 24.0
+    question = Question("survival", subgroups=(part,), comparisons=(treatment,), visits=(horizon,))
+    result = answer(question, source)
+    got = {r.stat_name: r for r in result.select(context="contrast", treatment=treatment)}
+    cox = wanted["cox"]["stratified_adjusted"]["efron"]
+    row = cox["coefficients"][0]
+    if abs(row["coef"]) < 10:
+        assert got["hazard_ratio"].stat == pytest.approx(row["hr"], rel=1e-6)
+        assert got["hr_low"].stat == pytest.approx(row["hr_lower"], rel=1e-6)
+        assert got["hr_high"].stat == pytest.approx(row["hr_upper"], rel=1e-6)
+        assert got["p_value"].stat == pytest.approx(row["p"], abs=1e-6)
+        zph = next(z for z in cox["zph"] if z["term"] == "arm")
+        assert got["ph_p"].stat == pytest.approx(zph["p"], abs=1e-6)
+    else:  # R stops where the likelihood is flat: the estimate is infinite, and we say so
+        assert got["hazard_ratio"].stat is None
+        assert "no finite hazard ratio" in got["hazard_ratio"].error
+    assert got["log_rank_p"].stat == pytest.approx(wanted["logrank_stratified"]["p"], abs=1e-9)
+    for summary in wanted["arms"]:
+        assert result.get("n", context="arm", arm=summary["arm"]).stat == summary["n"]
+        assert result.get("events", context="arm", arm=summary["arm"]).stat == summary["events"]
+    rmst = (wanted["rmst"] or {}).get(treatment)
+    if rmst and "difference" in rmst and source.study.visits.horizon_day(horizon) == rmst["tau"]:
+        assert got["rmst_difference"].stat == pytest.approx(rmst["difference"]["Est."], rel=1e-9)
+        assert got["rmst_difference_low"].stat == pytest.approx(rmst["difference"]["lower .95"], rel=1e-6)
+
+
 @pytest.mark.parametrize("name", TRIALS)
 def test_unstratified_gehan_wilcoxon(sources: dict[str, Source], name: str) -> None:
     """Every stored Finkelstein-Schoenfeld test that has no strata, asked of a study whose CAFS has none."""

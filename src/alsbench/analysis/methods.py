@@ -33,6 +33,7 @@ METHODS: dict[str, MethodInfo] = {
     "ancova": MethodInfo("ancova", "analysis of covariance by visit", DIFFERENCE, by_visit=True),
     "joint_rank": MethodInfo("joint_rank", "joint rank of function and survival (CAFS)", DIFFERENCE, by_visit=True),
     "slope": MethodInfo("slope", "random slopes, units per month", DIFFERENCE),
+    "time_to_event": MethodInfo("time_to_event", "time to event", ("hazard_ratio", "hr_low", "hr_high", "p_value")),
     "baseline": MethodInfo("baseline", "baseline characteristics"),
 }
 

@@ -92,7 +92,7 @@ def died(source: Source) -> BoolArray | None:
     if "DTHFL" in source.subjects.columns:
         return np.asarray(source.subjects["DTHFL"] == "Y", dtype=np.bool_)
     if "DTHDT" in source.subjects.columns and source.subjects.kind("DTHDT") == "date":
-        return ~np.isnat(source.subjects["DTHDT"])
+        return np.asarray(~np.isnat(source.subjects["DTHDT"]), dtype=np.bool_)
     return None
 
 
@@ -118,7 +118,9 @@ def subject_profile(source: Source, subject: str) -> Profile:
     for table, wanted in EVENTS.items():
         if table in source.snapshot.tables and key in source.snapshot.tables[table]:
             columns = [c for c in wanted if c in source.snapshot.tables[table]]
-            found = _rows(source, table, columns, subject, [c for c in ("ASTDT", "PARAMCD") if c in columns]) if columns else None
+            found = (
+                _rows(source, table, columns, subject, [c for c in ("ASTDT", "PARAMCD") if c in columns]) if columns else None
+            )
             if found is not None and found.rows:
                 events.append(found)
     return Profile(subject, facts, tuple(course), tuple(events))

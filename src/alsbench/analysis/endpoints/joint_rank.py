@@ -16,6 +16,7 @@ from alsbench.analysis.model_data import ARM, PART, arm_factor, covariate_column
 from alsbench.analysis.records import endpoint_records, visit_label
 from alsbench.analysis.result import Row, merge_warnings
 from alsbench.analysis.source import BoolArray, IntArray
+from alsbench.analysis.strata import strata_codes
 from alsbench.errors import UsageError
 from alsbench.stats.ancova import OLSFit, fit_ols
 from alsbench.stats.design import Design, Factor, build_design
@@ -106,7 +107,9 @@ def ranked_set(ask: Ask, horizon: float, mask: BoolArray, arms: tuple[str, ...])
     rank = score_pairs(followup, rules=rules, groups=codes)
     stratified = None
     if ask.endpoint.strata:
-        stratified = score_pairs(followup, rules=rules, groups=codes, strata=_strata(ask, subject))
+        stratified = score_pairs(
+            followup, rules=rules, groups=codes, strata=strata_codes(ask.source, ask.endpoint.strata, subject)
+        )
     return Ranked(subject, codes, rank, stratified, days)
 
 
@@ -241,7 +244,9 @@ def _pair_rows(ask: Ask, ranked: Ranked, treated: int, reference: int, at: dict[
     source = ranked.stratified or ranked.rank
     both = source.included & np.isin(ranked.arm, (treated, reference))
     try:
-        strata = _strata(ask, ranked.subject)[both] if ranked.stratified is not None else None
+        if not all((source.included & (ranked.arm == code)).any() for code in (treated, reference)):
+            raise StatsError(f"no ranked subjects of {at['treatment']} or {at['reference']} in this subgroup")
+        strata = strata_codes(ask.source, ask.endpoint.strata, ranked.subject)[both] if ranked.stratified is not None else None
         test = finkelstein_schoenfeld(
             source.scores_between(treated, reference)[both], ranked.arm[both] == treated, strata=strata
         )
@@ -273,14 +278,6 @@ def _subject_rows(ask: Ask, ranked: Ranked, arms: tuple[str, ...], own: dict[str
         rows.append(ask.row("subject", "score", int(ranked.rank.scores[i]), **where))
         rows.append(ask.row("subject", "rank", float(ranked.rank.ranks[i]), **where))
     return rows
-
-
-def _strata(ask: Ask, subject: IntArray) -> IntArray:
-    """One code per combination of the strata columns; a missing value is a level of its own."""
-    texts = [[str(v) for v in ask.source.subject_column(name)[subject]] for name in ask.endpoint.strata]
-    cells = list(zip(*texts, strict=True))
-    position = {cell: i for i, cell in enumerate(sorted(set(cells)))}
-    return np.array([position[c] for c in cells], dtype=np.int64)
 
 
 def _warnings(ask: Ask, ranked: Ranked, horizon: float) -> list[str]:

@@ -1,0 +1,161 @@
+"""Where numbers do not exist: an empty arm, an empty subgroup, too few subjects, missing values, unknown names."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from alsbench.analysis.question import Question
+from alsbench.analysis.result import Result
+from alsbench.analysis.run import answer
+from alsbench.analysis.source import Source
+from alsbench.analysis.subgroups import complement, describe, members
+from alsbench.errors import DataError, ExpressionError, UsageError
+from alsbench.study.model import Endpoint, Subgroup
+
+ENDPOINTS = ("alsfrs", "nfl", "cafs", "alsfrs_ancova", "alsfrs_slope", "survival", "baseline")
+
+
+def with_subgroup(source: Source, where: str, name: str = "edge") -> Source:
+    subgroups = (*source.study.subgroups, Subgroup(name=name, where=where))
+    return replace(source, study=source.study.model_copy(update={"subgroups": subgroups}))
+
+
+def with_endpoint(source: Source, name: str, **changes: object) -> Source:
+    endpoint = source.endpoint(name).model_copy(update=changes)
+    return replace(source, study=source.study.model_copy(update={"endpoints": {**source.study.endpoints, name: endpoint}}))
+
+
+def says_why(result: Result) -> bool:
+    """Every row without a number says why, in ``error`` or (a visit never reached) in ``warning``."""
+    return all(r.error or r.warning for r in result.rows if r.stat is None)
+
+
+@pytest.mark.parametrize("endpoint", ENDPOINTS)
+def test_no_subject_in_one_arm(trial: Source, endpoint: str) -> None:
+    source = with_subgroup(trial, "TRT01PN != 1")
+    result = answer(Question(endpoint, subgroups=("edge",)), source)
+    assert says_why(result)
+    gone = [r for r in result.rows if r.treatment == "Group 1" and r.stat_name in ("p_value", "smd")]
+    assert gone and all(r.stat is None and r.error for r in gone)
+    if endpoint not in ("baseline",):
+        kept = [r for r in result.rows if r.treatment == "Group 2" and r.stat_name == "p_value"]
+        assert kept and all(r.stat is not None for r in kept)
+
+
+@pytest.mark.parametrize("endpoint", ENDPOINTS)
+@pytest.mark.parametrize("where", ["AGE > 200", "USUBJID == 'ALSREF01-02-1001'", "AGE >= 74"])
+def test_empty_or_tiny_subgroup(trial: Source, endpoint: str, where: str) -> None:
+    result = answer(Question(endpoint, subgroups=("edge",)), with_subgroup(trial, where))
+    assert says_why(result)
+    keys = [r.key() for r in result.rows]
+    assert len(keys) == len(set(keys))
+    if where == "AGE > 200":
+        assert result.get("n", context="subgroup", arm=None).stat == 0
+
+
+def test_an_answer_does_not_depend_on_when_it_is_asked(trial: Source) -> None:
+    for endpoint in ("alsfrs", "cafs", "alsfrs_slope"):
+        question = Question(endpoint, subgroups=("slow", "not slow"))
+        assert answer(question, trial) == answer(question, trial)
+
+
+def test_a_missing_value_is_in_neither_part(trial: Source) -> None:
+    """Sixteen subjects of the trial have no BLNFL below; membership and complement leave exactly the undecided out."""
+    source = with_subgroup(trial, "BLNFL < 52")
+    inside, outside = members(source, "edge"), members(source, "not edge")
+    everybody = members(source, "overall")
+    assert inside.n + outside.n + inside.n_undecided == everybody.n
+    assert not (inside.mask & outside.mask).any()
+    assert inside.n_undecided == outside.n_undecided
+
+
+def test_conjunction_follows_three_valued_logic(trial: Source) -> None:
+    source = with_subgroup(trial, "BLNFL < 52", "low_nfl")
+    both = members(source, "slow and low_nfl")
+    assert (both.mask == (members(source, "slow").mask & members(source, "low_nfl").mask)).all()
+    assert both.post_hoc
+
+
+def test_complement_goes_back_and_forth(trial: Source) -> None:
+    assert complement(trial, "slow") == "not slow"
+    assert complement(trial, "not slow") == "slow"
+    with pytest.raises(ExpressionError):
+        complement(with_subgroup(trial, "AGE > 60"), "slow and edge")
+
+
+@pytest.mark.parametrize(
+    ("question", "names"),
+    [
+        (Question("alsfr"), "alsfrs"),
+        (Question("alsfrs", subgroups=("slwo",)), "slow"),
+        (Question("alsfrs", comparisons=("Group 3",)), "Group 2"),
+        (Question("alsfrs", population="FSA"), "FAS"),
+        (Question("alsfrs", covariance="un"), "us"),
+        (Question("alsfrs", method="mrmm"), "mmrm"),
+    ],
+)
+def test_unknown_names_are_refused_with_the_nearest(trial: Source, question: Question, names: str) -> None:
+    with pytest.raises(UsageError, match=names):
+        answer(question, trial)
+
+
+def test_unknown_column_names_the_nearest(trial: Source) -> None:
+    with pytest.raises(ExpressionError, match="LEADRATE"):
+        describe(trial, "LEDRATE < 1")
+    with pytest.raises(ExpressionError, match="LEADRATE"):
+        describe(trial, "LEADRATE < mean(LEDRATE)")
+
+
+def test_a_parameter_that_is_not_there(trial: Source) -> None:
+    source = with_endpoint(trial, "alsfrs", paramcd="ALSFRSX")
+    with pytest.raises(DataError, match="ALSFRSX"):
+        answer(Question("alsfrs"), source)
+
+
+def test_covariate_constant_in_a_subgroup_is_left_out_and_said(trial: Source) -> None:
+    result = answer(Question("alsfrs", subgroups=("edge",)), with_subgroup(trial, 'ONSETSIT == "LIMB"'))
+    assert any("ONSETSIT" in w and "left out" in w for w in result.warnings)
+    assert not [r for r in result.rows if r.error]
+
+
+def test_a_visit_without_rows_is_an_error_row_or_a_warning(trial: Source) -> None:
+    result = answer(Question("alsfrs", visits=(99.0,)), trial)
+    assert any("99" in w for w in result.warnings)
+    ancova = answer(Question("alsfrs_ancova", visits=(99.0,)), trial)
+    assert says_why(ancova)
+    assert ancova.get("p_value", context="contrast").error
+
+
+def test_joint_rank_over_all_arms(trial: Source) -> None:
+    """Ranks of one ranking of everybody sum to n (n + 1) / 2, and every comparison reads from it."""
+    source = with_endpoint(trial, "cafs", arms="all")
+    result = answer(Question("cafs", visits=(12.0,), subjects=True), source)
+    ranks = [r.number() for r in result.select(context="subject", stat_name="rank")]
+    assert sum(ranks) == len(ranks) * (len(ranks) + 1) / 2
+    assert len(ranks) == sum(r.number() for r in result.select(context="arm", stat_name="n"))
+    keys = [r.key() for r in result.rows]
+    assert len(keys) == len(set(keys))
+
+
+def test_where_restricts_the_records(trial: Source) -> None:
+    all_rows = answer(Question("alsfrs_ancova", visits=(6.0,)), trial)
+    source = with_endpoint(trial, "alsfrs_ancova", where="ADY < 183")
+    some = answer(Question("alsfrs_ancova", visits=(6.0,)), source)
+    count = lambda r: sum(x.number() for x in r.select(context="arm", stat_name="n"))  # noqa: E731
+    assert 0 < count(some) < count(all_rows)
+
+
+def test_endpoints_accept_visits(trial: Source) -> None:
+    source = with_endpoint(trial, "alsfrs", visits=(6.0, 12.0))
+    result = answer(Question("alsfrs"), source)
+    assert {r.visit_number for r in result.select(context="arm", stat_name="ls_mean")} == {6.0, 12.0}
+
+
+def test_method_override_needs_what_the_method_needs(trial: Source) -> None:
+    ancova = answer(Question("alsfrs", method="ancova", visits=(6.0,)), trial)
+    assert ancova.question["method"] == "ancova"
+    with pytest.raises(UsageError, match="joint_rank"):
+        answer(Question("alsfrs", method="joint_rank"), trial)
+    assert isinstance(trial.endpoint("alsfrs"), Endpoint)
