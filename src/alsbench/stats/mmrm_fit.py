@@ -30,10 +30,12 @@ Array = NDArray[np.float64]
 
 MAX_ITERATIONS = 200
 NEAR = 0.05  # decrement below which the cheap observed information is tried
-POLISH = 1e-8  # decrement below which the exact information is formed
+POLISH = 1e-15  # decrement below which the exact information is formed, for the last step and the standard errors
+SLOW = 0.3  # share of its last value above which the decrement falls too slowly for the cheap information
+DISTANT = 1e-4  # decrement above which an exact information is not used again
 DONE = 1e-21  # decrement at which the optimum has been reached
-ROUNDING = 1e-15  # decrement at which it has been reached if it no longer falls
-STALE = 1e-12  # an information formed further from the optimum than this (squared, in standard errors) is formed anew
+ROUNDING = 1e-16  # decrement at which it has been reached if it no longer falls
+STALE = 5e-15  # an information formed further from the optimum than this (squared, in standard errors) is formed anew
 SINGULAR = 1e-10  # reciprocal condition of the scaled information below which a parameter is not determined
 EDGE = 1e-10  # smallest eigenvalue of a correlation matrix below which it is singular
 
@@ -69,14 +71,18 @@ def maximise(model: Model) -> Optimum:
     for iteration in range(MAX_ITERATIONS + 1):
         here = slope(model, point)
         if exact is None:
-            direction, decrement = _direction(model, point, here)
-            if decrement < POLISH:
+            direction, decrement = _direction(model, point, here, before)
+            if decrement < POLISH or (decrement < NEAR and decrement > SLOW * before):
                 exact = Exact(information(model, point, here), point.theta)
         if exact is not None:
-            direction, decrement = _newton(exact.information, here.gradient)
-            if decrement < DONE or (decrement < ROUNDING and decrement > before / 4.0):
-                return _finish(model, point, here, exact, iteration)
-            if decrement > 1e-4:
+            newton = _solve(exact.information.hessian, here.gradient)
+            if newton is not None:
+                direction, decrement = newton
+                if decrement < DONE or (decrement < ROUNDING and decrement > before / 4.0):
+                    return _finish(model, point, here, exact, iteration)
+            elif decrement < POLISH:
+                raise NotConverged("the information on the covariance parameters is singular at the optimum")
+            if newton is None or decrement > DISTANT:
                 exact = None
         if iteration < MAX_ITERATIONS:
             before = decrement
@@ -84,24 +90,16 @@ def maximise(model: Model) -> Optimum:
     raise NotConverged(f"no optimum after {MAX_ITERATIONS} iterations (Newton decrement {decrement:.2g})")
 
 
-def _direction(model: Model, point: Point, here: Slope) -> tuple[Array, float]:
+def _direction(model: Model, point: Point, here: Slope, before: float) -> tuple[Array, float]:
     """A descent direction and its decrement, from the cheapest information that will do."""
-    expected = expected_information(model, point, here)
-    found = _solve(expected, here.gradient)
-    if found is None:
-        raise NotConverged("the information on the covariance parameters is singular")
-    if found[1] < NEAR:
+    if before < NEAR:
         closer = _solve(main_hessian(model, point, here), here.gradient)
-        if closer is not None:
+        if closer is not None and closer[1] < NEAR:
             return closer
-    return found
-
-
-def _newton(exact: Information, gradient: Array) -> tuple[Array, float]:
-    found = _solve(exact.hessian, gradient)
-    if found is None:
-        raise NotConverged("the information on the covariance parameters is singular at the optimum")
-    return found
+    expected = _solve(expected_information(model, point, here), here.gradient)
+    if expected is None:
+        raise NotConverged("the information on the covariance parameters is singular")
+    return expected
 
 
 def _solve(hessian: Array, gradient: Array) -> tuple[Array, float] | None:
@@ -136,6 +134,8 @@ def _finish(model: Model, point: Point, here: Slope, found: Exact, iterations: i
     if float(moved @ exact.hessian @ moved) > STALE:
         exact = information(model, point, here)
     diagonal = np.diag(exact.hessian)
+    if not np.all(diagonal > 0):
+        raise NotConverged("the information on the covariance parameters is singular at the optimum")
     d = 1.0 / np.sqrt(diagonal)
     values = np.linalg.eigvalsh(exact.hessian * np.outer(d, d))
     if values[0] < SINGULAR * values[-1]:
