@@ -14,7 +14,7 @@ from alsbench.analysis.subgroups import complement, describe, members
 from alsbench.errors import DataError, ExpressionError, UsageError
 from alsbench.study.model import Endpoint, Subgroup
 
-ENDPOINTS = ("alsfrs", "nfl", "cafs", "alsfrs_ancova", "alsfrs_slope", "survival", "baseline")
+ENDPOINTS = ("alsfrs", "nfl", "cafs", "alsfrs_ancova", "alsfrs_slope", "survival", "baseline", "ae")
 
 
 def with_subgroup(source: Source, where: str, name: str = "edge") -> Source:
@@ -37,9 +37,9 @@ def test_no_subject_in_one_arm(trial: Source, endpoint: str) -> None:
     source = with_subgroup(trial, "TRT01PN != 1")
     result = answer(Question(endpoint, subgroups=("edge",)), source)
     assert says_why(result)
-    gone = [r for r in result.rows if r.treatment == "Group 1" and r.stat_name in ("p_value", "smd")]
+    gone = [r for r in result.rows if r.treatment == "Group 1" and r.stat_name in ("p_value", "smd", "risk_difference")]
     assert gone and all(r.stat is None and r.error for r in gone)
-    if endpoint not in ("baseline",):
+    if endpoint not in ("baseline", "ae"):
         kept = [r for r in result.rows if r.treatment == "Group 2" and r.stat_name == "p_value"]
         assert kept and all(r.stat is not None for r in kept)
 

@@ -28,7 +28,7 @@ def answer(question: Question, source: Source) -> Result:
     """Answer a question. Raises UsageError for an unknown name, DataError where the snapshot does not hold what is asked."""
     endpoint = apply_overrides(source.endpoint(question.endpoint), question)
     analyse = analyse_with(endpoint.method)
-    population = question.population or endpoint.population or source.study.populations.default
+    population = question.population or default_population(source, endpoint)
     comparisons = source.comparisons(question.comparisons)
     rows: list[Row] = []
     blocks: list[Block] = []
@@ -68,19 +68,34 @@ def apply_overrides(endpoint: Endpoint, question: Question) -> Endpoint:
     return changed
 
 
+def default_population(source: Source, endpoint: Endpoint) -> str:
+    """The endpoint's population, else the study's default; for incidence the one flagged by SAFFL where there is one."""
+    if not endpoint.population and endpoint.method == "incidence":
+        safety = [name for name, flag in source.study.populations.flags.items() if flag == "SAFFL"]
+        return safety[0] if safety else source.study.populations.default
+    return endpoint.population or source.study.populations.default
+
+
 def subgroup_rows(ask: Ask) -> list[Row]:
     """How many members, per arm and in all, and every realised cut."""
     member = ask.member
     undecided = f"{member.n_undecided} subjects undecided: a value is missing" if member.n_undecided else None
     rows = [ask.row("subgroup", "n", member.n, warning=undecided)]
-    rows += [ask.row("subgroup", "n", n, arm=arm) for arm, n in counts_by_arm(ask.source, member.mask).items()]
+    rows += [
+        ask.row("subgroup", "n", n, arm=arm)
+        for arm, n in counts_by_arm(ask.source, member.mask, actual=ask.endpoint.method == "incidence").items()
+    ]
     rows += [ask.row("subgroup", "cut", value, variable=name) for name, value in member.cuts]
     return rows
 
 
 def provenance(source: Source, parts: list[Membership], command: str, *endpoints: Endpoint) -> Provenance:
     """Hashes, versions and labels of honesty for a result over these subgroups and endpoints."""
-    names = {"ADSL", *(e.dataset.upper() for e in endpoints if e.dataset)}
+    names = {
+        "ADSL",
+        *("ADEX" for e in endpoints if e.method == "incidence"),
+        *(e.dataset.upper() for e in endpoints if e.dataset),
+    }
     for endpoint in endpoints:
         if endpoint.event is not None:
             names.add(endpoint.event.dataset.upper())

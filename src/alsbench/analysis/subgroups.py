@@ -118,9 +118,10 @@ def describe(source: Source, text: str) -> Membership:
     )
 
 
-def counts_by_arm(source: Source, mask: BoolArray) -> dict[str, int]:
-    """Members per planned arm, in the order of the study."""
-    return {arm: int((mask & (source.planned_arm == i)).sum()) for i, arm in enumerate(source.study.arms.order)}
+def counts_by_arm(source: Source, mask: BoolArray, *, actual: bool = False) -> dict[str, int]:
+    """Members per planned (or actual) arm, in the order of the study."""
+    codes = source.actual_arm if actual else source.planned_arm
+    return {arm: int((mask & (codes == i)).sum()) for i, arm in enumerate(source.study.arms.order)}
 
 
 def realise(source: Source, aggregates: tuple[Aggregate, ...]) -> dict[Aggregate, float]:

@@ -1,0 +1,223 @@
+"""Adverse events by actual arm: overview, classes and terms, exposure, rates and risk differences (METHODS 5).
+
+Each subject counts once per line. Missing relatedness counts as related and missing severity as worst. Risk differences
+carry Newcombe's interval; where an arm has no event the one-sided upper 95 % bound stands beside the zero.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from alsbench.analysis.ask import Ask, Block
+from alsbench.analysis.model_data import Floats
+from alsbench.analysis.records import parameter_frame
+from alsbench.analysis.result import Row
+from alsbench.analysis.source import IntArray
+from alsbench.data.frames import Frame
+from alsbench.errors import DataError
+from alsbench.stats.errors import StatsError
+from alsbench.stats.incidence import (
+    ArmCount,
+    compare,
+    event_rate,
+    exposure,
+    overview,
+    related,
+    severe,
+    soc_pt_table,
+)
+from alsbench.stats.proportions import zero_events
+
+OVERVIEW, EXPOSURE = "Overview", "Exposure"
+FATAL = frozenset({"FATAL", "DEATH", "5", "GRADE 5"})
+WITHDRAWN = frozenset({"DRUG WITHDRAWN", "DISCONTINUED", "DRUG DISCONTINUED", "PERMANENTLY DISCONTINUED"})
+
+
+@dataclass(frozen=True)
+class Subjects:
+    """Members by actual arm: indices into the source, arm codes 0 .. arms - 1, and the position of each source row."""
+
+    index: IntArray
+    arm: IntArray
+    position: IntArray
+
+
+def analyse(ask: Ask) -> Block:
+    """Overview, SOC/PT table and exposure by arm, with risk differences for each comparison."""
+    subjects = _subjects(ask)
+    if subjects.index.size == 0:
+        raise StatsError("no subjects in this subgroup")
+    endpoint = ask.endpoint
+    frame = parameter_frame(
+        ask.source, endpoint.dataset or "ADAE", endpoint.paramcd, endpoint.where, label=f"endpoints.{endpoint.name}"
+    )
+    frame, outside = _of_members(ask, frame, subjects)
+    days, doses = _exposure(ask)
+    rows: list[Row] = []
+    years = _exposure_rows(ask, subjects, days, doses, rows)
+    emergent = _flag(frame, "TRTEMFL")
+    who = _positions(ask, frame, subjects)
+    found = overview(
+        who,
+        subjects.arm,
+        len(ask.arms),
+        emergent=emergent,
+        related=related(_texts(frame, "AEREL")),
+        severe=severe(_texts(frame, "AESEV" if "AESEV" in frame.columns else "AETOXGR")),
+        serious=_flag(frame, "AESER"),
+        discontinued=_word_in(frame, "AEACN", WITHDRAWN),
+        fatal=_fatal(frame),
+    )
+    for line in found:
+        rows += _line(ask, OVERVIEW, line.category, line.arms, years, bounds=True)
+    counted = np.ones(len(frame), dtype=bool) if "TRTEMFL" not in frame.columns else emergent == 1.0
+    table = soc_pt_table(
+        who[counted],
+        _texts(frame.take(counted), "AEBODSYS"),
+        _texts(frame.take(counted), "AEDECOD"),
+        subjects.arm,
+        len(ask.arms),
+    )
+    for entry in table:
+        if entry.level != "any":
+            rows += _line(ask, entry.soc, entry.pt or None, entry.arms, years, bounds=False)
+    warnings = [f"{outside} records of subjects outside the population were left out"] if outside else []
+    warnings += [f"{c} is not in the data: counted as the worst" for c in ("AEREL", "AESEV") if c not in frame.columns]
+    return Block(
+        rows,
+        model=(
+            ("Arms", f"actual treatment ({ask.source.study.arms.actual})"),
+            ("Counting", "each subject once per line; treatment-emergent records (TRTEMFL = 'Y')"),
+            ("Missing", "missing relatedness counts as related, missing severity as severe"),
+            ("Risk difference", "treatment minus reference in percentage points, Newcombe interval"),
+            ("Rate", "events per 100 patient-years, exact Poisson interval"),
+        ),
+        warnings=tuple(warnings),
+    )
+
+
+def _subjects(ask: Ask) -> Subjects:
+    arm = ask.source.actual_arm
+    index = np.flatnonzero(ask.member.mask & (arm >= 0)).astype(np.int64)
+    position = np.full(arm.size, -1, dtype=np.int64)
+    position[index] = np.arange(index.size)
+    return Subjects(index, arm[index], position)
+
+
+def _of_members(ask: Ask, frame: Frame, subjects: Subjects) -> tuple[Frame, int]:
+    where = np.array([ask.source.subject_index.get(str(s), -1) for s in frame[ask.source.study.info.subject]], dtype=np.int64)
+    keep = (where >= 0) & (subjects.position[where] >= 0)
+    return frame.take(keep), int((where < 0).sum())
+
+
+def _positions(ask: Ask, frame: Frame, subjects: Subjects) -> IntArray:
+    ids = frame[ask.source.study.info.subject]
+    return np.array([subjects.position[ask.source.subject_index[str(s)]] for s in ids], dtype=np.int64)
+
+
+def _exposure(ask: Ask) -> tuple[Floats, Floats | None]:
+    """Days from first to last dose (inclusive) and doses given, per subject of the source; NaN where unknown."""
+    frame = ask.source.subjects
+    days = np.full(len(frame), np.nan)
+    if all(c in frame.columns and frame.kind(c) == "date" for c in ("TRTSDT", "TRTEDT")):
+        start, end = frame["TRTSDT"], frame["TRTEDT"]
+        known = ~(np.isnat(start) | np.isnat(end))
+        days[known] = (end[known] - start[known]).astype(np.float64) + 1.0
+        if np.any(days[known] < 1):
+            raise DataError("TRTEDT lies before TRTSDT", where="ADSL", hint="correct the dates, then load again")
+    if "ADEX" not in ask.source.snapshot.tables:
+        return days, None
+    given = ask.source.snapshot.frame("ADEX", columns=(ask.source.study.info.subject,))
+    doses = np.zeros(len(frame))
+    for subject in given[ask.source.study.info.subject]:
+        i = ask.source.subject_index.get(str(subject))
+        if i is not None:
+            doses[i] += 1
+    return days, doses
+
+
+def _exposure_rows(ask: Ask, subjects: Subjects, days: Floats, doses: Floats | None, rows: list[Row]) -> list[float]:
+    """Exposure by arm into ``rows``; the patient-years of every arm."""
+    years: list[float] = []
+    for code, arm in enumerate(ask.arms):
+        mine = subjects.index[subjects.arm == code]
+        found = exposure(days[mine], None if doses is None else doses[mine])
+        years.append(found.person_years)
+        rows.append(ask.row("arm", "n", int(mine.size), arm=arm, variable=EXPOSURE))
+        where = {"arm": arm, "variable": EXPOSURE, "level": "patient-years"}
+        reason = None if found.person_years else "no treatment dates"
+        rows.append(ask.row("arm", "total", found.person_years if not reason else None, error=reason, **where))
+        for level, summary in (("days", found.days), ("doses", found.doses)):
+            for name in ("mean", "sd", "median", "min", "max"):
+                value = getattr(summary, name)
+                error = None if value == value else "no values"
+                rows.append(
+                    ask.row("arm", name, None if error else value, arm=arm, variable=EXPOSURE, level=level, error=error)
+                )
+    return years
+
+
+def _line(
+    ask: Ask, variable: str, level: str | None, arms: tuple[ArmCount, ...], years: list[float], *, bounds: bool
+) -> list[Row]:
+    rows: list[Row] = []
+    for code, (arm, count) in enumerate(zip(ask.arms, arms, strict=True)):
+        where = {"arm": arm, "variable": variable, "level": level}
+        rows.append(ask.row("arm", "n", count.n, **where))
+        rows.append(ask.row("arm", "count", count.subjects, **where))
+        reason = None if count.n else f"no subjects of {arm}"
+        rows.append(ask.row("arm", "percent", count.percent if count.n else None, error=reason, **where))
+        rows.append(ask.row("arm", "events", count.events, **where))
+        if bounds:
+            rows += _rate(ask, count, years[code], where)
+        if bounds and count.n and count.subjects == 0:
+            rows.append(ask.row("arm", "upper_one_sided", 100.0 * zero_events(count.n).one_sided, **where))
+    for treatment, reference in ask.pairs:
+        at = {"treatment": treatment, "reference": reference, "variable": variable, "level": level}
+        treated, other = arms[ask.arms.index(treatment)], arms[ask.arms.index(reference)]
+        names = ("risk_difference", "risk_difference_low", "risk_difference_high")
+        if not treated.n or not other.n:
+            rows += ask.failed("contrast", names, "an arm has no subjects in this subgroup", **at)
+            continue
+        difference = compare(treated, other).difference
+        values = (difference.estimate, difference.low, difference.high)
+        rows += [ask.row("contrast", n, 100.0 * v, **at) for n, v in zip(names, values, strict=True)]
+    return rows
+
+
+def _rate(ask: Ask, count: ArmCount, years: float, where: dict[str, str | None]) -> list[Row]:
+    try:
+        found = event_rate(count, years)
+    except StatsError as error:
+        return ask.failed("arm", ("rate", "rate_low", "rate_high"), str(error), **where)
+    values = (found.estimate, found.low, found.high)
+    return [ask.row("arm", n, v, **where) for n, v in zip(("rate", "rate_low", "rate_high"), values, strict=True)]
+
+
+def _texts(frame: Frame, column: str) -> list[str | None]:
+    """A column as text, None where missing; all missing where the data set does not have it."""
+    if column not in frame.columns:
+        return [None] * len(frame)
+    if frame.kind(column) == "number":
+        return [f"{v:g}" if v == v else None for v in frame[column].tolist()]
+    return [None if v is None else str(v) for v in frame[column].tolist()]
+
+
+def _flag(frame: Frame, column: str) -> Floats:
+    """1 for Y, 0 for anything else; where the data set has no such column, 1 for TRTEMFL and 0 for the others."""
+    if column not in frame.columns:
+        return np.full(len(frame), 1.0 if column == "TRTEMFL" else 0.0)
+    return np.array([1.0 if v == "Y" else 0.0 for v in _texts(frame, column)])
+
+
+def _word_in(frame: Frame, column: str, words: frozenset[str]) -> Floats:
+    return np.array([1.0 if (v or "").strip().upper() in words else 0.0 for v in _texts(frame, column)])
+
+
+def _fatal(frame: Frame) -> Floats:
+    if "AESDTH" in frame.columns:
+        return _flag(frame, "AESDTH")
+    column = "AEOUT" if "AEOUT" in frame.columns else "AETOXGR"
+    return _word_in(frame, column, FATAL)
