@@ -1,0 +1,37 @@
+"""Checks: every rule run on a snapshot. A rule that finds nothing has passed; severity error blocks a load."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from alsbench.data.receipt import Finding, Severity
+from alsbench.data.rules import als, dates, design, records, subjects, values
+from alsbench.data.rules.core import REGISTRY, Rule, Trial
+from alsbench.data.snapshot import Snapshot
+from alsbench.study.model import Study
+
+THEMES = (subjects, design, records, values, dates, als)
+RULES: dict[str, Rule] = REGISTRY
+_ORDER: dict[Severity, int] = {"error": 0, "warning": 1, "note": 2}
+
+
+def run_checks(snapshot: Snapshot, study: Study | None = None) -> tuple[tuple[Finding, ...], tuple[str, ...]]:
+    """Findings (errors first) and the ids of the rules that passed. Rules about the study run only when there is one."""
+    trial = Trial(snapshot, study)
+    findings: list[Finding] = []
+    passed: list[str] = []
+    for rule in RULES.values():
+        if rule.needs_study and study is None:
+            continue
+        faults = list(rule.check(trial))
+        findings += [
+            Finding(rule.id, f.severity or rule.severity, f.table, f.what, f.count, f.rows, f.keys, f.hint) for f in faults
+        ]
+        if not faults:
+            passed.append(rule.id)
+    return tuple(sorted(findings, key=lambda f: _ORDER[f.severity])), tuple(passed)
+
+
+def without_keys(finding: Finding) -> Finding:
+    """The finding without subject ids: what may leave the workspace."""
+    return replace(finding, keys=())

@@ -1,0 +1,144 @@
+"""What a reader hands over: named, typed columns and a stream of record batches, the same whatever the file's format.
+
+Four kinds of column exist and each has one Arrow type: number (double), text (string), date (date32), boolean (bool). A
+missing value is null; an empty or blank text is missing. The content hash is of these values, not of a file: the same table
+read from XPT, CSV, Parquet or JSON hashes alike, however it was cut into batches.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from alsbench.data.frames import ColumnInfo
+from alsbench.errors import DataError
+from alsbench.study.sql import Kind
+
+BATCH_ROWS = 65_536
+ARROW_TYPE: dict[Kind, Any] = {"number": pa.float64(), "text": pa.string(), "date": pa.date32(), "boolean": pa.bool_()}
+_MISSING_DATE = np.iinfo(np.int32).min
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """One data set of one file. ``batches()`` streams it from the start each time; ``rows`` is what the format promises.
+
+    ``rows`` is None where the format carries no row count (XPT, CSV). ``remarks`` are for the load receipt; some are only
+    known once the data have been streamed.
+    """
+
+    name: str
+    columns: tuple[ColumnInfo, ...]
+    batches: Callable[[], Iterator[pa.RecordBatch]]
+    label: str = ""
+    rows: int | None = None
+    remarks: list[str] = field(default_factory=list)
+
+    @property
+    def schema(self) -> pa.Schema:
+        """The Arrow schema every batch has."""
+        return pa.schema([(c.name, ARROW_TYPE[c.kind]) for c in self.columns])
+
+    def table(self) -> pa.Table:
+        """The whole data set in memory."""
+        return pa.Table.from_batches(list(self.batches()), schema=self.schema)
+
+
+def from_table(
+    name: str, table: pa.Table, *, columns: Sequence[ColumnInfo], label: str = "", rows: int | None = None
+) -> Dataset:
+    """A data set held in memory. The table's columns are cast to the types of ``columns``."""
+    schema = pa.schema([(c.name, ARROW_TYPE[c.kind]) for c in columns])
+    held = table.cast(schema)
+    return Dataset(
+        name=name,
+        columns=tuple(columns),
+        batches=lambda: iter(held.to_batches(max_chunksize=BATCH_ROWS)),
+        label=label,
+        rows=rows,
+    )
+
+
+def check_columns(names: Sequence[str], where: str) -> None:
+    """Refuse a data set without columns, a column without a name, and names that differ in nothing but case."""
+    if not names:
+        raise DataError("the file holds no columns", where=where)
+    seen: dict[str, str] = {}
+    for number, name in enumerate(names, start=1):
+        if not name.strip() or "\0" in name:
+            raise DataError(f"column {number} has no usable name", where=where)
+        if name.upper() in seen:
+            raise DataError(
+                f"two columns are named {name}",
+                where=where,
+                why="" if seen[name.upper()] == name else f"{seen[name.upper()]} and {name} differ in case only",
+            )
+        seen[name.upper()] = name
+
+
+def clean_text(column: Any) -> Any:
+    """A string array without trailing blanks (which mean nothing in SAS either), and null where nothing is left."""
+    trimmed = pc.utf8_rtrim_whitespace(column)
+    return pc.if_else(pc.equal(trimmed, ""), pa.scalar(None, pa.string()), trimmed)
+
+
+class ContentHash:
+    """SHA-256 of a table's canonical contents, fed batch by batch."""
+
+    def __init__(self, columns: Sequence[ColumnInfo]) -> None:
+        self._columns = tuple(columns)
+        self._values = [hashlib.sha256() for _ in columns]
+        self._lengths = [hashlib.sha256() for _ in columns]
+        self.rows = 0
+
+    def add(self, batch: pa.RecordBatch) -> None:
+        """Take in the next batch; how the rows are cut into batches does not matter."""
+        self.rows += batch.num_rows
+        for info, array, values, lengths in zip(self._columns, batch.columns, self._values, self._lengths, strict=True):
+            if info.kind == "text":
+                sizes, content = _text_parts(array)
+                lengths.update(sizes)
+                values.update(content)
+            else:
+                values.update(_fixed_part(array, info.kind))
+
+    def hexdigest(self) -> str:
+        """The hash of column names, kinds, row count and every value, in order."""
+        whole = hashlib.sha256()
+        whole.update(f"alsbench.table/1 {self.rows}\n".encode())
+        for info, values, lengths in zip(self._columns, self._values, self._lengths, strict=True):
+            whole.update(f"{len(info.name.encode())} {info.name} {info.kind}\n".encode())
+            whole.update(values.digest())
+            whole.update(lengths.digest())
+        return whole.hexdigest()
+
+
+def _text_parts(array: Any) -> tuple[bytes, Any]:
+    """Byte lengths (-1 where missing) and the bytes themselves, of the rows of this array only."""
+    sizes = pc.fill_null(pc.binary_length(array), -1).cast(pa.int32()).to_numpy(zero_copy_only=False)
+    if array.null_count == 0 or sizes.min(initial=0) >= 0:
+        packed = array
+    else:
+        packed = pc.fill_null(array, "")
+    _, offsets, data = packed.buffers()
+    bounds = np.frombuffer(offsets, dtype=np.int32)[packed.offset : packed.offset + len(packed) + 1]
+    content = memoryview(data)[int(bounds[0]) : int(bounds[-1])] if data is not None and len(bounds) else b""
+    return np.ascontiguousarray(sizes, dtype="<i4").tobytes(), content
+
+
+def _fixed_part(array: Any, kind: Kind) -> Any:
+    if kind == "number":
+        numbers = array.to_numpy(zero_copy_only=False).astype("<f8") + 0.0  # -0.0 becomes 0.0
+        numbers[np.isnan(numbers)] = np.nan
+        return np.ascontiguousarray(numbers).tobytes()
+    if kind == "date":
+        days = pc.fill_null(array.cast(pa.int32()), int(_MISSING_DATE)).to_numpy(zero_copy_only=False)
+        return np.ascontiguousarray(days, dtype="<i4").tobytes()
+    flags = pc.fill_null(array.cast(pa.int8()), -1).to_numpy(zero_copy_only=False)
+    return np.ascontiguousarray(flags, dtype="<i1").tobytes()

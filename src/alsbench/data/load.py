@@ -1,0 +1,151 @@
+"""Load: files become a new snapshot, or nothing changes.
+
+Every file is read whole or refused; rows stored equal rows read; the checks of :mod:`alsbench.data.checks` run on the stored
+tables before anything is published, and a finding of severity error stops the load unless its rule is accepted with a reason.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from alsbench.data.checks import RULES, run_checks
+from alsbench.data.dataset import Dataset
+from alsbench.data.publish import Builder, Progress, StoredTable, exclusive
+from alsbench.data.readers.registry import find_files, read
+from alsbench.data.receipt import FileReceipt, Finding, Receipt
+from alsbench.data.snapshot import open_snapshot
+from alsbench.data.workspace import Workspace
+from alsbench.errors import DataError, UsageError
+from alsbench.study.model import Study
+from alsbench.study.names import nearest
+
+NO_ROW_COUNT = "row count not verifiable"
+_SHOWN = 5
+
+
+def load(
+    paths: Iterable[Path],
+    workspace: Workspace,
+    *,
+    study: Study | None = None,
+    expect: Mapping[str, int] | None = None,
+    accept: Mapping[str, str] | None = None,
+    progress: Progress | None = None,
+    now: datetime | None = None,
+    before_publish: Callable[[Receipt], None] | None = None,
+) -> Receipt:
+    """Load files and folders as a new current snapshot of the workspace.
+
+    ``expect`` gives row counts by file or data set name; ``accept`` maps rule ids whose errors may stand to reasons;
+    ``progress(file, rows)`` is told how far reading is, and may raise to cancel; ``now`` names the snapshot;
+    ``before_publish`` sees the receipt when all is checked and nothing yet visible, and may raise to stop the load.
+    Raises DataError (nothing changes) or UnavailableError (another load is running).
+    """
+    accepted = _check_accept(accept or {})
+    moment = now or datetime.now(UTC)
+    files = _unique([Path(p) for p in paths])
+    workspace.create()
+    with exclusive(workspace, purpose="load"), Builder(workspace) as builder:
+        receipts = _read_files(files, builder, dict(expect or {}), progress)
+        digest = _digest(builder.tables)
+        data_cut = builder.latest_date()
+        draft = Receipt(tuple(receipts), (), (), "", digest, data_cut)
+        builder.seal(now=moment, digest=digest, data_cut=data_cut, receipt=draft.as_dict())
+        with open_snapshot(builder.path) as candidate:
+            findings, passed = run_checks(candidate, study)
+        receipt = replace(draft, findings=_judge(findings, accepted), passed=passed)
+        _refuse_errors(receipt)
+        if before_publish is not None:
+            before_publish(receipt)
+        return replace(receipt, snapshot=builder.publish(now=moment, digest=digest))
+
+
+def _read_files(
+    files: Sequence[Path], builder: Builder, expect: dict[str, int], progress: Progress | None
+) -> list[FileReceipt]:
+    receipts: list[FileReceipt] = []
+    unused = dict(expect)
+    for path in files:
+        sha256 = _file_hash(path)
+        for dataset in read(path):
+            stored = builder.add(dataset, path.name, progress)
+            wanted = _expected(path, dataset, unused, expect)
+            if wanted is not None and wanted != stored.rows:
+                raise DataError(f"{wanted} rows were expected, the file holds {stored.rows}", where=str(path))
+            verifiable = dataset.rows is not None or wanted is not None
+            messages = (*dataset.remarks, *(() if verifiable else (NO_ROW_COUNT,)))
+            receipts.append(
+                FileReceipt(path.name, dataset.name, stored.rows, len(dataset.columns), sha256, verifiable, messages)
+            )
+    if unused:
+        raise UsageError(
+            f"no file or data set is named {next(iter(unused))}",
+            where="--expect",
+            hint=nearest(next(iter(unused)), [p.name for p in files]),
+        )
+    return receipts
+
+
+def _expected(path: Path, dataset: Dataset, unused: dict[str, int], expect: Mapping[str, int]) -> int | None:
+    names = {path.name.lower(), str(path).lower(), path.stem.lower(), dataset.name.lower()}
+    for key, count in expect.items():
+        if key.lower() in names:
+            unused.pop(key, None)
+            return count
+    return None
+
+
+def _unique(paths: list[Path]) -> list[Path]:
+    found = list(dict.fromkeys(p.resolve() for p in find_files(paths)))
+    if not found:
+        raise UsageError("no file was named", hint="alsbench load PATH...")
+    return found
+
+
+def _file_hash(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as fault:
+        raise DataError(f"the file cannot be read: {fault.strerror}", where=str(path)) from fault
+
+
+def _digest(tables: Sequence[StoredTable]) -> str:
+    """SHA-256 over the tables' names and content hashes, in name order."""
+    whole = hashlib.sha256(b"alsbench.snapshot/1\n")
+    for name, sha256 in sorted((t.dataset.name, t.sha256) for t in tables):
+        whole.update(f"{name} {sha256}\n".encode())
+    return whole.hexdigest()
+
+
+def _check_accept(accept: Mapping[str, str]) -> dict[str, str]:
+    for rule, reason in accept.items():
+        if rule not in RULES:
+            raise UsageError(f"there is no rule {rule}", where="--accept", hint=nearest(rule, RULES))
+        if not reason.strip():
+            raise UsageError(f"accepting {rule} needs a reason", where="--accept")
+    return dict(accept)
+
+
+def _judge(findings: Iterable[Finding], accept: Mapping[str, str]) -> tuple[Finding, ...]:
+    return tuple(replace(f, accepted=accept[f.rule]) if f.rule in accept else f for f in findings)
+
+
+def _refuse_errors(receipt: Receipt) -> None:
+    blocking = [f for f in receipt.of_severity("error") if not f.accepted]
+    if not blocking:
+        return
+    lines = [f"{f.rule} {f.table}: {f.what}" + (f" (row {', '.join(map(str, f.rows))})" if f.rows else "") for f in blocking]
+    more = [f"and {len(lines) - _SHOWN} more"] if len(lines) > _SHOWN else []
+    hints = list(dict.fromkeys(f.hint for f in blocking if f.hint))
+    raise DataError(
+        lines[0] if len(lines) == 1 else f"{len(lines)} checks failed",
+        why="\n".join([*(lines[:_SHOWN] if len(lines) > 1 else []), *more]),
+        hint="; ".join(
+            [*hints[:3], f"the previous snapshot stays current; to load anyway: --accept {blocking[0].rule} with a reason"]
+        ),
+    )

@@ -1,0 +1,242 @@
+"""Building a snapshot beside the others and publishing it: all or nothing.
+
+A load holds a lock on the workspace, writes a new file under a temporary name, syncs it to disk, renames it, and only then
+replaces the ``current`` pointer (each step atomic, each directory synced). Killed at any instant it leaves the old
+snapshot current; what it left behind is removed by the next load. The lock is the kernel's: it ends with its holder.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import getpass
+import json
+import os
+import socket
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+
+from alsbench.data.dataset import ContentHash, Dataset
+from alsbench.data.safe_text import visible_line
+from alsbench.data.snapshot import META_SCHEMA, SCHEMA_VERSION, SUFFIX
+from alsbench.data.sql import constant, quote
+from alsbench.data.workspace import POINTER, Workspace
+from alsbench.errors import DataError, UnavailableError
+
+BUILDING = ".building-"
+LOCK = ".lock"
+_FILE_MODE = 0o600
+_BUILD_CONFIG: dict[str, str | bool | int | float | list[str]] = {
+    "enable_external_access": "false",
+    "autoload_known_extensions": "false",
+    "autoinstall_known_extensions": "false",
+    "allow_community_extensions": "false",
+    "preserve_insertion_order": "true",
+    "memory_limit": "600MB",
+}
+Progress = Callable[[str, int], None]
+
+
+@dataclass(frozen=True)
+class StoredTable:
+    """What was stored of one data set: rows counted on the way in and again in the file, and the hash of the contents."""
+
+    dataset: Dataset
+    source: str
+    rows: int
+    sha256: str
+
+    def as_dict(self) -> dict[str, Any]:
+        """The table's description as the snapshot keeps it."""
+        columns = [{"name": c.name, "label": c.label, "kind": c.kind, "format": c.format} for c in self.dataset.columns]
+        return {
+            "name": self.dataset.name,
+            "label": self.dataset.label,
+            "rows": self.rows,
+            "columns": columns,
+            "source": self.source,
+            "sha256": self.sha256,
+        }
+
+
+@contextlib.contextmanager
+def exclusive(workspace: Workspace, *, purpose: str) -> Iterator[None]:
+    """Hold the workspace's load lock. Raises UnavailableError naming the holder if somebody else has it."""
+    path = workspace.snapshots_dir / LOCK
+    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, _FILE_MODE)
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            holder = visible_line(os.read(handle, 500).decode("utf-8", "replace").strip(), limit=200) or "another process"
+            raise UnavailableError(
+                "another load is running in this workspace",
+                where=str(workspace.path),
+                why=f"held by {holder}",
+                hint="try again when it is done",
+            ) from None
+        os.ftruncate(handle, 0)
+        os.pwrite(handle, f"{getpass.getuser()}@{socket.gethostname()} process {os.getpid()} ({purpose})\n".encode(), 0)
+        yield
+    finally:
+        os.close(handle)
+
+
+class Builder:
+    """A snapshot file in the making. Use as a context manager; unless published, it vanishes on exit."""
+
+    def __init__(self, workspace: Workspace) -> None:
+        self.workspace = workspace
+        remove_leftovers(workspace)
+        self.path = workspace.snapshots_dir / f"{BUILDING}{os.getpid()}{SUFFIX}"
+        self.tables: list[StoredTable] = []
+        self._connection: duckdb.DuckDBPyConnection | None = duckdb.connect(str(self.path), config=_BUILD_CONFIG)
+        self.path.chmod(_FILE_MODE)
+
+    def __enter__(self) -> Builder:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+        for path in (self.path, self.path.with_name(self.path.name + ".wal")):
+            path.unlink(missing_ok=True)
+
+    def add(self, dataset: Dataset, source: str, progress: Progress | None = None) -> StoredTable:
+        """Store a data set. Raises DataError if as many rows as were read are not stored, or as many as promised not read."""
+        content = ContentHash(dataset.columns)
+        if any(t.dataset.name == dataset.name for t in self.tables):
+            raise DataError(f"two files hold a data set named {dataset.name}", where=source, hint="load one of them")
+
+        def stream() -> Iterator[pa.RecordBatch]:
+            for batch in dataset.batches():
+                content.add(batch)
+                if progress is not None:
+                    progress(source, content.rows)
+                yield batch
+
+        stored = self._store(dataset, stream())
+        if stored != content.rows or (dataset.rows is not None and dataset.rows != content.rows):
+            promised = content.rows if dataset.rows is None else dataset.rows
+            raise DataError(
+                f"{promised} rows expected, {content.rows} read, {stored} stored",
+                where=source,
+                hint="the file is not complete",
+            )
+        table = StoredTable(dataset, source, stored, content.hexdigest())
+        self.tables.append(table)
+        return table
+
+    def _store(self, dataset: Dataset, batches: Iterator[pa.RecordBatch]) -> int:
+        connection = self._open()
+        faults: list[BaseException] = []
+        reader = pa.RecordBatchReader.from_batches(dataset.schema, _remember_fault(batches, faults))
+        connection.register("incoming", reader)
+        try:
+            connection.execute(f"CREATE TABLE main.{quote(dataset.name)} AS SELECT * FROM incoming")
+        except (duckdb.Error, pa.ArrowException, OSError) as fault:
+            if faults:
+                raise faults[0] from None
+            raise DataError("the data could not be stored", where=dataset.name, why=str(fault).split("\n")[0][:300]) from fault
+        finally:
+            connection.unregister("incoming")
+        if faults:
+            raise faults[0]
+        row = connection.execute(f"SELECT count(*) FROM main.{quote(dataset.name)}").fetchone()
+        return int(row[0]) if row else 0
+
+    def seal(self, *, now: datetime, digest: str, data_cut: str | None, receipt: Mapping[str, Any]) -> None:
+        """Write the description and close the file, so that it can be opened as a snapshot."""
+        meta = {
+            "schema": SCHEMA_VERSION,
+            "digest": digest,
+            "created": now.astimezone(UTC).isoformat(timespec="seconds"),
+            "data_cut": data_cut,
+            "tables": [t.as_dict() for t in sorted(self.tables, key=lambda t: t.dataset.name)],
+            "receipt": dict(receipt),
+        }
+        connection = self._open()
+        connection.execute(f"CREATE SCHEMA IF NOT EXISTS {META_SCHEMA}")
+        connection.execute(f"CREATE OR REPLACE TABLE {META_SCHEMA}.snapshot (content VARCHAR)")
+        connection.execute(f"INSERT INTO {META_SCHEMA}.snapshot VALUES ({constant(json.dumps(meta, ensure_ascii=False))})")
+        connection.execute("CHECKPOINT")
+        connection.close()
+        self._connection = None
+
+    def latest_date(self) -> str | None:
+        """The latest date in any date column of the data, ISO; None where there is none."""
+        dates = [
+            row[0]
+            for t in self.tables
+            for c in t.dataset.columns
+            if c.kind == "date"
+            for row in self._open().execute(f"SELECT max({quote(c.name)}) FROM main.{quote(t.dataset.name)}").fetchall()
+            if row[0] is not None
+        ]
+        return max(dates).isoformat() if dates else None
+
+    def publish(self, *, now: datetime, digest: str) -> str:
+        """Give the sealed file its name and make it current. Returns the name."""
+        _sync(self.path)
+        base = f"{now.astimezone(UTC):%Y%m%dT%H%M%SZ}-{digest[:12]}"
+        name, extra = base, 1
+        while self.workspace.snapshot_path(name).exists():
+            name, extra = f"{base}-{extra}", extra + 1
+        self.path.rename(self.workspace.snapshot_path(name))
+        _sync(self.workspace.snapshots_dir)
+        set_current(self.workspace, name)
+        return name
+
+    def _open(self) -> duckdb.DuckDBPyConnection:
+        if self._connection is None:
+            raise UnavailableError("the snapshot is sealed", where=str(self.path))
+        return self._connection
+
+
+def set_current(workspace: Workspace, name: str) -> None:
+    """Point the workspace at a published snapshot, atomically."""
+    pointer = workspace.snapshots_dir / POINTER
+    beside = pointer.with_name(f"{BUILDING}{POINTER}-{os.getpid()}")
+    handle = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, _FILE_MODE)
+    try:
+        os.write(handle, f"{name}\n".encode())
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+    beside.replace(pointer)
+    _sync(workspace.snapshots_dir)
+
+
+def remove_leftovers(workspace: Workspace) -> None:
+    """Remove what a killed load left behind. Only to be called while holding the lock."""
+    for path in workspace.snapshots_dir.glob(f"{BUILDING}*"):
+        if path.is_dir():
+            for inner in path.iterdir():
+                inner.unlink()
+            path.rmdir()
+        else:
+            path.unlink(missing_ok=True)
+
+
+def _remember_fault(batches: Iterator[pa.RecordBatch], faults: list[BaseException]) -> Iterator[pa.RecordBatch]:
+    """Errors raised while DuckDB pulls batches reach the caller as themselves, not as a database error's text."""
+    try:
+        yield from batches
+    except BaseException as fault:
+        faults.append(fault)
+        raise
+
+
+def _sync(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

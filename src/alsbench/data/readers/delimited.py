@@ -1,0 +1,278 @@
+"""CSV and TSV: one header line, one record per line, quotes as in RFC 4180.
+
+The delimiter is found in the header. A column is a number only if every value is one and none is written like a code
+(``01``); columns named ``...ID``, ``...DTC``, PARAMCD, ARMCD, TESTCD and AVALC are text whatever they hold; a column named
+``...DT`` whose values are all ISO dates is a date. An empty field and a lone ``.`` are missing. A row with another number
+of fields than the header, or a quote that is not closed, is refused with its line number: nothing is skipped.
+"""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import io
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv as pacsv
+
+from alsbench.data.dataset import ARROW_TYPE, Dataset, check_columns
+from alsbench.data.frames import ColumnInfo
+from alsbench.errors import DataError
+from alsbench.study.sql import Kind
+
+_IN_MEMORY = 192 * 2**20  # bytes of file up to which its text is kept between finding types and converting
+_BLOCK = 4 * 2**20
+_DELIMITERS = ",\t;|"
+_ALWAYS_TEXT = ("ID", "PARAMCD", "ARMCD", "TESTCD", "AVALC", "DTC")
+_NUMBER_BY_NAME = ("AVAL", "BASE", "CHG", "PCHG", "CNSR", "ADY", "AVISITN")
+
+
+@dataclass(frozen=True)
+class _Layout:
+    path: Path
+    delimiter: str
+    names: tuple[str, ...]
+    utf16: bool = False
+
+    def open(self) -> Any:
+        """The file as a stream of UTF-8 bytes without a byte order mark."""
+        if not self.utf16:
+            return pa.OSFile(str(self.path), "rb")
+        return pa.BufferReader(self.path.read_bytes().decode("utf-16").encode())
+
+
+def read_delimited(path: Path, *, name: str) -> list[Dataset]:
+    """The file as one data set. Raises DataError naming the file and, where there is one, the line at fault."""
+    layout = _examine(path)
+    held = _read_all(layout) if path.stat().st_size <= _IN_MEMORY else None
+
+    def texts() -> Iterator[pa.RecordBatch]:
+        return iter(held.to_batches()) if held is not None else _stream(layout)
+
+    guesses = [_Guess(n) for n in layout.names]
+    for batch in texts():
+        for guess, column in zip(guesses, batch.columns, strict=True):
+            guess.see(column)
+    columns = tuple(ColumnInfo(g.name, kind=g.kind) for g in guesses)
+    schema = pa.schema([(c.name, ARROW_TYPE[c.kind]) for c in columns])
+
+    def batches() -> Iterator[pa.RecordBatch]:
+        for batch in texts():
+            arrays = [_convert(a, c.kind) for a, c in zip(batch.columns, columns, strict=True)]
+            yield pa.RecordBatch.from_arrays(arrays, schema=schema)
+
+    return [Dataset(name=name, columns=columns, batches=batches)]
+
+
+def _examine(path: Path) -> _Layout:
+    """Encoding, delimiter, header and quoting, before a single value is read."""
+    with path.open("rb") as file:
+        head = file.read(2**20)
+    if not head.strip():
+        raise DataError("the file is empty", where=str(path))
+    utf16 = head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    if utf16:
+        try:
+            head = path.read_bytes().decode("utf-16").encode()[: 2**20]
+        except UnicodeDecodeError as fault:
+            raise DataError("the file is not valid UTF-16", where=f"{path} byte {fault.start}") from fault
+    text = head.removeprefix(codecs.BOM_UTF8).decode("utf-8", "replace")
+    first = text.split("\n", 1)[0].rstrip("\r")
+    delimiter = max(_DELIMITERS, key=lambda d: (_outside_quotes(first).count(d), d == ","))
+    try:
+        names = next(csv.reader(io.StringIO(text), delimiter=delimiter, strict=True), [])
+    except csv.Error as fault:
+        raise DataError(f"the header cannot be read: {fault}", where=f"{path} line 1") from fault
+    check_columns(names, str(path))
+    layout = _Layout(path, delimiter, tuple(names), utf16)
+    _check_quotes(layout)
+    return layout
+
+
+def _outside_quotes(line: str) -> str:
+    return "".join(line.split('"')[::2])
+
+
+def _check_quotes(layout: _Layout) -> None:
+    """Every quote opens at the start of a field, closes at its end or is doubled; no NUL anywhere."""
+    limits = f'{layout.delimiter}\r\n"'.encode()
+    inside, before, offset, last_quote = False, b"\n", 0, -2
+    with layout.open() as file:
+        while block := file.read(_BLOCK):
+            if b"\0" in block:
+                raise DataError(
+                    "the file holds NUL bytes: it is not a text table", where=f"{layout.path} byte {offset + block.index(0)}"
+                )
+            if b'"' in block or (inside and last_quote == offset - 1):
+                inside, last_quote = _quotes_of_block(layout, block, before, offset, inside, last_quote, limits)
+            before, offset = block[-1:], offset + len(block)
+    if inside:
+        raise _quote_fault(layout)
+
+
+def _quotes_of_block(
+    layout: _Layout, block: bytes, before: bytes, offset: int, inside: bool, last: int, limits: bytes
+) -> tuple[bool, int]:
+    codes = np.frombuffer(before + block, dtype=np.uint8)
+    at = np.flatnonzero(codes == 0x22)
+    at = at[at > 0]  # index 0 is the byte before the block
+    if not inside and last == offset - 1 and codes[1] not in np.frombuffer(limits, dtype=np.uint8):
+        raise _quote_fault(layout)  # the block before ended with a closing quote, and this one goes on
+    opening = (np.arange(at.size) + inside) % 2 == 0
+    allowed = np.frombuffer(limits, dtype=np.uint8)
+    starts = codes[at[opening] - 1]
+    start_of_file = (at[opening] == 1) & (offset == 0)
+    bom = (offset == 0) & (at[opening] == 4) & block.startswith(codecs.BOM_UTF8)
+    ends = at[~opening]
+    nexts = codes[np.minimum(ends + 1, codes.size - 1)]
+    nexts_ok = np.isin(nexts, allowed) | (ends == codes.size - 1)
+    if not (np.all(np.isin(starts, allowed) | start_of_file | bom) and np.all(nexts_ok)):
+        raise _quote_fault(layout)
+    inside = bool((at.size + inside) % 2)
+    return inside, (offset + int(at[-1]) - 1 if at.size else last)
+
+
+def _read_all(layout: _Layout) -> Any:
+    try:
+        with layout.open() as file:
+            return pacsv.read_csv(file, *_options(layout))
+    except (pa.ArrowException, ValueError) as fault:
+        raise _row_fault(layout, fault) from fault
+
+
+def _stream(layout: _Layout) -> Iterator[pa.RecordBatch]:
+    try:
+        with layout.open() as file, pacsv.open_csv(file, *_options(layout)) as reader:
+            yield from reader
+    except (pa.ArrowException, ValueError) as fault:
+        raise _row_fault(layout, fault) from fault
+
+
+def _options(layout: _Layout) -> tuple[Any, Any, Any]:
+    return (
+        pacsv.ReadOptions(block_size=_BLOCK),
+        pacsv.ParseOptions(delimiter=layout.delimiter, newlines_in_values=True),
+        pacsv.ConvertOptions(column_types=dict.fromkeys(layout.names, pa.string()), strings_can_be_null=False),
+    )
+
+
+def _quote_fault(layout: _Layout) -> DataError:
+    return _row_fault(layout, ValueError("a quote is not closed, or stands inside an unquoted field"))
+
+
+def _row_fault(layout: _Layout, fault: Exception) -> DataError:
+    """Where the file goes wrong, found by reading it again slowly; no value of the row is repeated."""
+    width, where = len(layout.names), str(layout.path)
+    try:
+        with layout.open() as file:
+            text = file.read().decode("utf-8-sig")
+    except UnicodeDecodeError as wrong:
+        hint = "save the file as UTF-8, for instance with iconv -f WINDOWS-1252 -t UTF-8"
+        return DataError("the file is not valid UTF-8", where=f"{where} byte {wrong.start}", hint=hint)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=layout.delimiter, strict=True)
+    row, line = 0, 1
+    try:
+        for fields in reader:
+            if fields and len(fields) != width:
+                what = f"row {row} has {len(fields)} fields, the header has {width}"
+                return DataError(what, where=f"{where} line {line}", hint="every row needs one field per column")
+            row, line = row + bool(fields), reader.line_num + 1
+    except csv.Error as wrong:
+        cause = (
+            "a quote is not closed or stands inside a field" if "quot" in str(wrong) or "expected" in str(wrong) else str(wrong)
+        )
+        return DataError(f"row {row} cannot be read: {cause}", where=f"{where} line {line}")
+    loose = _loose_quote(text, layout.delimiter)
+    if loose:
+        return DataError(
+            "a quote stands inside an unquoted field",
+            where=f"{where} line {loose}",
+            hint='quote the field and double the quote: "5"" pipe"',
+        )
+    return DataError("the file cannot be read as delimited text", where=where, why=str(fault).split(":")[0][:200])
+
+
+def _loose_quote(text: str, delimiter: str) -> int:
+    """The first line with a quote that neither opens nor closes a field, 0 if there is none."""
+    for number, line in enumerate(text.splitlines(), start=1):
+        outside = "".join(line.replace('""', "").split('"')[::2])
+        fields = line.split(delimiter)
+        if outside and any('"' in f.strip('"') for f in fields if not f.startswith('"')):
+            return number
+    return 0
+
+
+class _Guess:
+    """What kind a column can still be, after each batch of its text."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        upper = name.upper()
+        self._forced = upper.endswith(_ALWAYS_TEXT)
+        self._number = not self._forced
+        self._date = not self._forced and upper.endswith("DT")
+        self._seen = False
+
+    def see(self, column: Any) -> None:
+        if not (self._number or self._date):
+            return
+        values = pc.drop_null(_missing_to_null(column))
+        if len(values) == 0:
+            return
+        self._seen = True
+        self._date = self._date and _cast(values, "date") is not None
+        self._number = self._number and not self._date and _is_number(values)
+
+    @property
+    def kind(self) -> Kind:
+        if not self._seen and not self._forced:
+            if self._date:
+                return "date"
+            return "number" if self.name.upper().endswith(_NUMBER_BY_NAME) else "text"
+        return "date" if self._date else "number" if self._number else "text"
+
+
+def _is_number(values: Any) -> bool:
+    numbers = _cast(values, "number")
+    if numbers is None or not bool(pc.all(pc.is_finite(numbers)).as_py()):
+        return False
+    return not _written_as_code(pc.utf8_ltrim_whitespace(values))
+
+
+def _written_as_code(values: Any) -> bool:
+    """Whether any text starts with a zero followed by a digit, sign apart."""
+    _, offsets, data = values.buffers()
+    starts = np.frombuffer(offsets, dtype=np.int32)[values.offset : values.offset + len(values) + 1]
+    codes = np.frombuffer(data, dtype=np.uint8)
+    begin, length = starts[:-1], np.diff(starts)
+    signed = np.isin(codes[begin], (0x2B, 0x2D))
+    begin, length = begin + signed, length - signed
+    begin = begin[length > 1]
+    if begin.size == 0:
+        return False
+    second = codes[begin + 1]
+    return bool(np.any((codes[begin] == 0x30) & (second >= 0x30) & (second <= 0x39)))
+
+
+def _cast(values: Any, kind: Kind) -> Any:
+    try:
+        return pc.utf8_ltrim_whitespace(values).cast(ARROW_TYPE[kind])
+    except pa.ArrowInvalid:
+        return None
+
+
+def _missing_to_null(column: Any) -> Any:
+    trimmed = pc.utf8_rtrim_whitespace(column)
+    missing = pc.or_(pc.equal(trimmed, ""), pc.equal(trimmed, "."))
+    return pc.if_else(missing, pa.scalar(None, pa.string()), trimmed)
+
+
+def _convert(column: Any, kind: Kind) -> Any:
+    texts = _missing_to_null(column)
+    return texts if kind == "text" else pc.utf8_ltrim_whitespace(texts).cast(ARROW_TYPE[kind])

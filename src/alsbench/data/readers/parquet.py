@@ -1,0 +1,119 @@
+"""Parquet: types and row count come from the file's own footer.
+
+Integers, floats and decimals are numbers; timestamps that all stand at midnight are dates, others ISO 8601 text; integers too
+large for a double stay text, so that no digit is lost.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from alsbench.data.dataset import ARROW_TYPE, BATCH_ROWS, Dataset, check_columns, clean_text
+from alsbench.data.frames import ColumnInfo
+from alsbench.errors import DataError
+from alsbench.study.sql import Kind
+
+_LARGEST_EXACT = 2**53
+
+
+def read_parquet(path: Path, *, name: str) -> list[Dataset]:
+    """The file as one data set. Raises DataError for a file that is not whole, not Parquet, or holds nested columns."""
+    try:
+        footer = pq.ParquetFile(path, memory_map=False)
+    except (pa.ArrowException, OSError, ValueError) as fault:
+        raise _unreadable(path, fault) from fault
+    with footer:
+        schema = footer.schema_arrow
+        check_columns(schema.names, str(path))
+        rows = footer.metadata.num_rows
+        columns = tuple(_column(path, f) for f in schema)
+    columns = tuple(_settle(path, c, schema.field(c.name).type) for c in columns)
+    return [Dataset(name=name, columns=columns, batches=lambda: _batches(path, columns), rows=rows)]
+
+
+def _batches(path: Path, columns: tuple[ColumnInfo, ...]) -> Iterator[pa.RecordBatch]:
+    for batch in _stream(path, [c.name for c in columns]):
+        arrays = [_convert(batch.column(c.name), c.kind) for c in columns]
+        yield pa.RecordBatch.from_arrays(arrays, schema=pa.schema([(c.name, ARROW_TYPE[c.kind]) for c in columns]))
+
+
+def _stream(path: Path, names: list[str]) -> Iterator[pa.RecordBatch]:
+    try:
+        with pq.ParquetFile(path, memory_map=False) as file:
+            yield from file.iter_batches(batch_size=BATCH_ROWS, columns=names)
+    except (pa.ArrowException, OSError, ValueError) as fault:
+        raise _unreadable(path, fault) from fault
+
+
+def _column(path: Path, field: pa.Field) -> ColumnInfo:
+    kind = _kind(field.type)
+    if kind is None:
+        raise DataError(f"column {field.name} has type {field.type}, which is not a table's", where=str(path))
+    label = (field.metadata or {}).get(b"label", b"").decode("utf-8", "replace")
+    return ColumnInfo(field.name, label, kind)
+
+
+def _kind(type_: pa.DataType) -> Kind | None:
+    types = pa.types
+    if types.is_dictionary(type_):
+        return _kind(type_.value_type)
+    if types.is_boolean(type_):
+        return "boolean"
+    if types.is_integer(type_) or types.is_floating(type_) or types.is_decimal(type_):
+        return "number"
+    if types.is_date(type_):
+        return "date"
+    if types.is_string(type_) or types.is_large_string(type_) or types.is_string_view(type_) or types.is_null(type_):
+        return "text"
+    if types.is_timestamp(type_) or types.is_time(type_):
+        return "text"
+    return None
+
+
+def _settle(path: Path, info: ColumnInfo, type_: pa.DataType) -> ColumnInfo:
+    """Decide what only the values can tell: whether timestamps are dates, whether integers fit a double."""
+    if pa.types.is_timestamp(type_) and all(_midnight(b.column(0)) for b in _stream(path, [info.name])):
+        return ColumnInfo(info.name, info.label, "date", "TIMESTAMP")
+    if type_ in (pa.int64(), pa.uint64()) and not all(_exact(b.column(0)) for b in _stream(path, [info.name])):
+        return ColumnInfo(info.name, info.label, "text", "INTEGER")
+    return info
+
+
+def _midnight(array: Any) -> bool:
+    plain = array.cast(pa.timestamp(array.type.unit))  # the wall clock of UTC, as stored
+    return bool(pc.all(pc.equal(pc.floor_temporal(plain, unit="day"), plain)).as_py() is not False)
+
+
+def _exact(array: Any) -> bool:
+    bounds = pc.min_max(array).as_py()
+    return bounds["min"] is None or max(abs(bounds["min"]), abs(bounds["max"])) <= _LARGEST_EXACT
+
+
+def _convert(array: Any, kind: Kind) -> Any:
+    if pa.types.is_dictionary(array.type):
+        array = array.dictionary_decode()
+    if kind == "text":
+        if pa.types.is_timestamp(array.type):
+            array = pc.strftime(array.cast(pa.timestamp("s"), safe=False), format="%Y-%m-%dT%H:%M:%S")
+        return clean_text(array.cast(pa.string()))
+    if kind == "number":
+        numbers = array.cast(pa.float64(), safe=False)
+        return pc.if_else(pc.is_nan(numbers), pa.scalar(None, pa.float64()), numbers)
+    if kind == "date" and pa.types.is_timestamp(array.type):
+        array = array.cast(pa.timestamp(array.type.unit))
+    return array.cast(ARROW_TYPE[kind])
+
+
+def _unreadable(path: Path, fault: Exception) -> DataError:
+    return DataError(
+        "the file is not readable Parquet",
+        where=str(path),
+        why=" ".join(str(fault).split())[:300],
+        hint="it may be cut short, damaged or misnamed; fetch it again",
+    )

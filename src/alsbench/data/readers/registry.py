@@ -1,0 +1,101 @@
+"""Which reader reads a file: by its extension, provided its first bytes do not say otherwise.
+
+A file whose content contradicts its name is refused rather than guessed at.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from alsbench.data.dataset import Dataset
+from alsbench.data.safe_text import visible
+from alsbench.errors import DataError
+
+Reader = Callable[..., list[Dataset]]
+
+_FORMATS: dict[str, str] = {
+    ".xpt": "xpt",
+    ".xport": "xpt",
+    ".csv": "delimited",
+    ".tsv": "delimited",
+    ".tab": "delimited",
+    ".parquet": "parquet",
+    ".pq": "parquet",
+}
+_SIGNATURES: tuple[tuple[bytes, str, str], ...] = (
+    (b"HEADER RECORD*******LIB", "xpt", "a SAS transport file (.xpt)"),
+    (b"PAR1", "parquet", "a Parquet file (.parquet)"),
+    (b"PARE", "encrypted", "an encrypted Parquet file"),
+    (b"PK\x03\x04", "zip", "a zip or Excel file (.zip, .xlsx)"),
+    (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "ole", "an encrypted or old Excel file"),
+    (b"\x1f\x8b", "gzip", "a gzip-compressed file"),
+    (b"\0\0\0\0\0\0\0\0\0\0\0\0\xc2\xea\x81\x60", "sas7bdat", "a SAS7BDAT file (.sas7bdat)"),
+    (b"%PDF", "pdf", "a PDF document"),
+)
+
+
+def formats() -> tuple[str, ...]:
+    """The extensions that can be read."""
+    return tuple(sorted(_FORMATS))
+
+
+def is_readable(path: Path) -> bool:
+    """Whether the file's extension is one of :func:`formats`."""
+    return path.suffix.lower() in _FORMATS
+
+
+def read(path: Path) -> list[Dataset]:
+    """The data sets of one file. Raises DataError naming the file for whatever keeps it from being read whole."""
+    format_ = _FORMATS.get(path.suffix.lower())
+    if format_ is None:
+        raise DataError(
+            f"files ending in {visible(path.suffix) or 'nothing'} cannot be read",
+            where=str(path),
+            hint=f"readable: {', '.join(formats())}",
+        )
+    try:
+        with path.open("rb") as file:
+            head = file.read(64)
+    except OSError as fault:
+        raise DataError(f"the file cannot be opened: {fault.strerror}", where=str(path)) from fault
+    if not head:
+        raise DataError("the file is empty", where=str(path))
+    for magic, holds, what in _SIGNATURES:
+        if head.startswith(magic) and holds != format_:
+            raise DataError(f"the file is named {path.suffix} but holds {what}", where=str(path), hint="rename or convert it")
+    return _reader(format_)(path, name=table_name(path))
+
+
+def table_name(path: Path) -> str:
+    """The table a file becomes when nothing in it says otherwise: its stem in upper case."""
+    return path.stem.upper()
+
+
+def find_files(paths: list[Path]) -> Iterator[Path]:
+    """The files named, and the readable files of the folders named, in a fixed order. Raises DataError for what is missing."""
+    for path in paths:
+        if path.is_dir():
+            found = sorted(p for p in path.iterdir() if p.is_file() and is_readable(p) and not p.name.startswith("."))
+            if not found:
+                raise DataError("the folder holds no data files", where=str(path), hint=f"readable: {', '.join(formats())}")
+            yield from found
+        elif path.is_file():
+            yield path
+        else:
+            raise DataError("there is no such file or folder", where=str(path))
+
+
+def _reader(format_: str) -> Reader:
+    match format_:
+        case "xpt":
+            from alsbench.data.readers.xpt import read_xpt
+
+            return read_xpt
+        case "parquet":
+            from alsbench.data.readers.parquet import read_parquet
+
+            return read_parquet
+    from alsbench.data.readers.delimited import read_delimited
+
+    return read_delimited

@@ -1,0 +1,83 @@
+"""A load receipt: what came in, what was found, what was stored."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+Severity = Literal["error", "warning", "note"]
+
+
+@dataclass(frozen=True)
+class FileReceipt:
+    """One data set of one file. ``sha256`` is of the file; ``row_count_verifiable``: format or caller said how many."""
+
+    name: str
+    dataset: str
+    rows: int
+    columns: int
+    sha256: str
+    row_count_verifiable: bool
+    messages: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One rule's verdict on one table: how many rows break it, and the first of them (1-based row numbers, load order)."""
+
+    rule: str
+    severity: Severity
+    table: str
+    what: str
+    count: int = 1
+    rows: tuple[int, ...] = ()
+    keys: tuple[str, ...] = ()
+    hint: str = ""
+    accepted: str = ""
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """The outcome of a load. ``snapshot`` and ``digest`` name what was published; ``passed`` are the rules without findings."""
+
+    files: tuple[FileReceipt, ...]
+    findings: tuple[Finding, ...]
+    passed: tuple[str, ...]
+    snapshot: str
+    digest: str
+    data_cut: str | None = None
+
+    @property
+    def rows(self) -> int:
+        """All rows stored."""
+        return sum(f.rows for f in self.files)
+
+    def of_severity(self, severity: Severity) -> tuple[Finding, ...]:
+        """Findings of one severity, accepted ones included."""
+        return tuple(f for f in self.findings if f.severity == severity)
+
+    @property
+    def accepted(self) -> dict[str, str]:
+        """Rules whose errors were accepted, and the reasons given."""
+        return {f.rule: f.accepted for f in self.findings if f.accepted}
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain JSON values."""
+        return asdict(self)
+
+    def for_audit(self) -> dict[str, Any]:
+        """What the audit log keeps: files by hash and number of rows, accepted rules; no row of data."""
+        return {
+            "snapshot": self.snapshot,
+            "digest": self.digest,
+            "files": [{"name": f.name, "dataset": f.dataset, "rows": f.rows, "sha256": f.sha256} for f in self.files],
+            "accepted": self.accepted,
+        }
+
+
+def receipt_from(values: Mapping[str, Any]) -> Receipt:
+    """The inverse of :meth:`Receipt.as_dict`, from JSON."""
+    files = tuple(FileReceipt(**{**f, "messages": tuple(f["messages"])}) for f in values["files"])
+    findings = tuple(Finding(**{**f, "rows": tuple(f["rows"]), "keys": tuple(f["keys"])}) for f in values["findings"])
+    return Receipt(**{**values, "files": files, "findings": findings, "passed": tuple(values["passed"])})

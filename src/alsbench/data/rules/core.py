@@ -1,0 +1,157 @@
+"""What a rule is, and what it may look at.
+
+A rule has a stable id (a user accepts or looks up findings by it), a severity and a title, and yields one fault per table or
+column that breaks it. Rows are named by their number in load order, counted from 1: the record number in the source file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from alsbench.data.receipt import Severity
+from alsbench.data.snapshot import Snapshot, TableInfo
+from alsbench.data.sql import quote
+from alsbench.study.model import Endpoint, Study
+
+SHOWN = 20
+SUBJECT_TABLE = "ADSL"
+
+
+@dataclass(frozen=True)
+class Fault:
+    """A place where a rule is broken: ``rows`` and ``keys`` (subjects) are the first ``SHOWN`` of ``count``."""
+
+    table: str
+    what: str
+    count: int = 1
+    rows: tuple[int, ...] = ()
+    keys: tuple[str, ...] = ()
+    severity: Severity | None = None
+    hint: str = ""
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A check by id. ``needs_study`` rules are not run without a study."""
+
+    id: str
+    severity: Severity
+    title: str
+    check: Callable[[Trial], Iterator[Fault]]
+    needs_study: bool = False
+
+
+@dataclass(frozen=True)
+class Hits:
+    """Rows a query found: how many, and the first of them."""
+
+    count: int
+    rows: tuple[int, ...]
+    keys: tuple[str, ...]
+
+
+REGISTRY: dict[str, Rule] = {}
+
+
+def rule(
+    id_: str, severity: Severity, title: str, *, needs_study: bool = False
+) -> Callable[[Callable[[Trial], Iterator[Fault]]], Callable[[Trial], Iterator[Fault]]]:
+    """Register a check under an id."""
+
+    def register(check: Callable[[Trial], Iterator[Fault]]) -> Callable[[Trial], Iterator[Fault]]:
+        if id_ in REGISTRY:
+            raise ValueError(f"two rules are named {id_}")
+        REGISTRY[id_] = Rule(id_, severity, title, check, needs_study)
+        return check
+
+    return register
+
+
+@dataclass(frozen=True)
+class Trial:
+    """The data under check, and the study they are to fit, if there is one."""
+
+    snapshot: Snapshot
+    study_or_none: Study | None = None
+
+    @property
+    def study(self) -> Study:
+        """The study; only rules that need one may ask."""
+        if self.study_or_none is None:
+            raise ValueError("this rule needs a study")
+        return self.study_or_none
+
+    @property
+    def subject(self) -> str:
+        """The subject column's name."""
+        return self.study_or_none.info.subject if self.study_or_none else "USUBJID"
+
+    @cached_property
+    def adsl(self) -> TableInfo | None:
+        """The subject-level table, if it is there and has a subject column."""
+        table = self.snapshot.tables.get(SUBJECT_TABLE)
+        return table if table is not None and self.subject in table else None
+
+    @cached_property
+    def records(self) -> tuple[TableInfo, ...]:
+        """Tables of analysis records: subject, PARAMCD and AVAL."""
+        return tuple(
+            t
+            for t in self.snapshot.tables.values()
+            if t.name != SUBJECT_TABLE
+            and all(c in t for c in (self.subject, "PARAMCD", "AVAL"))
+            and t.kinds["AVAL"] == "number"
+        )
+
+    def endpoints(self, *methods: str) -> Iterator[tuple[str, Endpoint, TableInfo]]:
+        """Endpoints of the study by these methods (all by default) whose data set is loaded."""
+        for name, endpoint in self.study.endpoints.items():
+            table = self.snapshot.tables.get(endpoint.dataset.upper())
+            if table is not None and (not methods or endpoint.method in methods):
+                yield name, endpoint, table
+
+    def find(self, sql: str, params: Sequence[object] = ()) -> Hits:
+        """Run a query that yields ``row`` (0-based) and ``key``; how many and which rows."""
+        rows = self.snapshot.rows(
+            f"SELECT row + 1, CAST(key AS VARCHAR), count(*) OVER () FROM ({sql}) ORDER BY row LIMIT {SHOWN}", params
+        )
+        count = int(rows[0][2]) if rows else 0
+        return Hits(count, tuple(int(r[0]) for r in rows), tuple(dict.fromkeys(r[1] for r in rows if r[1] is not None)))
+
+    def where(self, table: TableInfo, condition: str, params: Sequence[object] = ()) -> Hits:
+        """Rows of a table meeting a condition."""
+        key = quote(self.subject) if self.subject in table else "NULL"
+        return self.find(f"SELECT rowid AS row, {key} AS key FROM {quote(table.name)} WHERE {condition}", params)
+
+    def joined(self, table: TableInfo, condition: str, params: Sequence[object] = ()) -> Hits:
+        """Rows of a table (alias ``r``) meeting a condition that may also use the subject's row of ADSL (alias ``s``)."""
+        subject = quote(self.subject)
+        return self.find(
+            f"SELECT r.rowid AS row, r.{subject} AS key FROM {quote(table.name)} r JOIN "
+            f"(SELECT * FROM {quote(SUBJECT_TABLE)} QUALIFY row_number() OVER (PARTITION BY {subject} ORDER BY rowid) = 1) s "
+            f"ON r.{subject} = s.{subject} WHERE {condition}",
+            params,
+        )
+
+    def among(
+        self, table: TableInfo, keys: Sequence[str], condition: str, keep: str = "TRUE", params: Sequence[object] = ()
+    ) -> Hits:
+        """Rows meeting ``keep`` whose group by ``keys`` meets a condition over window functions (window ``w``)."""
+        key = quote(self.subject) if self.subject in table else "NULL"
+        partition = ", ".join(quote(k) for k in keys)
+        return self.find(
+            f"SELECT rowid AS row, {key} AS key FROM {quote(table.name)} WHERE {keep} "
+            f"WINDOW w AS (PARTITION BY {partition}) QUALIFY {condition}",
+            params,
+        )
+
+
+def fault(
+    table: TableInfo | str, what: str, hits: Hits, *, severity: Severity | None = None, hint: str = ""
+) -> Iterator[Fault]:
+    """One fault for what was found, none where nothing was."""
+    if hits.count:
+        name = table if isinstance(table, str) else table.name
+        yield Fault(name, what.format(n=hits.count), hits.count, hits.rows, hits.keys, severity, hint)

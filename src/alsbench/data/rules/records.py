@@ -1,0 +1,210 @@
+"""Analysis records: one per subject, parameter and visit; consistent labels, baselines and events."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from alsbench.data.rules.core import Fault, Trial, fault, rule
+from alsbench.data.rules.design import VISIT_METHODS
+from alsbench.data.snapshot import TableInfo
+from alsbench.data.sql import constant, fill, quote
+from alsbench.errors import ExpressionError
+from alsbench.study.expression import compile_sql, parse
+from alsbench.study.model import Endpoint
+
+DAYS = "(contains(lower(\"PARAM\"), 'day'))"
+
+
+@rule("duplicate-visit", "error", "an endpoint has one record per subject and visit", needs_study=True)
+def duplicate_visit(trial: Trial) -> Iterator[Fault]:
+    """Judged after the endpoint's ``where``: a real data set tells its rows apart by flags."""
+    number = trial.study.visits.number
+    for name, endpoint, table in trial.endpoints(*VISIT_METHODS):
+        if all(c in table for c in (trial.subject, "PARAMCD", number)) and (kept := _kept(endpoint, table)):
+            hits = trial.among(table, [trial.subject, number], "count(*) OVER w > 1", f"{kept} AND {quote(number)} IS NOT NULL")
+            hint = f"say which records count: endpoints.{name}.where = \"ANL01FL == 'Y'\"" if not endpoint.where else ""
+            what = f"endpoint {name}: {{n}} records of {endpoint.paramcd} share subject and {number} with another"
+            yield from fault(table, what, hits, hint=hint)
+
+
+@rule("duplicate-event", "error", "a time-to-event parameter has one record per subject", needs_study=True)
+def duplicate_event(trial: Trial) -> Iterator[Fault]:
+    for name, table, kept, _ in _events(trial):
+        if trial.subject in table:
+            hits = trial.among(table, [trial.subject], "count(*) OVER w > 1", kept)
+            yield from fault(table, f"endpoint {name}: {{n}} records share their subject with another", hits)
+
+
+@rule("duplicate-record", "warning", "flagged analysis records are one per subject, parameter and visit")
+def duplicate_record(trial: Trial) -> Iterator[Fault]:
+    for table in trial.records:
+        number = trial.study_or_none.visits.number if trial.study_or_none else "AVISITN"
+        if number not in table:
+            continue
+        apart = [c for c in ("ATPT", "ATPTN", "DTYPE", "BASETYPE", "ANL01FL") if c in table]
+        keep = f"{quote(number)} IS NOT NULL" + (" AND \"ANL01FL\" = 'Y'" if "ANL01FL" in table else "")
+        hits = trial.among(table, [trial.subject, "PARAMCD", number, *apart], "count(*) OVER w > 1", keep)
+        yield from fault(table, f"{{n}} records share subject, parameter and {number} with another", hits)
+
+
+@rule("exact-duplicate", "warning", "no row stands twice")
+def exact_duplicate(trial: Trial) -> Iterator[Fault]:
+    for table in trial.snapshot.tables.values():
+        hits = trial.among(table, [c.name for c in table.columns], "count(*) OVER w > 1")
+        yield from fault(table, "{n} rows equal another row in every column", hits)
+
+
+@rule("visit-labels", "warning", "a visit number has one label, and a label one number")
+def visit_labels(trial: Trial) -> Iterator[Fault]:
+    number, label = ("AVISITN", "AVISIT")
+    if trial.study_or_none is not None:
+        number, label = trial.study_or_none.visits.number, trial.study_or_none.visits.label
+    for table in trial.records:
+        if number in table and label in table:
+            yield from _one_to_one(trial, table, number, label)
+
+
+@rule("parameter-labels", "warning", "a PARAMCD has one PARAM, and a PARAM one PARAMCD")
+def parameter_labels(trial: Trial) -> Iterator[Fault]:
+    for table in trial.records:
+        if "PARAM" in table:
+            yield from _one_to_one(trial, table, "PARAMCD", "PARAM")
+
+
+@rule("parameter-missing", "warning", "every analysis record names its parameter")
+def parameter_missing(trial: Trial) -> Iterator[Fault]:
+    for table in trial.records:
+        yield from fault(table, "{n} records have no PARAMCD", trial.where(table, '"PARAMCD" IS NULL'))
+
+
+@rule("baseline-single", "warning", "at most one baseline record per subject and parameter")
+def baseline_single(trial: Trial) -> Iterator[Fault]:
+    for table in trial.records:
+        if "ABLFL" in table:
+            keys = [trial.subject, "PARAMCD", *(c for c in ("BASETYPE", "ATPT") if c in table)]
+            hits = trial.among(table, keys, "count(*) OVER w > 1", "\"ABLFL\" = 'Y'")
+            yield from fault(table, "{n} records are a second baseline (ABLFL = 'Y') of their subject and parameter", hits)
+
+
+@rule("baseline-constant", "warning", "BASE is one value per subject and parameter")
+def baseline_constant(trial: Trial) -> Iterator[Fault]:
+    for table in trial.records:
+        if table.kinds.get("BASE") == "number":
+            keys = [trial.subject, "PARAMCD", *(c for c in ("BASETYPE", "ATPT") if c in table)]
+            hits = trial.among(table, keys, 'min("BASE") OVER w < max("BASE") OVER w', '"BASE" IS NOT NULL')
+            yield from fault(table, "{n} records have a BASE that differs within their subject and parameter", hits)
+
+
+@rule("baseline-value", "warning", "BASE is the value of the record flagged as baseline")
+def baseline_value(trial: Trial) -> Iterator[Fault]:
+    for table in trial.records:
+        if "ABLFL" in table and table.kinds.get("BASE") == "number":
+            hits = trial.where(table, '"ABLFL" = \'Y\' AND "BASE" IS DISTINCT FROM "AVAL" AND "BASE" IS NOT NULL')
+            yield from fault(table, "{n} baseline records have a BASE that is not their AVAL", hits)
+
+
+@rule("baseline-absent", "warning", "subjects with a value after baseline have a baseline", needs_study=True)
+def baseline_absent(trial: Trial) -> Iterator[Fault]:
+    number = trial.study.visits.number
+    for name, endpoint, table in trial.endpoints(*VISIT_METHODS):
+        if trial.subject in table and table.kinds.get("BASE") == "number" and table.kinds.get(number) == "number":
+            after = f"{quote(number)} > {constant(trial.study.visits.baseline)}"
+            condition = f'{after} AND "AVAL" IS NOT NULL AND "BASE" IS NULL AND {_kept(endpoint, table) or "FALSE"}'
+            yield from fault(
+                table, f"endpoint {name}: {{n}} records after baseline have no BASE", trial.where(table, condition)
+            )
+
+
+@rule("parameter-no-baseline", "warning", "an endpoint's parameter has baseline records", needs_study=True)
+def parameter_no_baseline(trial: Trial) -> Iterator[Fault]:
+    number = trial.study.visits.number
+    for name, endpoint, table in trial.endpoints(*VISIT_METHODS):
+        kept = _kept(endpoint, table)
+        if not kept or table.kinds.get(number) != "number" or not trial.where(table, kept).count:
+            continue
+        at = f"{quote(number)} = {constant(trial.study.visits.baseline)}" + (" OR \"ABLFL\" = 'Y'" if "ABLFL" in table else "")
+        known = ' OR "BASE" IS NOT NULL' if "BASE" in table else ""
+        if not trial.where(table, f"{kept} AND ({at}{known})").count:
+            yield Fault(table.name, f"endpoint {name}: no record of {endpoint.paramcd} is a baseline and none carries BASE")
+
+
+@rule("censoring", "error", "CNSR of a time-to-event parameter is a whole number from 0", needs_study=True)
+def censoring(trial: Trial) -> Iterator[Fault]:
+    for name, table, kept, _ in _events(trial):
+        if table.kinds.get("CNSR") == "number":
+            hits = trial.where(table, f'{kept} AND ("CNSR" IS NULL OR "CNSR" < 0 OR "CNSR" <> round("CNSR"))')
+            yield from fault(table, f"endpoint {name}: CNSR is missing, negative or not whole in {{n}} records", hits)
+
+
+@rule("event-time", "error", "times to event are known and not negative", needs_study=True)
+def event_time(trial: Trial) -> Iterator[Fault]:
+    for name, table, kept, _ in _events(trial):
+        if table.kinds.get("AVAL") == "number":
+            hits = trial.where(table, f'{kept} AND ("AVAL" IS NULL OR "AVAL" < 0)')
+            yield from fault(table, f"endpoint {name}: AVAL is missing or negative in {{n}} records", hits)
+
+
+@rule("event-missing", "warning", "everybody in the default population has a time-to-event record", needs_study=True)
+def event_missing(trial: Trial) -> Iterator[Fault]:
+    flag = trial.study.populations.flags.get(trial.study.populations.default, "")
+    if trial.adsl is None or trial.adsl.kinds.get(flag) != "text":
+        return
+    subject = quote(trial.subject)
+    for name, table, kept, _ in _events(trial):
+        if trial.subject in table:
+            held = f"SELECT {subject} FROM {quote(table.name)} WHERE {kept} AND {subject} IS NOT NULL"
+            hits = trial.where(trial.adsl, f"{quote(flag)} = 'Y' AND {subject} NOT IN ({held})")
+            yield from fault(
+                trial.adsl, f"endpoint {name}: {{n}} subjects of the default population have no record in {table.name}", hits
+            )
+
+
+def _kept(endpoint: Endpoint, table: TableInfo) -> str:
+    """SQL of the records an endpoint counts: its parameter, its ``where``, a value; empty where that cannot be said."""
+    if "PARAMCD" not in table or table.kinds.get("AVAL") != "number":
+        return ""
+    condition = f'"PARAMCD" = {constant(endpoint.paramcd)} AND "AVAL" IS NOT NULL'
+    if not endpoint.where:
+        return condition
+    try:
+        where = compile_sql(parse(endpoint.where), table.kinds, {})
+    except ExpressionError:
+        return ""  # reported by endpoint-where
+    return f"{condition} AND ({fill(where.sql, where.params)})"
+
+
+def _events(trial: Trial) -> Iterator[tuple[str, TableInfo, str, str]]:
+    """Endpoint, table, SQL condition and parameter of every time-to-event parameter, each once."""
+    seen: set[tuple[str, str, str]] = set()
+    for name, endpoint in trial.study.endpoints.items():
+        asked = [(endpoint.dataset, endpoint.paramcd)] if endpoint.method == "time_to_event" else []
+        asked += [(endpoint.event.dataset, endpoint.event.paramcd)] if endpoint.event else []
+        for dataset, paramcd in asked:
+            table = trial.snapshot.tables.get(dataset.upper())
+            if table is None or "PARAMCD" not in table:
+                continue
+            condition = f'"PARAMCD" = {constant(paramcd)}'
+            where = endpoint.where if endpoint.method == "time_to_event" else ""
+            if where:
+                try:
+                    compiled = compile_sql(parse(where), table.kinds, {})
+                except ExpressionError:
+                    continue  # reported by endpoint-where
+                condition += f" AND ({fill(compiled.sql, compiled.params)})"
+            if (table.name, paramcd, where) not in seen:
+                seen.add((table.name, paramcd, where))
+                yield name, table, condition, paramcd
+
+
+def _one_to_one(trial: Trial, table: TableInfo, left: str, right: str) -> Iterator[Fault]:
+    for key, other in ((left, right), (right, left)):
+        hits = trial.snapshot.rows(
+            f"SELECT CAST({quote(key)} AS VARCHAR), count(DISTINCT {quote(other)}) AS n FROM {quote(table.name)} "
+            f'WHERE {quote(key)} IS NOT NULL GROUP BY {quote(key)}, "PARAMCD" HAVING n > 1 ORDER BY 1 LIMIT 5'
+            if key not in ("PARAM",)
+            else f"SELECT {quote(key)}, count(DISTINCT {quote(other)}) AS n FROM {quote(table.name)} "
+            f"WHERE {quote(key)} IS NOT NULL GROUP BY {quote(key)} HAVING n > 1 ORDER BY 1 LIMIT 5"
+        )
+        if hits:
+            first = ", ".join(dict.fromkeys(str(h[0]) for h in hits))
+            yield Fault(table.name, f"{key} {first} stands with more than one {other}", len(hits))

@@ -1,0 +1,226 @@
+"""A snapshot: one immutable DuckDB file of loaded data, opened read-only and locked down.
+
+No query can reach a file, the network or an extension, and the configuration cannot be changed back. Every method uses a
+cursor of its own and may be called from any thread. Rows come in load order unless an order is asked for; load order breaks
+ties.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType, TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+import duckdb
+import numpy as np
+from numpy.typing import NDArray
+
+from alsbench.data.frames import ColumnInfo, Frame, from_database
+from alsbench.data.safe_text import visible
+from alsbench.data.sql import fill, quote
+from alsbench.errors import DataError, UsageError
+from alsbench.study.names import nearest
+from alsbench.study.sql import Kind, Where
+
+if TYPE_CHECKING:
+    from alsbench.data.workspace import Workspace
+
+SUFFIX = ".duckdb"
+META_SCHEMA = "alsbench_meta"
+SCHEMA_VERSION = 1
+LOCK_DOWN: dict[str, str | bool | int | float | list[str]] = {
+    "enable_external_access": "false",
+    "autoload_known_extensions": "false",
+    "autoinstall_known_extensions": "false",
+    "allow_community_extensions": "false",
+    "lock_configuration": "true",
+}
+
+
+@dataclass(frozen=True)
+class TableInfo:
+    """A table: ``sha256`` is of its canonical contents, ``source`` the file it came from."""
+
+    name: str
+    label: str
+    rows: int
+    columns: tuple[ColumnInfo, ...]
+    source: str
+    sha256: str
+
+    @property
+    def kinds(self) -> dict[str, Kind]:
+        """Column name -> kind."""
+        return {c.name: c.kind for c in self.columns}
+
+    def __contains__(self, column: object) -> bool:
+        return any(c.name == column for c in self.columns)
+
+
+class Snapshot:
+    """Read access to one snapshot. Use :func:`open_snapshot`."""
+
+    def __init__(self, path: Path, connection: duckdb.DuckDBPyConnection, meta: Mapping[str, Any]) -> None:
+        self.path = path
+        self.name: str = path.name.removesuffix(SUFFIX)
+        self.digest: str = meta["digest"]
+        self.created: str = meta["created"]
+        self.data_cut: str | None = meta["data_cut"]
+        self.receipt: Mapping[str, Any] = MappingProxyType(meta.get("receipt") or {})
+        self.tables: Mapping[str, TableInfo] = MappingProxyType({t["name"]: _table(t) for t in meta["tables"]})
+        self._connection = connection
+        self._lock = threading.Lock()
+
+    def frame(
+        self, table: str, columns: Sequence[str] | None = None, *, where: Where | None = None, order_by: Sequence[str] = ()
+    ) -> Frame:
+        """Columns (all by default) of the rows meeting ``where``. ``order_by`` names columns, ``-NAME`` for descending."""
+        info = self.table(table)
+        wanted = self._columns(info, columns)
+        sql = f"SELECT {_list(wanted)} FROM {quote(info.name)}{self._filter(where)}{self._order(info, order_by)}"
+        with self.cursor() as cursor:
+            arrays = cursor.execute(sql).fetchnumpy()
+        kinds = {n: info.kinds[n] for n in wanted}
+        columns_ = {n: from_database(a, kinds[n]) for n, a in zip(wanted, arrays.values(), strict=True)}
+        return Frame(columns_, kinds)
+
+    def truth(self, table: str, where: Where, order_by: Sequence[str] = ()) -> NDArray[np.float64]:
+        """For every row whether it meets the condition: 1, 0, or NaN where that is unknown."""
+        info = self.table(table)
+        condition = fill(where.sql, where.params)
+        sql = f"SELECT CAST(({condition}) AS DOUBLE) AS truth FROM {quote(info.name)}{self._order(info, order_by)}"
+        with self.cursor() as cursor:
+            values = cursor.execute(sql).fetchnumpy()["truth"]
+        return np.asarray(from_database(values, "number"), dtype=np.float64)
+
+    def count(self, table: str, where: Where | None = None) -> int:
+        """Number of rows meeting the condition."""
+        sql = f"SELECT count(*) FROM {quote(self.table(table).name)}{self._filter(where)}"
+        return int(self.rows(sql)[0][0])
+
+    def page(
+        self,
+        table: str,
+        columns: Sequence[str] | None,
+        *,
+        offset: int,
+        limit: int,
+        where: Where | None = None,
+        order_by: Sequence[str] = (),
+    ) -> list[tuple[Any, ...]]:
+        """A window of rows as Python values (None where missing)."""
+        info = self.table(table)
+        wanted = self._columns(info, columns)
+        sql = f"SELECT {_list(wanted)} FROM {quote(info.name)}{self._filter(where)}{self._order(info, order_by)}"
+        return self.rows(f"{sql} LIMIT {max(int(limit), 0)} OFFSET {max(int(offset), 0)}")
+
+    def rows(self, sql: str, params: Sequence[object] = ()) -> list[tuple[Any, ...]]:
+        """All rows of a query written by this program: identifiers quoted, values as ``params``."""
+        with self.cursor() as cursor:
+            return cursor.execute(fill(sql, params)).fetchall()
+
+    def table(self, name: str) -> TableInfo:
+        """A table by name in any case; UsageError naming the nearest where there is none."""
+        try:
+            return self.tables[name.upper()]
+        except KeyError:
+            raise UsageError(
+                f"there is no table {visible(name)}", where=self.name, hint=nearest(name.upper(), self.tables)
+            ) from None
+
+    def cursor(self) -> duckdb.DuckDBPyConnection:
+        """A new cursor on the snapshot: one per thread."""
+        with self._lock:
+            return self._connection.cursor()
+
+    def interrupt(self) -> None:
+        """Stop queries that are running on the snapshot's own connection."""
+        self._connection.interrupt()
+
+    def is_current(self, workspace: Workspace) -> bool:
+        """Whether no newer snapshot has been published in the workspace since this one was opened."""
+        return workspace.current_name() == self.name
+
+    def close(self) -> None:
+        """Close the connection; further reads raise."""
+        self._connection.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"Snapshot({self.name!r}, tables={list(self.tables)})"
+
+    def _columns(self, info: TableInfo, columns: Sequence[str] | None) -> list[str]:
+        if columns is None:
+            return [c.name for c in info.columns]
+        for name in columns:
+            self._known(info, name)
+        return list(dict.fromkeys(columns))
+
+    def _known(self, info: TableInfo, name: str) -> str:
+        if name not in info:
+            raise UsageError(
+                f"{info.name} has no column {visible(name)}",
+                where=self.name,
+                hint=nearest(name, [c.name for c in info.columns]),
+            )
+        return name
+
+    def _filter(self, where: Where | None) -> str:
+        return "" if where is None else f" WHERE {fill(where.sql, where.params)}"
+
+    def _order(self, info: TableInfo, order_by: Sequence[str]) -> str:
+        keys = [
+            f"{quote(self._known(info, key.removeprefix('-')))} {'DESC' if key.startswith('-') else 'ASC'} NULLS LAST"
+            for key in order_by
+        ]
+        return f" ORDER BY {', '.join([*keys, 'rowid'])}"
+
+
+def open_snapshot(path: Path) -> Snapshot:
+    """Open a snapshot file, locked down and read-only. Raises DataError if it is missing, damaged or not a snapshot."""
+    if not path.is_file():
+        raise DataError("there is no such snapshot", where=str(path))
+    try:
+        connection = duckdb.connect(str(path), read_only=True, config=LOCK_DOWN)
+    except duckdb.Error as fault:
+        raise _damaged(path, fault) from fault
+    try:
+        row = connection.execute(f"SELECT content FROM {META_SCHEMA}.snapshot").fetchone()
+        meta = json.loads(row[0]) if row else {}
+        if meta.get("schema") != SCHEMA_VERSION:
+            raise DataError(
+                f"the snapshot has layout {meta.get('schema')}, this version reads {SCHEMA_VERSION}", where=str(path)
+            )
+        return Snapshot(path, connection, meta)
+    except (duckdb.Error, ValueError, KeyError, TypeError) as fault:
+        connection.close()
+        raise _damaged(path, fault) from fault
+    except DataError:
+        connection.close()
+        raise
+
+
+def _damaged(path: Path, fault: Exception) -> DataError:
+    return DataError(
+        "the file is not a readable snapshot",
+        where=str(path),
+        why=visible(str(fault).split("\n")[0])[:300],
+        hint="open another one (alsbench snapshots) or load the data again",
+    )
+
+
+def _table(values: Mapping[str, Any]) -> TableInfo:
+    return TableInfo(**{**values, "columns": tuple(ColumnInfo(**c) for c in values["columns"])})
+
+
+def _list(columns: Sequence[str]) -> str:
+    return ", ".join(quote(c) for c in columns)
