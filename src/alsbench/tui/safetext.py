@@ -1,0 +1,76 @@
+"""Fitting text from data into cells: made safe first (:mod:`alsbench.render.text`), then padded or cut, visibly.
+
+A terminal obeys ESC and C1 bytes wherever they come from; a bidi override can make one identifier look like another. Both
+are printed as ``\\x1b`` or ``\\u202e``. With ``ascii`` nothing above 0x7e is left.
+"""
+
+from __future__ import annotations
+
+import re
+
+from rich.cells import cell_len, set_cell_size
+
+from alsbench.render.text import visible
+
+_NOT_ASCII = re.compile("[^\x20-\x7e]")
+_SIMPLE = str.maketrans(
+    {
+        "–": "-",
+        "—": "-",
+        "−": "-",
+        "≤": "<=",
+        "≥": ">=",
+        "×": "x",
+        "·": ".",
+        "…": "~",
+        "±": "+/-",
+        "▲": "^",
+        "▼": "v",
+        "≠": "!=",
+    }
+)
+
+
+def _escape(match: re.Match[str]) -> str:
+    code = ord(match.group())
+    return f"\\x{code:02x}" if code <= 0xFF else f"\\u{code:04x}" if code <= 0xFFFF else f"\\U{code:08x}"
+
+
+def safe(value: object, *, ascii: bool = False) -> str:
+    """``value`` as one line of printable text; None and NaN are empty."""
+    if value is None or value != value:
+        return ""
+    text = visible(value if isinstance(value, str) else str(value))
+    return text if not ascii or text.isascii() else _NOT_ASCII.sub(_escape, text.translate(_SIMPLE))
+
+
+def fit(text: str, width: int, *, align: str = "left", mark: str = "…") -> str:
+    """``text`` in exactly ``width`` cells; what is cut ends in ``mark``."""
+    length = cell_len(text)
+    if length > width:
+        return set_cell_size(text, max(width - len(mark), 0)) + mark[:width]
+    pad = " " * (width - length)
+    if align == "right":
+        return pad + text
+    if align == "centre":
+        half = (width - length) // 2
+        return " " * half + text + " " * (width - length - half)
+    return text + pad
+
+
+def align_points(texts: list[str]) -> list[str]:
+    """The texts padded so that their first numbers stand with their units digits under each other; all equally wide.
+
+    A text without a digit is put to the left.
+    """
+    heads = [_units_end(t) for t in texts]
+    left = max(heads, default=0)
+    padded = [" " * (left - h) + t if h else t for t, h in zip(texts, heads, strict=True)]
+    width = max((cell_len(t) for t in padded), default=0)
+    return [t + " " * (width - cell_len(t)) for t in padded]
+
+
+def _units_end(text: str) -> int:
+    """Cells up to and with the units digit of the first number; 0 where there is none."""
+    found = re.search(r"\d+", text)
+    return cell_len(text[: found.end()]) if found else 0

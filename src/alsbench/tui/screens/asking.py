@@ -1,0 +1,64 @@
+"""A view that asks questions: answers filled in from a worker, one subgroup phrase at a time, shown as they arrive."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from alsbench.analysis.question import Question
+from alsbench.tui.opening import Key
+from alsbench.tui.screens.base import View
+from alsbench.tui.worker import Job, Report
+
+
+class AskingView(View):
+    """Knows its questions (``wanted``), starts a job for those not answered yet, and repaints as answers come in."""
+
+    def wanted(self) -> Sequence[Key]:
+        """The questions of the view, most urgent first."""
+        raise TypeError(f"{type(self).__name__} does not say what it asks")
+
+    def build(self) -> None:
+        """Show what is known now."""
+        raise TypeError(f"{type(self).__name__} does not say how it is shown")
+
+    def question(self, endpoint: str, phrase: str, **more: Any) -> Question:
+        """One endpoint, one phrase, the session's population (only where it is not the study's default)."""
+        return Question(endpoint, (phrase,), population=self.population, **more)
+
+    @property
+    def population(self) -> str:
+        """The population to ask for: empty where it is the study's default, so that an endpoint's own can apply."""
+        opened = self.bench.opened
+        default = opened.source.study.populations.default if opened else ""
+        population = self.session.choice.population
+        return "" if population == default else population
+
+    def known(self, key: Key) -> Any:
+        """The answer so far: a result, a piece, an error, or None."""
+        return self.bench.answers.get(key)
+
+    def refresh_view(self) -> None:
+        opened = self.bench.opened
+        if opened is None:
+            return
+        missing = [q for q in self.wanted() if self.known(q) is None]
+        self.build()
+        if not missing:
+            if self.bench.jobs.cancel(self.panel):
+                self.bench.progress("")
+            return
+        answers, source, total = self.bench.answers, opened.source, len(missing)
+
+        def work(job: Job) -> None:
+            for done, key in enumerate(missing, start=1):
+                job.check()
+                answers.ask(key, source)
+                job.post(key, done=done, total=total)
+
+        self.bench.jobs.start(self.panel, f"{self.panel}:", work, heavy=True, interrupt=source.snapshot.interrupt)
+        self.bench.progress(f"{self.panel}: 0/{total}  ^c cancels")
+
+    def report(self, report: Report) -> None:
+        if report.kind in {"part", "done"} and self.display:
+            self.build()

@@ -1,0 +1,269 @@
+"""Screen 4: one endpoint. Table of LS means and differences, plot, model, options; a block for each subgroup phrase.
+
+The numbers are those of the shell's ``alsbench endpoint NAME``; each cell remembers the result rows it was made from, and
+``enter`` opens them with the subjects behind.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, get_args
+
+from rich.text import Text
+
+from alsbench.analysis.question import Question
+from alsbench.analysis.result import Result
+from alsbench.errors import AlsbenchError
+from alsbench.render.lookup import Rows, interval_cell, spread_cell, value_cell
+from alsbench.render.page import Cell, Page
+from alsbench.render.tables import endpoint_page, model_block, subgroup_blocks, subgroup_heading, visit_name
+from alsbench.study.model import Comparison, Covariance, DfMethod, Method
+from alsbench.tui import actions as act
+from alsbench.tui.cells import ALPHA
+from alsbench.tui.models import Grid, GridRow, Section, block_section, grid
+from alsbench.tui.safetext import safe
+from alsbench.tui.screens.asking import AskingView
+from alsbench.tui.screens.behind import behind
+from alsbench.tui.screens.plots import endpoint_plot
+
+BY_VISIT = {"mmrm", "ancova"}
+ALLOWED = {"covariance": get_args(Covariance), "df": get_args(DfMethod), "method": get_args(Method)}
+
+
+class EndpointView(AskingView):
+    def wanted(self) -> Sequence[Question]:
+        choice = self.session.choice
+        if choice.endpoint not in self.study.endpoints:
+            return []
+        options = self.session.options
+        visits = (choice.visit,) if choice.visit is not None and self.method == "joint_rank" else ()
+        more = {k: v for k, v in options.items() if v}
+        return [self.question(choice.endpoint, p, visits=visits, **more) for p in self.session.phrases]
+
+    @property
+    def study(self) -> Any:
+        return self.bench.ready.source.study
+
+    @property
+    def method(self) -> str:
+        found = self.study.endpoints.get(self.session.choice.endpoint)
+        return self.session.options.get("method") or (found.method if found else "")
+
+    @property
+    def comparison(self) -> Comparison | None:
+        name = self.session.choice.comparison
+        return next((c for c in self.study.comparisons if (c.name or c.treatment) == name), None)
+
+    @property
+    def results(self) -> tuple[Result, ...]:
+        found = (self.known(q) for q in self.wanted())
+        return tuple(r for r in found if isinstance(r, Result))
+
+    # ---- tabs
+
+    def build(self) -> None:
+        if self.bench.opened is None:
+            return
+        choice = self.session.choice
+        title = self.bench.catalogue.label("endpoints", choice.endpoint)
+        place = self.session.place
+        visit = "" if choice.visit is None else f", visit {choice.visit:g}"
+        against = self.bench.catalogue.label("comparisons", choice.comparison)
+        self.title(f"{title}  {against}{visit}", (f"  {self.method}  [{place.tab}]", "dim"))
+        self.say("")
+        show = {"table": self.show_table, "plot": self.show_plot, "model": self.show_model, "options": self.show_options}
+        show[place.tab]()
+
+    def show_table(self) -> None:
+        sections: list[Section] = []
+        by_visit = self.method in BY_VISIT
+        rows: list[GridRow] = []
+        for question in self.wanted():
+            phrase, result = question.subgroups[0], self.known(question)
+            if isinstance(result, Result):
+                found = Rows.of(result)
+                subgroup = next(iter(found.subgroups()), phrase)
+                heading = self.heading(found, subgroup)
+                if by_visit:
+                    rows += [heading, *self.visit_rows(found, subgroup, result)]
+                else:
+                    sections.append(Section((), (heading,)))
+                    for block in subgroup_blocks(self.narrowed(result), Rows.of(self.narrowed(result)), subgroup):
+                        sections += [self.with_result(s, result) for s in block_section(block, ascii=self.ascii)]
+            else:
+                text = f"{phrase}: {result.what if isinstance(result, AlsbenchError) else 'being computed ...'}"
+                line = GridRow(((safe(text, ascii=self.ascii), "warn" if result else "dim"),), heading=True)
+                rows.append(line)
+                if not by_visit:
+                    sections.append(Section((), (line,)))
+        if by_visit:
+            sections = [self.visit_section(rows)]
+        self.show_grid(Grid(tuple(sections)))
+
+    def narrowed(self, result: Result) -> Result:
+        """The result with only the contrasts of the session's comparison (a joint rank: at its horizon)."""
+        comparison = self.comparison
+        if comparison is None:
+            return result
+        horizon = self.session.choice.visit if self.session.choice.visit is not None else comparison.horizon
+        pair = (comparison.treatment, comparison.reference)
+
+        def kept(row: Any) -> bool:
+            if row.treatment is None:
+                return row.arm is None or row.arm in pair
+            mine = (row.treatment, row.reference) == pair
+            at = self.method != "joint_rank" or row.visit_number is None or horizon is None or row.visit_number == horizon
+            return mine and at
+
+        return Result(
+            result.question, result.provenance, tuple(r for r in result.rows if kept(r)), result.facts, result.warnings
+        )
+
+    def with_result(self, section: Section, result: Result) -> Section:
+        rows = tuple(
+            GridRow(r.cells, tuple((s, result) if s else None for s in r.sources), r.source, r.heading) for r in section.rows
+        )
+        return Section(section.cols, rows, section.frozen)
+
+    def heading(self, found: Rows, subgroup: str) -> GridRow:
+        name = subgroup.removeprefix("not ")
+        known = self.study.subgroup(name)
+        mark = "" if known is None or known.prespecified else "  POST HOC"
+        return GridRow(((safe(subgroup_heading(found, subgroup) + mark, ascii=self.ascii), "bold"),), heading=True)
+
+    def visit_rows(self, found: Rows, subgroup: str, result: Result) -> list[GridRow]:
+        """A line for each visit: n and LS mean of both arms, difference, p."""
+        comparison, wanted = self.comparison, self.session.choice.visit
+        if comparison is None:
+            return []
+        pair = (comparison.treatment, comparison.reference)
+        places = found.places("contrast", subgroup, lambda p: p.pair == pair and p.visit != (None, None))
+        made = []
+        for visit in sorted({p.visit for p in places}, key=lambda v: (v[1] is None, v[1] or 0.0)):
+            if wanted is not None and visit[1] != wanted:
+                continue
+            stats = found.get("contrast", subgroup, pair=pair, visit=visit)
+            log_scale = "ratio" in stats
+            cells = [Cell(visit_name(visit))]
+            for arm in pair:
+                means = found.get("arm", subgroup, arm=arm, visit=visit) or found.get(
+                    "arm", subgroup, arm=arm, pair=pair, visit=visit
+                )
+                mean = interval_cell(means, "gmr", "gmr_low", "gmr_high") if log_scale else spread_cell(means, "ls_mean", "se")
+                cells += [value_cell(means, "n"), mean]
+            names = ("ratio", "ratio_low", "ratio_high") if log_scale else ("difference", "conf_low", "conf_high")
+            p = value_cell(stats, "p_value")
+            effect = [interval_cell(stats, *names), p]
+            cells = [cells[0], *effect, *cells[1:]] if log_scale else [*cells, *effect]
+            small = {k for k, c in enumerate(cells) if c in effect} if p.rows and p.rows[0].number() < ALPHA else set()
+            made.append(
+                GridRow(
+                    tuple((safe(c.text, ascii=self.ascii), "bold" if k in small else "") for k, c in enumerate(cells)),
+                    tuple((c.rows, result) if c.rows else None for c in cells),
+                    ((), result),
+                )
+            )
+        return made
+
+    def visit_section(self, rows: list[GridRow]) -> Section:
+        comparison = self.comparison
+        treatment, reference = (comparison.treatment, comparison.reference) if comparison else ("treatment", "reference")
+        log_scale = self.study.endpoints[self.session.choice.endpoint].scale == "log"
+        mean = "GMR (95% CI)" if log_scale else "LS mean (SE)"
+        heads, groups = ["n", mean, "n", mean], [treatment, treatment, reference, reference]
+        if log_scale:  # limits take more room than a standard error: the effect stands first, so that it is never scrolled away
+            heads, groups = ["visit", "ratio (95% CI)", "p", *heads], ["", "", "", *groups]
+        else:
+            heads, groups = ["visit", *heads, "difference (95% CI)", "p"], ["", *groups, "", ""]
+        return grid(heads, rows, right=range(1, 7), groups=[safe(g, ascii=self.ascii) for g in groups], least=[8])
+
+    def show_plot(self) -> None:
+        results = [(q.subgroups[0], self.known(q)) for q in self.wanted()]
+        width, height = self.size.width or 80, max(self.size.height - 2, 8)
+        self.show_lines(endpoint_plot(results, self, width, height))
+
+    def show_model(self) -> None:
+        look = self.bench.look
+        lines: list[Text] = []
+        for question in self.wanted():
+            result = self.known(question)
+            if not isinstance(result, Result):
+                continue
+            lines.append(Text(safe(result.facts.title, ascii=self.ascii) + ": " + question.subgroups[0], look["bold"]))
+            for name, value in (*result.facts.lines, *(("Tried", a) for a in result.facts.attempts)):
+                lines += folded(name, safe(value, ascii=self.ascii), look, self.size.width or 80)
+            block = model_block(result, next((r.subgroup for r in result.rows), ""))
+            for line in block.lines:
+                name, about, value = (c.text for c in line.cells)
+                lines += folded(name, " ".join(t for t in (value, about) if t), look, self.size.width or 80)
+            lines += [Text(f"! {safe(w, ascii=self.ascii)}", look["warn"]) for w in result.warnings]
+            lines += [Text(safe(f, ascii=self.ascii), look["dim"]) for f in result.facts.footnotes]
+            lines.append(Text())
+        self.show_lines(lines or [Text("being computed ...", look["dim"])])
+
+    def show_options(self) -> None:
+        endpoint = self.study.endpoints[self.session.choice.endpoint]
+        rows = []
+        for name, allowed in ALLOWED.items():
+            value, own = self.session.options.get(name, ""), str(getattr(endpoint, name))
+            texts = (name, value or own, own, " ".join(allowed))
+            rows.append(GridRow(tuple((t, "") for t in texts), source=("option", name)))
+        self.show_grid(Grid((grid(["option", "in use", "study.toml says", "can be"], rows),)))
+        self.say("enter chooses; every option of the shell command is here")
+
+    # ---- commands
+
+    async def do_open(self) -> None:
+        found = self.source()
+        if isinstance(found, tuple) and found and found[0] == "option":
+            self.choose_option(found[1])
+        elif isinstance(found, tuple) and len(found) == 2 and found[1] is not None:
+            rows, result = found
+            behind(self.bench, rows, result)
+        else:
+            self.bench.status("nothing to open here")
+
+    def choose_option(self, name: str) -> None:
+        from alsbench.tui.screens.dialogs import Picker
+
+        items = [("", ("study.toml",)), *((value, (value,)) for value in ALLOWED[name])]
+
+        def done(value: str | None) -> None:
+            if value is not None:
+                self.bench.call_next(self.bench.dispatch_action, act.SetOption(name, value))
+
+        self.bench.push_screen(Picker(self.bench.look, name, lambda _: items, heads=(name,), query=False), done)
+
+    def do_back(self) -> bool:
+        if super().do_back():
+            return True
+        if self.session.place.tab != "table":
+            self.bench.call_next(self.bench.dispatch_action, act.SetTab("table"))
+            return True
+        return False
+
+    def page(self) -> Page | None:
+        results = self.results
+        if not results:
+            return None
+        pages = [endpoint_page(self.narrowed(r)) for r in results]
+        facts = tuple(dict.fromkeys(f for p in pages for f in p.facts))
+        notes = tuple(dict.fromkeys(n for p in pages for n in p.footnotes))
+        title = next((p.title for p in pages if "Post hoc" in p.title), pages[0].title)
+        return Page(title, tuple(b for p in pages for b in p.blocks), (*facts, ("Command", self.bench.shell_command())), notes)
+
+    def on_resize(self) -> None:
+        if self.bench.opened is not None and self.session.place.tab in {"plot", "model"} and self.display:
+            self.build()
+
+
+def folded(name: str, value: str, look: Any, width: int) -> list[Text]:
+    """A fact as name and value, the value folded under itself."""
+    room = max(width - 22, 20)
+    parts: list[str] = [""]
+    for word in value.split(" "):
+        if parts[-1] and len(parts[-1]) + 1 + len(word) > room:
+            parts.append(word)
+        else:
+            parts[-1] = f"{parts[-1]} {word}".strip()
+    return [Text.assemble((f"{name if not k else '':<20}  ", look["dim"]), (p, look["text"])) for k, p in enumerate(parts)]

@@ -1,0 +1,156 @@
+"""Screen 1: the whole trial at a glance. Endpoints by comparison down, subgroups across, overall first.
+
+A cell is estimate (standard error) p and a direction mark at the comparison's horizon; a subgroup that was defined after
+the data were seen says so in its head. The line below tells interval, interaction p and from which visit p stays below
+0.05. ``enter`` opens the endpoint there. The numbers are those of ``alsbench evidence``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from alsbench.analysis.evidence import Cell, Piece, evidence_endpoints
+from alsbench.analysis.question import OVERALL
+from alsbench.errors import AlsbenchError
+from alsbench.render.formats import format_p
+from alsbench.render.page import Page
+from alsbench.study.model import Comparison
+from alsbench.tui import actions as act
+from alsbench.tui.cells import ALPHA, Effect, effect_at
+from alsbench.tui.models import Grid, GridRow, grid
+from alsbench.tui.opening import PieceKey
+from alsbench.tui.safetext import safe
+from alsbench.tui.screens.asking import AskingView
+
+LABEL_WIDTH = 14
+CELL_WIDTH = 20
+LIMITS_WIDTH = 27  # of a cell with limits instead of the standard error
+WAITING = "..."
+
+
+class EvidenceView(AskingView):
+    def wanted(self) -> Sequence[PieceKey]:
+        return [self.key(e, phrase) for phrase in self.session.phrases for e in self.endpoints()]
+
+    def endpoints(self) -> list[str]:
+        return [e.name for e in evidence_endpoints(self.bench.ready.source)]
+
+    def key(self, endpoint: str, phrase: str) -> PieceKey:
+        return PieceKey(endpoint, phrase, self.population)
+
+    def build(self) -> None:
+        opened = self.bench.opened
+        if opened is None:
+            return
+        glyphs = self.bench.look.glyphs
+        spread = "95% CI" if self.limits else "SE"
+        self.title(
+            "Evidence", (f"  difference or ratio ({spread}) p at the horizon; {glyphs.favours} favours treatment", "dim")
+        )
+        phrases = self.session.phrases
+        rows: list[GridRow] = []
+        for comparison in opened.source.study.comparisons:
+            rows.append(GridRow(((self.comparison_title(comparison), "bold"),), heading=True))
+            rows += [self.line(name, comparison, phrases) for name in self.endpoints()]
+        heads = [("", "endpoint"), *(self.head(p) for p in phrases)]
+        section = grid(
+            heads,
+            rows,
+            right=range(1, len(heads)),
+            least=[LABEL_WIDTH, *([LIMITS_WIDTH if self.limits else CELL_WIDTH] * len(phrases))],
+        )
+        self.show_grid(Grid((section,)))
+        self.cursor_moved()
+
+    @property
+    def limits(self) -> bool:
+        """Whether limits fit for every column; a narrow screen shows the standard error."""
+        return self.size.width >= LABEL_WIDTH + len(self.session.phrases) * (LIMITS_WIDTH + 2)
+
+    def on_resize(self) -> None:
+        if self.bench.opened is not None and self.display:
+            self.build()
+
+    def comparison_title(self, comparison: Comparison) -> str:
+        unit = self.bench.ready.source.study.visits.unit
+        at = "" if comparison.horizon is None else f", {unit} {comparison.horizon:g}"
+        primary = " (primary)" if comparison.primary else ""
+        return safe(f"{comparison.treatment} vs {comparison.reference}{at}{primary}", ascii=self.ascii)
+
+    def line(self, endpoint: str, comparison: Comparison, phrases: Sequence[str]) -> GridRow:
+        cells: list[tuple[str, str]] = [(safe(endpoint, ascii=self.ascii), "")]
+        sources: list[object] = [None]
+        for phrase in phrases:
+            found = self.effect(endpoint, comparison, phrase)
+            cells.append(self.cell(found[0]))
+            sources.append((endpoint, comparison, phrase, *found))
+        return GridRow(tuple(cells), tuple(sources), (endpoint, comparison, OVERALL, None, None))
+
+    def effect(self, endpoint: str, comparison: Comparison, phrase: str) -> tuple[Effect | AlsbenchError | None, Cell | None]:
+        piece = self.known(self.key(endpoint, phrase))
+        if not isinstance(piece, Piece):
+            return piece, None
+        name = comparison.name or comparison.treatment
+        cell = next((c for c in piece.cells if c.comparison == name), None)
+        if cell is None:
+            return AlsbenchError("no contrast here"), None
+        return effect_at(piece, cell, self.bench.ready.source.study.endpoints[endpoint].better), cell
+
+    def cell(self, found: Effect | AlsbenchError | None) -> tuple[str, str]:
+        if found is None:
+            return WAITING, "dim"
+        if isinstance(found, AlsbenchError):
+            return "NE", "dim"
+        glyphs = self.bench.look.glyphs
+        role = ""
+        if found.p < ALPHA:
+            role = "good" if found.favours else "bad"
+        return found.text(glyphs.favours, glyphs.against, limits=self.limits), role
+
+    def head(self, phrase: str) -> tuple[str, ...]:
+        """The phrase (its complement's own name where it has one), post hoc mark, and n."""
+        name = phrase.removeprefix("not ")
+        found = self.bench.ready.source.study.subgroup(name) if self.bench.opened else None
+        title = phrase
+        if phrase.startswith("not ") and found is not None and found.complement:
+            title = f"{phrase} ({found.complement})"
+        cells = (p.cells[0] for e in self.endpoints() if isinstance(p := self.known(self.key(e, phrase)), Piece) and p.cells)
+        first = next(cells, None)
+        mark = "" if found is None or found.prespecified else "post hoc"
+        return title, " ".join(t for t in (mark, f"n={first.n}" if first else "") if t)
+
+    def cursor_moved(self) -> None:
+        found = self.source()
+        if not found:
+            return
+        endpoint, _, phrase, value, cell = found
+        if isinstance(value, Effect) and cell is not None:
+            parts = [f"{phrase}{f', {value.visit}' if value.visit else ''}: {value.interval()}"]
+            if cell.interaction_p is not None:
+                parts.append(f"interaction p {format_p(cell.interaction_p)}")
+            if cell.first_lasting_visit is not None:
+                parts.append(f"p<0.05 from {cell.first_lasting_visit:g} on")
+            self.say("; ".join(parts))
+        elif isinstance(value, AlsbenchError):
+            self.say(f"{endpoint}, {phrase}: {value.what}", "warn")
+        else:
+            self.say(self.bench.catalogue.label("endpoints", endpoint))
+
+    async def do_open(self) -> None:
+        """Open the endpoint of this cell."""
+        found = self.source()
+        if not found:
+            return
+        endpoint, comparison, *_ = found
+        bench = self.bench
+        await bench.dispatch_action(act.SetEndpoint(endpoint))
+        await bench.dispatch_action(act.SetComparison(comparison.name or comparison.treatment))
+        await bench.dispatch_action(act.GoTo("endpoint"))
+
+    def page_title(self) -> str:
+        return "Evidence: estimate (SE) p at each comparison's horizon"
+
+    def page(self) -> Page | None:
+        page = super().page()
+        note = "Difference of LS means (ranks for a joint rank), or ratio with its SE by the delta method; NE: not estimable."
+        return page and Page(page.title, page.blocks, page.facts, (note, *page.footnotes))

@@ -1,0 +1,157 @@
+"""Screen 5: one endpoint across all subgroups of the study, for one comparison, with interaction p; overall stays on top.
+
+Every subgroup is shown, not only the active ones; the active ones are marked. Squares grow with the square root of n. The
+numbers are those of ``alsbench forest NAME``.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from rich.text import Text
+
+from alsbench.analysis.evidence import Cell, Piece
+from alsbench.analysis.question import OVERALL
+from alsbench.errors import AlsbenchError
+from alsbench.render.formats import format_p, format_stat
+from alsbench.render.page import Page
+from alsbench.tui.canvas import Canvas, nice_ticks, tick_text
+from alsbench.tui.cells import ALPHA, Effect, effect_at
+from alsbench.tui.models import Grid, GridRow, align, grid
+from alsbench.tui.opening import PieceKey
+from alsbench.tui.safetext import safe
+from alsbench.tui.screens.asking import AskingView
+from alsbench.tui.screens.plots import interval, interval_range
+
+LEAST_PLOT = 16
+MOST_SQUARES = 3
+GAP = 2
+
+
+class ForestView(AskingView):
+    row_cursor = True
+
+    def phrases(self) -> list[str]:
+        names = [s.name for s in self.bench.ready.source.study.subgroups]
+        return [OVERALL, *(p for n in names for p in (n, f"not {n}"))]
+
+    def wanted(self) -> Sequence[PieceKey]:
+        return [PieceKey(self.session.choice.endpoint, p, self.population) for p in self.phrases()]
+
+    def build(self) -> None:
+        opened = self.bench.opened
+        if opened is None:
+            return
+        study, choice, look = opened.source.study, self.session.choice, self.bench.look
+        endpoint = study.endpoints.get(choice.endpoint)
+        if endpoint is None:
+            self.bench.status("the study has no endpoint with a contrast")
+            return
+        against = self.bench.catalogue.label("comparisons", choice.comparison)
+        self.title(
+            f"{self.bench.catalogue.label('endpoints', choice.endpoint)}  {against}", ("  all subgroups of the study", "dim")
+        )
+        found: dict[str, tuple[Effect | AlsbenchError | None, Cell | None]] = {}
+        for key in self.wanted():
+            piece = self.known(key)
+            cell = (
+                next((c for c in piece.cells if c.comparison == choice.comparison), None) if isinstance(piece, Piece) else None
+            )
+            found[key.phrase] = (effect_at(piece, cell, endpoint.better), cell) if cell else (
+                piece if isinstance(piece, AlsbenchError) else None, None)  # fmt: skip
+        effects = [e for e, _ in found.values() if isinstance(e, Effect) and math.isfinite(e.estimate) and math.isfinite(e.low)]
+        log_scale = bool(effects) and effects[0].kind != "difference"
+        low, high = interval_range(effects, log_scale) if effects else (-1.0, 1.0)
+        most = max((c.n for _, c in found.values() if c is not None), default=1)
+        texts = {p: self.texts(p, e, c) for p, (e, c) in found.items()}
+        ends = ["subgroup", "n", "ratio (95% CI)" if log_scale else "difference (95% CI)", "p", "inter."]
+        columns = [[head, *align([t[k] for t in texts.values()])] for k, head in enumerate(ends)]
+        room = max(self.size.width - sum(max(map(len, c)) + GAP for c in columns), LEAST_PLOT)
+        rows = []
+        for phrase, (effect, cell) in found.items():
+            drawn = ""
+            if isinstance(effect, Effect) and cell is not None:
+                squares = max(1, round(MOST_SQUARES * math.sqrt(cell.n / max(most, 1))))
+                drawn = interval(effect, look, room, low, high, log_scale, squares).plain
+            name, n, estimate, p, interaction = texts[phrase]
+            small = isinstance(effect, Effect) and effect.p < ALPHA
+            cells = ((name, "bold" if phrase == OVERALL else ""), (n, ""), (drawn, "axis"), (estimate, "bold" if small else ""))
+            rows.append(GridRow((*cells, (p, "bold" if small else ""), (interaction, "")), source=(phrase, effect, cell)))
+        heads = [*ends[:2], self.axis(low, high, room, log_scale), *ends[2:]]
+        section = grid(heads, rows, right=[1, 3, 4, 5], least=[1, 1, room], most=max(room, 30))
+        self.show_grid(Grid((section,)))
+        self.cursor_moved()
+
+    def texts(self, phrase: str, effect: Effect | AlsbenchError | None, cell: Cell | None) -> tuple[str, str, str, str, str]:
+        """name, n, estimate with limits, p, interaction p"""
+        study = self.bench.opened.source.study if self.bench.opened else None
+        subgroup = study.subgroup(phrase.removeprefix("not ")) if study else None
+        name = phrase
+        if subgroup is not None and phrase.startswith("not "):
+            name = f"  {subgroup.complement or phrase}"
+        if subgroup is not None and not phrase.startswith("not "):
+            name += "" if subgroup.prespecified else " (post hoc)"
+        if not isinstance(effect, Effect) or cell is None:
+            return safe(name, ascii=self.ascii), "", "NE" if isinstance(effect, AlsbenchError) else "...", "", ""
+        estimate = "NE"
+        if math.isfinite(effect.estimate):
+            values = [format_stat("difference", v) for v in (effect.estimate, effect.low, effect.high)]
+            estimate = f"{values[0]} ({values[1]}, {values[2]})"
+        p = format_p(effect.p) if math.isfinite(effect.p) else ""
+        interaction = format_p(cell.interaction_p) if cell.interaction_p is not None else ""
+        return safe(name, ascii=self.ascii), str(cell.n), estimate, p, interaction
+
+    def axis(self, low: float, high: float, room: int, log_scale: bool) -> str:
+        """Tick labels over the plot column."""
+        canvas = Canvas(room, 1, low, high, 0, 1, self.bench.look)
+        ticks = nice_ticks(low, high, max(2, room // 10))
+        line = [" "] * room
+        end = -1
+        for tick in ticks:
+            text = f"{math.exp(tick):.2g}" if log_scale else tick_text(tick, ticks)
+            start = max(0, min(round(canvas.column(tick)) - len(text) // 2, room - len(text)))
+            if start > end:
+                line[start : start + len(text)] = list(text)
+                end = start + len(text)
+        return "".join(line).rstrip()
+
+    def cursor_moved(self) -> None:
+        found = self.source()
+        if not found:
+            return
+        phrase, effect, cell = found
+        if isinstance(effect, Effect) and cell is not None:
+            study = self.bench.opened.source.study if self.bench.opened else None
+            subgroup = study.subgroup(phrase.removeprefix("not ")) if study else None
+            where = f": {'not ' if phrase.startswith('not ') else ''}({subgroup.where})" if subgroup else ""
+            self.say(f"{phrase}{where}, {effect.visit}" if effect.visit else f"{phrase}{where}")
+        elif isinstance(effect, AlsbenchError):
+            self.say(f"{phrase}: {effect.what}", "warn")
+
+    async def do_open(self) -> None:
+        found = self.source()
+        if not found or not isinstance(found[1], Effect):
+            return
+        phrase, effect, cell = found
+        look = self.bench.look
+        lines = [Text(f"{phrase}, n = {cell.n}", look["bold"]), Text(effect.interval(), look["text"]), Text()]
+        lines += [Text.assemble((f"{r.stat_name:<18}", look["dim"]), (repr(r.stat), look["text"])) for r in effect.rows]
+        if cell.interaction_p is not None:
+            lines.append(Text.assemble((f"{'interaction_p':<18}", look["dim"]), (repr(cell.interaction_p), look["text"])))
+        for text in (cell.warning, cell.error):
+            if text:
+                lines.append(Text(safe(text), look["warn"]))
+        self.bench.read("Behind this number", lines)
+
+    def page_title(self) -> str:
+        return f"Forest: {self.bench.catalogue.label('endpoints', self.session.choice.endpoint)}"
+
+    def page(self) -> Page | None:
+        page = super().page()
+        note = "inter.: p of the subgroup-by-arm interaction; p-values are not adjusted for multiplicity."
+        return page and Page(page.title, page.blocks, page.facts, (note, *page.footnotes))
+
+    def on_resize(self) -> None:
+        if self.bench.opened is not None and self.display:
+            self.build()

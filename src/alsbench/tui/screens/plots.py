@@ -1,0 +1,200 @@
+"""Plots of results: means with intervals by visit, estimates as intervals on a line, survival as steps."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from rich.text import Text
+
+from alsbench.analysis.result import Result, Row
+from alsbench.render.formats import format_p, format_stat
+from alsbench.tui.canvas import Canvas, Series, Under, nice_ticks, plot, tick_text
+from alsbench.tui.cells import Effect, contrast_rows, effect_of
+from alsbench.tui.safetext import fit, safe
+from alsbench.tui.theme import Look
+
+if TYPE_CHECKING:
+    from alsbench.tui.screens.endpoint import EndpointView
+
+LEAST_HEIGHT = 12
+
+
+def endpoint_plot(results: Sequence[tuple[str, Any]], view: EndpointView, width: int, height: int) -> list[Text]:
+    """A plot for each subgroup phrase, one under the other; the first two share the screen where it is tall enough."""
+    look = view.bench.look
+    lines: list[Text] = []
+    each = height if height < 2 * LEAST_HEIGHT else max(LEAST_HEIGHT, height // min(max(len(results), 1), 3))
+    for phrase, result in results:
+        if not isinstance(result, Result):
+            said = result.what if result is not None else "being computed ..."
+            lines.append(Text(safe(f"{phrase}: {said}", ascii=view.ascii), look["dim"]))
+            continue
+        subgroup = next((r.subgroup for r in result.rows), phrase)
+        lines += one_plot(result, subgroup, view, width, each)
+    return lines
+
+
+def one_plot(result: Result, subgroup: str, view: EndpointView, width: int, height: int) -> list[Text]:
+    look, study = view.bench.look, view.study
+    known = study.subgroup(subgroup.removeprefix("not "))
+    mark = "" if known is None or known.prespecified else "  POST HOC"
+    n = result.get("n", context="subgroup", arm=None)
+    title = safe(f"{subgroup}, n = {n.stat if n else ''}{mark}", ascii=view.ascii)
+    arms = [a for a in study.arms.order if any(r.arm == a for r in result.select(context="arm"))]
+    survival = [r for r in result.select(context="arm", stat_name="survival") if r.number() == r.number()]
+    if survival:
+        return survival_plot(result, arms, study.arms.order, title, look, width, height)
+    if (
+        any(r.visit_number is not None for r in result.select(context="arm", stat_name=("ls_mean", "gmr")))
+        and view.method != "joint_rank"
+    ):
+        return visit_plot(result, arms, study.arms.order, title, look, width, height)
+    return contrast_plot(result, view, subgroup, title, width)
+
+
+def visit_plot(
+    result: Result, arms: Sequence[str], order: Sequence[str], title: str, look: Look, width: int, height: int
+) -> list[Text]:
+    """LS means (geometric mean ratios on a log scale) by visit, with intervals and n under the axis."""
+    log_scale = any(True for _ in result.select(context="arm", stat_name="gmr"))
+    names = ("gmr", "gmr_low", "gmr_high") if log_scale else ("ls_mean", "conf_low", "conf_high")
+    series, under = [], []
+    for arm in arms:
+        by: dict[float, dict[str, Row]] = {}
+        for row in result.select(context="arm", arm=arm):
+            if row.visit_number is not None:
+                by.setdefault(row.visit_number, {})[row.stat_name] = row
+        xs = [v for v in sorted(by) if names[0] in by[v]]
+        columns = [[by[v][name].number() if name in by[v] else math.nan for v in xs] for name in names]
+        series.append(Series(safe(arm), order.index(arm), xs, columns[0], columns[1], columns[2]))
+        marker = look.marker(order.index(arm))
+        under.append(Under(f"n {marker}", [(v, format_stat("n", by[v]["n"].stat)) for v in xs if "n" in by[v]]))
+    visits = sorted({x for s in series for x in s.x})
+    start = 0.0 if visits and visits[0] > 0 else (visits[0] if visits else 0.0)
+    ticks = [(v, f"{v:g}") for v in dict.fromkeys([start, *visits])]
+    what = "geometric mean ratio to baseline (95% CI)" if log_scale else "LS mean change (95% CI)"
+    return plot(
+        series,
+        width=width,
+        height=height,
+        look=look,
+        title=f"{title}   {what}",
+        x_ticks=ticks,
+        zero=1.0 if log_scale else 0.0,
+        under=under,
+    )
+
+
+def survival_plot(
+    result: Result, arms: Sequence[str], order: Sequence[str], title: str, look: Look, width: int, height: int
+) -> list[Text]:
+    """Kaplan-Meier curves as steps, with the number at risk under the axis where the result holds it."""
+    series, under = [], []
+    last = 1.0
+    for arm in arms:
+        points = sorted((_time(r), r.number()) for r in result.select(context="arm", arm=arm, stat_name="survival"))
+        xs, ys = [0.0, *(t for t, _ in points)], [1.0, *(s for _, s in points)]
+        last = max(last, *xs)
+        series.append(Series(safe(arm), order.index(arm), xs, ys, step=True))
+        risk = sorted(
+            (_time(r), format_stat("n", r.stat)) for r in result.select(context="arm", arm=arm, stat_name="n_at_risk")
+        )
+        if risk:
+            under.append(Under(f"at risk {look.marker(order.index(arm))}", risk))
+    ticks = [(t, tick_text(t, (0.0, 1.0))) for t in nice_ticks(0.0, last, 6)]
+    return plot(
+        series, width=width, height=height, look=look, title=f"{title}   probability of no event (days)", x_ticks=ticks,
+        y_range=(0.0, 1.0), under=under,
+    )  # fmt: skip
+
+
+def _time(row: Row) -> float:
+    if row.visit_number is not None:
+        return row.visit_number
+    try:
+        return float(row.level or "nan")
+    except ValueError:
+        return math.nan
+
+
+def contrast_plot(result: Result, view: EndpointView, subgroup: str, title: str, width: int) -> list[Text]:
+    """Every contrast as an interval on one line, the null as a rule."""
+    endpoint = view.study.endpoints[view.session.choice.endpoint]
+    found = []
+    for comparison in view.study.comparisons:
+        for stats in contrast_rows(result, comparison, subgroup):
+            effect = effect_of(stats, endpoint.better)
+            at = f" {effect.visit}" if effect.visit else ""
+            found.append((f"{comparison.name or comparison.treatment}{at}", effect, ""))
+    seen: dict[tuple[str, str], tuple[str, Effect, str]] = {(name, e.visit): (name, e, note) for name, e, note in found}
+    return interval_lines(list(seen.values()), view.bench.look, width, title)
+
+
+def interval_lines(items: Sequence[tuple[str, Effect, str]], look: Look, width: int, title: str = "") -> list[Text]:
+    """``name  |----■----|  estimate (limits) p`` for each effect, on a common scale; clipped ends are arrows."""
+    lines = [Text(fit(title, width, mark=look.glyphs.ellipsis), look["bold"])] if title else []
+    usable = [e for _, e, _ in items if math.isfinite(e.estimate) and math.isfinite(e.low) and math.isfinite(e.high)]
+    if not usable:
+        return [*lines, Text("nothing could be estimated", look["dim"])]
+    log_scale = usable[0].kind != "difference"
+    low, high = interval_range(usable, log_scale)
+    label = min(max(len(name) for name, _, _ in items), 24)
+    texts = [e.interval().removeprefix(f"{e.kind.replace('_', ' ')} ").replace("95% CI ", "") for _, e, _ in items]
+    room = max(width - label - max(len(t) for t in texts) - 4, 12)
+    for (name, effect, note), text in zip(items, texts, strict=True):
+        line = Text(fit(safe(name), label, mark=look.glyphs.ellipsis) + " ", look["text"])
+        line += interval(effect, look, room, low, high, log_scale)
+        line.append(f" {text} {note}", look["bold"] if effect.p < 0.05 else look["text"])
+        lines.append(line)
+    ticks = [t for t in nice_ticks(low, high, 4) if low <= t <= high]
+    axis = Canvas(room, 1, low, high, 0, 1, look)
+    row = [" "] * (room + 8)
+    for tick in ticks:
+        shown = tick_text(math.exp(tick), (0.0, 0.25)) if log_scale else tick_text(tick, ticks)
+        start = max(0, min(round(axis.column(tick)) - len(shown) // 2, room - len(shown)))
+        row[start : start + len(shown)] = list(shown)
+    favours = f"{look.glyphs.more_left} reference   treatment {look.glyphs.more_right}"
+    lines.append(Text(" " * (label + 1) + "".join(row), look["axis"]))
+    if usable[0].better == "lower" or usable[0].kind == "hazard_ratio":
+        favours = f"{look.glyphs.more_left} treatment   reference {look.glyphs.more_right}"
+    said = f"favours {favours}" if len(favours) + 8 <= room else favours
+    lines += [Text(" " * (label + 1) + fit(said, room, align="centre", mark=look.glyphs.ellipsis), look["axis"]), Text()]
+    return lines
+
+
+def interval_range(effects: Sequence[Effect], log_scale: bool) -> tuple[float, float]:
+    """The common scale: every estimate and the null inside, intervals clipped past three times their median width."""
+    scale = math.log if log_scale else float
+    widths = sorted(scale(e.high) - scale(e.low) for e in effects)
+    most = 1.5 * widths[len(widths) // 2]
+    lows = [max(scale(e.low), scale(e.estimate) - most) for e in effects]
+    highs = [min(scale(e.high), scale(e.estimate) + most) for e in effects]
+    return min(0.0, *lows), max(0.0, *highs)
+
+
+def interval(effect: Effect, look: Look, room: int, low: float, high: float, log_scale: bool, size: int = 1) -> Text:
+    """One interval in ``room`` cells; ends beyond the scale are arrows, ``size`` squares mark the estimate."""
+    glyphs = look.glyphs
+    scale = math.log if log_scale else float
+    canvas = Canvas(room, 1, low, high, 0, 1, look)
+    zero = round(canvas.column(0.0))
+    canvas.put(zero, 0, glyphs.v, look["axis"])
+    if math.isfinite(effect.estimate) and math.isfinite(effect.low) and math.isfinite(effect.high):
+        style = look["good" if effect.favours and effect.p < 0.05 else "text"]
+        start, end = round(canvas.column(scale(effect.low))), round(canvas.column(scale(effect.high)))
+        for column in range(max(start, 0), min(end, room - 1) + 1):
+            canvas.put(column, 0, glyphs.h if column != zero else "+" if not glyphs.dots else "┼", style)
+        if start < 0:
+            canvas.put(0, 0, glyphs.more_left, style)
+        if end > room - 1:
+            canvas.put(room - 1, 0, glyphs.more_right, style)
+        middle = round(canvas.column(scale(effect.estimate)))
+        for k in range(size):
+            canvas.put(middle - size // 2 + k, 0, glyphs.square, style)
+    return canvas.texts()[0]
+
+
+def effect_note(effect: Effect) -> str:
+    return f"p {format_p(effect.p)}" if math.isfinite(effect.p) else ""

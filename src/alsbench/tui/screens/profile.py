@@ -1,0 +1,198 @@
+"""One subject on one time axis: scores, vital capacity, biomarker, with doses, adverse events and events below.
+
+Which parameters are drawn comes from the study's endpoints; doses from ADEX, adverse events from ADAE, events from ADTTE
+where they are loaded. King's and MiToS stages are told where the items were loaded with the usual names.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from rich.text import Text
+
+from alsbench.analysis.source import Source
+from alsbench.data.frames import Frame
+from alsbench.render.formats import format_number
+from alsbench.study.model import DAYS_PER_UNIT
+from alsbench.tui.canvas import Series, Under, plot
+from alsbench.tui.safetext import fit, safe
+from alsbench.tui.theme import Look
+
+MOST_PLOTS = 3
+MARGIN = 6  # columns for axis labels, the same for every plot on the shared axis
+LONGITUDINAL = {"mmrm", "ancova", "slope"}
+
+
+def subject_where(source: Source, subject: str) -> Any:
+    """A condition that holds for one subject's records."""
+    from alsbench.study.sql import Where
+
+    return Where(f'"{source.study.info.subject}" = ?', (subject,))
+
+
+def records_of(source: Source, table: str, subject: str) -> Frame | None:
+    """One subject's records of a table; None where it is not loaded or does not name subjects."""
+    info = source.snapshot.tables.get(table)
+    if info is None or source.study.info.subject not in info:
+        return None
+    return source.snapshot.frame(table, where=subject_where(source, subject))
+
+
+def parameters(source: Source) -> list[tuple[str, str, str]]:
+    """(table, parameter code, title) of what the study follows over time, in the order of its endpoints."""
+    found: dict[tuple[str, str], str] = {}
+    for endpoint in source.study.endpoints.values():
+        if endpoint.method in LONGITUDINAL and endpoint.dataset:
+            found.setdefault((endpoint.dataset.upper(), endpoint.paramcd), endpoint.title or endpoint.name)
+    return [(table, code, title) for (table, code), title in found.items()]
+
+
+def profile_lines(
+    source: Source, record: int, look: Look, width: int, height: int, chips: Sequence[tuple[str, Sequence[str]]]
+) -> list[Text]:
+    """The profile as lines: facts, plots on one axis, doses, adverse events, events, values by visit."""
+    subject = source.subject_ids[record]
+    ascii = not look.glyphs.dots
+    lines = fact_lines(source, record, look, width, chips)
+    followed = [(title, *measured(source, table, code, subject)) for table, code, title in parameters(source)]
+    followed = [f for f in followed if f[1]][:MOST_PLOTS]
+    end = max([max(f[1]) for f in followed], default=12.0)
+    ticks = axis_ticks(source, end)
+    under = marks(source, subject, look)
+    each = max(5, (height - len(lines) - len(under) - 2) // max(len(followed), 1))
+    for number, (title, xs, ys) in enumerate(followed):
+        last = number == len(followed) - 1
+        drawn = plot(
+            [Series(title, number, xs, ys)],
+            width=width,
+            height=each + 2 + (len(under) if last else 0),
+            look=look,
+            title=f"{look.marker(number)} {safe(title, ascii=ascii)}",
+            x_ticks=ticks,
+            under=under if last else (),
+            legend=False,
+            least_margin=MARGIN,
+        )
+        lines += drawn if last else drawn[:-2]
+    lines += [Text(), *event_lines(source, subject, look, ascii), *value_lines(followed, look)]
+    return lines
+
+
+def measured(source: Source, table: str, code: str, subject: str) -> tuple[list[float], list[float]]:
+    """Visit numbers and values of one parameter."""
+    frame = records_of(source, table, subject)
+    number = source.study.visits.number
+    if frame is None or number not in frame or "AVAL" not in frame:
+        return [], []
+    keep = np.isfinite(frame[number]) & np.isfinite(frame["AVAL"])
+    if code and "PARAMCD" in frame:
+        keep &= frame["PARAMCD"] == code
+    pairs = sorted(zip(frame[number][keep].tolist(), frame["AVAL"][keep].tolist(), strict=True))
+    return [x for x, _ in pairs], [y for _, y in pairs]
+
+
+def axis_ticks(source: Source, end: float) -> list[tuple[float, str]]:
+    unit = source.study.visits.unit[0].upper()
+    step = max(1.0, math.ceil(end / 12))
+    start = source.study.visits.baseline
+    count = math.ceil((end - start) / step)
+    return [(start + k * step, f"{unit}{start + k * step:g}" if not k else f"{start + k * step:g}") for k in range(count + 1)]
+
+
+def fact_lines(source: Source, record: int, look: Look, width: int, chips: Sequence[tuple[str, Sequence[str]]]) -> list[Text]:
+    """Who this is: arm, populations, baseline values, active subgroups."""
+    ascii = not look.glyphs.dots
+    study = source.study
+    facts = [(name, "yes" if source.population(name)[record] else "no") for name in study.populations.flags]
+    facts += [(name, {"x": "in", ".": "out", "?": "undecided"}[marks[record]]) for name, marks in chips]
+    wanted = ["AGE", "SEX", *dict.fromkeys(c for e in study.endpoints.values() for c in (*e.covariates, *e.strata))]
+    for name in wanted:
+        if name in source.subjects:
+            value = source.subjects[name][record]
+            if value is not None and value == value:
+                facts.append((name, format_number(float(value), 2) if isinstance(value, float) else str(value)))
+    lines, line = [], Text()
+    for name, value in facts:
+        piece = Text.assemble((f"{safe(name, ascii=ascii)} ", look["dim"]), (f"{safe(value, ascii=ascii)}  ", look["text"]))
+        if line.cell_len + piece.cell_len > width and line.cell_len:
+            lines.append(line)
+            line = Text()
+        line += piece
+    return [*lines, line]
+
+
+def marks(source: Source, subject: str, look: Look) -> list[Under]:
+    """Rows under the axis: doses, adverse events (severity by letter), events of the time-to-event data."""
+    days = DAYS_PER_UNIT[source.study.visits.unit]
+    rows = []
+    for table, label, column in (("ADEX", "dose", "ASTDY"), ("ADAE", "AE", "ASTDY"), ("ADTTE", "event", "AVAL")):
+        frame = records_of(source, table, subject)
+        if frame is None or column not in frame:
+            continue
+        found = [
+            (float(day) / days, _mark(frame, k, table, look))
+            for k, day in enumerate(frame[column])
+            if math.isfinite(day) and (table != "ADTTE" or ("CNSR" in frame and frame["CNSR"][k] == 0))
+        ]
+        if found:
+            rows.append(Under(label, sorted(found), "text"))
+    return rows
+
+
+def _mark(frame: Frame, k: int, table: str, look: Look) -> str:
+    if table == "ADEX":
+        return "v" if not look.glyphs.dots else "▼"
+    if table == "ADTTE":
+        return "X"
+    if "AESER" in frame and frame["AESER"][k] == "Y":
+        return "S"
+    return "+"
+
+
+def event_lines(source: Source, subject: str, look: Look, ascii: bool) -> list[Text]:
+    """Adverse events and time-to-event records in words."""
+    lines: list[Text] = []
+    for table, columns in (
+        ("ADTTE", ("PARAM", "PARAMCD", "AVAL", "CNSR", "EVNTDESC")),
+        ("ADEX", ("ASTDY", "EXTRT", "EXDOSE", "AVISIT", "PARAM", "AVAL")),
+        ("ADAE", ("ASTDY", "AENDY", "AEDECOD", "AESEV", "AESER", "AEREL")),
+    ):
+        frame = records_of(source, table, subject)
+        if frame is None or not len(frame):
+            continue
+        shown = [c for c in columns if c in frame]
+        lines.append(Text(f"{table}: {len(frame)} records", look["bold"]))
+        lines.append(Text("  " + "  ".join(fit(c, _width(frame, c)) for c in shown), look["head"]))
+        for k in range(len(frame)):
+            texts = [fit(safe(_text(frame[c][k]), ascii=ascii), _width(frame, c)) for c in shown]
+            lines.append(Text("  " + "  ".join(texts), look["text"]))
+        lines.append(Text())
+    return lines
+
+
+def _width(frame: Frame, column: str) -> int:
+    longest = max((len(_text(v)) for v in frame[column]), default=0)
+    return min(max(longest, len(column)), 40)
+
+
+def _text(value: object) -> str:
+    if value is None or value != value:
+        return ""
+    return format_number(float(value), 3) if isinstance(value, float) else str(value)
+
+
+def value_lines(followed: Sequence[tuple[str, list[float], list[float]]], look: Look) -> list[Text]:
+    """The drawn values as a table, visits down."""
+    visits = sorted({x for _, xs, _ in followed for x in xs})
+    if not visits:
+        return [Text("no values over time", look["dim"])]
+    lines = [Text(f"{'visit':>6}" + "".join(f"  {fit(title, 18, align='right')}" for title, _, _ in followed), look["head"])]
+    for visit in visits:
+        cells = []
+        for _, xs, ys in followed:
+            cells.append(format_number(ys[xs.index(visit)], 2) if visit in xs else "")
+        lines.append(Text(f"{visit:>6g}" + "".join(f"  {c:>18}" for c in cells), look["text"]))
+    return lines

@@ -1,0 +1,320 @@
+"""Screen 3: who is in each subgroup. A check-list with counts per arm, and beside it the definition, the realised cut, the
+complement, overlaps and baseline balance. Changes are written to study.toml, which keeps its comments.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import subprocess
+from dataclasses import dataclass
+from typing import Any
+
+from rich.text import Text
+from textual.containers import Container
+
+from alsbench.analysis.result import Result
+from alsbench.analysis.source import Source
+from alsbench.errors import AlsbenchError
+from alsbench.study.model import Endpoint, Subgroup
+from alsbench.tui import actions as act
+from alsbench.tui.models import Grid, GridRow, grid
+from alsbench.tui.safetext import safe
+from alsbench.tui.screens.base import View
+from alsbench.tui.screens.endpoint import folded
+from alsbench.tui.widgets.pane import Pane
+from alsbench.tui.worker import Job, Report
+
+BESIDE = 130  # columns from which the details stand beside the list
+
+
+@dataclass(frozen=True)
+class Counted:
+    """What is known of one subgroup: n, n per arm, complement's n, cut, or why it could not be evaluated."""
+
+    name: str
+    n: int = 0
+    by_arm: tuple[int, ...] = ()
+    outside: int = 0
+    outside_by_arm: tuple[int, ...] = ()
+    undecided: int = 0
+    cut: str = ""
+    overlap: tuple[tuple[str, int], ...] = ()
+    error: str = ""
+
+
+def count(source: Source) -> tuple[Counted, ...]:
+    """Counts of every subgroup of the study."""
+    from alsbench.analysis.subgroups import counts_by_arm, members
+
+    masks: dict[str, Any] = {}
+    made: list[Counted] = []
+    for subgroup in source.study.subgroups:
+        try:
+            inside, outside = members(source, subgroup.name), members(source, f"not {subgroup.name}")
+        except AlsbenchError as error:
+            made.append(Counted(subgroup.name, error=error.what))
+            continue
+        masks[subgroup.name] = inside.mask
+        made.append(
+            Counted(
+                subgroup.name,
+                inside.n,
+                tuple(counts_by_arm(source, inside.mask).values()),
+                outside.n,
+                tuple(counts_by_arm(source, outside.mask).values()),
+                inside.n_undecided,
+                inside.cut_text(),
+            )
+        )
+    return tuple(
+        Counted(
+            **{**c.__dict__, "overlap": tuple((n, int((m & masks[c.name]).sum())) for n, m in masks.items() if n != c.name)}
+        )
+        if c.name in masks
+        else c
+        for c in made
+    )
+
+
+def balance(source: Source, name: str) -> list[tuple[str, list[tuple[str, float]]]]:
+    """Standardised mean differences within a subgroup: variable -> (comparison, SMD)."""
+    from alsbench.analysis.ask import Ask
+    from alsbench.analysis.endpoints import baseline
+    from alsbench.analysis.question import Question
+    from alsbench.analysis.subgroups import members
+
+    endpoint = Endpoint(name="balance", method="baseline")
+    population = source.study.populations.default
+    ask = Ask(source, endpoint, Question("balance", (name,)), population, members(source, name), source.comparisons())
+    found: dict[str, list[tuple[str, float]]] = {}
+    for row in baseline.analyse(ask).rows:
+        if row.stat_name == "smd" and row.variable:
+            found.setdefault(row.variable, []).append((f"{row.treatment}", row.number()))
+    return list(found.items())
+
+
+class SubgroupsView(View):
+    DEFAULT_CSS = """
+    SubgroupsView Container#list { height: auto; max-height: 50%; }
+    SubgroupsView Container#list VirtualTable { height: auto; }
+    SubgroupsView.beside Container#both { layout: horizontal; }
+    SubgroupsView.beside Container#list { width: 50%; height: 1fr; max-height: 100%; }
+    SubgroupsView Container#both { height: 1fr; }
+    """
+    row_cursor = True
+
+    def __init__(self, bench: Any, name: str) -> None:
+        super().__init__(bench, name)
+        self.counted: dict[str, Counted] = {}
+        self.balanced: dict[str, Any] = {}
+        self.of: Any = None
+        self.about = Pane(bench.look)
+        self.about.can_focus = False
+        self.results: tuple[Result, ...] = ()
+
+    def compose(self) -> Any:
+        yield self.title_bar
+        with Container(id="both"):
+            with Container(id="list"):
+                yield self.table
+            yield self.about
+        yield self.detail
+
+    def on_resize(self) -> None:
+        self.set_class(self.size.width >= BESIDE, "beside")
+        self.fit_list()
+
+    def fit_list(self) -> None:
+        """The list is as tall as it needs, at most half the screen where the details stand below it."""
+        rows = len(self.full) + 2
+        self.table.styles.height = "1fr" if self.size.width >= BESIDE else min(rows, max(self.size.height // 2, 5))
+
+    def refresh_view(self) -> None:
+        opened = self.bench.opened
+        if opened is None:
+            return
+        if self.of is not opened:
+            self.of, self.counted, self.balanced = opened, {}, {}
+            source = opened.source
+            self.bench.jobs.start(self.panel, "counting", lambda _: count(source))
+        self.build()
+
+    def build(self) -> None:
+        study, glyphs = self.study, self.bench.look.glyphs
+        self.title(
+            "Subgroups", (f"  cuts over all of {study.populations.default}, never arm by arm; space switches on and off", "dim")
+        )
+        rows = []
+        for subgroup in study.subgroups:
+            on = subgroup.name in self.session.choice.subgroups
+            known = self.counted.get(subgroup.name)
+            counts = ["..."] * (1 + len(study.arms.order))
+            if known is not None:
+                counts = ["NE"] * len(counts) if known.error else [str(known.n), *map(str, known.by_arm)]
+            texts = [
+                f"{glyphs.on if on else glyphs.off} {subgroup.name}",
+                "pre-specified" if subgroup.prespecified else "post hoc",
+                *counts,
+                subgroup.label,
+            ]
+            rows.append(GridRow(tuple((safe(t, ascii=self.ascii), "bold" if on else "") for t in texts), source=subgroup.name))
+        heads = ["subgroup", "defined", "n", *study.arms.order, "label"]
+        right = range(2, 3 + len(study.arms.order))
+        self.table.placeholder = "no subgroups yet; a adds one"
+        self.show_grid(Grid((grid([safe(h) for h in heads], rows, right=right),)))
+        self.fit_list()
+        self.cursor_moved()
+
+    @property
+    def study(self) -> Any:
+        return self.bench.ready.source.study
+
+    @property
+    def here(self) -> Subgroup | None:
+        name = self.source()
+        found: Subgroup | None = self.study.subgroup(name) if name else None
+        return found
+
+    def report(self, report: Report) -> None:
+        if report.kind != "done":
+            return
+        if isinstance(report.payload, tuple) and report.payload and isinstance(report.payload[0], Counted):
+            self.counted = {c.name: c for c in report.payload}
+            self.build()
+        elif isinstance(report.payload, dict):
+            self.balanced |= report.payload
+            self.cursor_moved()
+
+    def cursor_moved(self) -> None:
+        subgroup = self.here
+        if subgroup is None:
+            self.about.show([])
+            return
+        self.about.show(self.about_lines(subgroup))
+        known = self.counted.get(subgroup.name)
+        if known is not None and not known.error and subgroup.name not in self.balanced:
+            source, name = self.bench.ready.source, subgroup.name
+
+            def work(job: Job) -> dict[str, Any]:
+                job.check()
+                return {name: balance(source, name)}
+
+            self.bench.jobs.start(self.panel, "balance", work)
+
+    def about_lines(self, subgroup: Subgroup) -> list[Text]:
+        look, width = self.bench.look, self.about.size.width or 80
+        known = self.counted.get(subgroup.name)
+        facts = [
+            ("where", subgroup.where),
+            ("defined", "pre-specified" if subgroup.prespecified else "POST HOC: after the data were seen"),
+        ]
+        if subgroup.post_randomisation:
+            facts.append(("", "POST-RANDOMISATION column"))
+        if subgroup.rationale:
+            facts.append(("rationale", subgroup.rationale))
+        if known is not None and known.error:
+            facts.append(("not evaluated", known.error))
+        elif known is not None:
+            arms = self.study.arms.order
+            told = [f"{n} ({', '.join(f'{a} {k}' for a, k in zip(arms, by, strict=True))})" for n, by in (
+                (known.n, known.by_arm), (known.outside, known.outside_by_arm))]  # fmt: skip
+            facts += [("cut", known.cut or "fixed"), ("in", told[0]), (f"not ({subgroup.complement or 'complement'})", told[1])]
+            if known.undecided:
+                facts.append(("undecided", f"{known.undecided}: a value is missing; in neither"))
+            if known.overlap:
+                facts.append(("overlap", ", ".join(f"{k} also in {n}" for n, k in known.overlap)))
+        lines = [line for name, value in facts for line in folded(name, safe(value, ascii=self.ascii), look, width)]
+        found = self.balanced.get(subgroup.name)
+        if found:
+            names = [t for t, _ in found[0][1]]
+            lines += [Text(), Text("balance (SMD)         " + "".join(f"{safe(n)[:14]:>16}" for n in names), look["head"])]
+            for variable, values in found:
+                line = Text(f"{safe(variable):<22}", look["text"])
+                for _, value in values:
+                    far = abs(value) >= 0.25
+                    line.append(
+                        f"{value:>15.2f}{'!' if far else ' '}" if value == value else f"{'NE':>15} ",
+                        look["warn" if far else "text"],
+                    )
+                lines.append(line)
+            lines.append(Text("! marks an absolute difference of 0.25 standard deviations or more", look["dim"]))
+        return lines
+
+    # ---- commands
+
+    async def do_toggle(self, name: str = "") -> None:
+        target = name or (self.here.name if self.here else "")
+        if target:
+            await self.bench.dispatch_action(act.ToggleSubgroup(target))
+
+    async def do_open(self) -> None:
+        await self.do_toggle()
+
+    def do_add(self) -> None:
+        self.edit(None)
+
+    def do_edit(self) -> None:
+        if self.here is None:
+            self.bench.status("no subgroup here; a adds one")
+        else:
+            self.edit(self.here)
+
+    def edit(self, subgroup: Subgroup | None) -> None:
+        from alsbench.tui.screens.editor import SubgroupEditor
+
+        def done(made: Subgroup | None) -> None:
+            if made is not None:
+                self.save(made, subgroup.name if subgroup else "")
+
+        self.bench.push_screen(SubgroupEditor(self.bench.look, self.bench.ready.source, subgroup), done)
+
+    def save(self, made: Subgroup, replaces: str) -> None:
+        """Write a subgroup to study.toml and read the study again."""
+        from alsbench.study.edit import add_subgroup, replace_subgroup
+
+        path = self.bench.workspace / "study.toml"
+        try:
+            if replaces:
+                replace_subgroup(path, replaces, made)
+            else:
+                add_subgroup(path, made)
+        except AlsbenchError as error:
+            self.bench.status(error.message.replace("\n", "; "))
+            return
+        self.bench.status(f"{made.name} written to study.toml")
+        self.bench.do_reload()
+
+    def do_delete(self) -> None:
+        subgroup = self.here
+        if subgroup is None:
+            return
+
+        def remove() -> None:
+            from alsbench.study.edit import remove_subgroup
+
+            try:
+                remove_subgroup(self.bench.workspace / "study.toml", subgroup.name)
+            except AlsbenchError as error:
+                self.bench.status(error.message.replace("\n", "; "))
+                return
+            self.bench.status(f"{subgroup.name} removed from study.toml")
+            self.bench.do_reload()
+
+        lines = [f"where {safe(subgroup.where)}", "", "It is removed from study.toml; loaded data stay as they are."]
+        self.bench.confirm(f"Delete subgroup {subgroup.name}?", lines, remove)
+
+    def do_editor(self) -> None:
+        """Hand the terminal to $EDITOR on study.toml, then read it again."""
+        editor = os.environ.get("VISUAL") or os.environ.get("EDITOR")
+        if not editor:
+            self.bench.status("EDITOR is not set")
+            return
+        with self.bench.suspend():
+            finished = subprocess.run([*shlex.split(editor), str(self.bench.workspace / "study.toml")], check=False)  # noqa: S603
+        if finished.returncode:
+            self.bench.status(f"{editor} ended with {finished.returncode}; study.toml is read again anyway")
+        self.bench.do_reload()
+
+    def shell_words(self) -> dict[str, str]:
+        return {"name": self.here.name} if self.bench.opened is not None and self.here else {}

@@ -1,0 +1,88 @@
+"""What the app keeps between sessions: the log of actions, and the last place. Under XDG state, versioned, no patient data.
+
+A log is a text file of JSON lines: a header naming the format, then one action a line, flushed as it happens, so that a
+killed session leaves a complete log. ``alsbench replay LOG`` reads it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import IO
+
+from alsbench.errors import DataError
+from alsbench.tui import actions as act
+
+FORMAT = "alsbench.session/1"
+KEPT_LOGS = 50
+
+
+def state_dir() -> Path:
+    """``$XDG_STATE_HOME/alsbench`` (``~/.local/state/alsbench``); created if missing, readable by its owner only."""
+    base = os.environ.get("XDG_STATE_HOME") or str(Path.home() / ".local" / "state")
+    path = Path(base) / "alsbench"
+    path.mkdir(parents=True, exist_ok=True, mode=0o700)
+    return path
+
+
+class SessionLog:
+    """Appends actions to a file. ``workspace`` is recorded so that a replay knows what to open."""
+
+    def __init__(self, path: Path, workspace: Path) -> None:
+        self.path = path
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._file: IO[str] = path.open("a", encoding="utf-8")
+        self._line({"format": FORMAT, "workspace": str(workspace.resolve())})
+
+    def append(self, action: act.Action) -> None:
+        self._file.write(act.dumps(action) + "\n")
+        self._file.flush()
+
+    def _line(self, values: dict[str, str]) -> None:
+        self._file.write(json.dumps(values, ensure_ascii=False) + "\n")
+        self._file.flush()
+
+    def close(self) -> None:
+        self._file.close()
+
+
+def new_log(workspace: Path) -> SessionLog:
+    """A fresh log under the state directory; the oldest are removed past :data:`KEPT_LOGS`."""
+    folder = state_dir() / "sessions"
+    folder.mkdir(exist_ok=True, mode=0o700)
+    for old in sorted(folder.glob("*.jsonl"))[: -KEPT_LOGS + 1]:
+        old.unlink(missing_ok=True)
+    stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S")
+    return SessionLog(folder / f"{stamp}-{os.getpid()}.jsonl", workspace)
+
+
+def read_log(path: Path) -> tuple[Path, tuple[act.Action, ...]]:
+    """The workspace and the actions of a log. Raises DataError naming the line that cannot be read."""
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except OSError as error:
+        raise DataError("the session log cannot be read", where=str(path), why=str(error)) from error
+    return _workspace(path, lines), tuple(_actions(path, lines))
+
+
+def _workspace(path: Path, lines: list[str]) -> Path:
+    try:
+        header = json.loads(lines[0]) if lines else {}
+    except ValueError:
+        header = {}
+    if not isinstance(header, dict) or header.get("format") != FORMAT:
+        raise DataError("this is not a session log", where=f"{path}:1", why=f"the first line must name the format {FORMAT}")
+    return Path(str(header.get("workspace", ".")))
+
+
+def _actions(path: Path, lines: list[str]) -> Iterator[act.Action]:
+    for number, line in enumerate(lines[1:], start=2):
+        if not line.strip():
+            continue
+        try:
+            yield act.loads(line)
+        except ValueError as error:
+            raise DataError("an action cannot be read", where=f"{path}:{number}", why=str(error)) from error

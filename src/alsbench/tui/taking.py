@@ -1,0 +1,76 @@
+"""Taking things away: the clipboard (OSC 52 and a file beside it), and files in the formats of the shell."""
+
+from __future__ import annotations
+
+import base64
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from alsbench.errors import UsageError
+from alsbench.tui.state import state_dir
+
+if TYPE_CHECKING:
+    from alsbench.analysis.result import Result
+    from alsbench.render.page import Page
+
+Format = Literal["txt", "csv", "tsv", "md", "json", "svg"]
+FORMATS: tuple[Format, ...] = ("txt", "csv", "tsv", "md", "json", "svg")
+OSC_LIMIT = 74_994  # bytes of base64 most terminals take
+
+
+def osc52(text: str) -> str:
+    """The sequence that puts ``text`` on the terminal's clipboard; empty when it is too long for terminals to take."""
+    code = base64.b64encode(text.encode()).decode()
+    sequence = f"\x1b]52;c;{code}\x07"
+    if os.environ.get("TMUX"):  # tmux passes it on only inside its own envelope, and only where allow-passthrough is on
+        sequence = f"\x1bPtmux;\x1b{sequence}\x1b\\"
+    return sequence if len(code) <= OSC_LIMIT else ""
+
+
+def clipboard_file(text: str) -> Path:
+    """Write ``text`` where it can be picked up when the terminal drops OSC 52."""
+    path = state_dir() / "copied.txt"
+    path.touch(mode=0o600, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def page_in(page: Page, kind: Format, results: tuple[Result, ...] = ()) -> str:
+    """A page in a format. ``json`` needs the results behind it: their ARD rows.
+
+    Raises UsageError where the view has no such form.
+    """
+    from alsbench.render.delimited import delimited, page_markdown
+    from alsbench.render.layout import page_text
+
+    if kind == "txt":
+        return page_text(page, width=0)
+    if kind == "md":
+        return page_markdown(page)
+    if kind in {"csv", "tsv"}:
+        parts = []
+        for block in page.blocks:
+            heads = [" ".join(t for t in (c.group, c.title.replace("\n", " ")) if t) for c in block.columns]
+            parts.append(
+                delimited(heads, ([c.text for c in line.cells] for line in block.lines), "csv" if kind == "csv" else "tsv")
+            )
+        return "\n".join(parts)
+    if kind == "json" and results:
+        from alsbench.render.ard import to_json
+
+        made = [to_json(r) for r in results]
+        return made[0] if len(made) == 1 else "[\n" + ",\n".join(m.rstrip() for m in made) + "\n]\n"
+    raise UsageError(f"this view has no {kind} form", hint=f"one of {', '.join(FORMATS)}")
+
+
+def write_new(path: Path, text: str) -> Path:
+    """Write a file that is not there yet. Raises UsageError when it is, or cannot be written."""
+    try:
+        with path.expanduser().open("x", encoding="utf-8") as out:
+            out.write(text)
+    except FileExistsError:
+        raise UsageError("the file exists", where=str(path), hint="choose another name; exports never overwrite") from None
+    except OSError as error:
+        raise UsageError("the file cannot be written", where=str(path), why=error.strerror or str(error)) from error
+    return path.expanduser()

@@ -1,0 +1,64 @@
+"""The frame: one header line that says what is asked of which data, one footer line with the keys that do something here."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from rich.cells import cell_len
+from rich.segment import Segment
+from textual.strip import Strip
+from textual.widget import Widget
+
+from alsbench.tui.safetext import fit
+from alsbench.tui.theme import Look
+
+Piece = tuple[str, str]  # text, role
+
+
+class Bar(Widget):
+    """One line of pieces, each with a role; what does not fit is left out from the end of ``optional`` pieces."""
+
+    DEFAULT_CSS = "Bar { height: 1; width: 1fr; }"
+
+    def __init__(self, look: Look, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.look = look
+        self.pieces: tuple[Piece, ...] = ()
+
+    def show(self, pieces: Sequence[Piece]) -> None:
+        """Show pieces; nothing is sent when they are the same."""
+        if tuple(pieces) != self.pieces:
+            self.pieces = tuple(pieces)
+            self.refresh()
+
+    def render_line(self, y: int) -> Strip:  # noqa: ARG002 - a bar has one line
+        width, ground = self.size.width, self.look["bar"]
+        segments: list[Segment] = []
+        used = 0
+        for text, role in self.pieces:
+            room = width - used
+            if room <= 0:
+                break
+            text = text if cell_len(text) <= room else fit(text, room, mark=self.look.glyphs.ellipsis)
+            segments.append(Segment(text, self.look[role]))
+            used += cell_len(text)
+        if used < width:
+            segments.append(Segment(" " * (width - used), ground))
+        return Strip(segments, width)
+
+
+def footer_pieces(keys: Sequence[tuple[str, str]], status: str, width: int) -> list[Piece]:
+    """Keys from the most useful on, as many as leave room for the status text."""
+    room = width - (min(cell_len(status), width) + 1 if status else 0)
+    pieces: list[Piece] = []
+    used = 0
+    for key, label in keys:
+        size = cell_len(key) + cell_len(label) + 3
+        if used + size > room + 1:
+            continue
+        pieces += [(f" {key}", "key"), (f" {label} ", "bar")]
+        used += size
+    if status:
+        pieces += [(" " * max(0, width - used - cell_len(status)), "bar"), (status, "bar")]
+    return pieces

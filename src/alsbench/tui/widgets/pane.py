@@ -1,0 +1,79 @@
+"""A pane of prepared lines (facts, plots, help) that scrolls; painted line by line, nothing animated."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from rich.console import Console
+from rich.segment import Segment
+from rich.text import Text
+from textual.events import MouseScrollDown, MouseScrollUp
+from textual.strip import Strip
+from textual.widget import Widget
+
+from alsbench.tui.theme import Look
+
+_CONSOLE = Console(width=400, color_system="truecolor", force_terminal=True)
+
+
+class Pane(Widget, can_focus=True):
+    """Lines of Rich text. ``move`` scrolls; lines wider than the pane end in an ellipsis."""
+
+    DEFAULT_CSS = "Pane { height: 1fr; width: 1fr; }"
+
+    def __init__(self, look: Look, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.look = look
+        self.lines: Sequence[Text] = ()
+        self.top = 0
+        self.stale = False
+
+    def show(self, lines: Sequence[Text], *, keep: bool = True) -> None:
+        self.lines = lines
+        if not keep:
+            self.top = 0
+        self.clamp()
+        self.refresh()
+
+    def clamp(self) -> None:
+        self.top = max(0, min(self.top, len(self.lines) - self.size.height))
+
+    @property
+    def page(self) -> int:
+        return max(1, self.size.height)
+
+    def move(self, rows: int = 0, cols: int = 0) -> None:
+        old = self.top
+        self.top += rows
+        self.clamp()
+        if self.top != old or cols < 0:
+            self.refresh()
+
+    def go(self, row: int, col: int | None = None) -> None:
+        self.move(rows=row - self.top, cols=col or 0)
+
+    def render_line(self, y: int) -> Strip:
+        width, ground = self.size.width, self.look["dim" if self.stale else "text"]
+        index = self.top + y
+        if index >= len(self.lines):
+            return Strip([Segment(" " * width, ground)], width)
+        text = self.lines[index].copy()
+        text.truncate(width, overflow="ellipsis" if self.look.glyphs.dots else "crop")
+        segments = [Segment(s.text, ground + (s.style or ground)) for s in text.render(_CONSOLE, end="") if s.text]
+        used = sum(s.cell_length for s in segments)
+        if used < width:
+            segments.append(Segment(" " * (width - used), ground))
+        return Strip(segments, width)
+
+    def on_resize(self) -> None:
+        self.clamp()
+        self.refresh()
+
+    def on_mouse_scroll_down(self, event: MouseScrollDown) -> None:
+        event.stop()
+        self.move(rows=3)
+
+    def on_mouse_scroll_up(self, event: MouseScrollUp) -> None:
+        event.stop()
+        self.move(rows=-3)

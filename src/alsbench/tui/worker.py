@@ -1,0 +1,135 @@
+"""Work off the interface thread: one job per panel, the newest wins, and only messages come back.
+
+A thread cannot be killed: a job that was replaced or cancelled is told so (``job.cancelled``), its running database query
+is interrupted, and whatever it still posts is dropped because its generation number is old. Threads are daemons, so that
+leaving the app never waits for a model.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from contextlib import nullcontext
+from dataclasses import dataclass, field
+from typing import Any
+
+from textual.app import App
+from textual.message import Message
+
+from alsbench.errors import AlsbenchError
+from alsbench.tui.opening import unexpected
+
+
+class Cancelled(Exception):
+    """Raised inside a job that was replaced or cancelled; never reaches the user."""
+
+
+@dataclass
+class Job:
+    """A piece of work for a panel. ``post`` sends a part of the answer; ``check`` ends the job when nobody wants it."""
+
+    panel: str
+    generation: int
+    label: str
+    app: App[Any]
+    stop: threading.Event = field(default_factory=threading.Event)
+    interrupts: list[Callable[[], None]] = field(default_factory=list)
+
+    @property
+    def cancelled(self) -> bool:
+        return self.stop.is_set()
+
+    def check(self) -> None:
+        if self.stop.is_set():
+            raise Cancelled
+
+    def post(self, payload: Any, *, done: int = 0, total: int = 0) -> None:
+        """Hand over a part of the answer, with progress."""
+        self.check()
+        self.app.post_message(Report(self, "part", payload, done, total))
+
+
+class Report(Message):
+    """What a job says: ``part`` of an answer, ``done`` with the last one, ``failed`` with an error, ``cancelled``."""
+
+    def __init__(self, job: Job, kind: str, payload: Any = None, done: int = 0, total: int = 0) -> None:
+        super().__init__()
+        self.job = job
+        self.kind = kind
+        self.payload = payload
+        self.done = done
+        self.total = total
+
+
+class Jobs:
+    """All running work, by panel."""
+
+    def __init__(self, app: App[Any]) -> None:
+        self._app = app
+        self._running: dict[str, Job] = {}
+        self._generation = 0
+        self._gate = threading.Lock()
+
+    def start(
+        self,
+        panel: str,
+        label: str,
+        work: Callable[[Job], Any],
+        *,
+        heavy: bool = False,
+        interrupt: Callable[[], None] | None = None,
+    ) -> Job:
+        """Run ``work`` in a thread for a panel; a job running there is cancelled first.
+
+        ``heavy`` work (models) takes turns: two fits at once would only share the interpreter lock.
+        """
+        self.cancel(panel)
+        self._generation += 1
+        job = Job(panel, self._generation, label, self._app)
+        if interrupt is not None:
+            job.interrupts.append(interrupt)
+        self._running[panel] = job
+        threading.Thread(target=self._run, args=(job, work, heavy), name=f"job-{panel}", daemon=True).start()
+        return job
+
+    def _run(self, job: Job, work: Callable[[Job], Any], heavy: bool) -> None:
+        try:
+            with self._gate if heavy else nullcontext():
+                job.check()
+                payload = work(job)
+            report = Report(job, "done", payload)
+        except Cancelled:
+            report = Report(job, "cancelled")
+        except AlsbenchError as error:
+            report = Report(job, "failed", error)
+        except Exception as error:  # noqa: BLE001 - a worker must never take the terminal down; the error is shown and logged
+            report = Report(job, "cancelled") if job.cancelled else Report(job, "failed", unexpected(error))
+        self._app.post_message(report)
+
+    def current(self, report: Report) -> bool:
+        """Whether a report comes from the newest job of its panel."""
+        running = self._running.get(report.job.panel)
+        return running is not None and running.generation == report.job.generation
+
+    def finish(self, report: Report) -> None:
+        """Forget a job that said its last word."""
+        if self.current(report) and report.kind != "part":
+            del self._running[report.job.panel]
+
+    def cancel(self, panel: str) -> bool:
+        """Tell a panel's job to stop; True when there was one."""
+        job = self._running.pop(panel, None)
+        if job is None:
+            return False
+        job.stop.set()
+        for interrupt in job.interrupts:
+            interrupt()
+        return True
+
+    def cancel_all(self) -> int:
+        """Stop everything; the number of jobs told."""
+        return sum(self.cancel(panel) for panel in tuple(self._running))
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        return tuple(job.label for job in self._running.values())
