@@ -29,6 +29,7 @@ Ties = Literal["efron", "breslow"]
 MAX_STEPS = 60
 DECREMENT = 1e-9  # what the log-likelihood could still gain, about, when a fit is declared done or divergent
 DIVERGENT = 0.1  # a Newton step this long, in SDs of the covariate, when nothing is left to gain: the maximum is at infinity
+LARGEST_LOG_HAZARD = 700.0  # exp() of more overflows a double
 
 
 @dataclass(frozen=True)
@@ -94,6 +95,8 @@ class CoxFit:
             raise StatsError(f"no hazard ratio for {name}: it is determined by other covariates or the strata")
         b, se = float(self.beta[i]), float(self.se[i])
         half = float(ndtri(0.5 + level / 2)) * se
+        if abs(b) + half > LARGEST_LOG_HAZARD:
+            raise StatsError(f"no usable hazard ratio for {name}: the events do not bound it")
         return HazardRatio(name, math.exp(b), math.exp(b - half), math.exp(b + half), b / se, 2 * float(ndtr(-abs(b / se))))
 
     def proportional_hazards(self) -> dict[str, ChiSquare]:
