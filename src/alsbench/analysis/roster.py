@@ -118,11 +118,10 @@ def subject_profile(source: Source, subject: str) -> Profile:
     for table, wanted in EVENTS.items():
         if table in source.snapshot.tables and key in source.snapshot.tables[table]:
             columns = [c for c in wanted if c in source.snapshot.tables[table]]
-            found = (
-                _rows(source, table, columns, subject, [c for c in ("ASTDT", "PARAMCD") if c in columns]) if columns else None
-            )
-            if found is not None and found.rows:
-                events.append(found)
+            order = [c for c in ("ASTDT", "PARAMCD") if c in columns]
+            happened = _rows(source, table, columns, subject, order) if columns else Records(table, (), ())
+            if happened.rows:
+                events.append(happened)
     return Profile(subject, facts, tuple(course), tuple(events))
 
 

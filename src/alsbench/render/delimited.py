@@ -29,18 +29,21 @@ def rows_delimited(rows: Iterable[Row], dialect: Dialect) -> str:
     return delimited(ROW_KEYS, (list(row_dict(row).values()) for row in rows), dialect)
 
 
-def delimited(headings: Sequence[str], records: Iterable[Sequence[Any]], dialect: Dialect) -> str:
-    """Any records: None is empty, numbers are written in full, text is guarded against formulas.
+def delimited(headings: Sequence[str] | None, records: Iterable[Sequence[Any]], dialect: Dialect) -> str:
+    """Any records, under ``headings`` if there are any.
+
+    None is empty, numbers are written in full, text is guarded against formulas.
 
     TSV has no quoting: tabs and line breaks inside a text are written as visible escapes.
     """
     out = io.StringIO()
     if dialect == "csv":
         writer = csv.writer(out, lineterminator="\n")
-        writer.writerow([_cell(h) for h in headings])
+        if headings is not None:
+            writer.writerow([_cell(h) for h in headings])
         writer.writerows([_cell(v) for v in record] for record in records)
     else:
-        for record in ([*headings], *records):
+        for record in (*([headings] if headings is not None else []), *records):
             out.write(SEPARATORS[dialect].join(visible(_cell(v)) for v in record) + "\n")
     return out.getvalue()
 

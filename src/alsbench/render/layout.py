@@ -149,7 +149,7 @@ def _part_lines(
     lines = _head_lines(block.columns, chosen, widths, rule)
     lines.append(Text(rule * total, style="dim"))
     for line, row in zip(block.lines, texts, strict=True):
-        lines += _body_lines(block.columns, line, row, chosen, widths)
+        lines += _body_lines(block.columns, line, row, chosen, widths, max(width, total))
     return lines
 
 
@@ -176,10 +176,10 @@ def _head_lines(columns: Sequence[Column], chosen: list[int], widths: Sequence[i
 
 
 def _body_lines(
-    columns: Sequence[Column], line: Line, row: Sequence[str], chosen: list[int], widths: Sequence[int]
+    columns: Sequence[Column], line: Line, row: Sequence[str], chosen: list[int], widths: Sequence[int], width: int
 ) -> list[Text]:
     if line.heading and sum(bool(t) for t in row) <= 1:
-        return [Text(next((t for t in row if t), ""), style="bold")]
+        return [Text(part, style="bold") for part in _fold(next((t for t in row if t), ""), width, indent="  ")]
     folded = {j: _fold(row[j], widths[j], indent="  ") if columns[j].label else [row[j]] for j in chosen}
     lines = []
     for k in range(max(len(parts) for parts in folded.values())):
@@ -219,9 +219,11 @@ def _fold(text: str, width: int, *, indent: str = "") -> list[str]:
     if cell_len(text) <= width:
         return [text]
     lines: list[str] = []
-    current = ""
-    for word in text.split(" "):
-        joined = f"{current} {word}" if current else word
+    body = text.lstrip(" ")
+    current = " " * (len(text) - len(body))
+    indent = current + indent
+    for word in body.split(" "):
+        joined = f"{current} {word}" if current.strip() else current + word
         if cell_len(joined) <= width or not current.strip():
             current = joined
         else:

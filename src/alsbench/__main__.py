@@ -1,0 +1,128 @@
+"""The program: ``alsbench`` and ``python -m alsbench``. Every way out has an exit code and, if it failed, one message.
+
+0 done, 1 a negative verdict, 2 usage or configuration, 3 data, 4 locked or unavailable, 70 a fault of the program itself,
+130 interrupted.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from alsbench.errors import AlsbenchError
+
+INTERRUPTED = 130
+INTERNAL = 70
+USAGE = 2
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command line and return its exit code."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    as_json = "--json-errors" in words
+    try:
+        return _run(words)
+    except AlsbenchError as error:
+        _report({"error": error.message, **error.as_dict()}, as_json)
+        return error.exit_code
+    except KeyboardInterrupt:
+        _report({"error": "interrupted", "kind": "interrupted", "exit_code": INTERRUPTED}, as_json)
+        return INTERRUPTED
+    except BrokenPipeError:
+        _silence_stdout()
+        return 0
+    except Exception as fault:  # noqa: BLE001  the last resort: no traceback, no patient data, a place to look
+        return _unforeseen(fault, as_json)
+
+
+def _run(words: list[str]) -> int:
+    import typer
+
+    from alsbench.cli.app import app
+
+    command = typer.main.get_command(app)
+    try:
+        code = command.main(args=words, prog_name="alsbench", standalone_mode=False)
+        sys.stdout.flush()
+    except (typer.Exit, SystemExit) as leave:
+        code = leave.exit_code if isinstance(leave, typer.Exit) else leave.code
+    except typer.Abort:
+        raise KeyboardInterrupt from None
+    except Exception as error:
+        if not hasattr(error, "format_message"):  # not a message of the option parser, whichever copy of click it is
+            raise
+        return _usage(error, "--json-errors" in words)
+    return code if isinstance(code, int) else 0
+
+
+def _usage(error: Any, as_json: bool) -> int:
+    """A bad command line, in the parser's words, with where to read on."""
+    context = getattr(error, "ctx", None)
+    path = context.command_path if context is not None else "alsbench"
+    message = error.format_message()
+    if not message:  # help was printed instead, for a group without a command
+        return USAGE
+    hint = f"see: {path} --help"
+    report = {"error": f"{message}\n{hint}", "kind": "usage", "what": message, "hint": hint, "exit_code": USAGE}
+    _report(report, as_json)
+    return USAGE
+
+
+def _report(report: dict[str, Any], as_json: bool) -> None:
+    if as_json:
+        print(json.dumps(report), file=sys.stderr)
+        return
+    from alsbench.render.text import visible_lines
+
+    text = visible_lines(str(report["error"]))
+    encoding = sys.stderr.encoding or "utf-8"
+    print(f"alsbench: {text}".encode(encoding, "backslashreplace").decode(encoding), file=sys.stderr)
+
+
+def _unforeseen(fault: Exception, as_json: bool) -> int:
+    """A fault of the program: its type on stderr; where in the code it happened in a file, without any message or value,
+    which could hold data. ``ALSBENCH_DEBUG=1`` prints everything."""
+    if os.environ.get("ALSBENCH_DEBUG"):
+        raise fault
+    kept = _keep_detail(fault)
+    what = f"something went wrong inside the program ({type(fault).__name__})"
+    hint = f"where: {kept}\nALSBENCH_DEBUG=1 shows everything, data included" if kept else "ALSBENCH_DEBUG=1 shows everything"
+    _report({"error": f"{what}\n{hint}", "kind": "internal", "what": what, "hint": hint, "exit_code": INTERNAL}, as_json)
+    return INTERNAL
+
+
+def _keep_detail(fault: Exception) -> Path | None:
+    import tempfile
+    import traceback
+
+    import platformdirs
+
+    from alsbench import __version__
+
+    frames = traceback.extract_tb(fault.__traceback__)
+    lines = [f"alsbench {__version__}, Python {sys.version.split()[0]}", type(fault).__qualname__]
+    lines += [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames]
+    try:
+        folder = platformdirs.user_state_path("alsbench") / "faults"
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        descriptor, name = tempfile.mkstemp(dir=folder, prefix="fault-", suffix=".txt")
+        with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
+            stream.write("\n".join(lines) + "\n")
+    except OSError:
+        return None
+    return Path(name)
+
+
+def _silence_stdout() -> None:
+    """Whoever read us has gone: let the interpreter's last flush go nowhere."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
+    os.close(nowhere)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,85 @@
+"""The command line: one file per command, heavy rooms imported only inside the command that needs them."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from alsbench.cli import (
+    absent,
+    arms,
+    audit,
+    check,
+    data,
+    demo,
+    endpoint,
+    evidence,
+    forest,
+    init,
+    load,
+    simulate,
+    snapshots,
+    subgroup,
+    subject,
+    tui,
+)
+from alsbench.cli.common import JsonErrorsOption, WorkspaceOption, interactive
+
+app = typer.Typer(
+    name="alsbench",
+    help="A workbench for the analysis and scrutiny of ALS trials: files become a snapshot, a question becomes a result.",
+    epilog="Exit codes: 0 done, 1 negative verdict, 2 usage or configuration, 3 data, 4 unavailable, 130 interrupted.",
+    add_completion=True,
+    no_args_is_help=False,
+    invoke_without_command=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from alsbench import __version__
+
+        print(f"alsbench {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    ctx: typer.Context,
+    workspace: WorkspaceOption = None,
+    json_errors: JsonErrorsOption = False,  # noqa: ARG001  read from the command line by main
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")] = False,  # noqa: ARG001  acts in its callback
+) -> int | None:
+    """Without a command: opens the app on the workspace, on a terminal; help otherwise."""
+    ctx.obj = workspace
+    if ctx.invoked_subcommand is not None:
+        return None
+    if interactive() and tui.is_workspace(workspace):
+        return tui.open_app(workspace)
+    print(ctx.get_help())
+    return None
+
+
+for _module in (
+    demo,
+    init,
+    load,
+    tui,
+    arms,
+    subject,
+    data,
+    subgroup,
+    endpoint,
+    evidence,
+    forest,
+    check,
+    snapshots,
+    audit,
+    simulate,
+):
+    _module.register(app)
+absent.register(app)

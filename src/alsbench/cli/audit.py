@@ -1,0 +1,118 @@
+"""``alsbench audit``: the log of loads, looks and changes, and whether its chain holds."""
+
+from __future__ import annotations
+
+from enum import Enum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from alsbench.cli.common import Common, command
+
+if TYPE_CHECKING:
+    from alsbench.audit.log import Verdict
+    from alsbench.render.sheet import Sheet
+
+
+class Part(str, Enum):  # noqa: UP042  StrEnum would change what typer prints
+    """What of the log is shown."""
+
+    LOG = "log"
+    LOOKS = "looks"
+    VERIFY = "verify"
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    command(app, "audit")(audit)
+
+
+def audit(
+    common: Common,
+    part: Annotated[
+        Part, typer.Argument(help="log: every entry; looks: distinct questions seen; verify: the verdict only.")
+    ] = Part.LOG,
+    head: Annotated[
+        str, typer.Option("--head", metavar="HASH", help="A hash noted earlier: it must still be in the log.")
+    ] = "",
+) -> int:
+    """Show the audit log and verify its hash chain. Exits 1 if an entry was changed, removed or moved."""
+    from alsbench.audit.log import verify
+    from alsbench.cli.output import emit_sheets
+    from alsbench.data.workspace import Workspace
+    from alsbench.errors import UnavailableError
+
+    path = Workspace(common.workspace).audit_path
+    if not path.exists():
+        raise UnavailableError("there is no audit log here", where=str(path), hint="it begins with the first load")
+    verdict = verify(path, head or None)
+    if not verdict.intact:
+        emit_sheets(common, _faults(verdict))
+    elif part is Part.VERIFY:
+        emit_sheets(common, _verdict(verdict))
+    else:
+        emit_sheets(common, _entries(path, verdict) if part is Part.LOG else _looks(path, verdict))
+    return 0 if verdict.intact else 1
+
+
+def _facts(verdict: Verdict) -> tuple[tuple[str, str], ...]:
+    chain = "intact" if verdict.intact else f"BROKEN: {len(verdict.faults)} faults"
+    return (("Entries", str(verdict.entries)), ("Chain", chain), ("Head", verdict.head))
+
+
+def _faults(verdict: Verdict) -> Sheet:
+    from alsbench.render.sheet import Field, Sheet
+
+    fields = (Field("line", "Line", number=True), Field("fault", "Fault"))
+    return Sheet("faults", "Audit log", fields, verdict.faults, _facts(verdict))
+
+
+def _verdict(verdict: Verdict) -> Sheet:
+    from alsbench.render.sheet import Field, Sheet
+
+    fields = (Field("entries", "Entries", number=True), Field("intact", "Intact"), Field("head", "Head"))
+    return Sheet("verdict", "Audit log", fields, ((verdict.entries, verdict.intact, verdict.head),), _facts(verdict))
+
+
+def _entries(path: Path, verdict: Verdict) -> Sheet:
+    from alsbench.audit.log import entries
+    from alsbench.render.sheet import Field, Sheet
+
+    fields = (
+        Field("number", "No.", number=True),
+        Field("time", "Time (UTC)"),
+        Field("who", "Who"),
+        Field("action", "Action"),
+        Field("what", "What"),
+        Field("hash", "Hash"),
+    )
+    records = tuple((e.number, e.time, e.who, e.action, _what(dict(e.facts)), e.hash[:12]) for e in entries(path))
+    return Sheet("audit", "Audit log", fields, records, _facts(verdict))
+
+
+def _what(facts: dict[str, object]) -> str:
+    """The telling part of an entry: the command asked, the snapshot loaded, the subgroup changed."""
+    for key in ("asked", "snapshot", "name"):
+        if facts.get(key):
+            return str(facts[key])
+    return ""
+
+
+def _looks(path: Path, verdict: Verdict) -> Sheet:
+    from alsbench.audit.log import looks
+    from alsbench.render.sheet import Field, Sheet
+
+    fields = (
+        Field("asked", "Asked"),
+        Field("times", "Times", number=True),
+        Field("who", "Who"),
+        Field("post_hoc", "Post hoc"),
+        Field("first", "First (UTC)"),
+        Field("last", "Last (UTC)"),
+        Field("question", "Question"),
+    )
+    found = looks(path)
+    records = tuple((k.asked, k.times, ", ".join(k.who), k.post_hoc, k.first, k.last, k.question[:12]) for k in found)
+    counted = (("Distinct questions", str(len(found))), ("Post hoc", str(sum(k.post_hoc for k in found))))
+    return Sheet("looks", "Looks: the multiplicity ledger", fields, records, (*counted, *_facts(verdict)))

@@ -1,0 +1,138 @@
+"""Options that every command has, declared once, and where its answer goes.
+
+A command takes ``common: Common`` as its first parameter; :func:`command` puts ``-w``, ``--format``, ``-o``, ``--quiet`` and
+``--json-errors`` in its place on the command line.
+"""
+
+from __future__ import annotations
+
+import inspect
+import os
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+from typing import Annotated, Any, get_type_hints
+
+import typer
+
+from alsbench.errors import UsageError
+
+WORKSPACE_VARIABLE = "ALSBENCH_WORKSPACE"
+
+
+class Format(str, Enum):  # noqa: UP042  StrEnum would change what typer prints
+    """How an answer is written."""
+
+    TABLE = "table"
+    JSON = "json"
+    CSV = "csv"
+    TSV = "tsv"
+    MD = "md"
+
+
+SUFFIXES = {".json": Format.JSON, ".csv": Format.CSV, ".tsv": Format.TSV, ".md": Format.MD}
+
+
+@dataclass(frozen=True)
+class Common:
+    """``workspace`` is where to look; ``given`` whether the user named it rather than standing in it."""
+
+    workspace: Path
+    given: bool
+    format: Format
+    output: Path | None
+    quiet: bool
+    json_errors: bool
+
+    def note(self, text: str) -> None:
+        """Narration on stderr, unless ``--quiet`` or ``--json-errors`` asked for silence."""
+        if not (self.quiet or self.json_errors):
+            from alsbench.render.text import visible_lines
+
+            print(visible_lines(text), file=sys.stderr)
+
+    def repeat(self, command: str) -> str:
+        """``command`` with the workspace in it, where the user had to name one."""
+        import shlex
+
+        return f"{command} --workspace {shlex.quote(str(self.workspace.resolve()))}" if self.given else command
+
+
+WorkspaceOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--workspace",
+        "-w",
+        metavar="DIR",
+        envvar=WORKSPACE_VARIABLE,
+        help="The workspace: a directory with study.toml and snapshots. Default: the current directory.",
+        show_default=False,
+    ),
+]
+FormatOption = Annotated[
+    Format | None,
+    typer.Option("--format", help="table (default), json, csv, tsv or md.", show_default=False),
+]
+OutputOption = Annotated[
+    Path | None,
+    typer.Option("--output", "-o", metavar="FILE", help="Write to FILE (replaced in one step) instead of standard output."),
+]
+QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="No narration on standard error.")]
+JsonErrorsOption = Annotated[bool, typer.Option("--json-errors", help="Errors as one JSON object on standard error.")]
+
+_OPTIONS: dict[str, tuple[Any, Any]] = {
+    "workspace": (WorkspaceOption, None),
+    "format": (FormatOption, None),
+    "output": (OutputOption, None),
+    "quiet": (QuietOption, False),
+    "json_errors": (JsonErrorsOption, False),
+}
+
+
+def command(app: typer.Typer, name: str, **settings: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Register a function ``(common, ...)`` as a command with the common options after its own."""
+
+    def register(function: Callable[..., Any]) -> Callable[..., Any]:
+        hints = get_type_hints(function, include_extras=True)
+        own = [p for p in inspect.signature(function).parameters.values() if p.name != "common"]
+        context = inspect.Parameter("ctx", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=typer.Context)
+        parameters = [context, *(p.replace(annotation=hints[p.name], kind=inspect.Parameter.KEYWORD_ONLY) for p in own)]
+        parameters += [
+            inspect.Parameter(n, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
+            for n, (annotation, default) in _OPTIONS.items()
+        ]
+
+        def run(ctx: typer.Context, **values: Any) -> Any:
+            found = {n: values.pop(n) for n in _OPTIONS}
+            if found["workspace"] is None:
+                found["workspace"] = ctx.find_root().obj  # alsbench -w DIR COMMAND
+            return function(make_common(**found), **values)
+
+        run.__name__ = function.__name__
+        run.__doc__ = function.__doc__
+        run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+        run.__annotations__ = {p.name: p.annotation for p in parameters}
+        app.command(name, **settings)(run)
+        return function
+
+    return register
+
+
+def make_common(
+    *, workspace: Path | None, format: Format | None, output: Path | None, quiet: bool, json_errors: bool
+) -> Common:
+    """The common options with their defaults filled in; the format follows the output file's suffix unless given."""
+    if output is not None and str(output) == "-":
+        output = None
+    if format is None:
+        format = SUFFIXES.get(output.suffix.lower(), Format.TABLE) if output is not None else Format.TABLE
+    if workspace is not None and not str(workspace).strip():
+        raise UsageError("the workspace is empty", where="--workspace", hint=f"name a directory, or unset {WORKSPACE_VARIABLE}")
+    return Common(workspace or Path(), workspace is not None, format, output, quiet, json_errors)
+
+
+def interactive() -> bool:
+    """Whether a person can see and answer: standard input and output are terminals that can move a cursor."""
+    return sys.stdin.isatty() and sys.stdout.isatty() and os.environ.get("TERM", "") not in {"", "dumb"}

@@ -1,0 +1,140 @@
+"""``alsbench data TABLE``: rows of a snapshot table, as stored."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from alsbench.cli.common import Common, Format, command
+
+if TYPE_CHECKING:
+    from alsbench.data.snapshot import Snapshot, TableInfo
+    from alsbench.render.sheet import Field
+    from alsbench.study.sql import Where
+
+PAGE = 20_000
+SHOWN = 500
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    command(app, "data")(data)
+
+
+def data(
+    common: Common,
+    table: Annotated[
+        str, typer.Argument(metavar="[TABLE]", help="Table name, any case; without it, the tables there are.")
+    ] = "",
+    where: Annotated[str, typer.Option("--where", metavar="E", help='Rows that meet this expression: "AVISITN == 6".')] = "",
+    columns: Annotated[
+        list[str] | None, typer.Option("--column", "-c", metavar="NAME", help="Only these columns; repeats.")
+    ] = None,
+    order_by: Annotated[
+        list[str] | None, typer.Option("--order-by", metavar="NAME", help="Sort; -NAME descends; repeats.")
+    ] = None,
+    limit: Annotated[int | None, typer.Option("--limit", min=0, help=f"At most this many rows (tables: {SHOWN}).")] = None,
+    offset: Annotated[int, typer.Option("--offset", min=0, help="Leave out the first rows.")] = 0,
+) -> None:
+    """Rows of a snapshot table. A table that is cut says so; CSV, TSV and JSON hold every row unless --limit is given."""
+    from alsbench.cli.output import emit_sheets
+    from alsbench.data.workspace import Workspace
+
+    with Workspace(common.workspace).open_current() as snapshot:
+        if not table:
+            emit_sheets(common, _tables(snapshot))
+            return
+        info = snapshot.table(table)
+        names = [_column(info, c) for c in columns] if columns else [c.name for c in info.columns]
+        condition = _condition(common, snapshot, info, where) if where else None
+        keys = tuple(order_by or ())
+        total = snapshot.count(info.name, condition)
+        most = limit if limit is not None else SHOWN if common.format in (Format.TABLE, Format.MD) else None
+        last = total if most is None else min(total, offset + most)
+
+        def pages() -> Iterator[list[tuple[Any, ...]]]:
+            for start in range(offset, last, PAGE):
+                yield snapshot.page(
+                    info.name, names, offset=start, limit=min(PAGE, last - start), where=condition, order_by=keys
+                )
+
+        _emit(common, info, names, pages(), shown=max(0, last - offset), total=total)
+
+
+def _emit(
+    common: Common, info: TableInfo, names: list[str], pages: Iterator[list[tuple[Any, ...]]], *, shown: int, total: int
+) -> None:
+    from alsbench.cli.output import emit_sheets, write_chunks
+    from alsbench.cli.subject import plain
+    from alsbench.render.delimited import delimited
+    from alsbench.render.sheet import Sheet, raw_value
+
+    cut = f"{shown} of {total} rows" if shown < total else f"{total} rows"
+    if common.format in (Format.CSV, Format.TSV):
+        dialect = common.format.value
+
+        def chunks() -> Iterator[str]:
+            yield delimited(names, (), dialect)
+            for page in pages:
+                yield delimited(None, ([raw_value(plain(v)) for v in row] for row in page), dialect)
+
+        write_chunks(common, chunks())
+        if shown < total:
+            common.note(f"{info.name}: {cut}")
+        return
+    records = tuple(tuple(plain(v) for v in row) for page in pages for row in page)
+    facts = (("Rows", cut), ("Source", info.source))
+    notes = (f"{cut} shown: --limit {total} for all, or --format csv",) if shown < total else ()
+    emit_sheets(common, Sheet(info.name, f"{info.name} {info.label}".strip(), _fields(info, names), records, facts, notes))
+
+
+def _fields(info: TableInfo, names: list[str]) -> tuple[Field, ...]:
+    from alsbench.render.sheet import Field
+
+    kinds = info.kinds
+    return tuple(Field(n, n, number=kinds[n] == "number") for n in names)
+
+
+def _tables(snapshot: Snapshot) -> Any:
+    from alsbench.render.sheet import Field, Sheet
+
+    fields = (
+        Field("table", "Table"),
+        Field("label", "Label"),
+        Field("rows", "Rows", number=True),
+        Field("columns", "Columns", number=True),
+        Field("source", "Source"),
+    )
+    records = tuple((t.name, t.label or None, t.rows, len(t.columns), t.source) for t in snapshot.tables.values())
+    return Sheet("tables", "Tables of the current snapshot", fields, records, (("Snapshot", snapshot.digest[:12]),))
+
+
+def _column(info: TableInfo, name: str) -> str:
+    from alsbench.errors import UsageError
+    from alsbench.study.names import nearest
+
+    found = next((c.name for c in info.columns if c.name.casefold() == name.casefold()), None)
+    if found is None:
+        raise UsageError(
+            f"{info.name} has no column {name}", where="--column", hint=nearest(name, [c.name for c in info.columns])
+        )
+    return found
+
+
+def _condition(common: Common, snapshot: Snapshot, info: TableInfo, text: str) -> Where:
+    """The expression compiled for this table; cut-offs such as mean(LEADRATE) are those of the study's population."""
+    from alsbench.study.expression import compile_sql, parse
+
+    expression = parse(text)
+    cuts = {}
+    if expression.aggregates:
+        from alsbench.analysis.source import Source
+        from alsbench.analysis.subgroups import realise
+        from alsbench.data.workspace import Workspace
+        from alsbench.study.spec import study_digest
+
+        study = Workspace(common.workspace).read_study()
+        cuts = realise(Source(study, snapshot, study_digest(study)), expression.aggregates)
+    return compile_sql(expression, info.kinds, cuts)

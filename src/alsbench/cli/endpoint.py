@@ -1,0 +1,73 @@
+"""``alsbench endpoint NAME``: a question asked and answered."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from alsbench.cli.common import Common, command
+
+SubgroupsOption = Annotated[
+    list[str] | None,
+    typer.Option("--subgroup", "-s", metavar="S", help="overall, slow, 'not slow', 'slow and nfl_low'; repeats."),
+]
+ComparisonsOption = Annotated[
+    list[str] | None,
+    typer.Option("--comparison", metavar="ARM", help="A treatment label or a comparison's name; repeats. Default: all."),
+]
+PopulationOption = Annotated[str, typer.Option("--population", metavar="P", help="Analysis set. Default: the endpoint's.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    command(app, "endpoint")(endpoint)
+
+
+def endpoint(
+    common: Common,
+    name: Annotated[str, typer.Argument(metavar="NAME", help="An endpoint of study.toml.")],
+    subgroup: SubgroupsOption = None,
+    comparison: ComparisonsOption = None,
+    visit: Annotated[
+        list[str] | None,
+        typer.Option("--visit", metavar="V", help="A visit number or label; repeats. A joint rank takes it as its horizon."),
+    ] = None,
+    population: PopulationOption = "",
+    method: Annotated[
+        str, typer.Option("--method", metavar="M", help="Instead of the endpoint's: mmrm, ancova, joint_rank ...")
+    ] = "",
+    covariance: Annotated[
+        str, typer.Option("--covariance", metavar="C", help="mmrm: us toep toeph ar1 ar1h cs csh ad adh.")
+    ] = "",
+    df: Annotated[str, typer.Option("--df", metavar="D", help="mmrm, slope: kenward-roger or satterthwaite.")] = "",
+    subjects: Annotated[bool, typer.Option("--subjects", help="joint_rank: add score and rank of every subject.")] = False,
+) -> None:
+    """Analyse an endpoint as study.toml says, in each subgroup asked for (default: overall)."""
+    from alsbench.analysis.question import OVERALL, Question
+    from alsbench.analysis.records import resolve_visit
+    from alsbench.analysis.run import answer, apply_overrides
+    from alsbench.cli.output import emit_result
+    from alsbench.cli.source import opened
+    from alsbench.cli.trail import looked
+
+    with opened(common) as source:
+        question = Question(
+            endpoint=name,
+            subgroups=tuple(dict.fromkeys(subgroup or (OVERALL,))),
+            comparisons=tuple(dict.fromkeys(comparison or ())),
+            population=population,
+            method=method,
+            covariance=covariance,
+            df=df,
+            subjects=subjects,
+        )
+        if visit:
+            asked = apply_overrides(source.endpoint(name), question)
+            from dataclasses import replace
+
+            question = replace(question, visits=tuple(dict.fromkeys(resolve_visit(source, asked, v) for v in visit)))
+        result = answer(question, source)
+        result = result.with_command(common.repeat(result.provenance.command))
+        looked(common, result)
+        emit_result(common, result)

@@ -1,0 +1,70 @@
+"""``alsbench forest NAME``: one endpoint across subgroups, with interaction p."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Annotated
+
+import typer
+
+from alsbench.cli.common import Common, Format, command
+from alsbench.cli.endpoint import ComparisonsOption, PopulationOption, SubgroupsOption
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    command(app, "forest")(forest)
+
+
+def forest(
+    common: Common,
+    name: Annotated[str, typer.Argument(metavar="NAME", help="An endpoint of study.toml.")],
+    subgroup: SubgroupsOption = None,
+    comparison: ComparisonsOption = None,
+    population: PopulationOption = "",
+) -> None:
+    """One endpoint overall, in each subgroup and in its complement, drawn to scale (default: all subgroups)."""
+    from alsbench.analysis.command import evidence_command
+    from alsbench.analysis.evidence import assemble, evidence_columns, evidence_piece
+    from alsbench.analysis.methods import method_info
+    from alsbench.cli.output import emit_page, emit_result
+    from alsbench.cli.progress import steps
+    from alsbench.cli.source import opened
+    from alsbench.cli.trail import looked
+    from alsbench.errors import UsageError
+    from alsbench.render.forest import forest_page
+
+    with opened(common) as source:
+        endpoint = source.endpoint(name)
+        if method_info(endpoint.method).summary is None:
+            raise UsageError(
+                f"endpoint {name} has no single contrast to draw", where="forest", hint=f"alsbench endpoint {name}"
+            )
+        chosen = tuple(subgroup) if subgroup is not None else tuple(s.name for s in source.study.subgroups)
+        columns = evidence_columns(source, chosen)
+        comparisons = source.comparisons(tuple(comparison or ()))
+        pieces = (evidence_piece(source, endpoint, phrase, comparisons, population) for phrase in columns)
+        found = list(steps(common, pieces, len(columns), "forest"))
+        made = assemble(source, columns, chosen, tuple(comparison or ()), found, population)
+        words = evidence_command(chosen if subgroup is not None else (), tuple(comparison or ())).split(" ", 2)
+        text = " ".join(
+            ["alsbench forest", _quoted(name), *words[2:], *(["--population", _quoted(population)] if population else [])]
+        )
+        title = f"{endpoint.title or name}: forest plot"
+        result = replace(
+            made.result.with_command(common.repeat(text)),
+            question=made.result.question | {"endpoint": name, "method": endpoint.method},
+            facts=replace(made.result.facts, title=title),
+        )
+        made = replace(made, result=result)
+        looked(common, result)
+        if common.format in (Format.TABLE, Format.MD):
+            emit_page(common, forest_page(made))
+        else:
+            emit_result(common, result)
+
+
+def _quoted(text: str) -> str:
+    import shlex
+
+    return shlex.quote(text)

@@ -1,0 +1,178 @@
+"""``alsbench load PATH...``: files and folders become a new snapshot, or nothing changes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from alsbench.cli.common import Common, command
+from alsbench.errors import UsageError
+
+if TYPE_CHECKING:
+    from alsbench.data.receipt import Finding, Receipt
+    from alsbench.data.workspace import Workspace
+    from alsbench.render.sheet import Sheet
+    from alsbench.study.model import Study
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    command(app, "load")(load)
+
+
+def load(
+    common: Common,
+    paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help="Files and folders: XPT v5, CSV, TSV, Parquet.")],
+    study: Annotated[
+        Path | None, typer.Option("--study", metavar="FILE", help="Put this study.toml into the workspace.")
+    ] = None,
+    expect: Annotated[
+        list[str] | None,
+        typer.Option("--expect", metavar="FILE=ROWS", help="Refuse the load unless FILE has ROWS rows; repeats."),
+    ] = None,
+    accept: Annotated[
+        list[str] | None,
+        typer.Option("--accept", metavar="RULE=REASON", help="Let errors of this check stand, for a reason; repeats."),
+    ] = None,
+) -> None:
+    """Load data as a new snapshot and print a receipt. The old snapshot stays current until the new one is whole."""
+    from alsbench.cli.output import emit_sheets
+
+    receipt = load_files(
+        common,
+        paths,
+        study=study,
+        expect={name: _rows(text, rows) for text in expect or () for name, rows in [_pair(text, "--expect", "FILE=ROWS")]},
+        accept=dict(_pair(text, "--accept", "RULE=REASON") for text in accept or ()),
+    )
+    emit_sheets(common, *receipt_sheets(receipt))
+
+
+def load_files(
+    common: Common,
+    paths: list[Path],
+    *,
+    study: Path | None = None,
+    expect: dict[str, int] | None = None,
+    accept: dict[str, str] | None = None,
+) -> Receipt:
+    """Load, log, and say what was done. A new study file is validated first and put in place only after the load."""
+    from alsbench.cli.progress import bar
+    from alsbench.cli.trail import record
+    from alsbench.data.load import load as load_snapshot
+    from alsbench.data.workspace import Workspace
+
+    space = Workspace(common.workspace)
+    said = _study(space, study)
+    with bar(common) as show:
+        receipt = load_snapshot(
+            paths,
+            space,
+            study=said,
+            expect=expect or {},
+            accept=accept or {},
+            progress=lambda name, rows: show(name, rows, None),
+            before_publish=lambda _receipt: _install(space, study),
+        )
+    record(common, "load", receipt.for_audit())
+    common.note(f"{receipt.rows} rows in {len(receipt.files)} data sets: snapshot {receipt.snapshot} is current")
+    if said is None:
+        common.note("there is no study.toml here yet: alsbench init proposes one")
+    return receipt
+
+
+def receipt_sheets(receipt: Receipt) -> tuple[Sheet, ...]:
+    """Files, then findings of the checks."""
+    from alsbench.render.sheet import Field, Sheet
+
+    files = Sheet(
+        "files",
+        "Load receipt",
+        (
+            Field("file", "File"),
+            Field("dataset", "Data set"),
+            Field("rows", "Rows", number=True),
+            Field("columns", "Columns", number=True),
+            Field("sha256", "SHA-256"),
+            Field("messages", "Remarks"),
+        ),
+        tuple((f.name, f.dataset, f.rows, f.columns, f.sha256, "; ".join(f.messages) or None) for f in receipt.files),
+        facts=(
+            ("Snapshot", receipt.snapshot),
+            ("Digest", receipt.digest),
+            ("Data cut", receipt.data_cut or "-"),
+            ("Checks", f"{len(receipt.passed)} passed, {len({f.rule for f in receipt.findings})} with findings"),
+        ),
+    )
+    return (files, findings_sheet(receipt.findings)) if receipt.findings else (files,)
+
+
+def findings_sheet(findings: tuple[Finding, ...]) -> Sheet:
+    """What the checks found: rule, severity, where, how often, the first rows."""
+    from alsbench.render.sheet import Field, Sheet
+
+    fields = (
+        Field("rule", "Rule"),
+        Field("severity", "Severity"),
+        Field("table", "Table"),
+        Field("count", "Count", number=True),
+        Field("what", "What"),
+        Field("rows", "First rows"),
+        Field("keys", "First keys"),
+        Field("accepted", "Accepted because"),
+    )
+    records = tuple(
+        (
+            f.rule,
+            f.severity,
+            f.table,
+            f.count,
+            f.what,
+            ", ".join(str(r) for r in f.rows) or None,
+            ", ".join(str(k) for k in f.keys) or None,
+            f.accepted or None,
+        )
+        for f in findings
+    )
+    return Sheet("findings", "Findings", fields, records)
+
+
+def _study(space: Workspace, given: Path | None) -> Study | None:
+    """The study to check the data against: the one given, else the workspace's, else none."""
+    if given is not None:
+        from alsbench.study.spec import read_study
+
+        if not given.is_file():
+            raise UsageError("there is no such study file", where=str(given))
+        return read_study(given)
+    return space.read_study() if space.study_path.exists() else None
+
+
+def _install(space: Workspace, given: Path | None) -> None:
+    """Put the study file given into the workspace, byte for byte; a different one that is there already stays, beside it."""
+    if given is None or (space.study_path.exists() and given.resolve() == space.study_path.resolve()):
+        return
+    from alsbench.study.edit import publish
+
+    content = given.read_bytes()
+    if space.study_path.exists():
+        before = space.study_path.read_bytes()
+        if before == content:
+            return
+        publish(space.study_path.with_suffix(".toml.previous"), before)
+    publish(space.study_path, content)
+
+
+def _pair(text: str, option: str, shape: str) -> tuple[str, str]:
+    name, sign, value = text.rpartition("=") if option == "--expect" else text.partition("=")
+    if not sign or not name.strip() or not value.strip():
+        raise UsageError(f"{text!r} is not {shape}", where=option)
+    return name.strip(), value.strip()
+
+
+def _rows(text: str, rows: str) -> int:
+    if not rows.isdigit():
+        raise UsageError(f"{text!r}: {rows} is not a number of rows", where="--expect")
+    return int(rows)

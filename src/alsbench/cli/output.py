@@ -1,0 +1,109 @@
+"""Where answers go: standard output or a file, in the format asked for. Nothing here computes or looks anything up."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from alsbench.cli.common import Common, Format
+from alsbench.errors import UnavailableError, UsageError
+
+if TYPE_CHECKING:
+    from alsbench.analysis.result import Result
+    from alsbench.render.page import Page
+    from alsbench.render.sheet import Sheet
+
+
+def emit_result(common: Common, result: Result) -> None:
+    """An analysis result: long rows as JSON, CSV or TSV, the printed table otherwise."""
+    from alsbench.render.ard import to_json
+    from alsbench.render.delimited import result_delimited
+    from alsbench.render.tables import endpoint_page
+
+    if common.format is Format.JSON:
+        write_text(common, to_json(result))
+    elif common.format in (Format.CSV, Format.TSV):
+        write_text(common, result_delimited(result, common.format.value))
+    else:
+        emit_page(common, endpoint_page(result))
+        return
+    for warning in result.warnings:
+        common.note(f"warning: {warning}")
+
+
+def emit_sheets(common: Common, *sheets: Sheet) -> None:
+    """Plain tables. CSV and TSV hold the first one only: one file, one table."""
+    from alsbench.render.sheet import sheet_delimited, sheets_json, sheets_page
+
+    if common.format is Format.JSON:
+        write_text(common, sheets_json(sheets))
+    elif common.format in (Format.CSV, Format.TSV):
+        write_text(common, sheet_delimited(sheets[0], common.format.value))
+    else:
+        emit_page(common, sheets_page(sheets), width=0)
+
+
+def emit_page(common: Common, page: Page, *, width: int | None = None) -> None:
+    """A page as Markdown or text; on a terminal the same lines in colour."""
+    from alsbench.render.delimited import page_markdown
+    from alsbench.render.layout import PAGE_WIDTH, page_lines, page_text
+
+    width = PAGE_WIDTH if width is None else width
+    if common.format is Format.MD:
+        write_text(common, page_markdown(page))
+    elif common.output is None and sys.stdout.isatty():
+        from rich.console import Console
+
+        console = Console(file=sys.stdout, highlight=False, markup=False, emoji=False, soft_wrap=True)
+        for line in page_lines(page, width=width):
+            line.rstrip()
+            console.print(line, no_wrap=True, overflow="ignore", crop=False)
+    else:
+        write_text(common, page_text(page, width=width))
+
+
+def write_text(common: Common, text: str) -> None:
+    """To standard output, or to the file of ``-o``, which is replaced in one step and readable by its owner only."""
+    write_chunks(common, (text,))
+
+
+def write_chunks(common: Common, chunks: Iterable[str]) -> None:
+    """As :func:`write_text`, piece by piece: what is written need not fit in memory."""
+    if common.output is None:
+        for chunk in chunks:
+            _stdout(chunk)
+        return
+    write_file(common.output, chunks)
+    common.note(f"wrote {common.output}")
+
+
+def write_file(path: Path, chunks: Iterable[str]) -> None:
+    """Write beside ``path``, sync, then replace it: a reader sees the old file or the new one, never half of it."""
+    if path.is_dir():
+        raise UsageError("this is a directory", where=str(path), hint="name a file")
+    try:
+        descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
+    except OSError as fault:
+        raise UnavailableError(f"cannot write here: {fault.strerror}", where=str(path)) from fault
+    temporary = Path(name)
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8", errors="backslashreplace", newline="") as stream:
+            for chunk in chunks:
+                stream.write(chunk)
+            stream.flush()
+            os.fsync(stream.fileno())
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def _stdout(text: str) -> None:
+    encoding = sys.stdout.encoding or "utf-8"
+    safe = text.encode(encoding, "backslashreplace").decode(encoding)
+    sys.stdout.write(safe)
+    sys.stdout.flush()

@@ -1,0 +1,52 @@
+"""A progress bar on standard error, when a person is looking at it."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import TypeVar
+
+from alsbench.cli.common import Common
+
+T = TypeVar("T")
+
+
+def wanted(common: Common) -> bool:
+    """Whether progress may be drawn."""
+    return not common.quiet and not common.json_errors and sys.stderr.isatty()
+
+
+def steps(common: Common, items: Iterable[T], total: int, title: str) -> Iterator[T]:
+    """``items``, counted against ``total`` with the time left."""
+    if not wanted(common):
+        yield from items
+        return
+    with bar(common) as show:
+        for done, item in enumerate(items, start=1):
+            show(title, done, total)
+            yield item
+
+
+@contextmanager
+def bar(common: Common) -> Iterator[Callable[[str, int, int | None], None]]:
+    """``show(title, done, total)``, drawing a bar per title; a no-op where nobody looks."""
+    if not wanted(common):
+        yield lambda _title, _done, _total: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+    from rich.text import Text
+
+    from alsbench.render.text import visible
+
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        tasks: dict[str, TaskID] = {}
+
+        def show(title: str, done: int, total: int | None) -> None:
+            if title not in tasks:
+                tasks[title] = progress.add_task(Text(visible(title)).plain, total=total)
+            progress.update(tasks[title], completed=done, total=total)
+
+        yield show

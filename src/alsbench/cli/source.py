@@ -1,0 +1,31 @@
+"""Opening the workspace a command works on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from alsbench.cli.common import Common
+
+if TYPE_CHECKING:
+    from alsbench.analysis.source import Source
+
+
+@contextmanager
+def opened(common: Common) -> Iterator[Source]:
+    """The study and current snapshot of the workspace, closed again at the end."""
+    from alsbench.analysis.source import open_source
+
+    source = open_source(common.workspace)
+    try:
+        yield source
+    finally:
+        source.snapshot.close()
+
+
+def about(source: Source) -> tuple[tuple[str, str], ...]:
+    """Study and snapshot, for the head of a table that is no analysis result."""
+    info = source.study.info
+    synthetic = " · SYNTHETIC DATA" if info.synthetic else ""
+    return (("Study", f"{info.id}{synthetic}"), ("Snapshot", source.snapshot.digest[:12]))

@@ -1,0 +1,44 @@
+"""``alsbench tui``: the terminal app."""
+
+from __future__ import annotations
+
+import importlib
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from alsbench.cli.common import Common, command
+from alsbench.errors import UnavailableError
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    command(app, "tui")(tui)
+
+
+def tui(
+    common: Common,
+    ascii_only: Annotated[bool, typer.Option("--ascii", help="Borders and plots in ASCII.")] = False,
+    no_mouse: Annotated[bool, typer.Option("--no-mouse", help="Leave the mouse to the terminal.")] = False,
+) -> int:
+    """Open the app on the workspace. Needs a terminal; every screen has a shell twin for where there is none."""
+    if not is_workspace(common.workspace):
+        raise UnavailableError(
+            "this is no workspace: it has no study.toml",
+            where=str(common.workspace),
+            hint="alsbench demo shows a sample trial; alsbench init proposes a study.toml from your data",
+        )
+    return open_app(common.workspace, ascii_only=ascii_only, no_mouse=no_mouse)
+
+
+def open_app(workspace: Path | None, *, ascii_only: bool = False, no_mouse: bool = False) -> int:
+    """Run the app; its exit code."""
+    app = importlib.import_module("alsbench.tui.app")  # by name: shell and app stand beside each other and know no more
+    code: int = app.run(workspace or Path(), ascii=ascii_only, no_mouse=no_mouse)
+    return code
+
+
+def is_workspace(path: Path | None) -> bool:
+    """Whether a directory holds a study file."""
+    return ((path or Path()) / "study.toml").is_file()

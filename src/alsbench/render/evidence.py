@@ -1,0 +1,135 @@
+"""The evidence table: endpoints and comparisons down, subgroups across; nothing hidden that a reader needs to doubt it.
+
+Each cell gives the estimate with its interval, p, the interaction p, and the first visit from which p stays below 0.05; a
+sign says which side is better (``+`` favours the treatment). Overall always stands first, each subgroup before its
+complement, and post hoc columns say so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from alsbench.analysis.result import Row
+from alsbench.render.formats import MISSING, NOT_ESTIMABLE, format_number, format_p, format_stat
+from alsbench.render.page import EMPTY, Block, Column, Line, Page, label
+from alsbench.render.page import Cell as PageCell
+from alsbench.render.tables import CI, marked_title, page_facts, page_footnotes
+
+if TYPE_CHECKING:  # building evidence needs numpy; printing it does not
+    from alsbench.analysis.evidence import Cell, Evidence
+
+LEGEND = (
+    "+ favours the treatment, - the reference.",
+    "from: first visit from which p stays below 0.05 at every later visit; never: not at the last visit.",
+    "p int: subgroup-by-arm interaction, on the subgroup's column.",
+)
+
+
+def evidence_page(evidence: Evidence) -> Page:
+    """The whole table as a page."""
+    result = evidence.result
+    return Page(
+        marked_title(result.facts.title, result.provenance),
+        (evidence_block(evidence),),
+        page_facts(result),
+        (*LEGEND, *page_footnotes(result)),
+    )
+
+
+def evidence_block(evidence: Evidence) -> Block:
+    """Endpoints as sections, a line for each comparison, a group of columns for each subgroup."""
+    behind = _rows_behind(evidence.result.rows)
+    with_p = {phrase: _has_interaction(evidence, phrase) for phrase in evidence.columns}
+    columns = [label("Comparison"), Column("at", justify="left", label=True)]
+    for phrase in evidence.columns:
+        group = _group(evidence, phrase)
+        columns += [Column(f"Estimate {CI}", group), Column("", group), Column("p", group), Column("from", group)]
+        columns += [Column("p int", group)] if with_p[phrase] else []
+    lines: list[Line] = []
+    for endpoint in dict.fromkeys(c.endpoint for c in evidence.cells):
+        mine = [c for c in evidence.cells if c.endpoint == endpoint]
+        lines.append(
+            Line((PageCell(_section(next((c for c in mine if c.ratio), mine[0]))), *(EMPTY for _ in columns[1:])), heading=True)
+        )
+        for comparison in dict.fromkeys(c.comparison for c in mine):
+            found = {c.subgroup: c for c in mine if c.comparison == comparison}
+            cells = list(_names(next(iter(found.values()))))
+            for phrase in evidence.columns:
+                cells += _cells(found.get(phrase), behind, interaction=with_p[phrase])
+            lines.append(Line(tuple(cells)))
+    notes = list(_errors(evidence.cells))
+    if any(c.primary for c in evidence.cells):
+        notes.append("* primary comparison")
+    return Block("", tuple(columns), tuple(lines), tuple(notes))
+
+
+def _section(cell: Cell) -> str:
+    return f"{cell.title} [{cell.method}, {cell.level}{', ratio' if cell.ratio else ''}]"
+
+
+def _names(cell: Cell) -> tuple[PageCell, PageCell]:
+    mark = " *" if cell.primary else ""
+    return PageCell(f" {cell.treatment} vs {cell.reference}{mark}"), PageCell(cell.visit or "")
+
+
+def _group(evidence: Evidence, phrase: str) -> str:
+    mine = [c for c in evidence.cells if c.subgroup == phrase]
+    n = f", n = {max(c.n for c in mine)}" if mine else ""
+    return f"{phrase}{n}{', post hoc' if any(c.post_hoc for c in mine) else ''}"
+
+
+def _has_interaction(evidence: Evidence, phrase: str) -> bool:
+    return any(c.interaction_p is not None for c in evidence.cells if c.subgroup == phrase)
+
+
+def _cells(cell: Cell | None, behind: dict[tuple[object, ...], tuple[Row, ...]], *, interaction: bool) -> list[PageCell]:
+    if cell is None:
+        return [EMPTY] * (5 if interaction else 4)
+    rows = behind.get((cell.endpoint, cell.subgroup, cell.treatment, cell.reference, cell.visit_number), ())
+    style = "" if cell.p is None or cell.p >= 0.05 or cell.favourable is None else "good" if cell.favourable else "bad"
+    made = [
+        PageCell(estimate_text(cell), rows, style),
+        PageCell("" if cell.favourable is None else "+" if cell.favourable else "-", rows, style),
+        PageCell(_p_text(cell.p, cell), rows, style),
+        PageCell(_from_text(cell), rows),
+    ]
+    return [*made, PageCell(_p_text(cell.interaction_p, None), rows)] if interaction else made
+
+
+def estimate_text(cell: Cell) -> str:
+    """``1.12 (-1.23, 3.46)``, or a ratio to three decimals; ``NE`` where there is none."""
+    if cell.estimate is None:
+        return NOT_ESTIMABLE
+    name = "ratio" if cell.ratio else "difference"
+    inner = ", ".join(format_stat(name, v) for v in (cell.low, cell.high))
+    return f"{format_stat(name, cell.estimate)} ({inner})"
+
+
+def _p_text(p: float | None, cell: Cell | None) -> str:
+    if p is not None:
+        return format_p(p)
+    return NOT_ESTIMABLE if cell is not None and cell.error else ""
+
+
+def _from_text(cell: Cell) -> str:
+    if cell.visits_tested is None:
+        return ""
+    if cell.estimate is None:
+        return MISSING
+    return "never" if cell.first_lasting_visit is None else format_number(cell.first_lasting_visit)
+
+
+def _errors(cells: Sequence[Cell]) -> tuple[str, ...]:
+    """Why cells are empty, each reason once for an endpoint and subgroup."""
+    found = (f"{NOT_ESTIMABLE}: {c.title}, {c.treatment}, {c.subgroup}: {c.error}" for c in cells if c.error)
+    return tuple(dict.fromkeys(found))
+
+
+def _rows_behind(rows: Sequence[Row]) -> dict[tuple[object, ...], tuple[Row, ...]]:
+    found: dict[tuple[object, ...], list[Row]] = {}
+    for row in rows:
+        if row.treatment is not None and row.level is None and row.context in {"contrast", "subgroup"}:
+            key = (row.endpoint, row.subgroup, row.treatment, row.reference, row.visit_number)
+            found.setdefault(key, []).append(row)
+    return {key: tuple(value) for key, value in found.items()}

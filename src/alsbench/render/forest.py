@@ -1,0 +1,111 @@
+"""A forest plot in text: estimates with their intervals drawn to a common scale, the number behind each in print.
+
+Squares grow with n, an arrow says that an interval leaves the scale, and the line of no difference is marked. Ratios are
+drawn on a log scale.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from alsbench.render.evidence import estimate_text
+from alsbench.render.formats import NOT_ESTIMABLE, format_p
+from alsbench.render.page import Block, Column, Line, Page, label
+from alsbench.render.page import Cell as PageCell
+from alsbench.render.tables import CI, marked_title, page_facts, page_footnotes
+
+if TYPE_CHECKING:
+    from alsbench.analysis.evidence import Cell, Evidence
+
+BARS = 21
+SIZES = ("▪", "■")
+CLIP = 2.5  # the scale spans at most this many times the widest half-interval of a well-estimated line
+
+
+def forest_page(evidence: Evidence) -> Page:
+    """A block for each comparison, overall first, each subgroup before its complement."""
+    result = evidence.result
+    names = dict.fromkeys(c.comparison for c in evidence.cells)
+    blocks = tuple(_block([c for c in evidence.cells if c.comparison == name]) for name in names)
+    notes = ("+ the better side for the treatment; < > an interval that leaves the scale; | no difference.",)
+    return Page(
+        marked_title(result.facts.title, result.provenance), blocks, page_facts(result), (*notes, *page_footnotes(result))
+    )
+
+
+def _block(cells: list[Cell]) -> Block:
+    first = cells[0]
+    low, high = scale_of(cells)
+    lines = []
+    most = max(c.n for c in cells)
+    for c in cells:
+        name = f"{c.subgroup}{' *' if c.post_hoc else ''}"
+        bar = draw(c, low, high, big=2 * c.n >= most)
+        p = NOT_ESTIMABLE if c.p is None else format_p(c.p)
+        inter = "" if c.interaction_p is None else format_p(c.interaction_p)
+        lines.append(
+            Line((PageCell(name), PageCell(str(c.n)), PageCell(bar), PageCell(estimate_text(c)), PageCell(p), PageCell(inter)))
+        )
+    visit = next((c.visit for c in cells if c.visit), "")
+    title = ", ".join(t for t in (f"{first.treatment} vs {first.reference}", visit) if t)
+    better = "right" if _better_above(cells) else "left"
+    columns = (
+        label("Subgroup"),
+        Column("n"),
+        Column(f"better: {better}", justify="left"),
+        Column(f"Estimate {CI}"),
+        Column("p"),
+        Column("p int"),
+    )
+    post_hoc = ("* post hoc",) if any(c.post_hoc for c in cells) else ()
+    errors = tuple(dict.fromkeys(f"{NOT_ESTIMABLE}: {c.subgroup}: {c.error}" for c in cells if c.error))
+    return Block(title, columns, tuple(lines), (*post_hoc, *errors))
+
+
+def _better_above(cells: list[Cell]) -> bool:
+    for c in cells:
+        if c.estimate is not None and c.favourable is not None:
+            return c.favourable == (c.estimate > (1.0 if c.ratio else 0.0))
+    return True
+
+
+def scale_of(cells: list[Cell]) -> tuple[float, float]:
+    """The drawn range, holding no difference and every estimate; very wide intervals are clipped."""
+    found = [c for c in cells if c.estimate is not None and c.low is not None and c.high is not None]
+    if not found:
+        return -1.0, 1.0
+    points = [_drawn(c, c.estimate) for c in found]
+    halves = sorted((_drawn(c, c.high) - _drawn(c, c.low)) / 2 for c in found)
+    reach = CLIP * halves[len(halves) // 2]
+    low = min(0.0, *points, max(min(_drawn(c, c.low) for c in found), min(points) - reach))
+    high = max(0.0, *points, min(max(_drawn(c, c.high) for c in found), max(points) + reach))
+    return (low, high) if high > low else (low - 1.0, high + 1.0)
+
+
+def draw(cell: Cell, low: float, high: float, *, big: bool) -> str:
+    """``──■──`` with ``|`` at no difference, on a line of BARS characters."""
+    line = [" "] * BARS
+    zero = _column(0.0, low, high)
+    line[zero] = "|"
+    if cell.estimate is None or cell.low is None or cell.high is None:
+        return "".join(line).rstrip()
+    left, right = _drawn(cell, cell.low), _drawn(cell, cell.high)
+    for k in range(_column(left, low, high), _column(right, low, high) + 1):
+        line[k] = "┼" if k == zero else "─"
+    if left < low:
+        line[0] = "<"
+    if right > high:
+        line[-1] = ">"
+    line[_column(_drawn(cell, cell.estimate), low, high)] = SIZES[big]
+    return "".join(line)
+
+
+def _drawn(cell: Cell, value: float | None) -> float:
+    number = float(value) if value is not None else 0.0
+    return math.log(number) if cell.ratio and number > 0 else number
+
+
+def _column(value: float, low: float, high: float) -> int:
+    share = (min(max(value, low), high) - low) / (high - low)
+    return round(share * (BARS - 1))

@@ -1,0 +1,100 @@
+"""A plain table that is no analysis result: arms, subjects, files, checks; the same records in every format.
+
+JSON gives raw values under stable keys; CSV and TSV the same columns; text and Markdown the printed form with headings.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from alsbench.render.ard import dump, plain_number
+from alsbench.render.delimited import Dialect, delimited
+from alsbench.render.formats import format_number
+from alsbench.render.page import Block, Cell, Column, Line, Page
+
+SCHEMA = "alsbench.table/1"
+Value = str | float | int | bool | None
+
+
+@dataclass(frozen=True)
+class Field:
+    """A column: its key in JSON and CSV, its heading in print, and whether it holds numbers."""
+
+    key: str
+    heading: str = ""
+    number: bool = False
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """``name`` is stable for scripts; ``facts`` and ``notes`` are printed above and below and kept in JSON."""
+
+    name: str
+    title: str
+    fields: tuple[Field, ...]
+    records: tuple[tuple[Value, ...], ...]
+    facts: tuple[tuple[str, str], ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+def sheet_json(sheet: Sheet) -> str:
+    """One object per record; what is missing is null; a whole double is written as an integer."""
+    keys = [f.key for f in sheet.fields]
+    return dump(
+        {
+            "schema": SCHEMA,
+            "table": sheet.name,
+            "title": sheet.title,
+            "facts": dict(sheet.facts),
+            "notes": list(sheet.notes),
+            "columns": keys,
+            "rows": [dict(zip(keys, map(raw_value, record), strict=True)) for record in sheet.records],
+        }
+    )
+
+
+def sheets_json(sheets: Sequence[Sheet]) -> str:
+    """Several sheets in one document: the first as the body, the others under ``more``."""
+    import json
+
+    first = json.loads(sheet_json(sheets[0]))
+    return dump(first | {"more": [json.loads(sheet_json(s)) for s in sheets[1:]]}) if len(sheets) > 1 else sheet_json(sheets[0])
+
+
+def sheet_delimited(sheet: Sheet, dialect: Dialect) -> str:
+    return delimited([f.key for f in sheet.fields], ([raw_value(v) for v in record] for record in sheet.records), dialect)
+
+
+def sheet_block(sheet: Sheet) -> Block:
+    """The printed form: numbers right-justified, missing values empty."""
+    columns = tuple(
+        Column(f.heading or f.key, justify="right" if f.number else "left", label=i == 0) for i, f in enumerate(sheet.fields)
+    )
+    lines = tuple(Line(tuple(Cell(_shown(value)) for value in record)) for record in sheet.records)
+    return Block("", columns, lines, sheet.notes)
+
+
+def sheets_page(sheets: Sequence[Sheet]) -> Page:
+    """Several sheets below each other under the title and facts of the first."""
+    from dataclasses import replace
+
+    first, *rest = sheets
+    blocks = (sheet_block(first), *(replace(sheet_block(s), title=s.title) for s in rest))
+    return Page(first.title, blocks, first.facts)
+
+
+def raw_value(value: Value) -> Value:
+    """A value as scripts get it: a whole double as an integer, NaN as missing."""
+    if isinstance(value, float):
+        return plain_number(float(value)) if math.isfinite(value) else None
+    return value
+
+
+def _shown(value: Value) -> str:
+    if value is None or (isinstance(value, float) and not math.isfinite(value)):
+        return ""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return value if isinstance(value, str) else format_number(value)
