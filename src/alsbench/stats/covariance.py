@@ -21,6 +21,7 @@ from alsbench.stats.errors import StatsError
 Array = NDArray[np.float64]
 CovarianceName = Literal["us", "toep", "toeph", "ar1", "ar1h", "cs", "csh", "ad", "adh"]
 COVARIANCES: tuple[CovarianceName, ...] = get_args(CovarianceName)
+MAX_LOG_SD = 30.0
 FALLBACK: tuple[CovarianceName, ...] = ("us", "toeph", "ar1h", "csh", "ar1", "cs")
 
 
@@ -60,6 +61,13 @@ class Structure:
         sds = [f"log_sd[{j + 1}]" for j in range(T)] if self.n_sd > 1 else ["log_sd"]
         rhos = [f"rho[{j + 1}]" for j in range(self.n_rho)] if self.n_rho > 1 else ["rho"] * self.n_rho
         return (*sds, *rhos)
+
+    def inside(self, theta: Array) -> bool:
+        """False where ``theta`` is certainly invalid: a correlation of 1 or more, or a standard deviation out of all reason
+        (for responses scaled to unit variance). Sigma may still not be positive definite."""
+        if self.linear:
+            return bool(np.all(np.isfinite(theta)) and np.abs(theta).max() < 1e30)
+        return bool(np.abs(theta[: self.n_sd]).max() < MAX_LOG_SD and np.all(np.abs(theta[self.n_sd :]) < 1.0))
 
     def sigma(self, theta: Array) -> Array:
         """Sigma (T, T) at ``theta`` (k,)."""

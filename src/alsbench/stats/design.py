@@ -130,10 +130,23 @@ class Design:
         """Whether ``row`` (p,) lies in the row space of ``X``, so that the data determine its product with the coefficients."""
         if not self.aliased.any():
             return True
-        basis, scale = self._row_space
-        scaled = row / scale
-        rest = scaled - basis.T @ (basis @ scaled)
+        scaled, rest = self._outside(row[None, :])
         return bool(np.linalg.norm(rest) <= 1e-8 * max(1.0, float(np.linalg.norm(scaled))))
+
+    def estimable_part(self, L: Array) -> Array:
+        """The combinations of the rows of ``L`` (m, p) that are estimable, (m or fewer, p); ``L`` itself if all are."""
+        if not self.aliased.any() or L.shape[0] == 0:
+            return L
+        scaled, rest = self._outside(L)
+        U, s, _ = np.linalg.svd(rest)
+        outside = int((s > 1e-8 * max(1.0, float(np.linalg.norm(scaled)))).sum())
+        return L if outside == 0 else np.asarray(U[:, outside:].T @ L, dtype=np.float64)
+
+    def _outside(self, L: Array) -> tuple[Array, Array]:
+        """Rows in units of column lengths, and what of them lies outside the row space."""
+        basis, scale = self._row_space
+        scaled = L / scale
+        return scaled, scaled - (scaled @ basis.T) @ basis
 
     @cached_property
     def _row_space(self) -> tuple[Array, Array]:

@@ -82,7 +82,7 @@ def joint_rows(precision: Precision, L: Array) -> FTest:
     """The rows of ``L`` (m, p) together: F test that all are zero. Rows that repeat each other count once."""
     U = L @ precision.A
     values, vectors = np.linalg.eigh(U @ U.T)
-    keep = values > 1e-10 * max(values[-1], 0.0)
+    keep = values > 1e-10 * values.max(initial=0.0)
     rotated = vectors[:, keep].T[::-1] @ L
     if rotated.shape[0] == 0:
         return FTest(np.nan, 0, np.nan, np.nan)

@@ -121,8 +121,8 @@ def type3_tests(fit: Testable, design: Design) -> dict[Term, FTest]:
 def type3_rows(design: Design, term: Term) -> Array:
     """The hypothesis matrix (m, p) of a type 3 test: the term's effects in sum-to-zero coding, one row per effect.
 
-    Rows that rest on an aliased coefficient are left out. The coding does not change F but enters a Satterthwaite denominator
-    of several rows; sum-to-zero is what R's car uses.
+    Where cells are empty only the combinations of effects that can be estimated are tested. The coding does not change F but
+    enters a Satterthwaite denominator of several rows; sum-to-zero is what R's car uses.
     """
     if term not in design.terms:
         raise StatsError(f"the model has no term {':'.join(term)}")
@@ -139,7 +139,7 @@ def type3_rows(design: Design, term: Term) -> Array:
             for i, effect in enumerate(effects):
                 signs = [float(level[f] == e) - 1.0 / sizes[f] for f, e in zip(own, effect, strict=True)]
                 L[i, column] = share * float(np.prod(signs))
-    return L[[design.is_estimable(row) for row in L]]
+    return design.estimable_part(L)
 
 
 def _columns_of(design: Design, term: Term) -> list[tuple[int, dict[str, int]]]:

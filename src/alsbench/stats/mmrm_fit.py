@@ -36,7 +36,7 @@ DISTANT = 1e-4  # decrement above which an exact information is not used again
 DONE = 1e-21  # decrement at which the optimum has been reached
 ROUNDING = 1e-16  # decrement at which it has been reached if it no longer falls
 STALE = 5e-15  # an information formed further from the optimum than this (squared, in standard errors) is formed anew
-SINGULAR = 1e-10  # reciprocal condition of the scaled information below which a parameter is not determined
+NOTHING = 1e-6  # share of the expected information below which a parameter is not determined
 EDGE = 1e-10  # smallest eigenvalue of a correlation matrix below which it is singular
 
 
@@ -62,8 +62,28 @@ class Exact:
 
 
 def maximise(model: Model) -> Optimum:
-    """The optimum; NotConverged with the reason if there is none inside the parameter space."""
-    point = evaluate(model, np.concatenate([model.structure.start(S) for S in model.sums.start]))
+    """The optimum; NotConverged with the reason if none is found inside the parameter space.
+
+    The climb starts from the pairwise moments of the residuals and, should that fail, from their variances alone. A Toeplitz
+    covariance with one variance, which may have several optima, is climbed from both and the higher one taken.
+    """
+    found: list[Optimum] = []
+    failure: NotConverged | None = None
+    for moments in (model.sums.start, tuple(np.diag(np.diag(S)) for S in model.sums.start)):
+        try:
+            found.append(_climb(model, np.concatenate([model.structure.start(S) for S in moments])))
+        except NotConverged as error:
+            failure = failure or error
+        if found and model.structure.name != "toep":
+            break
+    if not found:
+        assert failure is not None  # noqa: S101 - each climb ends in one or the other
+        raise failure
+    return min(found, key=lambda optimum: optimum.point.value)
+
+
+def _climb(model: Model, theta: Array) -> Optimum:
+    point = evaluate(model, theta)
     if point is None:
         raise NotConverged("no valid starting value")
     exact: Exact | None = None
@@ -133,16 +153,26 @@ def _finish(model: Model, point: Point, here: Slope, found: Exact, iterations: i
     moved = point.theta - found.theta
     if float(moved @ exact.hessian @ moved) > STALE:
         exact = information(model, point, here)
-    diagonal = np.diag(exact.hessian)
-    if not np.all(diagonal > 0):
-        raise NotConverged("the information on the covariance parameters is singular at the optimum")
-    d = 1.0 / np.sqrt(diagonal)
-    values = np.linalg.eigvalsh(exact.hessian * np.outer(d, d))
-    if values[0] < SINGULAR * values[-1]:
+    left = _information_left(exact.hessian, expected_information(model, point, here))
+    if left < NOTHING:
         raise NotConverged("the information on the covariance parameters is singular: the data do not determine them all")
+    d = 1.0 / np.sqrt(np.diag(exact.hessian))
+    values = np.linalg.eigvalsh(exact.hessian * np.outer(d, d))
     for part in model.split(point.theta):
         sigma = model.structure.sigma(part)
         sd = np.sqrt(np.diag(sigma))
         if np.linalg.eigvalsh(sigma / np.outer(sd, sd))[0] < EDGE or sd.min() < 1e-7 * sd.max():
             raise NotConverged("the covariance matrix is singular")
     return Optimum(point, here, exact, iterations, float(np.abs(here.gradient * d).max()), float(values[-1] / values[0]))
+
+
+def _information_left(hessian: Array, expected: Array) -> float:
+    """The smallest share, over directions, of the information expected from as many subjects that the data hold; 0 if it is not
+    positive definite. A parameter that the fixed effects take all the data of has none left."""
+    d = 1.0 / np.sqrt(np.maximum(np.diag(expected), 1e-300))
+    try:
+        L = np.linalg.cholesky(expected * np.outer(d, d))
+    except np.linalg.LinAlgError:
+        return 0.0
+    half = np.linalg.solve(L, hessian * np.outer(d, d))
+    return float(np.linalg.eigvalsh(np.linalg.solve(L, half.T))[0])

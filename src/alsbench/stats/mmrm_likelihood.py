@@ -80,7 +80,7 @@ def evaluate(model: Model, theta: Array) -> Point | None:
     log_det = 0.0
     H: Array | None = None
     for patterns, part in zip(sums.groups, model.split(theta), strict=True):
-        found = _invert(model.structure.sigma(part), patterns)
+        found = _invert(model.structure.sigma(part), patterns) if model.structure.inside(part) else None
         if found is None:
             return None
         log_det += found[1]
