@@ -179,23 +179,41 @@ def test_table_one(row, result_of) -> None:
         assert part in text
 
 
-def test_time_to_event_and_slope(row, result_of) -> None:
-    rows = [
-        row("arm", n, v, arm="Placebo", method="time_to_event")
-        for n, v in (("n", 46), ("events", 9), ("median", None), ("rmst", 331.25), ("rmst_se", 8.1))
-    ]
-    rows += [
-        row("contrast", n, v, treatment="Group 1", reference="Placebo", method="time_to_event")
-        for n, v in (("hazard_ratio", 0.6125), ("hr_low", 0.3), ("hr_high", 1.2), ("p_value", 0.2), ("log_rank_p", 0.19))
-    ]
+def test_time_to_event(row, result_of) -> None:
+    arm = {"n": 46, "events": 9, "median": None}
+    rows = [row("arm", n, v, arm="Placebo", method="time_to_event") for n, v in arm.items()]
+    at = {"survival": 0.9135, "survival_low": 0.7856, "survival_high": 0.9666, "rmst": 331.25, "rmst_se": 8.1}
+    rows += [row("arm", n, v, arm="Placebo", method="time_to_event", level="day 365") for n, v in at.items()]
+    contrast = {"hazard_ratio": 0.6125, "hr_low": 0.3, "hr_high": 1.2, "p_value": 0.2, "log_rank_p": 0.19}
+    pair = {"treatment": "Group 1", "reference": "Placebo", "method": "time_to_event"}
+    rows += [row("contrast", n, v, **pair) for n, v in contrast.items()]
     text = page_text(endpoint_page(result_of(rows)))
-    for part in ("331.3 (8.10)", "0.61 (0.30, 1.20)", "0.190"):
+    for part in ("day 365", "0.914 (0.786, 0.967)", "331.3 (8.10)", "0.61 (0.30, 1.20)", "0.190"):
         assert part in text
-    slopes = [
-        row("arm", n, v, arm="Placebo", method="slope")
-        for n, v in (("slope", -1.05), ("se", 0.1), ("conf_low", -1.25), ("conf_high", -0.85))
-    ]
+
+
+def test_slopes(row, result_of) -> None:
+    stats = {"slope": -1.05, "se": 0.1, "conf_low": -1.25, "conf_high": -0.85}
+    slopes = [row("arm", n, v, arm="Placebo", method="slope") for n, v in stats.items()]
     assert "-1.05 (0.100)  -1.25 to -0.85" in page_text(endpoint_page(result_of(slopes)))
+
+
+def test_incidence(row, result_of) -> None:
+    rows = [row("arm", "total", 36.28, arm="Placebo", method="incidence", variable="Exposure", level="patient-years")]
+    for variable, level in (
+        ("Overview", "serious"),
+        ("Nervous system disorders", None),
+        ("Nervous system disorders", "Headache"),
+    ):
+        at = {"method": "incidence", "variable": variable, "level": level}
+        rows += [row("arm", n, v, arm="Placebo", **at) for n, v in (("count", 4), ("percent", 8.51))]
+        if variable == "Overview":
+            rows.append(row("arm", "rate", 11.018, arm="Placebo", **at))
+        limits = (("risk_difference", 0.62), ("risk_difference_low", -12.6), ("risk_difference_high", 20.0))
+        rows += [row("contrast", n, v, treatment="Group 1", reference="Placebo", **at) for n, v in limits]
+    text = page_text(endpoint_page(result_of(rows)))
+    for part in ("patient-years", "36.3", "4 (8.5%)", "11.02", "0.6 (-12.6, 20.0)", "\n  Headache"):
+        assert part in text
 
 
 def test_model_facts(row, result_of) -> None:

@@ -9,7 +9,6 @@ import typer
 from alsbench.errors import UnavailableError
 
 ABSENT = {
-    "safety": "the safety tables",
     "scrutinise": "the scrutiny of a finding",
     "qualify": "the installation report",
     "diff": "the comparison of snapshots",

@@ -18,6 +18,7 @@ from alsbench.cli import (
     forest,
     init,
     load,
+    safety,
     simulate,
     snapshots,
     subgroup,
@@ -64,22 +65,6 @@ def root(
     return None
 
 
-for _module in (
-    demo,
-    init,
-    load,
-    tui,
-    arms,
-    subject,
-    data,
-    subgroup,
-    endpoint,
-    evidence,
-    forest,
-    check,
-    snapshots,
-    audit,
-    simulate,
-):
+COMMANDS = (demo, init, load, tui, arms, subject, data, subgroup, endpoint, evidence, forest, safety, check, snapshots, audit)
+for _module in (*COMMANDS, simulate, absent):
     _module.register(app)
-absent.register(app)

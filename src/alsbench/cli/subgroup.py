@@ -76,7 +76,7 @@ def show(common: Common, name: NameArgument) -> None:
     from alsbench.analysis.subgroups import complement, counts_by_arm, members
     from alsbench.cli.output import emit_sheets
     from alsbench.cli.source import about, opened
-    from alsbench.render.sheet import Field, Sheet
+    from alsbench.render.sheet import Field, Sheet, Value
 
     with opened(common) as source:
         member = members(source, name)
@@ -90,7 +90,9 @@ def show(common: Common, name: NameArgument) -> None:
             *(Field(arm, arm, number=True) for arm in source.study.arms.order),
             Field("undecided", "Undecided", number=True),
         )
-        records = tuple((p.phrase, p.n, *counts_by_arm(source, p.mask).values(), p.n_undecided) for p in parts)
+        records: tuple[tuple[Value, ...], ...] = tuple(
+            (p.phrase, p.n, *counts_by_arm(source, p.mask).values(), p.n_undecided) for p in parts
+        )
         emit_sheets(
             common, Sheet("subgroup", f"Subgroup {member.phrase}", fields, records, (*about(source), *_facts(source, member)))
         )

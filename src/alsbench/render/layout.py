@@ -21,6 +21,7 @@ from alsbench.render.text import visible
 PAGE_WIDTH = 80
 GAP = "  "
 LEAST_LABEL = 12
+MOST_LABEL = 36
 STYLES = {"good": "green", "bad": "red", "note": "dim"}
 _PARTS = re.compile(r"^(?P<a>\S+) \((?P<b>[^,()]+)(?:, (?P<c>[^,()]+))?\)(?P<d>.*)$")
 
@@ -66,6 +67,8 @@ def block_lines(block: Block, *, width: int = PAGE_WIDTH, rule: str = "─") -> 
     texts = _aligned(block)
     lines = [Text(part, style="bold") for part in _fold(visible(block.title), width or PAGE_WIDTH)] if block.title else []
     widths = _widths(block, texts)
+    if width and sum(widths) + len(GAP) * (len(widths) - 1) > width:  # too wide: labels fold before figures move apart
+        widths = [min(w, MOST_LABEL) if c.label else w for w, c in zip(widths, block.columns, strict=True)]
     for number, chosen in enumerate(_parts(block.columns, widths, width)):
         if number:
             lines.append(Text())

@@ -44,28 +44,67 @@ def baseline_blocks(rows: Rows, subgroup: str) -> list[Block]:
 
 
 def incidence_blocks(rows: Rows, subgroup: str) -> list[Block]:
-    """Categories down, arms across as n (%) with the rate where there is one, risk differences on the right."""
+    """Exposure, then categories down and arms across as n (%), with rates where there are any, and risk differences.
+
+    A block for each kind of variable: those with rates (an overview) and those without (classes and their terms).
+    """
     arms, pairs = _arms(rows, subgroup), _pairs(rows, subgroup, "risk_difference")
-    with_rate = any("rate" in rows.at[p] for p in rows.places("arm", subgroup))
-    columns = [label("")]
+    variables = _variables(rows, subgroup)
+    counted = [v for v in variables if _has(rows, subgroup, v, "count")]
+    summed = [v for v in variables if v not in counted]
+    rated = [v for v in counted if _has(rows, subgroup, v, "rate")]
+    blocks = [_summary_block(rows, subgroup, v, arms) for v in summed]
+    for group in (rated, [v for v in counted if v not in rated]):
+        if group:
+            blocks.append(_count_block(rows, subgroup, group, arms, pairs, with_rate=group is rated))
+    return [b for b in blocks if b.lines]
+
+
+def _has(rows: Rows, subgroup: str, variable: str, stat_name: str) -> bool:
+    return any(stat_name in rows.at[p] for p in rows.places("arm", subgroup, lambda p: _of(p, variable)))
+
+
+def _summary_block(rows: Rows, subgroup: str, variable: str, arms: list[str]) -> Block:
+    """A measured quantity (days of exposure): total, or mean (SD) and range, by arm."""
+    columns = [label(variable), *(Column(_heading(rows, subgroup, a)) for a in arms)]
+    lines = []
+    for level in _levels(rows, subgroup, variable):
+        stats = [rows.get("arm", subgroup, arm=a, variable=variable, level=level) for a in arms]
+        for name, cells in (
+            ("", [value_cell(s, "total") for s in stats]),
+            (", mean (SD)", [spread_cell(s, "mean", "sd") for s in stats]),
+            (", min, max", [_summary(s, "Min, max") for s in stats]),
+        ):
+            if any(c.text for c in cells):
+                lines.append(Line((Cell(f"{level}{name}"), *cells)))
+    return Block("", tuple(columns), tuple(lines), aligned=False)
+
+
+def _count_block(
+    rows: Rows, subgroup: str, variables: list[str], arms: list[str], pairs: list[Pair], *, with_rate: bool
+) -> Block:
+    columns = [label("Subjects with")]
     for arm in arms:
         name = _heading(rows, subgroup, arm).replace("\n", " ")
         columns += [Column("n (%)", name), *([Column("per 100 PY", name)] if with_rate else [])]
-    columns += [Column("Risk difference (95% CI)", f"{t} vs {r}") for t, r in pairs]
+    columns += [Column("Difference, % points (95% CI)", f"{t} vs {r}") for t, r in pairs]
     lines: list[Line] = []
-    for variable, level in dict.fromkeys(
-        (p.variable, p.level) for p in rows.places("arm", subgroup, lambda p: p.variable is not None)
-    ):
-        cells = []
-        for arm in arms:
-            stats = rows.get("arm", subgroup, arm=arm, variable=variable, level=level)
-            cells += [count_cell(stats), *([value_cell(stats, "rate")] if with_rate else [])]
-        for pair in pairs:
-            stats = rows.get("contrast", subgroup, pair=pair, variable=variable, level=level)
-            cells.append(interval_cell(stats, "risk_difference", "risk_difference_low", "risk_difference_high"))
-        name = f"  {level}" if level else (variable or "")
-        lines.append(Line((Cell(name), *cells)))
-    return [Block("", tuple(columns), tuple(lines))] if lines else []
+    for variable in variables:
+        levels: list[str | None] = list(_levels(rows, subgroup, variable))
+        whole = rows.get("arm", subgroup, arm=arms[0], variable=variable) if arms else {}
+        if "count" not in whole and not with_rate:
+            lines.append(Line((Cell(variable), *(EMPTY for _ in columns[1:])), heading=True))
+        for level in [None, *levels] if "count" in whole else levels:
+            cells = []
+            for arm in arms:
+                stats = rows.get("arm", subgroup, arm=arm, variable=variable, level=level)
+                cells += [count_cell(stats), *([value_cell(stats, "rate")] if with_rate else [])]
+            for pair in pairs:
+                stats = rows.get("contrast", subgroup, pair=pair, variable=variable, level=level)
+                cells.append(interval_cell(stats, "risk_difference", "risk_difference_low", "risk_difference_high"))
+            name = variable if level is None else level if with_rate else f"  {level}"
+            lines.append(Line((Cell(name), *cells)))
+    return Block("", tuple(columns), tuple(lines))
 
 
 def count_cell(stats: Stats) -> Cell:

@@ -287,28 +287,41 @@ def slope_blocks(rows: Rows, subgroup: str) -> list[Block]:
 
 
 def survival_blocks(rows: Rows, subgroup: str) -> list[Block]:
-    """Events, medians and restricted means by arm; hazard ratios and log-rank tests by comparison."""
+    """Events and medians by arm; survival and restricted means at the days asked for; hazard ratios and log-rank tests."""
     places = [p for p in rows.places("arm", subgroup) if p.visit == (None, None) and p.level is None]
-    columns = (label("Arm"), Column("n"), Column("Events"), Column(f"Median {CI}"), Column("RMST (SE)"))
+    columns = (label("Arm"), Column("n"), Column("Events"), Column(f"Median days {CI}"))
     lines = []
     for p in places:
         s = rows.at[p]
-        rmst = spread_cell(s, "rmst", "rmst_se" if "rmst_se" in s else "se")
-        lines.append(
-            Line(
-                (_arm(p), value_cell(s, "n"), value_cell(s, "events"), interval_cell(s, "median", *_around(s, "median")), rmst)
-            )
-        )
+        median = interval_cell(s, "median", *_around(s, "median"))
+        lines.append(Line((_arm(p), value_cell(s, "n"), value_cell(s, "events"), median)))
     contrasts = _contrast_block(
         rows,
         subgroup,
-        (
-            ("Hazard ratio", "hazard_ratio", "hr_low", "hr_high"),
-            ("RMST difference", "rmst_difference", "rmst_difference_low", "rmst_difference_high"),
-        ),
+        (("Hazard ratio", "hazard_ratio", "hr_low", "hr_high"),),
         (("p (Cox)", "p_value"), ("log-rank p", "log_rank_p"), ("PH p", "ph_p")),
     )
-    return [Block("", columns, tuple(lines)), *contrasts]
+    return [Block("", columns, tuple(lines)), *contrasts, *_at_days(rows, subgroup)]
+
+
+def _at_days(rows: Rows, subgroup: str) -> list[Block]:
+    """Survival and restricted mean at each day, by arm, and differences of restricted means."""
+    found = rows.places("arm", subgroup, lambda p: p.level is not None)
+    lines = []
+    for p in found:
+        s = rows.at[p]
+        survival = interval_cell(s, "survival", "survival_low", "survival_high")
+        lines.append(Line((Cell(p.level or ""), _arm(p), survival, spread_cell(s, "rmst", "rmst_se"))))
+    lines.sort(key=lambda line: line.cells[0].text)
+    columns = (label("At"), label("Arm"), Column(f"Event-free {CI}"), Column("Restricted mean (SE)"))
+    blocks = [Block("", columns, tuple(lines))] if lines else []
+    differences = []
+    for p in rows.places("contrast", subgroup, lambda p: p.level is not None):
+        s = rows.at[p]
+        cell = interval_cell(s, "rmst_difference", "rmst_difference_low", "rmst_difference_high")
+        differences.append(Line((Cell(p.level or ""), Cell(f"{p.pair[0]} vs {p.pair[1]}"), cell, value_cell(s, "rmst_p"))))
+    heads = (label("At"), label("Comparison"), Column(f"RMST difference {CI}"), Column("p"))
+    return [*blocks, *([Block("", heads, tuple(differences))] if differences else [])]
 
 
 def _arm(where: Place) -> Cell:

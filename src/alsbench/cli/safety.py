@@ -1,0 +1,34 @@
+"""``alsbench safety``: the incidence endpoints of the study."""
+
+from __future__ import annotations
+
+import typer
+
+from alsbench.cli.common import Common, command
+from alsbench.cli.endpoint import PopulationOption, SubgroupsOption
+from alsbench.errors import UsageError
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    command(app, "safety")(safety)
+
+
+def safety(common: Common, subgroup: SubgroupsOption = None, population: PopulationOption = "") -> None:
+    """Exposure, adverse event overview, classes and terms, by actual arm: the study's first incidence endpoint."""
+    from alsbench.analysis.question import OVERALL, Question
+    from alsbench.analysis.run import answer
+    from alsbench.cli.output import emit_result
+    from alsbench.cli.source import opened
+    from alsbench.cli.trail import looked
+
+    with opened(common) as source:
+        name = next((n for n, e in source.study.endpoints.items() if e.method == "incidence"), None)
+        if name is None:
+            hint = '[endpoints.ae] with method = "incidence" and dataset = "ADAE"'
+            raise UsageError("the study has no incidence endpoint", where="study.toml endpoints", hint=hint)
+        phrases = tuple(dict.fromkeys(subgroup or (OVERALL,)))
+        result = answer(Question(name, subgroups=phrases, population=population), source)
+        result = result.with_command(common.repeat(result.provenance.command))
+        looked(common, result)
+        emit_result(common, result)
