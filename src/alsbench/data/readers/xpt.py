@@ -176,8 +176,17 @@ class _Parser:
                 where=f"{self.path} byte {end - left}",
                 hint="copy the file again; it is not complete",
             )
-        while rows and left + width < CARD and np.all(self.data[start + (rows - 1) * width : start + rows * width] == 0x20):
+
+        def blank(row: int) -> bool:
+            return bool(np.all(self.data[start + row * width : start + (row + 1) * width] == 0x20))
+
+        while rows and left + width < CARD and blank(rows - 1):
             rows, left = rows - 1, left + width
+        if rows and any(f.numeric for f in fields) and blank(rows - 1):
+            raise DataError(
+                f"observation {rows} is blank, which no number is: the file is padded or damaged",
+                where=f"{self.path} byte {start + (rows - 1) * width}",
+            )
         return rows, width
 
     def expect(self, *kinds: bytes) -> bytes:
@@ -282,8 +291,7 @@ def _column(
 
 
 def _text(cells: NDArray[np.uint8], field: _Field, windows_text: set[str]) -> Any:
-    packed = np.ascontiguousarray(cells)
-    packed[packed == 0] = 0x20
+    packed = np.where(cells == 0, np.uint8(0x20), cells)
     fixed = pa.FixedSizeBinaryArray.from_buffers(pa.binary(field.width), len(packed), [None, pa.py_buffer(packed)])
     raw = fixed.cast(pa.binary())
     try:

@@ -1,0 +1,175 @@
+"""CSV and TSV: codes stay text, dates are found, and a bad row is refused with its line."""
+
+from __future__ import annotations
+
+import csv
+import io
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from alsbench.data.readers import delimited
+from alsbench.data.readers.registry import read
+from alsbench.errors import DataError
+
+
+def _read(tmp_path: Path, text: str | bytes, name: str = "t.csv") -> Any:
+    path = tmp_path / name
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    (dataset,) = read(path)
+    return dataset
+
+
+def _column(tmp_path: Path, name: str, *values: str) -> tuple[str, list[Any]]:
+    dataset = _read(tmp_path, f"{name},Z\n" + "".join(f"{v},z\n" for v in values))
+    return dataset.columns[0].kind, dataset.table().column(name).to_pylist()
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "kind", "read_as"),
+    [
+        ("AVAL", ("1", "-2.5", "1e3", " 4"), "number", [1.0, -2.5, 1000.0, 4.0]),
+        ("AVAL", ("1", ".", ""), "number", [1.0, None, None]),
+        ("AVAL", ("0", "0.5", "-0.5"), "number", [0.0, 0.5, -0.5]),
+        ("SITE", ("01", "10"), "text", ["01", "10"]),
+        ("SITE", ("-01", "10"), "text", ["-01", "10"]),
+        ("SUBJID", ("1001", "1002"), "text", ["1001", "1002"]),
+        ("BLNFL", ("52.5", "60"), "number", [52.5, 60.0]),
+        ("ANL01FL", ("Y", ""), "text", ["Y", None]),
+        ("X", ("1", "n/a"), "text", ["1", "n/a"]),
+        ("X", ("1", "nan"), "text", ["1", "nan"]),
+        ("X", ("1", "inf"), "text", ["1", "inf"]),
+        ("X", ("1", "1e999"), "text", ["1", "1e999"]),
+        ("X", ("a  ", "  "), "text", ["a", None]),
+        ("DTYPE", ("", ""), "text", [None, None]),
+        ("CHG", ("", "."), "number", [None, None]),
+        ("AVISIT", ("Month 1", "Müller “x”"), "text", ["Month 1", "Müller “x”"]),
+    ],
+)
+def test_what_a_column_is(tmp_path: Path, name: str, values: tuple[str, ...], kind: str, read_as: list[Any]) -> None:
+    assert _column(tmp_path, name, *values) == (kind, read_as)
+
+
+def test_dates_are_found_by_name_and_form(tmp_path: Path) -> None:
+    kind, values = _column(tmp_path, "ADT", "2024-02-29", "")
+    assert kind == "date"
+    assert str(values) == "[datetime.date(2024, 2, 29), None]"
+    assert _column(tmp_path, "ADT", "2024-02-29", "2024-02")[0] == "text", "a partial date is no date"
+    assert _column(tmp_path, "ADT", "2023-02-29", "2024-02-01")[0] == "text", "nor is one not in the calendar"
+    assert _column(tmp_path, "RFSTDTC", "2024-02-29", "")[0] == "text", "ISO character dates stay text"
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("a.tsv", "A\tB\n1\tx,y\n"),
+        ("a.csv", "A;B\n1;x,y\n"),
+        ("a.csv", 'A,B\n1,"x,y"\n'),
+        ("a.csv", '\ufeffA,B\r\n1,"x,y"\r\n'),
+        ("a.csv", '"A","B"\n"1","x,y"'),
+        ("a.csv", '\ufeff"A","B"\n"1","x,y"\n\n'),
+        ("a.csv", "A|B\n1|x,y\n"),
+    ],
+)
+def test_dialects(tmp_path: Path, name: str, text: str) -> None:
+    assert _read(tmp_path, text, name).table().to_pylist() == [{"A": 1.0, "B": "x,y"}]
+
+
+def test_utf16_is_read(tmp_path: Path) -> None:
+    assert _read(tmp_path, "A,B\n1,é\n".encode("utf-16")).table().to_pylist() == [{"A": 1.0, "B": "é"}]
+
+
+def test_quoted_fields_hold_anything(tmp_path: Path) -> None:
+    dataset = _read(tmp_path, 'A,B\n"line\none","say ""hi"""\n"","""x"\n')
+    assert dataset.table().to_pylist() == [{"A": "line\none", "B": 'say "hi"'}, {"A": None, "B": '"x'}]
+
+
+@pytest.mark.parametrize(
+    ("text", "where", "says"),
+    [
+        ("", "t.csv", "empty"),
+        ("\n\n", "t.csv", "empty"),
+        ("A,B\n1,2\n3\n", "line 3", "row 2 has 1 fields, the header has 2"),
+        ("A,B\n1,2\n3,4,5\n", "line 3", "row 2 has 3 fields, the header has 2"),
+        ('A,B\n1,"2\n3,4\n', "line 2", "row 1 cannot be read: a quote"),
+        ('A,B\n1,2\n3,"4\n5,6"7\n', "line 3", "row 2 cannot be read: a quote"),
+        ('A,B\n1,5" pipe\n', "line 2", "quote"),
+        ("A,A\n1,2\n", "t.csv", "two columns are named A"),
+        ("A,a\n1,2\n", "t.csv", "differ in case only"),
+        ("A,\n1,2\n", "t.csv", "column 2 has no usable name"),
+        (b"A,B\n1,\xe9\n", "byte 6", "not valid UTF-8"),
+        (b"A,B\n1,\x00\n", "byte 6", "NUL"),
+        (b"\xff\xfeA\x00,\x00B\x00\n\x00\x00\xd8\n\x00", "byte", "not valid UTF-16"),
+    ],
+)
+def test_bad_files_are_refused_with_their_place(tmp_path: Path, text: str | bytes, where: str, says: str) -> None:
+    with pytest.raises(DataError) as refused:
+        _read(tmp_path, text).table()
+    assert where in refused.value.where
+    assert says in refused.value.message
+    assert refused.value.exit_code == 3
+
+
+def test_no_value_of_a_bad_row_is_repeated(tmp_path: Path) -> None:
+    with pytest.raises(DataError) as refused:
+        _read(tmp_path, "USUBJID,AVAL\nSECRET-001,1,2\n")
+    assert "SECRET" not in refused.value.message
+
+
+def test_a_misnamed_file_is_refused(tmp_path: Path) -> None:
+    for content, what in (
+        (b"HEADER RECORD*******LIBRARY HEADER", "SAS transport"),
+        (b"PAR1xxxx", "Parquet"),
+        (b"PK\x03\x04xx", "zip"),
+    ):
+        with pytest.raises(DataError, match=what):
+            _read(tmp_path, content)
+    with pytest.raises(DataError, match="cannot be read"):
+        _read(tmp_path, "A\n1\n", "t.docx")
+
+
+def test_streamed_and_held_files_agree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = "A,B,CDT\n" + "".join(f'{i},"v{i % 9}",2024-01-{i % 28 + 1:02d}\n' for i in range(5000))
+    held = _read(tmp_path, text)
+    monkeypatch.setattr(delimited, "_IN_MEMORY", 0)
+    monkeypatch.setattr(delimited, "_BLOCK", 1021)
+    streamed = _read(tmp_path, text)
+    assert streamed.columns == held.columns
+    assert streamed.table().equals(held.table())
+
+
+_CELL = st.text(st.characters(codec="utf-8", exclude_characters="\0\r", exclude_categories=["Cs"]), max_size=6)
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.tuples(_CELL, _CELL), min_size=1, max_size=8))
+def test_what_python_writes_is_read_back(tmp_path: Path, rows: list[tuple[str, str]]) -> None:
+    """Every text survives, apart from trailing blanks and what counts as missing."""
+    out = io.StringIO()
+    writer = csv.writer(out, quoting=csv.QUOTE_ALL, lineterminator="\n")
+    writer.writerows([("AID", "BID"), *rows])
+    table = _read(tmp_path, out.getvalue()).table()
+    wanted = [[None if v.rstrip() in ("", ".") else v.rstrip() for v in row] for row in rows]
+    assert [list(r.values()) for r in table.to_pylist()] == wanted
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.text(st.sampled_from('"a,\n;'), max_size=30))
+def test_strict_quoting_agrees_with_the_standard_library(tmp_path: Path, body: str) -> None:
+    """Whatever is accepted has the rows that Python's strict reader finds; whatever that refuses is refused."""
+    text = "XID,YID\n" + body
+    try:
+        rows = [r for r in csv.reader(io.StringIO(text, newline=""), strict=True) if r][1:]
+        fits = all(len(r) == 2 for r in rows)
+    except csv.Error:
+        fits = False
+    try:
+        table = _read(tmp_path, text).table()
+    except DataError:
+        return
+    assert fits
+    wanted = [[v.rstrip() if v.rstrip() else None for v in r] for r in rows]
+    assert [list(r.values()) for r in table.to_pylist()] == wanted
