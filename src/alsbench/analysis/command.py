@@ -21,7 +21,7 @@ def endpoint_command(question: Question) -> str:
     if question.subjects:
         words.append("--subjects")
     for name, value in question.options:
-        words += [f"--{name}", value]
+        words += ["--option", f"{name}={value}"]
     return shlex.join(words)
 
 

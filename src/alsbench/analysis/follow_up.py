@@ -55,13 +55,19 @@ def times_by_subject(source: Source, dataset: str, paramcd: str, where: str, *, 
     return day, censored
 
 
-def change_matrix(ask: Ask, subject: IntArray) -> tuple[Floats, Floats]:
-    """Changes (n, V) of an endpoint at its post-baseline visits (V,), NaN where missing, for subjects of the source."""
+def change_matrix(ask: Ask, subject: IntArray, *, percent: bool = False) -> tuple[Floats, Floats]:
+    """Changes (n, V) of an endpoint at its post-baseline visits (V,), NaN where missing, for subjects of the source.
+
+    ``percent`` gives changes in percent of baseline (missing where that is zero).
+    """
     records = endpoint_records(ask.source, ask.endpoint)
     visits = np.array(post_baseline_visits(ask.source, records))
     position = np.full(len(ask.source.subjects), -1, dtype=np.int64)
     position[subject] = np.arange(subject.size)
     values = response(ask, records).y
+    if percent:
+        base = np.where(records.base != 0, records.base, np.nan)
+        values = 100.0 * records.chg / base
     keep = (position[records.subject] >= 0) & (records.visit > ask.source.study.visits.baseline)
     changes = np.full((subject.size, visits.size), np.nan)
     changes[position[records.subject[keep]], np.searchsorted(visits, records.visit[keep])] = values[keep]

@@ -17,8 +17,10 @@ from alsbench.analysis.ask import Ask
 from alsbench.analysis.records import Records
 from alsbench.analysis.result import Context, Row
 from alsbench.analysis.source import BoolArray, IntArray
+from alsbench.errors import UsageError
 from alsbench.stats.contrasts import Contrasts
-from alsbench.stats.design import Covariate, Factor, Variable
+from alsbench.stats.design import Covariate, Design, Factor, Variable
+from alsbench.study.names import nearest
 
 ARM, VISIT, BASE, PART = "ARM", "VISIT", "BASE", "PART"
 Floats = NDArray[np.float64]
@@ -114,6 +116,43 @@ def arm_factor(ask: Ask, codes: IntArray) -> Factor:
 def dropped_rows_warning(n: int, what: str) -> list[str]:
     """A warning that ``n`` rows were left out because of ``what``, or none."""
     return [f"{n} row{'s' if n != 1 else ''} left out: {what}"] if n else []
+
+
+def ls_mean_row(ask: Ask, design: Design, by: dict[str, str]) -> Floats:
+    """The row of an LS mean with the endpoint's weights and chosen covariate values (``at``; BASE in the data's units).
+
+    Raises UsageError for a chosen covariate that is not in the model.
+    """
+    numeric = {v.name for v in design.variables if isinstance(v, Covariate)}
+    at: dict[str, float] = {}
+    for name, value in ask.endpoint.at.items():
+        if name not in numeric:
+            raise UsageError(
+                f"{name} is no numeric covariate of this model",
+                where=f"endpoints.{ask.endpoint.name}.at",
+                hint=nearest(name, sorted(numeric)),
+            )
+        at[name] = math.log(value) if name == BASE and ask.endpoint.scale == "log" else value
+    row: Floats = design.ls_mean(by, weights=ask.endpoint.ls_means, at=at)
+    return row
+
+
+def ls_mean_words(ask: Ask, rows: str) -> str:
+    """How LS means are made, for the table's footer; ``rows`` names what covariates are averaged over."""
+    weights = {
+        "equal": "equal weights over factor levels",
+        "proportional": "factor levels weighted as observed",
+    }[ask.endpoint.ls_means]
+    chosen = ", ".join(f"{name} = {value:g}" for name, value in ask.endpoint.at.items())
+    return f"{weights}, covariates at their mean over the {rows}" + (f", but {chosen}" if chosen else "")
+
+
+def lloq_words(ask: Ask) -> list[tuple[str, str]]:
+    """What is done with values below the limit of quantification, for a log-scale endpoint's footer."""
+    if ask.endpoint.scale != "log":
+        return []
+    limit = f"values below {ask.endpoint.lloq:g} count as half of it" if ask.endpoint.lloq else "values are used as delivered"
+    return [("Below LLOQ", f"{limit}; DTYPE = HALFLLOQ is already halved; counted per arm and visit")]
 
 
 def exponentiated(ask: Ask, context: Context, name: str, found: Contrasts, index: int, **where: Any) -> list[Row]:

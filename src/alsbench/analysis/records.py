@@ -24,7 +24,8 @@ Floats = NDArray[np.float64]
 class Records:
     """Rows of one parameter, sorted by subject and visit. All arrays are (rows,).
 
-    ``subject`` indexes ``Source.subjects``; values are in the units of the data set, NaN where missing.
+    ``subject`` indexes ``Source.subjects``; values are in the units of the data set, NaN where missing. ``below`` marks values
+    below the limit of quantification, which stand at half of it.
     """
 
     subject: IntArray
@@ -32,6 +33,7 @@ class Records:
     aval: Floats
     base: Floats
     chg: Floats
+    below: BoolArray
     labels: dict[float, str]
     n_unknown_subject: int
 
@@ -47,6 +49,7 @@ class Records:
             aval=self.aval[mask],
             base=self.base[mask],
             chg=self.chg[mask],
+            below=self.below[mask],
         )
 
 
@@ -73,9 +76,12 @@ def endpoint_records(source: Source, endpoint: Endpoint) -> Records:
     order = np.lexsort((number, index))
     frame, index, number = frame.take(order), index[order], number[order]
     aval = np.asarray(frame["AVAL"], dtype=np.float64)
+    aval, below = _quantified(frame, aval, endpoint.lloq)
     base = _base(frame, index, number, aval, visits.baseline)
+    if endpoint.lloq is not None:
+        base = np.where(base < endpoint.lloq, endpoint.lloq / 2.0, base)
     chg = np.asarray(frame["CHG"], dtype=np.float64) if "CHG" in frame.columns else aval - base
-    records = Records(index, number, aval, base, chg, _labels(frame, number, visits.label), int((~known).sum()))
+    records = Records(index, number, aval, base, chg, below, _labels(frame, number, visits.label), int((~known).sum()))
     _refuse_duplicates(source, endpoint, records)
     return records
 
@@ -122,6 +128,20 @@ def _base(frame: Frame, index: IntArray, number: Floats, aval: Floats, baseline:
     for row, subject in enumerate(index.tolist()):
         base[row] = value.get(subject, np.nan)
     return base
+
+
+def _quantified(frame: Frame, aval: Floats, lloq: float | None) -> tuple[Floats, BoolArray]:
+    """Values with those below the limit of quantification at half of it, and which they are.
+
+    Records with DTYPE = HALFLLOQ have been halved by whoever delivered them.
+    """
+    below = np.zeros(aval.size, dtype=bool)
+    if "DTYPE" in frame.columns:
+        below = np.asarray(frame["DTYPE"] == "HALFLLOQ", dtype=np.bool_)
+    if lloq is None:
+        return aval, below
+    to_halve = (aval < lloq) & ~below
+    return np.where(to_halve, lloq / 2.0, aval), below | to_halve
 
 
 def _labels(frame: Frame, number: Floats, column: str) -> dict[float, str]:

@@ -6,9 +6,11 @@ Pure: the same study, snapshot and question give the same result, whatever the c
 
 from __future__ import annotations
 
+import tomllib
 from typing import get_args
 
 import numpy as np
+from pydantic import ValidationError
 
 from alsbench import __version__
 from alsbench.analysis.ask import ARM_STATS, CONTRAST_STATS, Ask, Block
@@ -22,6 +24,33 @@ from alsbench.errors import UsageError
 from alsbench.stats.errors import StatsError
 from alsbench.study.model import Covariance, DfMethod, Endpoint, Method
 from alsbench.study.names import nearest
+
+OPTIONS = (
+    "covariates",
+    "factors",
+    "visits",
+    "where",
+    "arms",
+    "scale",
+    "strata",
+    "ls_means",
+    "at",
+    "estimation",
+    "covariance_by_arm",
+    "adjust",
+    "shared_baseline",
+    "lloq",
+    "death_always_loses",
+    "function_at",
+    "missing",
+    "change",
+    "rank_within_strata",
+    "rank_scale",
+    "permutations",
+    "seed",
+    "ties",
+    "intervals",
+)
 
 
 def answer(question: Question, source: Source) -> Result:
@@ -51,21 +80,35 @@ def answer(question: Question, source: Source) -> Result:
 
 
 def apply_overrides(endpoint: Endpoint, question: Question) -> Endpoint:
-    """The endpoint with the question's method, covariance and df. Raises UsageError for a value that is not one of them."""
-    changes: dict[str, str] = {}
-    for key, allowed in (("method", Method), ("covariance", Covariance), ("df", DfMethod)):
-        value = getattr(question, key)
-        if value:
-            if value not in get_args(allowed):
-                raise UsageError(f"{value} is no {key}", where=f"--{key}", hint=nearest(value, get_args(allowed)))
-            changes[key] = value
+    """The endpoint with the question's method, covariance, df and options. Raises UsageError for a value not allowed."""
+    changes: dict[str, str] = {k: v for k in ("method", "covariance", "df") if (v := getattr(question, k))}
+    for name, allowed in (("method", Method), ("covariance", Covariance), ("df", DfMethod)):
+        if name in changes and changes[name] not in get_args(allowed):
+            raise UsageError(f"{changes[name]} is no {name}", where=f"--{name}", hint=nearest(changes[name], get_args(allowed)))
     changed = endpoint.model_copy(update=changes)
+    for name, text in question.options:
+        changed = with_option(changed, name, text)
     if changed.method == "joint_rank" and (not changed.function or changed.event is None):
         raise UsageError(
             f"endpoint {endpoint.name} cannot be answered by joint_rank",
             why="a joint rank needs the keys function and event in study.toml",
         )
     return changed
+
+
+def with_option(endpoint: Endpoint, name: str, text: str) -> Endpoint:
+    """The endpoint with one key of its table in study.toml set from text (a TOML value; bare words are strings)."""
+    if name not in OPTIONS:
+        raise UsageError(f"no option is named {name}", where="--option", hint=nearest(name, OPTIONS))
+    try:
+        value = tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        value = text
+    try:
+        return Endpoint.model_validate({**endpoint.model_dump(), name: value})
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise UsageError(f"{text} is no value of {name}", where="--option", why=str(first["msg"])) from error
 
 
 def default_population(source: Source, endpoint: Endpoint) -> str:

@@ -111,6 +111,28 @@ class Endpoint(Table):
     strata: tuple[str, ...] = ()
     function: str = ""  # joint_rank: the endpoint whose change is compared
     event: Event | None = None  # joint_rank
+    # LS means: weights over factor levels, and covariates held at chosen values instead of their mean
+    ls_means: Literal["equal", "proportional"] = "equal"
+    at: dict[str, float] = Field(default_factory=dict)
+    # mmrm and slope
+    estimation: Literal["reml", "ml"] = "reml"
+    covariance_by_arm: bool = False
+    adjust: Literal["none", "max-t"] = "none"
+    shared_baseline: bool = False  # slope: arms start from one mean
+    # log scale: values below this limit count as half of it
+    lloq: Annotated[float, Field(gt=0)] | None = None
+    # joint_rank
+    death_always_loses: bool = False
+    function_at: Literal["last_common", "horizon"] = "last_common"
+    missing: Literal["none", "locf", "worst"] = "none"
+    change: Literal["absolute", "percent"] = "absolute"
+    rank_within_strata: bool = False
+    rank_scale: Literal["rank", "unit"] = "rank"
+    permutations: Annotated[int, Field(ge=0, le=1_000_000)] = 0
+    seed: int = 1
+    # time_to_event
+    ties: Literal["efron", "breslow"] = "efron"
+    intervals: Literal["log-log", "log", "plain"] = "log-log"
 
 
 class Subgroup(Table):

@@ -20,6 +20,9 @@ from alsbench.analysis.model_data import (
     covariate_variables,
     dropped_rows_warning,
     exponentiated,
+    lloq_words,
+    ls_mean_row,
+    ls_mean_words,
     response,
 )
 from alsbench.analysis.records import Records, endpoint_records, post_baseline_visits
@@ -54,7 +57,8 @@ def analyse(ask: Ask) -> Block:
             ("Model", f"ANCOVA by visit: {formula}"),
             ("Arms in a fit", "all arms" if ask.endpoint.arms == "all" else "the two arms of the comparison"),
             ("Degrees of freedom", "residual"),
-            ("LS means", "equal weights over factor levels, covariates at their mean over the analysed rows"),
+            ("LS means", ls_mean_words(ask, "analysed rows")),
+            *lloq_words(ask),
             ("Missing data", "subjects with a value at the visit; none is imputed"),
         ),
         warnings=merge_warnings([warnings]),
@@ -86,7 +90,7 @@ def interaction(ask: Ask, whole: BoolArray, visits: tuple[float, ...]) -> Block:
             terms = [(ARM,), (PART,), *((v.name,) for v in variables[1:]), (ARM, PART)]
             design = build_design([variables[0], part, *variables[1:]], terms)
             row = sum(
-                sign * part_sign * design.ls_mean({ARM: arm, PART: level})
+                sign * part_sign * ls_mean_row(ask, design, {ARM: arm, PART: level})
                 for level, part_sign in (("in", 1.0), ("out", -1.0))
                 for arm, sign in ((pair[0], 1.0), (pair[1], -1.0))
             )
@@ -140,6 +144,9 @@ def _visit(ask: Ask, records: Records, visit: float, group: tuple[tuple[str, str
     for arm, n in counts.items():
         rows.append(ask.row("arm", "n", n, arm=arm, **own))
     log = ask.endpoint.scale == "log"
+    for arm in arms if log else ():
+        mine = codes == ask.arms.index(arm)
+        rows.append(ask.row("arm", "n_below_lloq", int(complete.below[mine].sum()), arm=arm, **own))
     arm_names = (*ARM_STATS, "gmr", "gmr_low", "gmr_high") if log else ARM_STATS
     pair_names = (*CONTRAST_STATS, "ratio", "ratio_low", "ratio_high") if log else CONTRAST_STATS
     empty = [arm for arm, n in counts.items() if n == 0]
@@ -156,7 +163,7 @@ def _visit(ask: Ask, records: Records, visit: float, group: tuple[tuple[str, str
         return rows, formula, warnings
     for arm in arms:
         try:
-            found = fit.contrast(design.ls_mean({ARM: arm})[None, :])
+            found = fit.contrast(ls_mean_row(ask, design, {ARM: arm})[None, :])
             rows += ask.inference("arm", "ls_mean", found, 0, arm=arm, **own)
             rows += exponentiated(ask, "arm", "gmr", found, 0, arm=arm, **own)
         except (StatsError, ValueError) as error:
@@ -164,7 +171,7 @@ def _visit(ask: Ask, records: Records, visit: float, group: tuple[tuple[str, str
     for treatment, reference in group:
         at_pair = where | {"treatment": treatment, "reference": reference}
         try:
-            row = design.ls_mean({ARM: treatment}) - design.ls_mean({ARM: reference})
+            row = ls_mean_row(ask, design, {ARM: treatment}) - ls_mean_row(ask, design, {ARM: reference})
             found = fit.contrast(row[None, :])
             rows += ask.inference("contrast", "difference", found, 0, **at_pair)
             rows += exponentiated(ask, "contrast", "ratio", found, 0, **at_pair)

@@ -11,8 +11,18 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from alsbench.analysis.ask import ARM_STATS, CONTRAST_STATS, Ask, Block
+from alsbench.analysis.endpoints.permutations import permutation_rows
 from alsbench.analysis.follow_up import SubjectTimes, change_matrix, subject_times
-from alsbench.analysis.model_data import ARM, PART, arm_factor, covariate_columns, covariate_variables
+from alsbench.analysis.model_data import (
+    ARM,
+    PART,
+    Floats,
+    arm_factor,
+    covariate_columns,
+    covariate_variables,
+    ls_mean_row,
+    ls_mean_words,
+)
 from alsbench.analysis.records import endpoint_records, visit_label
 from alsbench.analysis.result import Row, merge_warnings
 from alsbench.analysis.source import BoolArray, IntArray
@@ -34,7 +44,8 @@ GEHAN = ("gehan_w", "gehan_var", "gehan_z", "gehan_p")
 class Ranked:
     """The ranked set of one comparison: subjects (indices into the source), their arms, and the scored pairs.
 
-    ``rank`` holds unstratified scores; ``stratified`` the scores from pairs within stratum, None without strata.
+    ``rank`` holds unstratified scores; ``stratified`` the scores from pairs within stratum, None without strata; ``ranks``
+    what is analysed: mid-ranks, within stratum or on the 0-1 scale where the endpoint says so.
     """
 
     subject: IntArray
@@ -42,6 +53,7 @@ class Ranked:
     rank: JointRank
     stratified: JointRank | None
     days: SubjectTimes
+    ranks: Floats
 
     def kept(self) -> IntArray:
         """Subjects that were ranked."""
@@ -63,9 +75,9 @@ def analyse(ask: Ask) -> Block:
         model=(
             ("Model", f"ANCOVA on joint ranks: {formula}{strata}"),
             ("Ranked set", "all arms" if ask.endpoint.arms == "all" else "the two arms of the comparison"),
-            ("Pairs", "later event wins; else change at the last common visit; equal is a tie"),
-            ("Ties", "mid-ranks"),
-            ("LS means", "equal weights over factor levels, covariates at their mean over the ranked subjects"),
+            ("Pairs", _rule_words(ask)),
+            ("Ranks", _rank_words(ask)),
+            ("LS means", ls_mean_words(ask, "ranked subjects")),
             ("Missing data", "no event and no value after baseline: not ranked, counted"),
             ("Win statistics", "unstratified; intervals on the log scale but for the net benefit and win probability"),
         ),
@@ -98,19 +110,25 @@ def ranked_set(ask: Ask, horizon: float, mask: BoolArray, arms: tuple[str, ...])
     arm = ask.source.planned_arm
     subject = np.flatnonzero(mask & np.isin(arm, [ask.arms.index(a) for a in arms])).astype(np.int64)
     days = subject_times(ask.source, ask.endpoint, subject)
-    changes, visits = change_matrix(replace(ask, endpoint=function), subject)
+    changes, visits = change_matrix(replace(ask, endpoint=function), subject, percent=ask.endpoint.change == "percent")
     followup = cut_at_horizon(
         days.day, days.censored, changes, visits, horizon=horizon, horizon_day=ask.source.study.visits.horizon_day(horizon)
     )
-    rules = Rules(better=function.better)
+    rules = Rules(
+        better=function.better,
+        death_always_loses=ask.endpoint.death_always_loses,
+        function=ask.endpoint.function_at,
+        missing=ask.endpoint.missing,
+    )
     codes = np.array([arms.index(ask.arms[a]) for a in arm[subject]], dtype=np.int64)
     rank = score_pairs(followup, rules=rules, groups=codes)
     stratified = None
     if ask.endpoint.strata:
-        stratified = score_pairs(
-            followup, rules=rules, groups=codes, strata=strata_codes(ask.source, ask.endpoint.strata, subject)
-        )
-    return Ranked(subject, codes, rank, stratified, days)
+        strata = strata_codes(ask.source, ask.endpoint.strata, subject)
+        stratified = score_pairs(followup, rules=rules, groups=codes, strata=strata)
+    ranking = stratified if ask.endpoint.rank_within_strata and stratified is not None else rank
+    ranks = ranking.unit_ranks if ask.endpoint.rank_scale == "unit" else ranking.ranks
+    return Ranked(subject, codes, rank, stratified, days, ranks)
 
 
 def interaction(ask: Ask, whole: BoolArray, visits: tuple[float, ...]) -> Block:
@@ -123,7 +141,7 @@ def interaction(ask: Ask, whole: BoolArray, visits: tuple[float, ...]) -> Block:
             ranked = ranked_set(ask, visit, whole, arms)
             fit, design, _ = _ancova(ask, ranked, arms, part=ask.member.mask)
             row = sum(
-                sign * part_sign * design.ls_mean({ARM: arm, PART: level})
+                sign * part_sign * ls_mean_row(ask, design, {ARM: arm, PART: level})
                 for level, part_sign in (("in", 1.0), ("out", -1.0))
                 for arm, sign in ((arms[1], 1.0), (arms[0], -1.0))
             )
@@ -159,6 +177,8 @@ def _at_horizon(ask: Ask, horizon: float, pairs: tuple[tuple[str, str], ...]) ->
     for treatment, reference in pairs:
         at = where | {"treatment": treatment, "reference": reference}
         rows += _difference_rows(ask, fit, design, (treatment, reference), failure, at)
+        if ask.endpoint.permutations:
+            rows += permutation_rows(ask, ranked, (arms.index(treatment), arms.index(reference)), at)
         rows += _pair_rows(ask, ranked, arms.index(treatment), arms.index(reference), at)
     if ask.question.subjects:
         rows += _subject_rows(ask, ranked, arms, own)
@@ -172,7 +192,7 @@ def _where(ask: Ask, horizon: float) -> dict[str, object]:
 
 def _arm_summary(ask: Ask, ranked: Ranked, code: int, arm: str, own: dict[str, object]) -> list[Row]:
     here = ranked.rank.included & (ranked.arm == code)
-    summary = describe(ranked.rank.ranks[here])
+    summary = describe(ranked.ranks[here])
     rows = [ask.row("arm", "n", int(here.sum()), arm=arm, **own)]
     if here.any():
         for name in ("mean", "sd", "median"):
@@ -207,7 +227,7 @@ def _ancova(ask: Ask, ranked: Ranked, arms: tuple[str, ...], part: BoolArray | N
     if part is not None:
         terms.append((ARM, PART))
     design = build_design([*factors, *covariates], terms)
-    return fit_ols(ranked.rank.ranks[inside], design), design, warnings + more
+    return fit_ols(ranked.ranks[inside], design), design, warnings + more
 
 
 def _ls_mean_rows(
@@ -218,7 +238,7 @@ def _ls_mean_rows(
             raise StatsError(failure)
         if arm not in design.factor(ARM).levels:
             raise StatsError(f"no ranked subjects of {arm} in this subgroup")
-        return ask.inference("arm", "ls_mean", fit.contrast(design.ls_mean({ARM: arm})), 0, arm=arm, **own)
+        return ask.inference("arm", "ls_mean", fit.contrast(ls_mean_row(ask, design, {ARM: arm})), 0, arm=arm, **own)
     except StatsError as error:
         return ask.failed("arm", ARM_STATS, str(error), arm=arm, **own)
 
@@ -232,7 +252,7 @@ def _difference_rows(
         absent = [a for a in pair if a not in design.factor(ARM).levels]
         if absent:
             raise StatsError(f"no ranked subjects of {' or '.join(absent)} in this subgroup")
-        row = design.ls_mean({ARM: pair[0]}) - design.ls_mean({ARM: pair[1]})
+        row = ls_mean_row(ask, design, {ARM: pair[0]}) - ls_mean_row(ask, design, {ARM: pair[1]})
         return ask.inference("contrast", "difference", fit.contrast(row), 0, **at)
     except StatsError as error:
         return ask.failed("contrast", CONTRAST_STATS, str(error), **at)
@@ -276,8 +296,24 @@ def _subject_rows(ask: Ask, ranked: Ranked, arms: tuple[str, ...], own: dict[str
     for i in np.flatnonzero(ranked.rank.included).tolist():
         where = own | {"arm": arms[int(ranked.arm[i])], "level": ask.source.subject_ids[int(ranked.subject[i])]}
         rows.append(ask.row("subject", "score", int(ranked.rank.scores[i]), **where))
-        rows.append(ask.row("subject", "rank", float(ranked.rank.ranks[i]), **where))
+        rows.append(ask.row("subject", "rank", float(ranked.ranks[i]), **where))
     return rows
+
+
+def _rule_words(ask: Ask) -> str:
+    event = "an event loses to no event, the later event wins" if ask.endpoint.death_always_loses else "later event wins"
+    what = "percent change" if ask.endpoint.change == "percent" else "change"
+    at = "the last common visit"
+    if ask.endpoint.function_at == "horizon":
+        filled = {"none": "not compared", "locf": "last observation carried forward", "worst": "worst rank"}
+        at = f"the horizon visit (missing: {filled[ask.endpoint.missing]})"
+    return f"{event}; else {what} at {at}; equal is a tie"
+
+
+def _rank_words(ask: Ask) -> str:
+    within = f" within strata of {', '.join(ask.endpoint.strata)}" if ask.endpoint.rank_within_strata else ""
+    scale = ", divided by N + 1" if ask.endpoint.rank_scale == "unit" else ""
+    return f"mid-ranks of the pair sums{within}{scale}"
 
 
 def _warnings(ask: Ask, ranked: Ranked, horizon: float) -> list[str]:

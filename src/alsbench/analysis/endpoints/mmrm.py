@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -24,6 +25,9 @@ from alsbench.analysis.model_data import (
     covariate_variables,
     dropped_rows_warning,
     exponentiated,
+    lloq_words,
+    ls_mean_row,
+    ls_mean_words,
     response,
 )
 from alsbench.analysis.records import Records, endpoint_records, post_baseline_visits
@@ -31,6 +35,7 @@ from alsbench.analysis.result import Row
 from alsbench.analysis.source import BoolArray, IntArray
 from alsbench.stats.design import Covariate, Design, Factor, Term, build_design
 from alsbench.stats.errors import StatsError
+from alsbench.stats.max_t import max_t
 from alsbench.stats.mmrm import MMRMFit, fit_mmrm
 
 AVERAGE = "average over visits"
@@ -72,9 +77,13 @@ def analyse(ask: Ask) -> Block:
         out,
         model=(
             ("Model", f"MMRM: {_formula(ask, design)}"),
-            ("Covariance", f"{fit.covariance} across visits, shared by arms, {fit.method.upper()}"),
+            (
+                "Covariance",
+                f"{fit.covariance} across visits, {'one per arm' if fit.groups else 'shared by arms'}, {fit.method.upper()}",
+            ),
             ("Degrees of freedom", _df_words(ask)),
-            ("LS means", "equal weights over factor levels, covariates at their mean over the analysed rows"),
+            ("LS means", ls_mean_words(ask, "analysed rows")),
+            *lloq_words(ask),
             ("Missing data", "missing at random; rows with a value are analysed, none is imputed"),
         ),
         warnings=(*rows.warnings, *warnings, *missing),
@@ -96,7 +105,7 @@ def interaction(ask: Ask, whole: BoolArray, visits: tuple[float, ...]) -> Block:
             label = rows.labels[rows.visits.index(visit)]
             where |= {"visit": label, "visit_number": visit}  # type: ignore[dict-item]
             row = sum(
-                sign * part_sign * design.ls_mean({ARM: arm, VISIT: label, PART: part})
+                sign * part_sign * ls_mean_row(ask, design, {ARM: arm, VISIT: label, PART: part})
                 for part, part_sign in (("in", 1.0), ("out", -1.0))
                 for arm, sign in ((comparison.treatment, 1.0), (comparison.reference, -1.0))
             )
@@ -147,7 +156,9 @@ def _fit(ask: Ask, rows: Rows, interaction: BoolArray | None) -> tuple[MMRMFit, 
         rows.visit_codes,
         n_visits=len(rows.visits),
         covariance=ask.endpoint.covariance,
+        method=ask.endpoint.estimation,
         df=ask.endpoint.df,
+        group=rows.arm if ask.endpoint.covariance_by_arm else None,
     )
     if not varying_base:
         warnings = [*warnings, "baseline does not vary among the analysed rows and was left out of the model"]
@@ -173,11 +184,13 @@ def _arm_rows(ask: Ask, fit: MMRMFit, design: Design, rows: Rows, arm: str, inde
     at = {"arm": arm, "visit": rows.labels[index], "visit_number": rows.visits[index]}
     here = (rows.arm == ask.arms.index(arm)) & (rows.records.visit == rows.visits[index])
     out = [ask.row("arm", "n", int(here.sum()), **at)]
+    if ask.endpoint.scale == "log":
+        out.append(ask.row("arm", "n_below_lloq", int(rows.records.below[here].sum()), **at))
     names = (*ARM_STATS, "gmr", "gmr_low", "gmr_high") if ask.endpoint.scale == "log" else ARM_STATS
     if not here.any():
         return out + ask.failed("arm", names, f"no analysed rows of {arm} at {rows.labels[index]}", **at)
     try:
-        found = fit.contrast(design.ls_mean({ARM: arm, VISIT: rows.labels[index]})[None, :])
+        found = fit.contrast(ls_mean_row(ask, design, {ARM: arm, VISIT: rows.labels[index]})[None, :])
     except StatsError as error:
         return out + ask.failed("arm", names, str(error), **at)
     out += ask.inference("arm", "ls_mean", found, 0, **at)
@@ -201,7 +214,9 @@ def _contrast_rows(ask: Ask, fit: MMRMFit, design: Design, rows: Rows, pair: tup
     for i, label in enumerate(rows.labels):
         at = where | {"visit": label, "visit_number": rows.visits[i]}
         try:
-            row = design.ls_mean({ARM: pair[0], VISIT: label}) - design.ls_mean({ARM: pair[1], VISIT: label})
+            row = ls_mean_row(ask, design, {ARM: pair[0], VISIT: label}) - ls_mean_row(
+                ask, design, {ARM: pair[1], VISIT: label}
+            )
             design.check_estimable(row)
             found = fit.contrast(row[None, :])
         except StatsError as error:
@@ -214,11 +229,25 @@ def _contrast_rows(ask: Ask, fit: MMRMFit, design: Design, rows: Rows, pair: tup
         if i in shown:
             out += ask.inference("contrast", "difference", found, 0, **at)
             out += exponentiated(ask, "contrast", "ratio", found, 0, **at)
+    if ask.endpoint.adjust == "max-t" and len(estimable) == len(rows.labels) > 1:
+        out += _adjusted(ask, fit, np.array(estimable), rows, shown, **where)
     if len(estimable) == len(rows.labels) > 1:
         found = fit.contrast(np.mean(estimable, axis=0)[None, :])
         out += ask.inference("contrast", "difference", found, 0, level=AVERAGE, **where)
         out += exponentiated(ask, "contrast", "ratio", found, 0, level=AVERAGE, **where)
     return out + first_visit_rows(ask, rows.visits, p_values, **where)
+
+
+def _adjusted(ask: Ask, fit: MMRMFit, L: Floats, rows: Rows, shown: list[int], **where: Any) -> list[Row]:
+    """Single-step max-t adjusted p of every visit's difference, over all visits: multivariate t with the smallest df."""
+    found = fit.contrast(L)
+    covariance = L @ np.nan_to_num(fit.vcov) @ L.T
+    sd = np.sqrt(np.diag(covariance))
+    p = max_t(found.t, covariance / np.outer(sd, sd), float(found.df.min()))
+    return [
+        ask.row("contrast", "p_adjusted", float(p[i]), visit=rows.labels[i], visit_number=rows.visits[i], **where)
+        for i in shown
+    ]
 
 
 def _model_rows(ask: Ask, fit: MMRMFit, rows: Rows) -> list[Row]:
@@ -236,9 +265,11 @@ def _model_rows(ask: Ask, fit: MMRMFit, rows: Rows) -> list[Row]:
     fallback = " -> ".join(a.covariance for a in fit.attempts)
     warning = f"fallback: {fallback}" if fit.covariance != ask.endpoint.covariance else None
     out.append(ask.row("model", "covariance", fit.covariance, level=fit.covariance, warning=warning))
-    for i, label in enumerate(rows.labels):
-        sd = math.sqrt(float(fit.sigma[i, i])) if fit.sigma.ndim == 2 else math.nan
-        out.append(ask.row("model", "sigma", sd, visit=label, visit_number=rows.visits[i]))
+    groups = [ask.arms[int(g)] for g in fit.groups] if fit.sigma.ndim == 3 else [None]
+    for group, sigma in zip(groups, fit.sigma.reshape(len(groups), len(rows.labels), len(rows.labels)), strict=True):
+        for i, label in enumerate(rows.labels):
+            at = {"visit": label, "visit_number": rows.visits[i], "level": group}
+            out.append(ask.row("model", "sigma", math.sqrt(float(sigma[i, i])), **at))
     return out
 
 

@@ -60,7 +60,15 @@ def analyse(ask: Ask) -> Block:
         raise StatsError("no analysed rows in this subgroup")
     covariates, warnings = covariate_variables(covariate_columns(ask), rows.records.subject)
     arm_levels = arm_factor(ask, rows.arm)
-    fit = random_slopes(rows.y, rows.months, arm_levels, rows.records.subject, covariates=covariates)
+    fit = random_slopes(
+        rows.y,
+        rows.months,
+        arm_levels,
+        rows.records.subject,
+        covariates=covariates,
+        shared_baseline=ask.endpoint.shared_baseline,
+        reml=ask.endpoint.estimation == "reml",
+    )
     found = arm_slopes(fit, df=ask.endpoint.df)
     for arm in ask.arms:
         if arm in arm_levels.levels:
@@ -74,7 +82,10 @@ def analyse(ask: Ask) -> Block:
     return Block(
         out,
         model=(
-            ("Model", f"AVAL ~ {' + '.join(['months*' + ask.source.study.arms.planned, *names])} + (months | subject), REML"),
+            (
+                "Model",
+                _formula(ask, names),
+            ),
             ("Degrees of freedom", _df_words(ask)),
             ("Time", "months since baseline by the nominal visit, baseline included"),
             ("Percent slowing", "100 (1 - slope / slope of reference), Fieller interval"),
@@ -167,6 +178,11 @@ def _model(ask: Ask, fit: SlopeFit) -> list[Row]:
     out.append(ask.row("model", "sigma", float(fit.G[0, 0]) ** 0.5, level="random intercept"))
     out.append(ask.row("model", "sigma", float(fit.G[1, 1]) ** 0.5, level="random slope"))
     return out
+
+
+def _formula(ask: Ask, covariates: list[str]) -> str:
+    fixed = " + ".join(["months*" + ask.source.study.arms.planned, *covariates])
+    return f"AVAL ~ {fixed} + (months | subject), {ask.endpoint.estimation.upper()}"
 
 
 def _df_words(ask: Ask) -> str:

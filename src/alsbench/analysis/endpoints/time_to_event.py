@@ -59,9 +59,13 @@ def analyse(ask: Ask) -> Block:
     return Block(
         rows,
         model=(
-            ("Model", f"Cox: hazard ~ {' + '.join(terms)}{strata}, Efron ties, Wald interval; the two arms of the comparison"),
+            (
+                "Model",
+                f"Cox: hazard ~ {' + '.join(terms)}{strata}; the two arms of the comparison",
+            ),
+            ("Cox", f"{ask.endpoint.ties.capitalize()} ties, Wald interval"),
             ("Log-rank", f"two-sided{strata}"),
-            ("Kaplan-Meier", "median and survival with log-log intervals"),
+            ("Kaplan-Meier", f"median and survival with {ask.endpoint.intervals} intervals"),
             ("Restricted mean", "to the comparison's horizon day; all else uses all follow-up"),
             ("Event", "CNSR = 0; times in days"),
         ),
@@ -91,7 +95,7 @@ def curves(ask: Ask) -> dict[str, SurvivalCurve]:
     for code, arm in enumerate(ask.arms):
         mine = times.take(times.arm == code)
         if mine.subject.size:
-            found[arm] = kaplan_meier(mine.day, mine.event)
+            found[arm] = kaplan_meier(mine.day, mine.event, conf_type=ask.endpoint.intervals)
     return found
 
 
@@ -122,7 +126,7 @@ def _arm(ask: Ask, mine: Times, arm: str, horizons: dict[tuple[str, str], tuple[
     days = sorted({d for pair, found in horizons.items() if arm in pair for d in found})
     if not mine.subject.size:
         return rows + ask.failed("arm", ("median",), f"no subjects of {arm} in this subgroup", arm=arm)
-    curve = kaplan_meier(mine.day, mine.event)
+    curve = kaplan_meier(mine.day, mine.event, conf_type=ask.endpoint.intervals)
     median = curve.median
     for name, value in (("median", median.estimate), ("median_low", median.low), ("median_high", median.high)):
         reason = "not reached" if value != value else None
@@ -214,7 +218,7 @@ def _cox(ask: Ask, times: Times, pair: tuple[str, str], part: BoolArray | None =
         factors.append(Factor(PART, part[two.subject].astype(np.int64), ("out", "in")))
         terms += [(PART,), (ARM, PART)]
     strata = strata_codes(ask.source, ask.endpoint.strata, two.subject) if ask.endpoint.strata else None
-    fit = fit_cox(two.day, two.event, build_design([*factors, *covariates], terms), strata=strata)
+    fit = fit_cox(two.day, two.event, build_design([*factors, *covariates], terms), strata=strata, ties=ask.endpoint.ties)
     return fit, [*warnings, *(_in_words(note, pair) for note in fit.notes)]
 
 

@@ -1,0 +1,164 @@
+"""Options of the methods, from ``study.toml`` keys and from a question, reach the numbers and the table's footer."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from alsbench.analysis.command import endpoint_command
+from alsbench.analysis.question import Question
+from alsbench.analysis.result import Result
+from alsbench.analysis.run import answer
+from alsbench.analysis.source import Source
+from alsbench.errors import UsageError
+
+EXPECTED = Path(__file__).parent.parent / "reference" / "als-ref-1" / "expected"
+NFL_ROWS = Path(__file__).parent.parent / "reference" / "als-ref-1" / "adlb.xpt"
+
+
+def ask(source: Source, endpoint: str, **options: str) -> Result:
+    visits = (12.0,) if endpoint in ("cafs", "alsfrs_ancova") else ()
+    question = Question(endpoint, comparisons=("G2-M12",), visits=visits, options=tuple(sorted(options.items())))
+    return answer(question, source)
+
+
+def stat(result: Result, name: str, **where: object) -> float:
+    return result.get(name, **where).number()
+
+
+def test_proportional_ls_means_are_emmeans(trial: Source) -> None:
+    """emmeans 1.8.4.1, weights = "proportional"."""
+    wanted = json.loads((EXPECTED / "ancova_alsfrs_v12_group2_overall.json").read_text())["raw"]["lsm_proportional"]
+    result = ask(trial, "alsfrs_ancova", ls_means="proportional")
+    for row in wanted["lsmeans"]:
+        assert stat(result, "ls_mean", arm=row["TRT01P"]) == pytest.approx(row["estimate"], abs=1e-9)
+        assert stat(result, "se", context="arm", arm=row["TRT01P"]) == pytest.approx(row["se"], rel=1e-9)
+
+
+def test_ls_means_at_a_chosen_value(trial: Source) -> None:
+    """A linear model: moving BASE by one moves every LS mean by its coefficient, and no difference."""
+    low, high = (ask(trial, "alsfrs_ancova", at=f"{{BASE = {b}}}") for b in (38, 39))
+    step = [stat(high, "ls_mean", arm=a) - stat(low, "ls_mean", arm=a) for a in ("Placebo", "Group 2")]
+    assert step[0] == pytest.approx(step[1], abs=1e-9)
+    assert step[0] != 0
+    assert stat(low, "difference", level=None) == pytest.approx(stat(high, "difference", level=None), abs=1e-9)
+    assert any("BASE = 38" in text for _, text in low.facts.lines)
+    with pytest.raises(UsageError, match="LEADRATE"):
+        ask(trial, "alsfrs_ancova", at="{LEDRATE = 1}")
+
+
+def test_maximum_likelihood_is_not_reml(trial: Source) -> None:
+    ml = answer(Question("alsfrs", df="satterthwaite", options=(("estimation", "ml"),)), trial)
+    reml = answer(Question("alsfrs", df="satterthwaite"), trial)
+    assert stat(ml, "log_likelihood") > stat(reml, "log_likelihood")
+    assert any("ML" in text for _, text in ml.facts.lines)
+
+
+def test_kenward_roger_with_ml_is_refused_in_the_result(trial: Source) -> None:
+    result = answer(Question("alsfrs", options=(("estimation", "ml"),)), trial)
+    assert all("REML" in r.error for r in result.select(stat_name="p_value"))
+
+
+def test_one_covariance_per_arm(trial: Source) -> None:
+    result = answer(Question("alsfrs", covariance="ar1h", df="satterthwaite", options=(("covariance_by_arm", "true"),)), trial)
+    sigma = list(result.select(context="model", stat_name="sigma"))
+    assert {r.level for r in sigma} == set(trial.study.arms.order)
+    assert stat(result, "log_likelihood") >= stat(
+        answer(Question("alsfrs", covariance="ar1h", df="satterthwaite"), trial), "log_likelihood"
+    )
+
+
+def test_max_t_lies_between_p_and_bonferroni(trial: Source) -> None:
+    result = ask(trial, "nfl", adjust="max-t")
+    p = {r.visit: r.number() for r in result.select(stat_name="p_value", level=None)}
+    adjusted = {r.visit: r.number() for r in result.select(stat_name="p_adjusted")}
+    assert p.keys() == adjusted.keys()
+    for visit, raw in p.items():
+        assert raw <= adjusted[visit] <= min(1.0, len(p) * raw) + 1e-3
+
+
+def test_death_always_loses_changes_scores_as_the_method_says(trial: Source) -> None:
+    """With the rule on, nobody with an event ranks above anybody without one."""
+    options = ((), (("death_always_loses", "true"),))
+    usual, strict = (answer(Question("cafs", comparisons=("G2-M12",), subjects=True, options=o), trial) for o in options)
+    scores = [{r.level: r.number() for r in x.select(stat_name="score")} for x in (usual, strict)]
+    assert scores[0] != scores[1]
+    frame = trial.snapshot.frame("ADTTE")
+    dead = {s for s, day, c in zip(frame["USUBJID"], frame["AVAL"], frame["CNSR"], strict=True) if c == 0 and day <= 365}
+    assert max(v for s, v in scores[1].items() if s in dead) < min(v for s, v in scores[1].items() if s not in dead)
+    assert any("loses" in text for _, text in strict.facts.lines)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"function_at": "horizon", "missing": "worst"},
+        {"function_at": "horizon", "missing": "locf"},
+        {"change": "percent"},
+        {"rank_within_strata": "true"},
+        {"arms": "all"},
+    ],
+)
+def test_joint_rank_options_keep_the_invariants(trial: Source, options: dict[str, str]) -> None:
+    result = answer(Question("cafs", comparisons=("G2-M12",), subjects=True, options=tuple(sorted(options.items()))), trial)
+    scores = [r.number() for r in result.select(context="subject", stat_name="score")]
+    assert sum(scores) == 0
+    wins, losses, ties = (stat(result, n) for n in ("wins", "losses", "ties"))
+    n = {r.arm: r.number() for r in result.select(context="arm", stat_name="n")}
+    assert wins + losses + ties == n["Group 2"] * n["Placebo"]
+
+
+def test_unit_ranks(trial: Source) -> None:
+    raw, unit = (
+        answer(Question("cafs", comparisons=("G2-M12",), options=(("rank_scale", scale),)), trial) for scale in ("rank", "unit")
+    )
+    n = sum(r.number() for r in raw.select(context="arm", stat_name="n"))
+    assert stat(unit, "difference") == pytest.approx(stat(raw, "difference") / (n + 1), rel=1e-12)
+    assert stat(unit, "p_value", level=None) == pytest.approx(stat(raw, "p_value", level=None), abs=1e-12)
+
+
+def test_permutation_p_is_repeatable_and_near_the_asymptotic_one(trial: Source) -> None:
+    """10,000 draws: a Monte Carlo standard error of p near 0.003; the normal approximation adds about as much at n = 93."""
+    one, two = (ask(trial, "cafs", permutations="10000", seed="7") for _ in range(2))
+    assert stat(one, "permutation_p") == stat(two, "permutation_p")
+    assert stat(one, "permutation_p") == pytest.approx(stat(one, "p_value", level=None), abs=0.02)
+    assert stat(one, "permutation_gehan_p") == pytest.approx(stat(one, "gehan_p"), abs=0.02)
+    assert one.get("permutations").stat == 10_000
+
+
+def test_lloq(trial: Source) -> None:
+    """A limit of 50 pg/mL puts every lower delivered value at 25 and counts it."""
+    limit = 50.0
+    result = answer(Question("nfl", options=(("lloq", "50"),)), trial)
+    frame = trial.snapshot.frame("ADLB")
+    fas = set(np.array(trial.subject_ids)[trial.population()])
+    rows = [
+        (s, v)
+        for s, v, x in zip(frame["USUBJID"], frame["AVISITN"], frame["AVAL"], strict=True)
+        if v > 0 and x < limit and s in fas
+    ]
+    counted = sum(r.number() for r in result.select(context="arm", stat_name="n_below_lloq"))
+    assert counted == len(rows)
+    assert any("half" in text for _, text in result.facts.lines)
+
+
+def test_slope_with_a_shared_baseline(trial: Source) -> None:
+    free, shared = (answer(Question("alsfrs_slope", options=o), trial) for o in ((), (("shared_baseline", "true"),)))
+    assert stat(free, "difference") != stat(shared, "difference")
+
+
+def test_unknown_options_and_values_are_refused(trial: Source) -> None:
+    with pytest.raises(UsageError, match="death_always_loses"):
+        ask(trial, "cafs", death_alway_loses="true")
+    with pytest.raises(UsageError, match="adjust"):
+        ask(trial, "alsfrs", adjust="tukey")
+
+
+def test_the_command_repeats_the_options(trial: Source) -> None:
+    question = Question("cafs", options=(("change", "percent"), ("seed", "3")))
+    assert endpoint_command(question) == "alsbench endpoint cafs --option change=percent --option seed=3"
+    assert replace(question, options=()) == Question.from_dict(Question("cafs").as_dict())
