@@ -8,7 +8,6 @@ SAS ``LSMEANS`` and its ``OM`` option).
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -104,17 +103,8 @@ class Design:
         unknown = [name for name in at or {} if name not in self._covariate_means]
         if unknown:
             raise StatsError(f"the model has no covariate {unknown[0]}")
-        grid, share = self._grid(by, weights)
-        means = self._covariate_means | dict(at or {})
-        rows: list[Variable] = []
-        for v in self.variables:
-            if isinstance(v, Factor):
-                rows.append(Factor(v.name, grid[v.name], v.levels))
-            else:
-                rows.append(Covariate(v.name, np.full(share.size, means[v.name])))
-        X, _, _ = _columns(rows, self.terms)
-        row: Array = share @ X
-        return row
+        settings = (weights, tuple(sorted((at or {}).items())), frozenset(by))
+        return np.concatenate([self._term_block(term, by, settings, weights, at or {}) for term in self.terms])
 
     @cached_property
     def _covariate_means(self) -> dict[str, float]:
@@ -157,22 +147,43 @@ class Design:
         _, s, Vt = np.linalg.svd(R, full_matrices=False)
         return np.asarray(Vt[s > RANK_TOLERANCE * s[0]], dtype=np.float64), scale
 
-    def _grid(self, by: Mapping[str, str], weights: Weights) -> tuple[dict[str, IntArray], Array]:
-        """Codes of every averaged-over combination of levels, and the weight of each."""
-        factors = [v for v in self.variables if isinstance(v, Factor)]
-        fixed = {name: self.factor(name).levels.index(level) for name, level in by.items()}
-        free = [f for f in factors if f.name not in fixed]
-        cells = list(itertools.product(*(range(len(f.levels)) for f in free)))
-        combos = np.array(cells, dtype=np.int64).reshape(len(cells), len(free))
-        if weights == "equal" or not free:
-            share = np.full(combos.shape[0], 1.0 / combos.shape[0])
-        else:
-            sizes = [len(f.levels) for f in free]
-            cell = np.ravel_multi_index([f.codes for f in free], sizes)
-            share = np.bincount(cell, minlength=combos.shape[0]) / self.n
-        grid = {f.name: combos[:, i] for i, f in enumerate(free)}
-        grid |= {name: np.full(combos.shape[0], code, dtype=np.int64) for name, code in fixed.items()}
-        return grid, share
+    def _term_block(
+        self, term: Term, by: Mapping[str, str], settings: object, weights: Weights, at: Mapping[str, float]
+    ) -> Array:
+        """The columns of one term at a cell of the reference grid, averaged over the factors not in ``by``. Cells share most of
+        their terms, so each is worked out once."""
+        key = (term, tuple(by[name] for name in term if name in by), settings)
+        if key not in self._blocks:
+            free = tuple(v.name for v in self.variables if isinstance(v, Factor) and v.name not in by)
+            block = self._share(free, weights, tuple(name for name in term if name in free))
+            for place, name in enumerate(term):
+                if name in free:
+                    block = np.take(block, np.arange(1, block.shape[place]), axis=place)  # the reference level has no column
+                else:
+                    block = np.multiply.outer(block, self._value(name, by, at))
+                    block = np.moveaxis(block, -1, place)
+            self._blocks[key] = block.ravel(order="F")
+        return self._blocks[key]
+
+    def _share(self, free: tuple[str, ...], weights: Weights, inside: tuple[str, ...]) -> Array:
+        """The weight of each combination of the factors ``inside``, of the ``free`` ones averaged over: one axis per factor."""
+        factors = [self.factor(name) for name in inside]
+        sizes = [len(f.levels) for f in factors]
+        if weights == "equal" or not free or not inside:
+            return np.full(sizes, 1.0 / float(np.prod(sizes)))
+        cell = np.ravel_multi_index([f.codes for f in factors], sizes)
+        return np.asarray(np.bincount(cell, minlength=int(np.prod(sizes))) / self.n, dtype=np.float64).reshape(sizes)
+
+    def _value(self, name: str, by: Mapping[str, str], at: Mapping[str, float]) -> Array:
+        """A fixed factor's treatment contrasts, or a covariate's value."""
+        if name in by:
+            levels = self.factor(name).levels
+            return np.array([float(level == by[name]) for level in levels[1:]])
+        return np.array([at[name] if name in at else self._covariate_means[name]])
+
+    @cached_property
+    def _blocks(self) -> dict[object, Array]:
+        return {}
 
 
 def build_design(variables: Sequence[Variable], terms: Sequence[Term]) -> Design:
@@ -201,17 +212,15 @@ def aliased_columns(X: Array) -> NDArray[np.bool_]:
     """True for each column (p,) that is a linear combination of the columns before it (R's rule: earlier columns win)."""
     p = X.shape[1]
     aliased = np.zeros(p, dtype=bool)
-    norms = np.sqrt((X**2).sum(axis=0))
-    scaled = X / np.where(norms > 0, norms, 1.0)
-    if p and np.all(norms > 0):
-        if X.shape[0] >= p and np.linalg.eigvalsh(scaled.T @ scaled)[0] > 1e-10:
-            return aliased  # no pivot is smaller than the root of the smallest eigenvalue, here 1e-5
-        R: Array = np.asarray(np.linalg.qr(scaled, mode="r"))
-        if R.shape[0] == p and np.abs(np.diag(R)).min() > RANK_TOLERANCE:
-            return aliased
-    basis = np.zeros((X.shape[0], 0))
+    gram = X.T @ X
+    norms = np.sqrt(np.diag(gram))
+    if p and X.shape[0] >= p and np.all(norms > 0) and np.linalg.eigvalsh(gram / np.outer(norms, norms))[0] > 1e-10:
+        return aliased  # no pivot is smaller than the root of the smallest eigenvalue, here 1e-5
+    # columns of R depend on each other as those of X do, and are shorter
+    R: Array = np.asarray(np.linalg.qr(X / np.where(norms > 0, norms, 1.0), mode="r"))
+    basis = np.zeros((R.shape[0], 0))
     for j in range(p):
-        column = scaled[:, j]
+        column = R[:, j]
         rest = column - basis @ (basis.T @ column)
         rest -= basis @ (basis.T @ rest)
         size = float(np.linalg.norm(rest))
@@ -223,28 +232,41 @@ def aliased_columns(X: Array) -> NDArray[np.bool_]:
 
 
 def _columns(variables: Sequence[Variable], terms: Sequence[Term]) -> tuple[Array, tuple[str, ...], IntArray]:
+    """The model matrix, a name per column and the term it belongs to; the first variable of an interaction varies fastest."""
     known = {v.name: v for v in variables}
+    labels = [_labels([known[name] for name in term]) for term in terms]
     first = variables[0]
     n = (first.codes if isinstance(first, Factor) else first.values).shape[0]
-    blocks: list[Array] = []
-    names: list[str] = []
-    owner: list[int] = []
-    for index, term in enumerate(terms):
-        block, labels = np.ones((n, 1)), [""]
-        for name in term:
-            more, more_labels = _main(known[name])
-            # R lets the first variable of an interaction vary fastest
-            products = [block * more[:, [j]] for j in range(more.shape[1])]
-            block = np.concatenate(products, axis=1) if products else np.zeros((n, 0))
-            labels = [f"{a}:{b}" if a else b for b in more_labels for a in labels]
-        blocks.append(block)
-        names.extend(labels if term else ["(Intercept)"])
-        owner.extend([index] * block.shape[1])
-    return np.concatenate(blocks, axis=1), tuple(names), np.array(owner, dtype=np.int64)
+    X = np.zeros((n, sum(len(x) for x in labels)))
+    start = 0
+    for term, columns in zip(terms, labels, strict=True):
+        if columns:
+            _fill(X, start, [known[name] for name in term])
+        start += len(columns)
+    owner = np.repeat(np.arange(len(terms)), [len(x) for x in labels])
+    return X, tuple(name for columns in labels for name in columns), owner.astype(np.int64)
 
 
-def _main(v: Variable) -> tuple[Array, list[str]]:
-    if isinstance(v, Covariate):
-        return v.values.astype(np.float64)[:, None], [v.name]
-    dummies = (v.codes[:, None] == np.arange(1, len(v.levels))[None, :]).astype(np.float64)
-    return dummies, [f"{v.name}{level}" for level in v.levels[1:]]
+def _fill(X: Array, start: int, variables: Sequence[Variable]) -> None:
+    """Writes a term's columns: in each row one of them at most is not zero, that of the row's levels."""
+    value = np.ones(X.shape[0])
+    column = np.full(X.shape[0], start)
+    present = np.ones(X.shape[0], dtype=bool)
+    stride = 1
+    for v in variables:
+        if isinstance(v, Factor):
+            present &= v.codes > 0
+            column += (v.codes - 1) * stride
+            stride *= len(v.levels) - 1
+        else:
+            value = value * v.values
+    rows = np.flatnonzero(present)
+    X[rows, column[rows]] = value[rows]
+
+
+def _labels(variables: Sequence[Variable]) -> list[str]:
+    labels = [""]
+    for v in variables:
+        own = [f"{v.name}{level}" for level in v.levels[1:]] if isinstance(v, Factor) else [v.name]
+        labels = [f"{a}:{b}" if a else b for b in own for a in labels]
+    return labels if variables else ["(Intercept)"]
