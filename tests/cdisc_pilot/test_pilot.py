@@ -21,6 +21,9 @@ from alsbench.analysis.question import Question
 from alsbench.analysis.run import answer
 from alsbench.analysis.source import Source
 from alsbench.analysis.subgroups import counts_by_arm, members
+from alsbench.study.propose import propose
+from alsbench.study.sketch import sketch, wanted
+from alsbench.study.spec import parse_study
 
 LOW, HIGH = "Xanomeline Low Dose", "Xanomeline High Dose"
 
@@ -179,3 +182,16 @@ def test_baseline_table(trial: Source) -> None:
         got = {r.stat_name: r.number() for r in result.select(context="arm", arm=arm, variable="AGE")}
         assert (round(got["mean"], 1), round(got["sd"], 2)) == (mean, sd)
     assert not [r for r in result.rows if r.error]
+
+
+def test_the_study_file_proposed_for_it(pilot: Callable[[str], pd.DataFrame]) -> None:
+    tables = []
+    for name in ("adsl", "adae", "adtte", "adadas"):
+        frame = pilot(name)
+        frame = frame[wanted(name, list(frame.columns))]
+        tables.append(sketch(name, {c: frame[c].astype(object).where(frame[c].notna(), None).tolist() for c in frame.columns}))
+    study = parse_study(propose(tables).text)
+    assert study.arms.order == ("Placebo", LOW, HIGH)
+    assert study.endpoints["actot"].where == "ANL01FL == 'Y' and missing(DTYPE)"
+    assert study.endpoints["actot"].better == "lower"
+    assert (study.visits.unit, study.visits.baseline) == ("week", 0)

@@ -1,0 +1,274 @@
+"""A study.toml guessed from the data: what ADaM names and values tell, and a list of what they do not.
+
+What is guessed is written out and marked CHECK; what is left out (items beside their total, laboratory parameters nobody
+named) is listed in a comment, so that nothing found is lost unseen. The text is valid as it stands.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from alsbench.errors import DataError
+from alsbench.study.sketch import Parameter, Sketch
+
+SUBJECTS = "ADSL"
+_REFERENCE = re.compile(r"placebo|sham|control|vehicle|standard of care", re.IGNORECASE)
+_NOT_AN_ARM = re.compile(r"screen\s*fail|not assigned|not treated|^$", re.IGNORECASE)
+_POPULATIONS = {
+    "FASFL": "FAS",
+    "EFFFL": "Efficacy",
+    "MITTFL": "mITT",
+    "ITTFL": "ITT",
+    "RANDFL": "Randomised",
+    "PPROTFL": "PP",
+    "SAFFL": "Safety",
+}
+_COVARIATES = ("LEADRATE", "ONSETSIT", "RILUFL", "STRATA1", "SITEGR1")
+_BASELINE = ("AGE", "SEX", "RACE", "ONSETSIT", "RILUFL", "DURDIS", "LEADRATE", "BLALSFR", "BLSVC", "BLNFL", "MMSETOT", "BMIBL")
+_ALS_TOTAL = re.compile(r"ALSFRS.*total|^ALSFRSR?$|^ALSTOT$", re.IGNORECASE)
+_TOTAL = re.compile(r"total|score\b|subscore|TOT\d*$", re.IGNORECASE)
+_BIOMARKER = re.compile(r"neurofilament|\bNfL\b|^N[FE]+L$", re.IGNORECASE)
+_HIGHER = re.compile(r"ALSFRS|vital capacity|VC(PP)?$|MMSE|strength|survival", re.IGNORECASE)
+_LOWER = re.compile(r"neurofilament|\bNfL\b|^N[FE]+L$|ADAS|event", re.IGNORECASE)
+_FATAL = re.compile(r"death|surviv|tracheo|ventilat|mortality", re.IGNORECASE)
+_UNITS = ("month", "week", "day")
+_DOSE = re.compile(r"(\d+(?:\.\d+)?)\s*(?:mg|mcg|µg|g)\b", re.IGNORECASE)
+_MOST = 6
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """``text`` is a study.toml; ``doubts`` what a person must decide; ``found`` lines of (what, value) for a receipt."""
+
+    text: str
+    doubts: tuple[str, ...]
+    found: tuple[tuple[str, str], ...]
+
+
+def propose(tables: Sequence[Sketch]) -> Proposal:
+    """A study file for ``tables``. Raises DataError where there is no subject-level table or no arm in it."""
+    return _Writer(tables).proposal()
+
+
+class _Writer:
+    def __init__(self, tables: Sequence[Sketch]) -> None:
+        self.tables = sorted(tables, key=lambda t: t.name)
+        subjects = next((t for t in tables if t.name == SUBJECTS), None)
+        if subjects is None:
+            hint = "name a file adsl.xpt or adsl.csv, one row per subject"
+            raise DataError(f"there is no {SUBJECTS} among the data sets", hint=hint)
+        self.subjects = subjects
+        self.planned = next((c for c in ("TRT01P", "ARM") if subjects.levels.get(c)), "")
+        if not self.planned:
+            raise DataError(f"{SUBJECTS} has no planned arm", hint="expected TRT01P or ARM with at most 40 values")
+        self.actual = next((c for c in ("TRT01A", "ACTARM") if subjects.levels.get(c)), self.planned)
+        self.doubts: list[str] = []
+        self.names: set[str] = set()
+        self.repeated = [(t, p) for t in self.tables for p in t.parameters if not t.events]
+        baselines = [t.baseline for t in self.tables if t.baseline is not None]
+        self.baseline = max(set(baselines), key=baselines.count) if baselines else 0.0
+        self.arms, self.reference = self._arms()
+
+    def proposal(self) -> Proposal:
+        flags = self._flags()
+        parts = [self._head(), self._populations(flags), self._visits(), *self._comparisons()]
+        endpoints = [*self._measured(), *self._timed(), *self._counted(flags)]
+        parts += [*endpoints, self._subgroups()]
+        self.doubts.append("covariates, direction (better) and level of each endpoint")
+        found = (
+            ("Arms", f"{', '.join(self.arms)} (reference {self.reference})"),
+            ("Populations", ", ".join(f"{n} = {c}" for n, c in flags.items()) or "none"),
+            ("Parameters", ", ".join(f"{t.name}.{p.code}" for t, p in self.repeated) or "none"),
+            ("Events", ", ".join(f"{t.name}.{p.code}" for t in self.tables if t.events for p in t.parameters) or "none"),
+            ("Endpoints", ", ".join(sorted(self.names))),
+        )
+        parts.append("\n".join(["# Not told by the data:", *(f"# - {d}" for d in self.doubts)]))
+        return Proposal("\n\n".join(p.strip("\n") for p in parts if p) + "\n", tuple(self.doubts), found)
+
+    def _arms(self) -> tuple[list[str], str]:
+        arms = [str(a) for a in self.subjects.levels[self.planned] if not _NOT_AN_ARM.search(str(a))]
+        if not arms:
+            raise DataError(f"{SUBJECTS}.{self.planned} names no arm")
+        controls = [a for a in arms if _REFERENCE.search(a)]
+        reference = controls[0] if controls else sorted(arms)[0]
+        if len(controls) != 1:
+            self.doubts.append(f"arms.reference: {'several arms look' if controls else 'no arm looks'} like a control")
+        numbers = self.subjects.arm_numbers
+        return sorted(arms, key=lambda a: (a != reference, numbers.get(a, 0.0), a)), reference
+
+    def _head(self) -> str:
+        study = str(next(iter(self.subjects.levels.get("STUDYID", ())), "STUDY"))
+        subject = next((c for c in ("USUBJID", "SUBJID") if c in self.subjects.columns), self.subjects.columns[0])
+        lines = [
+            "# Proposed from the data. Lines marked CHECK are guesses; see the end for what could not be guessed.",
+            "schema = 1",
+            "",
+            "[study]",
+            f"id = {_q(study)}",
+            f"title = {_q(study)}  # CHECK",
+            *([f"subject = {_q(subject)}"] if subject != "USUBJID" else []),
+            "",
+            "[arms]",
+            f"planned = {_q(self.planned)}",
+            f"actual = {_q(self.actual)}",
+            f"reference = {_q(self.reference)}  # CHECK",
+            f"order = {_list(self.arms)}",
+        ]
+        doses = {a: float(m.group(1)) for a in self.arms if (m := _DOSE.search(a))}
+        if len(doses) >= 2 and set(doses) == set(self.arms) - {self.reference}:
+            listed = ", ".join(f"{_q(a)} = {doses.get(a, 0.0):g}" for a in self.arms)
+            lines.append(f"doses = {{ {listed} }}  # CHECK")
+        return "\n".join(lines)
+
+    def _flags(self) -> dict[str, str]:
+        levels = self.subjects.levels
+        return {name: c for c, name in _POPULATIONS.items() if set(levels.get(c, ())) <= {"Y", "N", ""} and levels.get(c)}
+
+    def _populations(self, flags: dict[str, str]) -> str:
+        if not flags:
+            self.doubts.append(f"populations: {SUBJECTS} has no analysis set flag such as FASFL or ITTFL; add one to the data")
+            flags = {"FAS": "FASFL"}
+        lines = ["[populations]", *(f"{name} = {_q(column)}" for name, column in flags.items())]
+        return "\n".join([*lines, f"default = {_q(next(iter(flags)))}  # CHECK"])
+
+    def _visits(self) -> str:
+        labels = [label for _, p in self.repeated for number, label in p.visits if number != self.baseline]
+        unit = next((u for u in _UNITS if any(re.match(rf"\s*{u}s?\b", label, re.IGNORECASE) for label in labels)), "")
+        if not unit:
+            self.doubts.append("visits.unit: no visit label says months, weeks or days")
+        lines = ["[visits]", f"unit = {_q(unit or 'month')}{'' if unit else '  # CHECK'}", f"baseline = {self.baseline:g}"]
+        return "\n".join(lines)
+
+    def _later(self, parameter: Parameter) -> list[float]:
+        return [number for number, _ in parameter.visits if number > self.baseline]
+
+    def _comparisons(self) -> Iterator[str]:
+        last = max((v for _, p in self.repeated for v in self._later(p)), default=12.0)
+        self.doubts.append("the horizon of each comparison, and which are primary")
+        for arm in self.arms:
+            if arm != self.reference:
+                yield f"[[comparisons]]\ntreatment = {_q(arm)}\nhorizon = {last:g}  # CHECK: the last visit found"
+
+    def _measured(self) -> Iterator[str]:
+        for table in self.tables:
+            if table.events or not table.parameters:
+                continue
+            usable = [p for p in table.parameters if self._later(p)]
+            chosen = _choose(usable)
+            for parameter in chosen:
+                yield self._repeated_measures(table, parameter)
+            rest = [p.code for p in table.parameters if p not in chosen]
+            if rest:
+                yield f"# Not proposed from {table.name}: {', '.join(rest)}"
+
+    def _repeated_measures(self, table: Sketch, parameter: Parameter) -> str:
+        both = f"{parameter.code} {parameter.title}"
+        biomarker = bool(_BIOMARKER.search(parameter.code) or _BIOMARKER.search(parameter.title))
+        name = self._name("nfl" if biomarker else "alsfrs" if _is_als(parameter) else parameter.code)
+        later = self._later(parameter)
+        lines = [
+            f"[endpoints.{name}]",
+            f"title = {_q(parameter.title)}",
+            f"method = {_q('mmrm' if len(later) > 1 else 'ancova')}",
+            f"dataset = {_q(table.name)}",
+            f"paramcd = {_q(parameter.code)}",
+        ]
+        if parameter.where:
+            lines.append(f"where = {_q(parameter.where)}  # CHECK")
+            if parameter.imputed:
+                lines.append("# imputed records are left out; an ANCOVA on them would ask for them in its where")
+        elif parameter.where is None:
+            self.doubts.append(f"endpoints.{name}.where: subjects have several records at a visit; say which one counts")
+            lines.append("# CHECK: several records per subject and visit: where = ...")
+        covariates = self._known(_COVARIATES)
+        lines += [f"covariates = {_list(covariates)}  # CHECK"] if covariates else []
+        lines += ['factors = ["SITEGR1"]'] if "SITEGR1" in covariates else []
+        lines += ['scale = "log"'] if biomarker else []
+        known = _LOWER.search(both) or _HIGHER.search(both)
+        better = "lower" if _LOWER.search(both) else "higher"
+        return "\n".join([*lines, f"better = {_q(better)}{'' if known else '  # CHECK'}"])
+
+    def _timed(self) -> Iterator[str]:
+        fatal: tuple[str, str] | None = None
+        for table in self.tables:
+            for parameter in table.parameters if table.events else ():
+                deadly = bool(_FATAL.search(parameter.title))
+                fatal = fatal or ((table.name, parameter.code) if deadly else None)
+                lines = [
+                    f"[endpoints.{self._name('survival' if deadly else parameter.code)}]",
+                    f"title = {_q(parameter.title)}",
+                    'method = "time_to_event"',
+                    f"dataset = {_q(table.name)}",
+                    f"paramcd = {_q(parameter.code)}",
+                    'better = "higher"' + ("" if deadly else "  # CHECK"),
+                ]
+                yield "\n".join(lines)
+        if fatal and "alsfrs" in self.names:
+            covariates = self._known(("BLALSFR", *_COVARIATES[:3]))
+            lines = [
+                f"[endpoints.{self._name('cafs')}]",
+                'title = "CAFS (joint rank)"',
+                'method = "joint_rank"',
+                'function = "alsfrs"',
+                f"event = {{ dataset = {_q(fatal[0])}, paramcd = {_q(fatal[1])} }}  # CHECK",
+                f"covariates = {_list(covariates)}  # CHECK",
+                'better = "higher"',
+            ]
+            yield "\n".join(lines)
+
+    def _counted(self, flags: dict[str, str]) -> Iterator[str]:
+        for table in self.tables:
+            if "AEDECOD" in table.columns:
+                lines = [f"[endpoints.{self._name('ae')}]", 'title = "Adverse events"', 'method = "incidence"']
+                lines += [f"dataset = {_q(table.name)}"]
+                lines += ["where = \"TRTEMFL == 'Y'\""] if "TRTEMFL" in table.columns else []
+                lines += ['population = "Safety"'] if "Safety" in flags else []
+                yield "\n".join([*lines, 'better = "lower"'])
+        columns = self._known(_BASELINE)
+        lines = [f"[endpoints.{self._name('baseline')}]", 'title = "Baseline characteristics"', 'method = "baseline"']
+        yield "\n".join([*lines, *([f"covariates = {_list(columns)}"] if columns else [])])
+
+    def _subgroups(self) -> str:
+        self.doubts.append("subgroups: data do not tell which are of interest")
+        example = "LEADRATE <= mean(LEADRATE)" if "LEADRATE" in self.subjects.columns else "AGE >= 65"
+        lines = ["# [[subgroups]]", '# name = "..."', f"# where = {_q(example)}", "# prespecified = false"]
+        return "\n".join(["# Subgroups are added here, or with: alsbench subgroup add NAME --where EXPRESSION", *lines])
+
+    def _known(self, names: Sequence[str]) -> list[str]:
+        """Those of ``names`` that the subject-level table has, with more than one value."""
+        levels = self.subjects.levels
+        return [n for n in names if n in self.subjects.columns and len(levels.get(n, (0, 1))) > 1]
+
+    def _name(self, code: str) -> str:
+        base = re.sub(r"\W+", "_", code).strip("_").lower() or "endpoint"
+        name, n = base, 1
+        while name in self.names:
+            n += 1
+            name = f"{base}_{n}"
+        self.names.add(name)
+        return name
+
+
+def _is_als(parameter: Parameter) -> bool:
+    return bool(_ALS_TOTAL.search(parameter.code) or _ALS_TOTAL.search(parameter.title))
+
+
+def _choose(parameters: Sequence[Parameter]) -> list[Parameter]:
+    """Totals where there are any, named biomarkers among many, else the first few."""
+    totals = [p for p in parameters if _is_als(p)] or [p for p in parameters if _TOTAL.search(p.code) or _TOTAL.search(p.title)]
+    if totals and len(totals) < len(parameters):
+        return totals[:_MOST]
+    if len(parameters) > _MOST:
+        return [p for p in parameters if _BIOMARKER.search(p.code) or _BIOMARKER.search(p.title)] or list(parameters[:_MOST])
+    return list(parameters)
+
+
+def _q(text: str) -> str:
+    return json.dumps(text, ensure_ascii=False)
+
+
+def _list(texts: Sequence[str]) -> str:
+    return f"[{', '.join(map(_q, texts))}]"

@@ -1,0 +1,148 @@
+"""What a table's names and values tell about the study it belongs to: plain columns in, a small summary out.
+
+No data are read here: the caller passes columns as Python sequences (None = missing), and only those that
+:func:`wanted` names are looked at.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+SUBJECT_COLUMNS = ("USUBJID", "SUBJID")
+ARM_COLUMNS = ("TRT01P", "TRT01PN", "TRT01A", "TRT01AN", "ARM", "ACTARM")
+RECORD_COLUMNS = ("PARAMCD", "PARAM", "AVISIT", "AVISITN", "AVAL", "CNSR", "ABLFL", "ANL01FL", "DTYPE")
+OTHER_COLUMNS = ("STUDYID", "AEDECOD", "TRTEMFL")
+IMPUTED = frozenset({"LOCF", "WOCF", "BOCF", "AVERAGE", "MEAN", "WORST", "MI", "PHANTOM"})
+MANY = 40
+
+Columns = Mapping[str, Sequence[Any]]
+
+
+def wanted(table: str, columns: Sequence[str]) -> list[str]:
+    """The columns of ``table`` that :func:`sketch` looks at; of the subject-level table, all."""
+    if table.upper() == "ADSL":
+        return list(columns)
+    known = {*SUBJECT_COLUMNS, *RECORD_COLUMNS, *OTHER_COLUMNS}
+    return [c for c in columns if c in known]
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One parameter of a table with one record per subject, parameter and visit (or event).
+
+    ``visits`` are the (number, label) of visits with values, baseline included, in order; ``where`` a condition under which
+    no subject has two records at a visit, empty where none is needed, None where none was found.
+    """
+
+    code: str
+    title: str
+    visits: tuple[tuple[float, str], ...] = ()
+    where: str | None = ""
+    imputed: bool = False
+
+
+@dataclass(frozen=True)
+class Sketch:
+    """A table as far as names and values tell. ``levels`` holds the distinct values of columns that have few."""
+
+    name: str
+    columns: tuple[str, ...]
+    levels: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
+    parameters: tuple[Parameter, ...] = ()
+    events: bool = False
+    baseline: float | None = None
+    arm_numbers: Mapping[str, float] = field(default_factory=dict)
+
+
+def sketch(name: str, columns: Columns) -> Sketch:
+    """Summarise the table ``name`` with ``columns`` (name -> values, all of one length)."""
+    levels = {c: tuple(found) for c, values in columns.items() if (found := _levels(values)) is not None}
+    events = "PARAMCD" in columns and "CNSR" in columns
+    parameters: tuple[Parameter, ...] = ()
+    if events:
+        parameters = tuple(Parameter(code, title) for code, title in _titles(columns).items())
+    elif {"PARAMCD", "AVAL", "AVISITN"} <= set(columns):
+        parameters = tuple(_parameters(columns))
+    return Sketch(name.upper(), tuple(columns), levels, parameters, events, _baseline(columns), _arm_numbers(columns))
+
+
+def _levels(values: Sequence[Any]) -> list[Any] | None:
+    found: dict[Any, None] = {}
+    for value in values:
+        if not _gone(value):
+            found[value] = None
+            if len(found) > MANY:
+                return None
+    return list(found)
+
+
+def _gone(value: Any) -> bool:
+    """Missing: None, or a NaN, which differs from itself."""
+    return value is None or bool(value != value)
+
+
+def _titles(columns: Columns) -> dict[str, str]:
+    codes = columns["PARAMCD"]
+    titles = columns.get("PARAM", codes)
+    return {str(c): str(t or c) for c, t in sorted({(c, t) for c, t in zip(codes, titles, strict=True) if c}, key=str)}
+
+
+def _baseline(columns: Columns) -> float | None:
+    """The visit number that most baseline-flagged records have."""
+    if not {"ABLFL", "AVISITN"} <= set(columns):
+        return None
+    flagged = Counter(n for f, n in zip(columns["ABLFL"], columns["AVISITN"], strict=True) if f == "Y" and n is not None)
+    return float(flagged.most_common(1)[0][0]) if flagged else None
+
+
+def _arm_numbers(columns: Columns) -> dict[str, float]:
+    for arm, number in (("TRT01P", "TRT01PN"), ("ARM", "ARMN")):
+        if {arm, number} <= set(columns):
+            return {str(a): float(n) for a, n in zip(columns[arm], columns[number], strict=True) if a and n is not None}
+    return {}
+
+
+def _parameters(columns: Columns) -> list[Parameter]:
+    n = len(columns["PARAMCD"])
+    subject = next((columns[c] for c in SUBJECT_COLUMNS if c in columns), range(n))
+    empty: Sequence[Any] = [None] * n
+    labels, analysed, kinds = (columns.get(c, empty) for c in ("AVISIT", "ANL01FL", "DTYPE"))
+    visits: dict[str, dict[float, str]] = {}
+    counts: dict[str, dict[str, Counter[tuple[Any, Any]]]] = {}
+    types: dict[str, set[str]] = {}
+    for i, (code, number, value) in enumerate(zip(columns["PARAMCD"], columns["AVISITN"], columns["AVAL"], strict=True)):
+        if not code or _gone(number) or _gone(value):
+            continue
+        visits.setdefault(code, {}).setdefault(float(number), str(labels[i] or f"{number:g}"))
+        types.setdefault(code, set()).update({str(kinds[i])} if kinds[i] else ())
+        real = not kinds[i] or str(kinds[i]) not in IMPUTED
+        for rule, kept in (
+            ("all", True),
+            ("real", real),
+            ("flagged", analysed[i] == "Y"),
+            ("both", real and analysed[i] == "Y"),
+        ):
+            if kept:
+                counts.setdefault(code, {}).setdefault(rule, Counter())[subject[i], number] += 1
+    titles = _titles(columns)
+    return [
+        Parameter(code, titles[code], tuple(sorted(visits[code].items())), *_where(counts[code], types[code]))
+        for code in visits
+    ]
+
+
+def _where(counts: Mapping[str, Counter[tuple[Any, Any]]], types: set[str]) -> tuple[str | None, bool]:
+    """The plainest condition that leaves one real record per subject and visit; whether imputed records are there."""
+    imputed = bool(types & IMPUTED)
+    other = bool(types - IMPUTED)
+    listed = ", ".join(f"'{t}'" for t in sorted(types & IMPUTED))
+    real = f"(missing(DTYPE) or DTYPE not in ({listed}))" if other else "missing(DTYPE)"
+    flagged = "ANL01FL == 'Y'"
+    texts = {"all": "", "real": real, "flagged": flagged, "both": f"{flagged} and {real}"}
+    for rule in ("real", "both") if imputed else ("all", "flagged"):
+        if rule in counts and max(counts[rule].values()) == 1:
+            return texts[rule], imputed
+    return None, imputed
