@@ -15,10 +15,10 @@ from typing import Any
 from pydantic import Field, ValidationError, model_validator
 
 from alsbench.errors import UsageError
+from alsbench.study.explain import dotted
 from alsbench.study.expression import parse
 from alsbench.study.model import Table
 from alsbench.study.names import nearest
-from alsbench.study.spec import dotted
 from alsbench.study.toml_lines import key_lines, line_of
 
 DEFAULTS = Path(__file__).with_name("parameters.toml")

@@ -80,15 +80,15 @@ DEATH_STAGE = 5
 _POST_BASELINE = re.compile(
     r"""^(?:
         DTH.*                                   # death flag, date, cause
-      | EO[ST]\w*                               # end of study, end of treatment: EOSSTT, EOSDT, EOTSTT
+      | EO[ST](?:STT|DT|DTM|DY|REAS\w*|FL)     # end of study, end of treatment
       | EOP\d+\w*                               # end of period
-      | DCS\w* | DCT\w* | DCP\w* | DCREAS\w* | DCDECOD | DISC\w*FL | DSRAEFL   # discontinuation and its reasons
-      | (?:TRT|TR\d\d|AP\d\d|PH\d+)E(?:DT|DTM|TM|DTF|TMF|DY)                   # end of treatment or period
+      | DC[STP](?:REAS\w*|DT|DTM|DY|FL) | DCREAS\w* | DCDECOD | DISC\w*FL | DSRAEFL   # discontinuation and why
+      | (?:TRT|TR\d\d|AP\d\d|PH\d+)E(?:DT|DTM|TM|DTF|TMF|DY)                        # end of treatment or period
       | TRTDUR\w* | TR\d\dDUR\w* | AVGDD | CUMDOSE\w* | NDOSES?\w* | DOSE?CUM\w* | ADHER\w* | COMPLIANC\w*
       | RF(?:X?EN|PEN|END)\w*                   # RFENDT, RFXENDTC, RFPENDTC
-      | LST\w* | LSTALV\w* | LASTV\w* | VISNUMEN | FUP?DUR\w*
-      | COMP(?!ANY)\w*FL | COMPL\w* | PPROTFL | PPFL | PPS?FL | PP\dFL
-      | RANDEDT | UNBLIND\w* | \w*(?:CHG|PCHG)$ | AVAL\w* | POST\w*
+      | LST(?:ALV|DOS|VIS|CON|SV)\w* | LASTV\w* | VISNUMEN | FUP?DUR\w*
+      | COMP(?!ANY)\w*FL | PPROTFL | PPS?FL | PP\dFL
+      | RANDEDT | UNBLIND\w* | \w*CHG | AVAL\w*
       | RESP(?:FL|ONSE)\w* | PFS\w* | OS(?:DT|DUR|TIM)\w* | SURV\w*
     )$""",
     re.VERBOSE,

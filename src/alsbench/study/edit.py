@@ -18,6 +18,7 @@ from tomlkit.items import AoT, Array, InlineTable, Table
 from alsbench.errors import UnavailableError, UsageError
 from alsbench.study.model import Subgroup
 from alsbench.study.names import nearest
+from alsbench.study.reading import parse_study, read_study
 
 _KEYS = ("name", "label", "where", "prespecified", "rationale", "complement", "post_randomisation")
 _ALWAYS = frozenset({"name", "where", "prespecified"})
@@ -97,8 +98,6 @@ def _index(document: tomlkit.TOMLDocument, name: str) -> int:
 
 
 def _rewrite(path: Path, change: Callable[[tomlkit.TOMLDocument], None]) -> None:
-    from alsbench.study.spec import parse_study, read_study
-
     read_study(path)  # an invalid file is reported as such, not edited
     before = path.read_bytes()
     document = tomlkit.parse(before.decode("utf-8-sig"))

@@ -1,0 +1,133 @@
+"""Faults of a study file in words: what pydantic found, as a key path, one sentence and what is allowed there."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from alsbench.study.checks import Fault
+from alsbench.study.model import Arms, Comparison, Endpoint, Event, Populations, Study, StudyInfo, Subgroup, Visits
+from alsbench.study.names import nearest
+
+
+def explain(error: ValidationError, raw: dict[str, Any]) -> list[Fault]:
+    """One fault for each thing wrong with ``raw``; unknown keys first, since a misspelt key explains a missing one."""
+    ordered = sorted(error.errors(), key=lambda e: e["type"] != "extra_forbidden")
+    return [_explain(e["type"], e["loc"], e["msg"], e.get("ctx", {}), raw) for e in ordered]
+
+
+def dotted(path: Sequence[str | int]) -> str:
+    """``comparisons[1].treatment`` for ``("comparisons", 1, "treatment")``; array elements count from 1 for the reader."""
+    text = ""
+    for part in path:
+        if isinstance(part, int):
+            text += f"[{part + 1}]"
+        else:
+            name = part if re.fullmatch(r"[A-Za-z0-9_-]+", part) else json.dumps(part, ensure_ascii=False)
+            text += f".{name}" if text else name
+    return text
+
+
+def _tables(path: Sequence[str | int]) -> type[BaseModel] | None:
+    """The class that describes the table at ``path``, or None for free tables such as ``arms.labels``."""
+    match tuple(path):
+        case ():
+            return Study
+        case ("study",):
+            return StudyInfo
+        case ("arms",):
+            return Arms
+        case ("populations",):
+            return Populations
+        case ("visits",):
+            return Visits
+        case ("comparisons", int()):
+            return Comparison
+        case ("endpoints", str()):
+            return Endpoint
+        case ("endpoints", str(), "event"):
+            return Event
+        case ("subgroups", int()):
+            return Subgroup
+    return None
+
+
+def allowed_keys(path: Sequence[str | int]) -> list[str]:
+    """The keys that may stand in the table at ``path``."""
+    table = _tables(path)
+    if table is None:
+        return []
+    hidden = {"name"} if table is Endpoint else set()
+    return [f.alias or name for name, f in table.model_fields.items() if name not in hidden]
+
+
+def _explain(kind: str, loc: tuple[int | str, ...], message: str, ctx: dict[str, Any], raw: dict[str, Any]) -> Fault:
+    path = tuple(p for p in loc if p != "[key]")
+    key = next((p for p in reversed(path) if isinstance(p, str)), "")
+    parent = path[:-1]
+    here = f"[{dotted(parent)}]" if parent else "the top of the file"
+    match kind:
+        case "extra_forbidden":
+            return Fault(path, f"unknown key {key!r} in {here}", nearest(key, allowed_keys(parent)))
+        case "missing":
+            return Fault(path, f"{key!r} is missing from {here}", _MISSING.get(key, ""))
+        case "literal_error":
+            return Fault(path, f"{_shown(raw, path)} is not allowed for {key}", f"allowed: {ctx.get('expected', '')}")
+        case "string_pattern_mismatch":
+            return Fault(path, f"{_shown(raw, path)} is not a name", "letters, digits and _ only, not starting with a digit")
+    expected = _EXPECTED.get(kind)
+    if expected:
+        return Fault(path, f"{_shown(raw, path)} is not {expected}", _SHAPES.get(key, f"{key} takes {expected}"))
+    return Fault(path, message)
+
+
+_EXPECTED = {
+    "string_type": "a text",
+    "float_type": "a number",
+    "float_parsing": "a number",
+    "int_type": "a number",
+    "bool_type": "true or false",
+    "bool_parsing": "true or false",
+    "tuple_type": "a list",
+    "dict_type": "a table",
+    "model_type": "a table",
+    "model_attributes_type": "a table",
+}
+_MISSING = {
+    "schema": "the first line is: schema = 1",
+    "study": 'add [study] with id = "..."',
+    "arms": 'add [arms] with reference = "..." and order = [...]',
+    "reference": 'the comparator arm as the data spell it: reference = "Placebo"',
+    "order": 'every arm analysed: order = ["Placebo", "Active"]',
+    "populations": 'add [populations] with FAS = "FASFL" and default = "FAS"',
+    "default": 'the population used unless told otherwise: default = "FAS"',
+    "comparisons": 'add [[comparisons]] with treatment = "..." and horizon = 12',
+    "method": "mmrm, ancova, joint_rank, slope, time_to_event, incidence or baseline",
+    "where": "an expression over baseline columns: LEADRATE <= mean(LEADRATE)",
+    "treatment": 'an arm of arms.order: treatment = "Active"',
+    "paramcd": 'the parameter of the event: paramcd = "DTHPAV"',
+}
+_SHAPES = {
+    "comparisons": "comparisons are written [[comparisons]]",
+    "subgroups": "subgroups are written [[subgroups]]",
+    "endpoints": "endpoints are written [endpoints.NAME]",
+    "event": 'event = { dataset = "ADTTE", paramcd = "DTHPAV" }',
+    "order": 'order = ["Placebo", "Active"]',
+}
+
+
+def _shown(raw: dict[str, Any], path: Sequence[str | int]) -> str:
+    return repr(_value(raw, path))[:60]
+
+
+def _value(raw: Any, path: Sequence[str | int]) -> Any:
+    for part in path:
+        try:
+            raw = raw[part]
+        except (KeyError, IndexError, TypeError):
+            return None
+    return raw

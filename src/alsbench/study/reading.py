@@ -1,0 +1,104 @@
+"""Reading ``study.toml``: text to a validated :class:`Study`, and errors that name file, line, key and what is allowed."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import tomllib
+from collections.abc import Sequence
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from alsbench.errors import StudyError
+from alsbench.study.checks import Fault, faults
+from alsbench.study.explain import dotted, explain
+from alsbench.study.model import Endpoint, Study
+from alsbench.study.toml_lines import key_lines, line_of
+
+_DATASETS = {"incidence": "ADAE", "baseline": "ADSL"}
+_SYNTAX = re.compile(r"(?P<what>.*) \(at (?:line (?P<line>\d+), column (?P<column>\d+)|end of document)\)$", re.DOTALL)
+_ALSO = 5
+
+
+def read_study(path: Path) -> Study:
+    """The study of ``path``. Raises StudyError with ``where`` = ``study.toml:LINE key.path``."""
+    try:
+        text = path.read_bytes().decode("utf-8-sig")
+    except FileNotFoundError:
+        raise StudyError(
+            "there is no study file", where=str(path), hint="alsbench init DIR DATA... proposes one from the data"
+        ) from None
+    except UnicodeDecodeError as error:
+        raise StudyError("the study file is not UTF-8", where=str(path), why=f"byte {error.start} cannot be read") from None
+    except OSError as error:
+        raise StudyError("the study file cannot be read", where=str(path), why=error.strerror or str(error)) from None
+    return parse_study(text, path.name)
+
+
+def parse_study(text: str, file: str = "study.toml") -> Study:
+    """The study that ``text`` says, defaults filled in. ``file`` is the name used in errors."""
+    try:
+        raw = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise _syntax_error(str(error), text, file) from None
+    except RecursionError:
+        raise StudyError("the file is nested too deeply", where=file) from None
+    lines = key_lines(text)
+    try:
+        study = _fill(Study.model_validate(raw))
+    except ValidationError as error:
+        raise _study_error(explain(error, raw), lines, file) from None
+    found = list(faults(study))
+    if found:
+        raise _study_error(found, lines, file)
+    return study
+
+
+def study_digest(study: Study) -> str:
+    """SHA-256 of the study's canonical content: comments, order of keys and spelled-out defaults do not matter."""
+    text = json.dumps(study.model_dump(mode="json", by_alias=True), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _fill(study: Study) -> Study:
+    """The same study with the names and data sets that the file may leave out."""
+    comparisons = tuple(
+        c.model_copy(update={"name": c.name or c.treatment, "reference": c.reference or study.arms.reference})
+        for c in study.comparisons
+    )
+    endpoints = {name: _fill_endpoint(name, e) for name, e in study.endpoints.items()}
+    return study.model_copy(update={"comparisons": comparisons, "endpoints": endpoints})
+
+
+def _fill_endpoint(name: str, endpoint: Endpoint) -> Endpoint:
+    dataset = (endpoint.dataset or _DATASETS.get(endpoint.method, "")).upper()
+    event = endpoint.event and endpoint.event.model_copy(update={"dataset": endpoint.event.dataset.upper()})
+    return endpoint.model_copy(update={"name": name, "title": endpoint.title or name, "dataset": dataset, "event": event})
+
+
+def _syntax_error(message: str, text: str, file: str) -> StudyError:
+    match = _SYNTAX.match(message)
+    what = (match.group("what") if match else message).rstrip()
+    last = max(1, text.rstrip("\n").count("\n") + 1)
+    line = int(match.group("line")) if match and match.group("line") else last
+    source = text.splitlines()[line - 1].strip() if text.strip() and line <= len(text.splitlines()) else ""
+    return StudyError(
+        f"not valid TOML: {what[:1].lower()}{what[1:]}",
+        where=f"{file}:{line}",
+        why=f"  {source[:100]}" if source else "",
+        hint='texts stand in quotes: title = "..."; lists in brackets: order = ["A", "B"]',
+    )
+
+
+def _study_error(found: Sequence[Fault], lines: dict[tuple[str | int, ...], int], file: str) -> StudyError:
+    def where(fault: Fault) -> str:
+        return f"{file}:{line_of(lines, fault.path)} {dotted(fault.path)}".rstrip()
+
+    first, rest = found[0], found[1:]
+    also = [f"also {where(f)}: {f.what}" for f in rest[:_ALSO]]
+    if len(rest) > _ALSO:
+        also.append(f"and {len(rest) - _ALSO} more")
+    why = "\n".join(filter(None, [first.why, *also]))
+    return StudyError(first.what, where=where(first), why=why, hint=first.hint)
