@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from alsbench.errors import AlsbenchError
+from alsbench.errors import AlsbenchError, ReaderGone
 
 INTERRUPTED = 130
 INTERNAL = 70
@@ -32,7 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         _report({"error": "interrupted", "kind": "interrupted", "exit_code": INTERRUPTED}, as_json)
         return INTERRUPTED
-    except BrokenPipeError:
+    except (ReaderGone, BrokenPipeError):
         _silence_stdout()
         return 0
     except Exception as fault:  # noqa: BLE001  the last resort: no traceback, no patient data, a place to look

@@ -71,6 +71,10 @@ class DataError(AlsbenchError):
     kind = "data"
 
 
+class ReaderGone(Exception):
+    """Whoever read our standard output has closed it: stop quietly. Not an OSError, which the option parser would take."""
+
+
 class UnavailableError(AlsbenchError):
     """A lock is held by somebody else, or what is needed is not there now."""
 

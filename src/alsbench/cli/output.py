@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from alsbench.cli.common import Common, Format
-from alsbench.errors import UnavailableError, UsageError
+from alsbench.errors import ReaderGone, UnavailableError, UsageError
 
 if TYPE_CHECKING:
     from alsbench.analysis.result import Result
@@ -59,9 +59,12 @@ def emit_page(common: Common, page: Page, *, width: int | None = None) -> None:
         from rich.console import Console
 
         console = Console(file=sys.stdout, highlight=False, markup=False, emoji=False, soft_wrap=True)
-        for line in page_lines(page, width=width):
-            line.rstrip()
-            console.print(line, no_wrap=True, overflow="ignore", crop=False)
+        try:
+            for line in page_lines(page, width=width):
+                line.rstrip()
+                console.print(line, no_wrap=True, overflow="ignore", crop=False)
+        except BrokenPipeError:
+            raise ReaderGone from None
     else:
         write_text(common, page_text(page, width=width))
 
@@ -105,5 +108,8 @@ def write_file(path: Path, chunks: Iterable[str]) -> None:
 def _stdout(text: str) -> None:
     encoding = sys.stdout.encoding or "utf-8"
     safe = text.encode(encoding, "backslashreplace").decode(encoding)
-    sys.stdout.write(safe)
-    sys.stdout.flush()
+    try:
+        sys.stdout.write(safe)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise ReaderGone from None

@@ -222,8 +222,7 @@ def _checked(common: Common, subgroup: Subgroup, force: bool) -> Subgroup:
         source = None
     if source is not None:
         with source.snapshot:
-            member = describe(source, subgroup.where)
-        common.note(f"{subgroup.where}: n = {member.n}" + (f", {member.cut_text()}" if member.cuts else ""))
+            describe(source, subgroup.where)
     return subgroup.model_copy(update={"post_randomisation": bool(late)})
 
 

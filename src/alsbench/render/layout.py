@@ -20,6 +20,7 @@ from alsbench.render.text import visible
 
 PAGE_WIDTH = 80
 GAP = "  "
+MARK = " · "
 LEAST_LABEL = 12
 MOST_LABEL = 36
 STYLES = {"good": "green", "bad": "red", "note": "dim"}
@@ -45,7 +46,7 @@ class PageView:
 
 def page_lines(page: Page, *, width: int = PAGE_WIDTH, rule: str = "─", facts: bool = True) -> list[Text]:
     """A page as styled lines; ``width`` 0 means as wide as needed."""
-    lines = [Text(part, style="bold") for part in _fold(visible(page.title), width or PAGE_WIDTH)]
+    lines = [Text(part, style="bold") for part in _fold_title(visible(page.title), width or PAGE_WIDTH)]
     if facts:
         lines += _fact_lines(page.facts, width)
     for block in page.blocks:
@@ -237,6 +238,18 @@ def _fold(text: str, width: int, *, indent: str = "") -> list[str]:
             lines.append(head)
             current = indent + current[len(head) :]
     lines.append(current)
+    return lines
+
+
+def _fold_title(text: str, width: int) -> list[str]:
+    """A title broken at its ``·`` marks first: "SYNTHETIC DATA" stays one piece."""
+    lines: list[str] = []
+    for part in text.split(MARK):
+        joined = f"{lines[-1]}{MARK}{part}" if lines else part
+        if lines and cell_len(joined) <= width:
+            lines[-1] = joined
+        else:
+            lines += _fold(part, width)
     return lines
 
 

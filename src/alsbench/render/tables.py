@@ -128,7 +128,7 @@ def visit_blocks(rows: Rows, subgroup: str) -> list[Block]:
     A per-comparison model (two-arm ANCOVA) has its own LS means for each comparison: a block each.
     """
     arm_places = rows.places("arm", subgroup)
-    contrasts = rows.places("contrast", subgroup, lambda p: p.visit[0] is not None or p.visit[1] is not None)
+    contrasts = rows.places("contrast", subgroup, lambda p: "difference" in rows.at[p])
     blocks = []
     for pair in dict.fromkeys(p.pair for p in arm_places):
         mine = contrasts if pair == NO_PAIR else [p for p in contrasts if p.pair == pair]
@@ -140,7 +140,7 @@ def visit_blocks(rows: Rows, subgroup: str) -> list[Block]:
 
 
 def _visit_block(rows: Rows, subgroup: str, arm_places: list[Place], contrasts: list[Place], pair: Pair) -> Block:
-    visits = _visits([*arm_places, *contrasts])
+    times = _times([*arm_places, *contrasts])
     arms = list(dict.fromkeys(p.arm for p in arm_places))
     pairs = list(dict.fromkeys(p.pair for p in contrasts))
     log_scale = any("gmr" in rows.at[p] for p in arm_places) or any("ratio" in rows.at[p] for p in contrasts)
@@ -151,14 +151,14 @@ def _visit_block(rows: Rows, subgroup: str, arm_places: list[Place], contrasts: 
         name = f"{treatment} vs {reference}"
         columns += [Column(f"{'Ratio' if log_scale else 'Difference'} {CI}", name), Column("p", name)]
     lines = []
-    for visit in visits:
-        cells = [Cell(visit_name(visit))]
+    for visit, level in times:
+        cells = [Cell(visit_name(visit) or level or "")]
         for arm in arms:
-            stats = rows.get("arm", subgroup, arm=arm, pair=pair, visit=visit)
+            stats = rows.get("arm", subgroup, arm=arm, pair=pair, visit=visit, level=level)
             mean = interval_cell(stats, "gmr", "gmr_low", "gmr_high") if log_scale else spread_cell(stats, "ls_mean", "se")
             cells += [value_cell(stats, "n"), mean]
         for each in pairs:
-            stats = rows.get("contrast", subgroup, pair=each, visit=visit)
+            stats = rows.get("contrast", subgroup, pair=each, visit=visit, level=level)
             cells += [_contrast(stats, log_scale), value_cell(stats, "p_value")]
         lines.append(Line(tuple(cells)))
     title = f"{pair[0]} vs {pair[1]}" if pair != NO_PAIR and pair[0] else ""
@@ -189,9 +189,10 @@ def _never(cell: Cell, name: str) -> Cell:
     return Cell("never", cell.rows) if missing and name != "visits_tested" else cell
 
 
-def _visits(places: Sequence[Place]) -> list[Visit]:
-    found = list(dict.fromkeys(p.visit for p in places))
-    return sorted(found, key=lambda v: (v[1] is None, v[1] if v[1] is not None else 0.0))
+def _times(places: Sequence[Place]) -> list[tuple[Visit, str | None]]:
+    """Visits in their order, then what belongs to no visit: an average over visits."""
+    found = dict.fromkeys((p.visit, p.level) for p in places)
+    return sorted(found, key=lambda at: (at[0][1] is None, at[0][1] if at[0][1] is not None else 0.0))
 
 
 def visit_name(visit: Visit) -> str:
