@@ -13,6 +13,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 from mmrm_cases import fev_case
 
+from alsbench.stats import mmrm_likelihood
 from alsbench.stats.covariance import COVARIANCES, structure
 from alsbench.stats.mmrm import fit_mmrm
 from alsbench.stats.mmrm_likelihood import Model, evaluate, information, slope
@@ -179,3 +180,19 @@ def test_weighted_fit_is_at_the_optimum_of_the_weighted_likelihood() -> None:
         step = rng.normal(size=(T, T)) * 0.02
         near = fit.sigma + step + step.T
         assert dense_log_likelihood(data, dense_sigma(data, [near], data.weights, None), "reml")[0] < best
+
+
+def test_both_ways_to_the_information_agree(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Many patterns take the Hessian parameter by parameter, few take it from pairs of visits."""
+    data = small()
+    for covariance in ("us", "toeph"):
+        model = model_of(data, covariance, "reml")
+        point = evaluate(model, model.structure.start(np.diag([1.0, 1.5, 2.0, 1.2]) + 0.3))
+        assert point is not None
+        here = slope(model, point)
+        found = []
+        for pairs in (True, False):
+            monkeypatch.setattr(mmrm_likelihood, "_cheaper_by_pairs", lambda *_, pairs=pairs: pairs)
+            found.append(information(model, point, here))
+        assert np.allclose(found[0].hessian, found[1].hessian, rtol=1e-9, atol=1e-9)
+        assert np.allclose(found[0].P, found[1].P, rtol=1e-9, atol=1e-11)

@@ -191,6 +191,8 @@ def _curvature(model: Model, point: Point, slope: Slope) -> Array:
 def _sandwiches(patterns: Patterns, W: Array, jacobian: Array, Cw: Array) -> Array:
     """Cw' H(W S_k W) Cw for every parameter, (k, p+1, p+1): P in the corner and X'W S_k e in the last column, whitened."""
     k, T = jacobian.shape[0], patterns.n_visits
+    if _cheaper_by_pairs(patterns, k, Cw):
+        return _contract(patterns.outer_products(W, Cw), jacobian)
     H = np.zeros((k, Cw.shape[0], Cw.shape[0]))
     step = max(1, CHUNK // (k * T * T))
     for low in range(0, patterns.n, step):
@@ -201,6 +203,30 @@ def _sandwiches(patterns: Patterns, W: Array, jacobian: Array, Cw: Array) -> Arr
     return out
 
 
+def _cheaper_by_pairs(patterns: Patterns, k: int, Cw: Array) -> bool:
+    """Whether all pairs of visits take fewer operations than ``k`` parameters one by one, as they do with few patterns."""
+    T = patterns.n_visits
+    pairs = patterns.stand_ins.shape[0] * (T * Cw.shape[1]) ** 2
+    one_by_one = 1.5 * Cw.size * Cw.shape[0] + patterns.n * (T * patterns.n_s) ** 2
+    return pairs < k * one_by_one
+
+
+def _contract(products: Array, jacobian: Array) -> Array:
+    """sum over visits of S_k[a, b] times ``products`` [a, :, b, :], (k, c, c)."""
+    T, c = products.shape[:2]
+    pairs = products.transpose(0, 2, 1, 3).reshape(T * T, c * c)
+    a, b = np.triu_indices(T)
+    once = np.where(a == b, 0.5, 1.0)
+    weights = jacobian[:, a, b] * once
+    upper = pairs[a * T + b]
+    if weights.shape[0] == a.size and np.count_nonzero(weights) == a.size:  # one entry per parameter
+        out = upper * weights.sum(axis=0)[:, None]
+    else:
+        out = weights @ upper
+    out = out.reshape(-1, c, c)
+    return np.asarray(out + out.transpose(0, 2, 1), dtype=np.float64)
+
+
 def _subset(patterns: Patterns, low: int, step: int) -> Patterns:
     chosen = slice(low, low + step)
     return Patterns(
@@ -209,6 +235,8 @@ def _subset(patterns: Patterns, low: int, step: int) -> Patterns:
         patterns.ss[chosen],
         patterns.st[:, chosen],
         patterns.tt[chosen],
+        patterns.stand_ins,
+        patterns.stand_in_pattern,
         patterns.n_s,
         patterns.n_t,
     )

@@ -30,7 +30,9 @@ class Patterns:
 
     ``masks`` (g, T) is 1.0 where a visit was observed, ``counts`` (g,) subjects. Gram blocks over the subjects of a pattern:
     ``ss`` (g, s*s) of subject-level columns, ``st`` (T, g, s*t) of these with the columns of visit w, ``tt`` (g, T, T, t*t)
-    between the columns of two visits. The response is the last of the t columns.
+    between the columns of two visits. The response is the last of the t columns. ``stand_ins`` (m, s + T*t) are rows u with the
+    same Gram matrix as the subjects of the pattern ``stand_in_pattern`` (m,): the subjects themselves, or where they are many
+    the triangular factor of their rows.
     """
 
     masks: Array
@@ -38,6 +40,8 @@ class Patterns:
     ss: Array
     st: Array
     tt: Array
+    stand_ins: Array
+    stand_in_pattern: IntArray
     n_s: int
     n_t: int
 
@@ -76,6 +80,17 @@ class Patterns:
         tt = np.einsum("gkp,gpx->kpx", V.reshape(g, k, T * T), self.tt.reshape(g, T * T, t * t))
         H[:, :, s:, :, s:] = tt.reshape(k, T, T, t, t).transpose(0, 1, 3, 2, 4)
         return H.reshape(k, T * (s + t), T * (s + t))
+
+    def outer_products(self, W: Array, Cw: Array) -> Array:
+        """sum over subjects of (u' W_g[:, a] Cw)' (u' W_g[:, b] Cw) for every two visits a, b: Cw (T*r, c) -> (T, c, T, c)."""
+        T, s, t = self.n_visits, self.n_s, self.n_t
+        coefficients = Cw.reshape(T, s + t, -1)
+        by_visit = self.stand_ins[:, s:].reshape(-1, T, t).transpose(1, 0, 2)
+        rows = np.matmul(self.stand_ins[:, :s], coefficients[:, :s]) + np.matmul(by_visit, coefficients[:, s:])  # (T, m, c)
+        weighted = np.matmul(W[self.stand_in_pattern], rows.transpose(1, 0, 2))  # (m, T, c)
+        flat = weighted.reshape(weighted.shape[0], -1)
+        products: Array = flat.T @ flat
+        return products.reshape(T, Cw.shape[1], T, Cw.shape[1])
 
     def spread(self, K: Array) -> Array:
         """The reverse of ``weigh``: for coefficients K = sum of c c', (T*r, T*r), the moments sum over subjects of
@@ -309,14 +324,27 @@ def _patterns(S: Array, Z: Array, R: Array, seen: NDArray[np.bool_], members: ND
     U = np.concatenate([S[who[order]], stacked.reshape(who.size, T * t)], axis=1)
     G = np.empty((counts.size, U.shape[1], U.shape[1]))
     ends = np.cumsum(counts)
+    stand_ins: list[Array] = []
     for g, (end, count) in enumerate(zip(ends.tolist(), counts.tolist(), strict=True)):
         block = U[end - count : end]
         G[g] = block.T @ block
+        stand_ins.append(block if count <= U.shape[1] else np.asarray(np.linalg.qr(block, mode="r"), dtype=np.float64))
+    of_pattern = np.repeat(np.arange(counts.size), [x.shape[0] for x in stand_ins])
     n = counts.size
     st = G[:, :s, s:].reshape(n, s, T, t).transpose(2, 0, 1, 3).reshape(T, n, s * t)
     tt = G[:, s:, s:].reshape(n, T, t, T, t).transpose(0, 1, 3, 2, 4).reshape(n, T, T, t * t)
     ss = G[:, :s, :s].reshape(n, s * s)
-    return Patterns(masks, counts.astype(np.float64), ss, np.ascontiguousarray(st), np.ascontiguousarray(tt), s, t)
+    return Patterns(
+        masks,
+        counts.astype(np.float64),
+        ss,
+        np.ascontiguousarray(st),
+        np.ascontiguousarray(tt),
+        np.concatenate(stand_ins),
+        of_pattern.astype(np.int64),
+        s,
+        t,
+    )
 
 
 def _residual_covariance(R: Array, seen: NDArray[np.bool_]) -> Array:
