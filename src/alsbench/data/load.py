@@ -12,6 +12,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+from alsbench.data.archives import SourceFile, unpack
 from alsbench.data.checks import RULES, run_checks
 from alsbench.data.dataset import Dataset
 from alsbench.data.publish import Builder, Progress, StoredTable, exclusive
@@ -69,17 +70,18 @@ def _read_files(
 ) -> list[FileReceipt]:
     receipts: list[FileReceipt] = []
     unused = dict(expect)
-    for path in files:
+    for source in (s for path in files for s in unpack(path, builder.workspace.snapshots_dir)):
+        path = source.path
         sha256 = _file_hash(path)
         for dataset in read(path):
-            stored = builder.add(dataset, path.name, progress)
-            wanted = _expected(path, dataset, unused, expect)
+            stored = builder.add(dataset, source.name, progress)
+            wanted = _expected(source, dataset, unused, expect)
             if wanted is not None and wanted != stored.rows:
                 raise DataError(f"{wanted} rows were expected, the file holds {stored.rows}", where=str(path))
             verifiable = dataset.rows is not None or wanted is not None
             messages = (*dataset.remarks, *(() if verifiable else (NO_ROW_COUNT,)))
             receipts.append(
-                FileReceipt(path.name, dataset.name, stored.rows, len(dataset.columns), sha256, verifiable, messages)
+                FileReceipt(source.name, dataset.name, stored.rows, len(dataset.columns), sha256, verifiable, messages)
             )
     if unused:
         raise UsageError(
@@ -90,8 +92,9 @@ def _read_files(
     return receipts
 
 
-def _expected(path: Path, dataset: Dataset, unused: dict[str, int], expect: Mapping[str, int]) -> int | None:
-    names = {path.name.lower(), str(path).lower(), path.stem.lower(), dataset.name.lower()}
+def _expected(source: SourceFile, dataset: Dataset, unused: dict[str, int], expect: Mapping[str, int]) -> int | None:
+    path = source.path
+    names = {source.name.lower(), path.name.lower(), str(path).lower(), path.stem.lower(), dataset.name.lower()}
     for key, count in expect.items():
         if key.lower() in names:
             unused.pop(key, None)

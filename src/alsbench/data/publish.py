@@ -106,8 +106,7 @@ class Builder:
         if self._connection is not None:
             self._connection.close()
             self._connection = None
-        for path in (self.path, self.path.with_name(self.path.name + ".wal")):
-            path.unlink(missing_ok=True)
+        remove_leftovers(self.workspace)
 
     def add(self, dataset: Dataset, source: str, progress: Progress | None = None) -> StoredTable:
         """Store a data set. Raises DataError if as many rows as were read are not stored, or as many as promised not read."""

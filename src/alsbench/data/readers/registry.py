@@ -20,6 +20,11 @@ _FORMATS: dict[str, str] = {
     ".csv": "delimited",
     ".tsv": "delimited",
     ".tab": "delimited",
+    ".json": "dataset_json",
+    ".ndjson": "dataset_json",
+    ".dsjc": "dataset_json",
+    ".sas7bdat": "sas7bdat",
+    ".zip": "zip",
     ".parquet": "parquet",
     ".pq": "parquet",
 }
@@ -62,7 +67,7 @@ def read(path: Path) -> list[Dataset]:
     if not head:
         raise DataError("the file is empty", where=str(path))
     for magic, holds, what in _SIGNATURES:
-        if head.startswith(magic) and holds != format_:
+        if head.startswith(magic) and holds != format_ and not (holds == "gzip" and path.suffix.lower() == ".dsjc"):
             raise DataError(f"the file is named {path.suffix} but holds {what}", where=str(path), hint="rename or convert it")
     return _reader(format_)(path, name=table_name(path))
 
@@ -96,6 +101,14 @@ def _reader(format_: str) -> Reader:
             from alsbench.data.readers.parquet import read_parquet
 
             return read_parquet
+        case "dataset_json":
+            from alsbench.data.readers.dataset_json import read_dataset_json
+
+            return read_dataset_json
+        case "sas7bdat":
+            from alsbench.data.readers.sas7bdat import read_sas7bdat
+
+            return read_sas7bdat
     from alsbench.data.readers.delimited import read_delimited
 
     return read_delimited

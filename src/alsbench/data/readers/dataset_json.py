@@ -1,0 +1,229 @@
+"""CDISC Dataset-JSON 1.1: one document, NDJSON (a line of metadata, then a row a line), or DSJC (compressed NDJSON).
+
+The specification compresses DSJC with zlib; files in the wild are gzip: both are read. ``records`` must be the number of
+rows. A column is a date if it is one in the analysis data too (``dataType`` date with a ``targetDataType``); other ISO
+dates are character in CDISC and stay text. Numbers are numbers whatever the integer type declared.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+import zlib
+from collections.abc import Callable, Iterator, Mapping
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from alsbench.data.dataset import ARROW_TYPE, BATCH_ROWS, Dataset, check_columns, clean_text
+from alsbench.data.frames import ColumnInfo
+from alsbench.errors import DataError
+from alsbench.study.sql import Kind
+
+_NUMBERS = {"integer", "decimal", "float", "double"}
+_TEXTS = {"string", "datetime", "time", "URI"}
+_BOMB_BYTES, _BOMB_RATIO = 2**28, 400
+_LONGEST_LINE = 2**26
+_CHUNK = 2**20
+
+
+def read_dataset_json(path: Path, *, name: str) -> list[Dataset]:
+    """The file as one data set. Raises DataError naming the row and column that do not fit."""
+    meta, rows = _open(path)
+    columns = _columns(meta, str(path))
+    promised = meta.get("records")
+    if promised is not None and (not isinstance(promised, int) or promised < 0):
+        raise DataError("records is not a number of rows", where=str(path))
+    inside = meta.get("name")
+    given = inside.upper() if isinstance(inside, str) and inside.strip() else name
+    remarks = [] if given == name else [f"the file is named {name}, the data set in it {given}: {given} is used"]
+    label = meta.get("label")
+    return [
+        Dataset(
+            name=given,
+            columns=columns,
+            batches=lambda: _batches(rows(), columns, str(path)),
+            label=label if isinstance(label, str) else "",
+            rows=promised,
+            remarks=remarks,
+        )
+    ]
+
+
+def _open(path: Path) -> tuple[Mapping[str, Any], Callable[[], Iterator[Any]]]:
+    """The metadata, and a function that starts reading rows."""
+    if path.suffix.lower() == ".json":
+        document = _parse(path.read_bytes(), str(path))
+        if not isinstance(document, dict) or "columns" not in document:
+            raise DataError("the file is JSON but no Dataset-JSON: it has no columns", where=str(path))
+        held = document.pop("rows", [])
+        if not isinstance(held, list):
+            raise DataError("rows is no list", where=str(path))
+        return document, lambda: iter(held)
+    lines = _lines(path)
+    first = next(lines, None)
+    meta = _parse(first, f"{path} line 1") if first is not None else None
+    if not isinstance(meta, dict) or "columns" not in meta:
+        raise DataError("the first line is no Dataset-JSON metadata: it has no columns", where=str(path))
+    return meta, lambda: _row_lines(path)
+
+
+def _row_lines(path: Path) -> Iterator[Any]:
+    for number, line in enumerate(_lines(path), start=1):
+        if number > 1 and line.strip():
+            yield _parse(line, f"{path} line {number}")
+
+
+def _lines(path: Path) -> Iterator[bytes]:
+    rest = b""
+    for chunk in _chunks(path):
+        *whole, rest = (rest + chunk).split(b"\n")
+        yield from whole
+        if len(rest) > _LONGEST_LINE:
+            raise DataError("a line is too long for a table", where=str(path))
+    if rest.strip():
+        yield rest
+
+
+def _chunks(path: Path) -> Iterator[bytes]:
+    """The file's bytes, decompressed if it is DSJC; refuses a file that swells beyond reason."""
+    try:
+        with path.open("rb") as file:
+            if path.suffix.lower() != ".dsjc":
+                while chunk := file.read(_CHUNK):
+                    yield chunk
+                return
+            size = path.stat().st_size
+            compressed = gzip.GzipFile(fileobj=file) if file.read(2) == b"\x1f\x8b" else None
+            file.seek(0)
+            total = 0
+            for chunk in _gzip(compressed) if compressed is not None else _zlib(file, str(path)):
+                total += len(chunk)
+                if total > _BOMB_BYTES and total > _BOMB_RATIO * size:
+                    raise DataError(f"the file unpacks to more than {_BOMB_RATIO} times its size", where=str(path))
+                yield chunk
+    except (OSError, EOFError, zlib.error) as fault:
+        raise DataError("the compressed file is damaged or cut short", where=str(path), why=str(fault)) from fault
+
+
+def _gzip(stream: gzip.GzipFile) -> Iterator[bytes]:
+    while chunk := stream.read(_CHUNK):
+        yield chunk
+
+
+def _zlib(file: Any, where: str) -> Iterator[bytes]:
+    unpack = zlib.decompressobj()
+    while chunk := file.read(_CHUNK):
+        while chunk:
+            yield unpack.decompress(chunk, _CHUNK)
+            chunk = unpack.unconsumed_tail
+    yield unpack.flush()
+    if not unpack.eof:
+        raise DataError("the compressed file is cut short", where=where)
+    if unpack.unused_data:
+        raise DataError("bytes follow the end of the compressed data", where=where)
+
+
+def _parse(raw: bytes, where: str) -> Any:
+    try:
+        return json.loads(raw, parse_constant=_no_constant)
+    except (ValueError, RecursionError) as fault:
+        raise DataError(
+            "this is not valid JSON", where=where, why=str(fault)[:200], hint="the file may be cut short"
+        ) from fault
+
+
+def _no_constant(name: str) -> Any:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _columns(meta: Mapping[str, Any], where: str) -> tuple[ColumnInfo, ...]:
+    listed = meta.get("columns")
+    if not isinstance(listed, list) or not all(isinstance(c, dict) and isinstance(c.get("name"), str) for c in listed):
+        raise DataError("the columns have no names", where=where)
+    check_columns([c["name"] for c in listed], where)
+    return tuple(ColumnInfo(c["name"], _text(c.get("label")), _kind(c, where), _text(c.get("displayFormat"))) for c in listed)
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def _kind(column: Mapping[str, Any], where: str) -> Kind:
+    declared = column.get("dataType")
+    if declared in _NUMBERS:
+        return "number"
+    if declared == "boolean":
+        return "boolean"
+    if declared == "date":
+        return "date" if column.get("targetDataType") else "text"
+    if declared in _TEXTS:
+        return "text"
+    raise DataError(f"column {column['name']} has no known dataType", where=where)
+
+
+def _batches(rows: Iterator[Any], columns: tuple[ColumnInfo, ...], where: str) -> Iterator[pa.RecordBatch]:
+    schema = pa.schema([(c.name, ARROW_TYPE[c.kind]) for c in columns])
+    held: list[list[Any]] = []
+    done = 0
+    for number, row in enumerate(rows, start=1):
+        if not isinstance(row, list) or len(row) != len(columns):
+            found = len(row) if isinstance(row, list) else "no"
+            raise DataError(f"row {number} has {found} values, there are {len(columns)} columns", where=f"{where} row {number}")
+        held.append(row)
+        if len(held) == BATCH_ROWS:
+            yield _batch(held, columns, schema, where, done)
+            done, held = done + len(held), []
+    if held:
+        yield _batch(held, columns, schema, where, done)
+
+
+def _batch(rows: list[list[Any]], columns: tuple[ColumnInfo, ...], schema: pa.Schema, where: str, done: int) -> pa.RecordBatch:
+    arrays = []
+    for info, values in zip(columns, zip(*rows, strict=True), strict=True):
+        convert = _CONVERT[info.kind]
+        out: list[Any] = []
+        for number, value in enumerate(values, start=done + 1):
+            try:
+                out.append(None if value is None else convert(value))
+            except (ValueError, TypeError, OverflowError) as fault:
+                place = f"{where} row {number} column {info.name}"
+                raise DataError(f"{info.name} is declared a {info.kind} and holds something else", where=place) from fault
+        array = pa.array(out, ARROW_TYPE[info.kind])
+        arrays.append(clean_text(array) if info.kind == "text" else array)
+    return pa.RecordBatch.from_arrays(arrays, schema=schema)
+
+
+def _number(value: Any) -> float | None:
+    if isinstance(value, bool) or not isinstance(value, (int, float, str)):
+        raise TypeError("no number")
+    if value in ("", "."):
+        return None
+    number = float(value)  # decimals come as text
+    if number != number or number in (float("inf"), float("-inf")):
+        raise ValueError("no finite number")
+    return number
+
+
+def _date(value: Any) -> date | None:
+    if not isinstance(value, str):
+        raise TypeError("no date")
+    return date.fromisoformat(value[:10]) if value else None
+
+
+def _string(value: Any) -> str:
+    if not isinstance(value, str):
+        raise TypeError("no text")
+    value.encode()  # a lone surrogate is no text
+    return value
+
+
+def _boolean(value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise TypeError("no truth value")
+    return value
+
+
+_CONVERT: dict[Kind, Callable[[Any], Any]] = {"number": _number, "date": _date, "text": _string, "boolean": _boolean}

@@ -1,0 +1,190 @@
+"""Dataset-JSON, SAS7BDAT and zip: the same table whatever carries it, and damage refused."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+import zlib
+from pathlib import Path
+from typing import Any
+
+import pyreadstat
+import pytest
+from tests.data.formats import write
+from tests.data.small_trial import NOW, REFERENCE
+
+from alsbench.data.load import load
+from alsbench.data.readers import dataset_json
+from alsbench.data.readers.registry import read
+from alsbench.data.readers.sas7bdat import read_sas7bdat
+from alsbench.data.workspace import Workspace
+from alsbench.errors import DataError
+
+TABLES = ("adsl", "adlb", "adtte", "adre")
+
+
+@pytest.mark.parametrize("form", ["json", "ndjson", "zlib", "gzip"])
+def test_a_trial_is_the_same_from_xpt_and_dataset_json(tmp_path: Path, form: str) -> None:
+    folder = tmp_path / "twin"
+    folder.mkdir()
+    for name in TABLES:
+        (dataset,) = read(REFERENCE / "als-ref-1" / f"{name}.xpt")
+        write(dataset, folder, form)
+    xpt = load([REFERENCE / "als-ref-1" / f"{n}.xpt" for n in TABLES], Workspace(tmp_path / "a"), now=NOW)
+    other = load([folder], Workspace(tmp_path / "b"), now=NOW)
+    assert other.digest == xpt.digest
+    assert all(f.row_count_verifiable for f in other.files)
+    with Workspace(tmp_path / "a").open_current() as a, Workspace(tmp_path / "b").open_current() as b:
+        assert {n: t.columns for n, t in a.tables.items()} == {n: t.columns for n, t in b.tables.items()}
+
+
+def _json(tmp_path: Path, **changes: Any) -> Path:
+    head = {"records": 2, "name": "T", "columns": [{"name": "A", "dataType": "integer"}, {"name": "B", "dataType": "string"}]}
+    path = tmp_path / "t.json"
+    path.write_text(json.dumps(head | {"rows": [[1, "x"], [None, ""]]} | changes), "utf-8")
+    return path
+
+
+def test_types_of_dataset_json(tmp_path: Path) -> None:
+    columns = [
+        {"name": "I", "dataType": "integer"},
+        {"name": "D", "dataType": "decimal", "targetDataType": "decimal"},
+        {"name": "ADT", "dataType": "date", "targetDataType": "integer"},
+        {"name": "BRTHDTC", "dataType": "date"},
+        {"name": "OK", "dataType": "boolean"},
+    ]
+    (dataset,) = read(_json(tmp_path, records=1, columns=columns, rows=[[1.5, "0.25", "2024-01-02", "2024-01", True]]))
+    assert [c.kind for c in dataset.columns] == ["number", "number", "date", "text", "boolean"]
+    assert str(list(dataset.table().to_pylist()[0].values())) == "[1.5, 0.25, datetime.date(2024, 1, 2), '2024-01', True]"
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"rows": [[1, "x"], [2]]}, "row 2 has 1 values, there are 2 columns"),
+        ({"rows": [[1, "x"], ["y", "x"]]}, "A is declared a number"),
+        ({"rows": [[1, "x"], [1, 5]]}, "B is declared a text"),
+        ({"rows": [[1, "x"], {"A": 1}]}, "row 2 has no values"),
+        ({"columns": [{"name": "A", "dataType": "integer"}, {"name": "a", "dataType": "string"}]}, "case only"),
+        ({"columns": [{"name": "A", "dataType": "matrix"}]}, "dataType"),
+        ({"columns": []}, "no columns"),
+        ({"columns": 5}, "no names"),
+        ({"records": -1}, "records"),
+    ],
+)
+def test_what_does_not_fit_is_named(tmp_path: Path, changes: dict[str, Any], says: str) -> None:
+    with pytest.raises(DataError, match=says):
+        read(_json(tmp_path, **changes))[0].table()
+
+
+def test_fewer_rows_than_promised_are_refused(tmp_path: Path, workspace: Workspace) -> None:
+    with pytest.raises(DataError, match="3 rows expected, 2 read"):
+        load([_json(tmp_path, records=3)], workspace)
+    for path in (REFERENCE / "als-ref-1").glob("adtte.xpt"):
+        lines = write(read(path)[0], tmp_path, "ndjson")
+        lines.write_bytes(b"\n".join(lines.read_bytes().split(b"\n")[:-3]) + b"\n")
+        with pytest.raises(DataError, match="rows expected"):
+            load([lines], workspace)
+
+
+@pytest.mark.parametrize("form", ["json", "ndjson", "zlib", "gzip"])
+def test_cut_files_are_refused(tmp_path: Path, workspace: Workspace, form: str) -> None:
+    (dataset,) = read(REFERENCE / "als-ref-1" / "adtte.xpt")
+    path = write(dataset, tmp_path, form)
+    whole = path.read_bytes()
+    for size in range(1, len(whole) - 1, max(len(whole) // 25, 1)):
+        path.write_bytes(whole[:size])
+        with pytest.raises(DataError):
+            load([path], workspace)
+
+
+def test_a_bomb_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dataset_json, "_BOMB_BYTES", 2**20)
+    path = tmp_path / "t.dsjc"
+    path.write_bytes(zlib.compress(b'{"columns": [{"name": "A", "dataType": "string"}]}\n' + b'[" "]\n' * 2**20))
+    with pytest.raises(DataError, match="times its size"):
+        read(path)[0].table()
+
+
+def test_a_zip_of_a_trial_is_the_trial(tmp_path: Path, trial: Path) -> None:
+    packed = tmp_path / "trial.zip"
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        for path in trial.iterdir():
+            archive.write(path, f"deep/{path.name}")
+        archive.writestr("readme.txt", "not data")
+        archive.writestr("__MACOSX/._adsl.csv", "junk")
+    plain = load([trial], Workspace(tmp_path / "a"), now=NOW)
+    zipped = load([packed], Workspace(tmp_path / "b"), now=NOW, expect={"adqs.csv": 5})
+    assert zipped.digest == plain.digest
+    assert [f.sha256 for f in zipped.files] == [f.sha256 for f in plain.files]
+    assert zipped.files[0].name == "trial.zip/deep/adqs.csv"
+    assert list((tmp_path / "b" / "snapshots").glob(".building*")) == []
+
+
+def test_bad_zip_files(tmp_path: Path, workspace: Workspace, trial: Path) -> None:
+    packed = tmp_path / "trial.zip"
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.write(trial / "adsl.csv", "a/adsl.csv")
+    whole = packed.read_bytes()
+    encrypted = bytearray(whole)
+    encrypted[whole.index(b"PK\x01\x02") + 8] |= 1
+    doubled = tmp_path / "doubled.zip"
+    with zipfile.ZipFile(doubled, "w") as archive:
+        archive.writestr("a/adsl.csv", "A\n1\n")
+        archive.writestr("b/ADSL.csv", "A\n1\n")
+    flipped = bytearray(whole)
+    flipped[60] ^= 255
+    for content, says in (
+        (whole[: len(whole) // 2], "damaged|zip"),
+        (bytes(encrypted), "encrypted"),
+        (doubled.read_bytes(), "same name"),
+        (bytes(flipped), "damaged"),
+        (b"PK\x05\x06" + bytes(18), "no data files"),
+    ):
+        packed.write_bytes(content)
+        with pytest.raises(DataError, match=says):
+            load([packed], workspace)
+    assert list(workspace.snapshots_dir.glob(".building*")) == []
+
+
+def test_a_zip_bomb_is_refused(tmp_path: Path, workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    from alsbench.data import archives
+
+    monkeypatch.setattr(archives, "_FREE_BYTES", 2**20)
+    packed = tmp_path / "bomb.zip"
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("adsl.csv", "A\n" + "1\n" * 2**21)
+    with pytest.raises(DataError, match="too much"):
+        load([packed], workspace)
+
+
+@pytest.fixture
+def sas_stand_in(monkeypatch: pytest.MonkeyPatch) -> None:
+    """ReadStat cannot write SAS7BDAT: its XPT reader answers instead, with the row count a SAS7BDAT header has."""
+
+    def read_instead(path: str, *, metadataonly: bool = False, **options: Any) -> Any:
+        data, meta = pyreadstat.read_xport(path, **options)
+        meta.number_rows = len(next(iter(pyreadstat.read_xport(path, output_format="dict")[0].values())))
+        return ({}, meta) if metadataonly else (data, meta)
+
+    monkeypatch.setattr(pyreadstat, "read_sas7bdat", read_instead)
+
+
+@pytest.mark.usefixtures("sas_stand_in")
+@pytest.mark.parametrize("name", ["adsl", "adtte", "adqs"])
+def test_sas7bdat_values_are_those_of_xpt(tmp_path: Path, name: str) -> None:
+    source = REFERENCE / "als-ref-1" / f"{name}.xpt"
+    (xpt,) = read(source)
+    (sas,) = read_sas7bdat(source, name=name.upper())
+    assert [(c.name, c.kind, c.label) for c in sas.columns] == [(c.name, c.kind, c.label) for c in xpt.columns]
+    assert sas.table().equals(xpt.table())
+    assert sas.rows == xpt.table().num_rows
+
+
+def test_a_damaged_sas7bdat_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "t.sas7bdat"
+    magic = b"\0" * 12 + bytes.fromhex("c2ea8160b31411cfbd92080009c7318c181f1011")
+    for content in (magic, magic + bytes(5000), b"nonsense", magic + b"\x33" * 70000):
+        path.write_bytes(content)
+        with pytest.raises(DataError, match=r"SAS7BDAT|sas7bdat"):
+            read(path)[0].table()
