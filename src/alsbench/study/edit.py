@@ -38,6 +38,7 @@ def add_subgroup(path: Path, subgroup: Subgroup) -> None:
             return
         table = tomlkit.table()
         table.update(_fields(subgroup))
+        table.trivia.indent = "\n"  # a blank line before it
         if subgroups is None:
             document.append("subgroups", tomlkit.aot())
         document["subgroups"].append(table)
