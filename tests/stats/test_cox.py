@@ -4,13 +4,25 @@ from __future__ import annotations
 
 import math
 import sys
+import warnings
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from alsbench.stats.cox import ChiSquare, CoxFit, Ties, arm_hazard_ratios, fit_cox
+from alsbench.stats.cox import (
+    ChiSquare,
+    CoxFit,
+    Ties,
+    _event_moments,
+    _event_moments_one_by_one,
+    _problem,
+    arm_hazard_ratios,
+    fit_cox,
+)
 from alsbench.stats.design import Covariate, Factor, build_design
 from alsbench.stats.errors import StatsError
 from alsbench.stats.survival import log_rank
@@ -147,3 +159,43 @@ def test_aliased_covariates_are_left_out_and_said() -> None:
     plain = fit_cox(time, event, build_design([arm, Covariate("x", x)], [("arm",), ("x",)]))
     assert ours.beta[:2] == pytest.approx(plain.beta, rel=1e-12)
     assert list(ours.proportional_hazards()) == ["arm", "x", "GLOBAL"]
+
+
+@given(st.integers(0, 10**6))
+@settings(max_examples=80, deadline=None)
+def test_small_data_give_numbers_or_a_named_error(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    n = int(rng.integers(2, 30))
+    time, event = np.ceil(rng.exponential(5, n)), rng.random(n) < rng.choice([0.05, 0.3, 0.9])
+    variables = [Factor("arm", rng.integers(0, 2, n), ("P", "A")), Covariate("z", rng.normal(size=n) * rng.choice([1e-3, 1e3]))]
+    strata = rng.integers(0, 3, n) if seed % 2 else None
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        try:
+            ours = fit_cox(time, event, build_design(variables, [("arm",), ("z",)]), strata=strata)
+        except StatsError as error:
+            assert "no Cox model" in str(error)
+            return
+    left_out = ours.infinite | ours.aliased
+    assert np.array_equal(np.isnan(ours.beta), left_out)
+    assert np.all(ours.se[~left_out] > 0)
+    assert len(ours.notes) == int(ours.infinite.sum()) + int(ours.aliased.any())
+    assert ours.log_likelihood >= ours.log_likelihood_null
+
+
+def test_one_event_with_nobody_else_at_risk_says_so() -> None:
+    design = build_design([Factor("arm", np.array([0, 0, 1, 1]), ("P", "A"))], [("arm",)])
+    with pytest.raises(StatsError, match="among those at risk"):
+        fit_cox(np.array([1.0, 2.0, 3.0, 4.0]), np.array([False, False, True, False]), design)
+
+
+def test_wide_linear_predictors_are_scaled_by_risk_set() -> None:
+    rng = np.random.default_rng(6)
+    time, event = np.ceil(rng.exponential(5, 40)), rng.random(40) < 0.6
+    problem = _problem(time, event, rng.normal(size=(40, 2)), np.zeros(40, dtype=np.int64), "efron")
+    stratum, beta = problem.strata[0], np.array([0.7, -0.4])
+    together = _event_moments(stratum, beta)
+    apart = _event_moments_one_by_one(stratum, stratum.X @ beta)
+    for a, b in zip(together, apart, strict=True):
+        assert np.allclose(a, b, rtol=1e-10, atol=1e-12)
+    assert all(np.all(np.isfinite(part)) for part in _event_moments(stratum, 1e4 * beta))

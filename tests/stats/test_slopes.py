@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from alsbench.stats.contrasts import Contrasts
 from alsbench.stats.design import Covariate, Factor, build_design
@@ -363,3 +366,37 @@ def test_steps_grow_with_nothing() -> None:
     case = als_case(ALS[0])
     X = build_design([Covariate("TIME", case.time)], [("TIME",)]).X
     assert maximise(reduce(case.y, X, case.subject, case.time), reml=True).steps <= 12
+
+
+@given(st.integers(0, 10**6))
+@settings(max_examples=60, deadline=None)
+def test_small_data_give_numbers_or_a_named_error(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    subjects, visits = int(rng.integers(3, 20)), int(rng.integers(2, 7))
+    subject, time = np.repeat(np.arange(subjects), visits), np.tile(np.arange(visits, dtype=float), subjects)
+    effects = rng.normal(size=(2, subjects)) * rng.choice([0, 0.1, 3], (2, 1))
+    y = effects[0, subject] + effects[1, subject] * time + rng.normal(0, rng.choice([0.01, 1, 5]), time.size)
+    keep = rng.random(time.size) > rng.choice([0, 0.4])
+    arm = Factor("ARM", (subject % 2)[keep], ("P", "A"))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        try:
+            ours = random_slopes(y[keep], time[keep], arm, subject[keep])
+            found = [arm_slopes(ours), arm_slopes(ours, df="satterthwaite"), slope_differences(ours)]
+        except StatsError:
+            return
+    for c in found:
+        assert np.all(c.se > 0)
+        assert np.all(c.df > 0)
+        assert np.all((c.p >= 0) & (c.p <= 1))
+
+
+def test_kenward_roger_holds_where_a_variance_is_all_but_zero() -> None:
+    """Lines through the origin, slope variance 40,000 times the residual's: the adjustment is small, not noise."""
+    rng = np.random.default_rng(9)
+    subject, time = np.repeat(np.arange(20), 6), np.tile(np.arange(6.0), 20)
+    y = rng.normal(0, 2, 20)[subject] * time + rng.normal(0, 0.01, 120)
+    ours = fit_slopes(y, build_design([Covariate("TIME", time)], [("TIME",)]), subject, time)
+    kr, satterthwaite = ours.contrast(np.eye(2)), ours.contrast(np.eye(2), df="satterthwaite")
+    assert kr.se[1] == pytest.approx(satterthwaite.se[1], rel=1e-3)
+    assert kr.df[1] == pytest.approx(19, rel=1e-2)

@@ -20,15 +20,18 @@ from numpy.typing import NDArray
 from alsbench.stats.design import Design, Term, aliased_columns
 from alsbench.stats.errors import NotConverged, StatsError
 from alsbench.stats.survival import check_times, kaplan_meier
+from alsbench.stats.threads import one_blas_thread
 
 Array = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 BoolArray = NDArray[np.bool_]
 Ties = Literal["efron", "breslow"]
 
-MAX_STEPS = 60
+MAX_STEPS = 200
 DECREMENT = 1e-9  # what the log-likelihood could still gain, about, when a fit is declared done or divergent
-DIVERGENT = 0.1  # a Newton step this long, in SDs of the covariate, when nothing is left to gain: the maximum is at infinity
+SILENT = 1e-9  # information per squared SD, in events, below which a column is not determined
+FLAT = 1e-5  # information per squared SD below which (a standard error above 300) the maximum lies at infinity
+UNDERFLOW = 500.0  # range of the linear predictor beyond which one scale for all risk sets loses digits
 LARGEST_LOG_HAZARD = 700.0  # exp() of more overflows a double
 
 
@@ -92,7 +95,7 @@ class CoxFit:
         if self.infinite[i]:
             raise StatsError(f"no finite hazard ratio for {name}: events happen on one side of it only")
         if self.aliased[i]:
-            raise StatsError(f"no hazard ratio for {name}: it is determined by other covariates or the strata")
+            raise StatsError(f"no hazard ratio for {name}: it is determined by other covariates, the strata or the risk sets")
         b, se = float(self.beta[i]), float(self.se[i])
         half = float(ndtri(0.5 + level / 2)) * se
         if abs(b) + half > LARGEST_LOG_HAZARD:
@@ -107,7 +110,8 @@ class CoxFit:
         if self.infinite.any():
             raise StatsError("no test of proportional hazards: a hazard ratio is infinite")
         keep = ~self.aliased
-        U, information = _time_interaction(self._problem, self.beta[keep])
+        with one_blas_thread():
+            U, information = _time_interaction(self._problem, self.beta[keep])
         owner = self._column_terms[keep]
         p = owner.size
         tests = {
@@ -146,6 +150,11 @@ def fit_cox(time: Array, event: BoolArray, design: Design, *, strata: IntArray |
 
     Raises StatsError where there are no events, or no column varies within strata.
     """
+    with one_blas_thread():
+        return _fit(time, event, design, np.zeros(time.size, dtype=np.int64) if strata is None else strata, ties)
+
+
+def _fit(time: Array, event: BoolArray, design: Design, codes: IntArray, ties: Ties) -> CoxFit:
     check_times(time, event)
     if not event.any():
         raise StatsError("no Cox model: there are no events")
@@ -153,14 +162,18 @@ def fit_cox(time: Array, event: BoolArray, design: Design, *, strata: IntArray |
         raise StatsError("times and design differ in length")
     if ties not in ("efron", "breslow"):
         raise StatsError(f"unknown handling of ties {ties}; there are efron, breslow")
-    codes = np.zeros(time.size, dtype=np.int64) if strata is None else strata
     columns = np.flatnonzero(design.column_terms != design.terms.index(()))
     dummies = (codes[:, None] == np.unique(codes)[None, :]).astype(np.float64)
     aliased = aliased_columns(np.column_stack([dummies, design.X[:, columns]]))[dummies.shape[1] :]
     if aliased.all():
         raise StatsError("no Cox model: no covariate varies within strata")
-    X = design.X[:, columns[~aliased]]
-    problem = _problem(time, event, X, codes, ties)
+    problem = _problem(time, event, design.X[:, columns[~aliased]], codes, ties)
+    silent = _silent(problem)
+    if silent.all():
+        raise StatsError("no Cox model: no covariate varies among those at risk when events happen")
+    if silent.any():
+        aliased[np.flatnonzero(~aliased)[silent]] = True
+        problem = _problem(time, event, design.X[:, columns[~aliased]], codes, ties)
     beta, steps, infinite = _maximise(problem)
     null, at = _evaluate(problem, np.zeros(beta.size)), _evaluate(problem, beta)
     names = tuple(design.names[i] for i in columns)
@@ -226,6 +239,8 @@ def _problem(time: Array, event: BoolArray, X: Array, codes: IntArray, ties: Tie
 def _event_moments(s: _Stratum, beta: Array) -> tuple[Array, Array, Array, Array]:
     """Per event: log of the risk sum, mean (d, p) and covariance (d, p, p) of X over its risk set, and eta of the dead."""
     eta = s.X @ beta
+    if np.ptp(eta) > UNDERFLOW:
+        return _event_moments_one_by_one(s, eta)
     shift = float(eta.max())
     w = np.exp(eta - shift)
     wx = w[:, None] * s.X
@@ -240,6 +255,21 @@ def _event_moments(s: _Stratum, beta: Array) -> tuple[Array, Array, Array, Array
     mean = sums[1] / sums[0][:, None]
     spread = sums[2] / sums[0][:, None, None] - mean[:, :, None] * mean[:, None, :]
     return np.log(sums[0]) + shift, mean, spread, eta[s.dead]
+
+
+def _event_moments_one_by_one(s: _Stratum, eta: Array) -> tuple[Array, Array, Array, Array]:
+    """The same with every risk set scaled by its own largest hazard: for coefficients on their way to infinity."""
+    n, found = s.X.shape[0], []
+    for start, tie, share in zip(s.risk_start, s.tie, s.share, strict=True):
+        rows = np.arange(start, n)
+        w = np.exp(eta[rows] - eta[rows].max())
+        w[s.dead[s.tie == tie] - start] *= 1.0 - share
+        total = float(w.sum())
+        mean = w @ s.X[rows] / total
+        centred = s.X[rows] - mean
+        found.append((math.log(total) + float(eta[rows].max()), mean, (w[:, None] * centred).T @ centred / total))
+    log_risk, mean, spread = (np.array(part) for part in zip(*found, strict=True))
+    return log_risk, mean, spread, eta[s.dead]
 
 
 def _evaluate(problem: _Problem, beta: Array) -> tuple[float, Array, Array]:
@@ -259,12 +289,14 @@ def _maximise(problem: _Problem) -> tuple[Array, int, BoolArray]:
     beta = np.zeros(problem.sd.size)
     loglik, score, information = _evaluate(problem, beta)
     for step in range(1, MAX_STEPS + 1):
-        move = _solve(information, score, problem.sd)
+        move = _solve(information, score)
         decrement = float(score @ move)
         if decrement < DECREMENT:
-            infinite = np.abs(move) * problem.sd > DIVERGENT
+            infinite = _divergent(information, problem.sd)
             return np.where(infinite, beta, beta + move), step, infinite
-        share = 1.0
+        # no further than 5 on the log hazard per SD, or a quarter of the way already gone
+        reach = max(5.0, 0.25 * float((np.abs(beta) * problem.sd).max()))
+        share = min(1.0, reach / float((np.abs(move) * problem.sd).max()))
         while True:
             trial = _evaluate(problem, beta + share * move)
             if trial[0] >= loglik - 1e-12 * abs(loglik):
@@ -277,13 +309,30 @@ def _maximise(problem: _Problem) -> tuple[Array, int, BoolArray]:
     raise NotConverged(f"Cox model: no maximum after {MAX_STEPS} steps")
 
 
-def _solve(information: Array, score: Array, sd: Array) -> Array:
-    """Newton step in standardised covariates; each coefficient scaled by its own information, which may be nearly nil."""
+def _silent(problem: _Problem) -> BoolArray:
+    """Columns about which the risk sets say nothing that the columns before them do not: pivots of the null information."""
+    S = _evaluate(problem, np.zeros(problem.sd.size))[2] / np.outer(problem.sd, problem.sd)
+    silent = np.zeros(S.shape[0], dtype=bool)
+    for j in range(S.shape[0]):
+        pivot = float(S[j, j])
+        silent[j] = pivot < SILENT
+        if not silent[j]:
+            S = S - np.outer(S[:, j], S[j]) / pivot
+    return silent
+
+
+def _solve(information: Array, score: Array) -> Array:
+    """Newton step, each coefficient scaled by its own information, which may be nearly nil."""
     size = np.sqrt(np.maximum(np.diag(information), 1e-300))
     scaled = information / np.outer(size, size)
-    step = np.linalg.lstsq(scaled, score / size, rcond=1e-12)[0] / size
-    longest = float((np.abs(step) * sd).max())
-    return np.asarray(step * min(1.0, 5.0 / longest)) if longest > 0 else step
+    return np.asarray(np.linalg.lstsq(scaled, score / size, rcond=1e-12)[0] / size)
+
+
+def _divergent(information: Array, sd: Array) -> BoolArray:
+    """Coefficients along which the likelihood has gone flat at its supremum: no information is left in that direction."""
+    values, vectors = np.linalg.eigh(information / np.outer(sd, sd))
+    flat = vectors[:, values < FLAT]
+    return np.asarray((np.abs(flat) > 0.01).any(axis=1))
 
 
 def _time_interaction(problem: _Problem, beta: Array) -> tuple[Array, Array]:

@@ -8,6 +8,7 @@ parameters in which the covariance is linear.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -39,7 +40,10 @@ class KenwardRoger:
 
 
 def kenward_roger(best: Optimum) -> KenwardRoger:
-    """The small-sample adjusted covariance of the fixed effects; meant for REML."""
+    """The small-sample adjusted covariance of the fixed effects; meant for REML.
+
+    It does not depend on the basis of the random effects.
+    """
     at = best.at
     W = _inverse(at.expected)
     PPhiP = np.einsum("rij,jk,skl->rsil", at.P, at.Phi, at.P)
@@ -57,7 +61,9 @@ def kenward_roger_df(kr: KenwardRoger, L: Array) -> tuple[float, float]:
     A1 = float(trace @ kr.W @ trace)
     A2 = float(np.einsum("rs,rij,sji->", kr.W, B, B))
     if A2 <= 0.0:
-        return float("inf"), 1.0
+        return math.inf, 1.0
+    if q == 1:  # the general formula comes to this, without its divisions by nearly nothing
+        return 2.0 / A2, 1.0
     spread = (A1 + 6 * A2) / (2 * q)
     g = ((q + 1) * A1 - (q + 4) * A2) / ((q + 2) * A2)
     below = 3 * q + 2 * (1 - g)
@@ -66,8 +72,10 @@ def kenward_roger_df(kr: KenwardRoger, L: Array) -> tuple[float, float]:
         V0 = 0.0
     # pbkrtest's .divZero: 0/0 counts as 1
     ratio = 1.0 if abs(1 - A2 / q) < 1e-14 and abs(V1) < 1e-14 else (1 - A2 / q) / V1
-    rho = ratio**2 * V0 / V2 / q
-    df = 4 + (q + 2) / (q * rho - 1)
+    rho = ratio**2 * V0 / V2 / q if V2 != 0.0 else math.inf
+    df = 4 + (q + 2) / (q * rho - 1) if q * rho != 1.0 else math.inf
+    if math.isinf(df):
+        return df, 1.0 - A2 / q
     scale = 1.0 if abs(df - 2) < 1e-2 else df * (1 - A2 / q) / (df - 2)
     return float(df), float(scale)
 

@@ -11,7 +11,7 @@ stationary point and needs no constraint.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,9 +21,9 @@ from alsbench.stats.errors import NotConverged, StatsError
 Array = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 
-MAX_STEPS = 200
+MAX_STEPS = 100
 DECREMENT = 1e-11  # Newton decrement (about twice the log-likelihood still to gain) at which the last full step is taken
-BOUNDARY = 1e-4  # lme4's isSingular: relative Cholesky diagonal below which G counts as singular
+BOUNDARY = 1e-4  # as lme4's isSingular: a random effect's SD, in residual SDs, below which G counts as singular
 
 
 @dataclass(frozen=True)
@@ -68,14 +68,24 @@ class Evaluation:
 
 @dataclass(frozen=True)
 class Optimum:
-    """The evaluation at the maximum, its Cholesky parameters ``phi`` and what the optimiser did."""
+    """The evaluation at the maximum with the random effects along the columns of ``basis`` (2, 2), the principal axes of G.
+
+    ``phi`` are its Cholesky parameters there, the rest says what the optimiser did.
+    """
 
     at: Evaluation
+    basis: Array
     phi: Array
     steps: int
     gradient: float
     condition: float
     singular: bool
+
+    @property
+    def random_effects(self) -> Array:
+        """Covariance of intercept and slope (2, 2) in the units of the data."""
+        g11, g12, g22, _ = self.at.theta
+        return np.asarray(self.basis @ np.array([[g11, g12], [g12, g22]]) @ self.basis.T)
 
 
 def reduce(y: Array, X: Array, subject: IntArray, time: Array) -> Reduced:
@@ -104,15 +114,22 @@ def reduce(y: Array, X: Array, subject: IntArray, time: Array) -> Reduced:
     )
 
 
-def evaluate(data: Reduced, theta: Array, *, reml: bool) -> Evaluation:
-    """Log-likelihood, its derivatives and the Kenward-Roger matrices at ``theta``; no loop over subjects."""
+def evaluate(data: Reduced, theta: Array, *, reml: bool, det_G: float | None = None) -> Evaluation:
+    """Log-likelihood, its derivatives and the Kenward-Roger matrices at ``theta``; no loop over subjects.
+
+    ``det_G`` is the determinant of G where the caller knows it better than theta tells (a G that is nearly singular).
+    """
+    if det_G is None:
+        det_G = float(theta[0] * theta[2] - theta[1] ** 2)
     v = float(theta[3])
     u1, u3 = data.R[:, :, 0], data.R[:, :, 1]
     cross = u1[:, :, None] * u3[:, None, :]
     identity = np.broadcast_to(np.eye(2), cross.shape)
     E = np.stack([u1[:, :, None] * u1[:, None, :], cross + cross.transpose(0, 2, 1), u3[:, :, None] * u3[:, None, :], identity])
     S = np.einsum("r,rmij->mij", theta, E)
-    det = S[:, 0, 0] * S[:, 1, 1] - S[:, 0, 1] ** 2
+    det_R = np.linalg.det(data.R)
+    # det(R G R' + v I) as a sum of positive terms: the difference of products would lose the digits of a large G
+    det = det_R**2 * det_G + v * (S[:, 0, 0] + S[:, 1, 1] - v)
     W = np.empty_like(S)
     W[:, 0, 0], W[:, 1, 1], W[:, 0, 1] = S[:, 1, 1] / det, S[:, 0, 0] / det, -S[:, 0, 1] / det
     W[:, 1, 0] = W[:, 0, 1]
@@ -167,10 +184,18 @@ def evaluate(data: Reduced, theta: Array, *, reml: bool) -> Evaluation:
 
 
 def maximise(data: Reduced, *, reml: bool) -> Optimum:
-    """Newton steps with halving from moment estimates; NotConverged where no maximum identifies theta."""
-    phi = _start(data)
-    now = evaluate(data, _theta(phi), reml=reml)
+    """Newton steps with halving from moment estimates; NotConverged where no maximum identifies theta.
+
+    The random effects are turned to the principal axes of G on the way: near a singular G, stiff and flat directions then
+    do not mix, and no digits are lost.
+    """
+    phi, basis = _start(data), np.eye(2)
+    now = _at(data, phi, reml=reml)
     for step in range(1, MAX_STEPS + 1):
+        if abs(phi[1]) > 0.1 * abs(phi[0]) or abs(phi[2]) > 2 * abs(phi[0]):
+            phi, axes = _principal(phi)
+            basis, data = basis @ axes, replace(data, R=data.R @ axes)
+            now = _at(data, phi, reml=reml)
         gradient, H = _in_phi(now, phi)
         values, vectors = np.linalg.eigh(H)
         floor = 1e-10 * max(1.0, float(np.abs(values).max()))
@@ -178,34 +203,48 @@ def maximise(data: Reduced, *, reml: bool) -> Optimum:
         decrement = float(gradient @ move)
         move *= min(1.0, 2.0 / max(float(np.abs(move).max()), 1e-300))
         if decrement < DECREMENT and values[0] > -floor:
-            return _finish(data, phi + move, step, reml=reml)
+            return _finish(data, basis, phi + move, step, reml=reml)
         phi, now = _climb(data, phi, move, now, decrement, reml=reml)
         if phi[3] < -60.0:
             raise StatsError("the residual variance is zero: the lines fit every subject exactly")
     raise NotConverged(f"random slopes: no maximum after {MAX_STEPS} steps")
 
 
+def _at(data: Reduced, phi: Array, *, reml: bool) -> Evaluation:
+    return evaluate(data, _theta(phi), reml=reml, det_G=float(phi[0] * phi[2]) ** 2)
+
+
 def _climb(data: Reduced, phi: Array, move: Array, now: Evaluation, gain: float, *, reml: bool) -> tuple[Array, Evaluation]:
     share = 1.0
     while share > 1e-12:
         trial = phi + share * move
-        new = evaluate(data, _theta(trial), reml=reml)
+        new = _at(data, trial, reml=reml)
         if new.loglik >= now.loglik + 1e-4 * share * gain - 1e-12 * abs(now.loglik):
             return trial, new
         share /= 2
     raise NotConverged("random slopes: no step increases the likelihood")
 
 
-def _finish(data: Reduced, phi: Array, steps: int, *, reml: bool) -> Optimum:
-    last = evaluate(data, _theta(phi), reml=reml)
+def _principal(phi: Array) -> tuple[Array, Array]:
+    """Parameters of the same G along its principal axes, the larger first, and the axes."""
+    theta = _theta(phi)
+    values, vectors = np.linalg.eigh(np.array([[theta[0], theta[1]], [theta[1], theta[2]]]))
+    first = math.sqrt(max(float(values[1]), 1e-300))
+    # from the determinant, not the smaller eigenvalue, which rounding may make zero or negative
+    return np.array([first, 0.0, abs(float(phi[0] * phi[2])) / first, phi[3]]), vectors[:, ::-1]
+
+
+def _finish(data: Reduced, basis: Array, phi: Array, steps: int, *, reml: bool) -> Optimum:
+    phi, axes = _principal(phi)
+    data = replace(data, R=data.R @ axes)
+    last = _at(data, phi, reml=reml)
     gradient, H = _in_phi(last, phi)
     sizes = np.abs(np.linalg.eigvalsh(H))
     condition = float(sizes.max() / max(float(sizes.min()), 1e-300))
-    diagonal = np.abs(phi[[0, 2]]) / math.exp(phi[3] / 2)
-    singular = bool(diagonal.min() < BOUNDARY)
+    singular = bool(phi[2] / math.exp(phi[3] / 2) < BOUNDARY)
     if condition > 1e12 and not singular:
-        raise NotConverged("random slopes: the data do not separate the variance components (too few visits per subject)")
-    return Optimum(last, phi, steps, float(np.abs(gradient).max()), condition, singular)
+        raise NotConverged("random slopes: the data do not separate the variance components (too few subjects or visits)")
+    return Optimum(last, basis @ axes, phi, steps, float(np.abs(gradient).max()), condition, singular)
 
 
 def parameter_covariance(best: Optimum) -> tuple[Array, Array]:

@@ -102,8 +102,10 @@ class SlopeFit:
         else:
             kr = self._kr()
             Phi, nu = kr.adjusted, np.array([kenward_roger_df(kr, row[None, :])[0] for row in rows])
-        se = np.sqrt(np.einsum("ki,ij,kj->k", rows, Phi, rows))
-        return t_contrasts(estimate, se, nu, level=level)
+        variance = np.einsum("ki,ij,kj->k", rows, Phi, rows)
+        if np.any(variance < 0):
+            raise StatsError("the Kenward-Roger adjustment leaves a negative variance: use Satterthwaite")
+        return t_contrasts(estimate, np.sqrt(variance), nu, level=level)
 
     def f_test(self, L: Array, *, df: DfMethod = "kenward-roger") -> FTest:
         """H0: L b = 0 for the rows of ``L`` (q, p); dependent rows are reduced to a basis."""
@@ -173,7 +175,6 @@ def fit_slopes(
         to_scaled = np.linalg.solve(triangle, np.eye(p)) * scale
         at = best.at
         A = np.array([[1.0, -centre / unit], [0.0, 1.0 / unit]])
-        G_scaled = np.array([[at.theta[0], at.theta[1]], [at.theta[1], at.theta[2]]])
         loglik = at.loglik - n * math.log(scale)
         if reml:
             loglik += p * math.log(scale) - float(np.log(np.abs(np.diag(triangle))).sum())
@@ -190,7 +191,7 @@ def fit_slopes(
             time_name=time_name,
             beta=beta,
             vcov=_fill(design, to_scaled @ at.Phi @ to_scaled.T),
-            G=scale**2 * A @ G_scaled @ A.T,
+            G=scale**2 * A @ best.random_effects @ A.T,
             residual_variance=scale**2 * float(at.theta[3]),
             log_likelihood=loglik,
             reml=reml,
@@ -296,7 +297,8 @@ def type3_rows(design: Design, term: Term) -> Array:
         raise StatsError(f"the model has no term {':'.join(term)}")
     if design.aliased.any():
         raise NotEstimable("type 3 tests need a model without aliased coefficients")
-    to_centred = np.linalg.lstsq(_centred(design), design.X, rcond=None)[0]
+    with one_blas_thread():
+        to_centred = np.linalg.lstsq(_centred(design), design.X, rcond=None)[0]
     to_centred[np.abs(to_centred) < 1e-10] = 0.0
     return np.asarray(to_centred[design.column_terms == design.terms.index(term)])
 
