@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -20,7 +21,7 @@ def load_reference(name: str, directory: Path) -> Source:
     shutil.copy(REFERENCE / name / "study.toml", workspace.study_path)
     files = sorted(p for p in (REFERENCE / name).iterdir() if p.suffix in (".xpt", ".csv"))
     load(files, workspace, study=workspace.read_study(), expect={})
-    return open_source(directory)
+    return replace(open_source(directory), results_dir=None)
 
 
 @pytest.fixture(scope="session")

@@ -5,14 +5,16 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from alsbench.analysis.question import Question
 from alsbench.analysis.result import Context, Row
 from alsbench.analysis.source import Source
 from alsbench.analysis.subgroups import Membership
-from alsbench.stats.contrasts import Contrasts
 from alsbench.study.model import Comparison, Endpoint
+
+if TYPE_CHECKING:  # SciPy comes with it, and a cached answer needs none of it
+    from alsbench.stats.contrasts import Contrasts
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from alsbench.analysis.ask import Ask
+from alsbench.analysis.cache import cached_piece
+from alsbench.analysis.cells import Cell, Piece
 from alsbench.analysis.command import evidence_command
 from alsbench.analysis.methods import METHODS, analyse_with, interaction_with, method_info
 from alsbench.analysis.question import OVERALL, Question
@@ -20,50 +22,6 @@ from alsbench.analysis.source import Source
 from alsbench.analysis.subgroups import complement, members
 from alsbench.stats.errors import StatsError
 from alsbench.study.model import Comparison, Endpoint
-
-
-@dataclass(frozen=True)
-class Cell:
-    """One contrast. ``estimate``, ``low`` and ``high`` are ratios when ``ratio`` is true, else differences.
-
-    ``favourable``: the estimate lies on the better side; None where there is no estimate. ``interaction_p`` stands on the
-    subgroup's cell, not on its complement's. ``error`` says why there is no estimate.
-    """
-
-    endpoint: str
-    title: str
-    method: str
-    level: str
-    comparison: str
-    treatment: str
-    reference: str
-    primary: bool
-    subgroup: str
-    post_hoc: bool
-    n: int
-    visit: str | None = None
-    visit_number: float | None = None
-    ratio: bool = False
-    estimate: float | None = None
-    low: float | None = None
-    high: float | None = None
-    p: float | None = None
-    favourable: bool | None = None
-    first_lasting_visit: float | None = None
-    first_visit: float | None = None
-    visits_tested: int | None = None
-    interaction_p: float | None = None
-    error: str | None = None
-    warning: str | None = None
-
-
-@dataclass(frozen=True)
-class Piece:
-    """The cells of one endpoint in one subgroup, a cell per comparison, with the rows they were taken from."""
-
-    cells: tuple[Cell, ...]
-    rows: tuple[Row, ...]
-    warnings: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -141,7 +99,7 @@ def iter_evidence(
         for endpoint in evidence_endpoints(source):
             if cancelled():
                 return
-            yield evidence_piece(source, endpoint, phrase, chosen, population)
+            yield cached_piece(source, endpoint.name, phrase, chosen, population)
 
 
 def evidence(source: Source, subgroups: Sequence[str] = (), comparisons: Sequence[str] = (), population: str = "") -> Evidence:

@@ -28,11 +28,15 @@ IntArray = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Source:
-    """A study, a snapshot, and the hash of the study as it was when the source was opened."""
+    """A study, a snapshot, and the hash of the study as it was when the source was opened.
+
+    ``results_dir`` is where answers may be kept between sessions; None keeps none.
+    """
 
     study: Study
     snapshot: Snapshot
     study_digest: str
+    results_dir: Path | None = None
 
     @cached_property
     def subjects(self) -> Frame:
@@ -116,4 +120,4 @@ def open_source(workspace: Path) -> Source:
     """The study and current snapshot of a workspace. Raises StudyError, DataError or UnavailableError."""
     space = Workspace(workspace)
     study = space.read_study()
-    return Source(study, space.open_current(), study_digest(study))
+    return Source(study, space.open_current(), study_digest(study), space.results_dir)

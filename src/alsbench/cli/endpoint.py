@@ -44,9 +44,10 @@ def endpoint(
     subjects: Annotated[bool, typer.Option("--subjects", help="joint_rank: add score and rank of every subject.")] = False,
 ) -> None:
     """Analyse an endpoint as study.toml says, in each subgroup asked for (default: overall)."""
+    from alsbench.analysis.cache import cached_answer
     from alsbench.analysis.question import OVERALL, Question
     from alsbench.analysis.records import resolve_visit
-    from alsbench.analysis.run import answer, apply_overrides
+    from alsbench.analysis.run import apply_overrides
     from alsbench.cli.output import emit_result
     from alsbench.cli.source import opened
     from alsbench.cli.trail import looked
@@ -67,7 +68,7 @@ def endpoint(
             from dataclasses import replace
 
             question = replace(question, visits=tuple(dict.fromkeys(resolve_visit(source, asked, v) for v in visit)))
-        result = answer(question, source)
+        result = cached_answer(question, source)
         result = result.with_command(common.repeat(result.provenance.command))
         looked(common, result)
         emit_result(common, result)

@@ -16,8 +16,8 @@ def register(app: typer.Typer) -> None:
 
 def safety(common: Common, subgroup: SubgroupsOption = None, population: PopulationOption = "") -> None:
     """Exposure, adverse event overview, classes and terms, by actual arm: the study's first incidence endpoint."""
+    from alsbench.analysis.cache import cached_answer
     from alsbench.analysis.question import OVERALL, Question
-    from alsbench.analysis.run import answer
     from alsbench.cli.output import emit_result
     from alsbench.cli.source import opened
     from alsbench.cli.trail import looked
@@ -28,7 +28,7 @@ def safety(common: Common, subgroup: SubgroupsOption = None, population: Populat
             hint = '[endpoints.ae] with method = "incidence" and dataset = "ADAE"'
             raise UsageError("the study has no incidence endpoint", where="study.toml endpoints", hint=hint)
         phrases = tuple(dict.fromkeys(subgroup or (OVERALL,)))
-        result = answer(Question(name, subgroups=phrases, population=population), source)
+        result = cached_answer(Question(name, subgroups=phrases, population=population), source)
         result = result.with_command(common.repeat(result.provenance.command))
         looked(common, result)
         emit_result(common, result)

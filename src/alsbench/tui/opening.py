@@ -124,13 +124,11 @@ class Answers:
 
 def compute(key: Key, source: Source) -> Result | Piece:
     """Answer a question or an evidence piece: here models are imported, never before the first paint."""
+    from alsbench.analysis.cache import cached_answer, cached_piece
+
     if isinstance(key, Question):
-        from alsbench.analysis.run import answer
-
-        return answer(key, source)
-    from alsbench.analysis.evidence import evidence_piece
-
-    return evidence_piece(source, source.endpoint(key.endpoint), key.phrase, source.study.comparisons, key.population)
+        return cached_answer(key, source)
+    return cached_piece(source, key.endpoint, key.phrase, source.study.comparisons, key.population)
 
 
 def unexpected(error: Exception) -> UnavailableError:
