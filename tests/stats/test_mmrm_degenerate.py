@@ -54,6 +54,7 @@ def test_a_visit_with_one_subject_falls_back_and_aliases() -> None:
     found = fit(data)
     assert [a.covariance for a in found.attempts][:2] == ["us", "toeph"]
     assert not found.attempts[0].converged and "singular" in found.attempts[0].reason
+    assert "visit 3 has 1 rows for 1 coefficients" in found.attempts[0].reason
     assert found.attempts[-1].converged and found.attempts[-1].covariance == found.covariance
     assert found.aliased.sum() == 1 and math.isnan(found.beta[found.aliased][0])
     means = ls_means(found, data[1], ("ARM", "VISIT"))
@@ -172,6 +173,13 @@ def test_few_subjects_and_many_gaps_end_in_a_fit_or_a_named_error(seed: int) -> 
     assert found.gradient < 1e-6
     assert np.all(np.linalg.eigvalsh(found.sigma) > 0)
     assert np.all(np.isfinite(found.contrast(np.eye(found.beta.size)[~found.aliased]).se)) or found.aliased.any()
+
+
+def test_covariance_of_combinations_leaves_aliased_coefficients_out() -> None:
+    data = trial(40, 3, extra=True)
+    found = fit(data)
+    L = np.stack([data[1].ls_mean({"ARM": arm}) for arm in ("P", "A")])
+    assert np.allclose(np.sqrt(np.diag(found.covariance_of(L))), found.contrast(L).se, rtol=1e-10)
 
 
 def test_wrong_input_is_named() -> None:

@@ -185,7 +185,7 @@ def _correlation(s: Structure, rho: Array) -> Array:
         case "toep" | "toeph":
             return np.concatenate([[1.0], rho])[lag]
         case _:
-            return _chain(rho, T, ())
+            return _chain(rho, T)
 
 
 def _correlation_first(s: Structure, rho: Array) -> Array:
@@ -204,7 +204,7 @@ def _correlation_first(s: Structure, rho: Array) -> Array:
             first = (lag[None] == np.arange(1, T)[:, None, None]).astype(np.float64)
             return first
         case _:
-            return np.stack([_chain(rho, T, (j,)) for j in range(T - 1)])
+            return _chain_first(_chain(rho, T))
 
 
 def _correlation_second(s: Structure, rho: Array) -> Array:
@@ -214,20 +214,34 @@ def _correlation_second(s: Structure, rho: Array) -> Array:
     if s.name in ("ar1", "ar1h") and T > 1:
         out[0, 0] = lag * (lag - 1) * rho[0] ** np.maximum(lag - 2, 0)
     elif s.name in ("ad", "adh"):
-        for j in range(m):
-            for i in range(j):
-                out[i, j] = out[j, i] = _chain(rho, T, (i, j))
+        _chain_second(_chain(rho, T), out)
     return out
 
 
-def _chain(rho: Array, T: int, without: tuple[int, ...]) -> Array:
-    """Products of neighbouring correlations between two visits; the factors ``without`` are left out and must be present."""
-    out = np.eye(T) if not without else np.zeros((T, T))
-    for a in range(T):
-        product = 1.0
-        for b in range(a + 1, T):
-            if b - 1 not in without:
-                product *= rho[b - 1]
-            inside = all(a <= j < b for j in without)
-            out[a, b] = out[b, a] = product if inside else 0.0
+def _chain(rho: Array, T: int) -> Array:
+    """Ante-dependence: the correlation of two visits is the product of the neighbouring correlations between them."""
+    R = np.eye(T)
+    for a in range(T - 1):
+        R[a, a + 1 :] = R[a + 1 :, a] = np.cumprod(rho[a:])
+    return R
+
+
+def _chain_first(R: Array) -> Array:
+    """d R / d rho[j]: the product without its factor j is that up to visit j times that from visit j + 1 on."""
+    T = R.shape[0]
+    out = np.zeros((T - 1, T, T))
+    for j in range(T - 1):
+        block = np.outer(R[: j + 1, j], R[j + 1, j + 1 :])
+        out[j, : j + 1, j + 1 :] = block
+        out[j, j + 1 :, : j + 1] = block.T
     return out
+
+
+def _chain_second(R: Array, out: Array) -> None:
+    """Fills ``out`` (T-1, T-1, T, T) with d2 R / d rho[i] d rho[j]; a factor enters once, so the diagonal stays zero."""
+    for j in range(R.shape[0] - 1):
+        for i in range(j):
+            block = np.outer(R[: i + 1, i], R[j + 1, j + 1 :]) * R[i + 1, j]
+            for first, second in ((i, j), (j, i)):
+                out[first, second, : i + 1, j + 1 :] = block
+                out[first, second, j + 1 :, : i + 1] = block.T

@@ -120,6 +120,11 @@ class MMRMFit:
             filled[name][~self.aliased] = getattr(found, name)
         return t_contrasts(filled["estimate"], filled["se"], filled["df"], level=level)
 
+    def covariance_of(self, L: ArrayLike) -> Array:
+        """Covariance (m, m) of the combinations ``L`` (m, p), adjusted with Kenward-Roger; for a max-t over them."""
+        rows = self._kept(L)
+        return np.asarray(rows @ self.precision.adjusted() @ rows.T, dtype=np.float64)
+
     def _kept(self, L: ArrayLike) -> Array:
         rows = np.atleast_2d(np.asarray(L, dtype=np.float64))
         if rows.shape[1] != self.aliased.size:
@@ -169,7 +174,7 @@ def fit_mmrm(
                 _check_determined(model)
                 optimum = maximise(model)
             except NotConverged as error:
-                attempts.append(Attempt(candidate.name, False, str(error)))
+                attempts.append(Attempt(candidate.name, False, str(error) + _scarce(model)))
                 continue
             attempts.append(Attempt(candidate.name, True))
             return _fitted(model, optimum, data, df, tuple(attempts))
@@ -267,6 +272,24 @@ def _check_determined(model: Model) -> None:
             raise NotConverged(f"visit {a[0] + 1} is not observed in one of the covariance groups")
         if a.size:
             raise NotConverged(f"visits {a[0] + 1} and {b[0] + 1} are never observed in the same subject")
+
+
+def _scarce(model: Model) -> str:
+    """Names the visits whose rows the coefficients fit exactly, if each visit has a variance of its own: the usual reason."""
+    if model.structure.n_theta == 1 or not (model.structure.linear or model.structure.n_sd > 1):
+        return ""
+    sums, T, p = model.sums, model.sums.n_visits, model.sums.p
+    gram = sum(g.weigh(g.masks[:, :, None] * np.eye(T)) for g in sums.groups)
+    C = sums.C[:, :p].reshape(T, -1, p)
+    r = C.shape[1]
+    found = []
+    for v in range(T):
+        block = np.asarray(gram)[v * r : (v + 1) * r, v * r : (v + 1) * r]
+        values = np.linalg.eigvalsh(C[v].T @ block @ C[v])
+        rank = int((values > 1e-9 * values[-1]).sum())
+        if sums.visit_counts[v] <= rank:
+            found.append(f"visit {v + 1} has {sums.visit_counts[v]} rows for {rank} coefficients")
+    return f" ({'; '.join(found)})" if found else ""
 
 
 def _fitted(model: Model, optimum: Optimum, data: _Data, df: DfName, attempts: tuple[Attempt, ...]) -> MMRMFit:

@@ -206,9 +206,9 @@ def _sandwiches(patterns: Patterns, W: Array, jacobian: Array, Cw: Array) -> Arr
 def _cheaper_by_pairs(patterns: Patterns, k: int, Cw: Array) -> bool:
     """Whether all pairs of visits take fewer operations than ``k`` parameters one by one, as they do with few patterns."""
     T = patterns.n_visits
-    pairs = patterns.stand_ins.shape[0] * (T * Cw.shape[1]) ** 2
+    pairs = float(patterns.stand_ins.shape[0] * (T * Cw.shape[1]) ** 2)
     one_by_one = 1.5 * Cw.size * Cw.shape[0] + patterns.n * (T * patterns.n_s) ** 2
-    return pairs < k * one_by_one
+    return bool(pairs < k * one_by_one)
 
 
 def _contract(products: Array, jacobian: Array) -> Array:
