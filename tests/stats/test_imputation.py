@@ -151,6 +151,9 @@ def test_parameter_draws() -> None:
     assert np.allclose(np.cov(beta.T), vcov, atol=0.02)
     # the mean of an inverse Wishart with scale 50 SIGMA is 50 SIGMA / (50 - T - 1)
     assert np.allclose(sigma.mean(axis=0), SIGMA * 50 / 47, rtol=0.02)
+    aliased, _ = draw_parameters(np.array([1.0, NAN]), np.array([[0.5, NAN], [NAN, NAN]]), SIGMA, 50.0, 10, rng=rng)
+    assert np.all(aliased[:, 1] == 0.0)
+    assert np.all(np.isfinite(aliased))
     with pytest.raises(StatsError, match="do not determine"):
         draw_parameters(np.zeros(2), vcov, SIGMA, 1.0, 5, rng=rng)
 

@@ -85,7 +85,7 @@ def test_overview_by_hand_with_missing_flags() -> None:
 
 def test_words() -> None:
     assert related(["NOT RELATED", "Possible", None, "", "unrelated ", "PROBABLE"]).tolist() == [0, 1, 1, 1, 0, 1]
-    assert severe(["MILD", "Moderate", "SEVERE", None, "3", "2", "LIFE THREATENING"]).tolist() == [0, 0, 1, 1, 1, 0, 1]
+    assert severe(["MILD", "Moderate", "SEVERE", None, "3.0", "2", "LIFE THREATENING"]).tolist() == [0, 0, 1, 1, 1, 0, 1]
 
 
 def test_no_events() -> None:

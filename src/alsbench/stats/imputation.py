@@ -132,10 +132,12 @@ def draw_parameters(
     """Approximate posterior draws: beta (M, p) normal about its estimate, sigma (M, T, T) inverse Wishart with ``df``.
 
     ``df`` is the number of subjects less the coefficients per visit. The two are drawn independently, as in large samples.
+    Aliased coefficients (NaN) stay zero.
     """
     T = sigma.shape[0]
     if not df > T - 1:
         raise StatsError(f"{df:g} degrees of freedom do not determine a covariance of {T} visits")
+    beta, vcov = np.nan_to_num(beta, nan=0.0), np.nan_to_num(vcov, nan=0.0)
     values, vectors = np.linalg.eigh(vcov)
     root = vectors * np.sqrt(np.maximum(values, 0.0))
     betas = beta + rng.standard_normal((draws, beta.size)) @ root.T

@@ -25,8 +25,8 @@ Level = Literal["any", "soc", "pt"]
 
 DAYS_PER_YEAR = 365.25
 UNCODED = "Uncoded"
-UNRELATED = frozenset({"NOT RELATED", "UNRELATED", "NONE", "NO", "N", "NOT SUSPECTED", "NOT APPLICABLE"})
-NOT_SEVERE = frozenset({"MILD", "MODERATE", "1", "2", "GRADE 1", "GRADE 2"})
+UNRELATED = frozenset({"NOT RELATED", "UNRELATED", "NONE", "NO", "N", "NOT SUSPECTED"})
+NOT_SEVERE = frozenset({"MILD", "MODERATE", "1", "2", "1.0", "2.0", "GRADE 1", "GRADE 2"})
 
 
 @dataclass(frozen=True)
