@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Sequence
-from typing import Any
+from types import UnionType
+from typing import Any, Union, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 
 from alsbench.study.checks import Fault
-from alsbench.study.model import Arms, Comparison, Endpoint, Event, Populations, Study, StudyInfo, Subgroup, Visits
+from alsbench.study.model import Endpoint, Study
 from alsbench.study.names import nearest
 
 
@@ -32,33 +33,35 @@ def dotted(path: Sequence[str | int]) -> str:
     return text
 
 
-def _tables(path: Sequence[str | int]) -> type[BaseModel] | None:
+def _table(path: Sequence[str | int]) -> type[BaseModel] | None:
     """The class that describes the table at ``path``, or None for free tables such as ``arms.labels``."""
-    match tuple(path):
-        case ():
-            return Study
-        case ("study",):
-            return StudyInfo
-        case ("arms",):
-            return Arms
-        case ("populations",):
-            return Populations
-        case ("visits",):
-            return Visits
-        case ("comparisons", int()):
-            return Comparison
-        case ("endpoints", str()):
-            return Endpoint
-        case ("endpoints", str(), "event"):
-            return Event
-        case ("subgroups", int()):
-            return Subgroup
-    return None
+    found: Any = Study
+    for part in path:
+        found = _inside(found, part)
+    return found if isinstance(found, type) and issubclass(found, BaseModel) else None
+
+
+def _inside(annotation: Any, part: str | int) -> Any:
+    """The annotation of what stands at ``part`` of a value annotated so; None where nothing is declared."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        named = {f.alias or name: f.annotation for name, f in annotation.model_fields.items()}
+        return _required(named.get(str(part)))
+    arguments = get_args(annotation)
+    if get_origin(annotation) is dict:
+        return arguments[1]
+    return arguments[0] if get_origin(annotation) in {tuple, list} else None
+
+
+def _required(annotation: Any) -> Any:
+    """``X`` for ``X | None``."""
+    if get_origin(annotation) in {UnionType, Union}:
+        return next((a for a in get_args(annotation) if a is not type(None)), None)
+    return annotation
 
 
 def allowed_keys(path: Sequence[str | int]) -> list[str]:
     """The keys that may stand in the table at ``path``."""
-    table = _tables(path)
+    table = _table(path)
     if table is None:
         return []
     hidden = {"name"} if table is Endpoint else set()
