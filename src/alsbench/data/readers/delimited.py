@@ -82,7 +82,10 @@ def _examine(path: Path) -> _Layout:
             head = path.read_bytes().decode("utf-16").encode()[: 2**20]
         except UnicodeDecodeError as fault:
             raise DataError("the file is not valid UTF-16", where=f"{path} byte {fault.start}") from fault
-    text = head.removeprefix(codecs.BOM_UTF8).decode("utf-8", "replace")
+    try:
+        text = codecs.getincrementaldecoder("utf-8-sig")().decode(head)
+    except UnicodeDecodeError as fault:
+        raise _not_utf8(path, fault) from fault
     first = text.split("\n", 1)[0].rstrip("\r")
     delimiter = max(_DELIMITERS, key=lambda d: (_outside_quotes(first).count(d), d == ","))
     try:
@@ -173,8 +176,7 @@ def _row_fault(layout: _Layout, fault: Exception) -> DataError:
         with layout.open() as file:
             text = file.read().decode("utf-8-sig")
     except UnicodeDecodeError as wrong:
-        hint = "save the file as UTF-8, for instance with iconv -f WINDOWS-1252 -t UTF-8"
-        return DataError("the file is not valid UTF-8", where=f"{where} byte {wrong.start}", hint=hint)
+        return _not_utf8(layout.path, wrong)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=layout.delimiter, strict=True)
     row, line = 0, 1
     try:
@@ -196,6 +198,11 @@ def _row_fault(layout: _Layout, fault: Exception) -> DataError:
             hint='quote the field and double the quote: "5"" pipe"',
         )
     return DataError("the file cannot be read as delimited text", where=where, why=str(fault).split(":")[0][:200])
+
+
+def _not_utf8(path: Path, fault: UnicodeDecodeError) -> DataError:
+    hint = "save the file as UTF-8, for instance with iconv -f WINDOWS-1252 -t UTF-8"
+    return DataError("the file is not valid UTF-8", where=f"{path} byte {fault.start}", hint=hint)
 
 
 def _loose_quote(text: str, delimiter: str) -> int:

@@ -1,0 +1,98 @@
+"""Damage done to real small files of every format: what a reader must survive.
+
+Run as a program it makes mutations and reports, one JSON line each, what reading them did; the caller gives it limits.
+``python -m tests.data.mutations FOLDER SEED COUNT``
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import sys
+import tempfile
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+REFERENCE = Path(__file__).parents[1] / "reference"
+
+
+def make_originals(folder: Path) -> None:
+    """One small trial table in every format that can be written here."""
+    import pyarrow.parquet as pq
+    from tests.data.formats import write
+
+    from alsbench.data.readers.registry import read
+
+    for name in ("adtte", "adae"):
+        source = REFERENCE / "als-ref-1" / f"{name}.xpt"
+        (dataset,) = read(source)
+        for form in ("csv", "json", "ndjson", "zlib"):
+            write(dataset, folder, form)
+        (folder / source.name).write_bytes(source.read_bytes())
+        pq.write_table(dataset.table(), folder / f"{name}.parquet")
+    with zipfile.ZipFile(folder / "both.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.write(folder / "adtte.csv", "adtte.csv")
+
+
+def mutate(raw: bytes, random_: random.Random) -> bytes:
+    """Truncate, flip, overwrite, splice, drop, repeat or swap, sometimes twice."""
+    data = bytearray(raw)
+    for _ in range(random_.choice((1, 1, 2))):
+        size = max(len(data), 1)
+        a, b = sorted(random_.randrange(size) for _ in range(2))
+        b = min(b, a + random_.choice((1, 8, 80, 4000)))
+        match random_.randrange(7):
+            case 0:
+                data = data[:a]
+            case 1 if data:
+                data[a] ^= 1 << random_.randrange(8)
+            case 2 if data:
+                data[a] = random_.choice(b'\x00\xff",\n {}[]0')
+            case 3:
+                data[a:b] = bytes(random_.randrange(256) for _ in range(min(b - a, 64)))
+            case 4:
+                del data[a:b]
+            case 5:
+                data[a:a] = data[a:b]
+            case _:
+                c = random_.randrange(size)
+                data[a:b], data[c : c + b - a] = data[c : c + b - a], data[a:b]
+    return bytes(data)
+
+
+def run(folder: Path, seed: int, count: int) -> Iterator[dict[str, object]]:
+    """Read ``count`` mutations; ``read`` gives rows accepted, ``refused`` the message, ``crash`` whatever else happened."""
+    from alsbench.data.archives import unpack
+    from alsbench.data.readers.registry import read
+    from alsbench.errors import AlsbenchError
+
+    random_ = random.Random(seed)
+    originals = sorted(p for p in folder.iterdir() if p.is_file())
+    with tempfile.TemporaryDirectory() as scratch:
+        for number in range(count):
+            original = originals[number % len(originals)]
+            case = {"case": number, "file": original.name}
+            path = Path(scratch) / original.name
+            path.write_bytes(mutate(original.read_bytes(), random_))
+            try:
+                rows = promised = 0
+                for source in unpack(path, Path(scratch)):
+                    for dataset in read(source.path):
+                        held = dataset.table().num_rows
+                        rows += held
+                        if dataset.rows is not None and dataset.rows != held:
+                            promised += 1
+                yield case | {"read": rows, "short": promised}
+            except AlsbenchError as refused:
+                yield case | {"refused": refused.message[:200], "code": refused.exit_code}
+            except BaseException as crash:  # noqa: BLE001 - the point is to see what escapes
+                yield case | {"crash": f"{type(crash).__name__}: {crash}"[:300]}
+
+
+if __name__ == "__main__":
+    import resource
+
+    resource.setrlimit(resource.RLIMIT_AS, (6 * 2**30, 6 * 2**30))
+    for line in run(Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])):
+        print(json.dumps(line), flush=True)
