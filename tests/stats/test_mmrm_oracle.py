@@ -16,8 +16,9 @@ from mmrm_cases import fev_case
 from alsbench.stats import mmrm_likelihood
 from alsbench.stats.covariance import COVARIANCES, structure
 from alsbench.stats.mmrm import fit_mmrm
+from alsbench.stats.mmrm_layout import lay_out
 from alsbench.stats.mmrm_likelihood import Model, evaluate, information, slope
-from alsbench.stats.mmrm_sums import build_sums, lay_out
+from alsbench.stats.mmrm_sums import build_sums
 
 T = 4
 

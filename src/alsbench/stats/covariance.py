@@ -3,7 +3,7 @@
 Unstructured (us) takes the variances and covariances themselves as parameters, so Sigma is linear in theta. Every other
 structure is Sigma = D R D: standard deviations (one per visit for the heterogeneous forms toeph, ar1h, csh, adh, one in all
 for toep, ar1, cs, ad) on the log scale, and correlations as they are: compound symmetric, first-order autoregressive,
-Toeplitz, or ante-dependent (Zimmerman and Nunez-Anton 2009, doi 10.1201/9781420011074). A theta is valid where Sigma is
+Toeplitz, or ante-dependent (Gabriel 1962, doi 10.1214/aoms/1177704724). A theta is valid where Sigma is
 positive definite; the optimiser stays there by halving its steps.
 """
 

@@ -18,13 +18,15 @@ from numpy.typing import ArrayLike, NDArray
 
 from alsbench.stats.contrasts import Contrasts, t_contrasts
 from alsbench.stats.covariance import FALLBACK, CovarianceName, Structure, structure
-from alsbench.stats.design import Design, aliased_columns
+from alsbench.stats.design import Design
 from alsbench.stats.errors import NotConverged, NotEstimable, StatsError
 from alsbench.stats.inference import DfName, FTest, Precision, joint_rows, single_rows
 from alsbench.stats.kenward_roger import Parameters, adjustment
 from alsbench.stats.mmrm_fit import Optimum, maximise
+from alsbench.stats.mmrm_input import MMRMData, checked_data
+from alsbench.stats.mmrm_layout import codes_of, lay_out
 from alsbench.stats.mmrm_likelihood import FitMethod, Model
-from alsbench.stats.mmrm_sums import Sums, build_sums, codes_of, lay_out
+from alsbench.stats.mmrm_sums import Sums, build_sums
 from alsbench.stats.threads import one_blas_thread
 
 Array = NDArray[np.float64]
@@ -162,7 +164,7 @@ def fit_mmrm(
     With ``fallback`` a structure that does not converge is followed by simpler ones, us -> toeph -> ar1h -> csh -> ar1 -> cs,
     all recorded in ``attempts``; without it NotConverged is raised. StatsError for data no such model can be fitted to.
     """
-    data = _checked(y, X, subject, visit, n_visits, weights, group)
+    data = checked_data(y, X, subject, visit, n_visits, weights, group)
     method, df = _options(method, df, covariance)
     chain = _chain(structure(covariance, n_visits), fallback=fallback)
     with one_blas_thread():
@@ -179,63 +181,6 @@ def fit_mmrm(
             attempts.append(Attempt(candidate.name, True))
             return _fitted(model, optimum, data, df, tuple(attempts))
     raise NotConverged("no covariance structure could be fitted: " + "; ".join(str(a) for a in attempts))
-
-
-@dataclass(frozen=True)
-class _Data:
-    y: Array
-    X: Array
-    subject: NDArray[np.generic]
-    visit: NDArray[np.int64]
-    weights: Array | None
-    group: NDArray[np.generic] | None
-    aliased: NDArray[np.bool_]
-    names: tuple[str, ...]
-
-    @property
-    def kept(self) -> Array:
-        return self.X[:, ~self.aliased] if self.aliased.any() else self.X
-
-
-def _checked(
-    y: ArrayLike,
-    X: ArrayLike | Design,
-    subject: ArrayLike,
-    visit: ArrayLike,
-    n_visits: int,
-    weights: ArrayLike | None,
-    group: ArrayLike | None,
-) -> _Data:
-    response = np.asarray(y, dtype=np.float64)
-    matrix = X.X if isinstance(X, Design) else np.asarray(X, dtype=np.float64)
-    n = response.size
-    if response.ndim != 1 or matrix.ndim != 2 or matrix.shape[0] != n:
-        raise StatsError(f"the response has {response.shape} values, the model matrix is {matrix.shape}")
-    if n == 0:
-        raise StatsError("no rows to fit")
-    if not np.all(np.isfinite(response)) or not np.all(np.isfinite(matrix)):
-        raise StatsError("the response or the model matrix has missing or infinite values")
-    labels, times = np.asarray(subject), np.asarray(visit)
-    if labels.shape != (n,) or times.shape != (n,):
-        raise StatsError("subject and visit need one value per row")
-    whole = times.astype(np.int64)
-    if np.any(whole != times) or whole.min() < 0 or whole.max() >= n_visits:
-        raise StatsError(f"visits are whole numbers from 0 to {n_visits - 1}")
-    missing = np.flatnonzero(np.bincount(whole, minlength=n_visits) == 0)
-    if missing.size:
-        raise StatsError("no observations at visit " + ", ".join(str(v + 1) for v in missing))
-    w = None if weights is None else np.asarray(weights, dtype=np.float64)
-    if w is not None and (w.shape != (n,) or not np.all(np.isfinite(w) & (w > 0))):
-        raise StatsError("weights must be positive numbers, one per row")
-    of_group = None if group is None else np.asarray(group)
-    if of_group is not None and of_group.shape != (n,):
-        raise StatsError("group needs one value per row")
-    aliased = X.aliased if isinstance(X, Design) else aliased_columns(matrix)
-    names = X.names if isinstance(X, Design) else tuple(f"x{j + 1}" for j in range(matrix.shape[1]))
-    rank = int((~aliased).sum())
-    if rank == 0 or n <= rank:
-        raise StatsError(f"{n} rows do not determine {rank} coefficients and a variance")
-    return _Data(response, matrix, labels, whole, w, of_group, aliased, names)
 
 
 def _options(method: str, df: str, covariance: str) -> tuple[FitMethod, DfName]:
@@ -292,7 +237,7 @@ def _scarce(model: Model) -> str:
     return f" ({'; '.join(found)})" if found else ""
 
 
-def _fitted(model: Model, optimum: Optimum, data: _Data, df: DfName, attempts: tuple[Attempt, ...]) -> MMRMFit:
+def _fitted(model: Model, optimum: Optimum, data: MMRMData, df: DfName, attempts: tuple[Attempt, ...]) -> MMRMFit:
     sums = model.sums
     inverse = np.asarray(np.linalg.inv(optimum.information.hessian), dtype=np.float64)
     theta_cov: Array = inverse + inverse.T
@@ -348,7 +293,7 @@ def _natural(model: Model, theta: Array) -> tuple[Array, Array]:
     return theta + np.tile(shift, len(model.sums.groups)), np.ones(theta.size)
 
 
-def _theta_names(model: Model, data: _Data) -> tuple[str, ...]:
+def _theta_names(model: Model, data: MMRMData) -> tuple[str, ...]:
     if data.group is None:
         return model.structure.names
     return tuple(f"{g}: {n}" for g in codes_of(data.group)[1] for n in model.structure.names)
@@ -363,7 +308,7 @@ def _widen(values: Array, aliased: NDArray[np.bool_]) -> Array:
     return out
 
 
-def _dependence(data: _Data) -> Array:
+def _dependence(data: MMRMData) -> Array:
     if not data.aliased.any():
         return np.zeros((data.aliased.size, 0))
     return np.asarray(np.linalg.lstsq(data.kept, data.X[:, data.aliased], rcond=None)[0], dtype=np.float64)

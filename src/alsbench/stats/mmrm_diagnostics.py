@@ -4,7 +4,7 @@ Residuals are raw, divided by their standard deviation (Pearson), or decorrelate
 the subject's covariance matrix (normalized; independent standard normal under the model), as in R's mmrm. Leverage is the
 diagonal of the hat matrix X Phi X'W; it sums to the number of coefficients. Cook's distance is that of leaving a whole
 subject out with the covariance parameters held (Cook 1977, doi 10.1080/00401706.1977.10489493; Christensen, Pearson and
-Johnson 1992, doi 10.1080/00401706.1992.10484851); it is not that of fitting the model again.
+Johnson 1992, Technometrics 34:38-45); it is not that of fitting the model again.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 from alsbench.stats.design import Design
 from alsbench.stats.errors import StatsError
 from alsbench.stats.mmrm import MMRMFit
-from alsbench.stats.mmrm_sums import codes_of, lay_out
+from alsbench.stats.mmrm_layout import codes_of, lay_out
 from alsbench.stats.threads import one_blas_thread
 
 Array = NDArray[np.float64]

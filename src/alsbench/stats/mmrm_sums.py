@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from alsbench.stats.errors import StatsError
+from alsbench.stats.mmrm_layout import Layout, distinct_columns, visit_rows
 
 Array = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -137,54 +138,6 @@ class Sums:
         return self.groups[0].n_visits
 
 
-@dataclass(frozen=True)
-class Layout:
-    """Rows of the data by subject and visit: ``row`` (N, T) is the row's number or -1. Subjects are in the order of their
-    labels, so that the order of the rows does not matter."""
-
-    row: IntArray
-    group: IntArray
-    n_groups: int
-
-    @property
-    def seen(self) -> NDArray[np.bool_]:
-        seen: NDArray[np.bool_] = self.row >= 0
-        return seen
-
-
-def codes_of(labels: NDArray[np.generic]) -> tuple[IntArray, list[object]]:
-    """Codes (n,) and the sorted labels they index."""
-    if labels.dtype.kind in "iufb":
-        values, codes = np.unique(labels, return_inverse=True)
-        return codes.reshape(-1).astype(np.int64), list(values.tolist())
-    first_seen: dict[object, int] = {}
-    raw = np.fromiter((first_seen.setdefault(x, len(first_seen)) for x in labels.tolist()), np.int64, labels.size)
-    ordered = sorted(first_seen, key=str)
-    rank = np.empty(len(ordered), dtype=np.int64)
-    rank[[first_seen[x] for x in ordered]] = np.arange(len(ordered))
-    return rank[raw], ordered
-
-
-def lay_out(subject: NDArray[np.generic], visit: IntArray, n_visits: int, group: NDArray[np.generic] | None) -> Layout:
-    """Where each subject's visits stand. StatsError for a subject with two rows at a visit or in two groups."""
-    code, labels = codes_of(subject)
-    cell = code * n_visits + visit
-    row = np.full(len(labels) * n_visits, -1, dtype=np.int64)
-    row[cell] = np.arange(cell.size)
-    if np.any(row[cell] != np.arange(cell.size)):
-        twice = int(cell[np.flatnonzero(row[cell] != np.arange(cell.size))[0]])
-        raise StatsError(f"subject {labels[twice // n_visits]} has more than one row at visit {twice % n_visits + 1}")
-    if group is None:
-        return Layout(row.reshape(-1, n_visits), np.zeros(len(labels), dtype=np.int64), 1)
-    group_code, group_labels = codes_of(group)
-    by_subject = np.full(len(labels), -1, dtype=np.int64)
-    by_subject[code] = group_code
-    if np.any(by_subject[code] != group_code):
-        where = int(code[np.flatnonzero(by_subject[code] != group_code)[0]])
-        raise StatsError(f"subject {labels[where]} is in more than one covariance group")
-    return Layout(row.reshape(-1, n_visits), by_subject, len(group_labels))
-
-
 def build_sums(y: Array, X: Array, layout: Layout, weights: Array | None) -> Sums:
     """Reduce ``y`` (n,) and a full-rank ``X`` (n, p) to their pattern sums. StatsError where nothing varies."""
     if weights is not None:
@@ -195,7 +148,7 @@ def build_sums(y: Array, X: Array, layout: Layout, weights: Array | None) -> Sum
     Y = np.where(seen, y[layout.row], 0.0)
     C, back, log_det, b = _orthonormal_basis(S, Z, Y, C, seen)
     T, p = seen.shape[1], back.shape[0]
-    fitted = np.einsum("isr,sr->is", _rows(S, Z), (C @ b).reshape(T, -1))
+    fitted = np.einsum("isr,sr->is", visit_rows(S, Z), (C @ b).reshape(T, -1))
     R = np.where(seen, Y - fitted, 0.0)
     df = y.size - p
     size = float(np.sqrt((R**2).sum() / df))
@@ -223,70 +176,11 @@ def build_sums(y: Array, X: Array, layout: Layout, weights: Array | None) -> Sum
     )
 
 
-def distinct_columns(X: Array, layout: Layout) -> tuple[Array, Array, Array]:
-    """Subject-level columns S (N, s), visit-level columns Z (N, T, z), and C (T*(s+z), p) with X[row] = [S, Z_v] C_v."""
-    seen = layout.seen
-    N, T = seen.shape
-    p = X.shape[1]
-    values: list[Array] = []  # per distinct column (N,), NaN where not known yet
-    used: list[list[tuple[int, int]]] = []  # (visit, model column) of each
-    for v in range(T):
-        who = np.flatnonzero(seen[:, v])
-        at_visit = X[layout.row[who, v]]
-        for j in np.flatnonzero(at_visit.any(axis=0)).tolist():
-            at = at_visit[:, j]
-            k = _compatible(values, who, at)
-            if k == len(values):
-                values.append(np.full(N, np.nan))
-                used.append([])
-            values[k][who] = at
-            used[k].append((v, j))
-    single = [len({v for v, _ in uses}) == 1 and T > 1 for uses in used]
-    subject_level = [k for k, one in enumerate(single) if not one]
-    slots = [[k for k, one in enumerate(single) if one and used[k][0][0] == v] for v in range(T)]
-    s, z = len(subject_level), max((len(x) for x in slots), default=0)
-    S = np.zeros((N, s))
-    for place, column in enumerate(subject_level):
-        S[:, place] = np.nan_to_num(values[column], nan=0.0)
-    Z = np.zeros((N, T, z))
-    C = np.zeros((T, s + z, p))
-    for v, columns in enumerate(slots):
-        for place, column in enumerate(columns):
-            Z[:, v, place] = np.nan_to_num(values[column], nan=0.0)
-            for _, j in used[column]:
-                C[v, s + place, j] = 1.0
-    for place, column in enumerate(subject_level):
-        for v, j in used[column]:
-            C[v, place, j] = 1.0
-    if s:
-        S, R = np.linalg.qr(S)
-        reduced = np.zeros((T, S.shape[1] + z, p))
-        reduced[:, : S.shape[1]] = np.matmul(R, C[:, :s])
-        reduced[:, S.shape[1] :] = C[:, s:]
-        C = reduced
-    return S, Z, C.reshape(-1, p)
-
-
-def _compatible(values: list[Array], who: IntArray, column: Array) -> int:
-    """The first of ``values`` that equals ``column`` for the subjects ``who`` wherever it is known; len(values) if none."""
-    for k, known in enumerate(values):
-        there = known[who]
-        if np.all((there == column) | np.isnan(there)):
-            return k
-    return len(values)
-
-
-def _rows(S: Array, Z: Array) -> Array:
-    """[S, Z_v] for every subject and visit, (N, T, s+z)."""
-    N, T, _ = Z.shape
-    return np.concatenate([np.broadcast_to(S[:, None, :], (N, T, S.shape[1])), Z], axis=2)
-
-
 def _orthonormal_basis(S: Array, Z: Array, Y: Array, C: Array, seen: NDArray[np.bool_]) -> tuple[Array, Array, float, Array]:
     """C for a basis of the model matrix that is orthonormal over the analysed rows, the map back to the model's coefficients,
     the log of its determinant, and the least-squares coefficients of that basis. Cholesky, twice, of the Gram matrix."""
     T, p = seen.shape[1], C.shape[1]
-    B = _rows(S, Z) * seen[:, :, None]
+    B = visit_rows(S, Z) * seen[:, :, None]
     gram = np.matmul(B.transpose(1, 2, 0), B.transpose(1, 0, 2))  # (T, r, r)
     C3 = C.reshape(T, -1, p)
     back = np.eye(p)
