@@ -183,7 +183,7 @@ def file(tmp_path: Path) -> Path:
 def test_add_keeps_every_line(file: Path) -> None:
     add_subgroup(file, Subgroup(name="old", where="AGE >= 65", label="65 or older", rationale='a "reason"'))
     text = file.read_text()
-    assert text.startswith(COMPLETE + "\n[[subgroups]]\nname = \"old\"\n")
+    assert text.startswith(COMPLETE + '\n[[subgroups]]\nname = "old"\n')
     added = read_study(file).subgroup("old")
     assert added is not None
     assert (added.where, added.label, added.prespecified, added.rationale) == ("AGE >= 65", "65 or older", False, 'a "reason"')
