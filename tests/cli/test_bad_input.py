@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from alsbench.cli.absent import ABSENT
+
 Run = Callable[..., Any]
 Small = Any
 
@@ -184,7 +186,7 @@ def test_without_data_or_without_a_study(run: Run, tmp_path: Path, small_study: 
         assert ran.out == ""
 
 
-@pytest.mark.parametrize("name", ["scrutinise", "qualify", "diff", "replay", "lock", "unblind", "config"])
+@pytest.mark.parametrize("name", sorted(ABSENT))
 def test_what_is_not_there_says_so_and_is_not_listed(run: Run, name: str) -> None:
     ran = run(name, "anything", "--at-all")
     assert ran.code == 4

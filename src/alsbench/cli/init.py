@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -24,9 +25,11 @@ def init(
 ) -> None:
     """Propose a study.toml from the data: arms, visits, populations, parameters; what cannot be guessed is marked CHECK."""
     from alsbench.cli.output import emit_sheets, write_file
-    from alsbench.cli.proposal import look, proposal
+    from alsbench.data.readers.registry import find_files, read
     from alsbench.data.workspace import Workspace
     from alsbench.render.sheet import Field, Sheet
+    from alsbench.study.propose import propose
+    from alsbench.study.sketch import sketch, wanted
     from alsbench.study.spec import parse_study
 
     if not paths:
@@ -34,13 +37,17 @@ def init(
     space = Workspace(directory)
     if space.study_path.exists() and not force:
         raise UsageError("there is a study.toml already", where=str(space.study_path), hint="edit it, or --force to replace it")
-    found = look(paths)
-    text, doubts = proposal(found)
-    parse_study(text)
+    sketches = []
+    for path in find_files(paths):
+        for dataset in read(path):
+            table = dataset.table().select(wanted(dataset.name, [c.name for c in dataset.columns]))
+            sketches.append(sketch(dataset.name, {name: table.column(name).to_pylist() for name in table.column_names}))
+    made = propose(sketches)
+    parse_study(made.text)
     space.create()
-    write_file(space.study_path, (text,))
-    fields = (Field("what", "Found"), Field("value", "Proposed"))
-    notes = tuple(f"CHECK: {d}" for d in doubts)
-    emit_sheets(common, Sheet("proposal", f"Proposed {space.study_path}", fields, tuple(found.summary()), notes=notes))
-    named = " ".join(str(p) for p in paths)
-    common.note(f"next: read {space.study_path}, then: alsbench load {named} -w {directory}")
+    write_file(space.study_path, (made.text,))
+    fields = (Field("what", "Found"), Field("value", "Proposed", prose=True))
+    notes = tuple(f"CHECK: {doubt}" for doubt in made.doubts)
+    emit_sheets(common, Sheet("proposal", f"Proposed {space.study_path}", fields, made.found, notes=notes))
+    named = " ".join(shlex.quote(str(p)) for p in paths)
+    common.note(f"next: read {space.study_path}, then: alsbench load {named} -w {shlex.quote(str(directory))}")

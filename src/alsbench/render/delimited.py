@@ -14,7 +14,7 @@ from typing import Any, Literal
 from alsbench.analysis.result import Result, Row
 from alsbench.render.ard import ROW_KEYS, row_dict
 from alsbench.render.page import Block, Page
-from alsbench.render.text import guard_formula, markdown_cell, visible
+from alsbench.render.text import guard_formula, markdown_cell, visible, without_controls
 
 Dialect = Literal["csv", "tsv"]
 SEPARATORS: dict[Dialect, str] = {"csv": ",", "tsv": "\t"}
@@ -82,5 +82,5 @@ def _cell(value: Any) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, str):
-        return guard_formula(value)
+        return guard_formula(without_controls(value))
     return float.__repr__(value) if isinstance(value, float) else str(value)

@@ -68,7 +68,10 @@ def block_lines(block: Block, *, width: int = PAGE_WIDTH, rule: str = "─") -> 
     texts = _aligned(block)
     lines = [Text(part, style="bold") for part in _fold(visible(block.title), width or PAGE_WIDTH)] if block.title else []
     widths = _widths(block, texts)
-    if width and sum(widths) + len(GAP) * (len(widths) - 1) > width:  # too wide: labels fold before figures move apart
+    figures = any(not c.label for c in block.columns)
+    if (
+        figures and width and sum(widths) + len(GAP) * (len(widths) - 1) > width
+    ):  # too wide: labels fold before figures move apart
         widths = [min(w, MOST_LABEL) if c.label else w for w, c in zip(widths, block.columns, strict=True)]
     for number, chosen in enumerate(_parts(block.columns, widths, width)):
         if number:

@@ -20,11 +20,12 @@ Value = str | float | int | bool | None
 
 @dataclass(frozen=True)
 class Field:
-    """A column: its key in JSON and CSV, its heading in print, and whether it holds numbers."""
+    """A column: its key in JSON and CSV, its heading in print, whether it holds numbers, or prose that may be folded."""
 
     key: str
     heading: str = ""
     number: bool = False
+    prose: bool = False
 
 
 @dataclass(frozen=True)
@@ -70,7 +71,8 @@ def sheet_delimited(sheet: Sheet, dialect: Dialect) -> str:
 def sheet_block(sheet: Sheet) -> Block:
     """The printed form: numbers right-justified, missing values empty."""
     columns = tuple(
-        Column(f.heading or f.key, justify="right" if f.number else "left", label=i == 0) for i, f in enumerate(sheet.fields)
+        Column(f.heading or f.key, justify="right" if f.number else "left", label=i == 0 or f.prose)
+        for i, f in enumerate(sheet.fields)
     )
     lines = tuple(Line(tuple(Cell(_shown(value)) for value in record)) for record in sheet.records)
     return Block("", columns, lines, sheet.notes)

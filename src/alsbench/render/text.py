@@ -27,6 +27,13 @@ def visible_lines(text: str) -> str:
     return "\n".join(visible(line) for line in text.split("\n"))
 
 
+def without_controls(text: str) -> str:
+    """``text`` with control bytes as escapes, but for tabs and line breaks: for files that keep text as it is otherwise."""
+    if text.isprintable():
+        return text
+    return "".join(_escape(c) if unicodedata.category(c) in {"Cc", "Cs"} and c not in "\t\n\r" else c for c in text)
+
+
 def guard_formula(text: str) -> str:
     """``text`` that a spreadsheet cannot take for a formula: a leading ``= + - @`` or tab gets an apostrophe.
 

@@ -1,0 +1,46 @@
+"""The command page is what the program says; every command and option is described; completion answers."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from alsbench.cli.app import app
+from alsbench.cli.reference import COMMON, commands, reference
+
+PAGE = Path(__file__).parents[2] / "docs" / "commands.md"
+CONTRACT = {
+    "demo", "init", "load", "tui", "arms", "subject", "data", "subgroup list", "subgroup show", "subgroup add",
+    "subgroup edit", "subgroup remove", "endpoint", "evidence", "forest", "safety", "check", "snapshots", "audit",
+}  # fmt: skip
+
+
+def _listed() -> dict[str, Any]:
+    return dict(commands(typer.main.get_command(app)))
+
+
+def test_the_page_is_current() -> None:
+    assert PAGE.read_text(encoding="utf-8") == reference(), "python -m alsbench.cli.reference > docs/commands.md"
+
+
+def test_every_command_of_the_contract_is_there() -> None:
+    assert _listed().keys() >= CONTRACT
+
+
+def test_every_command_and_option_is_described_and_has_the_common_options() -> None:
+    for name, command in _listed().items():
+        assert command.help, name
+        assert {p.name for p in command.params} >= COMMON - {"help"}, name
+        for parameter in command.params:
+            assert parameter.help, f"{name} {parameter.name}"
+
+
+def test_completion_knows_the_commands() -> None:
+    environment = {**os.environ, "_ALSBENCH_COMPLETE": "complete_bash", "COMP_WORDS": "alsbench s", "COMP_CWORD": "1"}
+    ran = subprocess.run([sys.executable, "-m", "alsbench"], env=environment, capture_output=True, text=True, check=True)
+    assert {"subject", "subgroup", "safety", "snapshots", "simulate"} == set(ran.stdout.split())

@@ -1,0 +1,57 @@
+"""Plain tables: the same records in every format."""
+
+from __future__ import annotations
+
+import json
+import math
+
+from alsbench.render.delimited import page_markdown
+from alsbench.render.layout import page_text
+from alsbench.render.sheet import Field, Sheet, sheet_delimited, sheet_json, sheets_json, sheets_page
+
+SHEET = Sheet(
+    "arms",
+    "Arms",
+    (Field("arm", "Arm"), Field("n", "N", number=True), Field("rate", "Rate", number=True), Field("flag", "Flag")),
+    (("Placebo", 46, 0.98765432, True), ("=cmd()", 23, math.nan, False), ("\x1b[1mX", 6.0, None, None)),
+    facts=(("Study", "ALSREF01"),),
+    notes=("a note",),
+)
+
+
+def test_json_keeps_raw_values() -> None:
+    found = json.loads(sheet_json(SHEET))
+    assert found["schema"] == "alsbench.table/1"
+    assert found["columns"] == ["arm", "n", "rate", "flag"]
+    assert found["rows"][0] == {"arm": "Placebo", "n": 46, "rate": 0.98765432, "flag": True}
+    assert found["rows"][1]["rate"] is None
+    assert found["rows"][2] == {"arm": "\x1b[1mX", "n": 6, "rate": None, "flag": None}
+    assert json.loads(sheets_json((SHEET, SHEET)))["more"][0]["table"] == "arms"
+
+
+def test_csv_guards_formulas_and_tsv_escapes() -> None:
+    assert sheet_delimited(SHEET, "csv") == "arm,n,rate,flag\nPlacebo,46,0.98765432,true\n'=cmd(),23,,false\n\\x1b[1mX,6,,\n"
+    assert sheet_delimited(SHEET, "tsv").splitlines()[3] == "\\x1b[1mX\t6\t\t"
+
+
+def test_print_shows_escapes_and_leaves_missing_empty() -> None:
+    text = page_text(sheets_page((SHEET,)), width=0)
+    assert text == (
+        "Arms\n"
+        "Study  ALSREF01\n"
+        "\n"
+        "Arm        N    Rate  Flag\n"
+        "──────────────────────────\n"
+        "Placebo   46  0.9877  yes\n"
+        "=cmd()    23          no\n"
+        "\\x1b[1mX   6\n"
+        "a note\n"
+    )
+    assert "| \\\\x1b\\[1mX | 6 |" in page_markdown(sheets_page((SHEET,)))
+
+
+def test_prose_folds_to_the_page() -> None:
+    sheet = Sheet("p", "P", (Field("a", "A"), Field("b", "B", prose=True)), (("key", "word " * 60),))
+    lines = page_text(sheets_page((sheet,))).splitlines()
+    assert max(map(len, lines)) <= 80
+    assert sum(line.count("word") for line in lines) == 60
