@@ -12,7 +12,8 @@ class Cell:
     """One contrast. ``estimate``, ``low`` and ``high`` are ratios when ``ratio`` is true, else differences.
 
     ``favourable``: the estimate lies on the better side; None where there is no estimate. ``interaction_p`` stands on the
-    subgroup's cell, not on its complement's. ``error`` says why there is no estimate.
+    subgroup's cell, not on its complement's. ``error`` says why there is no
+    estimate. ``p_adjusted`` and ``verdict`` (rejected, not rejected, nominal) are those of the study's multiplicity plan.
     """
 
     endpoint: str
@@ -38,6 +39,8 @@ class Cell:
     first_visit: float | None = None
     visits_tested: int | None = None
     interaction_p: float | None = None
+    p_adjusted: float | None = None
+    verdict: str | None = None
     error: str | None = None
     warning: str | None = None
 

@@ -14,6 +14,7 @@ from alsbench.analysis.ask import Ask
 from alsbench.analysis.cache import cached_piece
 from alsbench.analysis.cells import Cell, Piece
 from alsbench.analysis.command import evidence_command
+from alsbench.analysis.gates import gated, gates
 from alsbench.analysis.methods import METHODS, analyse_with, interaction_with, method_info
 from alsbench.analysis.question import OVERALL, Question
 from alsbench.analysis.result import Facts, Provenance, Result, Row, merge_warnings
@@ -99,7 +100,7 @@ def iter_evidence(
         for endpoint in evidence_endpoints(source):
             if cancelled():
                 return
-            yield cached_piece(source, endpoint.name, phrase, chosen, population)
+            yield gated(source, cached_piece(source, endpoint.name, phrase, chosen, population), population)
 
 
 def evidence(source: Source, subgroups: Sequence[str] = (), comparisons: Sequence[str] = (), population: str = "") -> Evidence:
@@ -126,6 +127,11 @@ def assemble(
     lines += [("Subgroup", subgroup_line(source, part)) for part in parts]
     lines.append(("Visit", "the comparison's horizon, or the last analysed visit before it"))
     lines.append(("p-values", "two-sided, not adjusted for multiplicity"))
+    if source.study.multiplicity is not None:
+        plan = source.study.multiplicity
+        words = "; ".join(gate.words() for gate in gates(source, population))
+        lines.append(("Multiplicity", f"{plan.method.replace('_', ' ')} at {plan.alpha:g}: {words}"))
+        lines.append(("Nominal", f"every other p below {plan.alpha:g}: outside the plan, or behind a gate that stayed closed"))
     if left_out:
         lines.append(("Not in this table", f"endpoints without a contrast: {', '.join(left_out)}"))
     if source.study.info.synthetic:

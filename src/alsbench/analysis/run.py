@@ -22,6 +22,7 @@ from alsbench.analysis.source import Source
 from alsbench.analysis.subgroups import Membership, counts_by_arm, members
 from alsbench.errors import UsageError
 from alsbench.stats.errors import StatsError
+from alsbench.stats.threads import one_blas_thread
 from alsbench.study.model import Covariance, DfMethod, Endpoint, Method
 from alsbench.study.names import nearest
 
@@ -159,7 +160,8 @@ def provenance(source: Source, parts: list[Membership], command: str, *endpoints
 def guarded(analyse: Analyse, ask: Ask) -> Block:
     """A subgroup whose model cannot be fitted is answered with rows that say why."""
     try:
-        return analyse(ask)
+        with one_blas_thread():
+            return analyse(ask)
     except (StatsError, np.linalg.LinAlgError) as error:
         rows: list[Row] = []
         for arm in ask.arms:

@@ -27,6 +27,7 @@ def forest(
     from alsbench.analysis.cache import cached_piece
     from alsbench.analysis.command import evidence_command
     from alsbench.analysis.evidence import assemble, evidence_columns
+    from alsbench.analysis.gates import gated
     from alsbench.analysis.methods import method_info
     from alsbench.cli.output import emit_page, emit_result
     from alsbench.cli.progress import steps
@@ -44,7 +45,10 @@ def forest(
         chosen = tuple(subgroup) if subgroup is not None else tuple(s.name for s in source.study.subgroups)
         columns = evidence_columns(source, chosen)
         comparisons = source.comparisons(tuple(comparison or ()))
-        pieces = (cached_piece(source, endpoint.name, phrase, comparisons, population) for phrase in columns)
+        pieces = (
+            gated(source, cached_piece(source, endpoint.name, phrase, comparisons, population), population)
+            for phrase in columns
+        )
         found = list(steps(common, pieces, len(columns), "forest"))
         made = assemble(source, columns, chosen, tuple(comparison or ()), found, population)
         words = evidence_command(chosen if subgroup is not None else (), tuple(comparison or ())).split(" ", 2)

@@ -33,7 +33,7 @@ def evidence_page(evidence: Evidence) -> Page:
         marked_title(result.facts.title, result.provenance),
         (evidence_block(evidence),),
         page_facts(result),
-        (*LEGEND, *page_footnotes(result)),
+        (*LEGEND, *_nominal(evidence), *page_footnotes(result)),
     )
 
 
@@ -62,6 +62,13 @@ def evidence_block(evidence: Evidence) -> Block:
     if any(c.primary for c in evidence.cells):
         notes.append("* primary comparison")
     return Block("", tuple(columns), tuple(lines), tuple(notes))
+
+
+def _nominal(evidence: Evidence) -> tuple[str, ...]:
+    """The legend of the mark n, where it stands."""
+    if not any(c.verdict == "nominal" for c in evidence.cells):
+        return ()
+    return ("n: nominal, outside the multiplicity plan or behind a gate that stayed closed.",)
 
 
 def _section(cell: Cell) -> str:
@@ -108,7 +115,7 @@ def estimate_text(cell: Cell) -> str:
 
 def _p_text(p: float | None, cell: Cell | None) -> str:
     if p is not None:
-        return format_p(p)
+        return format_p(p) + (" n" if cell is not None and cell.verdict == "nominal" else "")
     return NOT_ESTIMABLE if cell is not None and cell.error else ""
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from alsbench.errors import ExpressionError
 from alsbench.study.als import is_post_baseline
 from alsbench.study.expression import parse
-from alsbench.study.model import RESERVED_NAMES, Endpoint, Study
+from alsbench.study.model import RESERVED_NAMES, Endpoint, Multiplicity, Study
 from alsbench.study.names import nearest
 
 REPEATED_MEASURES = ("mmrm", "ancova", "slope")
@@ -35,6 +35,8 @@ def faults(study: Study) -> Iterator[Fault]:
     for name, endpoint in study.endpoints.items():
         yield from _endpoint(study, name, endpoint)
     yield from _subgroups(study)
+    if study.multiplicity is not None:
+        yield from _plan(study, study.multiplicity)
 
 
 def _repeated(names: Iterable[str]) -> list[str]:
@@ -168,3 +170,35 @@ def _post_baseline(path: tuple[str | int, ...], text: str) -> Iterator[Fault]:
     if late:
         what = f"{late[0]} is known only after randomisation: a subgroup made of it is chosen by its outcome"
         yield Fault(path, what, "use baseline columns, or say post_randomisation = true to have it labelled so everywhere")
+
+
+WITH_CONTRAST = ("mmrm", "ancova", "joint_rank", "slope", "time_to_event")
+
+
+def _plan(study: Study, plan: Multiplicity) -> Iterator[Fault]:
+    comparisons = [c.name for c in study.comparisons]
+    testable = [n for n, e in study.endpoints.items() if e.method in WITH_CONTRAST]
+    names = [h.name for h in plan.hypotheses]
+    path = ("multiplicity", "hypotheses")
+    if not plan.hypotheses:
+        yield Fault(path, "the plan declares no hypothesis", "add a [[multiplicity.hypotheses]] table")
+    for name in _repeated(names):
+        yield Fault(path, f"two hypotheses are named {name!r}", "give them different names")
+    for i, h in enumerate(plan.hypotheses):
+        if h.endpoint not in testable:
+            yield Fault((*path, i, "endpoint"), f"there is no testable endpoint {h.endpoint!r}", nearest(h.endpoint, testable))
+        if h.comparison not in comparisons:
+            yield Fault(
+                (*path, i, "comparison"), f"no comparison is named {h.comparison!r}", nearest(h.comparison, comparisons)
+            )
+        if plan.method != "graphical" and (h.weight is not None or h.next):
+            key = "next" if h.next else "weight"
+            yield Fault((*path, i, key), f"{key} belongs to the graphical method", f"this plan's method is {plan.method}")
+        for to in h.next:
+            if to not in names or to == h.name:
+                others = [n for n in names if n != h.name]
+                yield Fault((*path, i, "next", to), f"{to!r} is no other hypothesis of the plan", nearest(to, others))
+        if sum(h.next.values()) > 1 + 1e-9:
+            yield Fault((*path, i, "next"), "a hypothesis passes on more than its level", "shares add up to at most 1")
+    if sum(h.weight or 0.0 for h in plan.hypotheses) > 1 + 1e-9:
+        yield Fault(path, "the weights add up to more than 1", "weights are shares of alpha")

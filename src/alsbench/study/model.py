@@ -147,6 +147,28 @@ class Subgroup(Table):
     post_randomisation: bool = False
 
 
+class Hypothesis(Table):
+    """One confirmatory test: an endpoint's overall contrast of a comparison, at its horizon.
+
+    ``weight`` is its share of alpha and ``next`` what share of its level goes to which hypothesis once it is rejected: both
+    belong to the graphical method.
+    """
+
+    name: str = ""  # filled with endpoint:comparison when the file gives none
+    endpoint: str
+    comparison: str
+    weight: Annotated[float, Field(ge=0, le=1)] | None = None
+    next: dict[str, Annotated[float, Field(ge=0, le=1)]] = Field(default_factory=dict)
+
+
+class Multiplicity(Table):
+    """How the family-wise error rate of the declared ``hypotheses`` is held at ``alpha``; their order is the fixed sequence."""
+
+    method: Literal["bonferroni", "holm", "hochberg", "fixed_sequence", "graphical"]
+    alpha: Annotated[float, Field(gt=0, lt=1)] = 0.05
+    hypotheses: tuple[Hypothesis, ...]
+
+
 class Study(Table):
     """A whole ``study.toml``, validated and with its defaults filled in."""
 
@@ -158,6 +180,7 @@ class Study(Table):
     comparisons: tuple[Comparison, ...]
     endpoints: dict[str, Endpoint] = Field(default_factory=dict)
     subgroups: tuple[Subgroup, ...] = ()
+    multiplicity: Multiplicity | None = None
 
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
 

@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from alsbench.errors import StudyError
 from alsbench.study.checks import Fault, faults
 from alsbench.study.explain import dotted, explain
-from alsbench.study.model import Endpoint, Study
+from alsbench.study.model import Endpoint, Multiplicity, Study
 from alsbench.study.toml_lines import key_lines, line_of
 
 _DATASETS = {"incidence": "ADAE", "baseline": "ADSL"}
@@ -69,7 +69,16 @@ def _fill(study: Study) -> Study:
         for c in study.comparisons
     )
     endpoints = {name: _fill_endpoint(name, e) for name, e in study.endpoints.items()}
-    return study.model_copy(update={"comparisons": comparisons, "endpoints": endpoints})
+    return study.model_copy(
+        update={"comparisons": comparisons, "endpoints": endpoints, "multiplicity": _fill_plan(study.multiplicity)}
+    )
+
+
+def _fill_plan(plan: Multiplicity | None) -> Multiplicity | None:
+    if plan is None:
+        return None
+    named = tuple(h.model_copy(update={"name": h.name or f"{h.endpoint}:{h.comparison}"}) for h in plan.hypotheses)
+    return plan.model_copy(update={"hypotheses": named})
 
 
 def _fill_endpoint(name: str, endpoint: Endpoint) -> Endpoint:

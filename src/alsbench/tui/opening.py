@@ -128,7 +128,10 @@ def compute(key: Key, source: Source) -> Result | Piece:
 
     if isinstance(key, Question):
         return cached_answer(key, source)
-    return cached_piece(source, key.endpoint, key.phrase, source.study.comparisons, key.population)
+    from alsbench.analysis.gates import gated
+
+    piece = cached_piece(source, key.endpoint, key.phrase, source.study.comparisons, key.population)
+    return gated(source, piece, key.population)
 
 
 def unexpected(error: Exception) -> UnavailableError:

@@ -1,0 +1,87 @@
+"""The multiplicity plan: verdicts by hand from the raw p-values, and the word nominal for everything else."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from alsbench.analysis.evidence import evidence
+from alsbench.analysis.gates import gates
+from alsbench.analysis.source import Source
+from alsbench.errors import StudyError
+from alsbench.study.model import Hypothesis, Multiplicity
+from alsbench.study.reading import parse_study
+
+STUDY = (Path(__file__).parent.parent / "reference" / "als-ref-1" / "study.toml").read_text()
+PLAN = """
+[multiplicity]
+method = "{method}"
+[[multiplicity.hypotheses]]
+endpoint = "nfl"
+comparison = "G2-M6"
+{extra}
+[[multiplicity.hypotheses]]
+endpoint = "cafs"
+comparison = "G2-M12"
+"""
+
+
+def planned(source: Source, method: str, *pairs: tuple[str, str], **keys: object) -> Source:
+    hypotheses = tuple(Hypothesis(name=f"H{i}", endpoint=e, comparison=c) for i, (e, c) in enumerate(pairs, 1))
+    plan = Multiplicity(method=method, hypotheses=hypotheses, **keys)
+    return replace(source, study=source.study.model_copy(update={"multiplicity": plan}))
+
+
+def test_without_a_plan_nothing_is_said(trial: Source) -> None:
+    assert gates(trial) == ()
+    assert all(c.verdict is None for c in evidence(trial).cells)
+
+
+def test_holm_by_hand(trial: Source) -> None:
+    """Smallest p times two, the larger p at least that: 2 p(1), max(2 p(1), p(2))."""
+    source = planned(trial, "holm", ("nfl", "G2-M6"), ("cafs", "G2-M12"))
+    nfl, cafs = gates(source)
+    assert nfl.p < cafs.p
+    assert nfl.p_adjusted == pytest.approx(2 * nfl.p, rel=1e-12)
+    assert cafs.p_adjusted == pytest.approx(max(2 * nfl.p, cafs.p), rel=1e-12)
+    assert nfl.rejected and not cafs.rejected
+
+
+def test_a_closed_gate_makes_a_small_p_nominal(trial: Source) -> None:
+    """Fixed sequence: CAFS (p = 0.108) fails first, so NfL (p = 0.002) may not be tested."""
+    source = planned(trial, "fixed_sequence", ("cafs", "G2-M12"), ("nfl", "G2-M6"))
+    table = evidence(source, ["slow"])
+    cafs = table.cell("cafs", "G2-M12", "overall")
+    nfl = table.cell("nfl", "G2-M6", "overall")
+    assert cafs.verdict == "not rejected"
+    assert nfl.p < 0.05 and nfl.verdict == "nominal"
+    assert nfl.p_adjusted == pytest.approx(cafs.p, rel=1e-12)
+    assert all(c.verdict == "nominal" for c in table.cells if c.subgroup != "overall" and c.p is not None and c.p < 0.05)
+    assert any(name == "Multiplicity" for name, _ in table.result.facts.lines)
+
+
+def test_an_open_gate(trial: Source) -> None:
+    source = planned(trial, "fixed_sequence", ("nfl", "G2-M6"), ("cafs", "G2-M12"))
+    assert [g.rejected for g in gates(source)] == [True, False]
+    assert evidence(source).cell("nfl", "G2-M6", "overall").verdict == "rejected"
+
+
+def test_the_file_says_the_plan() -> None:
+    study = parse_study(STUDY + PLAN.format(method="graphical", extra="weight = 1.0\nnext = { 'cafs:G2-M12' = 1.0 }"))
+    assert [h.name for h in study.multiplicity.hypotheses] == ["nfl:G2-M6", "cafs:G2-M12"]
+
+
+@pytest.mark.parametrize(
+    ("method", "extra", "says"),
+    [
+        ("holm", "weight = 0.5", "graphical"),
+        ("graphical", "next = { 'cafs:G2' = 1.0 }", "cafs:G2-M12"),
+        ("graphical", "weight = 1.5", "weight"),
+        ("holms", "", "holm"),
+    ],
+)
+def test_a_plan_that_cannot_be_meant(method: str, extra: str, says: str) -> None:
+    with pytest.raises(StudyError, match=says):
+        parse_study(STUDY + PLAN.format(method=method, extra=extra))
