@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
+import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,7 +15,7 @@ import numpy as np
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
-from mmrm_cases import fev_case
+from mmrm_cases import fev_case, trial_case
 
 from alsbench.stats import mmrm_likelihood
 from alsbench.stats.covariance import COVARIANCES, structure
@@ -197,3 +201,42 @@ def test_both_ways_to_the_information_agree(monkeypatch: pytest.MonkeyPatch) -> 
             found.append(information(model, point, here))
         assert np.allclose(found[0].hessian, found[1].hessian, rtol=1e-9, atol=1e-9)
         assert np.allclose(found[0].P, found[1].P, rtol=1e-9, atol=1e-11)
+
+
+FINGERPRINT = """
+import hashlib, sys
+sys.path.insert(0, {here!r})
+from mmrm_cases import trial_case
+fit = trial_case("als-ref-1", "nfl", "overall").fit()
+print(hashlib.sha256(fit.theta.tobytes() + fit.beta.tobytes() + fit.vcov.tobytes()).hexdigest())
+"""
+
+
+def test_thread_settings_change_no_bit() -> None:
+    """The same fit in processes that allow BLAS one and two threads, and in two threads of one process."""
+    script = FINGERPRINT.format(here=str(Path(__file__).parent))
+    seen = set()
+    for threads in ("1", "2"):
+        settings = {"OPENBLAS_NUM_THREADS": threads, "OMP_NUM_THREADS": threads, "MKL_NUM_THREADS": threads}
+        command = [sys.executable, "-c", script]
+        done = subprocess.run(command, capture_output=True, text=True, check=True, env=os.environ | settings)
+        seen.add(done.stdout.strip())
+    case = trial_case("als-ref-1", "nfl", "overall")
+    with ThreadPoolExecutor(2) as pool:
+        fits = [future.result() for future in [pool.submit(case.fit) for _ in range(4)]]
+    for fit in fits:
+        seen.add(hashlib.sha256(fit.theta.tobytes() + fit.beta.tobytes() + fit.vcov.tobytes()).hexdigest())
+    assert len(seen) == 1
+
+
+def test_a_shifted_covariate_moves_only_the_intercept() -> None:
+    """Large means lose no digits: a baseline in units of a million off is the same model."""
+    case = fev_case("FEV1 ~ RACE + SEX + ARMCD * AVISIT + FEV1_BL")
+    X = case.design.X.copy()
+    j = case.design.names.index("FEV1_BL")
+    X[:, j] += 1e6
+    one, far = case.fit(), fit_mmrm(case.y, X, case.subject, case.visit, n_visits=4)
+    others = [k for k in range(X.shape[1]) if k > 0]
+    assert np.allclose(far.beta[others], one.beta[others], rtol=1e-6, atol=1e-8)
+    assert np.allclose(far.contrast(np.eye(X.shape[1])[others]).se, one.contrast(np.eye(X.shape[1])[others]).se, rtol=1e-6)
+    assert far.log_likelihood == pytest.approx(one.log_likelihood, abs=1e-5)

@@ -27,7 +27,8 @@ DfName = Literal["kenward-roger", "kenward-roger-full", "kenward-roger-mmrm", "s
 
 @dataclass(frozen=True)
 class FTest:
-    """F on ``num_df`` and ``den_df`` degrees of freedom; for Kenward-Roger F is already scaled."""
+    """F on ``num_df`` and ``den_df`` degrees of freedom; for Kenward-Roger F is already scaled. NaN where no F exists that has
+    the moments of the statistic."""
 
     f: float
     num_df: int
@@ -65,7 +66,7 @@ def single_rows(precision: Precision, L: Array, *, level: float = 0.95) -> Contr
     plain = (U**2).sum(axis=1)
     df = satterthwaite_df(precision, U, plain)
     variance = plain if precision.adjustment is None else plain + np.einsum("mp,pq,mq->m", U, precision.adjustment, U)
-    return t_contrasts(L @ precision.beta, np.sqrt(np.maximum(variance, 0.0)), df, level=level)
+    return t_contrasts(L @ precision.beta, np.sqrt(np.where(variance >= 0.0, variance, np.nan)), df, level=level)
 
 
 def satterthwaite_df(precision: Precision, U: Array, variance: Array) -> Array:
@@ -122,10 +123,14 @@ def _kenward_roger(precision: Precision, L: Array) -> FTest:
     g = ((q + 1) * A1 - (q + 4) * A2) / ((q + 2) * A2)
     scale = 3.0 * q + 2.0 * (1.0 - g)
     c1, c2, c3 = g / scale, (q - g) / scale, (q + 2 - g) / scale
+    if not (q > A2 and c3 * B < 1.0):  # the moments to be matched do not exist
+        return FTest(np.nan, q, np.nan, np.nan)
     E = 1.0 / (1.0 - A2 / q)
     V = 2.0 / q * (1.0 + c1 * B) / ((1.0 - c2 * B) ** 2 * (1.0 - c3 * B))
     rho = V / (2.0 * E**2)
     den = 4.0 + (q + 2.0) / (q * rho - 1.0)
+    if not den > 2.0:
+        return FTest(np.nan, q, np.nan, np.nan)
     factor = den / (E * (den - 2.0))
     estimate = L @ precision.beta
     inflated = U @ U.T + U @ precision.adjustment @ U.T

@@ -28,10 +28,11 @@ from alsbench.stats.mmrm_likelihood import (
 
 Array = NDArray[np.float64]
 
-MAX_ITERATIONS = 200
+MAX_ITERATIONS = 120
 NEAR = 0.05  # decrement below which the cheap observed information is tried
 POLISH = 1e-15  # decrement below which the exact information is formed, for the last step and the standard errors
 SLOW = 0.3  # share of its last value above which the decrement falls too slowly for the cheap information
+PATIENCE = 10  # how often the exact information may be formed before the end
 DISTANT = 1e-4  # decrement above which an exact information is not used again
 DONE = 1e-21  # decrement at which the optimum has been reached
 ROUNDING = 1e-16  # decrement at which it has been reached if it no longer falls
@@ -87,13 +88,16 @@ def _climb(model: Model, theta: Array) -> Optimum:
     if point is None:
         raise NotConverged("no valid starting value")
     exact: Exact | None = None
+    formed = 0
     before = np.inf
     for iteration in range(MAX_ITERATIONS + 1):
         here = slope(model, point)
         if exact is None:
             direction, decrement = _direction(model, point, here, before)
-            if decrement < POLISH or (decrement < NEAR and decrement > SLOW * before):
+            slow = formed < PATIENCE and decrement < NEAR and decrement > SLOW * before
+            if decrement < POLISH or slow:
                 exact = Exact(information(model, point, here), point.theta)
+                formed += 1
         if exact is not None:
             newton = _solve(exact.information.hessian, here.gradient)
             if newton is not None:

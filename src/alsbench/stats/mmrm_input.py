@@ -40,7 +40,7 @@ def checked_data(
     weights: ArrayLike | None,
     group: ArrayLike | None,
 ) -> MMRMData:
-    """The arguments of ``fit_mmrm`` as arrays. StatsError for unequal lengths, missing values, visits or weights out of range."""
+    """The arguments of ``fit_mmrm`` as arrays. StatsError for unequal lengths, missing values, wrong visits or weights."""
     response = np.asarray(y, dtype=np.float64)
     matrix = X.X if isinstance(X, Design) else np.asarray(X, dtype=np.float64)
     n = response.size
