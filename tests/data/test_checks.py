@@ -206,3 +206,12 @@ def test_the_cdisc_pilot_loads(workspace: Workspace) -> None:
     assert [(f.dataset, f.rows) for f in receipt.files] == [("ADSL", 254), ("ADAE", 1191), ("ADTTE", 254), ("ADADAS", 12463)]
     assert receipt.of_severity("error") == ()
     assert all(f.row_count_verifiable for f in receipt.files)
+
+
+def test_columns_may_be_called_anything(workspace: Workspace, tmp_path: Path) -> None:
+    path = tmp_path / "x.csv"
+    path.write_text('USUBJID,row,key,h,items,"found ""row",SELECT,"a,b"\n1,1,1,1,1,1,1,1\n1,1,1,1,1,1,1,1\n', "utf-8")
+    assert [(f.rule, f.rows) for f in load([path], workspace).findings] == [("exact-duplicate", (1, 2))]
+    path.write_text("rowid\n1\n", "utf-8")
+    with pytest.raises(DataError, match="ROWID"):
+        load([path], workspace)

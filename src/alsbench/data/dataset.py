@@ -73,6 +73,8 @@ def check_columns(names: Sequence[str], where: str) -> None:
     for number, name in enumerate(names, start=1):
         if not name.strip() or "\0" in name:
             raise DataError(f"column {number} has no usable name", where=where)
+        if name.upper() == "ROWID":
+            raise DataError("a column is named ROWID, which the database needs for itself", where=where, hint="rename it")
         if name.upper() in seen:
             raise DataError(
                 f"two columns are named {name}",

@@ -33,7 +33,7 @@ def als_total_range(trial: Trial) -> Iterator[Fault]:
 def als_item_5(trial: Trial) -> Iterator[Fault]:
     for table, visit in _visits(trial):
         keep = f'"PARAMCD" IN ({", ".join(constant(c) for c in _FIFTH)}) AND "AVAL" IS NOT NULL AND {quote(visit)} IS NOT NULL'
-        hits = trial.among(table, [trial.subject, visit], 'min("PARAMCD") OVER w < max("PARAMCD") OVER w', keep)
+        hits = trial.among(table, [trial.subject, visit], 'min("PARAMCD"){over} < max("PARAMCD"){over}', keep)
         yield from fault(table, "{n} records hold item 5a and item 5b of one subject and visit", hits)
 
 
@@ -59,7 +59,7 @@ def als_total_incomplete(trial: Trial) -> Iterator[Fault]:
 def _compare(trial: Trial, table: TableInfo, visit: str, condition: str, *, complete: bool = True) -> str:
     """Totals (t) beside the sum and number of items of their subject and visit (i): totals that meet a condition."""
     keys = f"{quote(trial.subject)} AS subject, {quote(visit)} AS visit"
-    whole = f"HAVING items = {len(ITEMS)}" if complete else ""
+    whole = f'HAVING count("AVAL") = {len(ITEMS)}' if complete else ""
     return (
         f'SELECT t.row, t.subject AS key FROM (SELECT rowid AS row, {keys}, "AVAL" AS total FROM {quote(table.name)} '
         f'WHERE {_TOTAL} AND "AVAL" IS NOT NULL) t JOIN (SELECT {keys}, sum("AVAL") AS total, count("AVAL") AS items '

@@ -17,6 +17,7 @@ from alsbench.study.model import Endpoint, Study
 
 SHOWN = 20
 SUBJECT_TABLE = "ADSL"
+DUPLICATED = "count(*){over} > 1"
 
 
 @dataclass(frozen=True)
@@ -135,16 +136,21 @@ class Trial:
             params,
         )
 
-    def among(
-        self, table: TableInfo, keys: Sequence[str], condition: str, keep: str = "TRUE", params: Sequence[object] = ()
-    ) -> Hits:
-        """Rows meeting ``keep`` whose group by ``keys`` meets a condition over window functions (window ``w``)."""
+    def among(self, table: TableInfo, keys: Sequence[str], aggregate: str, keep: str = "TRUE") -> Hits:
+        """Rows meeting ``keep`` whose group by ``keys`` meets an aggregate condition, such as ``count(*){over} > 1``.
+
+        Groups are first judged by a 64-bit hash of their keys, so that a large table is not sorted; the few rows left are then
+        judged by the keys themselves.
+        """
+        names = ", ".join(quote(k) for k in keys)
         key = quote(self.subject) if self.subject in table else "NULL"
-        partition = ", ".join(quote(k) for k in keys)
+        source = quote(table.name)
+        suspects = f"SELECT hash({names}) FROM {source} WHERE {keep} GROUP BY 1 HAVING {aggregate.format(over='')}"
+        found = f'rowid AS "found row", {key} AS "found key"'
+        window = aggregate.format(over=f" OVER (PARTITION BY {names})")
         return self.find(
-            f"SELECT rowid AS row, {key} AS key FROM {quote(table.name)} WHERE {keep} "
-            f"WINDOW w AS (PARTITION BY {partition}) QUALIFY {condition}",
-            params,
+            f'SELECT "found row" AS row, "found key" AS key FROM (SELECT {found}, * FROM {source} '
+            f"WHERE {keep} AND hash({names}) IN ({suspects})) QUALIFY {window}"
         )
 
 

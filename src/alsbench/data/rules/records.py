@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from alsbench.data.rules.core import Fault, Trial, fault, rule
+from alsbench.data.rules.core import DUPLICATED, Fault, Trial, fault, rule
 from alsbench.data.rules.design import VISIT_METHODS
 from alsbench.data.snapshot import TableInfo
 from alsbench.data.sql import constant, fill, quote
@@ -21,7 +21,7 @@ def duplicate_visit(trial: Trial) -> Iterator[Fault]:
     number = trial.study.visits.number
     for name, endpoint, table in trial.endpoints(*VISIT_METHODS):
         if all(c in table for c in (trial.subject, "PARAMCD", number)) and (kept := _kept(endpoint, table)):
-            hits = trial.among(table, [trial.subject, number], "count(*) OVER w > 1", f"{kept} AND {quote(number)} IS NOT NULL")
+            hits = trial.among(table, [trial.subject, number], DUPLICATED, f"{kept} AND {quote(number)} IS NOT NULL")
             hint = f"say which records count: endpoints.{name}.where = \"ANL01FL == 'Y'\"" if not endpoint.where else ""
             what = f"endpoint {name}: {{n}} records of {endpoint.paramcd} share subject and {number} with another"
             yield from fault(table, what, hits, hint=hint)
@@ -31,7 +31,7 @@ def duplicate_visit(trial: Trial) -> Iterator[Fault]:
 def duplicate_event(trial: Trial) -> Iterator[Fault]:
     for name, table, kept, _ in _events(trial):
         if trial.subject in table:
-            hits = trial.among(table, [trial.subject], "count(*) OVER w > 1", kept)
+            hits = trial.among(table, [trial.subject], DUPLICATED, kept)
             yield from fault(table, f"endpoint {name}: {{n}} records share their subject with another", hits)
 
 
@@ -43,14 +43,14 @@ def duplicate_record(trial: Trial) -> Iterator[Fault]:
             continue
         apart = [c for c in ("ATPT", "ATPTN", "DTYPE", "BASETYPE", "ANL01FL") if c in table]
         keep = f"{quote(number)} IS NOT NULL" + (" AND \"ANL01FL\" = 'Y'" if "ANL01FL" in table else "")
-        hits = trial.among(table, [trial.subject, "PARAMCD", number, *apart], "count(*) OVER w > 1", keep)
+        hits = trial.among(table, [trial.subject, "PARAMCD", number, *apart], DUPLICATED, keep)
         yield from fault(table, f"{{n}} records share subject, parameter and {number} with another", hits)
 
 
 @rule("exact-duplicate", "warning", "no row stands twice")
 def exact_duplicate(trial: Trial) -> Iterator[Fault]:
     for table in trial.snapshot.tables.values():
-        hits = trial.among(table, [c.name for c in table.columns], "count(*) OVER w > 1")
+        hits = trial.among(table, [c.name for c in table.columns], DUPLICATED)
         yield from fault(table, "{n} rows equal another row in every column", hits)
 
 
@@ -82,7 +82,7 @@ def baseline_single(trial: Trial) -> Iterator[Fault]:
     for table in trial.records:
         if "ABLFL" in table:
             keys = [trial.subject, "PARAMCD", *(c for c in ("BASETYPE", "ATPT") if c in table)]
-            hits = trial.among(table, keys, "count(*) OVER w > 1", "\"ABLFL\" = 'Y'")
+            hits = trial.among(table, keys, DUPLICATED, "\"ABLFL\" = 'Y'")
             yield from fault(table, "{n} records are a second baseline (ABLFL = 'Y') of their subject and parameter", hits)
 
 
@@ -91,7 +91,7 @@ def baseline_constant(trial: Trial) -> Iterator[Fault]:
     for table in trial.records:
         if table.kinds.get("BASE") == "number":
             keys = [trial.subject, "PARAMCD", *(c for c in ("BASETYPE", "ATPT") if c in table)]
-            hits = trial.among(table, keys, 'min("BASE") OVER w < max("BASE") OVER w', '"BASE" IS NOT NULL')
+            hits = trial.among(table, keys, 'min("BASE"){over} < max("BASE"){over}', '"BASE" IS NOT NULL')
             yield from fault(table, "{n} records have a BASE that differs within their subject and parameter", hits)
 
 

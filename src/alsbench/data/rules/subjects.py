@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from alsbench.data.receipt import Severity
-from alsbench.data.rules.core import SUBJECT_TABLE, Fault, Trial, fault, rule
+from alsbench.data.rules.core import DUPLICATED, SUBJECT_TABLE, Fault, Trial, fault, rule
 from alsbench.data.sql import constant, quote
 from alsbench.study.names import nearest
 
@@ -29,7 +29,7 @@ def subject_column(trial: Trial) -> Iterator[Fault]:
 @rule("subject-unique", "error", "ADSL has one row per subject")
 def subject_unique(trial: Trial) -> Iterator[Fault]:
     if trial.adsl is not None:
-        hits = trial.among(trial.adsl, [trial.subject], "count(*) OVER w > 1")
+        hits = trial.among(trial.adsl, [trial.subject], DUPLICATED)
         yield from fault(trial.adsl, f"{{n}} rows share their {trial.subject} with another row", hits)
 
 
