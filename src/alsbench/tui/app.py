@@ -25,6 +25,7 @@ from alsbench.tui import actions as act
 from alsbench.tui import help as help_pages
 from alsbench.tui import opening, taking, twin
 from alsbench.tui.commands import COMMANDS, SCREEN_TITLES, TEXTUAL_KEYS, THEMES, Command, Registry, choices, entries
+from alsbench.tui.paint import compact
 from alsbench.tui.safetext import safe
 from alsbench.tui.screens.base import View
 from alsbench.tui.session import Catalogue, Session, reduce
@@ -93,6 +94,9 @@ class Workbench(App[int], inherit_bindings=False):
             raise UnavailableError("the workspace is still being opened")
         return self.opened
 
+    def _display(self, screen: Screen[Any], renderable: Any) -> None:
+        super()._display(screen, compact(renderable))
+
     # ---- the frame
 
     def get_default_screen(self) -> Screen[Any]:
@@ -146,6 +150,11 @@ class Workbench(App[int], inherit_bindings=False):
         self._status = text
         self.show_frame()
 
+    def fault(self, error: AlsbenchError) -> None:
+        """Say what went wrong: what first, since a line may be cut; then where, why and what to do."""
+        parts = (error.what, error.where, *error.why.split("\n"), error.hint)
+        self.status("; ".join(p.strip() for p in parts if p.strip()))
+
     def progress(self, text: str) -> None:
         """Say what is running; empty when nothing is."""
         self._progress = text
@@ -169,14 +178,14 @@ class Workbench(App[int], inherit_bindings=False):
         self.view.refresh_view()
 
     async def dispatch_action(self, action: act.Action) -> None:
-        """Move the session, log the action, show what changed."""
+        """Move the session, log the action, show what changed; an action that changes nothing is not logged."""
         before = self.session
         self.session = reduce(before, action)
+        if self.session == before:
+            return
         self.done.append(action)
         if self.log_file is not None:
             self.log_file.append(action)
-        if self.session == before:
-            return
         self._status = ""
         await self.show_view()
         self.show_frame()
@@ -199,7 +208,7 @@ class Workbench(App[int], inherit_bindings=False):
             self.jobs.finish(report)
             self.progress("")
         if report.kind == "failed":
-            self.status(report.payload.message.replace("\n", "; "))
+            self.fault(report.payload)
         if panel == "open":
             await self._opened(report)
         elif panel in self.views:
@@ -214,7 +223,8 @@ class Workbench(App[int], inherit_bindings=False):
         first = self.opened is None
         opened: opening.Opened = report.payload
         self.opened, self.catalogue = opened, opened.catalogue
-        self.answers.clear()
+        if not first:
+            self.answers.clear()
         if first:
             await self.dispatch_action(opened.start)
         else:
@@ -264,8 +274,11 @@ class Workbench(App[int], inherit_bindings=False):
             else:
                 self.status(f":{command.id} takes a {command.argument}")
                 return
-        except (AlsbenchError, ValueError) as error:
-            self.status(str(error).replace("\n", "; "))
+        except AlsbenchError as error:
+            self.fault(error)
+            return
+        except ValueError as error:
+            self.status(str(error))
             return
         if action is not None:
             await self.dispatch_action(action)
@@ -462,7 +475,7 @@ class Workbench(App[int], inherit_bindings=False):
                 text = taking.page_in(page, kind, self.view_results())
             written = taking.write_new(path, text)
         except AlsbenchError as error:
-            self.status(error.message.replace("\n", "; "))
+            self.fault(error)
             return
         self.status(f"wrote {written}")
 

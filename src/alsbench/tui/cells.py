@@ -57,7 +57,14 @@ class Effect:
         spread = ", ".join(format_stat("difference", v) for v in ((self.low, self.high) if limits else (self.se,)))
         mark = {True: up, False: down, None: " "}[self.favours]
         p = format_p(self.p) if math.isfinite(self.p) else "NE"
-        return f"{format_stat('difference', self.estimate)} ({spread}) {p}{mark}"
+        return f"{format_stat('difference', self.estimate)} ({spread}) {p:>6}{mark}"
+
+    def brief(self) -> str:
+        """``1.23 (95% CI 0.21, 2.25) p 0.024``: one line, whatever was estimated."""
+        if not math.isfinite(self.estimate):
+            return self.interval()
+        values = [format_stat("difference", v) for v in (self.estimate, self.low, self.high)]
+        return f"{values[0]} (95% CI {values[1]}, {values[2]}) p {format_p(self.p)}"
 
     def interval(self) -> str:
         """``difference 1.23 (95% CI 0.21, 2.25), p 0.024``."""

@@ -49,6 +49,7 @@ class Command:
     footer: str = ""
     rank: int = 0
     when: Callable[[Session], bool] | None = None
+    shown: Callable[[Session], bool] | None = None  # whether the footer offers it, where it is enabled
 
     def enabled(self, session: Session) -> bool:
         """Whether the command does something where the session stands."""
@@ -113,14 +114,32 @@ def _deep(session: Session) -> bool:
     return (place.screen == "arms" and bool(place.arm or place.record)) or (place.screen == "data" and bool(place.table))
 
 
+def _on_profile(session: Session) -> bool:
+    return session.place.record is not None
+
+
+def _not_on_profile(session: Session) -> bool:
+    return session.place.record is None
+
+
 MOVE = "Moving"
 CHOOSE = "Choosing what is asked"
 SHOW = "Showing and taking away"
 
 COMMANDS: tuple[Command, ...] = (
     *_screen_commands(),
-    Command("open", "Open", ("enter",), "Open what is under the cursor", "open", group=MOVE, footer="open", rank=1),
-    Command("back", "Back", ("escape",), "Back one level; never quits", "back", group=MOVE, footer="back", rank=2, when=_deep),
+    Command(
+        "open",
+        "Open",
+        ("enter",),
+        "Open what is under the cursor",
+        "open",
+        group=MOVE,
+        footer="open",
+        rank=1,
+        when=_not_on_profile,
+    ),
+    Command("back", "Back", ("escape",), "Back one level; never quits", "back", group=MOVE, footer="back", rank=2, shown=_deep),
     Command("up", "Up", ("k", "up"), "One row up", "up", group=MOVE),
     Command("down", "Down", ("j", "down"), "One row down", "down", group=MOVE),
     Command("left", "Left", ("h", "left"), "One column left", "left", group=MOVE),
@@ -207,7 +226,7 @@ COMMANDS: tuple[Command, ...] = (
         "Next comparison",
         build=_step_comparison(1),
         group=CHOOSE,
-        screens=CHOICE_SCREENS,
+        screens=ENDPOINT_SCREENS,
         footer="comparison",
         rank=9,
     ),
@@ -218,7 +237,31 @@ COMMANDS: tuple[Command, ...] = (
         "Previous comparison",
         build=_step_comparison(-1),
         group=CHOOSE,
-        screens=CHOICE_SCREENS,
+        screens=ENDPOINT_SCREENS,
+    ),
+    Command(
+        "subject.next",
+        "Next subject",
+        ("]",),
+        "Next subject of the arm",
+        "next_subject",
+        group=MOVE,
+        screens=frozenset({"arms"}),
+        when=_on_profile,
+        footer="next",
+        rank=3,
+    ),
+    Command(
+        "subject.previous",
+        "Previous subject",
+        ("[",),
+        "Previous subject of the arm",
+        "previous_subject",
+        group=MOVE,
+        screens=frozenset({"arms"}),
+        when=_on_profile,
+        footer="previous",
+        rank=4,
     ),
     Command(
         "endpoint.next",
@@ -350,6 +393,7 @@ COMMANDS: tuple[Command, ...] = (
         screens=frozenset({"data", "arms"}),
         footer="sort",
         rank=6,
+        when=_not_on_profile,
     ),
     Command(
         "freeze",
@@ -431,7 +475,8 @@ class Registry:
 
     def footer(self, session: Session) -> tuple[tuple[str, str], ...]:
         """(key, label) pairs of the footer, most useful first."""
-        shown = sorted((c for c in self.commands if c.rank and c.keys and c.enabled(session)), key=lambda c: c.rank)
+        offered = (c for c in self.available(session) if c.rank and c.keys and (c.shown is None or c.shown(session)))
+        shown = sorted(offered, key=lambda c: c.rank)
         return tuple((key_label(c.keys[0]), c.footer) for c in shown)
 
     def find(self, query: str, session: Session) -> tuple[Command, ...]:
@@ -509,3 +554,9 @@ def keys_markdown(registry: Registry | None = None) -> str:
             lines.append(f"| {keys} | {c.name} | {c.help} | {where} |")
         lines.append("")
     return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    import sys
+
+    sys.stdout.write(keys_markdown())

@@ -136,7 +136,7 @@ class ArmsView(View):
             self.bench.status(f"there is no subject record {record}")
             return
         arm = source.study.arms.order[source.planned_arm[record - 1]] if source.planned_arm[record - 1] >= 0 else "no arm"
-        self.title(f"{safe(source.subject_ids[record - 1])}  {arm}", ("  esc back, ] [ next and previous subject", "dim"))
+        self.title(f"{safe(source.subject_ids[record - 1])}  {arm}", ("  j k scroll: events and values below", "dim"))
         width, height = self.size.width or 80, max(self.size.height - 2, 8)
         self.say("")
         look, chips = self.bench.look, self.memberships()
@@ -168,12 +168,16 @@ class ArmsView(View):
         else:
             await self.bench.dispatch_action(act.OpenSubject(found))
 
-    async def step_subject(self, step: int) -> None:
-        """The next or previous subject of the arm."""
-        records = [row.source for row in self.full.sections[0].rows] if self.full.sections else []
-        here = self.session.place.record
-        if here in records:
-            await self.bench.dispatch_action(act.OpenSubject(records[(records.index(here) + step) % len(records)]))
+    async def do_next_subject(self, step: int = 1) -> None:
+        """The next subject of the same arm, around the end."""
+        here, arm = self.session.place.record, self.source_data.planned_arm
+        if here is None:
+            return
+        records = [int(k) + 1 for k in np.flatnonzero(arm == arm[here - 1])]
+        await self.bench.dispatch_action(act.OpenSubject(records[(records.index(here) + step) % len(records)]))
+
+    async def do_previous_subject(self) -> None:
+        await self.do_next_subject(-1)
 
     def shell_words(self) -> dict[str, str]:
         record = self.session.place.record

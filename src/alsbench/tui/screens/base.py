@@ -36,9 +36,9 @@ class View(Vertical):
         super().__init__(id=f"view-{name}")
         self.bench = bench
         self.panel = name
-        self.title_bar = Bar(bench.look)
+        self.title_bar = Bar(bench.look, ground="text")
         self.table = VirtualTable(bench.look, row_cursor=self.row_cursor)
-        self.detail = Bar(bench.look)
+        self.detail = Bar(bench.look, ground="text")
         self.pane = Pane(bench.look)
         self.pane.display = False
         self.full: Grid = Grid(())

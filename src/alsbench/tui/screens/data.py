@@ -113,7 +113,7 @@ class DataView(View):
     def show_tables(self) -> None:
         self.shown, self.model = (), None
         self.table.row_cursor = True
-        self.title("Data", (f"  snapshot {safe(self.snapshot.name)}; enter opens a table", "dim"))
+        self.title("Data", (f"  snapshot {self.snapshot.digest[:12]}; enter opens a table", "dim"))
         rows = [
             GridRow(
                 tuple((safe(t, ascii=self.ascii), "") for t in (i.name, str(i.rows), str(len(i.columns)), i.label, i.source)),
@@ -256,7 +256,7 @@ class DataView(View):
         try:
             condition(self.model.info, text)
         except AlsbenchError as error:
-            self.bench.status(error.message.replace("\n", "; "))
+            self.bench.fault(error)
             return
         self.where_text = text.strip()
         self.load(self.model.info.name, keep=False)

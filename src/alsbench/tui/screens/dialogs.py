@@ -244,6 +244,7 @@ class QuietInput(Input):
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.cursor_blink = False
+        self.select_on_focus = False
 
 
 def scroll(target: VirtualTable | Pane, key: str) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 
 from rich.text import Text
 from textual.app import ComposeResult
+from textual.containers import Horizontal
 from textual.events import Key
 from textual.widgets import Input
 
@@ -38,7 +39,9 @@ class SubgroupEditor(Dialog):
     """Returns a :class:`Subgroup`, or None."""
 
     DEFAULT_CSS = """
-    SubgroupEditor Bar.label { dock: none; }
+    SubgroupEditor Horizontal.field { height: 1; }
+    SubgroupEditor Horizontal.field Bar { width: 15; }
+    SubgroupEditor Horizontal.field QuietInput { width: 1fr; }
     """
 
     def __init__(self, look: Look, source: Source, subgroup: Subgroup | None) -> None:
@@ -49,7 +52,7 @@ class SubgroupEditor(Dialog):
         values = subgroup.model_dump() if subgroup else {}
         values["prespecified"] = "yes" if values.get("prespecified") else "no"
         self.inputs = {name: QuietInput(value=str(values.get(name, "")), id=f"field-{name}") for name in FIELDS}
-        self.labels = {name: Bar(look) for name in FIELDS}
+        self.labels = {name: Bar(look, ground="text") for name in FIELDS}
         self.said = Pane(look)
         self.said.can_focus = False
 
@@ -57,8 +60,9 @@ class SubgroupEditor(Dialog):
         yield self.head
         for name in FIELDS:
             self.labels[name].show([(f"{name}:", "head")])
-            yield self.labels[name]
-            yield self.inputs[name]
+            with Horizontal(classes="field"):
+                yield self.labels[name]
+                yield self.inputs[name]
         yield self.said
         yield self.foot
 
@@ -88,7 +92,7 @@ class SubgroupEditor(Dialog):
         good, lines = examine(self.source, text, self.look)
         faults = self.faults()
         hint = Text(f"{self.here}: {HINTS.get(self.here, '')}", self.look["dim"])
-        self.said.show([hint, Text(), *lines, *(Text(f, self.look["warn"]) for f in faults)])
+        self.said.show([hint, *(Text(f, self.look["warn"]) for f in faults), Text(), *lines])
         return good and not faults
 
     def faults(self) -> list[str]:

@@ -24,7 +24,7 @@ from alsbench.tui.screens.asking import AskingView
 
 LABEL_WIDTH = 14
 CELL_WIDTH = 20
-LIMITS_WIDTH = 27  # of a cell with limits instead of the standard error
+LIMITS_WIDTH = 28  # of a cell with limits instead of the standard error
 WAITING = "..."
 
 
@@ -125,11 +125,11 @@ class EvidenceView(AskingView):
             return
         endpoint, _, phrase, value, cell = found
         if isinstance(value, Effect) and cell is not None:
-            parts = [f"{phrase}{f', {value.visit}' if value.visit else ''}: {value.interval()}"]
+            parts = [f"{phrase}{f', {value.visit}' if value.visit else ''}: {value.brief()}"]
             if cell.interaction_p is not None:
                 parts.append(f"interaction p {format_p(cell.interaction_p)}")
             if cell.first_lasting_visit is not None:
-                parts.append(f"p<0.05 from {cell.first_lasting_visit:g} on")
+                parts.append(f"p<0.05 from {cell.first_lasting_visit:g}")
             self.say("; ".join(parts))
         elif isinstance(value, AlsbenchError):
             self.say(f"{endpoint}, {phrase}: {value.what}", "warn")

@@ -108,8 +108,8 @@ def fact_lines(source: Source, record: int, look: Look, width: int, chips: Seque
     study = source.study
     facts = [(name, "yes" if source.population(name)[record] else "no") for name in study.populations.flags]
     facts += [(name, {"x": "in", ".": "out", "?": "undecided"}[marks[record]]) for name, marks in chips]
-    wanted = ["AGE", "SEX", *dict.fromkeys(c for e in study.endpoints.values() for c in (*e.covariates, *e.strata))]
-    for name in wanted:
+    used = (c for e in study.endpoints.values() for c in (*e.covariates, *e.strata))
+    for name in dict.fromkeys(["AGE", "SEX", *used]):
         if name in source.subjects:
             value = source.subjects[name][record]
             if value is not None and value == value:

@@ -280,7 +280,7 @@ class SubgroupsView(View):
             else:
                 add_subgroup(path, made)
         except AlsbenchError as error:
-            self.bench.status(error.message.replace("\n", "; "))
+            self.bench.fault(error)
             return
         self.bench.status(f"{made.name} written to study.toml")
         self.bench.do_reload()
@@ -296,7 +296,7 @@ class SubgroupsView(View):
             try:
                 remove_subgroup(self.bench.workspace / "study.toml", subgroup.name)
             except AlsbenchError as error:
-                self.bench.status(error.message.replace("\n", "; "))
+                self.bench.fault(error)
                 return
             self.bench.status(f"{subgroup.name} removed from study.toml")
             self.bench.do_reload()

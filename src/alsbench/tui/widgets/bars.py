@@ -7,6 +7,7 @@ from typing import Any
 
 from rich.cells import cell_len
 from rich.segment import Segment
+from textual.geometry import Region
 from textual.strip import Strip
 from textual.widget import Widget
 
@@ -21,19 +22,27 @@ class Bar(Widget):
 
     DEFAULT_CSS = "Bar { height: 1; width: 1fr; }"
 
-    def __init__(self, look: Look, **kwargs: Any) -> None:
+    def __init__(self, look: Look, *, ground: str = "bar", **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.look = look
+        self.ground = ground
         self.pieces: tuple[Piece, ...] = ()
 
     def show(self, pieces: Sequence[Piece]) -> None:
-        """Show pieces; nothing is sent when they are the same."""
-        if tuple(pieces) != self.pieces:
-            self.pieces = tuple(pieces)
-            self.refresh()
+        """Show pieces; only the cells that differ are sent, nothing when none does."""
+        old, self.pieces = self.pieces, tuple(pieces)
+        if old == self.pieces:
+            return
+        before, after = painted(old), painted(self.pieces)
+        width = max(len(before), len(after))
+        before += [(" ", "")] * (width - len(before))
+        after += [(" ", "")] * (width - len(after))
+        changed = [k for k in range(width) if before[k] != after[k]]
+        if changed:
+            self.refresh(Region(changed[0], 0, changed[-1] - changed[0] + 1, 1))
 
     def render_line(self, y: int) -> Strip:  # noqa: ARG002 - a bar has one line
-        width, ground = self.size.width, self.look["bar"]
+        width, ground = self.size.width, self.look[self.ground]
         segments: list[Segment] = []
         used = 0
         for text, role in self.pieces:
@@ -46,6 +55,11 @@ class Bar(Widget):
         if used < width:
             segments.append(Segment(" " * (width - used), ground))
         return Strip(segments, width)
+
+
+def painted(pieces: Sequence[Piece]) -> list[Piece]:
+    """The pieces cell by cell: (character, role), a wide character twice."""
+    return [(char, role) for text, role in pieces for char in text for _ in range(max(cell_len(char), 1))]
 
 
 def footer_pieces(keys: Sequence[tuple[str, str]], status: str, width: int) -> list[Piece]:

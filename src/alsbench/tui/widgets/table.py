@@ -222,8 +222,8 @@ class VirtualTable(Widget, can_focus=True):
             return []
         if row >= len(self.model):
             return []
-        wanted = {0} if self.row_cursor else {0, col}
-        return [Region(x, y, width, 1) for index, x, width in self.layout_columns(row) if index in wanted]
+        wanted = 0 if self.row_cursor else col
+        return [Region(x, y, width, 1) for index, x, width in self.layout_columns(row) if index == wanted]
 
     # ---- painting
 
@@ -294,11 +294,8 @@ class VirtualTable(Widget, can_focus=True):
 
     def _cell_style(self, index: int, column: int, role: str) -> Style:
         look = self.look
-        if index == self.cursor_row:
-            if column == (0 if self.row_cursor else self.cursor_col):
-                return look["cursor"]
-            if column == 0:
-                return look["row"]
+        if index == self.cursor_row and column == (0 if self.row_cursor else self.cursor_col):
+            return look["cursor"]
         if self.stale:
             return look["dim"]
         if index in self.matches and column == 0:

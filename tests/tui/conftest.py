@@ -1,0 +1,107 @@
+"""The sample trial loaded once into a workspace; apps on it driven headless; screens as plain text."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from textual.pilot import Pilot
+
+from alsbench.data.load import load
+from alsbench.data.workspace import Workspace
+from alsbench.tui.app import Workbench
+from alsbench.tui.opening import Answers
+
+SAMPLE = Path(__file__).resolve().parents[2] / "sample_data"
+ANSWERS = Answers()  # of the shared workspace: models are fitted once for all tests
+PATIENCE = 90.0  # seconds a test waits for work to finish on a busy machine
+
+
+@pytest.fixture(scope="session")
+def workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The sample trial, loaded. Shared: do not edit it."""
+    folder = tmp_path_factory.mktemp("sample")
+    shutil.copy(SAMPLE / "study.toml", folder / "study.toml")
+    space = Workspace(folder)
+    space.create()
+    load(sorted(SAMPLE.glob("*.xpt")), space, study=space.read_study())
+    return folder
+
+
+@pytest.fixture
+def own_workspace(workspace: Path, tmp_path: Path) -> Path:
+    """A copy of the sample workspace that a test may edit."""
+    target = tmp_path / "trial"
+    shutil.copytree(workspace, target)
+    return target
+
+
+@pytest.fixture(autouse=True)
+def quiet_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """State under a temporary folder; a terminal with 24-bit colour unless a test says otherwise."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    monkeypatch.setenv("COLORTERM", "truecolor")
+    monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.setenv("LC_ALL", "C.UTF-8")
+    for name in ("NO_COLOR", "TMUX", "SSH_CONNECTION"):
+        monkeypatch.delenv(name, raising=False)
+
+
+def screen_text(app: Workbench) -> str:
+    """What is on the screen, one line a row, spaces at the end cut."""
+    strips = app.screen._compositor.render_strips()
+    return "\n".join(strip.text.rstrip() for strip in strips) + "\n"
+
+
+async def settle(pilot: Pilot[Any]) -> None:
+    """Wait until no work is running and every message was handled."""
+    app = pilot.app
+    assert isinstance(app, Workbench)
+    end = asyncio.get_running_loop().time() + PATIENCE
+    await pilot.pause()
+    while app.jobs.labels or app.opened is None:
+        if asyncio.get_running_loop().time() > end:
+            raise AssertionError(f"still running: {app.jobs.labels}")
+        await asyncio.sleep(0.02)
+        if not app.jobs.labels:
+            await pilot.pause()
+    await pilot.pause()
+    await pilot.pause()
+
+
+@asynccontextmanager
+async def running(workspace: Path, *, size: tuple[int, int] = (80, 24), **options: Any) -> AsyncIterator[Pilot[Any]]:
+    """The app on a workspace, opened and settled."""
+    app = Workbench(workspace, **options)
+    if workspace.name.startswith("sample"):
+        app.answers = ANSWERS
+    async with app.run_test(size=size) as pilot:
+        await settle(pilot)
+        yield pilot
+
+
+@dataclass(frozen=True)
+class Driving:
+    """What a test needs to drive the app."""
+
+    run: Callable[..., Any] = running
+    text: Callable[[Workbench], str] = screen_text
+    settle: Callable[[Pilot[Any]], Any] = settle
+
+    async def press(self, pilot: Pilot[Any], *keys: str) -> str:
+        """Press keys one after the other, wait for the work they start, and return the screen."""
+        for key in keys:
+            await pilot.press(key)
+            await settle(pilot)
+        return screen_text(pilot.app)  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def tui() -> Driving:
+    return Driving()

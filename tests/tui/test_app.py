@@ -1,0 +1,304 @@
+"""What keys do, on the sample trial: every path ends in an action, every answer in its place."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from alsbench.study.spec import read_study
+from alsbench.tui import actions as act
+from alsbench.tui.safetext import safe
+from alsbench.tui.screens.endpoint import EndpointView
+from alsbench.tui.session import SCREENS
+
+
+async def test_evidence_fills_and_opens_the_endpoint_there(workspace: Path, tui: Any) -> None:
+    async with tui.run(workspace) as pilot:
+        assert "..." not in tui.text(pilot.app)
+        text = await tui.press(pilot, "j", "l", "l", "enter")
+        assert pilot.app.session.screen == "endpoint"
+        assert pilot.app.session.choice.endpoint == "alsfrs"
+        assert "ALSFRS-R total score  Group 1 vs Placebo" in text
+
+
+async def test_synthetic_and_post_hoc_stand_on_every_screen(workspace: Path, tui: Any) -> None:
+    async with tui.run(workspace) as pilot:
+        for key in "123456789":
+            text = await tui.press(pilot, key)
+            first = text.splitlines()[0]
+            assert "SYNTHETIC" in first
+            assert "slow post hoc" in first
+
+
+async def test_toggle_undo_redo(workspace: Path, tui: Any) -> None:
+    async with tui.run(workspace) as pilot:
+        app = pilot.app
+        text = await tui.press(pilot, "3", "j", "space")
+        assert app.session.choice.subgroups == ("slow", "nfl_low")
+        assert "[x] nfl_low" in text
+        await tui.press(pilot, "u")
+        assert app.session.choice.subgroups == ("slow",)
+        await tui.press(pilot, "ctrl+r")
+        assert app.session.choice.subgroups == ("slow", "nfl_low")
+
+
+async def test_endpoint_comparison_visit_and_options(workspace: Path, tui: Any) -> None:
+    async with tui.run(workspace) as pilot:
+        app = pilot.app
+        await tui.press(pilot, "4", "right_curly_bracket")
+        assert app.session.choice.endpoint == "alsfrs"
+        text = await tui.press(pilot, "right_square_bracket")
+        assert "Group 2 vs Placebo" in text
+        text = await tui.press(pilot, "greater_than_sign", "greater_than_sign")
+        assert app.session.choice.visit == 2.0
+        assert "Month 2" in text
+        assert "Month 3" not in text
+        await app.run_line("visit all")
+        await app.run_line("option covariance cs")
+        await tui.settle(pilot)
+        text = await tui.press(pilot, "m")
+        assert ("covariance", "cs") in app.session.choice.options
+        assert "compound symmetry" in text.lower() or "cs" in text
+
+
+async def test_arms_lead_to_a_profile_and_back(workspace: Path, tui: Any) -> None:
+    async with tui.run(workspace) as pilot:
+        app = pilot.app
+        await tui.press(pilot, "2", "j", "enter")
+        assert app.session.place.arm == "Group 1"
+        text = await tui.press(pilot, "j", "enter")
+        assert app.session.place.record is not None
+        assert "ALSFRS-R total score" in text
+        assert "dose" in text
+        before = app.session.place.record
+        await tui.press(pilot, "right_square_bracket")
+        assert app.session.place.record != before
+        assert app.session.choice.comparison == "G1-M6", "the bracket keys step subjects here"
+        await tui.press(pilot, "escape")
+        assert app.session.place.record is None
+        text = await tui.press(pilot, "escape", "escape")
+        assert app.session.place == app.session.place.__class__("arms")
+        assert "ised" in text
+
+
+async def test_filter_and_matches(workspace: Path, tui: Any) -> None:
+    async with tui.run(workspace) as pilot:
+        app = pilot.app
+        await tui.press(pilot, "2", "enter", "slash", *"BULBAR", "enter")
+        assert 0 < len(app.view.table.model) < 46
+        rows = len(app.view.table.model)
+        assert f"{rows} of 46 rows" in tui.text(app)
+        await tui.press(pilot, "n", "n", "N")
+        assert app.view.table.cursor_row == 1
+        await tui.press(pilot, "escape")
+        assert len(app.view.table.model) == 46
+        assert app.session.place.arm == "Placebo", "the first esc clears the filter"
+
+
+async def test_a_subgroup_is_added_edited_and_deleted(own_workspace: Path, tui: Any) -> None:
+    path = own_workspace / "study.toml"
+    before = path.read_text()
+    async with tui.run(own_workspace) as pilot:
+        app = pilot.app
+        text = await tui.press(pilot, "3", "a", *"AGE < 50")
+        assert "n = " in text
+        assert "Placebo" in text
+        text = await tui.press(pilot, "enter")
+        assert "name: needed" in text
+        await tui.press(pilot, "down", *"young", "enter")
+        made = read_study(path).subgroup("young")
+        assert made is not None
+        assert made.where == "AGE < 50"
+        assert not made.prespecified
+        assert "young" in [i.name for i in app.catalogue.subgroups]
+        await tui.press(pilot, "G")
+        assert app.view.here.name == "young"
+        await tui.press(pilot, "e", "backspace", "backspace", *"55", "enter")
+        changed = read_study(path).subgroup("young")
+        assert changed is not None
+        assert changed.where == "AGE < 55"
+        await tui.press(pilot, "G", "D", "n")
+        assert read_study(path).subgroup("young") is not None
+        await tui.press(pilot, "G", "D", "y")
+        assert path.read_text().strip() == before.strip()
+
+
+async def test_an_expression_fault_is_shown_where_it_is(workspace: Path, tui: Any) -> None:
+    async with tui.run(workspace) as pilot:
+        text = await tui.press(pilot, "3", "a", *"AGE < BANANA")
+        lines = text.splitlines()
+        caret = next(line for line in lines if line.rstrip().endswith("^ here"))
+        assert caret.index("^") == "AGE < BANANA".index("BANANA")
+        text = await tui.press(pilot, *["backspace"] * 12, *"CHG < 0")
+        assert "n = " not in text
+
+
+async def test_completion_of_columns(workspace: Path, tui: Any) -> None:
+    async with tui.run(workspace) as pilot:
+        await tui.press(pilot, "3", "a", *"LEADR", "tab")
+        assert pilot.app.screen.inputs["where"].value == "LEADRATE"
+
+
+async def test_behind_this_number_shows_the_records(workspace: Path, tui: Any) -> None:
+    async with tui.run(workspace) as pilot:
+        text = await tui.press(pilot, "4", "right_curly_bracket", "l", "l", "enter")
+        assert "Behind this number" in text
+        assert "ls_mean" in text
+        assert "command" in text
+        text = await tui.press(pilot, "G")
+        assert "ALSDEMO-" in text
+        text = await tui.press(pilot, "escape")
+        assert "[table]" in text
+
+
+async def test_data_pages_filter_sort_and_freeze(workspace: Path, tui: Any) -> None:
+    async with tui.run(workspace) as pilot:
+        app = pilot.app
+        await tui.press(pilot, "8", "j", "j", "j", "enter")
+        table = app.view.table
+        total = len(table.model)
+        assert total > 10_000
+        text = await tui.press(pilot, "G")
+        assert "..." not in text
+        assert len(app.view.model.pages) <= 8
+        await tui.press(pilot, "slash", *"AVISITN == 6 and PARAMCD == 'ALSFRSR'", "enter")
+        assert 50 < len(table.model) < 130
+        assert "--where" in app.shell_command()
+        app.view.table.go(0, [c.name for c in app.view.model.info.columns].index("AVAL"))
+        await tui.press(pilot, "S")
+        values = [float(app.view.model.row(k)[table.cursor_col][0]) for k in range(10)]
+        assert values == sorted(values)
+        text = await tui.press(pilot, "enter")
+        assert "median" in text
+        await tui.press(pilot, "escape", "escape")
+        assert len(table.model) == total
+
+
+async def test_a_bad_filter_leaves_the_table(workspace: Path, tui: Any) -> None:
+    async with tui.run(workspace) as pilot:
+        await tui.press(pilot, "8", "enter", "slash", *"NOPE == 1", "enter")
+        assert "NOPE" in tui.text(pilot.app)
+        assert len(pilot.app.view.table.model) > 0
+
+
+async def test_export_and_copy(workspace: Path, tui: Any, tmp_path: Path) -> None:
+    async with tui.run(workspace) as pilot:
+        app = pilot.app
+        for kind in ("svg", "txt", "csv", "tsv", "md"):
+            app.export(str(tmp_path / f"evidence.{kind}"))
+            assert (tmp_path / f"evidence.{kind}").stat().st_size > 500, kind
+        text = (tmp_path / "evidence.txt").read_text()
+        for part in ("SYNTHETIC", "Post hoc", "Population", "LEADRATE <= mean(LEADRATE)", "alsbench evidence"):
+            assert part in text
+        assert str(tmp_path) not in (tmp_path / "evidence.svg").read_text()
+        app.export(str(tmp_path / "evidence.txt"))
+        assert "the file exists" in tui.text(app)
+        await tui.press(pilot, "4")
+        app.export(str(tmp_path / "endpoint.json"))
+        parts = json.loads((tmp_path / "endpoint.json").read_text())
+        assert {p["schema"] for p in parts} == {"alsbench.ard/1"}
+        text = await tui.press(pilot, "Y")
+        assert "copied" in text
+        assert "CAFS" in (tmp_path / "state" / "alsbench" / "copied.txt").read_text()
+
+
+async def test_nothing_in_the_data_steers_the_terminal() -> None:
+    assert safe("a\x1b[31mb\x9bc\u202ed\n") == "a\\x1b[31mb\\x9bc\\u202ed\\n"
+    assert safe("±5 · µ", ascii=True) == "+/-5 . \\xb5"
+
+
+async def test_cancel_leaves_what_is_done(workspace: Path, tui: Any) -> None:
+    from alsbench.tui.app import Workbench
+
+    app = Workbench(workspace)
+    async with app.run_test(size=(80, 24)) as pilot:
+        while "evidence:" not in app.jobs.labels:
+            await pilot.pause(0.02)
+        await pilot.press("ctrl+c")
+        await tui.settle(pilot)
+        assert "cancelled 1 running" in tui.text(app)
+        assert not app.jobs.labels
+
+
+async def test_a_workspace_without_data_says_what_to_do(tmp_path: Path, tui: Any) -> None:
+    from alsbench.tui.app import Workbench
+
+    app = Workbench(tmp_path)
+    async with app.run_test(size=(80, 24)) as pilot:
+        while app.jobs.labels or "cannot be opened" not in tui.text(app):
+            await pilot.pause(0.05)
+        assert "alsbench demo" in tui.text(app)
+        for key in ("j", "3", "4", "enter", "question_mark", "escape", "c"):
+            await pilot.press(key)
+            await pilot.pause()
+
+
+async def test_reload_keeps_what_was_chosen(own_workspace: Path, tui: Any) -> None:
+    async with tui.run(own_workspace) as pilot:
+        app = pilot.app
+        await tui.press(pilot, "4", "right_curly_bracket", "right_square_bracket")
+        choice = app.session.choice
+        await tui.press(pilot, "r")
+        assert app.session.choice == choice
+        assert app.session.screen == "endpoint"
+
+
+async def test_every_command_of_the_registry_can_be_run(workspace: Path, tui: Any) -> None:
+    """No command raises on any screen, whatever is under the cursor."""
+    skip = {"quit", "subgroup.editor", "subgroup.delete"}
+    async with tui.run(workspace) as pilot:
+        app = pilot.app
+        for number, screen in enumerate(SCREENS, start=1):
+            await tui.press(pilot, str(number))
+            for command in app.registry.commands:
+                if app.session.screen != screen:
+                    await app.dispatch_action(act.GoTo(screen))
+                if command.id in skip or not command.enabled(app.session):
+                    continue
+                await app.run_command(command)
+                await pilot.pause()
+                while len(app.screen_stack) > 1:
+                    await pilot.press("escape")
+            await tui.settle(pilot)
+            assert "fault in alsbench" not in tui.text(app)
+
+
+async def test_the_log_replays_to_the_same_session(workspace: Path, tui: Any, tmp_path: Path) -> None:
+    from alsbench.tui.session import Session, replay
+    from alsbench.tui.state import SessionLog, read_log
+
+    log = SessionLog(tmp_path / "log.jsonl", workspace)
+    async with tui.run(workspace, log=log) as pilot:
+        await tui.press(pilot, "3", "j", "space", "4", "right_curly_bracket", "p", "2", "enter", "enter", "u")
+        found = pilot.app.session
+    log.close()
+    assert replay(Session(), read_log(log.path)[1]) == found
+    assert "ALSDEMO-0" not in log.path.read_text(), "no subject identifier in the log"
+
+
+@pytest.mark.parametrize("theme", ["light", "ansi", "contrast", "dark"])
+async def test_themes(workspace: Path, tui: Any, theme: str) -> None:
+    async with tui.run(workspace) as pilot:
+        await pilot.app.run_line(f"theme {theme}")
+        await tui.settle(pilot)
+        assert pilot.app.look.name == theme
+        assert "Evidence" in tui.text(pilot.app)
+
+
+async def test_palette_runs_what_it_finds(workspace: Path, tui: Any) -> None:
+    async with tui.run(workspace) as pilot:
+        await tui.press(pilot, "ctrl+p", *"endpoint serum", "enter")
+        await tui.settle(pilot)
+        assert pilot.app.session.choice.endpoint == "nfl"
+
+
+async def test_endpoint_asks_what_the_shell_would(workspace: Path, tui: Any) -> None:
+    async with tui.run(workspace) as pilot:
+        await tui.press(pilot, "4")
+        view = pilot.app.view
+        assert isinstance(view, EndpointView)
+        assert [q.subgroups for q in view.wanted()] == [("overall",), ("slow",), ("not slow",)]
+        assert pilot.app.done[-1] == act.GoTo("endpoint")

@@ -1,0 +1,60 @@
+"""From 60x20 to 240x70 on every screen and dialog: nothing breaks, nothing is drawn past the edge, the frame stays."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+SIZES = [(80, 24), (60, 20), (160, 45), (240, 70), (61, 21), (100, 30), (60, 20), (80, 24)]
+PLACES: dict[str, tuple[str, ...]] = {
+    "evidence": ("1", "j", "l"),
+    "arms": ("2",),
+    "subjects": ("2", "enter"),
+    "profile": ("2", "enter", "enter"),
+    "subgroups": ("3", "j"),
+    "joint rank": ("4",),
+    "mmrm table": ("4", "right_curly_bracket"),
+    "mmrm plot": ("4", "p"),
+    "model": ("4", "m"),
+    "options": ("4", "o"),
+    "forest": ("5",),
+    "scrutiny": ("6",),
+    "safety": ("7",),
+    "tables": ("8",),
+    "table": ("8", "enter", "G", "l", "l", "l"),
+    "log": ("9",),
+    "help": ("question_mark",),
+    "palette": ("ctrl+p", "s"),
+    "chips": ("1", "s"),
+    "editor": ("3", "a", "A"),
+    "prompt": ("colon", "v"),
+}
+
+
+@pytest.mark.parametrize("ascii", [False, True], ids=["unicode", "ascii"])
+async def test_every_screen_at_every_size(workspace: Path, tui: Any, ascii: bool) -> None:
+    async with tui.run(workspace, ascii=ascii) as pilot:
+        for name, keys in PLACES.items():
+            await tui.press(pilot, *keys)
+            for width, height in SIZES:
+                await pilot.resize_terminal(width, height)
+                await tui.settle(pilot)
+                lines = tui.text(pilot.app).splitlines()
+                assert len(lines) == height, (name, width, height)
+                assert max(map(len, lines)) <= width, (name, width, height)
+                assert lines[0].strip(), (name, width, height, "header")
+                assert lines[-1].strip(), (name, width, height, "footer")
+                if ascii:
+                    assert "".join(lines).isascii(), (name, [c for c in "".join(lines) if not c.isascii()])
+            while len(pilot.app.screen_stack) > 1:
+                await pilot.press("escape")
+                await tui.settle(pilot)
+
+
+async def test_eighteen_rows_of_data_at_80x24(workspace: Path, tui: Any) -> None:
+    async with tui.run(workspace) as pilot:
+        for keys in (("1",), ("4", "right_curly_bracket"), ("2", "enter"), ("8", "enter")):
+            await tui.press(pilot, *keys)
+            assert pilot.app.view.table.page >= 18, keys
