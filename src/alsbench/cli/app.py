@@ -18,6 +18,7 @@ from alsbench.cli import (
     forest,
     init,
     load,
+    qualify,
     safety,
     simulate,
     snapshots,
@@ -66,5 +67,5 @@ def root(
 
 
 COMMANDS = (demo, init, load, tui, arms, subject, data, subgroup, endpoint, evidence, forest, safety, check, snapshots, audit)
-for _module in (*COMMANDS, simulate, absent):
+for _module in (*COMMANDS, simulate, qualify, absent):
     _module.register(app)
