@@ -335,3 +335,16 @@ def test_alone_without_a_terminal_it_prints_help(run: Run, loaded: Path, monkeyp
     ran = run()
     assert ran.code == 0
     assert ran.out.startswith("Usage: alsbench")
+
+
+def test_a_study_file_takes_its_place_only_with_the_data(run: Run, workspace: Path, reference: Path, tmp_path: Path) -> None:
+    study = workspace / "study.toml"
+    before = study.read_bytes()
+    other = tmp_path / "other.toml"
+    other.write_bytes(before + b"\n# a later version\n")
+    assert run("load", tmp_path / "nowhere", "--study", other, "-w", workspace).code == 3
+    assert study.read_bytes() == before
+    assert run("load", reference / "als-ref-1", "--study", other, "-w", workspace).code == 0
+    assert study.read_bytes() == other.read_bytes()
+    assert (workspace / "study.toml.previous").read_bytes() == before
+    assert len(run("snapshots", "-w", workspace, "--format", "json").json["rows"]) == 2

@@ -1,0 +1,59 @@
+"""On a terminal: the same text as in a pipe apart from colour; the app opens where it can and refuses where it cannot."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import ptyprocess
+import pytest
+
+from alsbench.__main__ import main
+
+ANSI = re.compile(r"\x1b\[[0-9;?]*[a-zA-Z]|\x1b[()][A-Z0-9]|\x1b[=>]")
+
+
+def _on_terminal(words: list[str], **environment: str) -> tuple[int, str]:
+    """Exit code and everything written, of a command line run on a pseudo-terminal of 80 by 24."""
+    env = {**os.environ, "TERM": "xterm-256color", **environment}
+    child = ptyprocess.PtyProcessUnicode.spawn([sys.executable, "-m", "alsbench", *words], env=env, dimensions=(24, 80))
+    written = []
+    while True:
+        try:
+            written.append(child.read(65536))
+        except EOFError:
+            break
+    child.wait()
+    return child.exitstatus, "".join(written)
+
+
+@pytest.mark.parametrize("words", [["endpoint", "alsfrs", "-s", "slow"], ["data", "ADSL", "--limit", "5"], ["arms"]])
+def test_a_terminal_shows_what_a_pipe_gets(loaded: Path, words: list[str]) -> None:
+    line = [*words, "-w", str(loaded)]
+    code, shown = _on_terminal(line)
+    piped = subprocess.run([sys.executable, "-m", "alsbench", *line], capture_output=True, text=True, check=True).stdout
+    assert code == 0
+    assert ANSI.search(shown)  # colour
+    assert ANSI.sub("", shown).replace("\r\n", "\n") == piped
+    code, plain = _on_terminal(line, NO_COLOR="1")
+    assert not re.search(r"\x1b\[[0-9;]*3[0-7]", plain)
+
+
+def test_without_a_usable_terminal_the_app_refuses_and_demo_prints(loaded: Path, tmp_path: Path) -> None:
+    code, shown = _on_terminal(["tui", "-w", str(loaded)], TERM="dumb")
+    assert code == 2
+    assert "alsbench evidence" in shown
+    code, shown = _on_terminal(["-w", str(loaded)], TERM="dumb")
+    assert code == 0
+    assert "Usage: alsbench" in shown
+
+
+def test_an_interrupt_exits_130(loaded: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def stopped(*_args: object, **_more: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("alsbench.analysis.source.open_source", stopped)
+    assert main(["arms", "-w", str(loaded)]) == 130
