@@ -24,6 +24,7 @@ _FORMATS: dict[str, str] = {
     ".ndjson": "dataset_json",
     ".dsjc": "dataset_json",
     ".sas7bdat": "sas7bdat",
+    ".xlsx": "excel",
     ".zip": "zip",
     ".parquet": "parquet",
     ".pq": "parquet",
@@ -38,6 +39,9 @@ _SIGNATURES: tuple[tuple[bytes, str, str], ...] = (
     (b"\0\0\0\0\0\0\0\0\0\0\0\0\xc2\xea\x81\x60", "sas7bdat", "a SAS7BDAT file (.sas7bdat)"),
     (b"%PDF", "pdf", "a PDF document"),
 )
+
+
+_COMPATIBLE = {("gzip", "dataset_json"), ("zip", "excel")}
 
 
 def formats() -> tuple[str, ...]:
@@ -67,7 +71,7 @@ def read(path: Path) -> list[Dataset]:
     if not head:
         raise DataError("the file is empty", where=str(path))
     for magic, holds, what in _SIGNATURES:
-        if head.startswith(magic) and holds != format_ and not (holds == "gzip" and path.suffix.lower() == ".dsjc"):
+        if head.startswith(magic) and holds != format_ and (holds, format_) not in _COMPATIBLE:
             raise DataError(f"the file is named {path.suffix} but holds {what}", where=str(path), hint="rename or convert it")
     return _reader(format_)(path, name=table_name(path))
 
@@ -105,6 +109,10 @@ def _reader(format_: str) -> Reader:
             from alsbench.data.readers.dataset_json import read_dataset_json
 
             return read_dataset_json
+        case "excel":
+            from alsbench.data.readers.excel import read_excel
+
+            return read_excel
         case "sas7bdat":
             from alsbench.data.readers.sas7bdat import read_sas7bdat
 

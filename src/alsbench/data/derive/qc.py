@@ -1,0 +1,91 @@
+"""What a derivation did and what it set aside: findings for the receipt, and two tables that travel with the data.
+
+QUARANTINE lists, by file and row, every source record that was left out of the analysis data and why; DERIVATIONS says how
+each derived table came about. The source files themselves are stored whole beside them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from alsbench.data.dataset import Dataset
+from alsbench.data.derive.columns import Values, build, number, text
+from alsbench.data.receipt import Finding, Severity
+from alsbench.data.rules.core import SHOWN
+
+QUARANTINE = "QUARANTINE"
+DERIVATIONS = "DERIVATIONS"
+
+
+@dataclass(frozen=True)
+class SetAside:
+    """A source record left out: file, 1-based row, subject, day, reason."""
+
+    source: str
+    row: int
+    subject: str | None
+    day: float
+    reason: str
+
+
+@dataclass
+class Report:
+    """Collects findings, records set aside and derivation steps while tables are made."""
+
+    findings: list[Finding] = field(default_factory=list)
+    aside: list[SetAside] = field(default_factory=list)
+    steps: list[tuple[str, str]] = field(default_factory=list)
+
+    def step(self, table: str, how: str) -> None:
+        """How part of a derived table came about."""
+        self.steps.append((table, how))
+
+    def found(
+        self, rule: str, severity: Severity, table: str, what: str, rows: Values | Sequence[int], subjects: Iterable[object] = ()
+    ) -> None:
+        """A finding about source rows (1-based); nothing where there are none. ``{n}`` in ``what`` is their number."""
+        if len(rows):
+            keys = tuple(dict.fromkeys(str(s) for s in subjects if s is not None))[:SHOWN]
+            first = tuple(int(r) for r in list(rows)[:SHOWN])
+            self.findings.append(Finding(rule, severity, table, what.format(n=len(rows)), len(rows), first, keys))
+
+    def quarantine(self, source: str, rows: Values, subjects: Values, days: Values, reason: str) -> None:
+        """Set source rows (1-based) aside."""
+        for row, subject, day in zip(rows.tolist(), subjects.tolist(), days.tolist(), strict=True):
+            self.aside.append(SetAside(source, int(row), subject, float(day), reason))
+
+    def remarks(self, table: str) -> list[str]:
+        """The steps of one table, for its line of the receipt."""
+        return [how for name, how in self.steps if name == table]
+
+    def tables(self) -> list[Dataset]:
+        """QUARANTINE (where anything was set aside) and DERIVATIONS."""
+        made = [
+            build(
+                DERIVATIONS,
+                "How the analysis data were derived",
+                (
+                    text("TABLE", "Derived table", [t for t, _ in self.steps]),
+                    text("HOW", "Rule applied", [h for _, h in self.steps]),
+                ),
+            )
+        ]
+        if self.aside:
+            made.append(
+                build(
+                    QUARANTINE,
+                    "Source records left out of the analysis data",
+                    (
+                        text("SOURCE", "Source table", [a.source for a in self.aside]),
+                        number("ROW", "Row in the source, from 1", np.array([a.row for a in self.aside])),
+                        text("USUBJID", "Unique Subject Identifier", [a.subject for a in self.aside]),
+                        number("ADY", "Day", np.array([a.day for a in self.aside])),
+                        text("REASON", "Why it was left out", [a.reason for a in self.aside]),
+                    ),
+                    [f"{len(self.aside)} source records left out of the analysis data, with their reasons"],
+                )
+            )
+        return made

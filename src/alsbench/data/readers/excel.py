@@ -1,0 +1,153 @@
+"""Excel workbooks (.xlsx), through openpyxl: each sheet that is not empty is a data set, its first row the header.
+
+Numbers, dates and truth values are as Excel stores them; a column of mixed kinds is text. An error value, a formula without a
+stored result, or a value beyond the header's columns is refused with its cell: a spreadsheet has no other way to say that
+something is missing.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import zipfile
+import zlib
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from alsbench.data.dataset import Dataset, check_columns, clean_text, from_table
+from alsbench.data.frames import ColumnInfo
+from alsbench.errors import DataError, UnavailableError
+from alsbench.study.sql import Kind
+
+_BOMB_BYTES, _BOMB_RATIO = 2**28, 400
+_Rows = list[list[Any]]
+
+
+def read_excel(path: Path, *, name: str) -> list[Dataset]:
+    """One data set per sheet, named like the file if there is one sheet, else like the sheets.
+
+    Raises DataError naming the cell at fault, UnavailableError where openpyxl is not installed.
+    """
+    try:
+        import openpyxl
+    except ImportError as fault:
+        raise UnavailableError(
+            "reading Excel files needs openpyxl",
+            where=str(path),
+            hint="pip install 'alsbench[excel]', or save the sheet as CSV",
+        ) from fault
+    _check_size(path)
+    try:
+        values = openpyxl.load_workbook(path, read_only=True, data_only=True)
+        formulas = openpyxl.load_workbook(path, read_only=True, data_only=False)
+        try:
+            sheets = [(s.title, _rows(s, formulas[s.title], f"{path} sheet {s.title}")) for s in values.worksheets]
+        finally:
+            values.close()
+            formulas.close()
+    except DataError:
+        raise
+    except (
+        zipfile.BadZipFile,
+        zlib.error,
+        KeyError,
+        ValueError,
+        TypeError,
+        IndexError,
+        AttributeError,
+        EOFError,
+        OSError,
+        SyntaxError,
+    ) as fault:
+        raise DataError("the file is not a readable Excel workbook", where=str(path), why=str(fault)[:200]) from fault
+    filled = [(title, rows) for title, rows in sheets if rows]
+    if not filled:
+        raise DataError("the workbook is empty", where=str(path))
+    return [
+        _dataset(name if len(filled) == 1 else title.strip().upper(), rows, f"{path} sheet {title}") for title, rows in filled
+    ]
+
+
+def _check_size(path: Path) -> None:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            total = sum(i.file_size for i in archive.infolist())
+    except (zipfile.BadZipFile, OSError) as fault:
+        raise DataError("the file is not a readable Excel workbook", where=str(path), why=str(fault)[:200]) from fault
+    if total > max(_BOMB_BYTES, _BOMB_RATIO * path.stat().st_size):
+        raise DataError("the workbook unpacks to too much", where=str(path))
+
+
+def _rows(sheet: Any, formulas: Any, where: str) -> _Rows:
+    rows: _Rows = []
+    for number, (cells, written) in enumerate(zip(sheet.iter_rows(), formulas.iter_rows(), strict=True), start=1):
+        for place, (cell, source) in enumerate(zip(cells, written, strict=True), start=1):
+            if cell.data_type == "e":
+                raise DataError("the cell holds an error", where=f"{where} row {number} column {place}")
+            if source.data_type == "f" and cell.value is None:
+                what = "the formula has no stored result"
+                raise DataError(what, where=f"{where} row {number} column {place}", hint="open the file in Excel and save it")
+        rows.append([c.value for c in cells])
+    while rows and all(_blank(v) for v in rows[-1]):
+        rows.pop()
+    return rows
+
+
+def _dataset(name: str, rows: _Rows, where: str) -> Dataset:
+    header, *body = rows
+    names = [str(v).strip() if v is not None else "" for v in header]
+    while names and not names[-1]:
+        names.pop()
+    check_columns(names, where)
+    width = len(names)
+    for number, row in enumerate(body, start=2):
+        if any(not _blank(v) for v in row[width:]):
+            raise DataError(f"row {number} has a value beyond the last named column", where=where)
+    kept = [row for row in body if any(not _blank(v) for v in row)]
+    columns, arrays = [], []
+    for i, column in enumerate(names):
+        values = [row[i] if i < len(row) and not _blank(row[i]) else None for row in kept]
+        kind = _kind(values)
+        columns.append(ColumnInfo(column, kind=kind))
+        arrays.append(_array(values, kind))
+    dataset = from_table(name, pa.Table.from_arrays(arrays, names=names), columns=columns)
+    if len(kept) < len(body):
+        dataset.remarks.append(f"{len(body) - len(kept)} blank rows are no records")
+    return dataset
+
+
+def _blank(value: Any) -> bool:
+    return value is None or (isinstance(value, str) and value.strip() in ("", "."))
+
+
+def _kind(values: list[Any]) -> Kind:
+    present = [v for v in values if v is not None]
+    if present and all(isinstance(v, bool) for v in present):
+        return "boolean"
+    if present and all(isinstance(v, (int, float)) and not isinstance(v, bool) for v in present):
+        return "number"
+    if present and all(isinstance(v, dt.date) and _midnight(v) for v in present):
+        return "date"
+    return "text"
+
+
+def _midnight(value: dt.date) -> bool:
+    return not isinstance(value, dt.datetime) or value.time() == dt.time()
+
+
+def _array(values: list[Any], kind: Kind) -> Any:
+    match kind:
+        case "number":
+            return pa.array([None if v is None else float(v) for v in values], pa.float64())
+        case "boolean":
+            return pa.array(values, pa.bool_())
+        case "date":
+            return pa.array([v.date() if isinstance(v, dt.datetime) else v for v in values], pa.date32())
+    return clean_text(pa.array([None if v is None else _text(v) for v in values], pa.string()))
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    return value.isoformat() if isinstance(value, (dt.date, dt.time)) else str(value)

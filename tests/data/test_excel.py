@@ -1,0 +1,88 @@
+"""Excel workbooks: sheets are data sets; what a spreadsheet cannot say plainly is refused with its cell."""
+
+from __future__ import annotations
+
+import datetime as dt
+import sys
+from pathlib import Path
+from typing import Any
+
+import openpyxl
+import pytest
+
+from alsbench.data.load import load
+from alsbench.data.readers.registry import read
+from alsbench.data.workspace import Workspace
+from alsbench.errors import DataError, UnavailableError
+
+
+def _book(path: Path, **sheets: list[list[Any]]) -> Path:
+    book = openpyxl.Workbook()
+    book.remove(book.active)
+    for title, rows in sheets.items():
+        sheet = book.create_sheet(title)
+        for row in rows:
+            sheet.append(row)
+    book.save(path)
+    return path
+
+
+HEAD = ["USUBJID", "SITEID", "AGE", "TRTSDT", "OK", "MIXED"]
+
+
+def test_kinds_of_cells(tmp_path: Path) -> None:
+    rows = [["a", "01", 61, dt.date(2024, 1, 2), True, 1], ["b", "02", 40.5, None, None, "x"], [None] * 6]
+    (dataset,) = read(_book(tmp_path / "adsl.xlsx", Sheet1=[HEAD, *rows]))
+    assert dataset.name == "ADSL"
+    assert [c.kind for c in dataset.columns] == ["text", "text", "number", "date", "boolean", "text"]
+    assert [list(r.values()) for r in dataset.table().to_pylist()] == [
+        ["a", "01", 61.0, dt.date(2024, 1, 2), True, "1"],
+        ["b", "02", 40.5, None, None, "x"],
+    ]
+
+
+def test_sheets_are_data_sets(tmp_path: Path, workspace: Workspace) -> None:
+    path = _book(
+        tmp_path / "trial.xlsx",
+        adsl=[["USUBJID"], ["a"], ["b"]],
+        ADAE=[["USUBJID", "AETERM"], ["a", "fall"], [], ["b", "cold"]],
+        empty=[],
+    )
+    receipt = load([path], workspace)
+    assert [(f.dataset, f.rows) for f in receipt.files] == [("ADSL", 2), ("ADAE", 2)]
+    assert "1 blank rows are no records" in receipt.files[1].messages
+
+
+@pytest.mark.parametrize(
+    ("rows", "says"),
+    [
+        ([["A", "B"], [1, "=1+1"]], "formula has no stored result"),
+        ([["A", "A"], [1, 2]], "two columns"),
+        ([["A", None, "C"], [1, 2, 3]], "column 2 has no usable name"),
+        ([["A"], [1, 2]], "beyond the last named column"),
+        ([["A"], ["#N/A"]], "error"),
+        ([], "empty"),
+    ],
+)
+def test_what_cannot_be_read_names_its_place(tmp_path: Path, rows: list[list[Any]], says: str) -> None:
+    with pytest.raises(DataError, match=says):
+        read(_book(tmp_path / "x.xlsx", Sheet1=rows))
+
+
+def test_damaged_workbooks(tmp_path: Path) -> None:
+    path = _book(tmp_path / "x.xlsx", Sheet1=[["A"], [1]])
+    whole = path.read_bytes()
+    for size in (1, 30, 500, len(whole) // 2, len(whole) - 5):
+        path.write_bytes(whole[:size])
+        with pytest.raises(DataError):
+            read(path)
+    path.write_bytes(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(600))
+    with pytest.raises(DataError, match="encrypted"):
+        read(path)
+
+
+def test_without_openpyxl_the_extra_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = _book(tmp_path / "x.xlsx", Sheet1=[["A"], [1]])
+    monkeypatch.setitem(sys.modules, "openpyxl", None)
+    with pytest.raises(UnavailableError, match="openpyxl"):
+        read(path)
