@@ -7,8 +7,10 @@ import io
 import json
 import os
 import shlex
+import stat
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -250,6 +252,19 @@ def test_a_file_is_written_in_one_step_and_only_for_its_owner(run: Run, loaded: 
     assert [p.name for p in tmp_path.iterdir()] == ["out.json"]
     assert run("endpoint", "cafs", "-w", loaded, "-o", tmp_path).code == 2
     assert run("endpoint", "cafs", "-w", loaded, "-o", tmp_path / "no" / "such" / "out.csv").code == 4
+
+
+def test_output_to_a_pipe_leaves_it_a_pipe(run: Run, loaded: Path, tmp_path: Path) -> None:
+    """``-o /dev/null`` must not put a file in the place of a device."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    got: list[str] = []
+    reader = threading.Thread(target=lambda: got.append(pipe.read_text()))
+    reader.start()
+    assert run("endpoint", "cafs", "-w", loaded, "--format", "json", "-o", pipe).code == 0
+    reader.join(timeout=30)
+    assert got and got[0].startswith("{")
+    assert stat.S_ISFIFO(pipe.stat().st_mode)
 
 
 def test_the_workspace_comes_from_option_variable_or_place(run: Run, loaded: Path, monkeypatch, tmp_path: Path) -> None:

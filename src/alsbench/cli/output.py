@@ -86,9 +86,18 @@ def write_chunks(common: Common, chunks: Iterable[str]) -> None:
 
 
 def write_file(path: Path, chunks: Iterable[str]) -> None:
-    """Write beside ``path``, sync, then replace it: a reader sees the old file or the new one, never half of it."""
+    """Write beside ``path``, sync, then replace it: a reader sees the old file or the new one, never half of it.
+
+    A device or a pipe (``/dev/null``, a FIFO) is written to and stays what it is; a link is followed.
+    """
     if path.is_dir():
         raise UsageError("this is a directory", where=str(path), hint="name a file")
+    if path.exists() and not path.is_file():
+        with path.open("w", encoding="utf-8", errors="backslashreplace", newline="") as stream:
+            for chunk in chunks:
+                stream.write(chunk)
+        return
+    path = path.resolve()
     try:
         descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
     except OSError as fault:
