@@ -17,7 +17,8 @@ from alsbench.render.page import Cell as PageCell
 from alsbench.render.tables import CI, marked_title, page_facts, page_footnotes
 
 if TYPE_CHECKING:  # building evidence needs numpy; printing it does not
-    from alsbench.analysis.evidence import Cell, Evidence
+    from alsbench.analysis.cells import Cell
+    from alsbench.analysis.evidence import Evidence
 
 LEGEND = (
     "+ favours the treatment, - the reference.",

@@ -16,7 +16,8 @@ from alsbench.render.page import Cell as PageCell
 from alsbench.render.tables import CI, marked_title, page_facts, page_footnotes
 
 if TYPE_CHECKING:
-    from alsbench.analysis.evidence import Cell, Evidence
+    from alsbench.analysis.cells import Cell
+    from alsbench.analysis.evidence import Evidence
 
 BARS = 21
 SIZES = ("▪", "■")

@@ -28,7 +28,7 @@ DECIMALS: dict[str, int] = {
     "first_lasting_visit": 0, "first_visit": 0,
 }  # fmt: skip
 COUNTS = frozenset(
-    {"n", "count", "events", "wins", "losses", "ties", "n_subjects", "n_observations", "iterations", "visits_tested"}
+    {"n", "count", "events", "wins", "losses", "ties", "pairs", "n_subjects", "n_observations", "iterations", "visits_tested"}
 )
 SCIENTIFIC = frozenset({"gradient"})
 P_NAMES = frozenset({"p_value", "p_adjusted", "interaction_p", "log_rank_p", "ph_p", "gehan_p"})

@@ -215,7 +215,10 @@ def joint_rank_blocks(rows: Rows, subgroup: str) -> list[Block]:
         treatment, reference = where.pair
         at = visit_name(where.visit)
         blocks.append(_rank_block(rows, subgroup, where, f"{treatment} vs {reference}" + (f", {at}" if at else "")))
-        blocks.append(_tests_block(stats))
+        by_level = {
+            p.level: rows.at[p] for p in rows.places("contrast", subgroup) if (p.pair, p.visit) == (where.pair, where.visit)
+        }
+        blocks.append(_tests_block(stats, by_level))
     return blocks
 
 
@@ -239,7 +242,8 @@ def limits_cell(stats: Stats) -> Cell:
     return Cell(f"{shown(low)} to {shown(high)}", (low, high))
 
 
-def _tests_block(stats: Stats) -> Block:
+def _tests_block(stats: Stats, by_level: dict[str | None, Stats]) -> Block:
+    """Every test of the same pairs; ``by_level`` holds how pairs were decided."""
     lines = [
         _test("Difference in LS mean rank", interval_cell(stats, "difference", "conf_low", "conf_high"), stats, "p_value"),
         _test("Generalised Gehan-Wilcoxon z", value_cell(stats, "gehan_z"), stats, "gehan_p"),
@@ -253,6 +257,7 @@ def _tests_block(stats: Stats) -> Block:
             )
         ),
         Line((Cell("Pairs won / lost / tied"), _counts(stats, ("wins", "losses", "ties")), EMPTY)),
+        *(Line((Cell(f"  {level}"), value_cell(s, "pairs"), EMPTY)) for level, s in by_level.items() if level),
     ]
     kept = tuple(line for line in lines if line.cells[1].text)
     return Block("", (label("Test"), Column(f"Estimate {CI}"), Column("p")), kept, aligned=False)
