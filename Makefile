@@ -4,7 +4,7 @@ VENV   ?= .venv
 BIN     = $(VENV)/bin
 DEMO   ?= demo
 
-.PHONY: demo test lint types contracts check bench clean
+.PHONY: demo test lint types contracts check bench wheelhouse clean
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "alsbench needs Python 3.11 or newer; try make PYTHON=python3.11")'
@@ -46,3 +46,7 @@ bench: $(VENV)/.installed-test
 
 clean:
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache
+
+wheelhouse: $(BIN)/python   ## every wheel an offline server needs, for this operating system and Python
+	@$(BIN)/python -m pip --quiet wheel --wheel-dir wheelhouse .
+	@ls wheelhouse | wc -l | xargs printf '%s wheels in wheelhouse/\n'
