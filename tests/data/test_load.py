@@ -255,3 +255,63 @@ def test_receipts_hold_no_values(workspace: Workspace, trial: Path) -> None:
 def test_open_snapshot_refuses_what_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="no such snapshot"):
         open_snapshot(tmp_path / "x.duckdb")
+
+
+FULL_DISK = """
+import resource, signal, sys
+from pathlib import Path
+from alsbench.data.load import load
+from alsbench.data.workspace import Workspace
+from alsbench.errors import UnavailableError
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[3]), int(sys.argv[3])))
+try:
+    load([Path(sys.argv[1])], Workspace(Path(sys.argv[2])))
+except UnavailableError as full:
+    print(full.message)
+"""
+
+
+@pytest.mark.parametrize("size", [5_000, 300_000, 700_000])
+def test_a_full_disk_is_said_and_leaves_the_old_snapshot(workspace: Workspace, trial: Path, size: int) -> None:
+    """Files may not grow beyond ``size`` bytes: the database's writes fail as on a full disk."""
+    load([trial], workspace, now=NOW)
+    before = _state(workspace)
+    command = [sys.executable, "-c", FULL_DISK, str(REFERENCE / "als-ref-1"), str(workspace.path), str(size)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr[-800:]
+    assert "cannot be written" in done.stdout
+    assert _state(workspace) == before
+
+
+def test_a_damaged_snapshot_is_an_error_not_a_traceback(workspace: Workspace, trial: Path) -> None:
+    name = load([trial], workspace, now=NOW).snapshot
+    path = workspace.snapshot_path(name)
+    whole = path.read_bytes()
+    refused = 0
+    for place in range(0, len(whole), max(len(whole) // 40, 1)):
+        path.write_bytes(whole[:place] + bytes(b ^ 0x5A for b in whole[place : place + 64]) + whole[place + 64 :])
+        try:
+            with workspace.open_current() as snapshot:
+                assert [len(snapshot.frame(t)) for t in snapshot.tables] == [5, 3, 3]
+        except DataError:
+            refused += 1
+    assert refused
+
+
+def test_a_folder_that_cannot_be_written_is_said(trial: Path, tmp_path: Path) -> None:
+    blocked = tmp_path / "file"
+    blocked.write_text("not a folder")
+    with pytest.raises(UnavailableError):
+        load([trial], Workspace(blocked))
+
+
+def test_names_from_data_cannot_steer_a_terminal(workspace: Workspace, tmp_path: Path) -> None:
+    path = tmp_path / "x.csv"
+    path.write_text("A\x1b[31m,a\x1b[31m\n1,2\n", "utf-8")
+    with pytest.raises(DataError) as refused:
+        load([path], workspace)
+    assert "\x1b" not in refused.value.message
+    path.write_text("A\x1b[31m,B\n,2\n", "utf-8")
+    (finding,) = load([path], workspace).findings
+    assert finding.what == "without any value: A\\x1b[31m"

@@ -6,7 +6,8 @@ from dataclasses import replace
 
 from alsbench.data.receipt import Finding, Severity
 from alsbench.data.rules import als, dates, design, records, subjects, values
-from alsbench.data.rules.core import REGISTRY, Rule, Trial
+from alsbench.data.rules.core import REGISTRY, Fault, Rule, Trial
+from alsbench.data.safe_text import visible
 from alsbench.data.snapshot import Snapshot
 from alsbench.study.model import Study
 
@@ -24,12 +25,16 @@ def run_checks(snapshot: Snapshot, study: Study | None = None) -> tuple[tuple[Fi
         if rule.needs_study and study is None:
             continue
         faults = list(rule.check(trial))
-        findings += [
-            Finding(rule.id, f.severity or rule.severity, f.table, f.what, f.count, f.rows, f.keys, f.hint) for f in faults
-        ]
+        findings += [_finding(rule, f) for f in faults]
         if not faults:
             passed.append(rule.id)
     return tuple(sorted(findings, key=lambda f: _ORDER[f.severity])), tuple(passed)
+
+
+def _finding(rule: Rule, fault: Fault) -> Finding:
+    """Names and values in the text come from data: nothing in it may steer a terminal."""
+    what, hint, table = visible(fault.what), visible(fault.hint), visible(fault.table)
+    return Finding(rule.id, fault.severity or rule.severity, table, what, fault.count, fault.rows, fault.keys, hint)
 
 
 def without_keys(finding: Finding) -> Finding:

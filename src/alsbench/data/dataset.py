@@ -17,6 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from alsbench.data.frames import ColumnInfo
+from alsbench.data.safe_text import visible
 from alsbench.errors import DataError
 from alsbench.study.sql import Kind
 
@@ -77,9 +78,9 @@ def check_columns(names: Sequence[str], where: str) -> None:
             raise DataError("a column is named ROWID, which the database needs for itself", where=where, hint="rename it")
         if name.upper() in seen:
             raise DataError(
-                f"two columns are named {name}",
+                f"two columns are named {visible(name)}",
                 where=where,
-                why="" if seen[name.upper()] == name else f"{seen[name.upper()]} and {name} differ in case only",
+                why="" if seen[name.upper()] == name else visible(f"{seen[name.upper()]} and {name} differ in case only"),
             )
         seen[name.upper()] = name
 

@@ -6,11 +6,14 @@ tables before anything is published, and a finding of severity error stops the l
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+
+import duckdb
 
 from alsbench.data.archives import SourceFile, unpack
 from alsbench.data.checks import RULES, run_checks
@@ -18,9 +21,10 @@ from alsbench.data.dataset import Dataset
 from alsbench.data.publish import Builder, Progress, StoredTable, exclusive
 from alsbench.data.readers.registry import find_files, read
 from alsbench.data.receipt import FileReceipt, Finding, Receipt
+from alsbench.data.safe_text import visible
 from alsbench.data.snapshot import open_snapshot
 from alsbench.data.workspace import Workspace
-from alsbench.errors import DataError, UsageError
+from alsbench.errors import DataError, UnavailableError, UsageError
 from alsbench.study.model import Study
 from alsbench.study.names import nearest
 
@@ -50,7 +54,7 @@ def load(
     moment = now or datetime.now(UTC)
     files = _unique([Path(p) for p in paths])
     workspace.create()
-    with exclusive(workspace, purpose="load"), Builder(workspace) as builder:
+    with _writing(workspace), exclusive(workspace, purpose="load"), Builder(workspace) as builder:
         receipts = _read_files(files, builder, dict(expect or {}), progress)
         digest = _digest(builder.tables)
         data_cut = builder.latest_date()
@@ -63,6 +67,21 @@ def load(
         if before_publish is not None:
             before_publish(receipt)
         return replace(receipt, snapshot=builder.publish(now=moment, digest=digest))
+
+
+@contextlib.contextmanager
+def _writing(workspace: Workspace) -> Iterator[None]:
+    """What the disk, the database or memory refuse, as errors a user can act on; readers report their own faults."""
+    try:
+        yield
+    except OSError as fault:
+        raise UnavailableError(f"the workspace cannot be written: {fault.strerror}", where=str(workspace.path)) from fault
+    except duckdb.Error as fault:
+        why = visible(str(fault).split("\n")[0])[:300]
+        raise UnavailableError("the snapshot cannot be written", where=str(workspace.path), why=why) from fault
+    except MemoryError as fault:
+        hint = "CSV, Parquet, XPT and NDJSON are read in pieces and need little"
+        raise UnavailableError("there is not enough memory for these files", where=str(workspace.path), hint=hint) from fault
 
 
 def _read_files(

@@ -96,8 +96,12 @@ class Builder:
         remove_leftovers(workspace)
         self.path = workspace.snapshots_dir / f"{BUILDING}{os.getpid()}{SUFFIX}"
         self.tables: list[StoredTable] = []
-        self._connection: duckdb.DuckDBPyConnection | None = duckdb.connect(str(self.path), config=_BUILD_CONFIG)
-        self.path.chmod(_FILE_MODE)
+        try:
+            self._connection: duckdb.DuckDBPyConnection | None = duckdb.connect(str(self.path), config=_BUILD_CONFIG)
+            self.path.chmod(_FILE_MODE)
+        except (duckdb.Error, OSError):
+            remove_leftovers(workspace)
+            raise
 
     def __enter__(self) -> Builder:
         return self
@@ -140,10 +144,10 @@ class Builder:
         connection.register("incoming", reader)
         try:
             connection.execute(f"CREATE TABLE main.{quote(dataset.name)} AS SELECT * FROM incoming")
-        except (duckdb.Error, pa.ArrowException, OSError) as fault:
+        except duckdb.Error:
             if faults:
                 raise faults[0] from None
-            raise DataError("the data could not be stored", where=dataset.name, why=str(fault).split("\n")[0][:300]) from fault
+            raise
         finally:
             connection.unregister("incoming")
         if faults:

@@ -7,9 +7,10 @@ ties.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType, TracebackType
@@ -82,8 +83,7 @@ class Snapshot:
         info = self.table(table)
         wanted = self._columns(info, columns)
         sql = f"SELECT {_list(wanted)} FROM {quote(info.name)}{self._filter(where)}{self._order(info, order_by)}"
-        with self.cursor() as cursor:
-            arrays = cursor.execute(sql).fetchnumpy()
+        arrays = self._arrays(sql)
         kinds = {n: info.kinds[n] for n in wanted}
         columns_ = {n: from_database(a, kinds[n]) for n, a in zip(wanted, arrays.values(), strict=True)}
         return Frame(columns_, kinds)
@@ -93,8 +93,7 @@ class Snapshot:
         info = self.table(table)
         condition = fill(where.sql, where.params)
         sql = f"SELECT CAST(({condition}) AS DOUBLE) AS truth FROM {quote(info.name)}{self._order(info, order_by)}"
-        with self.cursor() as cursor:
-            values = cursor.execute(sql).fetchnumpy()["truth"]
+        values = self._arrays(sql)["truth"]
         return np.asarray(from_database(values, "number"), dtype=np.float64)
 
     def count(self, table: str, where: Where | None = None) -> int:
@@ -123,7 +122,7 @@ class Snapshot:
 
     def rows(self, sql: str, params: Sequence[object] = ()) -> list[tuple[Any, ...]]:
         """All rows of a query written by this program: identifiers quoted, values as ``params``."""
-        with self.cursor() as cursor:
+        with self._guarded(), self.cursor() as cursor:
             return cursor.execute(fill(sql, params)).fetchall()
 
     def table(self, name: str) -> TableInfo:
@@ -160,6 +159,23 @@ class Snapshot:
 
     def __repr__(self) -> str:
         return f"Snapshot({self.name!r}, tables={list(self.tables)})"
+
+    def _arrays(self, sql: str) -> dict[str, NDArray[Any]]:
+        with self._guarded(), self.cursor() as cursor:
+            arrays: dict[str, NDArray[Any]] = cursor.execute(sql).fetchnumpy()
+        return arrays
+
+    @contextlib.contextmanager
+    def _guarded(self) -> Iterator[None]:
+        """A damaged file shows as a data error; an interrupted query as what it is."""
+        try:
+            yield
+        except duckdb.InterruptException:
+            raise
+        except duckdb.Error as fault:
+            raise DataError(
+                "the snapshot cannot be read", where=self.name, why=visible(str(fault).split("\n")[0])[:300]
+            ) from fault
 
     def _columns(self, info: TableInfo, columns: Sequence[str] | None) -> list[str]:
         if columns is None:

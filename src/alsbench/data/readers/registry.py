@@ -85,7 +85,10 @@ def find_files(paths: list[Path]) -> Iterator[Path]:
     """The files named, and the readable files of the folders named, in a fixed order. Raises DataError for what is missing."""
     for path in paths:
         if path.is_dir():
-            found = sorted(p for p in path.iterdir() if p.is_file() and is_readable(p) and not p.name.startswith("."))
+            try:
+                found = sorted(p for p in path.iterdir() if p.is_file() and is_readable(p) and not p.name.startswith("."))
+            except OSError as fault:
+                raise DataError(f"the folder cannot be read: {fault.strerror}", where=str(path)) from fault
             if not found:
                 raise DataError("the folder holds no data files", where=str(path), hint=f"readable: {', '.join(formats())}")
             yield from found
