@@ -41,6 +41,10 @@ def endpoint(
         str, typer.Option("--covariance", metavar="C", help="mmrm: us toep toeph ar1 ar1h cs csh ad adh.")
     ] = "",
     df: Annotated[str, typer.Option("--df", metavar="D", help="mmrm, slope: kenward-roger or satterthwaite.")] = "",
+    option: Annotated[
+        list[str] | None,
+        typer.Option("--option", metavar="KEY=VALUE", help="Any other key of the endpoint in study.toml; repeats."),
+    ] = None,
     subjects: Annotated[bool, typer.Option("--subjects", help="joint_rank: add score and rank of every subject.")] = False,
 ) -> None:
     """Analyse an endpoint as study.toml says, in each subgroup asked for (default: overall)."""
@@ -62,6 +66,7 @@ def endpoint(
             covariance=covariance,
             df=df,
             subjects=subjects,
+            options=tuple(sorted(_pairs(option).items())),
         )
         if visit:
             asked = apply_overrides(source.endpoint(name), question)
@@ -72,3 +77,16 @@ def endpoint(
         result = result.with_command(common.repeat(result.provenance.command))
         looked(common, result)
         emit_result(common, result)
+
+
+def _pairs(options: list[str] | None) -> dict[str, str]:
+    """``KEY=VALUE`` words as a mapping. Raises UsageError for a word without ``=``."""
+    from alsbench.errors import UsageError
+
+    found: dict[str, str] = {}
+    for word in options or ():
+        key, equals, value = word.partition("=")
+        if not equals or not key:
+            raise UsageError(f"{word!r} is not KEY=VALUE", where="--option", hint="for instance: --option adjust=max-t")
+        found[key.strip()] = value.strip()
+    return found
