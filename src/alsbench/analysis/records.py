@@ -180,15 +180,27 @@ def visit_label(source: Source, records: Records, number: float) -> str:
     return records.labels.get(number, f"{source.study.visits.unit.capitalize()} {number:g}")
 
 
+WITHOUT_VISITS = frozenset({"time_to_event", "incidence", "baseline"})
+
+
 def resolve_visit(source: Source, endpoint: Endpoint, text: str) -> float:
-    """A visit number from a number or a label, as ``--visit`` takes it. Raises UsageError for a label not in the data."""
-    try:
-        return float(text)
-    except ValueError:
-        pass
+    """A visit number from a number or a label, as ``--visit`` takes it.
+
+    It must be a visit after baseline that the data hold; the horizon of a joint rank may lie between visits. Raises
+    UsageError otherwise, and for a method that has no visits.
+    """
+    where = f"endpoint {endpoint.name}"
+    if endpoint.method in WITHOUT_VISITS:
+        raise UsageError(f"{endpoint.method} has no visits to choose from", where=where, hint="leave out --visit")
     carrier = source.endpoint(endpoint.function) if endpoint.method == "joint_rank" else endpoint
-    labels = endpoint_records(source, carrier).labels
-    for number, label in labels.items():
-        if label.casefold() == text.strip().casefold():
-            return number
-    raise UsageError(f"no visit is labelled {text!r}", where=f"endpoint {endpoint.name}", hint=nearest(text, labels.values()))
+    records = endpoint_records(source, carrier)
+    known = {number: records.labels[number] for number in post_baseline_visits(source, records)}
+    try:
+        wanted = float(text)
+    except ValueError:
+        wanted = next((n for n, label in known.items() if label.casefold() == text.strip().casefold()), np.nan)
+    horizon = endpoint.method == "joint_rank" and source.study.visits.baseline < wanted < np.inf
+    if wanted not in known and not horizon:
+        hint = nearest(text, [*known.values(), *(f"{n:g}" for n in known)])
+        raise UsageError(f"there is no visit {text!r} after baseline", where=where, hint=hint)
+    return float(wanted)
