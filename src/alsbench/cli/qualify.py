@@ -226,6 +226,7 @@ def _facts(found: Qualification) -> tuple[tuple[str, str], ...]:
     total, failed = len(found.checks), len(found.failed)
     return (
         ("Numbers compared", f"{total}, of which {failed} out of tolerance"),
+        ("Made by", "alsbench qualify"),
         ("Date", datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")),
         *found.installation,
         ("Reference material", f"sha256 {found.material}"),

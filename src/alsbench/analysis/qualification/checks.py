@@ -125,7 +125,7 @@ class Check:
 
 
 @dataclass
-class Sheet:
+class Tally:
     """Collects the checks of one method against one reference file or table."""
 
     method: str
@@ -140,14 +140,16 @@ class Sheet:
         limit = 0.0 if math.isnan(theirs) else allowed(rule, theirs, scale)
         self.checks.append(Check(f"{self.case} {where}", self.method, rule, self.reference, theirs, ours, limit))
 
-    def matrix(self, rule: Rule, where: str, expected: Any, got: Any, *, scale: float | None = None) -> None:
-        """Compare two arrays entry by entry; ``scale`` defaults to the largest entry."""
+    def matrix(self, rule: Rule, where: str, expected: Any, got: Any, *, symmetric: bool = False) -> None:
+        """Compare two arrays entry by entry, scaled by the largest; of ``symmetric`` ones the lower triangle."""
         theirs, ours = np.asarray(expected, dtype=np.float64), np.asarray(got, dtype=np.float64)
         if theirs.shape != ours.shape:
             self.fail(where, f"shape {ours.shape}, not {theirs.shape}")
             return
-        size = float(np.abs(theirs).max()) if scale is None else scale
+        size = float(np.abs(theirs).max())
         for index in np.ndindex(theirs.shape):
+            if symmetric and index[0] < index[1]:
+                continue
             self.add(rule, f"{where}{list(index)}", theirs[index], ours[index], scale=size)
 
     def texts(self, where: str, expected: Iterable[str], got: Iterable[str]) -> None:

@@ -2,26 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator
 from functools import partial
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from alsbench.analysis.qualification.checks import Check, Sheet, row_name
+from alsbench.analysis.qualification.ancova import compare_ancova, compare_rank_ancova
+from alsbench.analysis.qualification.checks import Check, Tally
 from alsbench.analysis.qualification.material import Archive, software
+from alsbench.analysis.qualification.mmrm import Measurements, compare_mmrm
 from alsbench.analysis.qualification.trials import Answers, Case
-from alsbench.stats import ancova
-from alsbench.stats.contrasts import Contrasts
-from alsbench.stats.design import Covariate, Design, Factor, Term, Variable, build_design
-from alsbench.stats.lsmeans import Cells, ls_differences, ls_means, type3_tests
-from alsbench.stats.mmrm import MMRMFit, fit_mmrm
-from alsbench.stats.rank_ancova import quade, rank_ancova
-from alsbench.stats.ranks import mid_ranks
+from alsbench.stats.design import Variable
+from alsbench.stats.lsmeans import ls_differences
 
-Columns = Mapping[str, NDArray[Any]]
 FACTORS = {
     "RACE": ("Asian", "Black or African American", "White"),
     "SEX": ("Female", "Male"),
@@ -34,42 +27,16 @@ SAS = ((3.7745, 1.0741, 146), (3.7322, 0.8588, 145), (3.0806, 0.6896, 131), (4.3
 SAS_STOPS = 3e-4  # SAS agrees with the optimum to about this; its df are printed as whole numbers
 
 
-@dataclass(frozen=True)
-class Measurements:
-    """The rows with a value of FEV1."""
-
-    columns: Columns
-
-    @classmethod
-    def read(cls, archive: Archive, *, visit: str = "") -> Measurements:
-        found = archive.columns("fev_data.csv")
-        keep = np.isfinite(found["FEV1"]) & ((found["AVISIT"] == visit) if visit else True)
-        return cls({name: values[keep] for name, values in found.items()})
-
-    def factor(self, name: str) -> Factor:
-        levels = FACTORS[name]
-        return Factor(name, np.array([levels.index(v) for v in self.columns[name]], dtype=np.int64), levels)
-
-    def variable(self, name: str) -> Variable:
-        return self.factor(name) if name in FACTORS else Covariate(name, np.asarray(self.columns[name], dtype=np.float64))
-
-    def design(self, formula: str) -> Design:
-        """The design of an R formula, main effects first as R orders them; ``us(AVISIT | USUBJID)`` is not part of the mean."""
-        terms = [t.strip() for t in formula.split("~")[1].split(" + ")]
-        parts = [[x.strip() for x in term.split("*")] for term in terms if "|" not in term]
-        names = list(dict.fromkeys(x for part in parts for x in part))
-        mains: list[Term] = [(n,) for n in names]
-        crossed: list[Term] = [tuple(sorted(part, key=names.index)) for part in parts if len(part) > 1]
-        return build_design([self.variable(n) for n in names], mains + crossed)
-
-    def fit(self, design: Design, **options: Any) -> MMRMFit:
-        subject, visit = self.columns["USUBJID"], self.factor("AVISIT").codes
-        return fit_mmrm(self.columns["FEV1"], design, subject, visit, n_visits=4, fallback=False, **options)
+def _read(archive: Archive, *, visit: str = "") -> Measurements:
+    """The rows with a value of FEV1, of all visits or one."""
+    found = archive.columns("fev_data.csv")
+    keep = np.isfinite(found["FEV1"]) & ((found["AVISIT"] == visit) if visit else True)
+    return Measurements(found["FEV1"][keep], {name: values[keep] for name, values in found.items()}, FACTORS)
 
 
 def fev_cases(archive: Archive) -> Iterator[Case]:
     """Every reference answer on fev_data that the engine also gives."""
-    data = Measurements.read(archive)
+    data = _read(archive)
     for stem, wanted in archive.answers("fev_").items():
         method = _method(stem)
         if method:
@@ -77,7 +44,7 @@ def fev_cases(archive: Archive) -> Iterator[Case]:
     for stem, wanted in archive.answers("exact_fev_").items():
         yield Case(("mmrm-exact",), f"public/{stem}", partial(_exact, data, stem, wanted))
     yield Case(("mmrm-sas",), "public/fev_us_sas", partial(_sas, data))
-    last = Measurements.read(archive, visit="VIS4")
+    last = _read(archive, visit="VIS4")
     wanted = archive.answers("ancova_fev")["ancova_fev_vis4"]
     yield Case(("ancova",), "public/ancova_fev_vis4", partial(_ancova, last, wanted))
     yield Case(("rank-ancova",), "public/ancova_fev_vis4", partial(_rank_ancova, last, wanted))
@@ -99,83 +66,39 @@ _DF = {"mmrm-kenward-roger": "kenward-roger", "mmrm-kenward-roger-full": "kenwar
 
 
 def _mmrm(data: Measurements, method: str, stem: str, wanted: Answers) -> list[Check]:
-    sheet = Sheet(method, f"public/{stem}", software(wanted))
-    design = data.design(wanted["formula"])
-    grouped = "group" in stem
-    fit = data.fit(
-        design,
-        covariance=wanted["covariance"],
-        method="reml" if wanted["reml"] else "ml",
-        df=_DF.get(method, "satterthwaite"),
-        group=data.columns["SEX"] if grouped else None,
-    )
-    sheet.add("exact", "observations", wanted["n_obs"], fit.n_observations)
-    sheet.add("exact", "subjects", wanted["n_subjects"], fit.n_subjects)
-    sheet.add("exact", "covariance parameters", wanted["n_theta"], fit.n_theta)
-    sheet.add("log-likelihood", "log-likelihood", wanted["loglik"], fit.log_likelihood)
-    for name, value in (("deviance", fit.deviance), ("aic", fit.aic), ("bic", fit.bic)):
-        sheet.add("criterion", name, wanted[name], value)
-    sigma = [wanted["cov_matrix"][g]["data"] for g in fit.groups] if grouped else wanted["cov_matrix"]["data"]
-    sheet.matrix("matrix", "covariance over visits", sigma, fit.sigma)
-    sheet.matrix("matrix", "covariance of coefficients", wanted["vcov_used"]["data"], fit.vcov)
-    sheet.contrasts("coefficient", wanted["coefficients"], fit.coefficients())
-    _means(sheet, fit, design, wanted)
-    for term, test in type3_tests(fit, design).items():
-        row = next(w for w in wanted["type3"] if w["term"] == ":".join(term))
-        sheet.f_test(f"type 3 {row['term']}", row, test)
-    return sheet.checks
-
-
-def _means(sheet: Sheet, fit: MMRMFit, design: Design, wanted: Answers) -> None:
-    weights = wanted["lsm_weights"]
-    visits = ("AVISIT",)
-    tables: tuple[tuple[str, Cells], ...] = (
-        ("lsmeans", ls_means(fit, design, (ARM, *visits), weights=weights)),
-        ("contrasts_vs_ref", ls_differences(fit, design, ARM, by=visits, weights=weights)),
-        ("contrasts_pairwise", ls_differences(fit, design, ARM, by=visits, against="pairwise", weights=weights)),
-        ("lsmeans_over_visits", ls_means(fit, design, (ARM,), weights=weights)),
-        ("contrasts_over_visits", ls_differences(fit, design, ARM, weights=weights)),
-    )
-    for name, cells in tables:
-        sheet.contrasts(name, wanted[name], _in_order(cells, wanted[name]))
-
-
-def _in_order(cells: Cells, wanted: list[Mapping[str, Any]]) -> Contrasts:
-    """Our rows in R's order; R writes a difference as "treatment - reference"."""
-    contrast = "contrast" in wanted[0]
-    labels = [" / ".join([" - ".join(c[:2]), *c[2:]] if contrast else c) for c in cells.labels]
-    order = [labels.index(row_name(w)) for w in wanted]
-    v = cells.values
-    return Contrasts(*(getattr(v, n)[order] for n in ("estimate", "se", "df", "t", "p", "low", "high")))
+    tally = Tally(method, f"public/{stem}", software(wanted))
+    group = "SEX" if "groupSEX" in stem else ""
+    compare_mmrm(tally, data, ARM, _DF.get(method, "satterthwaite"), wanted, group=group)
+    return tally.checks
 
 
 def _exact(data: Measurements, stem: str, wanted: Answers) -> list[Check]:
-    sheet = Sheet("mmrm-exact", f"public/{stem}", software(wanted))
+    tally = Tally("mmrm-exact", f"public/{stem}", software(wanted))
     design = data.design(wanted["formula"])
     method = "reml" if wanted["reml"] else "ml"
     fit = data.fit(design, covariance=wanted["cov"], method=method, df="satterthwaite")
-    sheet.add("log-likelihood", "log-likelihood", wanted["loglik"], fit.log_likelihood)
-    sheet.matrix("matrix", "covariance over visits", wanted["cov_matrix"]["data"], fit.sigma)
+    tally.add("log-likelihood", "log-likelihood", wanted["loglik"], fit.log_likelihood)
+    tally.matrix("matrix", "covariance over visits", wanted["cov_matrix"]["data"], fit.sigma, symmetric=True)
     table = fit.coefficients()
     adjusted = data.fit(design, covariance=wanted["cov"], df="kenward-roger").coefficients() if wanted["reml"] else None
     for i, row in enumerate(wanted["coefficients"]):
-        sheet.add("estimate", row["term"], row["estimate"], table.estimate[i], scale=row["se_model"])
-        sheet.add("se", f"{row['term']} SE", row["se_model"], table.se[i])
-        sheet.add("df", f"{row['term']} df", row["df_satterthwaite_observed"], table.df[i])
+        tally.add("estimate", row["term"], row["estimate"], table.estimate[i], scale=row["se_model"])
+        tally.add("se", f"{row['term']} SE", row["se_model"], table.se[i])
+        tally.add("df", f"{row['term']} df", row["df_satterthwaite_observed"], table.df[i])
         if adjusted is not None:
-            sheet.add("se", f"{row['term']} Kenward-Roger SE", row["se_kr_linear_observed"], adjusted.se[i])
-    return sheet.checks
+            tally.add("se", f"{row['term']} Kenward-Roger SE", row["se_kr_linear_observed"], adjusted.se[i])
+    return tally.checks
 
 
 def _sas(data: Measurements) -> list[Check]:
-    sheet = Sheet("mmrm-sas", "public/fev_us_sas", "SAS PROC MIXED, ddfm=satterthwaite, as printed")
+    tally = Tally("mmrm-sas", "public/fev_us_sas", "SAS PROC MIXED, ddfm=satterthwaite, as printed")
     design = data.design("FEV1 ~ RACE + SEX + ARMCD * AVISIT")
     found = ls_differences(data.fit(design, df="satterthwaite"), design, ARM, by=("AVISIT",)).values
     for i, (estimate, se, df) in enumerate(SAS):
-        sheet.add("printed", f"VIS{i + 1} difference", estimate, found.estimate[i], scale=SAS_STOPS)
-        sheet.add("printed", f"VIS{i + 1} SE", se, found.se[i], scale=SAS_STOPS)
-        sheet.add("printed", f"VIS{i + 1} df", df, found.df[i], scale=0.5)
-    return sheet.checks
+        tally.add("printed", f"VIS{i + 1} difference", estimate, found.estimate[i], scale=SAS_STOPS)
+        tally.add("printed", f"VIS{i + 1} SE", se, found.se[i], scale=SAS_STOPS)
+        tally.add("printed", f"VIS{i + 1} df", df, found.df[i], scale=0.5)
+    return tally.checks
 
 
 def _visit_4(data: Measurements) -> list[Variable]:
@@ -183,55 +106,12 @@ def _visit_4(data: Measurements) -> list[Variable]:
 
 
 def _ancova(data: Measurements, wanted: Answers) -> list[Check]:
-    y, variables = data.columns["FEV1"], _visit_4(data)
-    ranked = [Covariate(v.name, mid_ranks(v.values)) if isinstance(v, Covariate) else v for v in variables]
-    sheet = Sheet("ancova", "public/ancova_fev_vis4", software(wanted))
-    _ols(sheet, "raw", y, variables, wanted["raw"])
-    _ols(sheet, "ranked response", mid_ranks(y), variables, wanted["rank_response"])
-    _ols(sheet, "ranked response and covariates", mid_ranks(y), ranked, wanted["rank_response_and_covariates"])
-    return sheet.checks
-
-
-def _ols(sheet: Sheet, part: str, y: NDArray[np.float64], variables: list[Variable], wanted: Answers) -> None:
-    design = build_design(variables, [(v.name,) for v in variables])
-    fit = ancova.fit_ols(y, design)
-    sheet.add("exact", f"{part} n", wanted["n"], y.size)
-    sheet.add("closed", f"{part} sigma", wanted["sigma"], fit.sigma)
-    sheet.add("closed", f"{part} R squared", wanted["r_squared"], fit.r_squared)
-    sheet.add("log-likelihood", f"{part} log-likelihood", wanted["loglik"], fit.log_likelihood)
-    rows = {row["term"]: row for row in wanted["coefficients"]}
-    ordered = [rows[name] for name in design.names]
-    sheet.contrasts(f"{part} coefficient", ordered, fit.coefficients())
-    kinds: tuple[ancova.Robust, ...] = ("HC0", "HC1", "HC2", "HC3")
-    for kind in kinds:
-        for row, se in zip(ordered, fit.robust_se(kind), strict=True):
-            sheet.add("se", f"{part} {row['term']} {kind} SE", row[f"se_{kind.lower()}"], se)
-    tests: tuple[ancova.FTestType, ...] = (2, 3)
-    for number in tests:
-        theirs = {t["term"]: t for t in wanted[f"type{number}"]}
-        for test in ancova.f_tests(fit, number):
-            row = theirs[test.term]
-            sheet.add("f", f"{part} type {number} {test.term} F", row["f"], test.f)
-            sheet.add("p", f"{part} type {number} {test.term} p", row["p"], test.p)
-    for weights in ("equal", "proportional"):
-        table = wanted[f"lsm_{weights}"]
-        sheet.contrasts(f"{part} {weights}", table["lsmeans"], ancova.ls_means(fit, ARM, weights=weights))
-        sheet.contrasts(f"{part} {weights}", table["vs_ref"], ancova.ls_differences(fit, ARM, "PBO", weights=weights))
+    tally = Tally("ancova", "public/ancova_fev_vis4", software(wanted))
+    compare_ancova(tally, data.response, _visit_4(data), wanted)
+    return tally.checks
 
 
 def _rank_ancova(data: Measurements, wanted: Answers) -> list[Check]:
-    sheet = Sheet("rank-ancova", "public/ancova_fev_vis4", software(wanted))
-    y, (arm, *covariates) = data.columns["FEV1"], _visit_4(data)
-    if not isinstance(arm, Factor):
-        raise TypeError("the arm is a factor")
-    test, theirs = quade(y, arm.codes, covariates), wanted["quade"]
-    sheet.add("exact", "Quade numerator df", theirs["df1"], test.df1)
-    sheet.add("exact", "Quade denominator df", theirs["df2"], test.df2)
-    sheet.add("f", "Quade F", theirs["f"], test.f)
-    sheet.add("p", "Quade p", theirs["p"], test.p)
-    numeric = [v for v in covariates if isinstance(v, Covariate)]
-    koch, theirs = rank_ancova(y, arm.codes, numeric, strata=data.factor("SEX").codes), wanted["koch_rank_ancova"]["overall"]
-    sheet.add("exact", "Koch df", theirs["df"], koch.df)
-    sheet.add("chi-square", "Koch chi-square", theirs["statistic"], koch.statistic)
-    sheet.add("p", "Koch p", theirs["p"], koch.p)
-    return sheet.checks
+    tally = Tally("rank-ancova", "public/ancova_fev_vis4", software(wanted))
+    compare_rank_ancova(tally, data.response, _visit_4(data), wanted, strata=data.factor("SEX").codes)
+    return tally.checks

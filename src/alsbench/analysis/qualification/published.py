@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from alsbench.analysis.qualification.checks import Check, Sheet
+from alsbench.analysis.qualification.checks import Check, Tally
 from alsbench.analysis.qualification.trials import Case
 from alsbench.stats import multiplicity
 from alsbench.stats.finkelstein_schoenfeld import finkelstein_schoenfeld
@@ -49,7 +49,7 @@ def published_cases() -> Iterator[Case]:
 
 
 def _proportions() -> list[Check]:
-    single = Sheet("proportions", "published/single proportions", "Newcombe 1998, Stat Med 17:857, Table I")
+    single = Tally("proportions", "published/single proportions", "Newcombe 1998, Stat Med 17:857, Table I")
     for count, n, exact, score in _SINGLE:
         for kind, interval, printed in (
             ("Clopper-Pearson", clopper_pearson(count, n), exact),
@@ -57,16 +57,16 @@ def _proportions() -> list[Check]:
         ):
             single.add("printed", f"{kind} {count}/{n} low", printed[0], interval.low, scale=_FOUR)
             single.add("printed", f"{kind} {count}/{n} high", printed[1], interval.high, scale=_FOUR)
-    two = Sheet("proportions", "published/risk differences", "Newcombe 1998, Stat Med 17:873, Table II")
+    two = Tally("proportions", "published/risk differences", "Newcombe 1998, Stat Med 17:873, Table II")
     for table, limits in _DIFFERENCES:
         found, where = risk_difference(*table), "{}/{} - {}/{}".format(*table)
         two.add("printed", f"{where} low", limits[0], found.low, scale=_FOUR)
         two.add("printed", f"{where} high", limits[1], found.high, scale=_FOUR)
-    rates = Sheet("proportions", "published/rates", "Garwood 1936, Biometrika 28:437")
+    rates = Tally("proportions", "published/rates", "Garwood 1936, Biometrika 28:437")
     ten = poisson_rate(10, 50.0)
     rates.add("printed", "10 events low", 4.795, ten.low / 2, scale=_THREE)
     rates.add("printed", "10 events high", 18.390, ten.high / 2, scale=_THREE)
-    hand = Sheet("proportions", "published/no events", "hand calculation")
+    hand = Tally("proportions", "published/no events", "hand calculation")
     hand.add("closed", "0 of 190 one-sided", 1 - 0.05 ** (1 / 190), zero_events(190).one_sided)
     hand.add("closed", "0 of 190 two-sided", 1 - 0.025 ** (1 / 190), zero_events(190).two_sided)
     return [*single.checks, *two.checks, *rates.checks, *hand.checks]
@@ -74,7 +74,7 @@ def _proportions() -> list[Check]:
 
 def _multiplicity() -> list[Check]:
     """p = 0.01, 0.04, 0.03, 0.005 by hand; the Holm graph and the graph of Bretz et al. in gMCP's tests."""
-    hand = Sheet("multiplicity", "published/four p-values", "hand calculation")
+    hand = Tally("multiplicity", "published/four p-values", "hand calculation")
     p = [0.01, 0.04, 0.03, 0.005]
     for name, adjusted, wanted in (
         ("Bonferroni", multiplicity.bonferroni(p), (0.04, 0.16, 0.12, 0.02)),
@@ -83,7 +83,7 @@ def _multiplicity() -> list[Check]:
         ("fixed sequence", multiplicity.fixed_sequence(p), (0.01, 0.04, 0.04, 0.04)),
     ):
         hand.matrix("closed", name, wanted, adjusted)
-    graph = Sheet("multiplicity", "published/graphs", "R gMCP (unit tests); Bretz et al. 2011, doi 10.1002/bimj.201000239")
+    graph = Tally("multiplicity", "published/graphs", "R gMCP (unit tests); Bretz et al. 2011, doi 10.1002/bimj.201000239")
     three = multiplicity.graphical([0.02, 0.055, 0.012], multiplicity.holm_graph(3))
     graph.matrix("closed", "Holm graph", (0.04, 0.055, 0.036), three.adjusted)
     six = multiplicity.graphical([0.1, 0.008, 0.005, 0.15, 0.04, 0.006], _bretz_2011(), alpha=0.05)
@@ -109,19 +109,19 @@ def _bretz_2011() -> multiplicity.Graph:
 
 def _dunnett() -> list[Check]:
     """The probability inside the printed critical value is 0.95, up to what its two decimals leave open."""
-    sheet = Sheet("max-t", "published/dunnett", "Dunnett 1964, Biometrics 20:482")
+    tally = Tally("max-t", "published/dunnett", "Dunnett 1964, Biometrics 20:482")
     for m, df, critical in _DUNNETT:
         R = np.full((m, m), 0.5) + 0.5 * np.eye(m)
         low, high = (inside_probability(critical + d, R, df) for d in (-0.006, 0.006))
         inside = inside_probability(critical, R, df)
         where = f"{m} treatments, df {df:g}, {critical}"
-        sheet.add("printed", where, 0.95, inside, scale=max(high - inside, inside - low))
-    return sheet.checks
+        tally.add("printed", where, 0.95, inside, scale=max(high - inside, inside - low))
+    return tally.checks
 
 
 def _worked_check() -> list[Check]:
     """A died on day 100, B on 150, C left at month 3 (day 90), D and E were seen to month 6; treated {C, D}."""
-    sheet = Sheet("joint-rank", "published/worked check", "hand calculation")
+    tally = Tally("joint-rank", "published/worked check", "hand calculation")
     na = math.nan
     follow_up = FollowUp(
         event_day=np.array([100, 150, na, na, na]),
@@ -131,20 +131,20 @@ def _worked_check() -> list[Check]:
     )
     treated = np.array([0, 0, 1, 1, 0])
     rank = score_pairs(follow_up, groups=treated)
-    sheet.matrix("exact", "U", (-2, -2, 0, 2, 2), rank.scores)
-    sheet.matrix("exact", "rank", (1.5, 1.5, 3, 4.5, 4.5), rank.ranks)
+    tally.matrix("exact", "U", (-2, -2, 0, 2, 2), rank.scores)
+    tally.matrix("exact", "rank", (1.5, 1.5, 3, 4.5, 4.5), rank.ranks)
     always = score_pairs(follow_up, rules=Rules(death_always_loses=True))
-    sheet.matrix("exact", "U, death always loses", (-4, -2, 2, 2, 2), always.scores)
-    tests = Sheet("gehan-wilcoxon", "published/worked check", "hand calculation")
+    tally.matrix("exact", "U, death always loses", (-4, -2, 2, 2, 2), always.scores)
+    tests = Tally("gehan-wilcoxon", "published/worked check", "hand calculation")
     test = finkelstein_schoenfeld(rank.scores, treated == 1)
     tests.add("exact", "W", 2, test.W)
     tests.add("closed", "variance", 4.8, test.variance)
     tests.add("closed", "z", 2 / math.sqrt(4.8), test.z)
-    wins = Sheet("wins", "published/worked check", "hand calculation")
+    wins = Tally("wins", "published/worked check", "hand calculation")
     found = win_statistics(rank, 1, 0)
     for name, wanted, ours in (("wins", 4, found.wins), ("losses", 2, found.losses), ("ties", 0, found.ties)):
         wins.add("exact", name, wanted, ours)
     wins.add("closed", "win ratio", 2.0, found.win_ratio.estimate)
     wins.add("closed", "win odds", 2.0, found.win_odds.estimate)
     wins.add("closed", "net benefit", 1 / 3, found.net_benefit.estimate)
-    return [*sheet.checks, *tests.checks, *wins.checks]
+    return [*tally.checks, *tests.checks, *wins.checks]

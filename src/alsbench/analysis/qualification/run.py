@@ -14,13 +14,14 @@ from functools import cache
 from pathlib import Path
 
 from alsbench.analysis.qualification.catalogue import METHODS, Method
-from alsbench.analysis.qualification.checks import RULES, Check, Rule, Sheet
+from alsbench.analysis.qualification.checks import RULES, Check, Rule, Tally
 from alsbench.analysis.qualification.fev import fev_cases
 from alsbench.analysis.qualification.installation import installation
 from alsbench.analysis.qualification.longitudinal import longitudinal_cases
 from alsbench.analysis.qualification.material import FOLDERS, PUBLIC, TRIALS, Archive, digest
 from alsbench.analysis.qualification.published import published_cases
 from alsbench.analysis.qualification.survival_data import survival_cases
+from alsbench.analysis.qualification.trial_engine import engine_cases
 from alsbench.analysis.qualification.trials import Case, load_trial, trial_cases
 from alsbench.analysis.source import Source
 from alsbench.errors import UnavailableError
@@ -51,11 +52,6 @@ class Summary:
     @property
     def references(self) -> tuple[str, ...]:
         return tuple(dict.fromkeys(c.reference for c in self.checks))
-
-    @property
-    def data(self) -> tuple[str, ...]:
-        """The reference files compared, in order."""
-        return tuple(dict.fromkeys(c.id.split(" ")[0] for c in self.checks))
 
 
 @dataclass(frozen=True)
@@ -105,7 +101,9 @@ def qualify(*, progress: Progress | None = None, methods: Sequence[str] = ()) ->
 
 def _cases(archives: Mapping[str, Archive], directory: Path, opened: contextlib.ExitStack) -> Iterator[Case]:
     for trial in TRIALS:
-        yield from trial_cases(trial, archives[trial], _opener(archives[trial], directory / trial, opened))
+        source = _opener(archives[trial], directory / trial, opened)
+        yield from trial_cases(trial, archives[trial], source)
+        yield from engine_cases(trial, archives[trial], source)
     yield from fev_cases(archives[PUBLIC])
     yield from longitudinal_cases(archives[PUBLIC])
     yield from survival_cases(archives[PUBLIC])
@@ -130,10 +128,10 @@ def _guarded(case: Case) -> list[Check]:
     except Exception as fault:  # noqa: BLE001  whatever goes wrong on this installation is a finding of the report
         # a message may hold a path of this machine; those of the engine never do
         why = f"{type(fault).__name__}: {fault}" if isinstance(fault, StatsError) else type(fault).__name__
-        sheets = [Sheet(method, case.name, "") for method in case.methods]
-        for sheet in sheets:
-            sheet.fail("could not be computed", why)
-        return [check for sheet in sheets for check in sheet.checks]
+        tallies = [Tally(method, case.name, "") for method in case.methods]
+        for tally in tallies:
+            tally.fail("could not be computed", why)
+        return [check for tally in tallies for check in tally.checks]
 
 
 @contextlib.contextmanager

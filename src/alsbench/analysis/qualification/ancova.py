@@ -1,0 +1,70 @@
+"""The engine's analysis of covariance, of values and of ranks, against one reference file."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from alsbench.analysis.qualification.checks import Tally
+from alsbench.analysis.qualification.trials import Answers
+from alsbench.stats import ancova
+from alsbench.stats.design import Covariate, Factor, Variable, build_design
+from alsbench.stats.rank_ancova import quade, rank_ancova
+from alsbench.stats.ranks import mid_ranks
+
+Floats = NDArray[np.float64]
+
+
+def compare_ancova(tally: Tally, y: Floats, variables: list[Variable], wanted: Answers) -> None:
+    """The response as it is, ranked, and ranked with ranked covariates; the arm is the first variable."""
+    ranked = [Covariate(v.name, mid_ranks(v.values)) if isinstance(v, Covariate) else v for v in variables]
+    _ols(tally, "raw", y, variables, wanted["raw"])
+    _ols(tally, "ranked response", mid_ranks(y), variables, wanted["rank_response"])
+    _ols(tally, "ranked response and covariates", mid_ranks(y), ranked, wanted["rank_response_and_covariates"])
+
+
+def compare_rank_ancova(
+    tally: Tally, y: Floats, variables: list[Variable], wanted: Answers, *, strata: NDArray[np.int64] | None = None
+) -> None:
+    """Quade's F and Koch's test, the latter with the numeric covariates."""
+    arm, *covariates = variables
+    if not isinstance(arm, Factor):
+        raise TypeError("the arm is a factor")
+    test, theirs = quade(y, arm.codes, covariates), wanted["quade"]
+    tally.add("exact", "Quade numerator df", theirs["df1"], test.df1)
+    tally.add("exact", "Quade denominator df", theirs["df2"], test.df2)
+    tally.add("f", "Quade F", theirs["f"], test.f)
+    tally.add("p", "Quade p", theirs["p"], test.p)
+    numeric = [v for v in covariates if isinstance(v, Covariate)]
+    koch, theirs = rank_ancova(y, arm.codes, numeric, strata=strata), wanted["koch_rank_ancova"]["overall"]
+    tally.add("exact", "Koch df", theirs["df"], koch.df)
+    tally.add("chi-square", "Koch chi-square", theirs["statistic"], koch.statistic)
+    tally.add("p", "Koch p", theirs["p"], koch.p)
+
+
+def _ols(tally: Tally, part: str, y: Floats, variables: list[Variable], wanted: Answers) -> None:
+    design = build_design(variables, [(v.name,) for v in variables])
+    fit = ancova.fit_ols(y, design)
+    tally.add("exact", f"{part} n", wanted["n"], y.size)
+    tally.add("closed", f"{part} sigma", wanted["sigma"], fit.sigma)
+    tally.add("closed", f"{part} R squared", wanted["r_squared"], fit.r_squared)
+    tally.add("log-likelihood", f"{part} log-likelihood", wanted["loglik"], fit.log_likelihood)
+    rows = {row["term"]: row for row in wanted["coefficients"]}
+    ordered = [rows[name] for name in design.names]
+    tally.contrasts(f"{part} coefficient", ordered, fit.coefficients())
+    kinds: tuple[ancova.Robust, ...] = ("HC0", "HC1", "HC2", "HC3")
+    for kind in kinds:
+        for row, se in zip(ordered, fit.robust_se(kind), strict=True):
+            tally.add("se", f"{part} {row['term']} {kind} SE", row[f"se_{kind.lower()}"], se)
+    arm, reference = variables[0].name, design.factor(variables[0].name).levels[0]
+    tests: tuple[ancova.FTestType, ...] = (2, 3)
+    for number in tests:
+        theirs = {t["term"]: t for t in wanted[f"type{number}"]}
+        for test in ancova.f_tests(fit, number):
+            row = theirs[test.term]
+            tally.add("f", f"{part} type {number} {test.term} F", row["f"], test.f)
+            tally.add("p", f"{part} type {number} {test.term} p", row["p"], test.p)
+    for weights in ("equal", "proportional"):
+        table = wanted[f"lsm_{weights}"]
+        tally.contrasts(f"{part} {weights}", table["lsmeans"], ancova.ls_means(fit, arm, weights=weights))
+        tally.contrasts(f"{part} {weights}", table["vs_ref"], ancova.ls_differences(fit, arm, reference, weights=weights))
