@@ -78,7 +78,7 @@ async def settle(pilot: Pilot[Any]) -> None:
 @asynccontextmanager
 async def running(workspace: Path, *, size: tuple[int, int] = (80, 24), **options: Any) -> AsyncIterator[Pilot[Any]]:
     """The app on a workspace, opened and settled."""
-    app = Workbench(workspace, **options)
+    app = Workbench(workspace, **{"audit": False, **options})
     if workspace.name.startswith("sample"):
         app.answers = ANSWERS
     async with app.run_test(size=size) as pilot:

@@ -198,8 +198,9 @@ async def test_export_and_copy(workspace: Path, tui: Any, tmp_path: Path) -> Non
         assert "the file exists" in tui.text(app)
         await tui.press(pilot, "4")
         app.export(str(tmp_path / "endpoint.json"))
-        parts = json.loads((tmp_path / "endpoint.json").read_text())
-        assert {p["schema"] for p in parts} == {"alsbench.ard/1"}
+        made = json.loads((tmp_path / "endpoint.json").read_text())
+        assert made["schema"] == "alsbench.ard/1"
+        assert {r["subgroup"] for r in made["results"]} == {"overall", "slow", "not slow"}
         text = await tui.press(pilot, "Y")
         assert "copied" in text
         assert "CAFS" in (tmp_path / "state" / "alsbench" / "copied.txt").read_text()

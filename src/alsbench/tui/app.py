@@ -61,6 +61,7 @@ class Workbench(App[int], inherit_bindings=False):
         theme: str = "",
         log: SessionLog | None = None,
         keymap: dict[str, tuple[str, ...]] | None = None,
+        audit: bool = True,
     ) -> None:
         plain = no_color()
         super().__init__(ansi_color=True if plain else None)
@@ -79,6 +80,8 @@ class Workbench(App[int], inherit_bindings=False):
         self.jobs = Jobs(self)
         self.log_file = log
         self.blinded = False
+        self.audit = audit
+        self.counted: set[str] = set()  # questions already counted as looks since the workspace was opened
         self.done: list[act.Action] = []
         self.views: dict[str, View] = {}
         self.header = Bar(self.look, id="header")
@@ -225,6 +228,7 @@ class Workbench(App[int], inherit_bindings=False):
         self.opened, self.catalogue = opened, opened.catalogue
         if not first:
             self.answers.clear()
+            self.counted.clear()
         if first:
             await self.dispatch_action(opened.start)
         else:
@@ -246,6 +250,25 @@ class Workbench(App[int], inherit_bindings=False):
         await self.dispatch_action(start)
         await self.show_view()
         self.show_frame()
+
+    # ---- the audit log
+
+    def looked(self, result: Any) -> None:
+        """Count a look: each question once while this snapshot and study are open."""
+        from alsbench.tui.looks import question_digest
+
+        digest = question_digest(result.question)
+        if self.audit and digest not in self.counted:
+            self.counted.add(digest)
+            self.record("look", result)
+
+    def record(self, action: str, result: Any, file: str = "") -> None:
+        """Append to the workspace's audit log, off the interface thread."""
+        from alsbench.tui.looks import record
+
+        if self.audit:
+            path = self.workspace / "audit.jsonl"
+            self.jobs.start(f"audit-{self.jobs.started}", "", lambda _: record(path, action, result, file))
 
     # ---- commands
 
@@ -430,6 +453,9 @@ class Workbench(App[int], inherit_bindings=False):
 
     def do_shell(self) -> None:
         command = self.shell_command()
+        if not command:
+            self.status("this screen has no shell command in this version")
+            return
         lines = [Text(safe(command, ascii=self.ascii), self.look["bold"]), Text(), Text("prints the same numbers in the shell")]
         self.read("Shell command", lines, {"y": ("copy", partial(self.copy, command, "the command"))})
 
@@ -472,17 +498,14 @@ class Workbench(App[int], inherit_bindings=False):
                 page = self.view.page()
                 if page is None:
                     raise UsageError("this view has no table; .svg takes a picture of it")
-                text = taking.page_in(page, kind, self.view_results())
+                text = taking.page_in(page, kind, self.view.taken())
             written = taking.write_new(path, text)
+            for result in self.view.taken():
+                self.record("export", result, written.name)
         except AlsbenchError as error:
             self.fault(error)
             return
         self.status(f"wrote {written}")
-
-    def view_results(self) -> tuple[Any, ...]:
-        """The results behind the view, for JSON."""
-        results: tuple[Any, ...] = getattr(self.view, "results", ())
-        return results
 
     def page_facts(self) -> tuple[tuple[str, str], ...]:
         """What any exported table of this session must say."""

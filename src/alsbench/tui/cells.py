@@ -9,8 +9,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 
-from alsbench.analysis.evidence import Cell as EvidenceCell
-from alsbench.analysis.evidence import Piece
+from alsbench.analysis.cells import Cell as EvidenceCell
+from alsbench.analysis.cells import Piece
 from alsbench.analysis.result import Result, Row
 from alsbench.render.formats import format_p, format_stat
 from alsbench.study.model import Comparison, Direction

@@ -16,7 +16,7 @@ from alsbench.tui.actions import Open
 from alsbench.tui.session import Catalogue, Item
 
 if TYPE_CHECKING:
-    from alsbench.analysis.evidence import Piece
+    from alsbench.analysis.cells import Piece
     from alsbench.analysis.result import Result
     from alsbench.analysis.source import Source
     from alsbench.study.model import Study

@@ -12,8 +12,8 @@ from alsbench.analysis.question import Question
 from alsbench.tui.session import Session
 
 
-def question(session: Session) -> Question:
-    """The question behind the Endpoint screen."""
+def question(session: Session, population: str) -> Question:
+    """The question behind the Endpoint screen; ``population`` is empty where it is the study's default."""
     choice = session.choice
     options = session.options
     return Question(
@@ -21,7 +21,7 @@ def question(session: Session) -> Question:
         subgroups=session.phrases,
         comparisons=(choice.comparison,) if choice.comparison else (),
         visits=() if choice.visit is None else (choice.visit,),
-        population=choice.population,
+        population=population,
         covariance=options.get("covariance", ""),
         df=options.get("df", ""),
         method=options.get("method", ""),
@@ -29,37 +29,50 @@ def question(session: Session) -> Question:
 
 
 def command(
-    session: Session, *, workspace: str = "", default_population: str = "", subject: str = "", name: str = "", where: str = ""
+    session: Session,
+    *,
+    workspace: str = "",
+    default_population: str = "",
+    subject: str = "",
+    name: str = "",
+    where: str = "",
+    order_by: str = "",
 ) -> str:
-    """The command of the current view. ``subject`` is the id of the subject shown, ``name`` the subgroup under the cursor,
-    ``where`` the filter of the Data screen: things the session does not hold."""
+    """The command of the current view; empty where the shell has none. ``subject`` is the id of the subject shown, ``name``
+    the subgroup under the cursor, ``where`` and ``order_by`` what a table is filtered and sorted by: things the session does
+    not hold."""
     choice, place = session.choice, session.place
-    words = ["alsbench", *_words(session, subject=subject, name=name, where=where)]
+    words = _words(session, subject=subject, name=name, where=where, order_by=order_by)
+    if not words:
+        return ""
+    words = ["alsbench", *words]
     if place.screen in {"evidence", "endpoint", "forest", "safety"}:
         words += _asked(session, default_population)
+    if place.screen in {"endpoint", "forest"}:
+        words += _flags({"--comparison": choice.comparison})
     if place.screen == "endpoint":
-        words += _flags({"--comparison": choice.comparison, "--visit": "" if choice.visit is None else f"{choice.visit:g}"})
+        words += _flags({"--visit": "" if choice.visit is None else f"{choice.visit:g}"})
         words += _flags({f"--{key}": value for key, value in choice.options})
     if workspace:
         words += ["-w", workspace]
     return shlex.join(words)
 
 
-def _words(session: Session, *, subject: str, name: str, where: str) -> list[str]:
+def _words(session: Session, *, subject: str, name: str, where: str, order_by: str) -> list[str]:
     choice, place = session.choice, session.place
     match place.screen:
         case "arms" if place.record is not None:
             return ["subject", subject]
         case "arms" if place.arm is not None:
-            return ["data", "ADSL"]
+            return ["data", "ADSL", *_flags({"--where": where})]
         case "subgroups":
             return ["subgroup", "show", name] if name else ["subgroup", "list"]
         case "endpoint" | "forest":
             return [place.screen, choice.endpoint]
         case "scrutiny":
-            return ["scrutinise"]
+            return []
         case "data":
-            return ["data", place.table or "ADSL", *_flags({"--where": where})]
+            return ["data", place.table, *_flags({"--where": where, "--order-by": order_by})] if place.table else ["data"]
         case "log":
             return ["audit"]
         case screen:
@@ -67,9 +80,14 @@ def _words(session: Session, *, subject: str, name: str, where: str) -> list[str
 
 
 def _asked(session: Session, default_population: str) -> list[str]:
-    """Subgroup and population flags. Evidence and forest add overall and complements themselves; endpoint is told."""
+    """Subgroup and population flags. Evidence adds complements itself, forest takes every subgroup of the study; endpoint and
+    safety give what they are told."""
     choice = session.choice
-    phrases = session.phrases if session.screen == "endpoint" and choice.subgroups else choice.subgroups
+    phrases: tuple[str, ...] = {
+        "evidence": choice.subgroups or ("overall",),
+        "forest": (),
+        "safety": ("overall", *choice.subgroups) if choice.subgroups else (),
+    }.get(session.screen, session.phrases if choice.subgroups else ())
     words = [word for phrase in phrases for word in ("--subgroup", phrase)]
     if choice.population and choice.population != default_population:
         words += ["--population", choice.population]

@@ -106,6 +106,11 @@ class Jobs:
             report = Report(job, "cancelled") if job.cancelled else Report(job, "failed", unexpected(error))
         self._app.post_message(report)
 
+    @property
+    def started(self) -> int:
+        """How many jobs were started so far."""
+        return self._generation
+
     def current(self, report: Report) -> bool:
         """Whether a report comes from the newest job of its panel."""
         running = self._running.get(report.job.panel)
@@ -132,4 +137,4 @@ class Jobs:
 
     @property
     def labels(self) -> tuple[str, ...]:
-        return tuple(job.label for job in self._running.values())
+        return tuple(job.label for job in tuple(self._running.values()))

@@ -180,8 +180,14 @@ class ArmsView(View):
         await self.do_next_subject(-1)
 
     def shell_words(self) -> dict[str, str]:
-        record = self.session.place.record
-        return {"subject": self.source_data.subject_ids[record - 1]} if record is not None and self.bench.opened else {}
+        place = self.session.place
+        if self.bench.opened is None:
+            return {}
+        if place.record is not None:
+            return {"subject": self.source_data.subject_ids[place.record - 1]}
+        if place.arm is not None:
+            return {"where": f"{self.source_data.study.arms.planned} == {place.arm!r}"}
+        return {}
 
     def page_title(self) -> str:
         arm = self.session.place.arm

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from alsbench.analysis.question import Question
+from alsbench.analysis.result import Result
 from alsbench.tui.opening import Key
 from alsbench.tui.screens.base import View
 from alsbench.tui.worker import Job, Report
@@ -45,6 +46,7 @@ class AskingView(View):
         missing = [q for q in self.wanted() if self.known(q) is None]
         self.build()
         if not missing:
+            self.look()
             if self.bench.jobs.cancel(self.panel):
                 self.bench.progress("")
             return
@@ -62,3 +64,19 @@ class AskingView(View):
     def report(self, report: Report) -> None:
         if report.kind in {"part", "done"} and self.display:
             self.build()
+            if report.kind == "done":
+                self.look()
+
+    def seen(self) -> Result | None:
+        """What somebody now sees, for the audit log: one result whose question tells it; None for nothing."""
+        return None
+
+    def taken(self) -> tuple[Result, ...]:
+        made = self.seen()
+        return () if made is None else (made,)
+
+    def look(self) -> None:
+        """Everything asked is on the screen: count it as a look."""
+        result = self.seen()
+        if result is not None:
+            self.bench.looked(result)

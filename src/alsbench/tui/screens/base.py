@@ -73,6 +73,10 @@ class View(Vertical):
             return None
         return Page(self.page_title(), self.full.blocks(), self.bench.page_facts(), self.bench.page_footnotes())
 
+    def taken(self) -> tuple[Any, ...]:
+        """The results behind the view, for JSON and for the audit log of an export."""
+        return ()
+
     def page_title(self) -> str:
         return self.panel.title()
 

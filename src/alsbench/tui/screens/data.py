@@ -319,7 +319,7 @@ class DataView(View):
         )
 
     def shell_words(self) -> dict[str, str]:
-        return {"where": self.where_text}
+        return {"where": self.where_text, "order_by": " ".join(self.order)}
 
 
 def condition(info: TableInfo, text: str) -> Any:

@@ -7,18 +7,20 @@ The numbers are those of the shell's ``alsbench endpoint NAME``; each cell remem
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, get_args
 
 from rich.text import Text
 
 from alsbench.analysis.question import Question
-from alsbench.analysis.result import Result
+from alsbench.analysis.result import Result, merge_warnings
 from alsbench.errors import AlsbenchError
 from alsbench.render.lookup import Rows, interval_cell, spread_cell, value_cell
 from alsbench.render.page import Cell, Page
 from alsbench.render.tables import endpoint_page, model_block, subgroup_blocks, subgroup_heading, visit_name
 from alsbench.study.model import Comparison, Covariance, DfMethod, Method
 from alsbench.tui import actions as act
+from alsbench.tui import twin
 from alsbench.tui.cells import ALPHA
 from alsbench.tui.models import Grid, GridRow, Section, block_section, grid
 from alsbench.tui.safetext import safe
@@ -58,6 +60,27 @@ class EndpointView(AskingView):
     def results(self) -> tuple[Result, ...]:
         found = (self.known(q) for q in self.wanted())
         return tuple(r for r in found if isinstance(r, Result))
+
+    def seen(self) -> Result | None:
+        """The one result that the shell's command would give: the same question, for all phrases at once."""
+        found = self.results
+        if not found:
+            return None
+        asked = twin.question(self.session, self.population).as_dict()
+        first = found[0]
+        question = first.question | asked | {k: first.question[k] for k in ("method", "population")}
+        post_hoc = any(r.provenance.post_hoc for r in found)
+        return Result(
+            question=question,
+            provenance=replace(first.provenance, post_hoc=post_hoc, command=self.bench.shell_command()),
+            rows=tuple(row for r in found for row in self.narrowed(r, arms=False).rows),
+            facts=replace(first.facts, lines=tuple(dict.fromkeys(line for r in found for line in r.facts.lines))),
+            warnings=merge_warnings(r.warnings for r in found),
+        )
+
+    def taken(self) -> tuple[Result, ...]:
+        made = self.seen()
+        return () if made is None or len(self.results) < len(self.wanted()) else (made,)
 
     # ---- tabs
 
@@ -100,8 +123,9 @@ class EndpointView(AskingView):
             sections = [self.visit_section(rows)]
         self.show_grid(Grid(tuple(sections)))
 
-    def narrowed(self, result: Result) -> Result:
-        """The result with only the contrasts of the session's comparison (a joint rank: at its horizon)."""
+    def narrowed(self, result: Result, *, arms: bool = True) -> Result:
+        """The result with only the contrasts of the session's comparison (a joint rank: at its horizon), and with ``arms``
+        only its two arms."""
         comparison = self.comparison
         if comparison is None:
             return result
@@ -110,7 +134,7 @@ class EndpointView(AskingView):
 
         def kept(row: Any) -> bool:
             if row.treatment is None:
-                return row.arm is None or row.arm in pair
+                return row.arm is None or row.arm in pair or not arms
             mine = (row.treatment, row.reference) == pair
             at = self.method != "joint_rank" or row.visit_number is None or horizon is None or row.visit_number == horizon
             return mine and at

@@ -8,9 +8,12 @@ the data were seen says so in its head. The line below tells interval, interacti
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
-from alsbench.analysis.evidence import Cell, Piece, evidence_endpoints
+from alsbench.analysis.cells import Cell, Piece
+from alsbench.analysis.evidence import Evidence, assemble, evidence_columns, evidence_endpoints
 from alsbench.analysis.question import OVERALL
+from alsbench.analysis.result import Result
 from alsbench.errors import AlsbenchError
 from alsbench.render.formats import format_p
 from alsbench.render.page import Page
@@ -128,6 +131,8 @@ class EvidenceView(AskingView):
             parts = [f"{phrase}{f', {value.visit}' if value.visit else ''}: {value.brief()}"]
             if cell.interaction_p is not None:
                 parts.append(f"interaction p {format_p(cell.interaction_p)}")
+            if cell.verdict:
+                parts.append(cell.verdict)
             if cell.first_lasting_visit is not None:
                 parts.append(f"p<0.05 from {cell.first_lasting_visit:g}")
             self.say("; ".join(parts))
@@ -147,10 +152,27 @@ class EvidenceView(AskingView):
         await bench.dispatch_action(act.SetComparison(comparison.name or comparison.treatment))
         await bench.dispatch_action(act.GoTo("endpoint"))
 
-    def page_title(self) -> str:
-        return "Evidence: estimate (SE) p at each comparison's horizon"
+    # ---- what is shown, as the shell would print it
+
+    def evidence(self) -> Evidence | None:
+        """All cells put together, once none is missing."""
+        source, names = self.bench.ready.source, self.session.choice.subgroups
+        pieces = [self.known(k) for k in self.wanted()]
+        if not all(isinstance(p, Piece) for p in pieces):
+            return None
+        made = assemble(source, evidence_columns(source, names), names, (), pieces, self.population)
+        return replace(made, result=made.result.with_command(self.bench.shell_command()))
+
+    @property
+    def results(self) -> tuple[Result, ...]:
+        made = self.evidence()
+        return () if made is None else (made.result,)
+
+    def seen(self) -> Result | None:
+        return next(iter(self.results), None)
 
     def page(self) -> Page | None:
-        page = super().page()
-        note = "Difference of LS means (ranks for a joint rank), or ratio with its SE by the delta method; NE: not estimable."
-        return page and Page(page.title, page.blocks, page.facts, (note, *page.footnotes))
+        from alsbench.render.evidence import evidence_page
+
+        made = self.evidence()
+        return None if made is None else evidence_page(made)

@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 from rich.text import Text
 
-from alsbench.analysis.evidence import Cell, Piece
+from alsbench.analysis.cells import Cell, Piece
+from alsbench.analysis.evidence import Evidence, assemble, evidence_columns
 from alsbench.analysis.question import OVERALL
+from alsbench.analysis.result import Result
 from alsbench.errors import AlsbenchError
 from alsbench.render.formats import format_p, format_stat
 from alsbench.render.page import Page
@@ -144,13 +147,45 @@ class ForestView(AskingView):
                 lines.append(Text(safe(text), look["warn"]))
         self.bench.read("Behind this number", lines)
 
-    def page_title(self) -> str:
-        return f"Forest: {self.bench.catalogue.label('endpoints', self.session.choice.endpoint)}"
+    # ---- what is shown, as the shell would print it
+
+    def evidence(self) -> Evidence | None:
+        """All subgroups put together for the comparison shown, once none is missing."""
+        source, choice = self.bench.ready.source, self.session.choice
+        pieces = [self.known(k) for k in self.wanted()]
+        if not all(isinstance(p, Piece) for p in pieces):
+            return None
+        names = tuple(s.name for s in source.study.subgroups)
+        comparison = source.comparisons((choice.comparison,))[0]
+        pair = (comparison.treatment, comparison.reference)
+        narrow = [
+            Piece(
+                tuple(c for c in p.cells if c.comparison == choice.comparison),
+                tuple(r for r in p.rows if r.treatment is None or (r.treatment, r.reference) == pair),
+                p.warnings,
+            )
+            for p in pieces
+        ]
+        made = assemble(source, evidence_columns(source, names), names, (choice.comparison,), narrow, self.population)
+        endpoint = source.study.endpoints[choice.endpoint]
+        result = made.result.with_command(self.bench.shell_command())
+        facts = replace(result.facts, title=f"{endpoint.title or endpoint.name}: forest plot")
+        question = result.question | {"endpoint": endpoint.name, "method": endpoint.method}
+        return replace(made, result=replace(result, facts=facts, question=question))
+
+    @property
+    def results(self) -> tuple[Result, ...]:
+        made = self.evidence()
+        return () if made is None else (made.result,)
+
+    def seen(self) -> Result | None:
+        return next(iter(self.results), None)
 
     def page(self) -> Page | None:
-        page = super().page()
-        note = "inter.: p of the subgroup-by-arm interaction; p-values are not adjusted for multiplicity."
-        return page and Page(page.title, page.blocks, page.facts, (note, *page.footnotes))
+        from alsbench.render.forest import forest_page
+
+        made = self.evidence()
+        return None if made is None else forest_page(made)
 
     def on_resize(self) -> None:
         if self.bench.opened is not None and self.display:

@@ -7,6 +7,7 @@ from typing import Any
 
 from rich.text import Text
 
+from alsbench.audit.log import Verdict, entries, verify
 from alsbench.tui import actions as act
 from alsbench.tui.models import Grid, GridRow, Section, grid
 from alsbench.tui.safetext import safe
@@ -14,8 +15,6 @@ from alsbench.tui.screens.base import View
 from alsbench.tui.worker import Report
 
 MOST = 2000  # records shown
-TIME_KEYS = ("time", "at", "when", "timestamp")
-KIND_KEYS = ("action", "kind", "event")
 
 
 class LogView(View):
@@ -24,35 +23,44 @@ class LogView(View):
     def refresh_view(self) -> None:
         path = self.bench.workspace / "audit.jsonl"
 
-        def work(_: Any) -> list[dict[str, Any]]:
+        def work(_: Any) -> tuple[Verdict, list[dict[str, Any]]]:
             if not path.is_file():
-                return []
-            lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
-            return [record(line) for line in reversed(lines[-MOST:])]
+                return Verdict(0, ""), []
+            verdict = verify(path)
+            found = [] if verdict.faults else [e.as_dict() for e in entries(path)]
+            return verdict, found[: -MOST - 1 : -1]
 
         self.bench.jobs.start(self.panel, "log", work)
 
     def report(self, report: Report) -> None:
         if report.kind == "done":
-            self.show_records(report.payload)
+            self.show_records(*report.payload)
 
-    def show_records(self, records: list[dict[str, Any]]) -> None:
+    def show_records(self, verdict: Verdict, records: list[dict[str, Any]]) -> None:
         log = self.bench.log_file
-        self.title("Log", (f"  {len(records)} audit records; this session is kept in {log.path if log else 'no file'}", "dim"))
-        rows = []
-        for values in records:
-            when = next((str(values[k]) for k in TIME_KEYS if k in values), "")
-            kind = next((str(values[k]) for k in KIND_KEYS if k in values), "")
-            rest = {k: v for k, v in values.items() if k not in {*TIME_KEYS, *KIND_KEYS}}
-            said = json.dumps(rest, ensure_ascii=False)
-            rows.append(GridRow(tuple((safe(t, ascii=self.ascii), "") for t in (when[:19], kind, said)), source=values))
-        sections = [Section((), (GridRow((("audit log of this workspace", "bold"),), heading=True),))]
-        sections.append(grid(["when", "what", "details"], rows, most=200))
+        chain = "intact" if verdict.intact else f"BROKEN: {len(verdict.faults)} faults"
+        self.title("Log", (f"  {verdict.entries} audit entries, chain {chain}", "dim" if verdict.intact else "error"))
+        rows = [self.entry(values) for values in records]
+        rows += [
+            GridRow(((str(line), "error"), ("", ""), ("", ""), ("fault", "error"), (fault, "error")))
+            for line, fault in verdict.faults
+        ]
+        sections = [_head("audit log of this workspace, newest first")]
+        if rows:
+            sections.append(grid(["no.", "when (UTC)", "who", "what", "about"], rows, right=[0], most=200))
         done = [GridRow(((a.kind, ""), (safe(act.dumps(a), ascii=self.ascii), ""))) for a in reversed(self.bench.done)]
-        sections.append(Section((), (GridRow((("actions of this session, newest first", "bold"),), heading=True),)))
-        sections.append(grid(["action", "as logged"], done, most=200))
+        sections.append(_head(f"actions of this session, newest first{f'; kept in {log.path}' if log else ''}"))
+        if done:
+            sections.append(grid(["action", "as logged"], done, most=200))
         self.show_grid(Grid(tuple(sections)))
         self.say("")
+
+    def entry(self, values: dict[str, Any]) -> GridRow:
+        facts = values["facts"]
+        about = str(facts.get("asked") or facts.get("file") or ", ".join(f"{k} {v}" for k, v in facts.items()))
+        mark = " [post hoc]" if facts.get("post_hoc") else ""
+        texts = (str(values["number"]), str(values["time"])[:19], str(values["who"]), str(values["action"]), about + mark)
+        return GridRow(tuple((safe(t, ascii=self.ascii), "") for t in texts), source=values)
 
     async def do_open(self) -> None:
         found = self.source()
@@ -62,10 +70,5 @@ class LogView(View):
             self.bench.read("Audit record", [Text(safe(line, ascii=self.ascii), look["text"]) for line in text.splitlines()])
 
 
-def record(line: str) -> dict[str, Any]:
-    """A line of the audit log; one that cannot be read is shown as it is."""
-    try:
-        found = json.loads(line)
-    except ValueError:
-        return {"unreadable": line}
-    return found if isinstance(found, dict) else {"unreadable": line}
+def _head(text: str) -> Section:
+    return Section((), (GridRow(((text, "bold"),), heading=True),))

@@ -22,12 +22,15 @@ class SafetyView(AskingView):
             return []
         names = [name for name, e in opened.source.study.endpoints.items() if e.method == "incidence"]
         phrases = (OVERALL, *self.session.choice.subgroups)
-        return [Question(name, (phrase,)) for name in names for phrase in phrases]
+        return [self.question(name, phrase) for name in names for phrase in phrases]
 
     @property
     def results(self) -> tuple[Result, ...]:
         found = (self.known(q) for q in self.wanted())
         return tuple(r for r in found if isinstance(r, Result))
+
+    def seen(self) -> Result | None:
+        return next(iter(self.results), None)
 
     def build(self) -> None:
         wanted = self.wanted()

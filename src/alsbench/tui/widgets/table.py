@@ -290,7 +290,11 @@ class VirtualTable(Widget, can_focus=True):
             x = start + w
         if x < width:
             segments.append(Segment(" " * (width - x), ground))
-        return Strip(segments, max(x, width)).crop(0, width)
+        strip = Strip(segments, max(x, width)).crop(0, width)
+        placed = self.layout_columns(index)
+        if self.model.heading(index) and placed and placed[-1][0] < len(cols) - 1:
+            return Strip([*strip.crop(0, width - 1), Segment(look.glyphs.more_right, look["head"])], width)
+        return strip
 
     def _cell_style(self, index: int, column: int, role: str) -> Style:
         look = self.look

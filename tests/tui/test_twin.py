@@ -1,0 +1,149 @@
+"""Every screen says which shell command prints it; run in the workspace, the command gives the same numbers."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from alsbench.audit.log import entries, verify
+from alsbench.tui.cells import Effect
+from alsbench.tui.looks import question_digest
+from alsbench.tui.session import Choice, Place, Session
+from alsbench.tui.twin import command
+
+
+def shell(line: str, workspace: Path, *more: str) -> str:
+    """The output of a command that the app has shown."""
+    import shlex
+
+    words = shlex.split(line)
+    assert words[0] == "alsbench"
+    done = subprocess.run(
+        [sys.executable, "-m", "alsbench", *words[1:], *more], cwd=workspace, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def numbers(text: str) -> set[Any]:
+    return {row["stat"] for row in json.loads(text)["results"]}
+
+
+@pytest.fixture
+def here(own_workspace: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(own_workspace)
+    return own_workspace
+
+
+async def test_evidence_and_forest(here: Path, tui: Any) -> None:
+    async with tui.run(here) as pilot:
+        for key in ("1", "5"):
+            await tui.press(pilot, key)
+            view = pilot.app.view
+            stats = numbers(shell(pilot.app.shell_command(), here, "--format", "json"))
+            shown = 0
+            for row in view.full.sections[0].rows:
+                for source in (*row.sources, row.source):
+                    for effect in source if isinstance(source, tuple) else ():
+                        if isinstance(effect, Effect):
+                            assert {r.stat for r in effect.rows} <= stats
+                            shown += 1
+            assert shown > 10
+
+
+async def test_endpoint_with_options(here: Path, tui: Any) -> None:
+    async with tui.run(here) as pilot:
+        app = pilot.app
+        await tui.press(pilot, "4")
+        for line in ("", "endpoint alsfrs", "option covariance cs", "comparison G2-M12", "visit 6", "endpoint alsfrs_ancova"):
+            await app.run_line(line)
+            await tui.settle(pilot)
+            made = json.loads(shell(app.shell_command(), here, "--format", "json"))
+            seen = app.view.seen()
+            assert made["question"] == json.loads(json.dumps(seen.question)), app.shell_command()
+            cells = [s for section in app.view.full.sections for row in section.rows for s in row.sources if s]
+            assert cells
+            stats = {row["stat"] for row in made["results"]}
+            for rows, _ in cells:
+                assert {r.stat for r in rows} <= stats
+
+
+@pytest.mark.parametrize(
+    ("keys", "expected"),
+    [
+        (("2",), "alsbench arms"),
+        (("2", "enter"), "alsbench data ADSL --where \"TRT01P == 'Placebo'\""),
+        (("3",), "alsbench subgroup show slow"),
+        (("7",), "alsbench safety --subgroup overall --subgroup slow"),
+        (("8",), "alsbench data"),
+        (("8", "j", "enter"), "alsbench data ADEX"),
+    ],
+)
+async def test_other_screens(here: Path, tui: Any, keys: tuple[str, ...], expected: str) -> None:
+    import shlex
+
+    async with tui.run(here) as pilot:
+        await tui.press(pilot, *keys)
+        line = pilot.app.shell_command()
+        assert shlex.split(line) == shlex.split(expected)
+        printed = shell(line, here)
+        model = pilot.app.view.table.model
+        for row in range(min(len(model), 1 if keys == ("3",) else 5)):
+            first = model.row(row)[0][0].strip().removeprefix("[x] ")
+            if first and not model.heading(row):
+                assert first in printed
+
+
+async def test_subject(here: Path, tui: Any) -> None:
+    async with tui.run(here) as pilot:
+        await tui.press(pilot, "2", "enter", "enter")
+        line = pilot.app.shell_command()
+        assert line.startswith("alsbench subject ALSDEMO-")
+        assert line.split()[-1] in shell(line, here)
+
+
+def test_the_workspace_is_named_where_it_is_not_here() -> None:
+    session = Session(choice=Choice("PP", ("slow",), "cafs", "G1-M6", 6.0), place=Place("endpoint"))
+    assert command(session, workspace="/data/my trial", default_population="FAS") == (
+        "alsbench endpoint cafs --subgroup overall --subgroup slow --subgroup 'not slow' --population PP"
+        " --comparison G1-M6 --visit 6 -w '/data/my trial'"
+    )
+    assert command(Session(place=Place("scrutiny"))) == ""
+
+
+async def test_looks_and_exports_are_counted_once_and_as_the_shell_counts_them(here: Path, tui: Any) -> None:
+    async with tui.run(here, audit=True) as pilot:
+        await tui.press(pilot, "4", "p", "t", "1", "4")
+        line = pilot.app.shell_command()
+        seen = question_digest(pilot.app.view.seen().question)
+        pilot.app.export(str(here / "endpoint.csv"))
+        await tui.settle(pilot)
+    shell(line, here)
+    found = list(entries(here / "audit.jsonl"))
+    assert [e.action for e in found] == ["look", "look", "export", "look"]
+    assert [e.facts["question"] for e in found[1:]] == [seen] * 3
+    assert all(e.facts["post_hoc"] for e in found)
+    assert verify(here / "audit.jsonl").intact
+
+
+async def test_a_recorded_session_becomes_the_commands_of_its_views(here: Path, tui: Any) -> None:
+    from alsbench.tui.replay import replay_commands
+    from alsbench.tui.state import SessionLog
+
+    log = SessionLog(here / "session.jsonl", here)
+    async with tui.run(here, log=log) as pilot:
+        shown = [pilot.app.shell_command()]
+        for keys in (("4",), ("right_curly_bracket",), ("p",), ("5",), ("2", "enter", "enter")):
+            await tui.press(pilot, *keys)
+            shown.append(pilot.app.shell_command())
+    log.close()
+    found = replay_commands(log.path)
+    tail = f" -w {here}"
+    assert [line for line in found if line.removesuffix(tail) in shown] == [f"{line}{tail}" for line in dict.fromkeys(shown)]
+    for line in found[:2]:
+        assert "CAFS" in shell(line, here)
