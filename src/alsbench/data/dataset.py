@@ -87,7 +87,7 @@ def check_columns(names: Sequence[str], where: str) -> None:
 
 def clean_text(column: Any) -> Any:
     """A string array without trailing blanks (which mean nothing in SAS either), and null where nothing is left."""
-    trimmed = pc.utf8_rtrim_whitespace(column)
+    trimmed = pc.ascii_rtrim_whitespace(column)
     return pc.if_else(pc.equal(trimmed, ""), pa.scalar(None, pa.string()), trimmed)
 
 

@@ -12,8 +12,10 @@ import fcntl
 import getpass
 import json
 import os
+import queue
 import socket
-from collections.abc import Callable, Iterator, Mapping
+import threading
+from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -119,11 +121,13 @@ class Builder:
             raise DataError(f"two files hold a data set named {dataset.name}", where=source, hint="load one of them")
 
         def stream() -> Iterator[pa.RecordBatch]:
-            for batch in dataset.batches():
-                content.add(batch)
-                if progress is not None:
-                    progress(source, content.rows)
-                yield batch
+            done = 0
+            with contextlib.closing(_ahead(_hashed(dataset.batches(), content))) as batches:
+                for batch in batches:
+                    done += batch.num_rows
+                    if progress is not None:
+                        progress(source, done)
+                    yield batch
 
         stored = self._store(dataset, stream())
         if stored != content.rows or (dataset.rows is not None and dataset.rows != content.rows):
@@ -226,6 +230,49 @@ def remove_leftovers(workspace: Workspace) -> None:
             path.rmdir()
         else:
             path.unlink(missing_ok=True)
+
+
+def _hashed(batches: Iterator[pa.RecordBatch], content: ContentHash) -> Iterator[pa.RecordBatch]:
+    for batch in batches:
+        content.add(batch)
+        yield batch
+
+
+def _ahead(batches: Iterator[pa.RecordBatch], depth: int = 2) -> Generator[pa.RecordBatch, None, None]:
+    """The batches, prepared by a thread of their own while the database stores the ones before."""
+    ready: queue.Queue[tuple[pa.RecordBatch | None, BaseException | None]] = queue.Queue(depth)
+    stop = threading.Event()
+
+    def hand_over(item: tuple[pa.RecordBatch | None, BaseException | None]) -> None:
+        waiting = True
+        while waiting and not stop.is_set():
+            with contextlib.suppress(queue.Full):
+                ready.put(item, timeout=0.05)
+                waiting = False
+
+    def work() -> None:
+        try:
+            for batch in batches:
+                hand_over((batch, None))
+                if stop.is_set():
+                    return
+            hand_over((None, None))
+        except BaseException as fault:  # noqa: BLE001 - raised again where the batches are used
+            hand_over((None, fault))
+
+    worker = threading.Thread(target=work, name="read ahead", daemon=True)
+    worker.start()
+    try:
+        while True:
+            batch, fault = ready.get()
+            if fault is not None:
+                raise fault
+            if batch is None:
+                return
+            yield batch
+    finally:
+        stop.set()
+        worker.join()
 
 
 def _remember_fault(batches: Iterator[pa.RecordBatch], faults: list[BaseException]) -> Iterator[pa.RecordBatch]:

@@ -12,6 +12,7 @@ import codecs
 import csv
 import io
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as pacsv
 
-from alsbench.data.dataset import ARROW_TYPE, Dataset, check_columns
+from alsbench.data.dataset import ARROW_TYPE, Dataset, check_columns, from_table
 from alsbench.data.frames import ColumnInfo
 from alsbench.errors import DataError
 from alsbench.study.sql import Kind
@@ -50,24 +51,34 @@ class _Layout:
 def read_delimited(path: Path, *, name: str) -> list[Dataset]:
     """The file as one data set. Raises DataError naming the file and, where there is one, the line at fault."""
     layout = _examine(path)
-    held = _read_all(layout) if path.stat().st_size <= _IN_MEMORY else None
-
-    def texts() -> Iterator[pa.RecordBatch]:
-        return iter(held.to_batches()) if held is not None else _stream(layout)
-
     guesses = [_Guess(n) for n in layout.names]
-    for batch in texts():
+    if path.stat().st_size <= _IN_MEMORY:
+        table = _read_all(layout)
+        with ThreadPoolExecutor(max_workers=2) as pool:  # Arrow works outside the interpreter's lock
+            settled = list(pool.map(_settle, guesses, table.columns))
+        columns = tuple(ColumnInfo(g.name, kind=g.kind) for g in guesses)
+        return [from_table(name, pa.Table.from_arrays(settled, names=list(layout.names)), columns=columns)]
+    for batch in _stream(layout):
         for guess, column in zip(guesses, batch.columns, strict=True):
-            guess.see(column)
+            guess.see(_clean(column))
     columns = tuple(ColumnInfo(g.name, kind=g.kind) for g in guesses)
     schema = pa.schema([(c.name, ARROW_TYPE[c.kind]) for c in columns])
 
     def batches() -> Iterator[pa.RecordBatch]:
-        for batch in texts():
-            arrays = [_convert(a, c.kind) for a, c in zip(batch.columns, columns, strict=True)]
+        for batch in _stream(layout):
+            arrays = [_cast(_clean(a), c.kind) for a, c in zip(batch.columns, columns, strict=True)]
             yield pa.RecordBatch.from_arrays(arrays, schema=schema)
 
     return [Dataset(name=name, columns=columns, batches=batches)]
+
+
+def _settle(guess: _Guess, column: Any) -> Any:
+    """A whole column in its kind."""
+    texts = [_clean(chunk) for chunk in column.chunks]
+    values = [guess.see(chunk) for chunk in texts]
+    kind = guess.kind
+    done = [v if v is not None and v.type == ARROW_TYPE[kind] else _cast(t, kind) for v, t in zip(values, texts, strict=True)]
+    return pa.chunked_array(done, ARROW_TYPE[kind])
 
 
 def _examine(path: Path) -> _Layout:
@@ -226,15 +237,19 @@ class _Guess:
         self._date = not self._forced and upper.endswith("DT")
         self._seen = False
 
-    def see(self, column: Any) -> None:
-        if not (self._number or self._date):
-            return
-        values = pc.drop_null(_missing_to_null(column))
-        if len(values) == 0:
-            return
+    def see(self, texts: Any) -> Any:
+        """Take in the next cleaned texts; gives them converted if they may be what the column is."""
+        if not (self._number or self._date) or texts.null_count == len(texts):
+            return None
         self._seen = True
-        self._date = self._date and _cast(values, "date") is not None
-        self._number = self._number and not self._date and _is_number(values)
+        if self._date:
+            dates = _try(texts, "date")
+            if dates is not None:
+                return dates
+            self._date = False
+        numbers = _try(texts, "number")
+        self._number = self._number and numbers is not None and not _written_as_code(texts)
+        return numbers if self._number else None
 
     @property
     def kind(self) -> Kind:
@@ -245,15 +260,9 @@ class _Guess:
         return "date" if self._date else "number" if self._number else "text"
 
 
-def _is_number(values: Any) -> bool:
-    numbers = _cast(values, "number")
-    if numbers is None or not bool(pc.all(pc.is_finite(numbers)).as_py()):
-        return False
-    return not _written_as_code(pc.utf8_ltrim_whitespace(values))
-
-
-def _written_as_code(values: Any) -> bool:
+def _written_as_code(texts: Any) -> bool:
     """Whether any text starts with a zero followed by a digit, sign apart."""
+    values = pc.ascii_ltrim_whitespace(pc.drop_null(texts))
     _, offsets, data = values.buffers()
     starts = np.frombuffer(offsets, dtype=np.int32)[values.offset : values.offset + len(values) + 1]
     codes = np.frombuffer(data, dtype=np.uint8)
@@ -267,19 +276,26 @@ def _written_as_code(values: Any) -> bool:
     return bool(np.any((codes[begin] == 0x30) & (second >= 0x30) & (second <= 0x39)))
 
 
-def _cast(values: Any, kind: Kind) -> Any:
+def _try(texts: Any, kind: Kind) -> Any:
+    """The texts as numbers or dates, None if one of them is none (or no finite number)."""
     try:
-        return pc.utf8_ltrim_whitespace(values).cast(ARROW_TYPE[kind])
+        values = _cast(texts, kind)
     except pa.ArrowInvalid:
         return None
+    return values if kind != "number" or pc.all(pc.is_finite(values)).as_py() is not False else None
 
 
-def _missing_to_null(column: Any) -> Any:
-    trimmed = pc.utf8_rtrim_whitespace(column)
+def _cast(texts: Any, kind: Kind) -> Any:
+    if kind == "text":
+        return texts
+    try:
+        return texts.cast(ARROW_TYPE[kind])
+    except pa.ArrowInvalid:  # numbers may be padded with blanks on the left
+        return pc.ascii_ltrim_whitespace(texts).cast(ARROW_TYPE[kind])
+
+
+def _clean(column: Any) -> Any:
+    """Texts without trailing blanks, null where empty or a lone period."""
+    trimmed = pc.ascii_rtrim_whitespace(column)
     missing = pc.or_(pc.equal(trimmed, ""), pc.equal(trimmed, "."))
     return pc.if_else(missing, pa.scalar(None, pa.string()), trimmed)
-
-
-def _convert(column: Any, kind: Kind) -> Any:
-    texts = _missing_to_null(column)
-    return texts if kind == "text" else pc.utf8_ltrim_whitespace(texts).cast(ARROW_TYPE[kind])
