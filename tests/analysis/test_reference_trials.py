@@ -20,6 +20,7 @@ from alsbench.analysis.run import answer
 from alsbench.analysis.source import Source
 
 REFERENCE = Path(__file__).parent.parent / "reference"
+FIRST = ("first_lasting_visit", "first_visit")  # "never" is a row without a number that says so
 TRIALS = ("als-ref-1", "als-ref-2")
 
 
@@ -62,7 +63,7 @@ def test_mmrm(sources: dict[str, Source], name: str, stem: str) -> None:
         df="kenward-roger" if df == "krl" else "satterthwaite",
     )
     result = answer(question, source)
-    assert not [r for r in result.rows if r.error]
+    assert not [r for r in result.rows if r.error and r.stat_name not in FIRST]
     assert result.get("covariance", context="model").stat == covariance
     assert result.get("n_observations", context="model").stat == wanted["n_obs"]
     assert result.get("n_subjects", context="model").stat == wanted["n_subjects"]

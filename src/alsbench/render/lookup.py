@@ -105,10 +105,13 @@ def _limit(name: str, row: Row) -> str:
 
 
 def problems(rows: Iterable[Row]) -> tuple[str, ...]:
-    """Why statistics are missing, each reason once with what it concerns: the footnotes of ``NE``."""
+    """Why statistics are missing, each reason once with what it concerns: the footnotes of ``NE``.
+
+    A first visit that never came is printed as ``never`` and needs no footnote.
+    """
     found: dict[str, list[str]] = {}
     for row in rows:
-        if row.error:
+        if row.error and row.stat_name not in {"first_lasting_visit", "first_visit"}:
             about = ", ".join(
                 part
                 for part in (row.arm or (f"{row.treatment} vs {row.reference}" if row.treatment else ""), row.visit)

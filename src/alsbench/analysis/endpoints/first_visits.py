@@ -14,11 +14,11 @@ def first_visit_rows(
 ) -> list[Row]:
     """The first visit from which p stays below 0.05, the first with p below 0.05 at all, and the number of visits tested."""
     first = first_significant_visit(visits, p_values)
-    never = f"p is not below 0.05 at the last of {first.tested} visits"
-    none = f"p is not below 0.05 at any of {first.tested} visits"
+    never = f"never: p is not below 0.05 at the last of {first.tested} visits"
+    none = f"never: p is not below 0.05 at any of {first.tested} visits"
     where = {"treatment": treatment, "reference": reference}
     return [
-        ask.row("contrast", "first_lasting_visit", first.lasting, warning=never if first.lasting is None else None, **where),
-        ask.row("contrast", "first_visit", first.first, warning=none if first.first is None else None, **where),
+        ask.row("contrast", "first_lasting_visit", first.lasting, error=never if first.lasting is None else None, **where),
+        ask.row("contrast", "first_visit", first.first, error=none if first.first is None else None, **where),
         ask.row("contrast", "visits_tested", first.tested, **where),
     ]
