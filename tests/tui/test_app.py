@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from alsbench.data.load import load
+from alsbench.data.workspace import Workspace
 from alsbench.study.spec import read_study
 from alsbench.tui import actions as act
 from alsbench.tui.safetext import safe
@@ -245,6 +247,21 @@ async def test_reload_keeps_what_was_chosen(own_workspace: Path, tui: Any) -> No
         await tui.press(pilot, "r")
         assert app.session.choice == choice
         assert app.session.screen == "endpoint"
+
+
+async def test_newer_data_are_offered(own_workspace: Path, tui: Any) -> None:
+    async with tui.run(own_workspace) as pilot:
+        app = pilot.app
+        app.look_for_newer_data()
+        assert "newer data" not in tui.text(app)
+        space = Workspace(own_workspace)
+        sample = Path(__file__).resolve().parents[2] / "sample_data"
+        load([sample / "adsl.xpt", sample / "adqs.xpt"], space, study=None)
+        app.look_for_newer_data()
+        await pilot.pause()
+        assert "r opens them" in tui.text(app)
+        await tui.press(pilot, "r")
+        assert set(app.opened.source.snapshot.tables) == {"ADSL", "ADQS"}
 
 
 async def test_every_command_of_the_registry_can_be_run(workspace: Path, tui: Any) -> None:

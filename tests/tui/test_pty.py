@@ -154,7 +154,9 @@ def test_killed_leaves_the_log_complete(on_pty: Callable[..., Watched], tmp_path
     term.wait("Group 1 vs Placebo")
     term.send(b"3")
     os.kill(term.terminal.process.pid, signal.SIGTERM)
-    term.read(2.0)
+    term.read(5.0, quiet=1.0)
+    assert b"\x1b[?1049l" in term.all
+    assert b"\x1b[?25h" in term.all
     log = next((tmp_path / "alsbench" / "sessions").glob("*.jsonl"))
     assert log.read_text().endswith('{"action":"go","screen":"subgroups"}\n')
 

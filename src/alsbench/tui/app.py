@@ -7,14 +7,19 @@ both are opened by a worker.
 
 from __future__ import annotations
 
+import asyncio
 import os
+import signal
 import sys
+import threading
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+from rich.segment import Segments
 from rich.text import Text
+from rich.traceback import Traceback
 from textual.app import App, ComposeResult
 from textual.containers import Container
 from textual.events import Key, Resize
@@ -37,6 +42,8 @@ from alsbench.tui.widgets.pane import Pane
 from alsbench.tui.widgets.table import VirtualTable
 from alsbench.tui.worker import Jobs, Report
 
+NEWER = "newer data were loaded; r opens them"
+NEWER_SECONDS = 10.0  # between looks for a newer snapshot
 FROM_TEXTUAL = {name: char for char, name in TEXTUAL_KEYS.items()}
 
 
@@ -97,6 +104,11 @@ class Workbench(App[int], inherit_bindings=False):
             raise UnavailableError("the workspace is still being opened")
         return self.opened
 
+    def _fatal_error(self) -> None:
+        """End on a fault with its traceback, without the values of local variables: those hold subjects' data."""
+        self._exit_renderables.append(Segments(self.console.render(Traceback(width=None), self.console.options)))
+        self._close_messages_no_wait()
+
     def _display(self, screen: Screen[Any], renderable: Any) -> None:
         super()._display(screen, compact(renderable))
 
@@ -111,9 +123,37 @@ class Workbench(App[int], inherit_bindings=False):
         yield self.footer
 
     async def on_mount(self) -> None:
+        self._end_on_signals()
         await self.show_view()
         self.show_frame()
+        self.set_interval(NEWER_SECONDS, self.look_for_newer_data)
         self.call_after_refresh(self.open_workspace)
+
+    def _end_on_signals(self) -> None:
+        """SIGTERM and a lost terminal end the app as ``q`` does, so that the terminal is left sane and the log complete."""
+        if threading.current_thread() is not threading.main_thread():
+            return
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            loop.add_signal_handler(number, self._signalled, number)
+
+    def _signalled(self, number: int) -> None:
+        self.jobs.cancel_all()
+        self.exit(128 + number, return_code=128 + number)
+
+    def look_for_newer_data(self) -> None:
+        """Offer a snapshot that was published meanwhile; nothing is sent when there is none."""
+        if self.opened is None:
+            return
+        from alsbench.data.workspace import Workspace
+
+        try:
+            newer = not self.opened.source.snapshot.is_current(Workspace(self.workspace))
+        except AlsbenchError as error:
+            self.fault(error)
+            return
+        if newer and self._status != NEWER:
+            self.status(NEWER)
 
     def on_resize(self, event: Resize) -> None:
         self.show_frame(event.size.width)

@@ -64,7 +64,7 @@ def visit_plot(
     for arm in arms:
         by: dict[float, dict[str, Row]] = {}
         for row in result.select(context="arm", arm=arm):
-            if row.visit_number is not None:
+            if row.visit_number is not None and row.variable is None:
                 by.setdefault(row.visit_number, {})[row.stat_name] = row
         xs = [v for v in sorted(by) if names[0] in by[v]]
         columns = [[by[v][name].number() if name in by[v] else math.nan for v in xs] for name in names]

@@ -1,7 +1,7 @@
 """One subject on one time axis: scores, vital capacity, biomarker, with doses, adverse events and events below.
 
 Which parameters are drawn comes from the study's endpoints; doses from ADEX, adverse events from ADAE, events from ADTTE
-where they are loaded. King's and MiToS stages are told where the items were loaded with the usual names.
+where they are loaded. King's and MiToS stages and domain totals are told where the ALSFRS-R's items are loaded.
 """
 
 from __future__ import annotations
@@ -16,9 +16,11 @@ from rich.text import Text
 from alsbench.analysis.source import Source
 from alsbench.data.frames import Frame
 from alsbench.render.formats import format_number
+from alsbench.study.als import DOMAINS
 from alsbench.study.model import DAYS_PER_UNIT
 from alsbench.tui.canvas import Series, Under, plot
 from alsbench.tui.safetext import fit, safe
+from alsbench.tui.screens.stages import ITEM_OF_CODE, staged
 from alsbench.tui.theme import Look
 
 MOST_PLOTS = 3
@@ -77,7 +79,12 @@ def profile_lines(
             least_margin=MARGIN,
         )
         lines += drawn if last else drawn[:-2]
-    lines += [Text(), *event_lines(source, subject, look, ascii), *value_lines(followed, look)]
+    lines += [
+        Text(),
+        *event_lines(source, subject, look, ascii),
+        *value_lines(followed, look),
+        *stage_lines(source, subject, look),
+    ]
     return lines
 
 
@@ -195,4 +202,26 @@ def value_lines(followed: Sequence[tuple[str, list[float], list[float]]], look: 
         for _, xs, ys in followed:
             cells.append(format_number(ys[xs.index(visit)], 2) if visit in xs else "")
         lines.append(Text(f"{visit:>6g}" + "".join(f"  {c:>18}" for c in cells), look["text"]))
+    return lines
+
+
+def stage_lines(source: Source, subject: str, look: Look) -> list[Text]:
+    """Domain totals and stages by visit; nothing where no items are loaded."""
+    number = source.study.visits.number
+    visits: dict[float, dict[str, float]] = {}
+    for table in dict.fromkeys(table for table, _, _ in parameters(source)):
+        frame = records_of(source, table, subject)
+        if frame is None or not {"PARAMCD", "AVAL", number} <= set(frame.names):
+            continue
+        for code, visit, value in zip(frame["PARAMCD"], frame[number], frame["AVAL"], strict=True):
+            if code in ITEM_OF_CODE and math.isfinite(visit):
+                visits.setdefault(float(visit), {})[str(code)] = float(value)
+    if not visits:
+        return []
+    heads = [*DOMAINS, "King's", "MiToS"]
+    lines = [Text(), Text(f"{'visit':>6}" + "".join(f"  {h:>11}" for h in heads), look["head"])]
+    for visit in sorted(visits):
+        found = staged(visits[visit])
+        cells = ["" if v is None else f"{v:g}" for v in (*found.domains, found.kings, found.mitos)]
+        lines.append(Text(f"{visit:>6g}" + "".join(f"  {c:>11}" for c in cells), look["text"]))
     return lines
