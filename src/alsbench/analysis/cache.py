@@ -24,7 +24,7 @@ from alsbench.analysis.source import Source
 from alsbench.study.model import Comparison
 
 FORMAT = 1
-OWN_ROOMS = ("analysis", "stats", "study", "data")
+OWN_ROOMS = ("analysis", "stats", "study", "data", "audit")
 
 
 def cached_answer(question: Question, source: Source) -> Result:
@@ -64,7 +64,9 @@ def cached_piece(
 
 def entry_key(source: Source, kind: str, asked: object) -> str:
     """SHA-256 over what was asked, of which data and study, and by which program."""
-    parts = [FORMAT, kind, asked, source.snapshot.digest, source.study_digest, alsbench.__version__, program_print()]
+    lock = "" if source.lock is None else source.lock.hash + source.lock.words() + source.lock.note
+    marks = [source.blinded, lock]
+    parts = [FORMAT, kind, asked, source.snapshot.digest, source.study_digest, marks, alsbench.__version__, program_print()]
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 

@@ -14,6 +14,7 @@ class Cell:
     ``favourable``: the estimate lies on the better side; None where there is no estimate. ``interaction_p`` stands on the
     subgroup's cell, not on its complement's. ``error`` says why there is no
     estimate. ``p_adjusted`` and ``verdict`` (rejected, not rejected, nominal) are those of the study's multiplicity plan.
+    ``plan`` is ``post hoc`` or ``deviation`` where the endpoint or comparison is not as the locked plan has it.
     """
 
     endpoint: str
@@ -43,6 +44,7 @@ class Cell:
     verdict: str | None = None
     error: str | None = None
     warning: str | None = None
+    plan: str = ""
 
 
 @dataclass(frozen=True)

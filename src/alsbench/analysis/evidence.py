@@ -16,6 +16,7 @@ from alsbench.analysis.cells import Cell, Piece
 from alsbench.analysis.command import evidence_command
 from alsbench.analysis.gates import gated, gates
 from alsbench.analysis.methods import METHODS, analyse_with, interaction_with, method_info
+from alsbench.analysis.plan import marked, plan_word
 from alsbench.analysis.question import OVERALL, Question
 from alsbench.analysis.result import Facts, Provenance, Result, Row, merge_warnings
 from alsbench.analysis.run import guarded, provenance, subgroup_line, subgroup_rows
@@ -145,6 +146,7 @@ def assemble(
         facts=Facts(title=f"{source.study.info.title or source.study.info.id}: evidence", lines=tuple(lines)),
         warnings=merge_warnings(piece.warnings for piece in pieces),
     )
+    result = marked(result, source, endpoints=endpoints, comparisons=source.comparisons(tuple(comparisons)), parts=parts)
     return Evidence(tuple(c for piece in pieces for c in piece.cells), columns, result)
 
 
@@ -161,6 +163,7 @@ def _cell(ask: Ask, rows: list[Row], comparison: Comparison) -> Cell:
         subgroup=ask.member.phrase,
         post_hoc=ask.member.post_hoc,
         n=ask.member.n,
+        plan=plan_word(ask.source, ask.endpoint, comparison),
     )
     info = method_info(ask.endpoint.method)
     if info.summary is None:

@@ -71,6 +71,8 @@ class Provenance:
     command: str = ""
     sources: tuple[str, ...] = ()
     data_cut: str | None = None
+    blinded: bool = False
+    deviations: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from alsbench import __version__
 from alsbench.analysis.ask import ARM_STATS, CONTRAST_STATS, Ask, Block
 from alsbench.analysis.command import endpoint_command
 from alsbench.analysis.methods import Analyse, analyse_with, method_info
+from alsbench.analysis.plan import marked
 from alsbench.analysis.question import Question
 from alsbench.analysis.result import Facts, Provenance, Result, Row, merge_warnings
 from alsbench.analysis.source import Source
@@ -71,12 +72,22 @@ def answer(question: Question, source: Source) -> Result:
         rows += block.rows
         blocks.append(block)
         parts.append(member)
-    return Result(
+    result = Result(
         question=question.as_dict() | {"method": endpoint.method, "population": population},
         provenance=provenance(source, parts, endpoint_command(question), endpoint),
         rows=tuple(rows),
         facts=_facts(source, endpoint, population, parts, blocks),
         warnings=merge_warnings(block.warnings for block in blocks),
+    )
+    planned = default_population(source, endpoint)
+    return marked(
+        result,
+        source,
+        endpoints=[endpoint],
+        comparisons=comparisons,
+        parts=parts,
+        question=question,
+        planned_population=planned,
     )
 
 

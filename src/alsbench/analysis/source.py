@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from alsbench.audit.lock import Lock, judged, read_lock
 from alsbench.data.frames import Frame
 from alsbench.data.snapshot import Snapshot
 from alsbench.data.workspace import Workspace
@@ -30,13 +31,20 @@ IntArray = NDArray[np.int64]
 class Source:
     """A study, a snapshot, and the hash of the study as it was when the source was opened.
 
-    ``results_dir`` is where answers may be kept between sessions; None keeps none.
+    ``results_dir`` is where answers may be kept between sessions; None keeps none. Under a ``lock`` the subgroups of
+    ``study`` are pre-specified only where the locked plan has them.
     """
 
     study: Study
     snapshot: Snapshot
     study_digest: str
     results_dir: Path | None = None
+    lock: Lock | None = None
+
+    @property
+    def blinded(self) -> bool:
+        """Whether the snapshot holds dummy arms."""
+        return bool(self.snapshot.receipt.get("blinded"))
 
     @cached_property
     def subjects(self) -> Frame:
@@ -120,4 +128,5 @@ def open_source(workspace: Path) -> Source:
     """The study and current snapshot of a workspace. Raises StudyError, DataError or UnavailableError."""
     space = Workspace(workspace)
     study = space.read_study()
-    return Source(study, space.open_current(), study_digest(study), space.results_dir)
+    lock = read_lock(space.path, space.audit_path)
+    return Source(judged(lock, study), space.open_current(), study_digest(study), space.results_dir, lock)

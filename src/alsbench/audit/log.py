@@ -120,10 +120,10 @@ def append(
 def entries(path: Path) -> Iterator[Entry]:
     """The entries as they stand, without judging the chain. Raises DataError at a line that is no entry."""
     for line, raw in enumerate(_lines(path), start=1):
-        entry = _parse(raw)
+        entry = parse_entry(raw)
         if entry is None:
             raise DataError(
-                "this line of the audit log is not an entry", where=f"{path} line {line}", hint="alsbench audit verify"
+                "this line of the audit log is not an entry", where=f"{path} line {line}", hint="alsbench audit --verify"
             )
         yield entry
 
@@ -135,7 +135,7 @@ def verify(path: Path, head: str | None = None) -> Verdict:
     ended = True
     for line, raw in enumerate(_lines(path), start=1):
         ended = raw.endswith(b"\n")
-        entry = _parse(raw)
+        entry = parse_entry(raw)
         if entry is None:
             faults.append((line, "the line is not an entry"))
             continue
@@ -199,7 +199,8 @@ def _lines(path: Path) -> Iterator[bytes]:
         raise UnavailableError(f"the audit log cannot be read: {fault.strerror}", where=str(path)) from fault
 
 
-def _parse(raw: bytes) -> Entry | None:
+def parse_entry(raw: bytes) -> Entry | None:
+    """The entry of one line, or None where the line is none."""
     try:
         values = json.loads(raw)
     except (ValueError, RecursionError):
@@ -218,12 +219,12 @@ def _tail(handle: int, path: Path) -> tuple[int, str]:
     if size == 0:
         return 0, GENESIS
     window = os.pread(handle, min(size, _LONGEST_LINE), max(size - _LONGEST_LINE, 0))
-    last = _parse(window.rstrip(b"\n").rsplit(b"\n", 1)[-1]) if window.endswith(b"\n") else None
+    last = parse_entry(window.rstrip(b"\n").rsplit(b"\n", 1)[-1]) if window.endswith(b"\n") else None
     if last is None:
         raise DataError(
             "the end of the audit log is damaged; nothing was added",
             where=str(path),
-            hint="alsbench audit verify shows where; keep the damaged file and start a new one",
+            hint="alsbench audit --verify shows where; keep the damaged file and start a new one",
         )
     return last.number, last.hash
 

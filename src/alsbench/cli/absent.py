@@ -12,7 +12,6 @@ ABSENT = {
     "scrutinise": "the scrutiny of a finding",
     "diff": "the comparison of snapshots",
     "replay": "the replay of a session log",
-    "lock": "the plan lock",
     "unblind": "unblinding",
     "config": "configuration commands",
 }

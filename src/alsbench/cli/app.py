@@ -18,6 +18,7 @@ from alsbench.cli import (
     forest,
     init,
     load,
+    lock,
     qualify,
     safety,
     simulate,
@@ -66,6 +67,23 @@ def root(
     return None
 
 
-COMMANDS = (demo, init, load, tui, arms, subject, data, subgroup, endpoint, evidence, forest, safety, check, snapshots, audit)
+COMMANDS = (
+    demo,
+    init,
+    load,
+    tui,
+    arms,
+    subject,
+    data,
+    subgroup,
+    endpoint,
+    evidence,
+    forest,
+    safety,
+    check,
+    snapshots,
+    audit,
+    lock,
+)
 for _module in (*COMMANDS, simulate, qualify, absent):
     _module.register(app)

@@ -28,4 +28,6 @@ def about(source: Source) -> tuple[tuple[str, str], ...]:
     """Study and snapshot, for the head of a table that is no analysis result."""
     info = source.study.info
     synthetic = " · SYNTHETIC DATA" if info.synthetic else ""
-    return (("Study", f"{info.id}{synthetic}"), ("Snapshot", source.snapshot.digest[:12]))
+    blinded = " · BLINDED" if source.blinded else ""
+    locked = (("Plan", source.lock.words()),) if source.lock is not None else ()
+    return (("Study", f"{info.id}{blinded}{synthetic}"), ("Snapshot", source.snapshot.digest[:12]), *locked)

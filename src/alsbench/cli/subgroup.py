@@ -226,10 +226,20 @@ def _checked(common: Common, subgroup: Subgroup, force: bool) -> Subgroup:
     return subgroup.model_copy(update={"post_randomisation": bool(late)})
 
 
+def _planned(common: Common, subgroup: Subgroup) -> bool:
+    """Whether it counts as pre-specified: as the locked plan has it, where there is one."""
+    from alsbench.audit.lock import judged, read_lock
+    from alsbench.data.workspace import Workspace
+
+    space = Workspace(common.workspace)
+    found = judged(read_lock(space.path, space.audit_path), space.read_study()).subgroup(subgroup.name)
+    return found is not None and found.prespecified
+
+
 def _changed(common: Common, action: str, subgroup: Subgroup) -> None:
     from alsbench.cli.trail import record
 
     record(common, action, subgroup.model_dump())
-    status = "pre-specified" if subgroup.prespecified else "post hoc"
+    status = "pre-specified" if _planned(common, subgroup) else "post hoc"
     late = ", POST-RANDOMISATION" if subgroup.post_randomisation else ""
     common.note(f"{action.split()[1]} subgroup {subgroup.name} ({status}{late})")

@@ -49,6 +49,8 @@ def provenance_dict(provenance: Provenance) -> dict[str, Any]:
         "study": provenance.study,
         "engine": provenance.engine,
         "post_hoc": provenance.post_hoc,
+        "deviations": list(provenance.deviations),
+        "blinded": provenance.blinded,
         "synthetic": provenance.synthetic,
         "command": provenance.command,
         "sources": list(provenance.sources),

@@ -78,7 +78,8 @@ def _section(cell: Cell) -> str:
 
 def _names(cell: Cell) -> tuple[PageCell, PageCell]:
     mark = " *" if cell.primary else ""
-    return PageCell(f" {cell.treatment} vs {cell.reference}{mark}"), PageCell(cell.visit or "")
+    plan = f", {cell.plan}" if cell.plan else ""
+    return PageCell(f" {cell.treatment} vs {cell.reference}{mark}{plan}"), PageCell(cell.visit or "")
 
 
 def _group(evidence: Evidence, phrase: str) -> str:

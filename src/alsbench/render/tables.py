@@ -29,6 +29,8 @@ from alsbench.render.page import EMPTY, Block, Cell, Column, Line, Page, label
 from alsbench.render.table_one import baseline_blocks, incidence_blocks
 
 POST_HOC = "Post hoc"
+DEVIATION = "Deviation from the locked plan"
+BLINDED = "BLINDED"
 SYNTHETIC = "SYNTHETIC DATA"
 CI = "(95% CI)"
 
@@ -79,6 +81,10 @@ def marked_title(title: str, provenance: Provenance) -> str:
     parts = [title]
     if provenance.post_hoc and POST_HOC.lower() not in title.lower():
         parts.append(POST_HOC)
+    if provenance.deviations:
+        parts.append(DEVIATION)
+    if provenance.blinded:
+        parts.append(BLINDED)
     if provenance.synthetic and "synthetic" not in title.lower():
         parts.append(SYNTHETIC)
     return " · ".join(parts)

@@ -1,0 +1,113 @@
+"""What a result must say about itself: BLINDED, the locked plan, and everything by which it departs from that plan.
+
+A locked item that was edited in the study file, or overridden for one question, is a deviation; an endpoint, comparison or
+subgroup that the plan did not have, or that was redefined, is post hoc. The words follow from the lock and the snapshot; no
+option of a question takes them away.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from alsbench.analysis.question import Question
+from alsbench.analysis.result import Result
+from alsbench.analysis.source import Source
+from alsbench.analysis.subgroups import Membership
+from alsbench.audit.lock import Change, Lock, changes, endpoint_change
+from alsbench.study.model import Comparison, Endpoint
+
+BLINDED = "BLINDED: dummy arms; who is which is known to the holder of the key"
+EVERYWHERE = ("arms", "populations", "visits", "subject")
+
+
+def marked(
+    result: Result,
+    source: Source,
+    *,
+    endpoints: Sequence[Endpoint],
+    comparisons: Sequence[Comparison],
+    parts: Sequence[Membership],
+    question: Question | None = None,
+    planned_population: str = "",
+) -> Result:
+    """The result with its marks: lines of facts, and the flags of its provenance.
+
+    ``endpoints`` are as analysed, overrides applied. Without ``question`` the result is of the whole plan (evidence).
+    """
+    lines: list[tuple[str, str]] = []
+    if source.blinded:
+        lines.append(("Arms", BLINDED))
+    post_hoc: list[str] = []
+    deviations: list[str] = []
+    if source.lock is not None:
+        lock = source.lock
+        lines.append(("Plan", lock.words() + (f"; {lock.note}" if lock.note else "")))
+        if lock.sealed and not source.blinded:
+            deviations.append("arms, comparisons and multiplicity: locked under blinding, never opened with the key")
+        for change in _concerned(lock, source, endpoints, comparisons, parts, whole=question is None):
+            (post_hoc if change.word == "post hoc" else deviations).append(change.words())
+        if question is not None:
+            deviations += _overrides(lock, source, endpoints[0], question, planned_population)
+            post_hoc += [f"subgroup {p.phrase}: not in the plan, though its parts are" for p in parts if _combined(p)]
+    lines += [("POST HOC", text) for text in dict.fromkeys(post_hoc)]
+    lines += [("DEVIATION", text) for text in dict.fromkeys(deviations)]
+    origin = replace(
+        result.provenance,
+        post_hoc=result.provenance.post_hoc or bool(post_hoc),
+        deviations=tuple(dict.fromkeys(deviations)),
+        blinded=source.blinded,
+    )
+    return replace(result, provenance=origin, facts=replace(result.facts, lines=(*lines, *result.facts.lines)))
+
+
+def plan_word(source: Source, endpoint: Endpoint, comparison: Comparison) -> str:
+    """``post hoc``, ``deviation`` or nothing: how one contrast of the study stands to the locked plan."""
+    if source.lock is None:
+        return ""
+    found = [c.word for c in _concerned(source.lock, source, [endpoint], [comparison], ())]
+    return "post hoc" if "post hoc" in found else "deviation" if found else ""
+
+
+def _concerned(
+    lock: Lock,
+    source: Source,
+    endpoints: Sequence[Endpoint],
+    comparisons: Sequence[Comparison],
+    parts: Sequence[Membership],
+    *,
+    whole: bool = False,
+) -> list[Change]:
+    """The changes of the study file that touch a result. Removed items concern the whole plan only."""
+    used = {
+        "endpoint": {e.name for e in endpoints} | {e.function for e in endpoints if e.function},
+        "comparison": {c.name for c in comparisons},
+        "subgroup": {word for p in parts for word in p.phrase.split()},
+    }
+    return [
+        c
+        for c in changes(lock, source.study)
+        if c.part in EVERYWHERE
+        or (whole and (c.part == "multiplicity" or c.kind == "removed"))
+        or c.name in used.get(c.part, ())
+    ]
+
+
+def _overrides(lock: Lock, source: Source, endpoint: Endpoint, question: Question, planned_population: str) -> list[str]:
+    """What the question itself asks otherwise than the plan says."""
+    found: list[str] = []
+    locked = lock.endpoints.get(endpoint.name)
+    if locked is not None and endpoint != source.study.endpoints.get(endpoint.name):
+        detail = endpoint_change(locked, endpoint)
+        if detail:
+            found.append(f"endpoint {endpoint.name}: {detail}")
+    if question.population and planned_population and question.population != planned_population:
+        found.append(f"population {question.population} instead of {planned_population}")
+    if question.visits and endpoint.method == "joint_rank":
+        horizons = ", ".join(f"{v:g}" for v in question.visits)
+        found.append(f"horizon {horizons} instead of that of the comparison")
+    return found
+
+
+def _combined(part: Membership) -> bool:
+    return " and " in part.phrase and not part.post_hoc

@@ -1,0 +1,281 @@
+"""The locked plan: what was pre-specified, hashed before the data were looked at, and what departs from it afterwards.
+
+A lock is written twice, as an entry of the audit log with a canonical copy of the plan and as ``plan.lock.json`` beside the
+study file. The log's copy counts wherever the two differ, so that deleting or editing the file takes no word away. There is
+one lock to a workspace: an amended plan shows as deviations. Wording (titles, labels, rationales) may change freely.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal
+
+from alsbench.audit.log import LOOK_ACTIONS, Entry, append, entries, parse_entry
+from alsbench.errors import DataError, UnavailableError
+from alsbench.study.model import Arms, Comparison, Endpoint, Multiplicity, Populations, Study, Subgroup, Visits
+
+LOCK_NAME = "plan.lock.json"
+LOCKED, COMPLETED = "plan locked", "plan completed"
+SCHEMA = "alsbench.plan-lock/1"
+WORDING = frozenset({"title", "label", "labels", "rationale"})
+SEALED_PARTS = ("arms", "comparisons", "multiplicity")
+Kind = Literal["added", "edited", "removed"]
+
+
+@dataclass(frozen=True)
+class Change:
+    """One departure of a study from its locked plan. ``part`` is endpoint, comparison, subgroup, arms ..."""
+
+    part: str
+    name: str
+    kind: Kind
+    detail: str = ""
+
+    @property
+    def word(self) -> str:
+        """``post hoc`` for what was added, ``deviation`` for what was edited or removed."""
+        return "post hoc" if self.kind == "added" else "deviation"
+
+    def words(self) -> str:
+        """``endpoint alsfrs: covariance "ar1" instead of "us"``."""
+        about = f"{self.part} {self.name}".strip()
+        match self.kind:
+            case "added":
+                return f"{about}: added after the plan was locked"
+            case "removed":
+                return f"{about}: removed after the plan was locked"
+            case "edited":
+                return f"{about}: {self.detail}"
+
+
+@dataclass(frozen=True)
+class Lock:
+    """A locked plan: who, when (UTC), the hash of its canonical copy, and how many looks at results came before it.
+
+    ``sealed`` is the fingerprint of the blinding key where the plan was locked under blinding: arms, comparisons and
+    multiplicity are then known to the key only, and compared once the workspace is unblinded. ``note`` says that the file
+    is not what was locked.
+    """
+
+    hash: str
+    who: str
+    time: str
+    looks: int
+    plan: Mapping[str, Any]
+    sealed: str = ""
+    note: str = ""
+
+    @cached_property
+    def endpoints(self) -> dict[str, Endpoint]:
+        return {name: Endpoint.model_validate(values) for name, values in self.plan["endpoints"].items()}
+
+    @cached_property
+    def subgroups(self) -> dict[str, Subgroup]:
+        """Those pre-specified when the plan was locked."""
+        return {s["name"]: Subgroup.model_validate(s) for s in self.plan["subgroups"]}
+
+    @cached_property
+    def comparisons(self) -> dict[str, Comparison] | None:
+        """By name; None while they are sealed."""
+        found = self.plan["comparisons"]
+        return None if found is None else {c["name"]: Comparison.model_validate(c) for c in found}
+
+    @property
+    def default_population(self) -> str:
+        return str(self.plan["populations"]["default"])
+
+    def words(self) -> str:
+        """``locked 2026-11-22T20:00:00.000+00:00 by ann (sha256 0123456789ab), before any look at results``."""
+        looks = (
+            "before any look at results" if not self.looks else f"after {self.looks} look{'s' * (self.looks > 1)} at results"
+        )
+        return f"locked {self.time} by {self.who} (sha256 {self.hash[:12]}), {looks}"
+
+
+def plan_of(study: Study, *, sealed: bool = False) -> dict[str, Any]:
+    """The pre-specified part of a study as plain JSON values. A sealed plan leaves out what blinding hides."""
+    plan: dict[str, Any] = {
+        "study": study.info.id,
+        "subject": study.info.subject,
+        "arms": study.arms.model_dump(mode="json"),
+        "populations": study.populations.model_dump(mode="json"),
+        "visits": study.visits.model_dump(mode="json"),
+        "comparisons": [c.model_dump(mode="json") for c in study.comparisons],
+        "endpoints": {name: e.model_dump(mode="json") for name, e in study.endpoints.items()},
+        "subgroups": [s.model_dump(mode="json") for s in study.subgroups if s.prespecified],
+        "multiplicity": None if study.multiplicity is None else study.multiplicity.model_dump(mode="json"),
+    }
+    return plan | dict.fromkeys(SEALED_PARTS) if sealed else plan
+
+
+def plan_hash(plan: Mapping[str, Any]) -> str:
+    """SHA-256 of the canonical JSON of a plan."""
+    text = json.dumps(plan, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def lock_plan(study: Study, directory: Path, log: Path, *, sealed: str = "", who: str | None = None) -> Lock:
+    """Lock the plan of ``study``: an entry of the log, then the file. Raises UnavailableError where one is locked already."""
+    standing = read_lock(directory, log)
+    if standing is not None:
+        raise UnavailableError(
+            "the plan is locked already",
+            where=str(directory / LOCK_NAME),
+            why=standing.words(),
+            hint="a lock is not replaced: what changes after it is shown as post hoc or as a deviation",
+        )
+    looks = sum(e.action in LOOK_ACTIONS for e in entries(log))
+    plan = plan_of(study, sealed=bool(sealed))
+    facts = {"hash": plan_hash(plan), "looks": looks, "sealed": sealed, "plan": plan}
+    return _written(directory, append(log, LOCKED, facts, who=who))
+
+
+def complete_lock(lock: Lock, study: Study, directory: Path, log: Path, *, who: str | None = None) -> Lock:
+    """Put into a plan that was locked under blinding what its key held: arms, comparisons and multiplicity of ``study``."""
+    plan = {**lock.plan, **{part: plan_of(study)[part] for part in SEALED_PARTS}}
+    facts = {"hash": plan_hash(plan), "looks": lock.looks, "sealed": "", "plan": plan, "locked": [lock.who, lock.time]}
+    return _written(directory, append(log, COMPLETED, facts, who=who))
+
+
+def read_lock(directory: Path, log: Path) -> Lock | None:
+    """The lock of a workspace, from its audit log; from the file alone where the log knows of none. None without a lock.
+
+    Raises DataError where there is only a file and its content does not have its hash.
+    """
+    logged = _logged(log)
+    filed, fault = _filed(directory / LOCK_NAME)
+    if logged is None:
+        if fault:
+            raise DataError(fault, where=str(directory / LOCK_NAME), hint="restore the file, or the audit log it belongs to")
+        return filed
+    if filed is None:
+        return replace(logged, note=f"{fault or LOCK_NAME + ' is missing'}; the copy in the audit log counts")
+    if (filed.hash, filed.who, filed.time, filed.looks) != (logged.hash, logged.who, logged.time, logged.looks):
+        return replace(logged, note=f"{LOCK_NAME} is not what was locked; the copy in the audit log counts")
+    return logged
+
+
+def changes(lock: Lock, study: Study) -> tuple[Change, ...]:
+    """Everything by which the study as it is now departs from the plan."""
+    found: list[Change] = []
+    for part, kind in (("arms", Arms), ("populations", Populations), ("visits", Visits), ("multiplicity", Multiplicity)):
+        found += _part_changes(lock, study, part, kind)
+    if lock.plan["subject"] != study.info.subject:
+        found.append(Change("subject", "", "edited", f"{study.info.subject} instead of {lock.plan['subject']}"))
+    if lock.comparisons is not None:
+        now = {c.name: c for c in study.comparisons}
+        found += _item_changes("comparison", lock.comparisons, now)
+    found += _item_changes("endpoint", lock.endpoints, study.endpoints)
+    declared = {s.name: s for s in study.subgroups if s.prespecified or s.name in lock.subgroups}
+    return (*found, *_item_changes("subgroup", lock.subgroups, declared))
+
+
+def endpoint_change(locked: Endpoint, now: Endpoint) -> str:
+    """What differs between two endpoints apart from wording, in words; empty where nothing does."""
+    return _difference(locked.model_dump(mode="json"), now.model_dump(mode="json"))
+
+
+def judged(lock: Lock | None, study: Study) -> Study:
+    """The study with ``prespecified`` as the lock has it: a subgroup added or redefined after it is post hoc whatever the
+    file says. The same study without a lock."""
+    if lock is None:
+        return study
+    kept = tuple(s.model_copy(update={"prespecified": _stands(lock.subgroups.get(s.name), s)}) for s in study.subgroups)
+    return study.model_copy(update={"subgroups": kept})
+
+
+def _stands(locked: Subgroup | None, now: Subgroup) -> bool:
+    return locked is not None and not _difference(locked.model_dump(mode="json"), now.model_dump(mode="json"))
+
+
+def _part_changes(lock: Lock, study: Study, part: str, kind: Any) -> list[Change]:
+    before, after = lock.plan[part], getattr(study, part)
+    if part in SEALED_PARTS and lock.sealed:
+        return []
+    if before is None or after is None:
+        if before is None and after is None:
+            return []
+        return [Change(part, "", "added" if before is None else "removed")]
+    detail = _difference(kind.model_validate(before).model_dump(mode="json"), after.model_dump(mode="json"))
+    return [Change(part, "", "edited", detail)] if detail else []
+
+
+def _item_changes(part: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> list[Change]:
+    found = [Change(part, name, "added") for name in after if name not in before]
+    for name, item in before.items():
+        if name not in after:
+            found.append(Change(part, name, "removed"))
+        elif detail := _difference(item.model_dump(mode="json"), after[name].model_dump(mode="json")):
+            found.append(Change(part, name, "edited", detail))
+    return found
+
+
+def _difference(before: Mapping[str, Any], after: Mapping[str, Any]) -> str:
+    keys = [k for k in dict.fromkeys([*before, *after]) if k not in WORDING and before.get(k) != after.get(k)]
+    if len(keys) > 1 and "prespecified" in keys:
+        keys.remove("prespecified")  # follows from the rest
+    return "; ".join(f"{k} {_shown(after.get(k))} instead of {_shown(before.get(k))}" for k in keys)
+
+
+def _shown(value: Any) -> str:
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= 80 else f"{text[:77]}..."
+
+
+def _logged(log: Path) -> Lock | None:
+    """The last lock entry of the log; lines that cannot be one are not parsed."""
+    try:
+        lines = log.read_bytes().split(b"\n")
+    except FileNotFoundError:
+        return None
+    except OSError as fault:
+        raise UnavailableError(f"the audit log cannot be read: {fault.strerror}", where=str(log)) from fault
+    marks = [f'"action":"{action}"'.encode() for action in (LOCKED, COMPLETED)]
+    for line in reversed(lines):
+        if any(mark in line for mark in marks):
+            entry = parse_entry(line)
+            if entry is not None and entry.action in (LOCKED, COMPLETED):
+                return _from_entry(entry)
+    return None
+
+
+def _from_entry(entry: Entry) -> Lock:
+    facts = entry.facts
+    who, time = facts.get("locked") or (entry.who, entry.time)
+    return Lock(facts["hash"], who, time, facts["looks"], facts["plan"], facts["sealed"])
+
+
+def _filed(path: Path) -> tuple[Lock | None, str]:
+    """The lock the file holds, or why it holds none."""
+    try:
+        values = json.loads(path.read_text("utf-8"))
+    except FileNotFoundError:
+        return None, ""
+    except (OSError, ValueError):
+        return None, f"{LOCK_NAME} cannot be read"
+    try:
+        lock = Lock(**{name: values[name] for name in ("hash", "who", "time", "looks", "plan", "sealed")})
+    except (KeyError, TypeError):
+        return None, f"{LOCK_NAME} is no plan lock"
+    if plan_hash(lock.plan) != lock.hash:
+        return None, f"{LOCK_NAME} was edited: its plan does not have its hash"
+    return lock, ""
+
+
+def _written(directory: Path, entry: Entry) -> Lock:
+    lock = _from_entry(entry)
+    values = {"schema": SCHEMA, "entry": entry.hash, **{k: v for k, v in asdict(lock).items() if k != "note"}}
+    handle, name = tempfile.mkstemp(dir=directory, prefix=f".{LOCK_NAME}.", suffix=".tmp")  # created 0600
+    with os.fdopen(handle, "w", encoding="utf-8") as stream:
+        stream.write(json.dumps(values, indent=1, ensure_ascii=False) + "\n")
+        stream.flush()
+        os.fsync(stream.fileno())
+    Path(name).replace(directory / LOCK_NAME)
+    return lock
