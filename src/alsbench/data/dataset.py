@@ -85,10 +85,31 @@ def check_columns(names: Sequence[str], where: str) -> None:
         seen[name.upper()] = name
 
 
-def clean_text(column: Any) -> Any:
-    """A string array without trailing blanks (which mean nothing in SAS either), and null where nothing is left."""
+def clean_text(column: Any, *, missing: tuple[str, ...] = ("",)) -> Any:
+    """A string array without trailing blanks (which mean nothing in SAS either), null where one of ``missing`` is left."""
+    if _is_clean(column, missing):
+        return column
     trimmed = pc.ascii_rtrim_whitespace(column)
-    return pc.if_else(pc.equal(trimmed, ""), pa.scalar(None, pa.string()), trimmed)
+    absent = pc.is_in(trimmed, value_set=pa.array(missing, pa.string()))
+    return pc.if_else(absent, pa.scalar(None, pa.string()), trimmed)
+
+
+def _is_clean(column: Any, missing: tuple[str, ...]) -> bool:
+    """Whether nothing is to be done, told from the last byte and the length of each text (most columns are clean)."""
+    _, offsets, data = column.buffers()
+    bounds = np.frombuffer(offsets, dtype=np.int32)[column.offset : column.offset + len(column) + 1]
+    sizes = np.diff(bounds)
+    filled = bounds[1:][sizes > 0]
+    if filled.size + column.null_count < len(column):
+        return False  # an empty text
+    if filled.size == 0:
+        return True
+    codes = np.frombuffer(data, dtype=np.uint8)
+    if bool(np.any(codes[filled - 1] <= 0x20)):
+        return False
+    single = {m.encode()[0] for m in missing if len(m) == 1}
+    alone = codes[bounds[1:][sizes == 1] - 1] if single else codes[:0]
+    return not any(bool(np.any(alone == code)) for code in single)
 
 
 class ContentHash:

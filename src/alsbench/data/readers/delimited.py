@@ -22,7 +22,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as pacsv
 
-from alsbench.data.dataset import ARROW_TYPE, Dataset, check_columns, from_table
+from alsbench.data.dataset import ARROW_TYPE, Dataset, check_columns, clean_text, from_table
 from alsbench.data.frames import ColumnInfo
 from alsbench.errors import DataError
 from alsbench.study.sql import Kind
@@ -296,6 +296,4 @@ def _cast(texts: Any, kind: Kind) -> Any:
 
 def _clean(column: Any) -> Any:
     """Texts without trailing blanks, null where empty or a lone period."""
-    trimmed = pc.ascii_rtrim_whitespace(column)
-    missing = pc.or_(pc.equal(trimmed, ""), pc.equal(trimmed, "."))
-    return pc.if_else(missing, pa.scalar(None, pa.string()), trimmed)
+    return clean_text(column, missing=("", "."))
