@@ -11,6 +11,7 @@ from alsbench.cli.common import Common, command
 from alsbench.errors import UsageError
 
 if TYPE_CHECKING:
+    from alsbench.data.derive.layout import Derived
     from alsbench.data.receipt import Finding, Receipt
     from alsbench.data.workspace import Workspace
     from alsbench.render.sheet import Sheet
@@ -36,6 +37,10 @@ def load(
         list[str] | None,
         typer.Option("--accept", metavar="RULE=REASON", help="Let errors of this check stand, for a reason; repeats."),
     ] = None,
+    layout: Annotated[
+        str | None,
+        typer.Option("--as", metavar="LAYOUT", help="What the files are, if their names do not say: adam, proact or sdtm."),
+    ] = None,
 ) -> None:
     """Load data as a new snapshot and print a receipt. The old snapshot stays current until the new one is whole."""
     from alsbench.cli.output import emit_sheets
@@ -46,6 +51,7 @@ def load(
         study=study,
         expect={name: _rows(text, rows) for text in expect or () for name, rows in [_pair(text, "--expect", "FILE=ROWS")]},
         accept=dict(_pair(text, "--accept", "RULE=REASON") for text in accept or ()),
+        layout=layout,
     )
     emit_sheets(common, *receipt_sheets(receipt))
 
@@ -57,8 +63,12 @@ def load_files(
     study: Path | None = None,
     expect: dict[str, int] | None = None,
     accept: dict[str, str] | None = None,
+    layout: str | None = None,
 ) -> Receipt:
-    """Load, log, and say what was done. A new study file is validated first and put in place only after the load."""
+    """Load, log, and say what was done. A new study file is validated first and put in place only after the load.
+
+    Where there is none, the one proposed for derived data (PRO-ACT) is put in place.
+    """
     from alsbench.cli.progress import bar
     from alsbench.cli.trail import record
     from alsbench.data.load import load as load_snapshot
@@ -66,6 +76,12 @@ def load_files(
 
     space = Workspace(common.workspace)
     said = _study(space, study)
+    proposed = _Proposed(said is None)
+
+    def install(_receipt: Receipt) -> None:
+        _install(space, study)
+        proposed.install(space)
+
     with bar(common) as show:
         receipt = load_snapshot(
             paths,
@@ -74,11 +90,15 @@ def load_files(
             expect=expect or {},
             accept=accept or {},
             progress=lambda name, rows: show(name, rows, None),
-            before_publish=lambda _receipt: _install(space, study),
+            before_publish=install,
+            layout=layout,
+            derived=proposed.see,
         )
     record(common, "load", receipt.for_audit())
     common.note(f"{receipt.rows} rows in {len(receipt.files)} data sets: snapshot {receipt.snapshot} is current")
-    if said is None:
+    if proposed.text:
+        common.note(f"{space.study_path} was proposed from the data: read it before you trust a result")
+    elif said is None:
         common.note("there is no study.toml here yet: alsbench init proposes one")
     return receipt
 
@@ -163,6 +183,26 @@ def _install(space: Workspace, given: Path | None) -> None:
             return
         publish(space.study_path.with_suffix(".toml.previous"), before)
     publish(space.study_path, content)
+
+
+class _Proposed:
+    """The study file proposed for derived data, where the workspace has none: checked against, then put in place."""
+
+    def __init__(self, wanted: bool) -> None:
+        self.wanted = wanted
+        self.text = ""
+
+    def see(self, derived: Derived) -> Study | None:
+        from alsbench.study.spec import parse_study
+
+        self.text = derived.study if self.wanted else ""
+        return parse_study(self.text) if self.text else None
+
+    def install(self, space: Workspace) -> None:
+        from alsbench.study.edit import publish
+
+        if self.text:
+            publish(space.study_path, self.text.encode())
 
 
 def _pair(text: str, option: str, shape: str) -> tuple[str, str]:

@@ -18,6 +18,7 @@ import duckdb
 from alsbench.data.archives import SourceFile, unpack
 from alsbench.data.checks import RULES, run_checks
 from alsbench.data.dataset import Dataset
+from alsbench.data.derive.store import Told, store_derived
 from alsbench.data.publish import Builder, Progress, StoredTable, exclusive
 from alsbench.data.readers.registry import find_files, read
 from alsbench.data.receipt import FileReceipt, Finding, Receipt
@@ -42,12 +43,16 @@ def load(
     progress: Progress | None = None,
     now: datetime | None = None,
     before_publish: Callable[[Receipt], None] | None = None,
+    layout: str | None = None,
+    derived: Told | None = None,
 ) -> Receipt:
     """Load files and folders as a new current snapshot of the workspace.
 
     ``expect`` gives row counts by file or data set name; ``accept`` maps rule ids whose errors may stand to reasons;
     ``progress(file, rows)`` is told how far reading is, and may raise to cancel; ``now`` names the snapshot;
     ``before_publish`` sees the receipt when all is checked and nothing yet visible, and may raise to stop the load.
+    PRO-ACT files get analysis tables beside them; ``layout`` says what the files are if their names do not,
+    ``derived`` is told what was derived and may give the study to check against.
     Raises DataError (nothing changes) or UnavailableError (another load is running).
     """
     accepted = _check_accept(accept or {})
@@ -56,13 +61,15 @@ def load(
     workspace.create()
     with _writing(workspace), exclusive(workspace, purpose="load"), Builder(workspace) as builder:
         receipts = _read_files(files, builder, dict(expect or {}), progress)
+        made, noted, proposed = store_derived(builder, layout, derived, progress)
+        receipts += made
         digest = _digest(builder.tables)
         data_cut = builder.latest_date()
         draft = Receipt(tuple(receipts), (), (), "", digest, data_cut)
         builder.seal(now=moment, digest=digest, data_cut=data_cut, receipt=draft.as_dict())
         with open_snapshot(builder.path) as candidate:
-            findings, passed = run_checks(candidate, study)
-        receipt = replace(draft, findings=_judge(findings, accepted), passed=passed)
+            findings, passed = run_checks(candidate, study or proposed)
+        receipt = replace(draft, findings=_judge((*noted, *findings), accepted), passed=passed)
         _refuse_errors(receipt)
         if before_publish is not None:
             before_publish(receipt)

@@ -38,7 +38,7 @@ def text(name: str, label: str, values: Values | Sequence[str | None]) -> Column
     return Column(name, label, "text", held)
 
 
-def number(name: str, label: str, values: Values) -> Column:
+def number(name: str, label: str, values: Values | Sequence[float]) -> Column:
     return Column(name, label, "number", np.asarray(values, dtype=np.float64))
 
 

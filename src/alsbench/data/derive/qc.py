@@ -1,7 +1,7 @@
-"""What a derivation did and what it set aside: findings for the receipt, and two tables that travel with the data.
+"""What a derivation did and what it set aside: findings for the receipt, and tables that travel with the data.
 
-QUARANTINE lists, by file and row, every source record that was left out of the analysis data and why; DERIVATIONS says how
-each derived table came about. The source files themselves are stored whole beside them.
+QUARANTINE lists, by file and row, every source record that was left out of the analysis data and why; QCREPORT counts
+what was found; DERIVATIONS says how each derived table came about. The source files themselves are stored whole beside them.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from alsbench.data.rules.core import SHOWN
 
 QUARANTINE = "QUARANTINE"
 DERIVATIONS = "DERIVATIONS"
+QC = "QCREPORT"
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,13 @@ class Report:
         self.steps.append((table, how))
 
     def found(
-        self, rule: str, severity: Severity, table: str, what: str, rows: Values | Sequence[int], subjects: Iterable[object] = ()
+        self,
+        rule: str,
+        severity: Severity,
+        table: str,
+        what: str,
+        rows: Values | Sequence[int],
+        subjects: Iterable[object] = (),
     ) -> None:
         """A finding about source rows (1-based); nothing where there are none. ``{n}`` in ``what`` is their number."""
         if len(rows):
@@ -62,7 +69,7 @@ class Report:
         return [how for name, how in self.steps if name == table]
 
     def tables(self) -> list[Dataset]:
-        """QUARANTINE (where anything was set aside) and DERIVATIONS."""
+        """DERIVATIONS; QCREPORT and QUARANTINE where there is anything to tell."""
         made = [
             build(
                 DERIVATIONS,
@@ -71,8 +78,23 @@ class Report:
                     text("TABLE", "Derived table", [t for t, _ in self.steps]),
                     text("HOW", "Rule applied", [h for _, h in self.steps]),
                 ),
-            )
+            ),
         ]
+        if self.findings:
+            made.append(
+                build(
+                    QC,
+                    "What was found in the source data",
+                    (
+                        text("RULE", "Rule", [f.rule for f in self.findings]),
+                        text("SEVERITY", "Severity", [f.severity for f in self.findings]),
+                        text("SOURCE", "Source table", [f.table for f in self.findings]),
+                        number("COUNT", "Number of records or subjects", np.array([f.count for f in self.findings])),
+                        text("WHAT", "Finding", [f.what for f in self.findings]),
+                        text("ROWS", "First rows in the source, from 1", [", ".join(map(str, f.rows)) for f in self.findings]),
+                    ),
+                )
+            )
         if self.aside:
             made.append(
                 build(

@@ -102,10 +102,11 @@ def place(group: Ints, day: Floats, usable: Flags, baseline: Flags, grid: Grid, 
     return Placed(window, baseline, counts | baseline)
 
 
-def base_and_change(group: Ints, value: Floats, placed: Placed, after: Flags) -> tuple[Floats, Floats]:
-    """BASE of every record, and CHG of the records marked ``after`` (rows,); NaN where there is no baseline."""
-    base = np.full(int(group.max(initial=-1)) + 1, np.nan)
+def base_and_change(group: Ints, day: Floats, value: Floats, placed: Placed) -> tuple[Floats, Floats]:
+    """BASE of every record and CHG of those later than their baseline (rows,); NaN where there is no baseline."""
+    size = int(group.max(initial=-1)) + 1
+    base, when = np.full(size, np.nan), np.full(size, np.nan)
     base[group[placed.baseline]] = value[placed.baseline]
+    when[group[placed.baseline]] = day[placed.baseline]
     mine = base[group]
-    change = np.where(after & ~placed.baseline, np.round(value - mine, DECIMALS), np.nan)
-    return mine, change
+    return mine, np.where(day > when[group], np.round(value - mine, DECIMALS), np.nan)

@@ -1,0 +1,240 @@
+"""PRO-ACT as a study: ADSL, ADQS, ADRE, ADTTE and ADAE from its release files.
+
+Day 0 is trial entry and ADY counts from it. Baseline is the record closest to day 0 in [-30, +7]; months are windows around
+multiples of 30.4375 days. ALSFRS (10 items, 0 to 40) and ALSFRS-R (12 items, 0 to 48) are parameters of their own; a
+conversion stands beside them as ALSFRSRC, named a sensitivity, and nothing else uses it. No death recorded means that vital
+status is unknown after the last contact, not that the subject lived. Atassi 2014 (doi 10.1212/WNL.0000000000000951);
+Cedarbaum 1999 (doi 10.1016/s0022-510x(99)00210-5).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from alsbench.data.dataset import Dataset
+from alsbench.data.derive.bds import Block, bds
+from alsbench.data.derive.columns import Column, Floats, Values, build, flag, number, text
+from alsbench.data.derive.proact_scores import Scores, item_codes, read_scores
+from alsbench.data.derive.proact_subjects import People, people, subject_table
+from alsbench.data.derive.proact_tables import RawTable, one_per_day, read_tables
+from alsbench.data.derive.qc import Report
+from alsbench.data.derive.study_text import proact_study
+from alsbench.data.derive.windows import Flags, Grid, Ints, Placed, month_grid, nearest_baseline, place
+from alsbench.errors import DataError
+from alsbench.study.model import DAYS_PER_UNIT
+
+DAY = "Days from Trial Entry"
+_BASELINE = (
+    "AGE",
+    "SEX",
+    "RACE",
+    "ONSETSIT",
+    "RILUFL",
+    "DURDIS",
+    "DIAGDUR",
+    "PROGRATE",
+    "BLALSFR",
+    "BLALSFRS",
+    "BLFVC",
+    "BLSVC",
+)
+TOTAL, OLD_TOTAL, CONVERTED = "ALSFRSR", "ALSFRS", "ALSFRSRC"
+
+
+def derive_proact(datasets: Sequence[Dataset], report: Report) -> list[Dataset]:
+    """The analysis tables. Raises DataError where no subject has an arm or a measurement."""
+    tables = read_tables(datasets, report)
+    scores = read_scores(tables["ALSFRS"], report) if "ALSFRS" in tables else None
+    capacities = [_Capacity(name, tables[name], report) for name in ("FVC", "SVC") if name in tables]
+    if scores is None and not capacities:
+        raise DataError("the PRO-ACT files hold neither ALSFRS nor FVC nor SVC")
+    who = people(tables, report)
+    days = [scores.day] if scores is not None else []
+    days += [c.day for c in capacities]
+    grid = month_grid(max(int(np.max(np.concatenate(days), initial=0) / DAYS_PER_UNIT["month"] + 0.5), 1))
+    made: list[Dataset] = []
+    baselines: dict[str, dict[str, float]] = {}
+    if scores is not None:
+        made.append(_adqs(scores, grid, who, report, baselines))
+    if capacities:
+        made.append(_adre(capacities, grid, who, report, baselines))
+    made.insert(0, subject_table(who, baselines, report))
+    made.append(_adtte(who, report))
+    if "ADVERSEEVENTS" in tables:
+        made.append(_adae(tables["ADVERSEEVENTS"], who, report))
+    return made
+
+
+def proposed_study(tables: Sequence[Dataset]) -> str:
+    """A study file for the derived tables; empty where no subject has an arm."""
+    held = {t.name: t for t in tables}
+    adsl = held["ADSL"].table()
+    arms = sorted({a for a in adsl.column("TRT01P").to_pylist() if a is not None})
+    if len(arms) < 2:
+        return ""
+    months: dict[tuple[str, str], list[int]] = {}
+    for name in ("ADQS", "ADRE"):
+        if name in held:
+            table = held[name].table()
+            pairs = zip(table.column("PARAMCD").to_pylist(), table.column("AVISITN").to_pylist(), strict=True)
+            for code, month in sorted({(c, m) for c, m in pairs if m}):
+                months.setdefault((name, code), []).append(int(month))
+    known = [c.name for c in held["ADSL"].columns if len(set(adsl.column(c.name).to_pylist()) - {None}) > 1]
+    covariates = [c for c in ("ONSETSIT",) if c in known]
+    baseline = [c for c in _BASELINE if c in known]
+    return proact_study(arms, months, covariates, baseline, events="ADAE" in held)
+
+
+def _after_death(source: str, rows: Ints, subject: Values, day: Floats, who: People, report: Report) -> Flags:
+    died = np.array([who.death_day.get(s, np.nan) for s in subject])
+    late = day > died
+    what = "{n} records are dated after the subject's death; they are flagged AFTDTHFL and count at no visit"
+    report.found("proact-after-death", "warning", source, what, rows[late], subject[late])
+    return late
+
+
+def _placed(subject: Values, day: Floats, usable: Flags, grid: Grid) -> tuple[Ints, Placed]:
+    group = np.unique(subject.astype(str), return_inverse=True)[1].astype(np.int64)
+    return group, place(group, day, usable, nearest_baseline(group, day, usable), grid, after=0)
+
+
+def _baseline_values(block: Block) -> dict[str, float]:
+    at = block.placed.baseline
+    return dict(zip(block.subject[at].tolist(), block.value[at].tolist(), strict=True))
+
+
+def _adqs(scores: Scores, grid: Grid, who: People, report: Report, baselines: dict[str, dict[str, float]]) -> Dataset:
+    late = _after_death(scores.source, scores.rows, scores.subject, scores.day, who, report)
+    extra = (flag("AFTDTHFL", "Recorded after Death Flag", late),)
+    blocks: list[Block] = []
+
+    def add(code: str, title: str, value: Floats, usable: Flags, dtype: Values | None = None) -> None:
+        group, placed = _placed(scores.subject, scores.day, usable & ~late, grid)
+        kind = text("DTYPE", "Derivation Type", dtype if dtype is not None else np.full(value.size, None, object))
+        block = Block(code, title, scores.subject, group, scores.day, value, placed, extra=(*extra, kind))
+        if np.isfinite(value).any():
+            blocks.append(block)
+        baselines[code] = _baseline_values(block)
+
+    add(TOTAL, "ALSFRS-R Total Score", scores.revised, np.isfinite(scores.revised))
+    add(OLD_TOTAL, "ALSFRS Total Score (10 items, 0-40)", scores.original, np.isfinite(scores.original))
+    converted = np.where(np.isfinite(scores.revised), scores.revised, scores.converted)
+    how = np.where(np.isfinite(scores.revised), "", "CONVERTED").astype(object)
+    if np.any(np.isfinite(converted) & ~np.isfinite(scores.revised)):
+        title = "ALSFRS-R Score, ALSFRS Converted where Not Revised (sensitivity)"
+        add(CONVERTED, title, converted, np.isfinite(converted), how)
+        report.step("ADQS", f"{CONVERTED}, a sensitivity only: items 1-9 plus three times item 10 where no ALSFRS-R was asked")
+    either = np.isfinite(scores.revised) | np.isfinite(scores.original)
+    for code, title, value in item_codes(scores):
+        add(code, title, value, either)
+    report.step(
+        "ADQS", "totals are sums of their items; a total with a missing item is missing, one without items is as delivered"
+    )
+    report.step("ADQS", "ALSFRS (10 items) and ALSFRS-R (12 items) are separate parameters")
+    _common_steps("ADQS", report)
+    return bds("ADQS", "ALSFRS and ALSFRS-R", blocks, grid, who.subjects, day_label=DAY, remarks=report.remarks("ADQS"))
+
+
+class _Capacity:
+    """Forced or slow vital capacity: best litres and best percentage of normal of each test (rows,)."""
+
+    def __init__(self, name: str, raw: RawTable, report: Report) -> None:
+        word = {"FVC": "forced", "SVC": "slow"}[name]
+        raw, self.day = one_per_day(raw, raw.numbers(report, f"{word}vitalcapacitydelta", f"{name.lower()}delta"), report)
+        self.name, self.title = name, f"{word.capitalize()} Vital Capacity"
+        self.source, self.rows, self.subject = raw.source, raw.rows, raw.subjects
+        trials = sorted({n[-1] for n in raw.matching(r"subjectliterstrial\d|pctofnormaltrial\d")})
+        normal = raw.numbers(report, "subjectnormal")
+        shape = (len(raw), max(len(trials), 1))
+        litres, percent = np.full(shape, np.nan), np.full(shape, np.nan)
+        for i, t in enumerate(trials):
+            litres[:, i] = raw.numbers(report, f"subjectliterstrial{t}")
+            percent[:, i] = raw.numbers(report, f"pctofnormaltrial{t}")
+        with np.errstate(divide="ignore", invalid="ignore"):
+            computed = np.where(normal[:, None] > 0, 100 * litres / normal[:, None], np.nan)
+        filled = np.where(np.isnan(percent), computed, percent)
+        self.litres, self.percent = _best(litres), _best(filled)
+        self.computed = np.isfinite(self.percent) & ~(_best(percent) == self.percent)
+        nothing = np.isnan(self.litres) & np.isnan(self.percent)
+        report.found("proact-no-value", "note", raw.source, "{n} tests have no value", raw.rows[nothing], raw.subjects[nothing])
+        report.step("ADRE", f"{name}: best of {len(trials)} trials; 100 * litres / normal where a percentage is absent")
+
+
+def _best(trials: Floats) -> Floats:
+    best: Floats = np.max(np.where(np.isnan(trials), -np.inf, trials), axis=1, initial=-np.inf)
+    return np.where(np.isfinite(best), best, np.nan)
+
+
+def _adre(
+    capacities: Sequence[_Capacity], grid: Grid, who: People, report: Report, baselines: dict[str, dict[str, float]]
+) -> Dataset:
+    blocks = []
+    for c in capacities:
+        late = _after_death(c.source, c.rows, c.subject, c.day, who, report)
+        measured = (
+            (f"{c.name}PP", f"{c.title} (% predicted)", c.percent, np.where(c.computed, "COMPUTED", "")),
+            (f"{c.name}L", f"{c.title} (L)", c.litres, np.full(late.size, "")),
+        )
+        for code, title, value, dtype in measured:
+            group, placed = _placed(c.subject, c.day, np.isfinite(value) & ~late, grid)
+            extra = (flag("AFTDTHFL", "Recorded after Death Flag", late), text("DTYPE", "Derivation Type", dtype))
+            blocks.append(Block(code, title, c.subject, group, c.day, value, placed, extra=extra))
+            baselines[code] = _baseline_values(blocks[-1])
+    _common_steps("ADRE", report)
+    return bds("ADRE", "Vital Capacity", blocks, grid, who.subjects, day_label=DAY, remarks=report.remarks("ADRE"))
+
+
+def _common_steps(table: str, report: Report) -> None:
+    report.step(table, "baseline: the record closest to day 0 in [-30, +7]; of two equally close the later")
+    report.step(table, "AVISITN: months of 30.4375 days, windows at midpoints, the record closest to the target day counts")
+    report.step(table, "records after death are flagged AFTDTHFL and count at no visit")
+
+
+def _adtte(who: People, report: Report) -> Dataset:
+    """Time to death; censored at the last contact where no day of death is known."""
+    ids = who.subjects.ids
+    day = np.array([who.death_day.get(s, np.nan) for s in ids])
+    last = np.array([max(who.last_contact.get(s, 0.0), 0.0) for s in ids])
+    event = np.isfinite(day)
+    unknown = np.array([who.died.get(s) == "Y" for s in ids]) & ~event
+    why = np.where(event, "DEATH", np.where(unknown, "DIED, DAY UNKNOWN; LAST CONTACT", "LAST CONTACT"))
+    report.step("ADTTE", "DEATH: Death_Days; without it censored at the last day on record (vital status then unknown)")
+    columns: list[Column] = [
+        *who.subjects.head(ids),
+        text("PARAMCD", "Parameter Code", ["DEATH"] * len(ids)),
+        text("PARAM", "Parameter", ["Time to Death from Trial Entry (days)"] * len(ids)),
+        number("AVAL", "Analysis Value", np.where(event, day, last)),
+        number("CNSR", "Censor", (~event).astype(float)),
+        text("EVNTDESC", "Event or Censoring Description", why),
+    ]
+    return build("ADTTE", "Time to Death", columns, report.remarks("ADTTE"))
+
+
+def _adae(raw: RawTable, who: People, report: Report) -> Dataset:
+    """Adverse events by SOC and PT. PRO-ACT does not say which were serious or related."""
+    start = raw.numbers(report, "startdatedelta", "startdelta", "adverseeventdelta")
+    end = raw.numbers(report, "enddatedelta", "enddelta")
+    subject = raw.subjects
+    first = np.array([who.treated.get(s, 0.0) for s in subject])
+    emergent = ~(start < first)  # an unknown start counts
+    term = raw.texts("preferredterm", "pt", "preferredtermname")
+    report.step("ADAE", "TRTEMFL: start on or after the start of treatment (day 0 where that is unknown), or start unknown")
+    report.step("ADAE", "the source holds no seriousness and no causality")
+    columns = [
+        *who.subjects.head(subject),
+        text("AETERM", "Reported Term for the Adverse Event", _or(raw.texts("lowestlevelterm", "adverseevent"), term)),
+        text("AEDECOD", "Dictionary-Derived Term", term),
+        text("AEBODSYS", "Body System or Organ Class", raw.texts("systemorganclass", "soc", "socname", "socabbreviation")),
+        text("AESEV", "Severity/Intensity", [None if v is None else v.upper() for v in raw.texts("severity")]),
+        text("AEOUT", "Outcome of Adverse Event", raw.texts("outcome")),
+        number("ASTDY", f"Start, {DAY}", start),
+        number("AENDY", f"End, {DAY}", end),
+        flag("TRTEMFL", "Treatment Emergent Analysis Flag", emergent),
+    ]
+    return build("ADAE", "Adverse Events", columns, report.remarks("ADAE"))
+
+
+def _or(first: Values, second: Values) -> Values:
+    return np.array([a if a is not None else b for a, b in zip(first, second, strict=True)], dtype=object)
