@@ -8,7 +8,7 @@ import numpy as np
 
 from alsbench.analysis.ask import Ask
 from alsbench.analysis.model_data import Floats, response
-from alsbench.analysis.records import endpoint_records, parameter_frame, post_baseline_visits
+from alsbench.analysis.records import Records, endpoint_records, parameter_frame, post_baseline_visits
 from alsbench.analysis.source import IntArray, Source
 from alsbench.errors import DataError, UsageError
 from alsbench.study.model import Endpoint
@@ -72,3 +72,23 @@ def change_matrix(ask: Ask, subject: IntArray, *, percent: bool = False) -> tupl
     changes = np.full((subject.size, visits.size), np.nan)
     changes[position[records.subject[keep]], np.searchsorted(visits, records.visit[keep])] = values[keep]
     return changes, visits
+
+
+def day_matrix(source: Source, records: Records, subject: IntArray, visits: Floats) -> Floats:
+    """The study day (n, V) of each subject's record at each visit; the visit's nominal day where there is none."""
+    nominal = np.array([source.study.visits.horizon_day(float(v)) for v in visits], dtype=np.float64)
+    days = np.repeat(nominal[None, :], subject.size, axis=0)
+    position = np.full(len(source.subjects), -1, dtype=np.int64)
+    position[subject] = np.arange(subject.size)
+    at = np.searchsorted(visits, records.visit)
+    known = (position[records.subject] >= 0) & np.isfinite(records.day) & np.isin(records.visit, visits)
+    days[position[records.subject[known]], at[known]] = records.day[known]
+    return days
+
+
+def event_days(source: Source, endpoint: Endpoint, subject: IntArray) -> Floats:
+    """The day (n,) of each subject's event, NaN without one; all NaN where the endpoint names no event."""
+    if endpoint.event is None:
+        return np.full(subject.size, np.nan)
+    times = subject_times(source, endpoint, subject)
+    return np.where(times.censored == 0, times.day, np.nan)

@@ -34,6 +34,8 @@ METHODS: dict[str, MethodInfo] = {
     "joint_rank": MethodInfo("joint_rank", "joint rank of function and survival (CAFS)", DIFFERENCE, by_visit=True),
     "slope": MethodInfo("slope", "random slopes, units per month", DIFFERENCE),
     "time_to_event": MethodInfo("time_to_event", "time to event", ("hazard_ratio", "hr_low", "hr_high", "p_value")),
+    "responder": MethodInfo("responder", "responders, and time to a threshold"),
+    "staging": MethodInfo("staging", "King's and MiToS stages"),
     "incidence": MethodInfo("incidence", "incidence of adverse events"),
     "baseline": MethodInfo("baseline", "baseline characteristics"),
 }

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from alsbench.analysis.source import BoolArray, IntArray, Source
 from alsbench.data.frames import Frame
 from alsbench.errors import DataError, UsageError
+from alsbench.study.als import ITEM_CODES
 from alsbench.study.expression import compile_sql, parse
 from alsbench.study.model import Endpoint
 from alsbench.study.names import nearest
@@ -25,7 +26,7 @@ class Records:
     """Rows of one parameter, sorted by subject and visit. All arrays are (rows,).
 
     ``subject`` indexes ``Source.subjects``; values are in the units of the data set, NaN where missing. ``below`` marks values
-    below the limit of quantification, which stand at half of it.
+    below the limit of quantification, which stand at half of it; ``day`` is the study day (ADY) where the data set has it.
     """
 
     subject: IntArray
@@ -36,6 +37,7 @@ class Records:
     below: BoolArray
     labels: dict[float, str]
     n_unknown_subject: int
+    day: Floats
 
     def __len__(self) -> int:
         return int(self.subject.size)
@@ -50,6 +52,7 @@ class Records:
             base=self.base[mask],
             chg=self.chg[mask],
             below=self.below[mask],
+            day=self.day[mask],
         )
 
 
@@ -81,7 +84,8 @@ def endpoint_records(source: Source, endpoint: Endpoint) -> Records:
     if endpoint.lloq is not None:
         base = np.where(base < endpoint.lloq, endpoint.lloq / 2.0, base)
     chg = np.asarray(frame["CHG"], dtype=np.float64) if "CHG" in frame.columns else aval - base
-    records = Records(index, number, aval, base, chg, below, _labels(frame, number, visits.label), int((~known).sum()))
+    labels, unknown = _labels(frame, number, visits.label), int((~known).sum())
+    records = Records(index, number, aval, base, chg, below, labels, unknown, _days(frame))
     _refuse_duplicates(source, endpoint, records)
     return records
 
@@ -128,6 +132,13 @@ def _base(frame: Frame, index: IntArray, number: Floats, aval: Floats, baseline:
     for row, subject in enumerate(index.tolist()):
         base[row] = value.get(subject, np.nan)
     return base
+
+
+def _days(frame: Frame) -> Floats:
+    """ADY, NaN where missing or absent."""
+    if "ADY" in frame.columns and frame.kind("ADY") == "number":
+        return np.asarray(frame["ADY"], dtype=np.float64)
+    return np.full(len(frame), np.nan)
 
 
 def _quantified(frame: Frame, aval: Floats, lloq: float | None) -> tuple[Floats, BoolArray]:
@@ -193,6 +204,8 @@ def resolve_visit(source: Source, endpoint: Endpoint, text: str) -> float:
     if endpoint.method in WITHOUT_VISITS:
         raise UsageError(f"{endpoint.method} has no visits to choose from", where=where, hint="leave out --visit")
     carrier = source.endpoint(endpoint.function) if endpoint.method == "joint_rank" else endpoint
+    if endpoint.method == "staging":
+        carrier = endpoint.model_copy(update={"paramcd": (endpoint.items or ITEM_CODES)[0]})
     records = endpoint_records(source, carrier)
     known = {number: records.labels[number] for number in post_baseline_visits(source, records)}
     try:

@@ -24,6 +24,7 @@ from alsbench.analysis.subgroups import Membership, counts_by_arm, members
 from alsbench.errors import UsageError
 from alsbench.stats.errors import StatsError
 from alsbench.stats.threads import one_blas_thread
+from alsbench.study.checks import option_faults
 from alsbench.study.model import Covariance, DfMethod, Endpoint, Method
 from alsbench.study.names import nearest
 
@@ -50,6 +51,17 @@ OPTIONS = (
     "rank_scale",
     "permutations",
     "seed",
+    "imputation",
+    "imputation_method",
+    "imputations",
+    "delta",
+    "tipping_deltas",
+    "threshold",
+    "worsening",
+    "confirmed",
+    "nonresponse",
+    "items",
+    "systems",
     "ties",
     "intervals",
 )
@@ -68,9 +80,9 @@ def answer(question: Question, source: Source) -> Result:
         member = members(source, phrase, population)
         ask = Ask(source, endpoint, question, population, member, comparisons)
         rows += subgroup_rows(ask)
-        block = guarded(analyse, ask)
-        rows += block.rows
-        blocks.append(block)
+        for each in (guarded(analyse, ask), *_sensitivity(ask)):
+            rows += each.rows
+            blocks.append(each)
         parts.append(member)
     result = Result(
         question=question.as_dict() | {"method": endpoint.method, "population": population},
@@ -91,6 +103,16 @@ def answer(question: Question, source: Source) -> Result:
     )
 
 
+def _sensitivity(ask: Ask) -> list[Block]:
+    """What the endpoint asks for beside its main analysis: missing values imputed."""
+    if ask.endpoint.imputation == "none" or ask.endpoint.method != "mmrm":
+        return []
+    from alsbench.analysis.endpoints.imputed import sensitivity
+
+    with one_blas_thread():
+        return [sensitivity(ask)]
+
+
 def apply_overrides(endpoint: Endpoint, question: Question) -> Endpoint:
     """The endpoint with the question's method, covariance, df and options. Raises UsageError for a value not allowed."""
     changes: dict[str, str] = {k: v for k in ("method", "covariance", "df") if (v := getattr(question, k))}
@@ -105,6 +127,8 @@ def apply_overrides(endpoint: Endpoint, question: Question) -> Endpoint:
             f"endpoint {endpoint.name} cannot be answered by joint_rank",
             why="a joint rank needs the keys function and event in study.toml",
         )
+    for fault in option_faults(("endpoints", endpoint.name), changed):
+        raise UsageError(fault.what, where=f"--option {fault.path[-1]}", hint=fault.hint)
     return changed
 
 

@@ -23,12 +23,26 @@ DECIMALS: dict[str, int] = {
     "gehan_w": 0, "gehan_var": 2, "gehan_z": 3,
     "win_ratio": 2, "win_odds": 2, "net_benefit": 3, "win_probability": 3,
     "smd": 2, "risk_difference": 1,
+    "f": 2, "den_df": 1, "tipping_delta": 2, "tipping_sd": 2, "tipping_per_month": 3,
     "log_likelihood": 2, "aic": 2, "bic": 2, "sigma": 3,
     "cut": 4, "rank": 1, "score": 0, "horizon": 0,
     "first_lasting_visit": 0, "first_visit": 0,
 }  # fmt: skip
 COUNTS = frozenset(
-    {"n", "count", "events", "wins", "losses", "ties", "pairs", "n_subjects", "n_observations", "iterations", "visits_tested"}
+    {
+        "n",
+        "count",
+        "events",
+        "wins",
+        "losses",
+        "ties",
+        "pairs",
+        "n_subjects",
+        "n_observations",
+        "iterations",
+        "visits_tested",
+        "num_df",
+    }
 )
 SCIENTIFIC = frozenset({"gradient"})
 P_NAMES = frozenset({"p_value", "p_adjusted", "interaction_p", "log_rank_p", "ph_p", "gehan_p"})

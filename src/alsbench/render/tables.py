@@ -11,6 +11,7 @@ from dataclasses import replace
 
 from alsbench.analysis.result import Provenance, Result, Row
 from alsbench.render.formats import format_stat
+from alsbench.render.imputed import imputation_blocks
 from alsbench.render.layout import PageView
 from alsbench.render.lookup import (
     NO_PAIR,
@@ -26,6 +27,7 @@ from alsbench.render.lookup import (
     value_cell,
 )
 from alsbench.render.page import EMPTY, Block, Cell, Column, Line, Page, label
+from alsbench.render.responder import responder_blocks, staging_blocks
 from alsbench.render.table_one import baseline_blocks, incidence_blocks
 
 POST_HOC = "Post hoc"
@@ -62,13 +64,16 @@ def subgroup_blocks(result: Result, rows: Rows, subgroup: str) -> list[Block]:
     """The blocks of one subgroup, by the shape of the result's method."""
     method = next((r.method for r in result.rows if r.subgroup == subgroup), "")
     if method in {"mmrm", "ancova"}:
-        blocks = visit_blocks(rows, subgroup)
+        blocks = [*visit_blocks(rows, subgroup), *imputation_blocks(rows, subgroup)]
     elif method == "joint_rank":
         blocks = joint_rank_blocks(rows, subgroup)
     elif method == "slope":
         blocks = slope_blocks(rows, subgroup)
     elif method == "time_to_event":
         blocks = survival_blocks(rows, subgroup)
+    elif method in {"responder", "staging"}:
+        counted = responder_blocks if method == "responder" else staging_blocks
+        blocks = [*counted(rows, subgroup), *timed_blocks(rows, subgroup)]
     elif method == "baseline":
         blocks = baseline_blocks(rows, subgroup)
     else:
@@ -133,8 +138,8 @@ def visit_blocks(rows: Rows, subgroup: str) -> list[Block]:
 
     A per-comparison model (two-arm ANCOVA) has its own LS means for each comparison: a block each.
     """
-    arm_places = rows.places("arm", subgroup)
-    contrasts = rows.places("contrast", subgroup, lambda p: "difference" in rows.at[p])
+    arm_places = rows.places("arm", subgroup, lambda p: p.variable is None)
+    contrasts = rows.places("contrast", subgroup, lambda p: p.variable is None and "difference" in rows.at[p])
     blocks = []
     for pair in dict.fromkeys(p.pair for p in arm_places):
         mine = contrasts if pair == NO_PAIR else [p for p in contrasts if p.pair == pair]
@@ -316,6 +321,20 @@ def survival_blocks(rows: Rows, subgroup: str) -> list[Block]:
     return [Block("", columns, tuple(lines)), *contrasts, *_at_days(rows, subgroup)]
 
 
+def timed_blocks(rows: Rows, subgroup: str) -> list[Block]:
+    """Times derived from visits, each under its own name: events, medians, hazard ratios, restricted means."""
+    places = rows.places("arm", subgroup, lambda p: p.variable is not None and "events" in rows.at[p])
+    blocks: list[Block] = []
+    for variable in dict.fromkeys(p.variable for p in places):
+        mine = Rows.of(
+            replace(r, variable=None) for p, stats in rows.at.items() if p.variable == variable for r in stats.values()
+        )
+        first, *rest = survival_blocks(mine, subgroup)
+        name = variable or ""
+        blocks += [replace(first, title=name[:1].upper() + name[1:]), *rest]
+    return blocks
+
+
 def _at_days(rows: Rows, subgroup: str) -> list[Block]:
     """Survival and restricted mean at each day, by arm, and differences of restricted means."""
     found = rows.places("arm", subgroup, lambda p: p.level is not None)
@@ -375,6 +394,11 @@ def model_block(result: Result, subgroup: str) -> Block:
     found: list[Row] = [r for r in result.rows if r.context == "model" and r.subgroup == subgroup]
     lines = []
     for row in found:
+        if row.stat_name in {"num_df", "den_df", "p_value"}:
+            continue
+        if row.stat_name == "f":
+            lines.append(_term_line(row, found))
+            continue
         about = " · ".join(
             part
             for part in (row.arm, f"{row.treatment} vs {row.reference}" if row.treatment else None, row.visit, row.variable)
@@ -383,6 +407,16 @@ def model_block(result: Result, subgroup: str) -> Block:
         value = row.level if row.stat_name == "covariance" and row.level else shown(row)
         lines.append(Line((Cell(row.stat_name.replace("_", " ")), Cell(about), Cell(str(value), (row,)))))
     return Block("Model", (label("Fact"), label("About"), Column("Value")), tuple(lines))
+
+
+def _term_line(f: Row, facts: Sequence[Row]) -> Line:
+    """``F(2, 104.2) = 1.36, p = 0.262``: the type 3 test of one term."""
+    mine = {r.stat_name: r for r in facts if r.level == f.level}
+    test = tuple(mine[name] for name in ("num_df", "den_df", "f", "p_value") if name in mine)
+    num, den, value, p = (shown(r) for r in test)
+    equals = "" if p.startswith(("<", ">")) else "= "
+    text = f"F({num}, {den}) = {value}, p {equals}{p}" if f.stat is not None else shown(f)
+    return Line((Cell("type 3 test"), Cell(f.level or ""), Cell(text, test)))
 
 
 def subject_blocks(rows: Rows, subgroup: str) -> list[Block]:

@@ -130,17 +130,27 @@ def jackknife(data: Outcomes, fit: FitTo, analysis: Analysis, *, strategy: Strat
     ``fit`` refits the imputation model to the subjects whose indices it is given and returns the moments of *all* subjects; it
     is called n + 1 times. Two runs give the same bits.
     """
+    return jackknives(data, fit, (analysis,), strategy=strategy, shift=shift)[0]
+
+
+def jackknives(
+    data: Outcomes, fit: FitTo, analyses: Sequence[Analysis], *, strategy: Strategy, shift: Array | None = None
+) -> tuple[Jackknife, ...]:
+    """``jackknife`` for several analyses of the same imputed values, which are imputed once."""
     d = np.zeros(data.values.shape) if shift is None else shift
 
-    def answer(index: IntArray) -> tuple[float, float]:
+    def answers(index: IntArray) -> list[tuple[float, float]]:
         completed = conditional_means(data.take(index), fit(index).take(index), strategy=strategy)
-        weights, _, _ = analysis.solve(index)
-        return float(weights @ completed[:, analysis.visit]), float(weights @ d[index, analysis.visit])
+        found = []
+        for analysis in analyses:
+            weights, _, _ = analysis.solve(index)
+            found.append((float(weights @ completed[:, analysis.visit]), float(weights @ d[index, analysis.visit])))
+        return found
 
     everybody = np.arange(data.n, dtype=np.int64)
-    base, slope = answer(everybody)
-    left = np.array([answer(np.delete(everybody, i)) for i in range(data.n)])
-    return Jackknife(base, slope, left[:, 0], left[:, 1])
+    whole = answers(everybody)
+    left = np.array([answers(np.delete(everybody, i)) for i in range(data.n)])
+    return tuple(Jackknife(*whole[k], left[:, k, 0], left[:, k, 1]) for k in range(len(analyses)))
 
 
 def delta_shift(data: Outcomes, months: Array, *, unit: DeltaUnit = "points", arms: Sequence[int] | None = None) -> Array:

@@ -5,6 +5,7 @@ Each check yields faults as (path, what, hint); the reader turns them into error
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -16,7 +17,10 @@ from alsbench.study.model import RESERVED_NAMES, Endpoint, Multiplicity, Study
 from alsbench.study.names import nearest
 
 REPEATED_MEASURES = ("mmrm", "ancova", "slope")
-NEED_DATASET = (*REPEATED_MEASURES, "time_to_event")
+NEED_DATASET: dict[str, tuple[str, ...]] = {
+    **dict.fromkeys((*REPEATED_MEASURES, "time_to_event", "responder"), ("dataset", "paramcd")),
+    "staging": ("dataset",),
+}
 
 
 @dataclass(frozen=True)
@@ -91,12 +95,12 @@ def _comparisons(study: Study) -> Iterator[Fault]:
 
 def _endpoint(study: Study, name: str, endpoint: Endpoint) -> Iterator[Fault]:
     path = ("endpoints", name)
-    if endpoint.method in NEED_DATASET:
-        for key in ("dataset", "paramcd"):
-            if not getattr(endpoint, key):
-                yield Fault((*path, key), f"{endpoint.method} needs {key}", _EXAMPLES[key])
+    for key in NEED_DATASET.get(endpoint.method, ()):
+        if not getattr(endpoint, key):
+            yield Fault((*path, key), f"{endpoint.method} needs {key}", _EXAMPLES[key])
     if endpoint.method == "joint_rank":
         yield from _joint_rank(study, path, endpoint)
+    yield from option_faults(path, endpoint)
     if endpoint.population and endpoint.population not in study.populations.flags:
         hint = nearest(endpoint.population, study.populations.flags)
         yield Fault((*path, "population"), f"{endpoint.population!r} is not a population", hint)
@@ -105,6 +109,28 @@ def _endpoint(study: Study, name: str, endpoint: Endpoint) -> Iterator[Fault]:
             yield Fault((*path, "visits"), f"{visit:g} is the baseline visit", "list post-baseline visits")
     if endpoint.where:
         yield from _expression((*path, "where"), endpoint.where, aggregates=False)
+
+
+def option_faults(path: tuple[str, str], endpoint: Endpoint) -> Iterator[Fault]:
+    """Keys of imputation, responders and stages that contradict each other."""
+    if endpoint.method == "responder" and endpoint.threshold is None:
+        hint = "the change that makes a responder, for instance: threshold = -3"
+        yield Fault((*path, "threshold"), "responder needs threshold", hint)
+    if endpoint.imputation != "none" and endpoint.method != "mmrm":
+        hint = 'give it an endpoint with method = "mmrm", or imputation = "none"'
+        yield Fault((*path, "imputation"), f"imputation stands beside an mmrm, not {endpoint.method}", hint)
+    grid = endpoint.tipping_deltas
+    if grid and (grid[0] != 0 or len(grid) < 2 or not (_rising(grid) or _rising(tuple(-d for d in grid)))):
+        yield Fault((*path, "tipping_deltas"), "the deltas must go from 0 outward", "for instance: [0, -1, -2, -3, -4]")
+    if endpoint.items and (len(endpoint.items) not in (12, 13) or len(set(endpoint.items)) != len(endpoint.items)):
+        hint = "twelve codes in the order of the ALSFRS-R, or thirteen with item 5 as 5a and 5b"
+        yield Fault((*path, "items"), f"{len(endpoint.items)} codes are not the items of the ALSFRS-R", hint)
+    if not endpoint.systems or _repeated(endpoint.systems):
+        yield Fault((*path, "systems"), "name each staging system once", 'for instance: systems = ["kings", "mitos"]')
+
+
+def _rising(values: tuple[float, ...]) -> bool:
+    return all(a < b for a, b in itertools.pairwise(values))
 
 
 _EXAMPLES = {"dataset": 'for instance: dataset = "ADQS"', "paramcd": 'for instance: paramcd = "ALSFRSR"'}

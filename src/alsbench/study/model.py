@@ -10,13 +10,15 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-Method = Literal["mmrm", "ancova", "joint_rank", "slope", "time_to_event", "incidence", "baseline"]
+Method = Literal["mmrm", "ancova", "joint_rank", "slope", "time_to_event", "responder", "staging", "incidence", "baseline"]
 Covariance = Literal["us", "toep", "toeph", "ar1", "ar1h", "cs", "csh", "ad", "adh"]
 DfMethod = Literal["kenward-roger", "satterthwaite"]
 Scale = Literal["raw", "log"]
 Direction = Literal["higher", "lower"]
 Level = Literal["primary", "secondary", "exploratory"]
 VisitUnit = Literal["month", "week", "day"]
+Imputation = Literal["none", "mar", "jump-to-reference", "copy-reference", "copy-increments"]
+StagingSystem = Literal["kings", "mitos"]
 
 DAYS_PER_UNIT: dict[VisitUnit, float] = {"month": 30.4375, "week": 7.0, "day": 1.0}
 SUBGROUP_NAME = r"^[A-Za-z_][A-Za-z0-9_]*$"
@@ -110,7 +112,7 @@ class Endpoint(Table):
     visits: tuple[float, ...] = ()
     strata: tuple[str, ...] = ()
     function: str = ""  # joint_rank: the endpoint whose change is compared
-    event: Event | None = None  # joint_rank
+    event: Event | None = None  # joint_rank; responder: ends response; staging: the last stage
     # LS means: weights over factor levels, and covariates held at chosen values instead of their mean
     ls_means: Literal["equal", "proportional"] = "equal"
     at: dict[str, float] = Field(default_factory=dict)
@@ -119,6 +121,12 @@ class Endpoint(Table):
     covariance_by_arm: bool = False
     adjust: Literal["none", "max-t"] = "none"
     shared_baseline: bool = False  # slope: arms start from one mean
+    # mmrm: missing values imputed, and an ANCOVA at the comparison's horizon beside the model of the observed values
+    imputation: Imputation = "none"
+    imputation_method: Literal["conditional-mean", "multiple"] = "conditional-mean"
+    imputations: Annotated[int, Field(ge=2, le=10_000)] = 100
+    delta: float = 0.0  # points added to every imputed value of the treatment arms
+    tipping_deltas: tuple[float, ...] = ()  # from 0 outward; empty: 0 to 3 SD of the observed values, towards the worse
     # log scale: values below this limit count as half of it
     lloq: Annotated[float, Field(gt=0)] | None = None
     # joint_rank
@@ -130,7 +138,15 @@ class Endpoint(Table):
     rank_scale: Literal["rank", "unit"] = "rank"
     permutations: Annotated[int, Field(ge=0, le=1_000_000)] = 0
     seed: int = 1
-    # time_to_event
+    # responder: a change at least as good as this; worsening: time to a change at or beyond that
+    threshold: float | None = None
+    worsening: float | None = None
+    confirmed: bool = False  # worsening counts when the next value is beyond it too
+    nonresponse: Literal["non-responder", "left-out"] = "non-responder"  # what a subject without a value is
+    # staging: PARAMCD of the twelve items in order, item 5 as 5a and 5b; empty: ALSFR01 ... ALSFR05A, ALSFR05B ... ALSFR12
+    items: tuple[str, ...] = ()
+    systems: tuple[StagingSystem, ...] = ("kings", "mitos")
+    # time_to_event, and the times of responder and staging
     ties: Literal["efron", "breslow"] = "efron"
     intervals: Literal["log-log", "log", "plain"] = "log-log"
 

@@ -35,10 +35,12 @@ from alsbench.analysis.result import Row
 from alsbench.analysis.source import BoolArray, IntArray
 from alsbench.stats.design import Covariate, Design, Factor, Term, build_design
 from alsbench.stats.errors import StatsError
+from alsbench.stats.lsmeans import type3_tests
 from alsbench.stats.max_t import max_t
 from alsbench.stats.mmrm import MMRMFit, fit_mmrm
 
 AVERAGE = "average over visits"
+TERM_STATS = ("f", "num_df", "den_df", "p_value")
 
 
 @dataclass(frozen=True)
@@ -72,6 +74,7 @@ def analyse(ask: Ask) -> Block:
     for treatment, reference in ask.pairs:
         out += _contrast_rows(ask, fit, design, rows, (treatment, reference), shown)
     out += _model_rows(ask, fit, rows)
+    out += _term_rows(ask, fit, design)
     missing = [f"no analysed rows at visit {v:g}" for v in ask.question.visits if v not in rows.visits]
     return Block(
         out,
@@ -147,7 +150,7 @@ def _fit(ask: Ask, rows: Rows, interaction: BoolArray | None) -> tuple[MMRMFit, 
     if interaction is not None:
         inside = interaction[rows.records.subject]
         factors.append(Factor(PART, np.where(inside, 1, 0).astype(np.int64), ("out", "in")))
-    terms = _terms(factors, [c.name for c in covariates], varying_base, len(rows.labels) > 1)
+    terms = model_terms(factors, [c.name for c in covariates], varying_base, len(rows.labels) > 1)
     design = build_design([*factors, *([base] if varying_base else []), *covariates], terms)
     fit = fit_mmrm(
         rows.y,
@@ -165,7 +168,7 @@ def _fit(ask: Ask, rows: Rows, interaction: BoolArray | None) -> tuple[MMRMFit, 
     return fit, design, tuple(warnings)
 
 
-def _terms(factors: list[Factor], covariates: list[str], base: bool, many_visits: bool) -> list[Term]:
+def model_terms(factors: list[Factor], covariates: list[str], base: bool, many_visits: bool) -> list[Term]:
     """Main effects before interactions; visit terms only where there is more than one visit."""
     names = [f.name for f in factors if f.name != VISIT or many_visits]
     names = [n for n in names if n != ARM or len(factors[0].levels) > 1]
@@ -271,6 +274,28 @@ def _model_rows(ask: Ask, fit: MMRMFit, rows: Rows) -> list[Row]:
             at = {"visit": label, "visit_number": rows.visits[i], "level": group}
             out.append(ask.row("model", "sigma", math.sqrt(float(sigma[i, i])), **at))
     return out
+
+
+def _term_rows(ask: Ask, fit: MMRMFit, design: Design) -> list[Row]:
+    """The type 3 F test of every term; ``level`` is the term, in the names of the data."""
+    out: list[Row] = []
+    for term, test in type3_tests(fit, design).items():
+        level = ":".join(_data_name(ask, name) for name in term)
+        if test.num_df == 0:
+            out += ask.failed("model", TERM_STATS, "no combination of this term's effects is estimable", level=level)
+            continue
+        missing = "no F distribution has the moments of this statistic" if math.isnan(test.f) else None
+        for name, value in zip(TERM_STATS, (test.f, test.num_df, test.den_df, test.p), strict=True):
+            gone = missing if isinstance(value, float) and math.isnan(value) else None
+            out.append(ask.row("model", name, None if gone else value, level=level, error=gone))
+    return out
+
+
+def _data_name(ask: Ask, name: str) -> str:
+    """The column a model variable stands for."""
+    study = ask.source.study
+    base = "ln(BASE)" if ask.endpoint.scale == "log" else "BASE"
+    return {ARM: study.arms.planned, VISIT: study.visits.label, BASE: base}.get(name, name)
 
 
 def _nothing(ask: Ask) -> list[Row]:

@@ -42,18 +42,10 @@ class Times:
 def analyse(ask: Ask) -> Block:
     """Events, medians and restricted means per arm; log-rank, hazard ratio and restricted mean difference per comparison."""
     times = event_times(ask, ask.member.mask)
-    horizons = _horizon_days(ask)
-    rows: list[Row] = []
-    warnings: list[str] = []
+    rows, warnings = survival_rows(ask, times)
     without = int((ask.member.mask & (ask.source.planned_arm >= 0)).sum()) - times.subject.size
     if without:
-        warnings.append(f"{without} subjects without a time-to-event record were left out")
-    for code, arm in enumerate(ask.arms):
-        rows += _arm(ask, times.take(times.arm == code), arm, horizons)
-    for pair in ask.pairs:
-        found, more = _contrast(ask, times, pair, horizons)
-        rows += found
-        warnings += more
+        warnings = [f"{without} subjects without a time-to-event record were left out", *warnings]
     terms = [ask.source.study.arms.planned, *ask.endpoint.covariates]
     strata = f", strata {', '.join(ask.endpoint.strata)}" if ask.endpoint.strata else ""
     return Block(
@@ -71,6 +63,20 @@ def analyse(ask: Ask) -> Block:
         ),
         warnings=merge_warnings([warnings]),
     )
+
+
+def survival_rows(ask: Ask, times: Times) -> tuple[list[Row], list[str]]:
+    """Every statistic of times to event, with warnings: Kaplan-Meier by arm, log-rank, Cox and restricted means by pair."""
+    horizons = _horizon_days(ask)
+    rows: list[Row] = []
+    warnings: list[str] = []
+    for code, arm in enumerate(ask.arms):
+        rows += _arm(ask, times.take(times.arm == code), arm, horizons)
+    for pair in ask.pairs:
+        found, more = _contrast(ask, times, pair, horizons)
+        rows += found
+        warnings += more
+    return rows, warnings
 
 
 def interaction(ask: Ask, whole: BoolArray, _visits: tuple[float, ...]) -> Block:

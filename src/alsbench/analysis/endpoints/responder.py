@@ -1,0 +1,175 @@
+"""Responders: who kept a change at least as good as the threshold, visit by visit, and when it became as bad as another.
+
+Shares of each arm with Newcombe's interval for their difference; Kaplan-Meier, log-rank and Cox for the time to a change at
+or beyond ``worsening``, an event counting as reaching it. METHODS 5. Cutting a score in two costs power (Altman and Royston
+2006, doi 10.1136/bmj.332.7549.1080): read it beside the analysis of the score.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from alsbench.analysis.ask import Ask, Block
+from alsbench.analysis.endpoints.time_to_event import Times, survival_rows
+from alsbench.analysis.follow_up import change_matrix, day_matrix, event_days
+from alsbench.analysis.model_data import Floats
+from alsbench.analysis.records import Records, endpoint_records, visit_label
+from alsbench.analysis.result import Row
+from alsbench.analysis.source import IntArray
+from alsbench.errors import UsageError
+from alsbench.stats.proportions import risk_difference
+from alsbench.stats.responder import ArmResponse, responders, response_by_arm, time_to_threshold
+
+RISK = ("risk_difference", "risk_difference_low", "risk_difference_high")
+TIME = "time to threshold"
+
+
+@dataclass(frozen=True)
+class Course:
+    """Members (indices into the source) with their arms, changes (n, V) at ``visits`` (V,), and event days (n,)."""
+
+    records: Records
+    subject: IntArray
+    arm: IntArray
+    changes: Floats
+    visits: Floats
+    event_day: Floats
+
+
+def analyse(ask: Ask) -> Block:
+    """Responders by arm and visit with risk differences, and time to the threshold of worsening where there is one."""
+    threshold = ask.endpoint.threshold
+    if threshold is None:
+        raise UsageError(f"endpoint {ask.endpoint.name} names no threshold", where="study.toml", hint="threshold = -3")
+    course = _course(ask)
+    rows: list[Row] = []
+    for visit in ask.question.visits or ask.endpoint.visits or tuple(course.visits.tolist()):
+        rows += _visit(ask, course, float(visit), threshold)
+    worsening = worsening_of(ask)
+    warnings: list[str] = []
+    if worsening is not None:
+        found, warnings = _time(ask, course, worsening)
+        rows += found
+    return Block(rows, model=_words(ask, threshold, worsening), warnings=tuple(warnings))
+
+
+def worsening_of(ask: Ask) -> float | None:
+    """The change whose time is analysed: the endpoint's own, else the threshold where that is a loss."""
+    endpoint = ask.endpoint
+    if endpoint.worsening is not None or endpoint.threshold is None:
+        return endpoint.worsening
+    loss = endpoint.threshold < 0 if endpoint.better == "higher" else endpoint.threshold > 0
+    return endpoint.threshold if loss else None
+
+
+def _course(ask: Ask) -> Course:
+    arm = ask.source.planned_arm
+    subject = np.flatnonzero(ask.member.mask & (arm >= 0)).astype(np.int64)
+    changes, visits = change_matrix(ask, subject, percent=ask.endpoint.change == "percent")
+    records = endpoint_records(ask.source, ask.endpoint)
+    return Course(records, subject, arm[subject], changes, visits, event_days(ask.source, ask.endpoint, subject))
+
+
+def _visit(ask: Ask, course: Course, visit: float, threshold: float) -> list[Row]:
+    where = {"visit": visit_label(ask.source, course.records, visit), "visit_number": visit}
+    rows: list[Row] = []
+    column = np.flatnonzero(course.visits == visit)
+    if column.size == 0:
+        for arm in ask.arms:
+            rows += ask.failed("arm", ("count", "percent"), f"no records at visit {visit:g}", arm=arm, **where)
+        for treatment, reference in ask.pairs:
+            at = where | {"treatment": treatment, "reference": reference}
+            rows += ask.failed("contrast", RISK, f"no records at visit {visit:g}", **at)
+        return rows
+    change = course.changes[:, int(column[0])]
+    gone = course.event_day <= ask.source.study.visits.horizon_day(visit)
+    found = responders(
+        change,
+        threshold,
+        better=ask.endpoint.better,
+        had_event=gone,
+        missing="nonresponder" if ask.endpoint.nonresponse == "non-responder" else "left out",
+    )
+    arms = response_by_arm(found.response, course.arm, len(ask.arms))
+    for code, (arm, counted) in enumerate(zip(ask.arms, arms, strict=True)):
+        mine = course.arm == code
+        own = {"arm": arm, **where}
+        rows.append(ask.row("arm", "n", counted.n, **own))
+        rows.append(ask.row("arm", "count", counted.responders, **own))
+        reason = None if counted.n else f"no subjects of {arm} in this subgroup"
+        rows.append(ask.row("arm", "percent", None if reason else 100.0 * counted.proportion, error=reason, **own))
+        rows.append(ask.row("arm", "n_missing", int((mine & np.isnan(change) & ~gone).sum()), **own))
+        rows.append(ask.row("arm", "n_event", int((mine & gone).sum()), **own))
+    for treatment, reference in ask.pairs:
+        treated, control = arms[ask.arms.index(treatment)], arms[ask.arms.index(reference)]
+        at = where | {"treatment": treatment, "reference": reference}
+        rows += difference_rows(ask, treated, control, **at)
+    return rows
+
+
+def difference_rows(ask: Ask, treated: ArmResponse, control: ArmResponse, **at: object) -> list[Row]:
+    """Treatment minus reference in percentage points, with Newcombe's limits."""
+    absent = [str(at[k]) for k, a in (("treatment", treated), ("reference", control)) if not a.n]
+    if absent:
+        return ask.failed("contrast", RISK, f"no subjects of {' or '.join(absent)} in this subgroup", **at)
+    d = risk_difference(treated.responders, treated.n, control.responders, control.n)
+    values = zip(RISK, (d.estimate, d.low, d.high), strict=True)
+    return [ask.row("contrast", name, 100.0 * value, **at) for name, value in values]
+
+
+def _time(ask: Ask, course: Course, worsening: float) -> tuple[list[Row], list[str]]:
+    reached = time_to_threshold(
+        course.changes,
+        day_matrix(ask.source, course.records, course.subject, course.visits),
+        worsening,
+        worse="lower" if ask.endpoint.better == "higher" else "higher",
+        confirmed=ask.endpoint.confirmed,
+        event_day=course.event_day,
+    )
+    return threshold_rows(ask, course.subject, course.arm, reached.day, reached.reached == 1, TIME)
+
+
+def threshold_rows(
+    ask: Ask, subject: IntArray, arm: IntArray, day: Floats, reached: np.ndarray, variable: str
+) -> tuple[list[Row], list[str]]:
+    """Survival statistics of a time derived from visits, under ``variable``; subjects never observed are left out, counted."""
+    known = np.isfinite(day)
+    times = Times(subject, arm, day, np.asarray(reached, dtype=np.bool_)).take(known)
+    after = tuple(v for v in ask.question.visits if v > ask.source.study.visits.baseline)
+    rows, warnings = survival_rows(replace(ask, question=replace(ask.question, visits=after)), times)
+    without = int((~known).sum())
+    if without:
+        warnings = [f"{variable}: {without} not observed after baseline, left out", *warnings]
+    return [replace(row, variable=variable) for row in rows], warnings
+
+
+def _words(ask: Ask, threshold: float, worsening: float | None) -> tuple[tuple[str, str], ...]:
+    endpoint = ask.endpoint
+    unit = {"percent": " %", "absolute": ""}[endpoint.change]
+    what = "ln(AVAL/BASE)" if endpoint.scale == "log" else "change from baseline"
+    sign, beyond = (">=", "<=") if endpoint.better == "higher" else ("<=", ">=")
+    missing = "is no responder" if endpoint.nonresponse == "non-responder" else "is left out"
+    event = "nor is one with the event by the visit" if endpoint.event is not None else "no event is taken into account"
+    lines = [
+        ("Responder", f"{what} {sign} {threshold:g}{unit}"),
+        ("Missing data", f"a subject without a value at the visit {missing}; {event}"),
+        ("Risk difference", "treatment minus reference in percentage points, Newcombe interval"),
+    ]
+    if worsening is not None:
+        confirmed = ", confirmed at the next visit" if endpoint.confirmed else ""
+        death = "; an event counts as reaching it" if endpoint.event is not None else ""
+        lines.append(("Time to threshold", f"first day with {what} {beyond} {worsening:g}{unit}{confirmed}{death}"))
+        lines += time_words(ask)
+    return tuple(lines)
+
+
+def time_words(ask: Ask) -> list[tuple[str, str]]:
+    """How times derived from visits are analysed."""
+    strata = f", strata {', '.join(ask.endpoint.strata)}" if ask.endpoint.strata else ""
+    terms = " + ".join([ask.source.study.arms.planned, *ask.endpoint.covariates])
+    return [
+        ("Times", "study day of the visit (ADY), its nominal day where that is missing; censored at the last value"),
+        ("Cox", f"hazard ~ {terms}{strata}; {ask.endpoint.ties.capitalize()} ties, Wald interval; log-rank two-sided{strata}"),
+    ]
