@@ -10,7 +10,7 @@ import pytest
 from alsbench.analysis.evidence import evidence
 from alsbench.analysis.gates import gates
 from alsbench.analysis.source import Source
-from alsbench.errors import StudyError
+from alsbench.errors import StudyError, UsageError
 from alsbench.study.model import Hypothesis, Multiplicity
 from alsbench.study.reading import parse_study
 
@@ -85,3 +85,48 @@ def test_the_file_says_the_plan() -> None:
 def test_a_plan_that_cannot_be_meant(method: str, extra: str, says: str) -> None:
     with pytest.raises(StudyError, match=says):
         parse_study(STUDY + PLAN.format(method=method, extra=extra))
+
+
+def test_max_t_of_one_hypothesis_is_its_own_p(trial: Source) -> None:
+    for endpoint in ("alsfrs", "cafs", "alsfrs_ancova", "alsfrs_slope", "nfl"):
+        (gate,) = gates(planned(trial, "max_t", (endpoint, "G2-M12")))
+        assert gate.p_adjusted == pytest.approx(gate.p, abs=1e-9), endpoint
+
+
+def test_max_t_of_the_same_endpoint_twice_costs_nothing(trial: Source) -> None:
+    """Correlation one: the family's largest |t| is the one |t|."""
+    one, two = gates(planned(trial, "max_t", ("nfl", "G2-M12"), ("nfl", "G2-M12")))
+    assert one.p_adjusted == pytest.approx(one.p, abs=1e-4)
+    assert two.p_adjusted == pytest.approx(two.p, abs=1e-4)
+
+
+def test_max_t_over_endpoints_lies_between_p_and_bonferroni(trial: Source) -> None:
+    pairs = (("nfl", "G2-M12"), ("cafs", "G2-M12"), ("alsfrs", "G2-M12"), ("alsfrs_slope", "G2-M12"))
+    found = gates(planned(trial, "max_t", *pairs))
+    for gate in found:
+        assert gate.p <= gate.p_adjusted <= min(1.0, len(pairs) * gate.p) + 1e-3
+
+
+def test_max_t_knows_that_function_endpoints_go_together(trial: Source) -> None:
+    """CAFS ranks mostly the ALSFRS-R change: their estimates correlate strongly, NfL with neither nearly as much."""
+    from alsbench.analysis.ask import Ask
+    from alsbench.analysis.evidence import evidence_piece
+    from alsbench.analysis.influence import family_correlation, moved
+    from alsbench.analysis.subgroups import members
+
+    family = []
+    for name in ("alsfrs_ancova", "cafs", "nfl"):
+        endpoint = trial.endpoint(name)
+        chosen = trial.comparisons(("G2-M12",))
+        cell = evidence_piece(trial, endpoint, "overall", chosen).cells[0]
+        from alsbench.analysis.question import Question
+
+        family.append(moved(Ask(trial, endpoint, Question(name), "FAS", members(trial, "overall"), chosen), cell))
+    R = family_correlation(family)
+    assert R[0, 1] > 0.7
+    assert abs(R[0, 2]) < 0.5
+
+
+def test_max_t_refuses_a_hazard_ratio(trial: Source) -> None:
+    with pytest.raises(UsageError, match="time_to_event"):
+        gates(planned(trial, "max_t", ("survival", "G2-M12"), ("nfl", "G2-M12")))

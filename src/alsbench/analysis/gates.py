@@ -14,7 +14,7 @@ import numpy as np
 
 from alsbench.analysis.cache import cached_piece
 from alsbench.analysis.cells import Cell, Piece
-from alsbench.analysis.question import OVERALL
+from alsbench.analysis.question import OVERALL, Question
 from alsbench.analysis.result import Row
 from alsbench.analysis.source import Source
 from alsbench.study.model import Multiplicity
@@ -50,7 +50,7 @@ def gates(source: Source, population: str = "") -> tuple[Gate, ...]:
         piece = cached_piece(source, hypothesis.endpoint, OVERALL, source.study.comparisons, population)
         p = next(c.p for c in piece.cells if c.comparison == hypothesis.comparison)
         p_values.append(np.nan if p is None else p)
-    adjusted = adjust(plan, p_values)
+    adjusted = max_t_adjusted(source, plan, population) if plan.method == "max_t" else adjust(plan, p_values)
     return tuple(
         Gate(
             h.name,
@@ -78,9 +78,44 @@ def adjust(plan: Multiplicity, p_values: Sequence[float]) -> np.ndarray[tuple[in
             return multiplicity.hochberg(p)
         case "fixed_sequence":
             return multiplicity.fixed_sequence(p)
+        case "max_t":
+            raise ValueError("max_t needs the data, not the p-values: max_t_adjusted")
         case "graphical":
             found = multiplicity.graphical(p, plan_graph(plan), alpha=plan.alpha)
             return np.where(np.isnan(p), np.nan, found.adjusted)
+
+
+def max_t_adjusted(source: Source, plan: Multiplicity, population: str = "") -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+    """Single-step max-t adjusted p over the plan's endpoints: multivariate t with the correlation of their influences.
+
+    The smallest degrees of freedom are used. A hypothesis that cannot be estimated has NaN.
+    """
+    from alsbench.analysis.ask import Ask
+    from alsbench.analysis.influence import family_correlation, moved
+    from alsbench.analysis.run import default_population
+    from alsbench.analysis.subgroups import members
+    from alsbench.stats.errors import StatsError
+    from alsbench.stats.max_t import max_t
+
+    family, places = [], []
+    for i, hypothesis in enumerate(plan.hypotheses):
+        endpoint = source.endpoint(hypothesis.endpoint)
+        comparison = next(c for c in source.study.comparisons if c.name == hypothesis.comparison)
+        name = population or default_population(source, endpoint)
+        question = Question(hypothesis.endpoint, population=name)
+        ask = Ask(source, endpoint, question, name, members(source, OVERALL, name), (comparison,))
+        piece = cached_piece(source, hypothesis.endpoint, OVERALL, source.study.comparisons, population)
+        cell = next(c for c in piece.cells if c.comparison == hypothesis.comparison)
+        try:
+            family.append(moved(ask, cell))
+            places.append(i)
+        except StatsError:  # the evidence table's own row says why it has no p
+            continue
+    adjusted = np.full(len(plan.hypotheses), np.nan)
+    if family:
+        t = np.array([m.t for m in family])
+        adjusted[places] = max_t(t, family_correlation(family), min(m.df for m in family))
+    return adjusted
 
 
 def plan_graph(plan: Multiplicity):  # type: ignore[no-untyped-def]

@@ -1,9 +1,9 @@
 """How much each subject moves an estimate, and from that the correlation of estimates made by different models.
 
 For a generalised least-squares contrast the influence of subject i is c' A X_i' V_i^-1 r_i: its share of the estimate's error.
-The cross-products of two contrasts' influences estimate their covariance, whatever models they come from, as long as the subjects
-are the same people (Pipper, Ritz and Bisgaard 2012, doi 10.1111/j.1467-9876.2011.01005.x; R's ``multcomp::mmm``). It is what a
-max-t test over endpoints needs.
+The cross-products of two contrasts' influences estimate their covariance, whatever models they come from, as long as the
+subjects are the same people (Pipper, Ritz and Bisgaard 2012, doi 10.1111/j.1467-9876.2011.01005.x; R's ``multcomp::mmm``): what
+a max-t test over endpoints needs.
 """
 
 from __future__ import annotations

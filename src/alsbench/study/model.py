@@ -180,7 +180,7 @@ class Hypothesis(Table):
 class Multiplicity(Table):
     """How the family-wise error rate of the declared ``hypotheses`` is held at ``alpha``; their order is the fixed sequence."""
 
-    method: Literal["bonferroni", "holm", "hochberg", "fixed_sequence", "graphical"]
+    method: Literal["bonferroni", "holm", "hochberg", "fixed_sequence", "graphical", "max_t"]
     alpha: Annotated[float, Field(gt=0, lt=1)] = 0.05
     hypotheses: tuple[Hypothesis, ...]
 

@@ -28,8 +28,8 @@ from alsbench.analysis.model_data import (
 from alsbench.analysis.records import Records, endpoint_records, post_baseline_visits
 from alsbench.analysis.result import Row, merge_warnings
 from alsbench.analysis.source import BoolArray
-from alsbench.stats.ancova import fit_ols
-from alsbench.stats.design import Covariate, Factor, Variable, build_design
+from alsbench.stats.ancova import OLSFit, fit_ols
+from alsbench.stats.design import Covariate, Design, Factor, Variable, build_design
 from alsbench.stats.errors import StatsError
 
 
@@ -82,7 +82,7 @@ def interaction(ask: Ask, whole: BoolArray, visits: tuple[float, ...]) -> Block:
             "visit_number": visit,
         }
         pair = (comparison.treatment, comparison.reference)
-        at = _analysed(ask, records, visit, (pair,), whole)
+        at = rows_at(ask, records, visit, (pair,), whole)
         try:
             variables, y, _ = _variables(ask, at)
             inside = ask.member.mask[at.subject]
@@ -101,7 +101,7 @@ def interaction(ask: Ask, whole: BoolArray, visits: tuple[float, ...]) -> Block:
     return Block(rows)
 
 
-def _analysed(ask: Ask, records: Records, visit: float, group: tuple[tuple[str, str], ...], mask: BoolArray) -> Records:
+def rows_at(ask: Ask, records: Records, visit: float, group: tuple[tuple[str, str], ...], mask: BoolArray) -> Records:
     """Rows at one visit of the subjects in ``mask`` whose arm is in the fit and whose variables are complete."""
     arm = ask.source.planned_arm[records.subject]
     if ask.endpoint.arms == "all":
@@ -130,7 +130,7 @@ def _variables(ask: Ask, at: Records) -> tuple[list[Variable], np.ndarray[tuple[
 
 
 def _visit(ask: Ask, records: Records, visit: float, group: tuple[tuple[str, str], ...]) -> tuple[list[Row], str, list[str]]:
-    at = _analysed(ask, records, visit, group, ask.member.mask)
+    at = rows_at(ask, records, visit, group, ask.member.mask)
     complete = at.take(covariate_columns(ask).complete[at.subject])
     variables, y, warnings = _variables(ask, at)
     formula = _formula(ask, variables)
@@ -178,6 +178,13 @@ def _visit(ask: Ask, records: Records, visit: float, group: tuple[tuple[str, str
         except (StatsError, ValueError) as error:
             rows += ask.failed("contrast", pair_names, str(error), **at_pair)
     return rows, formula, warnings
+
+
+def fit_at(ask: Ask, at: Records) -> tuple[Design, OLSFit]:
+    """The model of complete rows at one visit."""
+    variables, y, _ = _variables(ask, at)
+    design = build_design(variables, [(v.name,) for v in variables])
+    return design, fit_ols(y, design)
 
 
 def _formula(ask: Ask, variables: list[Variable]) -> str:

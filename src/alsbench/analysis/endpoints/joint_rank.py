@@ -139,7 +139,7 @@ def interaction(ask: Ask, whole: BoolArray, visits: tuple[float, ...]) -> Block:
         arms = (comparison.reference, comparison.treatment)
         try:
             ranked = ranked_set(ask, visit, whole, arms)
-            fit, design, _ = _ancova(ask, ranked, arms, part=ask.member.mask)
+            fit, design, _ = rank_ancova(ask, ranked, arms, part=ask.member.mask)
             row = sum(
                 sign * part_sign * ls_mean_row(ask, design, {ARM: arm, PART: level})
                 for level, part_sign in (("in", 1.0), ("out", -1.0))
@@ -166,7 +166,7 @@ def _at_horizon(ask: Ask, horizon: float, pairs: tuple[tuple[str, str], ...]) ->
     try:
         if empty and not everyone:
             raise StatsError(f"no ranked subjects of {' or '.join(empty)} in this subgroup")
-        fit, design, more = _ancova(ask, ranked, arms)
+        fit, design, more = rank_ancova(ask, ranked, arms)
         formula = _formula(ask, design)
         warnings += more
     except StatsError as error:
@@ -205,7 +205,9 @@ def _arm_summary(ask: Ask, ranked: Ranked, code: int, arm: str, own: dict[str, o
     return rows
 
 
-def _ancova(ask: Ask, ranked: Ranked, arms: tuple[str, ...], part: BoolArray | None = None) -> tuple[OLSFit, Design, list[str]]:
+def rank_ancova(
+    ask: Ask, ranked: Ranked, arms: tuple[str, ...], part: BoolArray | None = None
+) -> tuple[OLSFit, Design, list[str]]:
     columns = covariate_columns(ask)
     inside = ranked.rank.included & columns.complete[ranked.subject]
     left_out = int(ranked.rank.included.sum() - inside.sum())

@@ -65,7 +65,7 @@ def analyse(ask: Ask) -> Block:
     rows = analysed_rows(ask, ask.member.mask)
     if len(rows.records) == 0:
         return Block(_nothing(ask), warnings=rows.warnings)
-    fit, design, warnings = _fit(ask, rows, interaction=None)
+    fit, design, warnings = fit_rows(ask, rows, interaction=None)
     shown = [i for i, v in enumerate(rows.visits) if not ask.question.visits or v in ask.question.visits]
     out: list[Row] = []
     for arm in ask.arms:
@@ -101,7 +101,7 @@ def interaction(ask: Ask, whole: BoolArray, visits: tuple[float, ...]) -> Block:
     out: list[Row] = []
     if len(rows.records) == 0:
         return Block(out)
-    fit, design, warnings = _fit(ask, rows, interaction=ask.member.mask)
+    fit, design, warnings = fit_rows(ask, rows, interaction=ask.member.mask)
     for comparison, visit in zip(ask.comparisons, visits, strict=True):
         where = {"treatment": comparison.treatment, "reference": comparison.reference}
         try:
@@ -140,7 +140,7 @@ def analysed_rows(ask: Ask, mask: BoolArray) -> Rows:
     return Rows(kept, found.y[keep], found.base[keep], arm[keep], visits, labels, tuple(warnings))
 
 
-def _fit(ask: Ask, rows: Rows, interaction: BoolArray | None) -> tuple[MMRMFit, Design, tuple[str, ...]]:
+def fit_rows(ask: Ask, rows: Rows, interaction: BoolArray | None) -> tuple[MMRMFit, Design, tuple[str, ...]]:
     covariates, warnings = covariate_variables(covariate_columns(ask), rows.records.subject)
     arm = arm_factor(ask, rows.arm)
     visit = Factor(VISIT, rows.visit_codes, rows.labels)

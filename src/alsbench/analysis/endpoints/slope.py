@@ -22,7 +22,7 @@ from alsbench.analysis.model_data import (
 from alsbench.analysis.records import Records, endpoint_records
 from alsbench.analysis.result import Row
 from alsbench.analysis.source import BoolArray, IntArray
-from alsbench.stats.design import Covariate, Factor, build_design
+from alsbench.stats.design import Covariate, Factor, Variable, build_design
 from alsbench.stats.errors import StatsError
 from alsbench.stats.slopes import (
     TIME,
@@ -58,17 +58,7 @@ def analyse(ask: Ask) -> Block:
         out.append(ask.row("arm", "n", int(np.unique(rows.records.subject[rows.arm == i]).size), arm=arm))
     if len(rows.records) == 0:
         raise StatsError("no analysed rows in this subgroup")
-    covariates, warnings = covariate_variables(covariate_columns(ask), rows.records.subject)
-    arm_levels = arm_factor(ask, rows.arm)
-    fit = random_slopes(
-        rows.y,
-        rows.months,
-        arm_levels,
-        rows.records.subject,
-        covariates=covariates,
-        shared_baseline=ask.endpoint.shared_baseline,
-        reml=ask.endpoint.estimation == "reml",
-    )
+    fit, arm_levels, covariates, warnings = fit_rows(ask, rows)
     found = arm_slopes(fit, df=ask.endpoint.df)
     for arm in ask.arms:
         if arm in arm_levels.levels:
@@ -93,6 +83,22 @@ def analyse(ask: Ask) -> Block:
         ),
         warnings=(*rows.warnings, *warnings, *fit.notes),
     )
+
+
+def fit_rows(ask: Ask, rows: Rows) -> tuple[SlopeFit, Factor, list[Variable], list[str]]:
+    """The model of all arms among ``rows``: the fit, its arm factor, its covariates, and warnings."""
+    covariates, warnings = covariate_variables(covariate_columns(ask), rows.records.subject)
+    arm = arm_factor(ask, rows.arm)
+    fit = random_slopes(
+        rows.y,
+        rows.months,
+        arm,
+        rows.records.subject,
+        covariates=covariates,
+        shared_baseline=ask.endpoint.shared_baseline,
+        reml=ask.endpoint.estimation == "reml",
+    )
+    return fit, arm, covariates, warnings
 
 
 def interaction(ask: Ask, whole: BoolArray, _visits: tuple[float, ...]) -> Block:
