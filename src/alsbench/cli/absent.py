@@ -12,7 +12,6 @@ ABSENT = {
     "scrutinise": "the scrutiny of a finding",
     "diff": "the comparison of snapshots",
     "replay": "the replay of a session log",
-    "unblind": "unblinding",
     "config": "configuration commands",
 }
 _LENIENT = {"ignore_unknown_options": True, "allow_extra_args": True, "help_option_names": []}

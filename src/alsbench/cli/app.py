@@ -26,6 +26,7 @@ from alsbench.cli import (
     subgroup,
     subject,
     tui,
+    unblind,
 )
 from alsbench.cli.common import JsonErrorsOption, WorkspaceOption, interactive
 
@@ -84,6 +85,7 @@ COMMANDS = (
     snapshots,
     audit,
     lock,
+    unblind,
 )
 for _module in (*COMMANDS, simulate, qualify, absent):
     _module.register(app)

@@ -41,6 +41,12 @@ def load(
         str | None,
         typer.Option("--as", metavar="LAYOUT", help="What the files are, if their names do not say: adam, proact or sdtm."),
     ] = None,
+    blinded: Annotated[
+        bool, typer.Option("--blinded", help="Keep the arms out of the workspace: dummy arms, real ones in the key.")
+    ] = False,
+    key: Annotated[
+        Path | None, typer.Option("--key", metavar="FILE", help="With --blinded: where the key is, or is to be written.")
+    ] = None,
 ) -> None:
     """Load data as a new snapshot and print a receipt. The old snapshot stays current until the new one is whole."""
     from alsbench.cli.output import emit_sheets
@@ -52,6 +58,8 @@ def load(
         expect={name: _rows(text, rows) for text in expect or () for name, rows in [_pair(text, "--expect", "FILE=ROWS")]},
         accept=dict(_pair(text, "--accept", "RULE=REASON") for text in accept or ()),
         layout=layout,
+        blinded=blinded,
+        key=key,
     )
     emit_sheets(common, *receipt_sheets(receipt))
 
@@ -64,17 +72,25 @@ def load_files(
     expect: dict[str, int] | None = None,
     accept: dict[str, str] | None = None,
     layout: str | None = None,
+    blinded: bool = False,
+    key: Path | None = None,
 ) -> Receipt:
     """Load, log, and say what was done. A new study file is validated first and put in place only after the load.
 
     Where there is none, the one proposed for derived data (PRO-ACT) is put in place.
     """
+    from alsbench.cli.blinded import load_blinded, refuse_open_load
     from alsbench.cli.progress import bar
     from alsbench.cli.trail import record
     from alsbench.data.load import load as load_snapshot
     from alsbench.data.workspace import Workspace
 
+    if blinded or key is not None:
+        if not blinded or key is None or layout not in (None, "adam"):
+            raise UsageError("--blinded and --key FILE belong together, for analysis data sets", where="--blinded")
+        return load_blinded(common, paths, key_path=key, study=study, expect=expect, accept=accept)
     space = Workspace(common.workspace)
+    refuse_open_load(space)
     said = _study(space, study)
     proposed = _Proposed(said is None)
 

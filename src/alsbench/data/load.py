@@ -45,6 +45,7 @@ def load(
     before_publish: Callable[[Receipt], None] | None = None,
     layout: str | None = None,
     derived: Told | None = None,
+    blinded: str = "",
 ) -> Receipt:
     """Load files and folders as a new current snapshot of the workspace.
 
@@ -53,6 +54,7 @@ def load(
     ``before_publish`` sees the receipt when all is checked and nothing yet visible, and may raise to stop the load.
     PRO-ACT files get analysis tables beside them; ``layout`` says what the files are if their names do not,
     ``derived`` is told what was derived and may give the study to check against.
+    ``blinded`` is the fingerprint of the key where the files hold dummy arms: the snapshot says so.
     Raises DataError (nothing changes) or UnavailableError (another load is running).
     """
     accepted = _check_accept(accept or {})
@@ -65,7 +67,7 @@ def load(
         receipts += made
         digest = _digest(builder.tables)
         data_cut = builder.latest_date()
-        draft = Receipt(tuple(receipts), (), (), "", digest, data_cut)
+        draft = Receipt(tuple(receipts), (), (), "", digest, data_cut, blinded)
         builder.seal(now=moment, digest=digest, data_cut=data_cut, receipt=draft.as_dict())
         with open_snapshot(builder.path) as candidate:
             findings, passed = run_checks(candidate, study or proposed)

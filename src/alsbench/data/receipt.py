@@ -39,7 +39,10 @@ class Finding:
 
 @dataclass(frozen=True)
 class Receipt:
-    """The outcome of a load. ``snapshot`` and ``digest`` name what was published; ``passed`` are the rules without findings."""
+    """The outcome of a load. ``snapshot`` and ``digest`` name what was published; ``passed`` are the rules without findings.
+
+    ``blinded`` is the fingerprint of the key where the arms are dummies, else empty.
+    """
 
     files: tuple[FileReceipt, ...]
     findings: tuple[Finding, ...]
@@ -47,6 +50,7 @@ class Receipt:
     snapshot: str
     digest: str
     data_cut: str | None = None
+    blinded: str = ""
 
     @property
     def rows(self) -> int:

@@ -266,6 +266,7 @@ class Workbench(App[int], inherit_bindings=False):
         first = self.opened is None
         opened: opening.Opened = report.payload
         self.opened, self.catalogue = opened, opened.catalogue
+        self.blinded = opened.source.blinded
         if not first:
             self.answers.clear()
             self.counted.clear()

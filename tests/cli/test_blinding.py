@@ -1,0 +1,261 @@
+"""Blinded workspaces: no real arm in any file of them, BLINDED wherever a result is shown, one way out, with the key."""
+
+from __future__ import annotations
+
+import json
+import stat
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+Run = Callable[..., Any]
+ARMS = {"Placebo": ("PBO", 0), "Low dose": ("LOW", 1), "High dose": ("HIGH", 2)}
+STUDY = """schema = 1
+[study]
+id = "SMALL"
+title = "Low dose and High dose against Placebo"
+[arms]
+reference = "Placebo"
+order = ["Placebo", "Low dose", "High dose"]
+labels = { "Low dose" = "two jabs", "High dose" = "five jabs" }
+doses = { "Placebo" = 0, "Low dose" = 2, "High dose" = 5 }
+[populations]
+FAS = "FASFL"
+default = "FAS"
+[[comparisons]]
+name = "LOW-M1"
+treatment = "Low dose"
+horizon = 1
+[[comparisons]]
+name = "HIGH-M2"
+treatment = "High dose"
+horizon = 2
+primary = true
+[endpoints.score]
+title = "Score, High dose first"
+method = "ancova"
+dataset = "ADQS"
+paramcd = "TOTAL"
+[multiplicity]
+method = "holm"
+[[multiplicity.hypotheses]]
+endpoint = "score"
+comparison = "HIGH-M2"
+[[subgroups]]
+name = "old"
+where = "AGE > 58"
+prespecified = true
+"""
+WORDS = (
+    "placebo",
+    "low dose",
+    "high dose",
+    "two jabs",
+    "five jabs",
+    "pbo",
+    "high-m2",
+    "low-m1",
+    "verum",
+    "comparator",
+    "jab x",
+)
+
+
+def write(path: Path, rows: list[dict[str, Any]]) -> None:
+    lines = [",".join(rows[0]), *(",".join(str(v) for v in row.values()) for row in rows)]
+    path.write_text("\n".join(lines) + "\n")
+
+
+@pytest.fixture
+def trial(tmp_path: Path) -> Path:
+    """A trial that names its arms in every way: labels, codes, numbers, a flag of its own, doses, treatments, free text."""
+    folder = tmp_path / "data"
+    folder.mkdir()
+    labels = [list(ARMS)[i % 3] for i in range(24)]
+    subjects, records, given, events = [], [], [], []
+    for i, label in enumerate(labels):
+        subject, (code, number) = f"S{i:02}", ARMS[label]
+        subjects.append(
+            {
+                "USUBJID": subject, "TRT01P": label, "TRT01PN": number, "TRT01A": label, "TRT01AN": number, "ARM": label,
+                "ARMCD": code, "ACTARM": label, "ACTARMCD": code, "GROUPX": f"g{number + 7}",
+                "TRTFL": "comparator" if code == "PBO" else "verum", "DOSE01P": number * 2, "FASFL": "Y", "AGE": 50 + i,
+                "COMMENT": f"was on {label.upper()} at entry" if i < 4 else "nothing",
+            }
+        )  # fmt: skip
+        for visit in (0, 1, 2):
+            value = 40 - i % 5 - visit * (1 + i % 4) + number * visit
+            records.append(
+                {
+                    "USUBJID": subject, "TRTP": label, "TRTPN": number, "PARAMCD": "TOTAL", "PARAM": "Total", "AVISITN": visit,
+                    "AVISIT": f"Month {visit}", "ABLFL": "Y" if visit == 0 else "", "AVAL": value, "BASE": 40 - i % 5,
+                    "CHG": value - (40 - i % 5) if visit else "",
+                }
+            )  # fmt: skip
+        for n in range(2):
+            given.append({"USUBJID": subject, "EXSEQ": n, "EXTRT": "Placebo" if code == "PBO" else "Jab X", "EXDOSE": number})
+        events.append({"USUBJID": subject, "AETERM": "Placebo effect" if i == 1 else "headache", "TRTEMFL": "Y"})
+    for name, rows in (("adsl", subjects), ("adqs", records), ("adex", given), ("adae", events)):
+        write(folder / f"{name}.csv", rows)
+    (tmp_path / "study.toml").write_text(STUDY)
+    return tmp_path
+
+
+@pytest.fixture
+def blind(trial: Path, run: Run) -> Path:
+    """The trial, loaded blinded into ``ws`` with the key in ``key.json``."""
+    ran = load(trial, run)
+    assert ran.code == 0, ran.err
+    return trial
+
+
+def load(trial: Path, run: Run, *more: object) -> Any:
+    study = ("--study", trial / "study.toml")
+    return run("load", trial / "data", *study, "--blinded", "--key", trial / "key.json", "-w", trial / "ws", *more)
+
+
+def everything(workspace: Path) -> str:
+    """Every file of the workspace as text, file names, and every value, label and name in its snapshots."""
+    from alsbench.data.snapshot import open_snapshot
+
+    parts = []
+    for path in sorted(workspace.rglob("*")):
+        parts.append(path.name)
+        if path.is_file():
+            parts.append(path.read_bytes().decode("latin-1"))
+        if path.suffix == ".duckdb":
+            with open_snapshot(path) as snapshot:
+                for name, info in snapshot.tables.items():
+                    rows = snapshot.page(name, None, offset=0, limit=info.rows)
+                    parts += [repr(info), *(repr(row) for row in rows)]
+    return "\n".join(parts).lower()
+
+
+def test_no_real_arm_is_in_any_file(blind: Path, run: Run) -> None:
+    workspace = blind / "ws"
+    for words in (("endpoint", "score", "-s", "old"), ("evidence",), ("arms",), ("subgroup", "list"), ("check",)):
+        assert run(*words, "-w", workspace).code == 0
+    text = everything(workspace)
+    assert "arm a" in text
+    assert [w for w in WORDS if w in text] == []
+
+
+def test_every_arm_column_holds_the_same_dummy(blind: Path, run: Run) -> None:
+    key = json.loads((blind / "key.json").read_text())
+    rows = run("data", "ADSL", "-w", blind / "ws", "--format", "json", "--limit", "100").json["rows"]
+    numbers = {d: n for n, d in enumerate(sorted(key["arms"].values()), start=1)}
+    for i, row in enumerate(rows):
+        dummy = key["arms"][list(ARMS)[i % 3]]
+        assert {row[c] for c in ("TRT01P", "TRT01A", "ARM", "ACTARM")} == {dummy}
+        assert {row[c] for c in ("TRT01PN", "TRT01AN")} == {numbers[dummy]}
+        assert {row[c] for c in ("ARMCD", "ACTARMCD", "GROUPX")} == {dummy[-1]}
+        assert row["TRTFL"] is None and row["DOSE01P"] is None
+    assert rows[0]["COMMENT"] == "was on [blinded] at entry"
+    given = run("data", "ADEX", "-w", blind / "ws", "--format", "json").json["rows"]
+    assert {(r["EXTRT"], r["EXDOSE"]) for r in given} == {("Blinded treatment", None)}
+
+
+def test_the_study_tells_neither_reference_nor_horizons(blind: Path) -> None:
+    from alsbench.study.reading import read_study
+
+    study = read_study(blind / "ws" / "study.toml")
+    assert (study.arms.reference, study.arms.order) == ("Arm A", ("Arm A", "Arm B", "Arm C"))
+    assert not study.arms.labels and not study.arms.doses and study.multiplicity is None
+    assert [(c.name, c.primary) for c in study.comparisons] == [
+        ("Arm B-M1", False), ("Arm B-M2", False), ("Arm C-M1", False), ("Arm C-M2", False)
+    ]  # fmt: skip
+
+
+def test_results_say_blinded(blind: Path, run: Run) -> None:
+    found = run("endpoint", "score", "-w", blind / "ws", "--format", "json").json
+    assert found["provenance"]["blinded"] is True
+    for words in (("endpoint", "score"), ("evidence",), ("forest", "score"), ("arms",), ("subgroup", "list")):
+        assert "BLINDED" in run(*words, "-w", blind / "ws").out
+
+
+def test_the_key_is_private_and_outside(trial: Path, run: Run) -> None:
+    inside = run(
+        "load", trial / "data", "--study", trial / "study.toml", "--blinded", "--key", trial / "ws" / "k", "-w", trial / "ws"
+    )
+    assert inside.code == 2 and "must not lie in the workspace" in inside.err
+    assert run("load", trial / "data", "--study", trial / "study.toml", "--blinded", "-w", trial / "ws").code == 2
+    assert load(trial, run).code == 0
+    assert stat.S_IMODE((trial / "key.json").stat().st_mode) == 0o600
+
+
+def test_a_blinded_workspace_takes_no_open_load(blind: Path, run: Run) -> None:
+    ran = run("load", blind / "data", "--study", blind / "study.toml", "-w", blind / "ws")
+    assert ran.code == 2 and "blinded" in ran.err
+    other = run("load", blind / "data", "--blinded", "--key", blind / "other.json", "-w", blind / "ws")
+    assert other.code == 2 and not (blind / "other.json").exists()
+    before = json.loads((blind / "key.json").read_text())["arms"]
+    assert load(blind, run).code == 0  # the next data cut, with the same key
+    assert json.loads((blind / "key.json").read_text())["arms"] == before
+
+
+def test_an_open_workspace_is_not_blinded_afterwards(small: Any, run: Run, tmp_path: Path) -> None:
+    ran = run("load", small.folder, "--blinded", "--key", tmp_path / "k.json", "-w", small.workspace)
+    assert ran.code == 2 and "not blinded" in ran.err
+
+
+def contrasts(ran: Any) -> dict[tuple[Any, ...], Any]:
+    return {
+        (r["treatment"], r["reference"], r["visit"]): r["stat"]
+        for r in ran.json["results"]
+        if r["context"] == "contrast" and r["stat_name"] == "difference"
+    }
+
+
+def test_unblinding_gives_the_trial_back(blind: Path, run: Run) -> None:
+    workspace = blind / "ws"
+    assert run("subgroup", "add", "young", "--where", "AGE < 54", "-w", workspace).code == 0
+    assert run("unblind", "--key", blind / "key.json", "--reason", "", "-w", workspace).code == 2
+    ran = run("unblind", "--key", blind / "key.json", "--reason", "database lock", "-w", workspace)
+    assert ran.code == 0, ran.err
+    open_ = blind / "open"
+    assert run("load", blind / "data", "--study", blind / "study.toml", "-w", open_).code == 0
+    again = contrasts(run("endpoint", "score", "-w", workspace, "--format", "json"))
+    assert again == contrasts(run("endpoint", "score", "-w", open_, "--format", "json")) and again
+    rows = [run("data", "ADSL", "-w", w, "--format", "json", "--limit", "100").json["rows"] for w in (workspace, open_)]
+    for column in ("TRT01P", "TRT01PN", "ARM", "ARMCD", "ACTARMCD", "GROUPX", "TRT01AN"):
+        assert [r[column] for r in rows[0]] == [r[column] for r in rows[1]]
+    names = [r["name"] for r in run("subgroup", "list", "-w", workspace, "--format", "json").json["rows"]]
+    assert names == ["old", "young"]
+    assert run("endpoint", "score", "-w", workspace, "--format", "json").json["provenance"]["blinded"] is False
+    log = run("audit", "-w", workspace, "--format", "json").json["rows"]
+    assert [r["action"] for r in log].count("unblinded") == 1
+    # one way
+    assert run("unblind", "--key", blind / "key.json", "--reason", "again", "-w", workspace).code == 4
+    assert load(blind, run).code == 2
+
+
+def test_the_wrong_key_opens_nothing(blind: Path, run: Run) -> None:
+    assert (
+        run(
+            "load", blind / "data", "--study", blind / "study.toml", "--blinded", "--key", blind / "k2.json", "-w", blind / "w2"
+        ).code
+        == 0
+    )
+    ran = run("unblind", "--key", blind / "k2.json", "--reason", "x", "-w", blind / "ws")
+    assert ran.code == 2 and "not the one" in ran.err
+    key = json.loads((blind / "key.json").read_text())
+    key["arms"] = dict(zip(key["arms"], reversed(list(key["arms"].values())), strict=True))
+    (blind / "key.json").write_text(json.dumps(key))
+    ran = run("unblind", "--key", blind / "key.json", "--reason", "x", "-w", blind / "ws")
+    assert ran.code == 3 and "edited" in ran.err
+
+
+def test_a_plan_locked_blind_is_completed_by_the_key(blind: Path, run: Run) -> None:
+    workspace = blind / "ws"
+    assert run("lock", "-w", workspace).code == 0
+    assert run("lock", "--verify", "-w", workspace).code == 0
+    assert run("unblind", "--key", blind / "key.json", "--reason", "end", "-w", workspace).code == 0
+    assert run("lock", "--verify", "-w", workspace).code == 0
+    found = run("endpoint", "score", "-s", "old", "-w", workspace, "--format", "json").json["provenance"]
+    assert (found["post_hoc"], found["deviations"]) == (False, [])
+    path = workspace / "study.toml"
+    path.write_text(path.read_text().replace("horizon = 2", "horizon = 1"))
+    found = run("endpoint", "score", "-w", workspace, "--format", "json").json["provenance"]
+    assert found["deviations"] == ["comparison HIGH-M2: horizon 1.0 instead of 2.0"]
