@@ -162,3 +162,33 @@ def test_the_command_repeats_the_options(trial: Source) -> None:
     question = Question("cafs", options=(("change", "percent"), ("seed", "3")))
     assert endpoint_command(question) == "alsbench endpoint cafs --option change=percent --option seed=3"
     assert replace(question, options=()) == Question.from_dict(Question("cafs").as_dict())
+
+
+def test_weights_divide_the_variance(trial: Source) -> None:
+    """A constant weight changes nothing; unequal ones give the weighted least squares of statsmodels (WLS)."""
+    import pandas as pd
+    import statsmodels.formula.api as smf
+
+    from alsbench.analysis.records import endpoint_records
+
+    plain, constant = ask(trial, "alsfrs_ancova"), ask(trial, "alsfrs_ancova", weights="AVISITN")
+    assert stat(constant, "difference", level=None) == pytest.approx(stat(plain, "difference", level=None), rel=1e-9)
+    weighted = ask(trial, "alsfrs_ancova", weights="AGE")
+    records = endpoint_records(trial, trial.endpoint("alsfrs_ancova"))
+    who = records.subject
+    frame = pd.DataFrame({"chg": records.chg, "base": records.base, "visit": records.visit, "arm": trial.planned_arm[who]})
+    for name in ("LEADRATE", "ONSETSIT", "RILUFL", "AGE"):
+        frame[name] = trial.subjects[name][who]
+    frame = frame[(frame.visit == 12) & trial.population()[who] & frame.arm.isin([0, 2]) & frame.chg.notna()]
+    fit = smf.wls("chg ~ C(arm) + base + LEADRATE + ONSETSIT + RILUFL", frame, weights=frame.AGE).fit()
+    assert stat(weighted, "difference", level=None) == pytest.approx(fit.params["C(arm)[T.2]"], rel=1e-8)
+    assert stat(weighted, "p_value", level=None) == pytest.approx(fit.pvalues["C(arm)[T.2]"], abs=1e-9)
+
+
+def test_mmrm_weights(trial: Source) -> None:
+    """Unequal weights reach the fit (its own numbers are held in tests/stats against dense matrices)."""
+    plain = answer(Question("alsfrs", visits=(12.0,)), trial)
+    weighted = answer(Question("alsfrs", visits=(12.0,), options=(("weights", "BLALSFR"),)), trial)
+    for result in (plain, weighted):
+        assert not [r for r in result.rows if r.error and not r.stat_name.startswith("first")]
+    assert stat(plain, "difference", level=None) != stat(weighted, "difference", level=None)

@@ -36,6 +36,8 @@ def moved(ask: Ask, cell: Cell) -> Moved:
     Raises StatsError where it cannot be estimated, UsageError for a method without influences.
     """
     makers = {"mmrm": _mmrm, "ancova": _ancova, "joint_rank": _joint_rank, "slope": _slope}
+    if ask.endpoint.weights:
+        raise UsageError("max-t over endpoints does not cover weighted fits", where=f"endpoints.{ask.endpoint.name}.weights")
     if ask.endpoint.method not in makers:
         raise UsageError(
             f"max-t does not cover {ask.endpoint.method} ({ask.endpoint.name})",

@@ -26,7 +26,8 @@ class Records:
     """Rows of one parameter, sorted by subject and visit. All arrays are (rows,).
 
     ``subject`` indexes ``Source.subjects``; values are in the units of the data set, NaN where missing. ``below`` marks values
-    below the limit of quantification, which stand at half of it; ``day`` is the study day (ADY) where the data set has it.
+    below the limit of quantification, which stand at half of it; ``day`` is the study day (ADY) where the data set has it;
+    ``weight`` is 1 unless the endpoint names a column of weights, NaN where that is missing or not positive.
     """
 
     subject: IntArray
@@ -38,6 +39,7 @@ class Records:
     labels: dict[float, str]
     n_unknown_subject: int
     day: Floats
+    weight: Floats
 
     def __len__(self) -> int:
         return int(self.subject.size)
@@ -53,6 +55,7 @@ class Records:
             chg=self.chg[mask],
             below=self.below[mask],
             day=self.day[mask],
+            weight=self.weight[mask],
         )
 
 
@@ -85,7 +88,9 @@ def endpoint_records(source: Source, endpoint: Endpoint) -> Records:
         base = np.where(base < endpoint.lloq, endpoint.lloq / 2.0, base)
     chg = np.asarray(frame["CHG"], dtype=np.float64) if "CHG" in frame.columns else aval - base
     labels, unknown = _labels(frame, number, visits.label), int((~known).sum())
-    records = Records(index, number, aval, base, chg, below, labels, unknown, _days(frame))
+    records = Records(
+        index, number, aval, base, chg, below, labels, unknown, _days(frame), _weights(source, endpoint, frame, index)
+    )
     _refuse_duplicates(source, endpoint, records)
     return records
 
@@ -139,6 +144,19 @@ def _days(frame: Frame) -> Floats:
     if "ADY" in frame.columns and frame.kind("ADY") == "number":
         return np.asarray(frame["ADY"], dtype=np.float64)
     return np.full(len(frame), np.nan)
+
+
+def _weights(source: Source, endpoint: Endpoint, frame: Frame, index: IntArray) -> Floats:
+    """The endpoint's weights per record: a column of the data set, else of the subject-level table."""
+    name = endpoint.weights
+    if not name:
+        return np.ones(index.size)
+    column = frame[name] if name in frame.columns else source.subject_column(name)[index]
+    kind = frame.kind(name) if name in frame.columns else source.subjects.kind(name)
+    if kind != "number":
+        raise UsageError(f"the weights {name} are not numeric", where=f"study.toml endpoints.{endpoint.name}.weights")
+    values = np.asarray(column, dtype=np.float64)
+    return np.where(values > 0, values, np.nan)
 
 
 def _quantified(frame: Frame, aval: Floats, lloq: float | None) -> tuple[Floats, BoolArray]:

@@ -43,6 +43,7 @@ OPTIONS = (
     "adjust",
     "shared_baseline",
     "lloq",
+    "weights",
     "death_always_loses",
     "function_at",
     "missing",

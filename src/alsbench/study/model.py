@@ -116,6 +116,7 @@ class Endpoint(Table):
     # LS means: weights over factor levels, and covariates held at chosen values instead of their mean
     ls_means: Literal["equal", "proportional"] = "equal"
     at: dict[str, float] = Field(default_factory=dict)
+    weights: str = ""  # mmrm, ancova: a numeric column of ADSL or of the data set, positive; it divides the variance
     # mmrm and slope
     estimation: Literal["reml", "ml"] = "reml"
     covariance_by_arm: bool = False

@@ -110,6 +110,7 @@ def rows_at(ask: Ask, records: Records, visit: float, group: tuple[tuple[str, st
         in_fit = np.isin(arm, [ask.arms.index(a) for pair in group for a in pair])
     found = response(ask, records)
     keep = mask[records.subject] & in_fit & (records.visit == visit) & np.isfinite(found.y) & np.isfinite(found.base)
+    keep &= np.isfinite(records.weight)
     return records.take(keep)
 
 
@@ -154,7 +155,7 @@ def _visit(ask: Ask, records: Records, visit: float, group: tuple[tuple[str, str
         if not any(counts.values()) or (empty and ask.endpoint.arms != "all"):
             raise StatsError(f"no analysed rows of {' or '.join(empty)} at {label} in this subgroup")
         design = build_design(variables, [(v.name,) for v in variables])
-        fit = fit_ols(y, design)
+        fit = fit_ols(y, design, weights=complete.weight if ask.endpoint.weights else None)
     except StatsError as error:
         for arm in arms:
             rows += ask.failed("arm", arm_names, str(error), arm=arm, **own)
@@ -184,7 +185,7 @@ def fit_at(ask: Ask, at: Records) -> tuple[Design, OLSFit]:
     """The model of complete rows at one visit."""
     variables, y, _ = _variables(ask, at)
     design = build_design(variables, [(v.name,) for v in variables])
-    return design, fit_ols(y, design)
+    return design, fit_ols(y, design, weights=at.weight if ask.endpoint.weights else None)
 
 
 def _formula(ask: Ask, variables: list[Variable]) -> str:

@@ -129,10 +129,10 @@ def analysed_rows(ask: Ask, mask: BoolArray) -> Rows:
     inside &= records.visit > ask.source.study.visits.baseline
     has_value = inside & np.isfinite(found.y)
     has_base = has_value & np.isfinite(found.base)
-    keep = has_base & covariate_columns(ask).complete[records.subject]
+    keep = has_base & np.isfinite(records.weight) & covariate_columns(ask).complete[records.subject]
     warnings = [
         *dropped_rows_warning(int(has_value.sum() - has_base.sum()), "no baseline value"),
-        *dropped_rows_warning(int(has_base.sum() - keep.sum()), "a covariate is missing"),
+        *dropped_rows_warning(int(has_base.sum() - keep.sum()), "a covariate or weight is missing"),
     ]
     kept = records.take(keep)
     visits = tuple(float(v) for v in np.unique(kept.visit))
@@ -161,6 +161,7 @@ def fit_rows(ask: Ask, rows: Rows, interaction: BoolArray | None) -> tuple[MMRMF
         covariance=ask.endpoint.covariance,
         method=ask.endpoint.estimation,
         df=ask.endpoint.df,
+        weights=rows.records.weight if ask.endpoint.weights else None,
         group=rows.arm if ask.endpoint.covariance_by_arm else None,
     )
     if not varying_base:
