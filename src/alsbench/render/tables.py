@@ -158,9 +158,11 @@ def _visit_block(rows: Rows, subgroup: str, arm_places: list[Place], contrasts: 
     columns = [label("Visit")]
     for arm in arms:
         columns += [Column("n", arm or ""), Column(f"GMR {CI}" if log_scale else "LS mean (SE)", arm or "")]
+    adjusted = {p.pair for p in contrasts if "p_adjusted" in rows.at[p]}
     for treatment, reference in pairs:
         name = f"{treatment} vs {reference}"
         columns += [Column(f"{'Ratio' if log_scale else 'Difference'} {CI}", name), Column("p", name)]
+        columns += [Column("adj. p", name)] if (treatment, reference) in adjusted else []
     lines = []
     for visit, level in times:
         cells = [Cell(visit_name(visit) or level or "")]
@@ -171,6 +173,7 @@ def _visit_block(rows: Rows, subgroup: str, arm_places: list[Place], contrasts: 
         for each in pairs:
             stats = rows.get("contrast", subgroup, pair=each, visit=visit, level=level)
             cells += [_contrast(stats, log_scale), value_cell(stats, "p_value")]
+            cells += [value_cell(stats, "p_adjusted")] if each in adjusted else []
         lines.append(Line(tuple(cells)))
     title = f"{pair[0]} vs {pair[1]}" if pair != NO_PAIR and pair[0] else ""
     return Block(title, tuple(columns), tuple(lines))
@@ -258,6 +261,7 @@ def _tests_block(stats: Stats, by_level: dict[str | None, Stats]) -> Block:
     lines = [
         _test("Difference in LS mean rank", interval_cell(stats, "difference", "conf_low", "conf_high"), stats, "p_value"),
         _test("Generalised Gehan-Wilcoxon z", value_cell(stats, "gehan_z"), stats, "gehan_p"),
+        *_rerandomised(stats),
         *(
             _test(name, interval_cell(stats, key, f"{key}_low", f"{key}_high"), stats, "")
             for name, key in (
@@ -272,6 +276,17 @@ def _tests_block(stats: Stats, by_level: dict[str | None, Stats]) -> Block:
     ]
     kept = tuple(line for line in lines if line.cells[1].text)
     return Block("", (label("Test"), Column(f"Estimate {CI}"), Column("p")), kept, aligned=False)
+
+
+def _rerandomised(stats: Stats) -> list[Line]:
+    """Re-randomisation tests, where they were asked for; the estimate column says how many arrangements."""
+    if "permutations" not in stats:
+        return []
+    count = value_cell(stats, "permutations")
+    return [
+        _test("Re-randomised ANCOVA t, arrangements", count, stats, "permutation_p"),
+        _test("Re-randomised Gehan-Wilcoxon W", count, stats, "permutation_gehan_p"),
+    ]
 
 
 def _test(name: str, estimate: Cell, stats: Stats, p: str) -> Line:
