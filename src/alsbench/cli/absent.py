@@ -10,7 +10,6 @@ from alsbench.errors import UnavailableError
 
 ABSENT = {
     "scrutinise": "the scrutiny of a finding",
-    "diff": "the comparison of snapshots",
     "replay": "the replay of a session log",
     "config": "configuration commands",
 }

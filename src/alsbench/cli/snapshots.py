@@ -1,10 +1,15 @@
-"""``alsbench snapshots``: what was loaded, when, and which is current."""
+"""``alsbench snapshots``: what was loaded, when, and which is current; old ones removed on request."""
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from alsbench.cli.common import Common, command
+
+if TYPE_CHECKING:
+    from alsbench.data.workspace import Workspace
 
 
 def register(app: typer.Typer) -> None:
@@ -12,7 +17,18 @@ def register(app: typer.Typer) -> None:
     command(app, "snapshots")(snapshots)
 
 
-def snapshots(common: Common) -> None:
+def snapshots(
+    common: Common,
+    prune: Annotated[
+        int | None,
+        typer.Option(
+            "--prune",
+            metavar="KEEP",
+            min=1,
+            help="Remove all but the newest KEEP; never the current one. Entered in the audit log.",
+        ),
+    ] = None,
+) -> None:
     """Published snapshots, oldest first; the current one is marked."""
     from alsbench.cli.output import emit_sheets
     from alsbench.data.snapshot import open_snapshot
@@ -24,6 +40,9 @@ def snapshots(common: Common) -> None:
     names = space.snapshot_names()
     if not names:
         raise UnavailableError("no data have been loaded here", where=str(common.workspace), hint="run: alsbench load PATH...")
+    if prune is not None:
+        _prune(common, space, prune)
+        names = space.snapshot_names()
     current = space.current_name()
     records: list[tuple[Value, ...]] = []
     for name in names:
@@ -43,3 +62,18 @@ def snapshots(common: Common) -> None:
         Field("error", "Fault"),
     )
     emit_sheets(common, Sheet("snapshots", "Snapshots", fields, tuple(records)))
+
+
+def _prune(common: Common, space: Workspace, keep: int) -> None:
+    """Log each removal, then do it, with the load lock held: nothing is published meanwhile."""
+    from alsbench.cli.trail import record
+    from alsbench.data.publish import exclusive
+
+    with exclusive(space, purpose="prune"):
+        current = space.current_name()
+        doomed = [n for n in space.snapshot_names()[:-keep] if n != current]
+        if doomed:
+            record(common, "prune", {"removed": doomed, "kept": keep})
+        for name in doomed:
+            space.snapshot_path(name).unlink(missing_ok=True)
+    common.note(f"{len(doomed)} snapshots removed")

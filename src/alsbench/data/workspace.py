@@ -81,7 +81,15 @@ class Workspace:
         from alsbench.data.snapshot import SUFFIX
 
         names = (p.name.removesuffix(SUFFIX) for p in self.snapshots_dir.glob(f"*{SUFFIX}"))
-        return tuple(sorted(n for n in names if SNAPSHOT_NAME.fullmatch(n)))
+        return tuple(sorted((n for n in names if SNAPSHOT_NAME.fullmatch(n)), key=self._age))
+
+    def _age(self, name: str) -> tuple[str, int]:
+        """What orders snapshots: the second in the name, then when the file was written (0: pruned meanwhile)."""
+        try:
+            written = self.snapshot_path(name).stat().st_mtime_ns
+        except FileNotFoundError:
+            written = 0
+        return name.partition("-")[0], written
 
     def open_current(self) -> Snapshot:
         """The current snapshot, read-only. Raises UnavailableError where none was loaded, DataError where it is damaged."""

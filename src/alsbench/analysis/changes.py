@@ -1,0 +1,88 @@
+"""Which results differ between two snapshots of one study: every contrast of the evidence, asked of both.
+
+The study, as it stands now, is asked twice: every endpoint with a contrast, overall and in every subgroup and its complement.
+A contrast has changed where its estimate, p or number of subjects is not the same double in both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from alsbench.analysis.cache import cached_piece
+from alsbench.analysis.cells import Cell
+from alsbench.analysis.evidence import evidence_columns, evidence_endpoints
+from alsbench.analysis.source import Source
+from alsbench.errors import AlsbenchError
+
+
+@dataclass(frozen=True)
+class Answered:
+    """What one snapshot says of a contrast; ``error`` why it says nothing."""
+
+    n: int | None = None
+    estimate: float | None = None
+    p: float | None = None
+    error: str | None = None
+
+
+@dataclass(frozen=True)
+class Contrast:
+    """One contrast on both snapshots. ``measure`` says what the estimate is: difference or ratio."""
+
+    endpoint: str
+    subgroup: str
+    comparison: str
+    visit: str | None
+    measure: str
+    old: Answered
+    new: Answered
+
+    @property
+    def changed(self) -> bool:
+        return self.old != self.new
+
+
+def contrasts_asked(source: Source) -> int:
+    """How many (endpoint, column) pairs :func:`compare_results` asks of each snapshot."""
+    return len(evidence_endpoints(source)) * len(evidence_columns(source, [s.name for s in source.study.subgroups]))
+
+
+def compare_results(old: Source, new: Source) -> Iterator[tuple[Contrast, ...]]:
+    """The contrasts of one endpoint in one subgroup after another, changed or not. Both sources hold the same study."""
+    for phrase in evidence_columns(new, [s.name for s in new.study.subgroups]):
+        for endpoint in evidence_endpoints(new):
+            before, after = (_cells(source, endpoint.name, phrase) for source in (old, new))
+            yield tuple(
+                _pair(endpoint.name, phrase, c.name, before.get(c.name), after.get(c.name)) for c in new.study.comparisons
+            )
+
+
+def _cells(source: Source, endpoint: str, phrase: str) -> dict[str, Cell | AlsbenchError]:
+    """By comparison; a snapshot that does not hold what is asked answers with the reason."""
+    try:
+        piece = cached_piece(source, endpoint, phrase, source.study.comparisons, "")
+    except AlsbenchError as error:
+        return {c.name: error for c in source.study.comparisons}
+    return {cell.comparison: cell for cell in piece.cells}
+
+
+def _pair(
+    endpoint: str, phrase: str, comparison: str, before: Cell | AlsbenchError | None, after: Cell | AlsbenchError | None
+) -> Contrast:
+    cell = next((c for c in (after, before) if isinstance(c, Cell)), None)
+    return Contrast(
+        endpoint,
+        phrase,
+        comparison,
+        cell.visit if cell else None,
+        "ratio" if cell is not None and cell.ratio else "difference",
+        _answered(before),
+        _answered(after),
+    )
+
+
+def _answered(found: Cell | AlsbenchError | None) -> Answered:
+    if isinstance(found, Cell):
+        return Answered(found.n, found.estimate, found.p, found.error)
+    return Answered(error=found.what if found is not None else "not asked")

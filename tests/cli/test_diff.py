@@ -1,0 +1,93 @@
+"""Two loads compared: records by key, results that changed; old snapshots removed on request."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+Run = Callable[..., Any]
+
+
+@pytest.fixture
+def two(small: Any, run: Run) -> Any:
+    """The small trial, loaded again with one value changed and one record gone."""
+    rows = small.records()
+    rows[5]["AVAL"] += 3  # S01 at visit 2
+    rows[5]["CHG"] += 3
+    gone = rows.pop(8)  # S02 at visit 2
+    assert (gone["USUBJID"], gone["AVISITN"]) == ("S02", 2)
+    ran = run("load", small.data(adqs=rows), "-w", small.workspace, "-q")
+    assert ran.code == 0, ran.err
+    return small
+
+
+def _tables(ran: Any) -> dict[str, Any]:
+    found = json.loads(ran.out)
+    return {t["table"]: t for t in (found, *found["more"])}
+
+
+def test_records_are_found_by_key(run: Run, two: Any) -> None:
+    ran = run("diff", "previous", "current", "-w", two.workspace, "--format", "json")
+    assert ran.code == 1, ran.err
+    found = _tables(ran)
+    adqs = next(r for r in found["tables"]["rows"] if r["table"] == "ADQS")
+    assert (adqs["state"], adqs["added"], adqs["removed"], adqs["changed"]) == ("changed", 0, 1, 1)
+    assert adqs["keys"] == "USUBJID PARAMCD AVISITN"
+    lines = {(r["change"], r["key"], r["column"]): (r["old"], r["new"]) for r in found["records"]["rows"]}
+    assert lines[("removed", "S02 TOTAL 2", None)] == (None, None)
+    old, new = lines[("changed", "S01 TOTAL 2", "AVAL")]
+    assert float(new) - float(old) == 3
+    assert next(r for r in found["tables"]["rows"] if r["table"] == "ADSL")["state"] == "same"
+
+
+def test_changed_results_are_those_that_the_endpoint_command_gives(run: Run, two: Any) -> None:
+    found = _tables(run("diff", "previous", "-w", two.workspace, "--format", "json"))["results"]["rows"]
+    overall = next(r for r in found if r["subgroup"] == "overall")
+    now = run("endpoint", "score", "--visit", "2", "-w", two.workspace, "--format", "json").json["results"]
+    stats = {r["stat_name"]: r["stat"] for r in now if r["context"] == "contrast"}
+    assert (overall["estimate_new"], overall["p_new"]) == (stats["difference"], stats["p_value"])
+    assert overall["estimate_old"] != overall["estimate_new"]
+
+
+def test_a_snapshot_equals_itself(run: Run, two: Any) -> None:
+    ran = run("diff", "current", "current", "-w", two.workspace, "--format", "json")
+    assert ran.code == 0
+    assert _tables(ran)["results"]["rows"] == []
+
+
+@pytest.mark.parametrize("form", ["table", "csv", "tsv", "md"])
+def test_every_format(run: Run, two: Any, form: str) -> None:
+    ran = run("diff", "previous", "current", "-w", two.workspace, "--format", form)
+    assert ran.code == 1
+    assert "ADQS" in ran.out
+
+
+def test_names(run: Run, two: Any, small: Any) -> None:
+    names = [r["name"] for r in run("snapshots", "-w", two.workspace, "--format", "json").json["rows"]]
+    assert len(names) == 2
+    ran = run("diff", names[0].partition("-")[2][:8], names[1], "--no-results", "-w", two.workspace, "--format", "json")
+    assert ran.code == 1
+    assert ran.json["facts"]["Old"] == names[0]
+    assert run("diff", "nosuch", "-w", two.workspace).code == 2
+    ambiguous = run("diff", "2", "-w", two.workspace)
+    assert ambiguous.code == 2
+    assert names[0] in ambiguous.err
+
+
+def test_pruning_keeps_the_current_one_and_is_logged(run: Run, two: Any) -> None:
+    ran = run("snapshots", "--prune", "1", "-w", two.workspace, "--format", "json")
+    assert [r["current"] for r in ran.json["rows"]] == [True]
+    entries = run("audit", "-w", two.workspace, "--format", "json").out
+    assert '"prune"' in entries
+    assert run("diff", "previous", "-w", two.workspace).code == 4
+    assert run("snapshots", "--prune", "0", "-w", two.workspace).code == 2
+
+
+def test_pruning_spares_an_older_snapshot_that_is_current(run: Run, two: Any) -> None:
+    names = [r["name"] for r in run("snapshots", "-w", two.workspace, "--format", "json").json["rows"]]
+    (two.workspace / "snapshots" / "current").write_text(names[0] + "\n")
+    ran = run("snapshots", "--prune", "1", "-w", two.workspace, "--format", "json")
+    assert [(r["name"], r["current"]) for r in ran.json["rows"]] == [(names[0], True), (names[1], False)]
