@@ -12,7 +12,7 @@ import numpy as np
 from alsbench.analysis.ask import Ask
 from alsbench.analysis.cells import Cell
 from alsbench.analysis.endpoints import ancova, joint_rank, mmrm, slope
-from alsbench.analysis.model_data import ARM, VISIT, Floats, covariate_columns, ls_mean_row
+from alsbench.analysis.model_data import ARM, VISIT, Floats, covariate_columns, difference_row
 from alsbench.analysis.records import endpoint_records
 from alsbench.errors import UsageError
 from alsbench.stats.design import Array, Design
@@ -53,9 +53,7 @@ def _mmrm(ask: Ask, cell: Cell) -> Moved:
     if fit.sigma.ndim != 2:
         raise UsageError("max-t over endpoints needs one covariance for all arms", where=f"endpoints.{ask.endpoint.name}")
     label = cell.visit or ""
-    row = ls_mean_row(ask, design, {ARM: cell.treatment, VISIT: label}) - ls_mean_row(
-        ask, design, {ARM: cell.reference, VISIT: label}
-    )
+    row = difference_row(ask, design, (cell.treatment, cell.reference), **{VISIT: label})
     found = fit.contrast(row[None, :])
     residual = rows.y - design.X @ np.nan_to_num(fit.beta)
     values = gls_influence(
@@ -89,7 +87,7 @@ def _joint_rank(ask: Ask, cell: Cell) -> Moved:
 
 
 def _least_squares(ask: Ask, design: Design, fit, subject, pair: tuple[str, str]) -> Moved:  # type: ignore[no-untyped-def]
-    row = ls_mean_row(ask, design, {ARM: pair[0]}) - ls_mean_row(ask, design, {ARM: pair[1]})
+    row = difference_row(ask, design, pair)
     found = fit.contrast(row)
     unscaled: Array = np.nan_to_num(fit.cov) / fit.sigma**2
     values = gls_influence(

@@ -137,6 +137,16 @@ def ls_mean_row(ask: Ask, design: Design, by: dict[str, str]) -> Floats:
     return row
 
 
+def difference_row(ask: Ask, design: Design, pair: tuple[str, str], **by: str) -> Floats:
+    """The row of treatment minus reference at the levels ``by`` (factor name = level)."""
+    return ls_mean_row(ask, design, {ARM: pair[0], **by}) - ls_mean_row(ask, design, {ARM: pair[1], **by})
+
+
+def interaction_row(ask: Ask, design: Design, pair: tuple[str, str], **by: str) -> Floats:
+    """The row of the treatment difference among members minus that among the others."""
+    return difference_row(ask, design, pair, **{PART: "in"}, **by) - difference_row(ask, design, pair, **{PART: "out"}, **by)
+
+
 def ls_mean_words(ask: Ask, rows: str) -> str:
     """How LS means are made, for the table's footer; ``rows`` names what covariates are averaged over."""
     weights = {

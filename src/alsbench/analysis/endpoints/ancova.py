@@ -18,8 +18,10 @@ from alsbench.analysis.model_data import (
     arm_factor,
     covariate_columns,
     covariate_variables,
+    difference_row,
     dropped_rows_warning,
     exponentiated,
+    interaction_row,
     lloq_words,
     ls_mean_row,
     ls_mean_words,
@@ -89,12 +91,7 @@ def interaction(ask: Ask, whole: BoolArray, visits: tuple[float, ...]) -> Block:
             part = Factor(PART, inside.astype(np.int64), ("out", "in"))
             terms = [(ARM,), (PART,), *((v.name,) for v in variables[1:]), (ARM, PART)]
             design = build_design([variables[0], part, *variables[1:]], terms)
-            row = sum(
-                sign * part_sign * ls_mean_row(ask, design, {ARM: arm, PART: level})
-                for level, part_sign in (("in", 1.0), ("out", -1.0))
-                for arm, sign in ((pair[0], 1.0), (pair[1], -1.0))
-            )
-            p = float(fit_ols(y, design).contrast(np.asarray(row)[None, :]).p[0])
+            p = float(fit_ols(y, design).contrast(interaction_row(ask, design, pair)).p[0])
             rows.append(ask.row("subgroup", "interaction_p", p, **where))
         except ValueError as error:
             rows.append(ask.row("subgroup", "interaction_p", None, error=str(error), **where))
@@ -172,7 +169,7 @@ def _visit(ask: Ask, records: Records, visit: float, group: tuple[tuple[str, str
     for treatment, reference in group:
         at_pair = where | {"treatment": treatment, "reference": reference}
         try:
-            row = ls_mean_row(ask, design, {ARM: treatment}) - ls_mean_row(ask, design, {ARM: reference})
+            row = difference_row(ask, design, (treatment, reference))
             found = fit.contrast(row[None, :])
             rows += ask.inference("contrast", "difference", found, 0, **at_pair)
             rows += exponentiated(ask, "contrast", "ratio", found, 0, **at_pair)

@@ -20,6 +20,8 @@ from alsbench.analysis.model_data import (
     arm_factor,
     covariate_columns,
     covariate_variables,
+    difference_row,
+    interaction_row,
     ls_mean_row,
     ls_mean_words,
 )
@@ -32,7 +34,7 @@ from alsbench.stats.ancova import OLSFit, fit_ols
 from alsbench.stats.design import Design, Factor, build_design
 from alsbench.stats.errors import StatsError
 from alsbench.stats.finkelstein_schoenfeld import finkelstein_schoenfeld
-from alsbench.stats.joint_rank import JointRank, Rules, cut_at_horizon, score_pairs
+from alsbench.stats.joint_rank import FollowUp, JointRank, Rules, cut_at_horizon, score_pairs
 from alsbench.stats.summaries import describe
 from alsbench.stats.wins import win_statistics
 
@@ -45,7 +47,8 @@ class Ranked:
     """The ranked set of one comparison: subjects (indices into the source), their arms, and the scored pairs.
 
     ``rank`` holds unstratified scores; ``stratified`` the scores from pairs within stratum, None without strata; ``ranks``
-    what is analysed: mid-ranks, within stratum or on the 0-1 scale where the endpoint says so.
+    what is analysed: mid-ranks, within stratum or on the 0-1 scale where the endpoint says so. ``followup`` and ``rules`` are
+    what the pairs were scored from.
     """
 
     subject: IntArray
@@ -54,6 +57,8 @@ class Ranked:
     stratified: JointRank | None
     days: SubjectTimes
     ranks: Floats
+    followup: FollowUp
+    rules: Rules
 
     def kept(self) -> IntArray:
         """Subjects that were ranked."""
@@ -75,7 +80,7 @@ def analyse(ask: Ask) -> Block:
         model=(
             ("Model", f"ANCOVA on joint ranks: {formula}{strata}"),
             ("Ranked set", "all arms" if ask.endpoint.arms == "all" else "the two arms of the comparison"),
-            ("Pairs", _rule_words(ask)),
+            ("Pairs", rule_words(ask)),
             ("Ranks", _rank_words(ask)),
             ("LS means", ls_mean_words(ask, "ranked subjects")),
             ("Missing data", "no event and no value after baseline: not ranked, counted"),
@@ -128,7 +133,7 @@ def ranked_set(ask: Ask, horizon: float, mask: BoolArray, arms: tuple[str, ...])
         stratified = score_pairs(followup, rules=rules, groups=codes, strata=strata)
     ranking = stratified if ask.endpoint.rank_within_strata and stratified is not None else rank
     ranks = ranking.unit_ranks if ask.endpoint.rank_scale == "unit" else ranking.ranks
-    return Ranked(subject, codes, rank, stratified, days, ranks)
+    return Ranked(subject, codes, rank, stratified, days, ranks, followup, rules)
 
 
 def interaction(ask: Ask, whole: BoolArray, visits: tuple[float, ...]) -> Block:
@@ -140,12 +145,8 @@ def interaction(ask: Ask, whole: BoolArray, visits: tuple[float, ...]) -> Block:
         try:
             ranked = ranked_set(ask, visit, whole, arms)
             fit, design, _ = rank_ancova(ask, ranked, arms, part=ask.member.mask)
-            row = sum(
-                sign * part_sign * ls_mean_row(ask, design, {ARM: arm, PART: level})
-                for level, part_sign in (("in", 1.0), ("out", -1.0))
-                for arm, sign in ((arms[1], 1.0), (arms[0], -1.0))
-            )
-            rows.append(ask.row("subgroup", "interaction_p", float(fit.contrast(np.asarray(row)).p[0]), **where))
+            row = interaction_row(ask, design, (arms[1], arms[0]))
+            rows.append(ask.row("subgroup", "interaction_p", float(fit.contrast(row).p[0]), **where))
         except ValueError as error:
             rows.append(ask.row("subgroup", "interaction_p", None, error=str(error), **where))
     return Block(rows)
@@ -254,7 +255,7 @@ def _difference_rows(
         absent = [a for a in pair if a not in design.factor(ARM).levels]
         if absent:
             raise StatsError(f"no ranked subjects of {' or '.join(absent)} in this subgroup")
-        row = ls_mean_row(ask, design, {ARM: pair[0]}) - ls_mean_row(ask, design, {ARM: pair[1]})
+        row = difference_row(ask, design, pair)
         return ask.inference("contrast", "difference", fit.contrast(row), 0, **at)
     except StatsError as error:
         return ask.failed("contrast", CONTRAST_STATS, str(error), **at)
@@ -302,7 +303,8 @@ def _subject_rows(ask: Ask, ranked: Ranked, arms: tuple[str, ...], own: dict[str
     return rows
 
 
-def _rule_words(ask: Ask) -> str:
+def rule_words(ask: Ask) -> str:
+    """How a pair is decided."""
     event = "an event loses to no event, the later event wins" if ask.endpoint.death_always_loses else "later event wins"
     what = "percent change" if ask.endpoint.change == "percent" else "change"
     at = "the last common visit"

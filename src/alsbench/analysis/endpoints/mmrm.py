@@ -23,8 +23,10 @@ from alsbench.analysis.model_data import (
     arm_factor,
     covariate_columns,
     covariate_variables,
+    difference_row,
     dropped_rows_warning,
     exponentiated,
+    interaction_row,
     lloq_words,
     ls_mean_row,
     ls_mean_words,
@@ -107,12 +109,8 @@ def interaction(ask: Ask, whole: BoolArray, visits: tuple[float, ...]) -> Block:
         try:
             label = rows.labels[rows.visits.index(visit)]
             where |= {"visit": label, "visit_number": visit}  # type: ignore[dict-item]
-            row = sum(
-                sign * part_sign * ls_mean_row(ask, design, {ARM: arm, VISIT: label, PART: part})
-                for part, part_sign in (("in", 1.0), ("out", -1.0))
-                for arm, sign in ((comparison.treatment, 1.0), (comparison.reference, -1.0))
-            )
-            p = float(fit.contrast(np.asarray(row)[None, :]).p[0])
+            pair = (comparison.treatment, comparison.reference)
+            p = float(fit.contrast(interaction_row(ask, design, pair, **{VISIT: label})).p[0])
             out.append(ask.row("subgroup", "interaction_p", p, **where))
         except ValueError as error:
             out.append(ask.row("subgroup", "interaction_p", None, error=str(error), **where))
@@ -218,9 +216,7 @@ def _contrast_rows(ask: Ask, fit: MMRMFit, design: Design, rows: Rows, pair: tup
     for i, label in enumerate(rows.labels):
         at = where | {"visit": label, "visit_number": rows.visits[i]}
         try:
-            row = ls_mean_row(ask, design, {ARM: pair[0], VISIT: label}) - ls_mean_row(
-                ask, design, {ARM: pair[1], VISIT: label}
-            )
+            row = difference_row(ask, design, pair, **{VISIT: label})
             design.check_estimable(row)
             found = fit.contrast(row[None, :])
         except StatsError as error:
