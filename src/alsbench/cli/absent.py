@@ -10,7 +10,6 @@ from alsbench.errors import UnavailableError
 
 ABSENT = {
     "scrutinise": "the scrutiny of a finding",
-    "replay": "the replay of a session log",
     "config": "configuration commands",
 }
 _LENIENT = {"ignore_unknown_options": True, "allow_extra_args": True, "help_option_names": []}
