@@ -36,6 +36,7 @@ def audit(
     head: Annotated[
         str, typer.Option("--head", metavar="HASH", help="A hash noted earlier: it must still be in the log.")
     ] = "",
+    only_verify: Annotated[bool, typer.Option("--verify", help="The verdict only, as `audit verify`.")] = False,
 ) -> int:
     """Show the audit log and verify its hash chain. Exits 1 if an entry was changed, removed or moved."""
     from alsbench.audit.log import verify
@@ -46,13 +47,14 @@ def audit(
     path = Workspace(common.workspace).audit_path
     if not path.exists():
         raise UnavailableError("there is no audit log here", where=str(path), hint="it begins with the first load")
+    part = Part.VERIFY if only_verify else part
     verdict = verify(path, head or None)
     if not verdict.intact:
         emit_sheets(common, _faults(verdict))
     elif part is Part.VERIFY:
         emit_sheets(common, _verdict(verdict))
     else:
-        emit_sheets(common, _entries(path, verdict) if part is Part.LOG else _looks(path, verdict))
+        emit_sheets(common, *([_entries(path, verdict)] if part is Part.LOG else _looks(path, verdict)))
     return 0 if verdict.intact else 1
 
 
@@ -99,8 +101,10 @@ def _what(facts: dict[str, object]) -> str:
     return ""
 
 
-def _looks(path: Path, verdict: Verdict) -> Sheet:
+def _looks(path: Path, verdict: Verdict) -> tuple[Sheet, Sheet]:
+    """Questions, then the distinct contrasts whose p-values they showed."""
     from alsbench.audit.log import looks
+    from alsbench.audit.looks import contrasts_seen
     from alsbench.render.sheet import Field, Sheet
 
     fields = (
@@ -114,5 +118,22 @@ def _looks(path: Path, verdict: Verdict) -> Sheet:
     )
     found = looks(path)
     records = tuple((k.asked, k.times, ", ".join(k.who), k.post_hoc, k.first, k.last, k.question[:12]) for k in found)
-    counted = (("Distinct questions", str(len(found))), ("Post hoc", str(sum(k.post_hoc for k in found))))
-    return Sheet("looks", "Looks: the multiplicity ledger", fields, records, (*counted, *_facts(verdict)))
+    tests = contrasts_seen(path)
+    counted = (
+        ("Distinct questions", str(len(found))),
+        ("Post hoc", str(sum(k.post_hoc for k in found))),
+        ("Distinct contrasts with a p-value", str(len(tests))),
+        ("At 0.05, by chance alone", f"about {0.05 * len(tests):.1f} of them below it if nothing were there"),
+    )
+    seen = tuple((s.contrast, s.times, s.snapshots, ", ".join(s.who), s.blinded, s.first, s.last) for s in tests)
+    about = (
+        Field("contrast", "Contrast"),
+        Field("times", "Times", number=True),
+        Field("snapshots", "Snapshots", number=True),
+        Field("who", "Who"),
+        Field("blinded", "Blinded"),
+        Field("first", "First (UTC)"),
+        Field("last", "Last (UTC)"),
+    )
+    ledger = Sheet("looks", "Looks: the multiplicity ledger", fields, records, (*counted, *_facts(verdict)))
+    return ledger, Sheet("contrasts", "Contrasts seen", about, seen)

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 def looked(common: Common, result: Result) -> None:
     """A result is about to be shown, or written to a file. The log keeps the question, never the answer."""
+    from alsbench.analysis.looks import look_facts
+
     origin = result.provenance
     facts = {
         "question": question_digest(result.question),
@@ -23,6 +25,7 @@ def looked(common: Common, result: Result) -> None:
         "snapshot": origin.snapshot,
         "study": origin.study,
         "format": common.format.value,
+        **look_facts(result),
     }
     if common.output is not None:
         facts["file"] = common.output.name

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from alsbench.analysis.looks import look_facts
 from alsbench.analysis.result import Result
 from alsbench.audit.log import append
 
@@ -28,5 +29,6 @@ def record(path: Path, action: str, result: Result, file: str = "") -> None:
         "snapshot": origin.snapshot,
         "study": origin.study,
         "format": "screen" if not file else Path(file).suffix.lstrip("."),
+        **look_facts(result),
     }
     append(path, action, facts | ({"file": file} if file else {}))
