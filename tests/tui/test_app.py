@@ -320,3 +320,12 @@ async def test_endpoint_asks_what_the_shell_would(workspace: Path, tui: Any) -> 
         assert isinstance(view, EndpointView)
         assert [q.subgroups for q in view.wanted()] == [("overall",), ("slow",), ("not slow",)]
         assert pilot.app.done[-1] == act.GoTo("endpoint")
+
+
+async def test_a_blinded_workspace_says_so_on_every_screen(own_workspace: Path, tui: Any) -> None:
+    sample = Path(__file__).resolve().parents[2] / "sample_data"
+    space = Workspace(own_workspace)
+    load(sorted(sample.glob("*.xpt")), space, study=space.read_study(), blinded="0123456789abcdef")
+    async with tui.run(own_workspace) as pilot:
+        for key in "123456789":
+            assert "BLINDED" in (await tui.press(pilot, key)).splitlines()[0]

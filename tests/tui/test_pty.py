@@ -66,12 +66,12 @@ class Watched:
 
 
 @pytest.fixture
-def on_pty(workspace: Path, tmp_path: Path) -> Iterator[Callable[..., Watched]]:
+def on_pty(own_workspace: Path, tmp_path: Path) -> Iterator[Callable[..., Watched]]:
     opened = []
 
     def start(*, columns: int = 80, rows: int = 24, flags: str = "-", **env: str) -> Watched:
         terminal = bench_tui.Terminal.start(
-            [sys.executable, "-c", START, str(workspace), flags],
+            [sys.executable, "-c", START, str(own_workspace), flags],
             columns=columns,
             rows=rows,
             env={"XDG_STATE_HOME": str(tmp_path), "NO_COLOR": "", **env},

@@ -86,7 +86,6 @@ class Workbench(App[int], inherit_bindings=False):
         self.answers = opening.Answers()
         self.jobs = Jobs(self)
         self.log_file = log
-        self.blinded = False
         self.audit = audit
         self.counted: set[str] = set()  # questions already counted as looks since the workspace was opened
         self.done: list[act.Action] = []
@@ -173,7 +172,7 @@ class Workbench(App[int], inherit_bindings=False):
         pieces: list[Piece] = [(f" {safe(study.info.id, ascii=self.ascii)} ", "key")]
         if study.info.synthetic:
             pieces += [(" SYNTHETIC ", "chip"), (" ", "bar")]
-        if self.blinded:
+        if self.opened.source.blinded:
             pieces += [(" BLINDED ", "chip"), (" ", "bar")]
         pieces.append((f"{self.session.snapshot[: opening.HASH]} {choice.population} ", "bar"))
         for name in choice.subgroups:
@@ -568,6 +567,8 @@ class Workbench(App[int], inherit_bindings=False):
         active = [study.subgroup(n) for n in self.session.choice.subgroups] if study else []
         if any(s is not None and not s.prespecified for s in active):
             notes.append("Post hoc: at least one subgroup was defined after the data were seen.")
+        if self.opened is not None and self.opened.source.blinded:
+            notes.append("BLINDED: the arms are dummies.")
         return tuple(notes)
 
 

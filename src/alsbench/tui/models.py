@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from rich.cells import cell_len
@@ -171,6 +171,7 @@ def grid(
         texts[j] = aligned
         width = max([cell_len(t) for t in (*title, *aligned)] + [least[j] if j < len(least) else 1])
         cols.append(Col(title, min(width, most), "right" if j in right else "left", groups[j] if j < len(groups) else ""))
+    cols = _room_for_groups(cols)
     made, k = [], 0
     for row in rows:
         if _spanning(row):
@@ -180,6 +181,21 @@ def grid(
         made.append(GridRow(cells, row.sources, row.source, row.heading))
         k += 1
     return Section(tuple(cols), tuple(made), frozen)
+
+
+def _room_for_groups(cols: list[Col]) -> list[Col]:
+    """The last column of each group grown where the group's name needs room."""
+    made = list(cols)
+    start = 0
+    for j in range(1, len(cols) + 1):
+        if j < len(cols) and cols[j].group == cols[start].group:
+            continue
+        room = sum(c.width + 2 for c in cols[start:j]) - 2
+        lack = cell_len(cols[start].group) - room
+        if lack > 0:
+            made[j - 1] = replace(cols[j - 1], width=cols[j - 1].width + lack)
+        start = j
+    return made
 
 
 def _head_line(head: Head, k: int, depth: int) -> str:

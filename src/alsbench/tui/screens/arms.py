@@ -89,10 +89,11 @@ class ArmsView(View):
         self.say("")
 
     def memberships(self) -> list[tuple[str, list[str]]]:
-        """For each active subgroup a mark per subject: ``x`` in, ``.`` out, ``?`` undecided."""
+        """For each active subgroup a mark per subject: ``x`` in, ``.`` out, ``?`` undecided, ``-`` not in the population."""
         from alsbench.analysis.subgroups import members
 
         found = []
+        population = self.source_data.population()
         for name in self.session.choice.subgroups:
             try:
                 inside = members(self.source_data, name).mask
@@ -100,7 +101,9 @@ class ArmsView(View):
             except AlsbenchError as error:
                 self.bench.status(f"{name}: {error.what}")
                 continue
-            marks = ["x" if i else "." if o else "?" for i, o in zip(inside, outside, strict=True)]
+            marks = [
+                "-" if not p else "x" if i else "." if o else "?" for p, i, o in zip(population, inside, outside, strict=True)
+            ]
             found.append((name, marks))
         return found
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from alsbench.analysis.question import Question
 from alsbench.analysis.result import Result
+from alsbench.render.page import Page
 from alsbench.tui.opening import Key
 from alsbench.tui.screens.base import View
 from alsbench.tui.worker import Job, Report
@@ -80,3 +82,8 @@ class AskingView(View):
         result = self.seen()
         if result is not None:
             self.bench.looked(result)
+
+
+def with_command(page: Page, command: str) -> Page:
+    """The page saying which shell command prints it."""
+    return replace(page, facts=(*page.facts, ("Command", command)))

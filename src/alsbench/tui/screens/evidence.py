@@ -23,7 +23,7 @@ from alsbench.tui.cells import ALPHA, Effect, effect_at
 from alsbench.tui.models import Grid, GridRow, grid
 from alsbench.tui.opening import PieceKey
 from alsbench.tui.safetext import safe
-from alsbench.tui.screens.asking import AskingView
+from alsbench.tui.screens.asking import AskingView, with_command
 
 LABEL_WIDTH = 14
 CELL_WIDTH = 20
@@ -175,4 +175,4 @@ class EvidenceView(AskingView):
         from alsbench.render.evidence import evidence_page
 
         made = self.evidence()
-        return None if made is None else evidence_page(made)
+        return None if made is None else with_command(evidence_page(made), self.bench.shell_command())

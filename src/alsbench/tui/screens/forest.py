@@ -24,7 +24,7 @@ from alsbench.tui.cells import ALPHA, Effect, effect_at
 from alsbench.tui.models import Grid, GridRow, align, grid
 from alsbench.tui.opening import PieceKey
 from alsbench.tui.safetext import safe
-from alsbench.tui.screens.asking import AskingView
+from alsbench.tui.screens.asking import AskingView, with_command
 from alsbench.tui.screens.plots import interval, interval_range
 
 LEAST_PLOT = 16
@@ -185,7 +185,7 @@ class ForestView(AskingView):
         from alsbench.render.forest import forest_page
 
         made = self.evidence()
-        return None if made is None else forest_page(made)
+        return None if made is None else with_command(forest_page(made), self.bench.shell_command())
 
     def on_resize(self) -> None:
         if self.bench.opened is not None and self.display:

@@ -114,7 +114,9 @@ def fact_lines(source: Source, record: int, look: Look, width: int, chips: Seque
     ascii = not look.glyphs.dots
     study = source.study
     facts = [(name, "yes" if source.population(name)[record] else "no") for name in study.populations.flags]
-    facts += [(name, {"x": "in", ".": "out", "?": "undecided"}[marks[record]]) for name, marks in chips]
+    facts += [
+        (name, {"x": "in", ".": "out", "?": "undecided", "-": "not in population"}[marks[record]]) for name, marks in chips
+    ]
     used = (c for e in study.endpoints.values() for c in (*e.covariates, *e.strata))
     for name in dict.fromkeys(["AGE", "SEX", *used]):
         if name in source.subjects:

@@ -124,6 +124,8 @@ class SubgroupsView(View):
     def on_resize(self) -> None:
         self.set_class(self.size.width >= BESIDE, "beside")
         self.fit_list()
+        if self.bench.opened is not None:
+            self.call_after_refresh(self.cursor_moved)
 
     def fit_list(self) -> None:
         """The list is as tall as it needs, at most half the screen where the details stand below it."""
@@ -165,6 +167,7 @@ class SubgroupsView(View):
         self.show_grid(Grid((grid([safe(h) for h in heads], rows, right=right),)))
         self.fit_list()
         self.cursor_moved()
+        self.call_after_refresh(self.cursor_moved)  # once more when the list has its height and the details their width
 
     @property
     def study(self) -> Any:

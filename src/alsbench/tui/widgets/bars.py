@@ -69,7 +69,7 @@ def footer_pieces(keys: Sequence[tuple[str, str]], status: str, width: int) -> l
     used = 0
     for key, label in keys:
         size = cell_len(key) + cell_len(label) + 3
-        if used + size > room + 1:
+        if used + size > room:
             continue
         pieces += [(f" {key}", "key"), (f" {label} ", "bar")]
         used += size

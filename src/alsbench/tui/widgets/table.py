@@ -115,6 +115,8 @@ class VirtualTable(Widget, can_focus=True):
         """(column, x, width) of the whole columns shown of a row; the first scrolling one may be cut to what is left."""
         room = self.size.width
         cols, frozen = (self.model.cols, self.model.frozen) if row is None else self.model.columns(row)
+        if sum(c.width + GAP for c in cols) - GAP > room:
+            room -= 1  # for the sign that says there is more
         placed: list[tuple[int, int, int]] = []
         x = 0
         left = max(0, min(self.left, len(cols) - frozen - 1))
@@ -142,6 +144,8 @@ class VirtualTable(Widget, can_focus=True):
     def _follow(self) -> bool:
         """Scroll so that the cursor is in view; True when the view moved."""
         before = (self.top, self.left)
+        if not self.size.height:  # not laid out yet: every row would seem out of view
+            return False
         if self.cursor_row < self.top:
             self.top = self.cursor_row
             while self.top > 0 and self.model.heading(self.top - 1):
@@ -281,20 +285,34 @@ class VirtualTable(Widget, can_focus=True):
         segments: list[Segment] = []
         x = 0
         cols, _ = self.model.columns(index)
-        for column, start, w in self.layout_columns(index):
+        placed = self.layout_columns(index)
+        spanning = self.model.heading(index)
+        for column, start, w in placed:
+            if start < x:
+                continue  # a head above it runs over this column
             if start > x:
                 segments.append(Segment(" " * (start - x), ground))
             text, role = cells[column] if column < len(cells) else ("", "")
+            if spanning and text:
+                w = self._span(cells, placed, column, start, w)
             text = fit(text, w, align=cols[column].align, mark=look.glyphs.ellipsis)
             segments.append(Segment(text, self._cell_style(index, column, role)))
             x = start + w
         if x < width:
             segments.append(Segment(" " * (width - x), ground))
         strip = Strip(segments, max(x, width)).crop(0, width)
-        placed = self.layout_columns(index)
-        if self.model.heading(index) and placed and placed[-1][0] < len(cols) - 1:
+        if spanning and placed and placed[-1][0] < len(cols) - 1:
             return Strip([*strip.crop(0, width - 1), Segment(look.glyphs.more_right, look["head"])], width)
         return strip
+
+    def _span(self, cells: Sequence[tuple[str, str]], placed: list[tuple[int, int, int]], column: int, x: int, w: int) -> int:
+        """Cells a head may take: its own column and those after it that hold no head."""
+        for other, start, width in placed:
+            if other > column:
+                if other < len(cells) and cells[other][0]:
+                    break
+                w = start + width - x
+        return w
 
     def _cell_style(self, index: int, column: int, role: str) -> Style:
         look = self.look
