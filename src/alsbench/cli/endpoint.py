@@ -46,6 +46,9 @@ def endpoint(
         typer.Option("--option", metavar="KEY=VALUE", help="Any other key of the endpoint in study.toml; repeats."),
     ] = None,
     subjects: Annotated[bool, typer.Option("--subjects", help="joint_rank: add score and rank of every subject.")] = False,
+    why: Annotated[
+        str, typer.Option("--why", metavar="SUBJECT", help="joint_rank: instead, every pair of a subject and what decided it.")
+    ] = "",
 ) -> None:
     """Analyse an endpoint as study.toml says, in each subgroup asked for (default: overall)."""
     from alsbench.analysis.cache import cached_answer
@@ -73,6 +76,11 @@ def endpoint(
             from dataclasses import replace
 
             question = replace(question, visits=tuple(dict.fromkeys(resolve_visit(source, asked, v) for v in visit)))
+        if why:
+            from alsbench.cli.why import show_why
+
+            show_why(common, source, question, why)
+            return
         result = cached_answer(question, source)
         result = result.with_command(common.repeat(result.provenance.command))
         looked(common, result)
