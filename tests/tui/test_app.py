@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -213,10 +214,11 @@ async def test_nothing_in_the_data_steers_the_terminal() -> None:
     assert safe("±5 · µ", ascii=True) == "+/-5 . \\xb5"
 
 
-async def test_cancel_leaves_what_is_done(workspace: Path, tui: Any) -> None:
+async def test_cancel_leaves_what_is_done(own_workspace: Path, tui: Any) -> None:
     from alsbench.tui.app import Workbench
 
-    app = Workbench(workspace)
+    shutil.rmtree(own_workspace / "results", ignore_errors=True)  # kept answers would leave nothing to cancel
+    app = Workbench(own_workspace, audit=False)
     async with app.run_test(size=(80, 24)) as pilot:
         while "evidence:" not in app.jobs.labels:
             await pilot.pause(0.02)

@@ -37,6 +37,7 @@ def numbers(text: str) -> set[Any]:
 @pytest.fixture
 def here(own_workspace: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(own_workspace)
+    (own_workspace / "audit.jsonl").unlink(missing_ok=True)
     return own_workspace
 
 
