@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -25,6 +26,7 @@ def init(
 ) -> None:
     """Propose a study.toml from the data: arms, visits, populations, parameters; what cannot be guessed is marked CHECK."""
     from alsbench.cli.output import emit_sheets, write_file
+    from alsbench.data.derive.layout import derive
     from alsbench.data.readers.registry import find_files, read
     from alsbench.data.workspace import Workspace
     from alsbench.render.sheet import Field, Sheet
@@ -37,12 +39,15 @@ def init(
     space = Workspace(directory)
     if space.study_path.exists() and not force:
         raise UsageError("there is a study.toml already", where=str(space.study_path), hint="edit it, or --force to replace it")
+    datasets = [dataset for path in find_files(paths) for dataset in read(path)]
+    derived = derive(datasets)
     sketches = []
-    for path in find_files(paths):
-        for dataset in read(path):
-            table = dataset.table().select(wanted(dataset.name, [c.name for c in dataset.columns]))
-            sketches.append(sketch(dataset.name, {name: table.column(name).to_pylist() for name in table.column_names}))
+    for dataset in derived.tables or datasets:
+        table = dataset.table().select(wanted(dataset.name, [c.name for c in dataset.columns]))
+        sketches.append(sketch(dataset.name, {name: table.column(name).to_pylist() for name in table.column_names}))
     made = propose(sketches)
+    if derived.study:
+        made = replace(made, text=derived.study)
     parse_study(made.text)
     space.create()
     write_file(space.study_path, (made.text,))

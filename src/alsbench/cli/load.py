@@ -77,7 +77,7 @@ def load_files(
 ) -> Receipt:
     """Load, log, and say what was done. A new study file is validated first and put in place only after the load.
 
-    Where there is none, the one proposed for derived data (PRO-ACT) is put in place.
+    Where there is none, the one proposed for derived data (PRO-ACT, SDTM) is put in place.
     """
     from alsbench.cli.blinded import load_blinded, refuse_open_load
     from alsbench.cli.progress import bar

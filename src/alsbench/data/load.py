@@ -52,7 +52,7 @@ def load(
     ``expect`` gives row counts by file or data set name; ``accept`` maps rule ids whose errors may stand to reasons;
     ``progress(file, rows)`` is told how far reading is, and may raise to cancel; ``now`` names the snapshot;
     ``before_publish`` sees the receipt when all is checked and nothing yet visible, and may raise to stop the load.
-    PRO-ACT files get analysis tables beside them; ``layout`` says what the files are if their names do not,
+    PRO-ACT and SDTM files get analysis tables beside them; ``layout`` says what the files are if their names do not,
     ``derived`` is told what was derived and may give the study to check against.
     ``blinded`` is the fingerprint of the key where the files hold dummy arms: the snapshot says so.
     Raises DataError (nothing changes) or UnavailableError (another load is running).

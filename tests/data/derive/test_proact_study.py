@@ -71,3 +71,9 @@ def test_change_is_value_less_baseline(loaded: Path) -> None:
     later = np.isfinite(frame["CHG"])
     np.testing.assert_array_equal(frame["CHG"][later], frame["AVAL"][later] - frame["BASE"][later])
     assert not np.any(later & (frame["ABLFL"] == "Y"))
+
+
+def test_init_proposes_the_same_study(loaded: Path, tmp_path: Path) -> None:
+    folder = write(tmp_path / "files", whole_trial())
+    assert main(["init", str(tmp_path / "ws"), str(folder), "--quiet"]) == 0
+    assert (tmp_path / "ws" / "study.toml").read_text("utf-8") == (loaded / "study.toml").read_text("utf-8")

@@ -47,6 +47,7 @@ class Block:
     placed: Placed
     date: Values | None = None
     label: Values | None = None
+    grid: Grid | None = None
     extra: tuple[Column, ...] = ()
 
     def known(self) -> Block:
@@ -72,39 +73,39 @@ def bds(
     name: str,
     label: str,
     blocks: Sequence[Block],
-    grid: Grid,
+    grid: Grid | None,
     subjects: Subjects,
     *,
     day_label: str = "Analysis Relative Day",
     remarks: Sequence[str] = (),
 ) -> Dataset:
-    """The table, in the order of subjects, days and parameters. AVISITN stands only on records that count at a visit."""
+    """The table, in the order of subjects, days and parameters. AVISITN stands only on records that count at a visit.
+
+    ``grid`` holds for blocks without one of their own.
+    """
     blocks = [b.known() for b in blocks]
     changes = [base_and_change(b.group, b.day, b.value, b.placed) for b in blocks]
     sizes = [b.value.size for b in blocks]
     which = np.repeat(np.arange(len(blocks)), sizes)
     subject = np.concatenate([b.subject for b in blocks])
-    window = np.concatenate([b.placed.window for b in blocks])
     counts = np.concatenate([b.placed.counts for b in blocks])
     baseline = np.concatenate([b.placed.baseline for b in blocks])
     day = np.concatenate([b.day for b in blocks])
     value = np.concatenate([b.value for b in blocks])
-    numbers, targets = np.array([*grid.numbers, np.nan]), np.array([*grid.targets, np.nan])
-    elsewhere = np.concatenate(
-        [b.label if b.label is not None else np.full(b.value.size, "Unscheduled", object) for b in blocks]
-    )
-    labels = [grid.labels[w] if w >= 0 else other or "Unscheduled" for w, other in zip(window, elsewhere, strict=True)]
+    stands = [_visits(b, b.grid or grid) for b in blocks]
+    labels = np.concatenate([v[0] for v in stands])
+    visit, target = np.concatenate([v[1] for v in stands]), np.concatenate([v[2] for v in stands])
     dated = all(b.date is not None for b in blocks)
     columns = [
         *subjects.head(subject),
         text("PARAMCD", "Parameter Code", np.array([b.code for b in blocks], dtype=object)[which]),
         text("PARAM", "Parameter", np.array([b.title for b in blocks], dtype=object)[which]),
         text("AVISIT", "Analysis Visit", labels),
-        number("AVISITN", "Analysis Visit (N)", numbers[window]),
+        number("AVISITN", "Analysis Visit (N)", visit),
         *([date("ADT", "Analysis Date", np.concatenate([b.date for b in blocks if b.date is not None]))] if dated else []),
         number("ADY", day_label, day),
-        number("AWTARGET", "Analysis Window Target Day", targets[window]),
-        number("AWTDIFF", "Days from Analysis Window Target", np.abs(day - targets[window])),
+        number("AWTARGET", "Analysis Window Target Day", target),
+        number("AWTDIFF", "Days from Analysis Window Target", np.abs(day - target)),
         flag("ABLFL", "Baseline Record Flag", baseline),
         flag("ANL01FL", "Counts at its Visit", counts),
         number("AVAL", "Analysis Value", value),
@@ -118,3 +119,14 @@ def bds(
     position = {s: i for i, s in enumerate(subjects.ids.tolist())}
     order = np.lexsort((which, day, np.array([position.get(s, len(position)) for s in subject], dtype=np.int64)))
     return build(name, label, [replace(c, values=c.values[order]) for c in columns], remarks)
+
+
+def _visits(block: Block, grid: Grid | None) -> tuple[Values, Floats, Floats]:
+    """Label, number and target day of the visit each record counts at."""
+    if grid is None:
+        raise ValueError(f"{block.code} has no visits")
+    window = block.placed.window
+    other = block.label if block.label is not None else np.full(window.size, None, dtype=object)
+    labels = np.empty(window.size, dtype=object)
+    labels[:] = [grid.labels[w] if w >= 0 else said or "Unscheduled" for w, said in zip(window, other, strict=True)]
+    return labels, np.array([*grid.numbers, np.nan])[window], np.array([*grid.targets, np.nan])[window]

@@ -42,7 +42,7 @@ def number(name: str, label: str, values: Values | Sequence[float]) -> Column:
     return Column(name, label, "number", np.asarray(values, dtype=np.float64))
 
 
-def date(name: str, label: str, values: Values) -> Column:
+def date(name: str, label: str, values: Values | Sequence[Any]) -> Column:
     return Column(name, label, "date", np.asarray(values, dtype="datetime64[D]"))
 
 

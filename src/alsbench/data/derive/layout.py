@@ -1,4 +1,4 @@
-"""Which data have to be derived from, and the derivation: PRO-ACT files, or analysis data taken as they are."""
+"""Which data have to be derived from, and the derivation: PRO-ACT files, SDTM domains, or analysis data taken as they are."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from alsbench.data.receipt import Finding
 from alsbench.errors import DataError, UsageError
 from alsbench.study.names import nearest
 
-Layout = Literal["adam", "proact"]
+Layout = Literal["adam", "proact", "sdtm"]
 LAYOUTS: tuple[Layout, ...] = get_args(Layout)
 SUBJECTS = "ADSL"
 
@@ -29,9 +29,12 @@ class Derived:
 def layout_of(datasets: Sequence[Dataset]) -> Layout:
     """What the names and columns of data sets say. Data with a subject-level analysis data set are taken as they are."""
     from alsbench.data.derive.proact_tables import looks_like_proact
+    from alsbench.data.derive.sdtm_domains import looks_like_sdtm
 
     if any(d.name == SUBJECTS for d in datasets):
         return "adam"
+    if looks_like_sdtm(datasets):
+        return "sdtm"
     return "proact" if looks_like_proact(datasets) else "adam"
 
 
@@ -42,19 +45,40 @@ def derive(datasets: Sequence[Dataset], layout: str | None = None) -> Derived:
     """
     if layout is not None and layout not in LAYOUTS:
         raise UsageError(f"there is no layout {layout}", where="--as", hint=nearest(layout, LAYOUTS))
-    chosen: Layout = layout_of(datasets) if layout is None else next(known for known in LAYOUTS if known == layout)
+    chosen = layout_of(datasets) if layout is None else layout
     if chosen == "adam":
         return Derived("adam")
     present = {d.name for d in datasets}
     if SUBJECTS in present:
         raise DataError(f"there is a data set {SUBJECTS} already", why=f"{chosen} data have none", hint="load it without --as")
-    from alsbench.data.derive.proact import derive_proact, proposed_study
     from alsbench.data.derive.qc import Report
 
     report = Report()
-    made = derive_proact(datasets, report)
+    if chosen == "proact":
+        from alsbench.data.derive.proact import derive_proact, proposed_study
+
+        made = derive_proact(datasets, report)
+        study = proposed_study(made)
+    else:
+        from alsbench.data.derive.sdtm import derive_sdtm
+
+        made = derive_sdtm(datasets, report)
+        study = _proposed(made)
     tables = (*made, *report.tables())
     taken = [d.name for d in tables if d.name in present]
     if taken:
         raise DataError(f"a data set is named {taken[0]} already", why="a derived one would have its name")
-    return Derived(chosen, tables, tuple(report.findings), proposed_study(made))
+    return Derived("proact" if chosen == "proact" else "sdtm", tables, tuple(report.findings), study)
+
+
+def _proposed(tables: Sequence[Dataset]) -> str:
+    """A study file as it would be proposed for delivered analysis data; empty where there are not two arms."""
+    from alsbench.study.propose import propose
+    from alsbench.study.sketch import sketch, wanted
+
+    sketches = []
+    for dataset in tables:
+        table = dataset.table().select(wanted(dataset.name, [c.name for c in dataset.columns]))
+        sketches.append(sketch(dataset.name, {name: table.column(name).to_pylist() for name in table.column_names}))
+    arms = next((s.levels.get("TRT01P", ()) for s in sketches if s.name == SUBJECTS), ())
+    return propose(sketches).text if len(arms) > 1 else ""

@@ -1,0 +1,147 @@
+"""An SDTM trial without analysis data: ADSL, ADQS, ADRE, ADLB, ADTTE, ADAE and ADEX from its domains (METHODS 2).
+
+DM and EX give subjects and first doses; QS, RS and FT questionnaires, RE breathing tests, LB laboratory values; DM, DS, AE,
+CE and PR the events. Baseline is the last value on or before the day of the first dose. Every derivation is listed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from alsbench.data.dataset import Dataset
+from alsbench.data.derive.als_scale import TOTAL
+from alsbench.data.derive.bds import Block, bds
+from alsbench.data.derive.columns import Column, build, date, flag, number, text
+from alsbench.data.derive.qc import Report
+from alsbench.data.derive.sdtm_domains import FINDINGS, Domain, domains, visit_unit
+from alsbench.data.derive.sdtm_events import Settings, deaths, time_to_event
+from alsbench.data.derive.sdtm_records import als_blocks, als_records, blocks_of, read_rows
+from alsbench.data.derive.sdtm_subjects import Measured, Trial, read_trial, study_day, subject_table
+from alsbench.errors import DataError
+from alsbench.study.model import DAYS_PER_UNIT, VisitUnit
+
+_TABLES = {"QS": "ADQS", "RS": "ADQS", "FT": "ADQS", "RE": "ADRE", "LB": "ADLB"}
+_TITLES = {"ADQS": "Questionnaires and Functional Tests", "ADRE": "Respiratory Analysis", "ADLB": "Laboratory Analysis"}
+_LEAD_IN_DAYS = 28  # a slope over less is no slope
+_AE_TEXTS = ("AESPID", "AETERM", "AELLT", "AEDECOD", "AEBODSYS", "AESOC", "AESER", "AESEV", "AETOXGR", "AEREL", "AEACN",
+             "AEOUT", "AESDTH", "AESHOSP")  # fmt: skip
+_EX_TEXTS = ("EXTRT", "EXDOSU", "EXDOSFRM", "EXROUTE", "VISIT")
+
+
+def derive_sdtm(datasets: Sequence[Dataset], report: Report, settings: Settings | None = None) -> list[Dataset]:
+    """The analysis tables. Raises DataError where there is no usable DM or no measurement."""
+    found = domains(datasets)
+    if not any(found.get(d) for d in FINDINGS):
+        raise DataError("the SDTM data hold no measurements", hint=f"expected one of {', '.join(FINDINGS)}")
+    trial = read_trial(found, report)
+    unit = visit_unit([v for d in FINDINGS for x in found.get(d, ()) for v in dict.fromkeys(x.texts("VISIT").tolist())])
+    tables: dict[str, list[Block]] = {}
+    for code in FINDINGS:
+        for domain in found.get(code, ()):
+            tables.setdefault(_TABLES[code], []).extend(_blocks(domain, trial, unit, report))
+    made = []
+    for name, blocks in tables.items():
+        if not blocks:
+            continue
+        _steps(name, unit, report)
+        made.append(bds(name, _TITLES[name], blocks, None, trial.subjects, remarks=report.remarks(name)))
+    died = deaths(found, report)
+    adsl = subject_table(trial, found, _measured(tables), died, report)
+    made = [adsl, *made, time_to_event(found, trial, died, settings or Settings(), report)]
+    made += [_adae(trial, d, report) for d in found.get("AE", ())[:1]]
+    return [*made, *(_adex(trial, d, report) for d in found.get("EX", ())[:1])]
+
+
+def _blocks(domain: Domain, trial: Trial, unit: VisitUnit, report: Report) -> list[Block]:
+    rows = read_rows(domain, trial, report)
+    if not len(rows):
+        return []
+    mine, codes = als_records(rows)
+    blocks: list[Block] = []
+    if mine.any():
+        chosen = [c for c in codes if c]
+        blocks += als_blocks(domain.source, rows.take(mine), chosen, unit, report)
+        report.step("ADQS", "ALSFRSR: sum of the twelve items of one day; missing with one, as delivered without any")
+    return [*blocks, *blocks_of(rows.take(~mine), unit, best=domain.code == "RE")]
+
+
+def _steps(table: str, unit: VisitUnit, report: Report) -> None:
+    report.step(table, "AVAL: --STRESN, else --ORRES; ADY from --DTC and TRTSDT, day 1 the first dose")
+    report.step(table, "ABLFL, BASE: the last value on or before the day of the first dose; CHG = AVAL - BASE")
+    report.step(
+        table,
+        f"AVISITN in {unit}s: windows at midpoints between the target days of the visits planned for the test "
+        "(VISITDY, else the visit's name); the closest record counts, of two equally close the later",
+    )
+    if table == "ADLB":
+        report.step(table, "below the limit of quantification: half of --LLOQ (or of the number after <), DTYPE HALFLLOQ")
+    if table == "ADRE":
+        report.step(table, "of several values of a test on one day the highest")
+
+
+def _measured(tables: Mapping[str, Sequence[Block]]) -> Measured:
+    baselines: dict[str, dict[str, float]] = {}
+    day: dict[str, float] = {}
+    lead: dict[str, float] = {}
+    for block in (b for blocks in tables.values() for b in blocks):
+        at = block.placed.baseline
+        baselines[block.code] = dict(zip(block.subject[at].tolist(), block.value[at].tolist(), strict=True))
+        if block.code == TOTAL:
+            day = dict(zip(block.subject[at].tolist(), block.day[at].tolist(), strict=True))
+            lead = _lead_in(block)
+    return Measured(baselines, day, lead)
+
+
+def _lead_in(block: Block) -> dict[str, float]:
+    """Decline per month by least squares over the values up to baseline; positive for decline."""
+    rates: dict[str, float] = {}
+    known = np.isfinite(block.value) & (block.day <= 1)
+    for subject in dict.fromkeys(block.subject[known].tolist()):
+        mine = known & (block.subject == subject)
+        day = block.day[mine]
+        month = (day - (day > 0)) / DAYS_PER_UNIT["month"]
+        if np.ptp(day) >= _LEAD_IN_DAYS:
+            centred = month - month.mean()
+            rates[subject] = -float(np.sum(centred * block.value[mine]) / np.sum(centred**2))
+    return rates
+
+
+def _dated(trial: Trial, domain: Domain, code: str) -> list[Column]:
+    """Start and end of events as dates and study days."""
+    begin, end = domain.dates(f"{code}STDTC"), domain.dates(f"{code}ENDTC")
+    starts = trial.starts(domain.subject)
+    return [
+        date("ASTDT", "Analysis Start Date", begin),
+        date("AENDT", "Analysis End Date", end),
+        number("ASTDY", "Analysis Start Relative Day", study_day(begin, starts)),
+        number("AENDY", "Analysis End Relative Day", study_day(end, starts)),
+    ]
+
+
+def _adae(trial: Trial, ae: Domain, report: Report) -> Dataset:
+    """Adverse events, emergent unless they began before the first dose."""
+    timed = _dated(trial, ae, "AE")
+    begin, starts = timed[0].values, trial.starts(ae.subject)
+    dosed = np.array([s in trial.dosed for s in ae.subject])
+    report.step("ADAE", "TRTEMFL: start on or after the first dose, or start unknown; other variables as in AE")
+    columns = [
+        *trial.subjects.head(ae.subject),
+        number("AESEQ", "Sequence Number", ae.numbers("AESEQ")),
+        *(text(n, n, ae.texts(n)) for n in _AE_TEXTS if n in ae),
+        *timed,
+        flag("TRTEMFL", "Treatment Emergent Analysis Flag", dosed & ~(begin < starts)),
+    ]
+    return build("ADAE", "Adverse Events", columns, report.remarks("ADAE"))
+
+
+def _adex(trial: Trial, ex: Domain, report: Report) -> Dataset:
+    report.step("ADEX", "doses as in EX, with dates and study days")
+    columns = [
+        *trial.subjects.head(ex.subject),
+        *(text(n, n, ex.texts(n)) for n in _EX_TEXTS if n in ex),
+        *([number("EXDOSE", "Dose", ex.numbers("EXDOSE"))] if "EXDOSE" in ex else []),
+        *_dated(trial, ex, "EX"),
+    ]
+    return build("ADEX", "Exposure", columns, report.remarks("ADEX"))

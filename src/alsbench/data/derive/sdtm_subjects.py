@@ -1,0 +1,262 @@
+"""Subjects of an SDTM trial: arms, first dose, disposition, history and what SUPPDM and SC say; ADSL.
+
+First dose: the earliest EXSTDTC, else RFXSTDTC, else RFSTDTC; it is day 1. Analysis sets are those of SUPPDM (FULLSET, ITT,
+PPROT, SAFETY) where it has them; else FASFL is a planned arm and a first dose, SAFFL a dose.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from alsbench.data.dataset import Dataset
+from alsbench.data.derive.bds import Subjects
+from alsbench.data.derive.columns import Column, Floats, Values, as_numbers, build, date, number, text
+from alsbench.data.derive.qc import Report
+from alsbench.data.derive.sdtm_domains import Domain, as_days
+from alsbench.errors import DataError
+from alsbench.study.als import MAX_TOTAL
+from alsbench.study.model import DAYS_PER_UNIT
+
+NAT = np.datetime64("NaT", "D")
+MONTH = DAYS_PER_UNIT["month"]
+SHORTEST_ONSET = 30
+_NO_ARM = re.compile(r"screen\s*fail|not\s*(assigned|treated)|unplanned", re.IGNORECASE)
+_SETS = {"FULLSET": "FASFL", "ITT": "ITTFL", "PPROT": "PPROTFL", "SAFETY": "SAFFL"}
+_ONSET = ("ONSETDTC", "ONSETDT", "SYMONDTC", "ALSONDTC")
+_LABELS = {
+    "FASFL": "Full Analysis Set Population Flag",
+    "PPROTFL": "Per-Protocol Population Flag",
+    "SAFFL": "Safety Population Flag",
+    "ITTFL": "Intent-To-Treat Population Flag",
+}
+Days = Mapping[str, np.datetime64]
+
+
+@dataclass(frozen=True)
+class Trial:
+    """The subjects of DM in order, and their dates by id (missing ids have none)."""
+
+    subjects: Subjects
+    demographics: Domain
+    start: Days  # first dose
+    end: Days  # last dose
+    dosed: frozenset[str]
+    extra: Mapping[str, Mapping[str, str]]  # SUPPDM and SC: values by name and subject
+
+    def starts(self, subject: Values) -> Values:
+        """Day 1 of the subjects of records (rows,), NaT where unknown."""
+        return np.array([self.start.get(s, NAT) for s in subject], dtype="datetime64[D]")
+
+
+def study_day(dates: Values, starts: Values) -> Floats:
+    """Days from the first dose, which is day 1; there is no day 0."""
+    known = ~(np.isnat(dates) | np.isnat(starts))
+    delta = np.where(known, (dates - starts).astype(np.float64), np.nan)
+    return np.where(delta >= 0, delta + 1, delta)
+
+
+def read_trial(found: Mapping[str, Sequence[Domain]], report: Report) -> Trial:
+    """Arms and doses. Raises DataError where DM is missing, split, or names a subject twice."""
+    demographics = found.get("DM", ())
+    if len(demographics) != 1:
+        raise DataError(f"SDTM data need one DM, {len(demographics)} are here", hint="load the demographics domain dm")
+    dm = demographics[0]
+    ids = dm.subject
+    known = [s for s in ids if s is not None]
+    if len(set(known)) != len(ids):
+        raise DataError("DM has rows without a subject, or a subject twice", where=dm.source)
+    planned = _arms(ids, dm.texts("ARM"))
+    actual = {**planned, **_arms(ids, dm.texts("ACTARM", "ARM"))}
+    first, last = _doses(found.get("EX", ()))
+    dosed = frozenset(first)
+    start = {s: first.get(s, NAT) for s in known}
+    for column in ("RFXSTDTC", "RFSTDTC"):
+        start = {s: d if not np.isnat(d) else said for (s, d), said in zip(start.items(), dm.dates(column), strict=True)}
+    end = {s: last.get(s, said) for s, said in zip(known, dm.dates("RFXENDTC"), strict=True)}
+    if not found.get("EX"):
+        dosed = frozenset(s for s, d in zip(known, dm.dates("RFXSTDTC"), strict=True) if not np.isnat(d))
+    without = [s for s in known if np.isnat(start[s])]
+    rows = [i for i, s in enumerate(known, start=1) if np.isnat(start[s])]
+    what = "{n} subjects have no first dose: their records have no study day"
+    report.found("sdtm-no-start", "warning", dm.source, what, rows, without)
+    report.step("ADSL", "TRTSDT: earliest EXSTDTC, else RFXSTDTC, else RFSTDTC; TRTEDT: latest EXENDTC, else RFXENDTC")
+    report.step("ADSL", "TRT01P: ARM; TRT01A: ACTARM, else ARM; screen failures have none")
+    study = next((v for v in dm.texts("STUDYID") if v is not None), "STUDY")
+    return Trial(Subjects(study, ids, planned, actual), dm, start, end, dosed, _qualifiers(found))
+
+
+def _arms(ids: Values, said: Values) -> dict[str, str]:
+    return {s: a for s, a in zip(ids, said, strict=True) if a is not None and not _NO_ARM.search(a)}
+
+
+def _doses(domains: Sequence[Domain]) -> tuple[dict[str, np.datetime64], dict[str, np.datetime64]]:
+    first: dict[str, np.datetime64] = {}
+    last: dict[str, np.datetime64] = {}
+    for ex in domains:
+        given = np.array([v != "N" for v in ex.upper("EXOCCUR")])
+        starts, ends = ex.dates("EXSTDTC"), ex.dates("EXENDTC")
+        for s, a, z, yes in zip(ex.subject, starts, np.where(np.isnat(ends), starts, ends), given, strict=True):
+            if yes and s is not None and not np.isnat(a):
+                first[s] = min(first.get(s, a), a)
+                last[s] = max(last.get(s, z), z)
+    return first, last
+
+
+def _qualifiers(found: Mapping[str, Sequence[Domain]]) -> dict[str, dict[str, str]]:
+    """What SUPPDM and SC add to subjects, by name."""
+    held: dict[str, dict[str, str]] = {}
+    for code, name, value in (("SUPPDM", "QNAM", "QVAL"), ("SC", "SCTESTCD", "SCSTRESC")):
+        for domain in found.get(code, ()):
+            values = domain.texts(value, "SCORRES")
+            for s, n, v in zip(domain.subject, domain.upper(name), values, strict=True):
+                if s is not None and n and v is not None:
+                    held.setdefault(_SETS.get(n, n), {}).setdefault(s, v)
+    return held
+
+
+@dataclass(frozen=True)
+class Measured:
+    """Baselines by parameter and subject, and the slope of the total before the first dose, for ADSL."""
+
+    baselines: Mapping[str, Mapping[str, float]]
+    baseline_day: Mapping[str, float]
+    lead_in: Mapping[str, float]
+
+
+def subject_table(
+    trial: Trial, found: Mapping[str, Sequence[Domain]], measured: Measured, died: Days, report: Report
+) -> Dataset:
+    """ADSL. What SUPPDM or SC deliver is used as it is; rates are derived only where they do not."""
+    dm, ids = trial.demographics, trial.subjects.ids
+    starts = trial.starts(ids)
+    columns: dict[str, Column] = {}
+
+    def add(column: Column) -> None:
+        columns.setdefault(column.name, column)
+
+    for column in (*trial.subjects.head(ids), *_carried(dm), *_delivered(trial)):
+        add(column)
+    if trial.extra:
+        report.step("ADSL", f"from SUPPDM and SC as delivered: {', '.join(sorted(trial.extra))}")
+    if found.get("CM"):
+        add(text("RILUFL", "Riluzole Use at Baseline Flag", _riluzole(found["CM"], trial)))
+        report.step("ADSL", "RILUFL where not delivered: riluzole in CM begun on or before the first dose")
+    onset = _onset(trial, found)
+    duration = (starts - onset).astype("timedelta64[D]").astype(np.float64)
+    duration = np.where(np.isnat(starts) | np.isnat(onset), np.nan, duration)
+    base = np.array([measured.baselines.get("ALSFRSR", {}).get(s, np.nan) for s in ids])
+    lead = np.array([measured.lead_in.get(s, np.nan) for s in ids])
+    at = np.array([measured.baseline_day.get(s, np.nan) for s in ids])
+    since = duration + np.where(at > 0, at - 1, at)  # onset to the baseline record
+    months = np.where(since >= SHORTEST_ONSET, since / MONTH, np.nan)
+    for name, label, values, how in (
+        ("DURDIS", "Disease Duration at First Dose (Months)", duration / MONTH,
+         "months of 30.4375 days from onset to first dose"),
+        ("PROGRATE", "(48 - Baseline ALSFRS-R) / Months since Onset", (MAX_TOTAL - base) / months, "(48 - baseline total) / "
+         f"months from onset to baseline; missing below {SHORTEST_ONSET} days"),
+        ("LEADRATE", "ALSFRS-R Lead-in Decline (points/month)", lead,
+         "least-squares decline of the total per month up to baseline"),
+    ):  # fmt: skip
+        if np.isfinite(values).any():
+            if name not in columns:
+                report.step("ADSL", f"{name}: {how}")
+            add(number(name, label, values))
+    for name, label, code in (
+        ("BLALSFR", "Baseline ALSFRS-R Total", "ALSFRSR"),
+        ("BLSVC", "Baseline SVC (% predicted)", "SVCPP"),
+        ("BLNFL", "Baseline NfL", "NFL"),
+    ):
+        if code in measured.baselines:
+            add(number(name, label, [measured.baselines[code].get(s, np.nan) for s in ids]))
+    arms = np.array([s in trial.subjects.planned for s in ids])
+    dosed = np.array([s in trial.dosed for s in ids])
+    add(date("TRTSDT", "Date of First Exposure to Treatment", np.where(dosed, starts, NAT)))
+    add(date("TRTEDT", "Date of Last Exposure to Treatment", [trial.end.get(s, NAT) for s in ids]))
+    for name, flags, how in (("FASFL", arms & dosed, "a planned arm and a first dose"), ("SAFFL", dosed, "a dose")):
+        if name not in columns:
+            report.step("ADSL", f"{name}: {how}")
+        add(text(name, _LABELS[name], np.where(flags, "Y", "N")))
+    add(text("DTHFL", "Subject Death Flag", [("Y" if s in died else None) for s in ids]))
+    add(date("DTHDT", "Date of Death", [died.get(s, NAT) for s in ids]))
+    for column in _disposition(found.get("DS", ()), ids):
+        add(column)
+    return build("ADSL", "Subject-Level Analysis Dataset", list(columns.values()), report.remarks("ADSL"))
+
+
+def _carried(dm: Domain) -> list[Column]:
+    """Columns of DM that ADSL has under the same name."""
+    texts = (("SUBJID", "Subject Identifier for the Study"), ("SITEID", "Study Site Identifier"), ("AGEU", "Age Units"),
+             ("SEX", "Sex"), ("RACE", "Race"), ("ETHNIC", "Ethnicity"), ("COUNTRY", "Country"),
+             ("ARM", "Description of Planned Arm"))  # fmt: skip
+    made = [text(n, label, dm.texts(n)) for n, label in texts if n in dm]
+    return [*made, number("AGE", "Age", dm.numbers("AGE"))] if "AGE" in dm else made
+
+
+def _delivered(trial: Trial) -> list[Column]:
+    """What SUPPDM and SC say, each a column: numbers where all values are, days where the name ends in DTC or DT."""
+    made = []
+    for name, by in trial.extra.items():
+        held = np.array([by.get(s) for s in trial.subjects.ids], dtype=object)
+        label = _LABELS.get(name, f"{name} as delivered")
+        numbers, lost = as_numbers(held)
+        if name.endswith(("DTC", "DT")):
+            made.append(date(name.removesuffix("C"), label, as_days(held)))
+        elif lost == 0:
+            made.append(number(name, label, numbers))
+        else:
+            made.append(text(name, label, held))
+    return made
+
+
+def _onset(trial: Trial, found: Mapping[str, Sequence[Domain]]) -> Values:
+    """Date of onset: SUPPDM or SC, else the medical history event that says onset."""
+    held: dict[str, np.datetime64] = {}
+    for name in _ONSET:
+        by = trial.extra.get(name, {})
+        days = as_days(np.array(list(by.values()), dtype=object))
+        held = {s: d for s, d in zip(by, days, strict=True) if not np.isnat(d)} | held
+    for mh in found.get("MH", ()):
+        said = zip(mh.upper("MHEVDTYP"), mh.upper("MHTERM"), mh.upper("MHCAT"), strict=True)
+        for s, words, d in zip(mh.subject, said, mh.dates("MHSTDTC"), strict=True):
+            if s is not None and any("ONSET" in w for w in words) and not np.isnat(d):
+                held.setdefault(s, d)
+    return np.array([held.get(s, NAT) for s in trial.subjects.ids], dtype="datetime64[D]")
+
+
+def _riluzole(domains: Sequence[Domain], trial: Trial) -> list[str]:
+    using: set[str] = set()
+    for cm in domains:
+        for s, a, b, d in zip(cm.subject, cm.upper("CMDECOD"), cm.upper("CMTRT"), cm.dates("CMSTDTC"), strict=True):
+            begun = np.isnat(d) or np.isnat(trial.start.get(s, NAT)) or d <= trial.start[s]
+            if s is not None and "RILUZOLE" in a + b and begun:
+                using.add(s)
+    return ["Y" if s in using else "N" for s in trial.subjects.ids]
+
+
+def _disposition(domains: Sequence[Domain], ids: Values) -> list[Column]:
+    """Randomisation date, and end of study: status, date and reason, from DS."""
+    randomised: dict[str, np.datetime64] = {}
+    ended: dict[str, tuple[np.datetime64, str]] = {}
+    for ds in domains:
+        columns = zip(
+            ds.subject, ds.upper("DSDECOD", "DSTERM"), ds.upper("DSCAT"), ds.upper("DSSCAT"), ds.dates("DSSTDTC"), strict=True
+        )
+        for s, term, category, part, d in columns:
+            if s is None:
+                continue
+            if "RANDOMIZ" in term or "RANDOMIS" in term:
+                randomised.setdefault(s, d)
+            elif "DISPOSITION" in category and "TREATMENT" not in part:
+                ended[s] = (d, term)
+    reasons = [ended[s][1] if s in ended else None for s in ids]
+    status = [None if r is None else "COMPLETED" if r == "COMPLETED" else "DISCONTINUED" for r in reasons]
+    return [
+        date("RANDDT", "Date of Randomization", [randomised.get(s, NAT) for s in ids]),
+        text("EOSSTT", "End of Study Status", status),
+        text("DCSREAS", "Reason for Discontinuation from Study", [None if r == "COMPLETED" else r for r in reasons]),
+        date("EOSDT", "End of Study Date", [ended[s][0] if s in ended else NAT for s in ids]),
+    ]
