@@ -165,6 +165,19 @@ def test_a_tipping_point_that_does_not_exist_says_why(trial: Source) -> None:
     assert "does not tip" in near.get("tipping_delta").warning
 
 
+def test_the_default_grid_is_easily_read_and_reaches_three_sd(trial: Source) -> None:
+    result = ask(trial, "svc", imputation="mar")
+    deltas = [
+        float(r.level.split()[1]) for r in result.rows if (r.level or "").startswith("delta") and r.stat_name == "p_value"
+    ]
+    assert deltas[0] == 0 and math.copysign(1, deltas[0]) == 1
+    step = -deltas[1]
+    assert round(step / 10 ** math.floor(math.log10(step)), 9) in (1, 2, 5)
+    assert deltas == pytest.approx([-step * k for k in range(len(deltas))])
+    wide = pyreadstat.read_xport(str(TRIAL / "adre.xpt"))[0].query("PARAMCD == 'SVCPP' and AVISITN == 12")
+    assert -deltas[-1] >= 3 * wide.CHG.std() * 0.99
+
+
 def test_nothing_missing_is_the_plain_ancova(trial: Source) -> None:
     """Subjects with every visit: the imputed difference is the least squares one, and there is nothing to shift."""
     wide, _ = delivered()
@@ -221,3 +234,5 @@ def test_options_that_cannot_be_meant(trial: Source) -> None:
         ask(trial, imputation="jump")
     with pytest.raises(UsageError, match="beside an mmrm"):
         ask(trial, "alsfrs_ancova", imputation="mar")
+    with pytest.raises(UsageError, match="no weights"):
+        ask(trial, imputation="mar", weights="BLNFL")

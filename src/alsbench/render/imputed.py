@@ -82,7 +82,10 @@ def _tipping(rows: Rows, subgroup: str) -> Block:
 
 
 def _grids(rows: Rows, subgroup: str) -> list[Block]:
-    steps = rows.places("contrast", subgroup, lambda p: p.variable == TIPPING and (p.level or "").startswith("delta "))
+    """The grid of each comparison that has something to tip."""
+    found = rows.places("contrast", subgroup, lambda p: p.variable == TIPPING)
+    idle = {(p.pair, p.visit) for p in found if "tipping_delta" in rows.at[p] and rows.at[p]["tipping_delta"].error}
+    steps = [p for p in found if (p.level or "").startswith("delta ") and (p.pair, p.visit) not in idle]
     blocks = []
     for pair, visit in dict.fromkeys((p.pair, p.visit) for p in steps):
         lines = tuple(

@@ -119,6 +119,8 @@ def option_faults(path: tuple[str, str], endpoint: Endpoint) -> Iterator[Fault]:
     if endpoint.imputation != "none" and endpoint.method != "mmrm":
         hint = 'give it an endpoint with method = "mmrm", or imputation = "none"'
         yield Fault((*path, "imputation"), f"imputation stands beside an mmrm, not {endpoint.method}", hint)
+    if endpoint.imputation != "none" and endpoint.weights:
+        yield Fault((*path, "imputation"), "records that are imputed have no weights", "leave out weights or imputation")
     grid = endpoint.tipping_deltas
     if grid and (grid[0] != 0 or len(grid) < 2 or not (_rising(grid) or _rising(tuple(-d for d in grid)))):
         yield Fault((*path, "tipping_deltas"), "the deltas must go from 0 outward", "for instance: [0, -1, -2, -3, -4]")

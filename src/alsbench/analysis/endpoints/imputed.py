@@ -26,6 +26,7 @@ from alsbench.analysis.model_data import (
     arm_factor,
     covariate_columns,
     covariate_variables,
+    ls_mean_row,
     response,
 )
 from alsbench.analysis.records import endpoint_records, visit_label
@@ -265,7 +266,7 @@ def _target_rows(ask: Ask, model: _Imputation, target: Target) -> list[Row]:
     data = outcomes(panel.values, panel.arm.codes, control)
     shift = delta_shift(data, _months(ask, panel), arms=[treated])
     design = panel.ancova()
-    means = [design.ls_mean({ARM: arm}, weights=ask.endpoint.ls_means) for arm in (treatment, reference)]
+    means = [ls_mean_row(ask, design, {ARM: arm}) for arm in (treatment, reference)]
     kept = ~design.aliased
     analyses = tuple(Analysis(design.X[:, kept], row[kept], at) for row in (*means, means[0] - means[1]))
     found = model.answers(data, analyses, shift)
@@ -323,7 +324,7 @@ def _tipping(
     if not np.any(shift[:, at]):
         return ask.failed("contrast", TIPPING_STATS, "no value of the treatment arm is imputed at this visit", **own)
     spread = sd(panel.values[:, at])
-    grid = ask.endpoint.tipping_deltas or tuple(worse * GRID_SD * spread * k / GRID_STEPS for k in range(GRID_STEPS + 1))
+    grid = ask.endpoint.tipping_deltas or _grid(worse, GRID_SD * spread)
     if not start.p < 0.05:
         rows = ask.failed("contrast", TIPPING_STATS, "not significant before any delta: there is nothing to tip", **own)
     elif start.estimate * worse > 0:
@@ -344,6 +345,16 @@ def _tipping(
         ):
             rows.append(ask.row("contrast", name, value, **step))
     return rows
+
+
+def _grid(sign: float, reach: float) -> tuple[float, ...]:
+    """From 0 to at least ``reach`` in steps that are easily read: 1, 2 or 5 times a power of ten, about a dozen of them."""
+    if not reach > 0:
+        return (0.0, sign)
+    least = reach / GRID_STEPS
+    power = 10.0 ** math.floor(math.log10(least))
+    step = next(m * power for m in (1, 2, 5, 10) if m * power >= least * (1 - 1e-12))
+    return (0.0, *(sign * step * k for k in range(1, math.ceil(reach / step) + 1)))
 
 
 def _words(ask: Ask) -> tuple[tuple[str, str], ...]:
