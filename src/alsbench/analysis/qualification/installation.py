@@ -6,7 +6,7 @@ import platform
 import sys
 from importlib import metadata
 
-PACKAGES = ("numpy", "scipy", "duckdb", "pandas", "pyarrow", "pyreadstat", "pydantic", "statsmodels")
+PACKAGES = ("numpy", "scipy", "duckdb", "pyarrow", "pyreadstat", "pydantic")
 
 
 def installation() -> tuple[tuple[str, str], ...]:
