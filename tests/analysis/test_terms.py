@@ -14,7 +14,7 @@ import pytest
 from alsbench.analysis.question import Question
 from alsbench.analysis.run import answer
 from alsbench.analysis.source import Source
-from alsbench.render.tables import model_block
+from alsbench.render.tables import endpoint_page, model_block
 
 REFERENCE = Path(__file__).parent.parent / "reference"
 FILES = [(t, p.stem) for t in ("als-ref-1", "als-ref-2") for p in sorted((REFERENCE / t / "expected").glob("mmrm_*"))]
@@ -41,6 +41,22 @@ def test_type_3(sources: dict[str, Source], name: str, stem: str) -> None:
         assert got["num_df"] == wanted[term]["num_df"]
         assert got["den_df"] == pytest.approx(wanted[term]["den_df"], rel=1e-4)
         assert got["p_value"] == pytest.approx(wanted[term]["p"], abs=1e-6)
+
+
+def test_influence_of_every_subject(trial: Source) -> None:
+    """Leverages sum to the coefficients of the model; each subject of the fit has one row of each kind."""
+    result = answer(Question("alsfrs", subjects=True), trial)
+    leverage = {r.level: r.number() for r in result.select(context="subject", stat_name="leverage")}
+    assert len(leverage) == result.get("n_subjects", context="model").stat
+    # 3 arms x 12 visits, a baseline slope per visit, LEADRATE and ONSETSIT
+    assert sum(leverage.values()) == pytest.approx(3 * 12 + 12 + 2)
+    cook = [r.number() for r in result.select(context="subject", stat_name="cook")]
+    assert len(cook) == len(leverage) and min(cook) >= 0
+    residual = [abs(r.number()) for r in result.select(context="subject", stat_name="residual")]
+    assert 2 < max(residual) < 6
+    assert not list(answer(Question("alsfrs"), trial).select(context="subject"))
+    blocks = endpoint_page(result).blocks
+    assert [c.title for c in blocks[-1].columns][2:] == ["Leverage", "Cook's distance", "Largest residual"]
 
 
 def test_terms_are_named_as_in_the_data_and_printed(trial: Source) -> None:

@@ -45,7 +45,9 @@ def endpoint(
         list[str] | None,
         typer.Option("--option", metavar="KEY=VALUE", help="Any other key of the endpoint in study.toml; repeats."),
     ] = None,
-    subjects: Annotated[bool, typer.Option("--subjects", help="joint_rank: add score and rank of every subject.")] = False,
+    subjects: Annotated[
+        bool, typer.Option("--subjects", help="Add rows of every subject: score and rank of a joint rank, influence on an mmrm.")
+    ] = False,
     why: Annotated[
         str, typer.Option("--why", metavar="SUBJECT", help="joint_rank: instead, every pair of a subject and what decided it.")
     ] = "",

@@ -23,7 +23,7 @@ DECIMALS: dict[str, int] = {
     "gehan_w": 0, "gehan_var": 2, "gehan_z": 3,
     "win_ratio": 2, "win_odds": 2, "net_benefit": 3, "win_probability": 3,
     "smd": 2, "risk_difference": 1,
-    "f": 2, "den_df": 1, "tipping_delta": 2, "tipping_sd": 2, "tipping_per_month": 3,
+    "leverage": 2, "cook": 3, "residual": 2, "f": 2, "den_df": 1, "tipping_delta": 2, "tipping_sd": 2, "tipping_per_month": 3,
     "log_likelihood": 2, "aic": 2, "bic": 2, "sigma": 3,
     "cut": 4, "rank": 1, "score": 0, "horizon": 0,
     "first_lasting_visit": 0, "first_visit": 0,

@@ -35,6 +35,13 @@ DEVIATION = "Deviation from the locked plan"
 BLINDED = "BLINDED"
 SYNTHETIC = "SYNTHETIC DATA"
 CI = "(95% CI)"
+SUBJECT_STATS = {
+    "score": "Score",
+    "rank": "Rank",
+    "leverage": "Leverage",
+    "cook": "Cook's distance",
+    "residual": "Largest residual",
+}
 
 
 def endpoint_table(result: Result, *, width: int | None = None, ascii_only: bool = False) -> PageView:
@@ -435,15 +442,15 @@ def _term_line(f: Row, facts: Sequence[Row]) -> Line:
 
 
 def subject_blocks(rows: Rows, subgroup: str) -> list[Block]:
-    """Score and rank of each subject, by comparison, where they were asked for."""
+    """Score and rank of each subject, by comparison, or its influence on an MMRM, where they were asked for."""
     places = rows.places("subject", subgroup)
     blocks = []
     for pair in dict.fromkeys((p.pair, p.visit) for p in places):
         mine = [p for p in places if (p.pair, p.visit) == pair]
-        columns = (label("Subject"), label("Arm"), Column("Score"), Column("Rank"))
+        names = [name for name in SUBJECT_STATS if any(name in rows.at[p] for p in mine)]
+        columns = (label("Subject"), label("Arm"), *(Column(SUBJECT_STATS[name]) for name in names))
         lines = tuple(
-            Line((Cell(p.level or ""), Cell(p.arm or ""), value_cell(rows.at[p], "score"), value_cell(rows.at[p], "rank")))
-            for p in mine
+            Line((Cell(p.level or ""), Cell(p.arm or ""), *(value_cell(rows.at[p], name) for name in names))) for p in mine
         )
         (treatment, reference), visit = pair
         named = f"{treatment} vs {reference}" if treatment else ""

@@ -40,6 +40,7 @@ from alsbench.stats.errors import StatsError
 from alsbench.stats.lsmeans import type3_tests
 from alsbench.stats.max_t import max_t
 from alsbench.stats.mmrm import MMRMFit, fit_mmrm
+from alsbench.stats.mmrm_diagnostics import diagnose
 
 AVERAGE = "average over visits"
 TERM_STATS = ("f", "num_df", "den_df", "p_value")
@@ -77,6 +78,8 @@ def analyse(ask: Ask) -> Block:
         out += _contrast_rows(ask, fit, design, rows, (treatment, reference), shown)
     out += _model_rows(ask, fit, rows)
     out += _term_rows(ask, fit, design)
+    if ask.question.subjects:
+        out += _influence_rows(ask, fit, design, rows)
     missing = [f"no analysed rows at visit {v:g}" for v in ask.question.visits if v not in rows.visits]
     return Block(
         out,
@@ -285,6 +288,29 @@ def _term_rows(ask: Ask, fit: MMRMFit, design: Design) -> list[Row]:
         for name, value in zip(TERM_STATS, (test.f, test.num_df, test.den_df, test.p), strict=True):
             gone = missing if isinstance(value, float) and math.isnan(value) else None
             out.append(ask.row("model", name, None if gone else value, level=level, error=gone))
+    return out
+
+
+def _influence_rows(ask: Ask, fit: MMRMFit, design: Design, rows: Rows) -> list[Row]:
+    """Leverage and Cook's distance of every subject, and its largest residual after decorrelation (standard normal)."""
+    found = diagnose(
+        fit,
+        rows.y,
+        design,
+        rows.records.subject,
+        rows.visit_codes,
+        weights=rows.records.weight if ask.endpoint.weights else None,
+        group=rows.arm if fit.groups else None,
+    )
+    out: list[Row] = []
+    for i, subject in enumerate(found.subjects):
+        index = int(subject)  # type: ignore[call-overload]
+        mine = found.normalized[rows.records.subject == index]
+        where = {"arm": ask.arms[int(ask.source.planned_arm[index])], "level": ask.source.subject_ids[index]}
+        alone = "this subject alone determines a coefficient" if math.isnan(found.cook[i]) else None
+        out.append(ask.row("subject", "leverage", float(found.subject_leverage[i]), **where))
+        out.append(ask.row("subject", "cook", None if alone else float(found.cook[i]), error=alone, **where))
+        out.append(ask.row("subject", "residual", float(mine[np.argmax(np.abs(mine))]), **where))
     return out
 
 
