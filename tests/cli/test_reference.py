@@ -16,7 +16,8 @@ from alsbench.cli.reference import COMMON, commands, reference
 PAGE = Path(__file__).parents[2] / "docs" / "commands.md"
 CONTRACT = {
     "demo", "init", "load", "tui", "arms", "subject", "data", "subgroup list", "subgroup show", "subgroup add",
-    "subgroup edit", "subgroup remove", "endpoint", "evidence", "forest", "safety", "check", "snapshots", "audit",
+    "subgroup edit", "subgroup remove", "endpoint", "evidence", "forest", "safety", "check", "snapshots", "diff", "audit", "replay",
+    "scrutinise",
 }  # fmt: skip
 
 
@@ -43,4 +44,4 @@ def test_every_command_and_option_is_described_and_has_the_common_options() -> N
 def test_completion_knows_the_commands() -> None:
     environment = {**os.environ, "_ALSBENCH_COMPLETE": "complete_bash", "COMP_WORDS": "alsbench s", "COMP_CWORD": "1"}
     ran = subprocess.run([sys.executable, "-m", "alsbench"], env=environment, capture_output=True, text=True, check=True)
-    assert {"subject", "subgroup", "safety", "snapshots", "simulate"} == set(ran.stdout.split())
+    assert {"subject", "subgroup", "safety", "scrutinise", "snapshots", "simulate"} == set(ran.stdout.split())

@@ -9,7 +9,6 @@ import typer
 from alsbench.errors import UnavailableError
 
 ABSENT = {
-    "scrutinise": "the scrutiny of a finding",
     "config": "configuration commands",
 }
 _LENIENT = {"ignore_unknown_options": True, "allow_extra_args": True, "help_option_names": []}

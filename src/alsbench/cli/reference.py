@@ -15,7 +15,7 @@ current directory), `--format table|json|csv|tsv|md`, `-o FILE`, `--quiet` and `
 | exit code | means |
 |---|---|
 | 0 | done; result rows that hold an `error` included |
-| 1 | a negative verdict of `check` or `audit` |
+| 1 | a negative verdict of `check`, `audit`, `lock` or `qualify`; snapshots that `diff` |
 | 2 | usage or configuration: a bad option, an invalid study.toml, an unknown name |
 | 3 | data could not be read, are invalid or do not fit the study |
 | 4 | locked, not there, or not in this version |

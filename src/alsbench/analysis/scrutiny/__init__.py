@@ -1,0 +1,101 @@
+"""What a sceptical reviewer asks of a finding in a subgroup (METHODS 7): the list, and one function that answers an item.
+
+Every check is computed from the data as they stand, on one endpoint, one subgroup and the study's comparisons. A check that
+this version does not have is in the list without a module, so that nothing looks checked that was not.
+"""
+
+from __future__ import annotations
+
+import importlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from alsbench.errors import UsageError
+from alsbench.study.names import nearest
+
+if TYPE_CHECKING:
+    from alsbench.analysis.result import Result
+    from alsbench.analysis.source import Source
+
+
+@dataclass(frozen=True)
+class Check:
+    """``module`` answers it and is empty where this version does not; ``missing`` says what part it leaves out."""
+
+    number: int
+    id: str
+    title: str
+    module: str = ""
+    missing: str = ""
+
+    @property
+    def available(self) -> bool:
+        return bool(self.module)
+
+
+CHECKS: tuple[Check, ...] = (
+    Check(1, "overall", "Overall result beside the subgroup", "contexts"),
+    Check(2, "complement", "Complement result", "contexts"),
+    Check(3, "interaction", "Arm-by-subgroup interaction", "contexts", "continuous modifier, permutation p"),
+    Check(4, "balance", "Baseline balance within the subgroup", "balance"),
+    Check(5, "sweep", "Cut-off sweep", "sweep", "sup-test"),
+    Check(6, "stepp", "STEPP with a permutation sup-test"),
+    Check(7, "selection", "Selection-adjusted p over the declared search"),
+    Check(8, "shrinkage", "Selection-adjusted estimate and shrinkage"),
+    Check(9, "multiplicity", "Multiplicity ledger"),
+    Check(10, "visits", "Every visit and the horizon", "visits"),
+    Check(11, "dose", "Three-arm ranks and a dose trend"),
+    Check(12, "components", "CAFS components", "components"),
+    Check(13, "specification", "Specification curve over the CAFS options", "specification"),
+    Check(14, "alternatives", "Gehan-Wilcoxon beside ANCOVA, adjusted beside unadjusted", "alternatives"),
+    Check(15, "missingness", "Missingness by arm; reference-based imputation, tipping point"),
+    Check(16, "rerandomisation", "Re-randomisation test", "rerandomisation"),
+    Check(17, "controls", "Shared-control influence: one control left out", "influence"),
+    Check(18, "regression", "Regression to the mean"),
+    Check(19, "concordance", "Concordance of ALSFRS-R, SVC and NfL by subject"),
+    Check(20, "surrogate", "NfL as mediator or surrogate"),
+    Check(21, "errors", "Type M and S error, replication probability"),
+    Check(22, "iceman", "ICEMAN form and the EMA subgroup checklist"),
+)
+VERDICT = "Verdict"  # the name of the line of facts that sums a check up
+
+
+def find_check(name: str) -> Check:
+    """A check by its id or number. Raises UsageError for one that is not there or not in this version."""
+    for check in CHECKS:
+        if name in {check.id, str(check.number)}:
+            if not check.available:
+                known = ", ".join(c.id for c in CHECKS if c.available)
+                raise UsageError(f"check {check.number} ({check.title}) is not in this version", hint=f"there are: {known}")
+            return check
+    raise UsageError(f"no check is named {name}", hint=nearest(name, [c.id for c in CHECKS]))
+
+
+def run_check(
+    name: str,
+    source: Source,
+    subgroup: str,
+    *,
+    endpoint: str = "",
+    comparisons: tuple[str, ...] = (),
+    population: str = "",
+) -> Result:
+    """Answer one check. ``endpoint`` is the study's first in order of level unless named; the sentence that sums the answer up
+    is the line of facts named :data:`VERDICT`.
+
+    Raises UsageError for an unknown name, DataError where the snapshot does not hold what is asked.
+    """
+    from alsbench.analysis.scrutiny.finding import asked, result_of
+
+    check = find_check(name)
+    setup = asked(source, subgroup, endpoint=endpoint, comparisons=comparisons, population=population)
+    module = importlib.import_module(f"alsbench.analysis.scrutiny.{check.module}")
+    return result_of(check, setup, getattr(module, check.id)(setup))
+
+
+def verdict(result: Result) -> str:
+    """The sentence that sums a check up."""
+    return next((text for name, text in result.facts.lines if name == VERDICT), "")
+
+
+__all__ = ["CHECKS", "VERDICT", "Check", "find_check", "run_check", "verdict"]

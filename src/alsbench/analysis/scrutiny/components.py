@@ -1,0 +1,28 @@
+"""What drives a joint rank: how many pairs an event decided, how many the function, how many are tied, and who won them."""
+
+from __future__ import annotations
+
+from alsbench.analysis.result import Row
+from alsbench.analysis.scrutiny.finding import Answer, Finding, analysed, no_joint_rank, of_comparison, per_comparison
+from alsbench.study.model import Comparison
+
+SHOWN = ("wins", "losses", "ties", "win_probability", "win_probability_low", "win_probability_high", "pairs")
+
+
+def components(finding: Finding) -> Answer:
+    """Check 12: wins, losses and ties of the treated, pairs by what decided them, and events per arm."""
+    endpoint = finding.joint_rank()
+    if endpoint is None:
+        return no_joint_rank()
+    made = analysed(finding, endpoint, finding.member()).rows
+    rows = [r for r in made if r.context == "contrast" and r.stat_name in SHOWN]
+    rows += [r for r in made if r.context == "arm" and r.stat_name == "events"]
+    return Answer(rows, per_comparison(finding, {c.name: _words(rows, c) for c in finding.comparisons}), endpoint=endpoint)
+
+
+def _words(rows: list[Row], comparison: Comparison) -> str:
+    found = {str(r.level): r.number() for r in of_comparison(rows, comparison) if r.stat_name == "pairs"}
+    total = sum(found.values())
+    if not total > 0:
+        return "not estimable"
+    return ", ".join(f"{100 * n / total:.0f} % {name}" for name, n in found.items())

@@ -1,0 +1,191 @@
+"""One finding under scrutiny: an endpoint in a subgroup, and the rows that any check takes from the engine about it."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+
+from alsbench.analysis.ask import Ask, Block
+from alsbench.analysis.evidence import evidence_endpoints
+from alsbench.analysis.methods import analyse_with, method_info
+from alsbench.analysis.plan import marked
+from alsbench.analysis.question import OVERALL, Question
+from alsbench.analysis.result import Facts, Result, Row
+from alsbench.analysis.run import default_population, guarded, provenance, subgroup_line
+from alsbench.analysis.scrutiny import VERDICT, Check
+from alsbench.analysis.source import Source
+from alsbench.analysis.subgroups import Membership, counts_by_arm, members
+from alsbench.errors import UsageError
+from alsbench.study.model import Comparison, Endpoint
+
+ALPHA = 0.05
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What is scrutinised."""
+
+    source: Source
+    subgroup: str
+    endpoint: Endpoint
+    comparisons: tuple[Comparison, ...]
+    population: str
+    command: str
+
+    def member(self, phrase: str = "") -> Membership:
+        """Members of the subgroup, or of another phrase, within the population."""
+        return members(self.source, phrase or self.subgroup, self.population)
+
+    def joint_rank(self) -> Endpoint | None:
+        """The endpoint where it is a joint rank, else the study's first one, None without any."""
+        if self.endpoint.method == "joint_rank":
+            return self.endpoint
+        return next((e for e in evidence_endpoints(self.source) if e.method == "joint_rank"), None)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a check found: rows, the sentence that sums them up, further lines, and the endpoint where it is another one."""
+
+    rows: list[Row]
+    verdict: str
+    lines: tuple[tuple[str, str], ...] = ()
+    warnings: tuple[str, ...] = ()
+    endpoint: Endpoint | None = field(default=None)
+
+
+def asked(
+    source: Source, subgroup: str, *, endpoint: str = "", comparisons: tuple[str, ...] = (), population: str = ""
+) -> Finding:
+    """The finding that names mean. Raises UsageError for an unknown name or an endpoint without a contrast."""
+    known = evidence_endpoints(source)
+    if not endpoint and not known:
+        raise UsageError("the study has no endpoint with a contrast", where="study.toml endpoints")
+    chosen = source.endpoint(endpoint) if endpoint else known[0]
+    if method_info(chosen.method).summary is None:
+        hint = ", ".join(e.name for e in known)
+        raise UsageError(f"endpoint {chosen.name} has no single contrast to scrutinise", hint=f"there are: {hint}")
+    words = ["alsbench", "scrutinise", "--subgroup", subgroup]
+    words += ["--endpoint", endpoint] if endpoint else []
+    words += [w for name in comparisons for w in ("--comparison", name)]
+    words += ["--population", population] if population else []
+    found = members(source, subgroup or OVERALL, population)
+    name = population or default_population(source, chosen)
+    return Finding(source, found.phrase, chosen, source.comparisons(comparisons), name, shlex.join(words))
+
+
+def analysed(finding: Finding, endpoint: Endpoint, member: Membership, *, source: Source | None = None) -> Block:
+    """The endpoint, as given, answered for these members."""
+    question = Question(endpoint.name, subgroups=(member.phrase,), population=finding.population)
+    ask = Ask(source or finding.source, endpoint, question, finding.population, member, finding.comparisons)
+    return guarded(analyse_with(endpoint.method), ask)
+
+
+def contrasts(
+    finding: Finding,
+    endpoint: Endpoint,
+    member: Membership,
+    *,
+    source: Source | None = None,
+    more: tuple[str, ...] = (),
+    variable: str | None = None,
+    level: str | None = None,
+) -> list[Row]:
+    """For each comparison n per arm, estimate, interval and p at its horizon, and the statistics ``more``, labelled."""
+    block = analysed(finding, endpoint, member, source=source)
+    counts = counts_by_arm(finding.source, member.mask)
+    rows: list[Row] = []
+    for comparison in finding.comparisons:
+        found = at_horizon(block.rows, endpoint, comparison, more)
+        if not found:
+            continue
+        first = found[0]
+        for name, arm in (("n_treatment", comparison.treatment), ("n_reference", comparison.reference)):
+            found.append(replace(first, stat_name=name, stat=counts[arm], error=None, warning=None))
+        rows += [replace(r, variable=variable, level=level) for r in found]
+    return list(dict.fromkeys(rows))  # two comparisons of the same arms may share a visit
+
+
+def summary_names(endpoint: Endpoint) -> tuple[str, str, str, str]:
+    """The names of estimate, limits and p of an endpoint's method."""
+    names = method_info(endpoint.method).summary or ("difference", "conf_low", "conf_high", "p_value")
+    return ("ratio", "ratio_low", "ratio_high", names[3]) if endpoint.scale == "log" else names
+
+
+def at_horizon(rows: Iterable[Row], endpoint: Endpoint, comparison: Comparison, more: tuple[str, ...] = ()) -> list[Row]:
+    """The rows that sum a comparison up, at the last analysed visit up to its horizon where the method goes by visit."""
+    names = (*summary_names(endpoint), *more)
+    pair = (comparison.treatment, comparison.reference)
+    mine = [r for r in rows if r.context == "contrast" and (r.treatment, r.reference) == pair and r.level is None]
+    mine = [r for r in mine if r.stat_name in names]
+    return of_comparison(mine, comparison) if method_info(endpoint.method).by_visit else mine
+
+
+def p_values(rows: Iterable[Row], name: str = "p_value") -> list[float]:
+    """The p-values among rows, in order; those that could not be computed left out."""
+    return [r.number() for r in rows if r.stat_name == name and r.stat is not None]
+
+
+def of_comparison(rows: Iterable[Row], comparison: Comparison) -> list[Row]:
+    """The rows of a comparison at its horizon, or at the last visit before it; those without a visit where none has one."""
+    mine = [r for r in rows if (r.treatment, r.reference) == (comparison.treatment, comparison.reference)]
+    visits = {r.visit_number for r in mine if r.visit_number is not None}
+    reached = [v for v in visits if comparison.horizon is None or v <= comparison.horizon]
+    return [r for r in mine if r.visit_number == (max(reached) if reached else None)]
+
+
+def p_words(rows: Iterable[Row], comparison: Comparison, name: str = "p_value") -> str:
+    """``p 0.0413``, or ``p not estimable``."""
+    found = p_values(of_comparison(rows, comparison), name)
+    return f"p {found[0]:.3g}" if found else "p not estimable"
+
+
+def spread_words(rows: Iterable[Row]) -> str:
+    """``p from 0.01 to 0.3, 4 of 9 below 0.05``."""
+    found = p_values(rows)
+    if not found:
+        return "p not estimable"
+    below = sum(p < ALPHA for p in found)
+    return f"p from {min(found):.3g} to {max(found):.3g}, {below} of {len(found)} below {ALPHA:g}"
+
+
+def spreads(finding: Finding, rows: list[Row]) -> str:
+    """The spread of p of each comparison at its horizon."""
+    return per_comparison(finding, {c.name: spread_words(of_comparison(rows, c)) for c in finding.comparisons})
+
+
+def per_comparison(finding: Finding, words: dict[str, str]) -> str:
+    """A clause for each comparison, by its name."""
+    return "; ".join(f"{c.name}: {words[c.name]}" for c in finding.comparisons)
+
+
+def no_joint_rank() -> Answer:
+    """The answer where the study ranks nothing."""
+    return Answer([], "not applicable: the study has no joint rank endpoint")
+
+
+def result_of(check: Check, finding: Finding, answer: Answer) -> Result:
+    """A check's answer as a result, with what it needs to stand alone."""
+    source, endpoint = finding.source, answer.endpoint or finding.endpoint
+    member = finding.member()
+    flag = source.study.populations.flags[finding.population]
+    lines = [(VERDICT, answer.verdict)]
+    lines += [("Left out", f"{check.missing}: not in this version")] if check.missing else []
+    lines += [("Endpoint", endpoint.title or endpoint.name), ("Population", f"{finding.population} ({flag} = 'Y')")]
+    lines += [("Subgroup", subgroup_line(source, member)), *answer.lines]
+    lines.append(("p-values", "two-sided, not adjusted for multiplicity or for the choice of the subgroup"))
+    if source.study.info.synthetic:
+        lines.append(("Data", "SYNTHETIC: no real patient stands behind these numbers"))
+    question = {
+        "check": check.id,
+        "endpoint": endpoint.name,
+        "method": "scrutiny",
+        "population": finding.population,
+        "subgroups": [member.phrase],
+        "comparisons": [c.name for c in finding.comparisons],
+    }
+    origin = provenance(source, [member], f"{finding.command} --check {check.id}", endpoint)
+    facts = Facts(f"{check.number}. {check.title}", tuple(lines))
+    result = Result(question, origin, tuple(answer.rows), facts, answer.warnings)
+    return marked(result, source, endpoints=[endpoint], comparisons=finding.comparisons, parts=[member])

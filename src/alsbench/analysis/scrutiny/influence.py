@@ -1,0 +1,28 @@
+"""Does the finding hang on one control? All comparisons share the reference arm, so one unusual subject moves them all.
+
+The analysis is repeated with each reference subject of the subgroup left out in turn.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from alsbench.analysis.result import Row
+from alsbench.analysis.scrutiny.finding import Answer, Finding, contrasts, spreads
+
+
+def controls(finding: Finding) -> Answer:
+    """Check 17: effect and p without each control; ``level`` says who was left out."""
+    source, member = finding.source, finding.member()
+    arms = source.study.arms.order
+    shared = {arms.index(c.reference) for c in finding.comparisons}
+    inside = np.flatnonzero(member.mask & np.isin(source.planned_arm, sorted(shared)))
+    rows: list[Row] = contrasts(finding, finding.endpoint, member, variable="left out", level="nobody")
+    for index in inside.tolist():
+        mask = member.mask.copy()
+        mask[index] = False
+        without = replace(member, mask=mask, n=member.n - 1)
+        rows += contrasts(finding, finding.endpoint, without, variable="left out", level=source.subject_ids[index])
+    return Answer(rows, spreads(finding, rows), (("Controls left out in turn", str(inside.size)),))

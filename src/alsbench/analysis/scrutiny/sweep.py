@@ -1,0 +1,90 @@
+"""Does the finding depend on where the cut was put? The subgroup's column cut elsewhere, and the effect at each cut.
+
+The cuts are the deciles of the column over the whole population (SAS PCTLDEF=5) and the subgroup's own. Each cut's group
+contains the one before it, so the estimates are far from independent: the sweep shows shape, it adds no evidence.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from alsbench.analysis.result import Row
+from alsbench.analysis.scrutiny.finding import Answer, Finding, contrasts, spreads
+from alsbench.analysis.source import Source
+from alsbench.analysis.subgroups import members, realise
+from alsbench.errors import UsageError
+from alsbench.stats.summaries import quantile
+from alsbench.study.expression import Aggregate, parse
+from alsbench.study.model import Subgroup
+from alsbench.study.tree import Column, Comparison, Value
+
+DECILES = tuple(i / 10 for i in range(1, 10))
+_MIRROR = {"<": ">", "<=": ">=", ">": "<", ">=": "<="}
+
+
+@dataclass(frozen=True)
+class Cut:
+    """A subgroup that is one cut of one numeric column: ``column op value``."""
+
+    column: str
+    op: str
+    value: float
+
+
+def sweep(finding: Finding) -> Answer:
+    """Check 5: effect, interval, p and n per arm at each cut. The subgroup's own cut is marked by a warning on its rows."""
+    try:
+        own = cut_of(finding)
+    except UsageError as error:
+        return Answer([], f"not applicable: {error.what}")
+    cuts = cut_points(finding, own)
+    swept = _with_cuts(finding.source, own, cuts)
+    rows: list[Row] = []
+    for number, cut in enumerate(cuts):
+        member = replace(members(swept, _name(number), finding.population), phrase=finding.subgroup)
+        made = contrasts(finding, finding.endpoint, member, source=swept, variable=own.column, level=f"{own.op} {cut:.6g}")
+        rows += [replace(r, warning=r.warning or "the subgroup's own cut") for r in made] if cut == own.value else made
+    return Answer(rows, spreads(finding, rows), (("Cuts", f"deciles of {own.column}, and the subgroup's own"),))
+
+
+def cut_of(finding: Finding) -> Cut:
+    """The subgroup as one cut. Raises UsageError where it is anything else."""
+    name = finding.subgroup.removeprefix("not ")
+    subgroup = next((s for s in finding.source.study.subgroups if s.name == name), None)
+    if subgroup is None:
+        raise UsageError(f"{finding.subgroup} is not one cut of one column")
+    root = parse(subgroup.where).root
+    if not isinstance(root, Comparison) or root.op not in _MIRROR:
+        raise UsageError(f"{finding.subgroup} is not one cut of one column: {subgroup.where}")
+    op, column, bound = str(root.op), root.left, root.right
+    if isinstance(bound, Column):
+        op, column, bound = _MIRROR[op], root.right, root.left
+    if not isinstance(column, Column) or not isinstance(bound, (Value, Aggregate)):
+        raise UsageError(f"{finding.subgroup} is not one cut of one column: {subgroup.where}")
+    if finding.subgroup != name:  # the complement lies on the other side
+        op = {"<": ">=", "<=": ">", ">": "<=", ">=": "<"}[op]
+    if isinstance(bound, Aggregate):
+        return Cut(column.name, op, realise(finding.source, (bound,))[bound])
+    if bound.kind != "number":
+        raise UsageError(f"{finding.subgroup} does not cut a number: {subgroup.where}")
+    return Cut(column.name, op, float(bound.value))
+
+
+def cut_points(finding: Finding, own: Cut) -> tuple[float, ...]:
+    """The subgroup's own cut among the deciles of its column, in rising order."""
+    inside = finding.source.population(finding.population)
+    values = np.asarray(finding.source.subject_column(own.column), dtype=np.float64)[inside]
+    values = values[np.isfinite(values)]
+    return tuple(sorted({own.value, *(quantile(values, q) for q in DECILES)}))
+
+
+def _with_cuts(source: Source, own: Cut, cuts: tuple[float, ...]) -> Source:
+    """The source of a study that has each cut as a subgroup."""
+    made = tuple(Subgroup(name=_name(i), where=f"{own.column} {own.op} {cut!r}") for i, cut in enumerate(cuts))
+    return replace(source, study=source.study.model_copy(update={"subgroups": made}))
+
+
+def _name(number: int) -> str:
+    return f"cut_{number}"

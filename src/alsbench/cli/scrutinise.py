@@ -1,0 +1,76 @@
+"""``alsbench scrutinise``: what a sceptical reviewer asks of a finding in a subgroup."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from alsbench.cli.common import Common, Format, command
+from alsbench.cli.endpoint import ComparisonsOption, PopulationOption
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    command(app, "scrutinise")(scrutinise)
+
+
+def scrutinise(
+    common: Common,
+    subgroup: Annotated[
+        str, typer.Option("--subgroup", "-s", metavar="S", help="The subgroup under scrutiny. Default: the study's first.")
+    ] = "",
+    endpoint: Annotated[
+        str, typer.Option("--endpoint", "-e", metavar="NAME", help="Default: the study's first of the highest level.")
+    ] = "",
+    comparison: ComparisonsOption = None,
+    population: PopulationOption = "",
+    check: Annotated[
+        list[str] | None,
+        typer.Option("--check", metavar="ID", help="Only this check, by id or number; repeats. Default: all there are."),
+    ] = None,
+    listed: Annotated[bool, typer.Option("--list", help="List the checks and compute none.")] = False,
+) -> None:
+    """Put a finding through the checks that this version has; those that it does not have are listed and say so."""
+    from alsbench.analysis.scrutiny import CHECKS, find_check, run_check
+    from alsbench.cli.output import emit_page, write_text
+    from alsbench.cli.progress import steps
+    from alsbench.cli.source import opened
+    from alsbench.cli.trail import looked
+    from alsbench.render.scrutiny import scrutiny_delimited, scrutiny_json, scrutiny_page
+
+    if listed:
+        _list(common)
+        return
+    chosen = [find_check(name) for name in check] if check else [c for c in CHECKS if c.available]
+    with opened(common) as source:
+        first = source.study.subgroups[0].name if source.study.subgroups else "overall"
+        asked = {"endpoint": endpoint, "comparisons": tuple(comparison or ()), "population": population}
+        found = []
+        for each in steps(common, dict.fromkeys(chosen), len(chosen), "scrutiny"):
+            result = run_check(each.id, source, subgroup or first, **asked)  # type: ignore[arg-type]
+            found.append((each, result.with_command(common.repeat(result.provenance.command))))
+        for _, result in found:
+            looked(common, result)
+        if common.format is Format.JSON:
+            write_text(common, scrutiny_json(found))
+        elif common.format in (Format.CSV, Format.TSV):
+            write_text(common, scrutiny_delimited(found, common.format.value))
+        else:
+            emit_page(common, scrutiny_page(found))
+
+
+def _list(common: Common) -> None:
+    from alsbench.analysis.scrutiny import CHECKS
+    from alsbench.cli.output import emit_sheets
+    from alsbench.render.sheet import Field, Sheet
+
+    fields = (
+        Field("number", "", number=True),
+        Field("id", "Id"),
+        Field("title", "Check"),
+        Field("available", "There"),
+        Field("missing", "Without"),
+    )
+    records = tuple((c.number, c.id, c.title, c.available, c.missing or None) for c in CHECKS)
+    emit_sheets(common, Sheet("checks", "Checks of a finding in a subgroup", fields, records))

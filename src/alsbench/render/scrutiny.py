@@ -1,0 +1,169 @@
+"""Scrutiny in print: the list of checks with what each says, then a table for every check that has rows.
+
+A line is one place (subgroup, comparison, visit, variant); its statistics stand beside each other, an estimate with its
+interval in one cell. Checks that this version does not have stay in the list and say so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from alsbench.analysis.result import Result, Row
+from alsbench.analysis.scrutiny import CHECKS, VERDICT, Check, verdict
+from alsbench.render.ard import ROW_KEYS, dump, provenance_dict, row_dict
+from alsbench.render.delimited import Dialect, delimited
+from alsbench.render.formats import MISSING, NOT_ESTIMABLE, format_stat
+from alsbench.render.page import EMPTY, Block, Cell, Column, Line, Page, label
+from alsbench.render.tables import CI, marked_title, page_facts, page_footnotes
+
+SCHEMA = "alsbench.scrutiny/1"
+ABSENT = "not in this version"
+INTERVALS = {
+    "difference": ("conf_low", "conf_high"),
+    "ratio": ("ratio_low", "ratio_high"),
+    "hazard_ratio": ("hr_low", "hr_high"),
+    "win_probability": ("win_probability_low", "win_probability_high"),
+}
+HEADINGS = {
+    "p_value": "p",
+    "gehan_p": "p Gehan",
+    "interaction_p": "p int",
+    "permutation_p": "p re-rand.",
+    "permutation_gehan_p": "p Gehan\nre-rand.",
+    "permutations": "arrangements",
+    "n_treatment": "n trt",
+    "n_reference": "n ref",
+    "win_probability": "P(win)",
+    "smd": "SMD",
+}
+Place = tuple[Any, ...]
+
+
+def scrutiny_page(found: Sequence[tuple[Check, Result]]) -> Page:
+    """The verdicts, then the tables. Raises IndexError for no checks at all."""
+    first = found[0][1]
+    subgroup = ", ".join(first.question["subgroups"])
+    facts = tuple(line for line in page_facts(first) if line[0] not in {VERDICT, "Left out"})
+    blocks = (verdicts_block(found), *(check_block(check, result) for check, result in found if result.rows))
+    notes = dict.fromkeys(note for _, result in found for note in page_footnotes(result))
+    return Page(marked_title(f"Scrutiny of {subgroup}", first.provenance), blocks, facts, tuple(notes))
+
+
+def verdicts_block(found: Sequence[tuple[Check, Result]]) -> Block:
+    """Every check of the list: what it says, that it was not asked, or that it is not in this version."""
+    said = {check.id: verdict(result) for check, result in found}
+    lines: list[Line] = []
+    for check in CHECKS:
+        name = f"{check.number:>2}. {check.title}"
+        if check.id in said:
+            lines.append(Line((Cell(name),), heading=True))
+            lines += [Line((Cell(f"    {part}"),)) for part in said[check.id].split("; ")]
+        elif not check.available or len(said) > 1:
+            lines.append(Line((Cell(f"{name}: {'not asked' if check.available else ABSENT}", style="note"),)))
+    return Block("", (label("Check"),), tuple(lines))
+
+
+def check_block(check: Check, result: Result) -> Block:
+    """One check as a table: a section for each comparison, at its horizon where the variants are what is compared."""
+    places: dict[Place, dict[str, Row]] = {}
+    for row in result.rows:
+        places.setdefault(_place(row), {})[row.stat_name] = row
+    if check.id == "specification":
+        places = dict(sorted(places.items(), key=lambda item: _estimate(item[1])))
+    labels = _labels(list(places))
+    sections: dict[str, list[Place]] = {}
+    for place in places:
+        parts = (place[PAIR], "" if VISIT in labels else place[VISIT])
+        sections.setdefault(", ".join(p for p in parts if p), []).append(place)
+    names = _stat_names(result)
+    columns = [*(label(_HEADS[i]) for i in labels), *(Column(_heading(n, places)) for n in names), Column("", justify="left")]
+    lines: list[Line] = []
+    for title, members in sections.items():
+        lines += [Line((Cell(title), *(EMPTY for _ in columns[1:])), heading=True)] if title else []
+        for place in members:
+            stats = places[place]
+            note = next((r.warning for r in stats.values() if r.warning), "") or ""
+            cells = (*(Cell(str(place[i] or "")) for i in labels), *(_cell(stats, n) for n in names), Cell(note, style="note"))
+            lines.append(Line(cells))
+    if not any(line.cells[-1].text for line in lines if not line.heading):
+        columns, lines = columns[:-1], [Line(line.cells[:-1], line.heading) for line in lines]
+    errors = dict.fromkeys(f"{NOT_ESTIMABLE}: {r.error}" for r in result.rows if r.error)
+    left_out = tuple(f"{name}: {text}" for name, text in result.facts.lines if name == "Left out")
+    return Block(result.facts.title, tuple(columns), tuple(lines), (*left_out, *errors))
+
+
+def _stat_names(result: Result) -> list[str]:
+    """The statistics that have a column of their own: counts, estimates, then p-values and the rest."""
+    limits = {name for pair in INTERVALS.values() for name in pair}
+    names = [n for n in dict.fromkeys(r.stat_name for r in result.rows) if n not in limits]
+    order = list(HEADINGS)
+    return sorted(
+        names, key=lambda n: (not n.startswith("n_"), n not in INTERVALS, order.index(n) if n in order else len(order))
+    )
+
+
+def _labels(places: Sequence[Place]) -> list[int]:
+    """The parts of a place that say what a line is: those that vary and do not stand in the heading of a section."""
+    varying = [i for i in range(len(_HEADS)) if i not in {PAIR, VISIT} and len({p[i] for p in places}) > 1]
+    return varying or [VISIT]
+
+
+def scrutiny_json(found: Sequence[tuple[Check, Result]]) -> str:
+    """Checks with their verdicts and facts, those that do not exist included; rows as everywhere, with the check's id."""
+    said = {check.id: result for check, result in found}
+    checks = []
+    for check in CHECKS:
+        about: dict[str, Any] = {"number": check.number, "id": check.id, "title": check.title, "available": check.available}
+        result = said.get(check.id)
+        if result is not None:
+            about |= {
+                "verdict": verdict(result),
+                "question": result.question,
+                "provenance": provenance_dict(result.provenance),
+                "facts": [list(line) for line in result.facts.lines],
+                "warnings": list(result.warnings),
+            }
+        checks.append(about)
+    rows = [{"check": check.id} | row_dict(row) for check, result in found for row in result.rows]
+    return dump({"schema": SCHEMA, "checks": checks, "results": rows})
+
+
+def scrutiny_delimited(found: Sequence[tuple[Check, Result]], dialect: Dialect) -> str:
+    """The long rows of all checks under one heading line."""
+    records = ([check.id, *row_dict(row).values()] for check, result in found for row in result.rows)
+    return delimited(("check", *ROW_KEYS), records, dialect)
+
+
+_HEADS = ("Subgroup", "Comparison", "Arm", "at", "Variable", "Variant")
+PAIR, VISIT = 1, 3
+
+
+def _place(row: Row) -> Place:
+    pair = f"{row.treatment} vs {row.reference}" if row.treatment else ""
+    variable = row.variable if row.variable not in {"specification", "model", "left out"} else None
+    return row.subgroup, pair, row.arm, row.visit, variable, row.level
+
+
+def _estimate(stats: dict[str, Row]) -> float:
+    row = stats.get("difference")
+    return row.number() if row is not None and row.stat is not None else float("inf")
+
+
+def _heading(name: str, places: dict[Place, dict[str, Row]]) -> str:
+    words = HEADINGS.get(name, name.replace("_", " ").capitalize())
+    limits = INTERVALS.get(name)
+    return f"{words} {CI}" if limits and any(limits[0] in stats for stats in places.values()) else words
+
+
+def _cell(stats: dict[str, Row], name: str) -> Cell:
+    row = stats.get(name)
+    if row is None:
+        return EMPTY
+    if row.stat is None:
+        return Cell(NOT_ESTIMABLE if row.error else MISSING, (row,))
+    text = format_stat(name, row.stat)
+    limits = [stats[n] for n in INTERVALS.get(name, ()) if n in stats]
+    if limits:
+        text += f" ({', '.join(format_stat(r.stat_name, r.stat) for r in limits)})"
+    return Cell(text, (row, *limits))
