@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from alsbench.cli.common import Common, command
+from alsbench.errors import UsageError
 
 SubgroupsOption = Annotated[
     list[str] | None,
@@ -15,6 +16,9 @@ SubgroupsOption = Annotated[
 ComparisonsOption = Annotated[
     list[str] | None,
     typer.Option("--comparison", metavar="ARM", help="A treatment label or a comparison's name; repeats. Default: all."),
+]
+MaskOption = Annotated[
+    int, typer.Option("--mask", metavar="K", help="Hide counts below K, what rests on them, and what would tell them.")
 ]
 PopulationOption = Annotated[str, typer.Option("--population", metavar="P", help="Analysis set. Default: the endpoint's.")]
 
@@ -46,17 +50,20 @@ def endpoint(
         typer.Option("--option", metavar="KEY=VALUE", help="Any other key of the endpoint in study.toml; repeats."),
     ] = None,
     subjects: Annotated[
-        bool, typer.Option("--subjects", help="Add rows of every subject: score and rank of a joint rank, influence on an mmrm.")
+        bool,
+        typer.Option("--subjects", help="Add rows of every subject: score and rank of a joint rank, influence on an mmrm."),
     ] = False,
     why: Annotated[
         str, typer.Option("--why", metavar="SUBJECT", help="joint_rank: instead, every pair of a subject and what decided it.")
     ] = "",
+    mask: MaskOption = 0,
 ) -> None:
     """Analyse an endpoint as study.toml says, in each subgroup asked for (default: overall)."""
     from alsbench.analysis.cache import cached_answer
     from alsbench.analysis.question import OVERALL, Question
     from alsbench.analysis.records import resolve_visit
     from alsbench.analysis.run import apply_overrides
+    from alsbench.cli.masking import mask_answer
     from alsbench.cli.output import emit_result
     from alsbench.cli.source import opened
     from alsbench.cli.trail import looked
@@ -78,12 +85,14 @@ def endpoint(
             from dataclasses import replace
 
             question = replace(question, visits=tuple(dict.fromkeys(resolve_visit(source, asked, v) for v in visit)))
+        if why and mask:
+            raise UsageError("pairs of one subject cannot be masked", where="--why", hint="leave out --why or --mask")
         if why:
             from alsbench.cli.why import show_why
 
             show_why(common, source, question, why)
             return
-        result = cached_answer(question, source)
+        result = mask_answer(cached_answer(question, source), question, source, mask)
         result = result.with_command(common.repeat(result.provenance.command))
         looked(common, result)
         emit_result(common, result)
@@ -91,8 +100,6 @@ def endpoint(
 
 def _pairs(options: list[str] | None) -> dict[str, str]:
     """``KEY=VALUE`` words as a mapping. Raises UsageError for a word without ``=``."""
-    from alsbench.errors import UsageError
-
     found: dict[str, str] = {}
     for word in options or ():
         key, equals, value = word.partition("=")

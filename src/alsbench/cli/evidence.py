@@ -8,7 +8,7 @@ from dataclasses import replace
 import typer
 
 from alsbench.cli.common import Common, Format, command
-from alsbench.cli.endpoint import ComparisonsOption, PopulationOption, SubgroupsOption
+from alsbench.cli.endpoint import ComparisonsOption, MaskOption, PopulationOption, SubgroupsOption
 
 
 def register(app: typer.Typer) -> None:
@@ -21,14 +21,18 @@ def evidence(
     subgroup: SubgroupsOption = None,
     comparison: ComparisonsOption = None,
     population: PopulationOption = "",
+    mask: MaskOption = 0,
 ) -> None:
     """Every endpoint and comparison, overall and in each subgroup beside its complement (default: all subgroups)."""
-    show_evidence(common, subgroup, tuple(comparison or ()), population)
+    show_evidence(common, subgroup, tuple(comparison or ()), population, mask)
 
 
-def show_evidence(common: Common, subgroups: list[str] | None, comparisons: tuple[str, ...], population: str) -> None:
+def show_evidence(
+    common: Common, subgroups: list[str] | None, comparisons: tuple[str, ...], population: str, mask: int = 0
+) -> None:
     """Compute, log and print the table. ``subgroups`` None means every subgroup of the study."""
     from alsbench.analysis.evidence import Evidence, assemble, evidence_columns, evidence_endpoints, iter_evidence
+    from alsbench.cli.masking import mask_evidence
     from alsbench.cli.output import emit_page, emit_result
     from alsbench.cli.progress import steps
     from alsbench.cli.source import opened
@@ -45,6 +49,7 @@ def show_evidence(common: Common, subgroups: list[str] | None, comparisons: tupl
         if population:
             command_text += f" --population {shlex.quote(population)}"
         made = replace(made, result=made.result.with_command(common.repeat(command_text)))
+        made = mask_evidence(made, mask)
         looked(common, made.result)
         if common.format in (Format.TABLE, Format.MD):
             emit_page(common, evidence_page(made))

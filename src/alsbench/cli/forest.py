@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from alsbench.cli.common import Common, Format, command
-from alsbench.cli.endpoint import ComparisonsOption, PopulationOption, SubgroupsOption
+from alsbench.cli.endpoint import ComparisonsOption, MaskOption, PopulationOption, SubgroupsOption
 
 
 def register(app: typer.Typer) -> None:
@@ -22,6 +22,7 @@ def forest(
     subgroup: SubgroupsOption = None,
     comparison: ComparisonsOption = None,
     population: PopulationOption = "",
+    mask: MaskOption = 0,
 ) -> None:
     """One endpoint overall, in each subgroup and in its complement, drawn to scale (default: all subgroups)."""
     from alsbench.analysis.cache import cached_piece
@@ -29,6 +30,7 @@ def forest(
     from alsbench.analysis.evidence import assemble, evidence_columns
     from alsbench.analysis.gates import gated
     from alsbench.analysis.methods import method_info
+    from alsbench.cli.masking import mask_evidence
     from alsbench.cli.output import emit_page, emit_result
     from alsbench.cli.progress import steps
     from alsbench.cli.source import opened
@@ -61,7 +63,8 @@ def forest(
             question=made.result.question | {"endpoint": name, "method": endpoint.method},
             facts=replace(made.result.facts, title=title),
         )
-        made = replace(made, result=result)
+        made = mask_evidence(replace(made, result=result), mask)
+        result = made.result
         looked(common, result)
         if common.format in (Format.TABLE, Format.MD):
             emit_page(common, forest_page(made))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import typer
 
 from alsbench.cli.common import Common, command
-from alsbench.cli.endpoint import PopulationOption, SubgroupsOption
+from alsbench.cli.endpoint import MaskOption, PopulationOption, SubgroupsOption
 from alsbench.errors import UsageError
 
 
@@ -14,10 +14,11 @@ def register(app: typer.Typer) -> None:
     command(app, "safety")(safety)
 
 
-def safety(common: Common, subgroup: SubgroupsOption = None, population: PopulationOption = "") -> None:
+def safety(common: Common, subgroup: SubgroupsOption = None, population: PopulationOption = "", mask: MaskOption = 0) -> None:
     """Exposure, adverse event overview, classes and terms, by actual arm: the study's first incidence endpoint."""
     from alsbench.analysis.cache import cached_answer
     from alsbench.analysis.question import OVERALL, Question
+    from alsbench.cli.masking import mask_answer
     from alsbench.cli.output import emit_result
     from alsbench.cli.source import opened
     from alsbench.cli.trail import looked
@@ -28,7 +29,8 @@ def safety(common: Common, subgroup: SubgroupsOption = None, population: Populat
             hint = '[endpoints.ae] with method = "incidence" and dataset = "ADAE"'
             raise UsageError("the study has no incidence endpoint", where="study.toml endpoints", hint=hint)
         phrases = tuple(dict.fromkeys(subgroup or (OVERALL,)))
-        result = cached_answer(Question(name, subgroups=phrases, population=population), source)
+        question = Question(name, subgroups=phrases, population=population)
+        result = mask_answer(cached_answer(question, source), question, source, mask)
         result = result.with_command(common.repeat(result.provenance.command))
         looked(common, result)
         emit_result(common, result)

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from alsbench.analysis.result import SCHEMA, Provenance, Result, Row
-from alsbench.render.formats import MISSING, NOT_ESTIMABLE, format_stat
+from alsbench.render.formats import absent, format_stat
 
 ROW_KEYS = (
     "endpoint", "method", "population", "subgroup", "context", "arm", "treatment", "reference", "visit", "visit_number",
@@ -28,7 +28,7 @@ def row_dict(row: Row) -> dict[str, Any]:
         stat = float(stat)
         stat, error = (stat, error) if math.isfinite(stat) else (None, error or NOT_FINITE)
     if stat is None:
-        shown = NOT_ESTIMABLE if error else MISSING
+        shown = absent(error)
     else:
         shown = format_stat(row.stat_name, stat)
     values: dict[str, Any] = {key: getattr(row, key) for key in ROW_KEYS if key not in {"stat", "stat_fmt", "error"}}

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from alsbench.analysis.result import Row
-from alsbench.render.formats import MISSING, NOT_ESTIMABLE, format_number, format_p, format_stat
+from alsbench.render.formats import MASKED, MISSING, NOT_ESTIMABLE, absent, format_number, format_p, format_stat
 from alsbench.render.page import EMPTY, Block, Column, Line, Page, label
 from alsbench.render.page import Cell as PageCell
 from alsbench.render.tables import CI, marked_title, page_facts, page_footnotes
@@ -85,6 +85,7 @@ def _names(cell: Cell) -> tuple[PageCell, PageCell]:
 def _group(evidence: Evidence, phrase: str) -> str:
     mine = [c for c in evidence.cells if c.subgroup == phrase]
     n = f", n = {max(c.n for c in mine)}" if mine else ""
+    n = f", n {MASKED}" if any(c.n < 0 for c in mine) else n
     return f"{phrase}{n}{', post hoc' if any(c.post_hoc for c in mine) else ''}"
 
 
@@ -109,7 +110,7 @@ def _cells(cell: Cell | None, behind: dict[tuple[object, ...], tuple[Row, ...]],
 def estimate_text(cell: Cell) -> str:
     """``1.12 (-1.23, 3.46)``, or a ratio to three decimals; ``NE`` where there is none."""
     if cell.estimate is None:
-        return NOT_ESTIMABLE
+        return absent(cell.error or NOT_ESTIMABLE)
     name = "ratio" if cell.ratio else "difference"
     inner = ", ".join(format_stat(name, v) for v in (cell.low, cell.high))
     return f"{format_stat(name, cell.estimate)} ({inner})"
@@ -118,7 +119,7 @@ def estimate_text(cell: Cell) -> str:
 def _p_text(p: float | None, cell: Cell | None) -> str:
     if p is not None:
         return format_p(p) + (" n" if cell is not None and cell.verdict == "nominal" else "")
-    return NOT_ESTIMABLE if cell is not None and cell.error else ""
+    return absent(cell.error) if cell is not None and cell.error else ""
 
 
 def _from_text(cell: Cell) -> str:
@@ -131,7 +132,9 @@ def _from_text(cell: Cell) -> str:
 
 def _errors(cells: Sequence[Cell]) -> tuple[str, ...]:
     """Why cells are empty, each reason once for an endpoint and subgroup."""
-    found = (f"{NOT_ESTIMABLE}: {c.title}, {c.treatment}, {c.subgroup}: {c.error}" for c in cells if c.error)
+    found = (
+        f"{NOT_ESTIMABLE}: {c.title}, {c.treatment}, {c.subgroup}: {c.error}" for c in cells if c.error and c.error != MASKED
+    )
     return tuple(dict.fromkeys(found))
 
 

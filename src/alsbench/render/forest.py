@@ -10,7 +10,7 @@ import math
 from typing import TYPE_CHECKING
 
 from alsbench.render.evidence import estimate_text
-from alsbench.render.formats import NOT_ESTIMABLE, format_p
+from alsbench.render.formats import MASKED, NOT_ESTIMABLE, absent, format_p
 from alsbench.render.page import Block, Column, Line, Page, label
 from alsbench.render.page import Cell as PageCell
 from alsbench.render.tables import CI, marked_title, page_facts, page_footnotes
@@ -43,13 +43,12 @@ def _block(cells: list[Cell]) -> Block:
     for c in cells:
         name = f"{c.subgroup}{' *' if c.post_hoc else ''}"
         bar = draw(c, low, high, big=2 * c.n >= most)
-        p = NOT_ESTIMABLE if c.p is None else format_p(c.p)
+        p = absent(c.error or NOT_ESTIMABLE) if c.p is None else format_p(c.p)
         inter = "" if c.interaction_p is None else format_p(c.interaction_p)
-        lines.append(
-            Line((PageCell(name), PageCell(str(c.n)), PageCell(bar), PageCell(estimate_text(c)), PageCell(p), PageCell(inter)))
-        )
+        n = str(c.n) if c.n >= 0 else MASKED
+        lines.append(Line(tuple(PageCell(text) for text in (name, n, bar, estimate_text(c), p, inter))))
     visit = next((c.visit for c in cells if c.visit), "")
-    title = ", ".join(t for t in (f"{first.treatment} vs {first.reference}", visit) if t)
+    title = ", ".join(t for t in (f"{first.treatment} vs {first.reference}", visit, first.plan) if t)
     better = "right" if _better_above(cells) else "left"
     columns = (
         label("Subgroup"),
@@ -60,7 +59,7 @@ def _block(cells: list[Cell]) -> Block:
         Column("p int"),
     )
     post_hoc = ("* post hoc",) if any(c.post_hoc for c in cells) else ()
-    errors = tuple(dict.fromkeys(f"{NOT_ESTIMABLE}: {c.subgroup}: {c.error}" for c in cells if c.error))
+    errors = tuple(dict.fromkeys(f"{NOT_ESTIMABLE}: {c.subgroup}: {c.error}" for c in cells if c.error and c.error != MASKED))
     return Block(title, columns, tuple(lines), (*post_hoc, *errors))
 
 

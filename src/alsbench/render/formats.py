@@ -12,6 +12,7 @@ from decimal import ROUND_HALF_UP, Decimal
 
 MISSING = "-"
 NOT_ESTIMABLE = "NE"
+MASKED = "masked"
 
 # Decimals of each statistic; a count has none, and limits take the decimals of what they bound.
 DECIMALS: dict[str, int] = {
@@ -49,6 +50,13 @@ P_NAMES = frozenset({"p_value", "p_adjusted", "interaction_p", "log_rank_p", "ph
 DEFAULT_DECIMALS = 3
 # Whole values of these are written without decimals, others with as many as they carry, up to DECIMALS.
 AS_CARRIED = frozenset({"cut", "gehan_w", "rank", "score", "first_lasting_visit", "first_visit", "horizon"})
+
+
+def absent(error: str | None) -> str:
+    """What stands in the place of a statistic that is not there: ``NE``, ``-``, ``masked`` or ``<5``."""
+    if error and error.startswith(MASKED):
+        return error.removeprefix(f"{MASKED}: ")
+    return NOT_ESTIMABLE if error else MISSING
 
 
 def is_p_value(stat_name: str) -> bool:

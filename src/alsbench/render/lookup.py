@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from alsbench.analysis.result import Result, Row
-from alsbench.render.formats import MISSING, NOT_ESTIMABLE, format_stat
+from alsbench.render.formats import MASKED, NOT_ESTIMABLE, absent, format_stat
 from alsbench.render.page import EMPTY, Cell
 
 Visit = tuple[str | None, float | None]
@@ -73,7 +73,7 @@ def value_cell(stats: Stats, name: str) -> Cell:
 
 def shown(row: Row) -> str:
     if row.stat is None:
-        return NOT_ESTIMABLE if row.error else MISSING
+        return absent(row.error)
     return format_stat(row.stat_name, row.stat)
 
 
@@ -111,7 +111,7 @@ def problems(rows: Iterable[Row]) -> tuple[str, ...]:
     """
     found: dict[str, list[str]] = {}
     for row in rows:
-        if row.error and row.stat_name not in {"first_lasting_visit", "first_visit"}:
+        if row.error and not row.error.startswith(MASKED) and row.stat_name not in {"first_lasting_visit", "first_visit"}:
             about = ", ".join(
                 part
                 for part in (row.arm or (f"{row.treatment} vs {row.reference}" if row.treatment else ""), row.visit)

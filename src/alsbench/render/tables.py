@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from alsbench.analysis.result import Provenance, Result, Row
-from alsbench.render.formats import format_stat
+from alsbench.render.formats import MASKED, format_stat
 from alsbench.render.imputed import imputation_blocks
 from alsbench.render.layout import PageView
 from alsbench.render.lookup import (
@@ -206,7 +206,7 @@ def first_visit_block(rows: Rows, subgroup: str) -> Block | None:
 
 
 def _never(cell: Cell, name: str) -> Cell:
-    missing = cell.rows and cell.rows[0].stat is None
+    missing = cell.rows and cell.rows[0].stat is None and cell.text != MASKED
     return Cell("never", cell.rows) if missing and name != "visits_tested" else cell
 
 

@@ -1,0 +1,293 @@
+"""Small cells: counts below k hidden, and whatever would let a reader work them out.
+
+A count below k is shown as ``<k``. Where a sum is known (subgroup and complement make overall; arms make the total; levels of a
+baseline variable make its n), hidden parts must be at least two and together at least k, or the next smallest part is hidden
+as well; linear algebra then looks for hidden counts that the sums together still determine (Cox 1980,
+doi 10.1080/01621459.1980.10477481). Means, intervals, percentages and contrasts that rest on a hidden count are hidden with
+it. What is not a sum within one study (an intersection of subgroups, another publication) is beyond this.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from alsbench.analysis.result import Result, Row
+from alsbench.errors import UsageError
+from alsbench.render.formats import MASKED
+
+if TYPE_CHECKING:
+    from alsbench.analysis.cells import Cell as EvidenceCell
+    from alsbench.analysis.evidence import Evidence
+
+OVERALL = "overall"
+COUNTED = frozenset({"n", "count", "events"})
+Key = tuple[object, ...]
+_NUMBERS = re.compile(
+    r"\b\d+(?= (?:of \d+ )?"
+    r"(?:subjects?|patients?|events?|deaths?|records?|observations?|rows?|values?|pairs?|undecided|excluded)\b(?!-))"
+)
+
+
+def masked(result: Result, k: int, beside: Iterable[Row] = ()) -> Result:
+    """The result without small cells. ``beside`` are rows of complements and overall that are not shown but could be asked
+    for: what is hidden does not depend on whether they are. Raises UsageError for subject rows or k below 2."""
+    if k < 2:
+        raise UsageError(f"--mask {k} would mask nothing", hint="a count below K is masked: give 2 or more")
+    if any(row.context == "subject" for row in result.rows):
+        raise UsageError("rows of single subjects cannot be masked", where="--subjects", hint="leave out --subjects or --mask")
+    own = set(result.rows)
+    others = tuple(row for row in dict.fromkeys(beside) if row not in own)
+    rows = mask_rows((*result.rows, *others), k)[: len(result.rows)]
+    if rows == result.rows:
+        return result
+    note = f"<{k}: a count below {k}. {MASKED}: hidden with it, so that it cannot be worked out."
+    facts = replace(
+        result.facts,
+        lines=tuple((name, _words(name, text)) for name, text in result.facts.lines),
+        attempts=tuple(_numbers(t) for t in result.facts.attempts),
+        footnotes=(*(_numbers(t) for t in result.facts.footnotes), note),
+    )
+    return replace(result, rows=rows, facts=facts, warnings=tuple(_numbers(w) for w in result.warnings))
+
+
+def masked_evidence(evidence: Evidence, k: int) -> Evidence:
+    """The evidence table without small cells: a cell goes with its contrast."""
+    result = masked(evidence.result, k)
+    gone = {
+        (r.endpoint, r.subgroup, r.treatment, r.reference, r.visit_number)
+        for r in result.rows
+        if is_masked(r) and r.treatment is not None and r.stat_name != "interaction_p"
+    }
+    small = {(r.endpoint, r.subgroup) for r in result.rows if is_masked(r) and r.context == "subgroup" and r.stat_name == "n"}
+
+    def hide(cell: EvidenceCell) -> EvidenceCell:
+        if (cell.endpoint, cell.subgroup) in small:
+            cell = replace(cell, n=-1, interaction_p=None)
+        if (cell.endpoint, cell.subgroup, cell.treatment, cell.reference, cell.visit_number) not in gone:
+            return cell
+        return replace(
+            cell, estimate=None, low=None, high=None, p=None, favourable=None, first_lasting_visit=None, first_visit=None,
+            visits_tested=None, interaction_p=None, p_adjusted=None, verdict=None, error=MASKED,
+        )  # fmt: skip
+
+    return replace(evidence, cells=tuple(hide(c) for c in evidence.cells), result=result)
+
+
+def is_masked(row: Row) -> bool:
+    """Whether the statistic was hidden."""
+    return row.stat is None and (row.error or "").startswith(MASKED)
+
+
+def mask_rows(rows: Sequence[Row], k: int) -> tuple[Row, ...]:
+    """The same rows in their order, small counts and what rests on them hidden."""
+    counts = {(_key(r), r.subgroup): r.stat for r in rows if r.stat_name in COUNTED and _is_count(r.stat)}
+    primary = {cell for cell, value in counts.items() if value < k}  # type: ignore[operator]
+    hidden = complementary(counts, _sums(rows, counts), primary, k)  # type: ignore[arg-type]
+    if not hidden:
+        return tuple(rows)
+    touched = _Touched(rows, hidden)
+    made = []
+    for row in rows:
+        cell = (_key(row), row.subgroup)
+        if cell in primary and row.stat_name in COUNTED:
+            made.append(replace(row, stat=None, error=f"{MASKED}: <{k}", warning=None))
+        elif cell in hidden or touched(row):
+            made.append(replace(row, stat=None, error=MASKED, warning=None))
+        else:
+            warning, error = (t and _numbers(t) for t in (row.warning, row.error))
+            made.append(replace(row, warning=warning, error=error) if (warning, error) != (row.warning, row.error) else row)
+    return tuple(made)
+
+
+def complementary(
+    counts: dict[tuple[Key, str], int],
+    sums: Sequence[tuple[tuple[Key, str], tuple[tuple[Key, str], ...]]],
+    primary: set[tuple[Key, str]],
+    k: int,
+) -> set[tuple[Key, str]]:
+    """``primary`` and the further cells to hide, given known sums (total, parts)."""
+    hidden = set(primary)
+    changed = True
+    while changed:
+        changed = False
+        for total, parts in sums:
+            more = _open_cell(total, parts, counts, hidden, k)
+            while more is not None:
+                hidden.add(more)
+                changed = True
+                more = _open_cell(total, parts, counts, hidden, k)
+        if not changed:
+            for cell in _determined(sums, hidden):
+                candidates = [c for t, ps in sums if cell in (t, *ps) for c in (*ps, t) if c not in hidden]
+                if candidates:
+                    hidden.add(min(candidates, key=lambda c: (counts[c], str(c))))
+                    changed = True
+                    break
+    return hidden
+
+
+def _open_cell(
+    total: tuple[Key, str],
+    parts: tuple[tuple[Key, str], ...],
+    counts: dict[tuple[Key, str], int],
+    hidden: set[tuple[Key, str]],
+    k: int,
+) -> tuple[Key, str] | None:
+    """The cell to hide next in one sum, or None where what is hidden cannot be worked out from it."""
+    gone = [p for p in parts if p in hidden]
+    if not gone and total not in hidden:
+        return None
+    if total in hidden:
+        enough = bool(gone)
+    else:
+        enough = len(gone) > 1 and sum(counts[p] for p in gone) >= k
+    if enough:
+        return None
+    if total not in hidden and total[0][1] == "subgroup" and total[0][2] is None and parts[0][0][2] is not None:
+        return total  # the size of a subgroup over its arms: no result rests on it
+    left = sorted((p for p in parts if p not in hidden), key=lambda c: (counts[c], str(c)))
+    return left[0] if left else total if total not in hidden else None
+
+
+def _determined(
+    sums: Sequence[tuple[tuple[Key, str], tuple[tuple[Key, str], ...]]], hidden: set[tuple[Key, str]]
+) -> list[tuple[Key, str]]:
+    """Hidden cells whose value the sums fix: their rows of the null space are zero."""
+    import numpy as np
+
+    involved = [(t, ps) for t, ps in sums if any(c in hidden for c in (t, *ps))]
+    found: list[tuple[Key, str]] = []
+    for group in _components(involved, hidden):
+        cells = sorted({c for t, ps in group for c in (t, *ps) if c in hidden}, key=str)
+        at = {c: i for i, c in enumerate(cells)}
+        matrix = np.zeros((len(group), len(cells)))
+        for i, (total, parts) in enumerate(group):
+            for cell, sign in ((total, -1.0), *((p, 1.0) for p in parts)):
+                if cell in at:
+                    matrix[i, at[cell]] += sign
+        _, values, right = np.linalg.svd(matrix)
+        rank = int((values > 1e-9).sum())
+        free = right[rank:]
+        found += [c for c in cells if not free.size or float(np.abs(free[:, at[c]]).max()) < 1e-9]
+    return found
+
+
+def _components(
+    sums: Sequence[tuple[tuple[Key, str], tuple[tuple[Key, str], ...]]], hidden: set[tuple[Key, str]]
+) -> list[list[tuple[tuple[Key, str], tuple[tuple[Key, str], ...]]]]:
+    """Sums that share hidden cells stand together."""
+    groups: list[tuple[set[tuple[Key, str]], list[tuple[tuple[Key, str], tuple[tuple[Key, str], ...]]]]] = []
+    for each in sums:
+        mine, members = {c for c in (each[0], *each[1]) if c in hidden}, [each]
+        apart = []
+        for cells, others in groups:
+            if cells & mine:
+                mine |= cells
+                members = [*others, *members]
+            else:
+                apart.append((cells, others))
+        groups = [*apart, (mine, members)]
+    return [members for _, members in groups]
+
+
+def _sums(
+    rows: Sequence[Row], counts: dict[tuple[Key, str], object]
+) -> list[tuple[tuple[Key, str], tuple[tuple[Key, str], ...]]]:
+    """Known sums: overall of subgroup and complement, all members of arms, n of the levels of a baseline variable."""
+    found: dict[tuple[tuple[Key, str], tuple[tuple[Key, str], ...]], None] = {}
+    arms: dict[tuple[Key, str], list[tuple[Key, str]]] = {}
+    levels: dict[tuple[Key, str], list[tuple[Key, str]]] = {}
+    for row in rows:
+        cell = (_key(row), row.subgroup)
+        if cell not in counts or row.stat_name not in COUNTED:
+            continue
+        other = row.subgroup.removeprefix("not ") if row.subgroup.startswith("not ") else f"not {row.subgroup}"
+        pair = tuple(sorted((cell, (cell[0], other)), key=str))
+        whole = (cell[0], OVERALL)
+        if row.subgroup != OVERALL and whole in counts and all(p in counts for p in pair):
+            found[whole, pair] = None
+        if row.context == "subgroup" and row.arm is not None:
+            arms.setdefault((_key(replace(row, arm=None)), row.subgroup), []).append(cell)
+        if row.method == "baseline" and row.stat_name == "count" and row.level is not None:
+            levels.setdefault((_key(replace(row, level=None, stat_name="n")), row.subgroup), []).append(cell)
+    for total, parts in (*arms.items(), *levels.items()):
+        if total in counts:
+            found[total, tuple(parts)] = None
+    return list(found)
+
+
+class _Touched:
+    """Which statistics rest on hidden counts."""
+
+    def __init__(self, rows: Sequence[Row], hidden: set[tuple[Key, str]]) -> None:
+        gone = [r for r in rows if r.stat_name in COUNTED and (_key(r), r.subgroup) in hidden]
+        self.subgroups = {(r.endpoint, r.subgroup) for r in gone}
+        self.members = {(r.endpoint, r.subgroup, r.arm) for r in gone if r.context == "subgroup" and r.stat_name == "n"}
+        small = {(r.endpoint, r.subgroup) for r in gone if r.context == "arm" or r.arm is not None}
+        one_fit = {(r.endpoint, r.subgroup) for r in rows if _fits_all_arms(r)}
+        self.pooled = small & one_fit  # residual degrees of freedom of one fit over all arms tell the number of subjects
+        self.visits = {_at(r, r.variable, None) for r in gone if r.context == "arm" and r.stat_name == "n" and r.level is None}
+        self.places = {_at(r, r.variable, r.level) for r in gone if r.context == "arm"}
+        self.contrasts = {
+            (r.endpoint, r.subgroup, r.arm, r.visit_number, r.variable, r.level) for r in gone if r.context == "arm"
+        }
+
+    def __call__(self, row: Row) -> bool:
+        where = (row.endpoint, row.subgroup)
+        if row.context == "arm":
+            whole = (*where, row.arm) in self.members or where in self.pooled
+            at_visit = _at(row, None, None) in self.visits or _at(row, row.variable, None) in self.visits
+            if whole or at_visit:
+                return True
+            in_pair = row.treatment is not None and row.stat_name not in COUNTED and self._pair(row)
+            return in_pair or (row.stat_name != "n" and _at(row, row.variable, row.level) in self.places)
+        if row.context == "contrast" or row.stat_name == "interaction_p":
+            return where in self.pooled or self._pair(row)
+        if row.context == "model":
+            return where in self.subgroups and row.stat_name in ("n_subjects", "n_observations")
+        return False
+
+    def _pair(self, row: Row) -> bool:
+        """Whether either arm of the row's pair has a hidden count where the row stands: one fit tells the other's."""
+        where, arms = (row.endpoint, row.subgroup), (row.treatment, row.reference)
+        if any((*where, arm) in self.members for arm in arms):
+            return True
+        spots = [(row.visit_number, v, lv) for v in (None, row.variable) for lv in (None, row.level)]
+        if any((*where, arm, *spot) in self.contrasts for arm in arms for spot in spots):
+            return True
+        unplaced = row.visit_number is None and row.variable is None
+        return unplaced and any(c[:2] == where and c[2] in arms for c in self.contrasts)
+
+
+def _fits_all_arms(row: Row) -> bool:
+    return row.method in ("ancova", "joint_rank") and row.context == "arm" and row.treatment is None and row.stat_name == "df"
+
+
+def _at(row: Row, variable: str | None, level: str | None) -> Key:
+    return (row.endpoint, row.subgroup, row.arm, row.treatment, row.reference, row.visit_number, variable, level)
+
+
+def _key(row: Row) -> Key:
+    return (
+        row.endpoint, row.context, row.arm, row.treatment, row.reference, row.visit_number, row.variable, row.level,
+        row.stat_name,
+    )  # fmt: skip
+
+
+def _is_count(value: object) -> bool:
+    return isinstance(value, int) or (isinstance(value, float) and value.is_integer())
+
+
+def _words(name: str, text: str) -> str:
+    """A line of facts without its counts."""
+    if name == "Subgroup":
+        text = re.sub(r"; n = \d+ \([^;]*\)", "; n as in the table", text)
+        return re.sub(r"; \d+ undecided[^;]*", "", text)
+    return re.sub(r", N = \d+", "", text) if name == "Population" else _numbers(text)
+
+
+def _numbers(text: str) -> str:
+    return _NUMBERS.sub("some", text)
