@@ -60,6 +60,17 @@ def test_nothing_is_hidden_where_nothing_is_small() -> None:
     assert mask_rows(rows, 5) == tuple(rows)
 
 
+def test_a_small_number_of_undecided_is_not_left_over() -> None:
+    rows = [
+        row("overall", "n", 50),
+        row("slow", "n", 20, warning="2 subjects undecided: a value is missing"),
+        row("not slow", "n", 28),
+    ]
+    made = mask_rows(rows, 5)
+    assert sum(is_masked(r) for r in made) == 1
+    assert "2 subjects" not in str(list(made))
+
+
 def test_levels_and_percentages() -> None:
     # 2 women of 22: the men are 20 and would tell them
     rows = [row("overall", "n", 22, context="arm", arm="A", variable="SEX", method="baseline")]

@@ -41,8 +41,6 @@ def masked(result: Result, k: int, beside: Iterable[Row] = ()) -> Result:
     own = set(result.rows)
     others = tuple(row for row in dict.fromkeys(beside) if row not in own)
     rows = mask_rows((*result.rows, *others), k)[: len(result.rows)]
-    if rows == result.rows:
-        return result
     note = f"<{k}: a count below {k}. {MASKED}: hidden with it, so that it cannot be worked out."
     facts = replace(
         result.facts,
@@ -83,11 +81,10 @@ def is_masked(row: Row) -> bool:
 
 def mask_rows(rows: Sequence[Row], k: int) -> tuple[Row, ...]:
     """The same rows in their order, small counts and what rests on them hidden."""
-    counts = {(_key(r), r.subgroup): r.stat for r in rows if r.stat_name in COUNTED and _is_count(r.stat)}
-    primary = {cell for cell, value in counts.items() if value < k}  # type: ignore[operator]
-    hidden = complementary(counts, _sums(rows, counts), primary, k)  # type: ignore[arg-type]
-    if not hidden:
-        return tuple(rows)
+    counts = {(_key(r), r.subgroup): int(r.number()) for r in rows if r.stat_name in COUNTED and _is_count(r.stat)}
+    sums = _sums(rows, counts)
+    primary = {cell for cell, value in counts.items() if value < k}
+    hidden = complementary(counts, sums, primary, k)
     touched = _Touched(rows, hidden)
     made = []
     for row in rows:
@@ -193,10 +190,9 @@ def _components(
     return [members for _, members in groups]
 
 
-def _sums(
-    rows: Sequence[Row], counts: dict[tuple[Key, str], object]
-) -> list[tuple[tuple[Key, str], tuple[tuple[Key, str], ...]]]:
-    """Known sums: overall of subgroup and complement, all members of arms, n of the levels of a baseline variable."""
+def _sums(rows: Sequence[Row], counts: dict[tuple[Key, str], int]) -> list[tuple[tuple[Key, str], tuple[tuple[Key, str], ...]]]:
+    """Known sums: overall of subgroup, complement and the undecided, all members of arms, n of the levels of a baseline
+    variable. Where there are undecided, ``counts`` gets a cell for them."""
     found: dict[tuple[tuple[Key, str], tuple[tuple[Key, str], ...]], None] = {}
     arms: dict[tuple[Key, str], list[tuple[Key, str]]] = {}
     levels: dict[tuple[Key, str], list[tuple[Key, str]]] = {}
@@ -208,7 +204,11 @@ def _sums(
         pair = tuple(sorted((cell, (cell[0], other)), key=str))
         whole = (cell[0], OVERALL)
         if row.subgroup != OVERALL and whole in counts and all(p in counts for p in pair):
-            found[whole, pair] = None
+            undecided = (("undecided", *cell[0]), pair[0][1])
+            rest = counts[whole] - sum(counts[p] for p in pair)
+            if rest > 0:
+                counts[undecided] = rest
+            found[whole, (*pair, undecided) if rest > 0 else pair] = None
         if row.context == "subgroup" and row.arm is not None:
             arms.setdefault((_key(replace(row, arm=None)), row.subgroup), []).append(cell)
         if row.method == "baseline" and row.stat_name == "count" and row.level is not None:
