@@ -237,6 +237,23 @@ def test_two_files_of_one_table_are_refused(tmp_path: Path, workspace: Workspace
     assert workspace.current_name() is None
 
 
+def test_two_columns_of_one_name_are_refused(tmp_path: Path, workspace: Workspace) -> None:
+    files = quirks()
+    files["ALSFRS"] = (("Subject_ID", *files["ALSFRS"][0][1:-1], "R_1__Dyspnea"), files["ALSFRS"][1])
+    with pytest.raises(DataError, match="one name but for case and underscores"):
+        load([write(tmp_path / "proact", files)], workspace, now=NOW)
+
+
+def test_without_any_usable_record_the_load_is_refused(tmp_path: Path, workspace: Workspace) -> None:
+    files = {name: content for name, content in quirks().items() if name not in ("FVC", "SVC")}
+    files["ALSFRS"] = (files["ALSFRS"][0], [revised(1, None, 4), revised(2, None, 4)])
+    with pytest.raises(DataError, match="no usable record is left"):
+        load([write(tmp_path / "proact", files)], workspace, now=NOW)
+    files["FVC"] = quirks()["FVC"]
+    load([write(tmp_path / "again", files)], workspace, now=NOW)
+    assert "ADQS" not in workspace.open_current().tables
+
+
 def test_layout_can_be_said(tmp_path: Path, workspace: Workspace) -> None:
     folder = write(tmp_path / "proact", quirks())
     receipt = load([folder], workspace, now=NOW, layout="adam")

@@ -210,6 +210,14 @@ def test_the_closest_record_of_a_window_counts_and_of_two_equally_close_the_late
     ]
 
 
+def test_a_delivered_baseline_flag_counts_and_a_difference_is_reported(tmp_path: Path) -> None:
+    """Two administrations before the first dose; the data flag the earlier one."""
+    early = [{**r, "QSLOBXFL": "Y"} for r in asked(-10, 4, "Screening")]
+    receipt, snapshot = small(tmp_path, qs=[*early, *asked(1, 3, "Baseline"), *asked(30, 2, "Month 1")])
+    assert totals(snapshot) == [(-10, 0, 48, "Y"), (1, None, 36, None), (30, 1, 24, None)]
+    assert [(f.count, f.rows) for f in receipt.findings if f.rule == "sdtm-baseline"] == [(1, (1,))]
+
+
 def test_planned_days_are_the_targets_where_visits_have_them(tmp_path: Path) -> None:
     items = [*asked(1, 4, "Baseline"), *asked(40, 3, "Visit 3"), *asked(99, 2, "Visit 4")]
     for r in items:

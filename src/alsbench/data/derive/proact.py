@@ -56,10 +56,12 @@ def derive_proact(datasets: Sequence[Dataset], report: Report) -> list[Dataset]:
     grid = month_grid(max(int(np.max(np.concatenate(days), initial=0) / DAYS_PER_UNIT["month"] + 0.5), 1))
     made: list[Dataset] = []
     baselines: dict[str, dict[str, float]] = {}
-    if scores is not None:
+    if scores is not None and any(np.isfinite(v).any() for v in (scores.items, scores.tenth, scores.revised, scores.original)):
         made.append(_adqs(scores, grid, who, report, baselines))
     if capacities:
         made.append(_adre(capacities, grid, who, report, baselines))
+    if not any(t.rows for t in made):
+        raise DataError("no usable record is left in ALSFRS, FVC or SVC", why="; ".join(f.what for f in report.findings[:3]))
     made.insert(0, subject_table(who, baselines, report))
     made.append(_adtte(who, report))
     if "ADVERSEEVENTS" in tables:

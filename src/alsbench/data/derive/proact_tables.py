@@ -13,6 +13,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from alsbench.data.dataset import Dataset
@@ -43,6 +44,7 @@ _TABLES = {
     "vitalsigns": "VITALSIGNS",
     "adverseevents": "ADVERSEEVENTS",
 }
+_FOR_DAYS = frozenset({"LABS", "VITALSIGNS"})
 _OF_VISITS = frozenset({"ALSFRS", "FVC", "SVC"})
 _OF_SUBJECTS = frozenset({"DEMOGRAPHICS", "TREATMENT", "DEATHDATA", "ALSHISTORY"})
 SUBJECT = "subjectid"
@@ -86,7 +88,8 @@ class RawTable:
 
     @property
     def subjects(self) -> Values:
-        return as_texts(self.columns[SUBJECT])
+        """Subject ids; every row has one."""
+        return self.columns[SUBJECT]
 
     def texts(self, *names: str) -> Values:
         """A text column; all missing where the file has none of the names."""
@@ -125,13 +128,42 @@ def read_tables(datasets: Iterable[Dataset], report: Report) -> dict[str, RawTab
             continue
         if table in found:
             raise DataError(f"two files are PRO-ACT's {table}", where=dataset.name, hint="load one release")
-        slim = table in ("LABS", "VITALSIGNS")
-        names = [c.name for c in dataset.columns if not slim or plain(c.name) == SUBJECT or plain(c.name).endswith("delta")]
+        if table in _FOR_DAYS:
+            found[table] = _last_days(dataset)
+            continue
+        names = [c.name for c in dataset.columns]
+        if len({plain(n) for n in names}) < len(names):
+            twice = next(n for i, n in enumerate(names) if plain(n) in map(plain, names[:i]))
+            raise DataError(
+                "two columns of a PRO-ACT file have one name but for case and underscores", where=f"{dataset.name}.{twice}"
+            )
         columns = {plain(n): v for n, v in pull(dataset, names).items()}
+        columns[SUBJECT] = as_texts(columns[SUBJECT])
         raw = RawTable(dataset.name, columns, np.arange(1, len(columns[SUBJECT]) + 1))
-        raw = _named(raw, report)
-        found[table] = raw if slim else _without_duplicates(raw, report)
+        found[table] = _without_duplicates(_named(raw, report), report)
     return found
+
+
+def _last_days(dataset: Dataset) -> RawTable:
+    """The last day of each subject in a table of millions of rows, batch by batch."""
+    subject = next(c.name for c in dataset.columns if plain(c.name) == SUBJECT)
+    last: dict[str, float] = {}
+    for column in (c for c in dataset.columns if plain(c.name).endswith("delta") and c.kind == "number"):
+        for batch in dataset.batches():
+            grouped = (
+                pa.Table.from_batches([batch.select([subject, column.name])])
+                .group_by(subject)
+                .aggregate([(column.name, "max")])
+            )
+            ids = as_texts(np.array(grouped.column(subject).to_pylist(), dtype=object))
+            for s, day in zip(ids, grouped.column(f"{column.name}_max").to_pylist(), strict=True):
+                if s is not None and day is not None:
+                    last[s] = max(last.get(s, day), day)
+    columns: dict[str, Values] = {
+        SUBJECT: np.array(list(last), dtype=object),
+        "lastdelta": np.array(list(last.values()), dtype=np.float64),
+    }
+    return RawTable(dataset.name, columns, np.arange(1, len(last) + 1))
 
 
 def _named(raw: RawTable, report: Report) -> RawTable:

@@ -64,12 +64,15 @@ def _blocks(domain: Domain, trial: Trial, unit: VisitUnit, report: Report) -> li
         chosen = [c for c in codes if c]
         blocks += als_blocks(domain.source, rows.take(mine), chosen, unit, report)
         report.step("ADQS", "ALSFRSR: sum of the twelve items of one day; missing with one, as delivered without any")
-    return [*blocks, *blocks_of(rows.take(~mine), unit, best=domain.code == "RE")]
+    return [*blocks, *blocks_of(domain.source, rows.take(~mine), unit, report, best=domain.code == "RE")]
 
 
 def _steps(table: str, unit: VisitUnit, report: Report) -> None:
-    report.step(table, "AVAL: --STRESN, else --ORRES; ADY from --DTC and TRTSDT, day 1 the first dose")
-    report.step(table, "ABLFL, BASE: the last value on or before the day of the first dose; CHG = AVAL - BASE")
+    report.step(table, "AVAL: --STRESN, else --ORRES; CHG = AVAL - BASE; ADY from --DTC and TRTSDT, day 1 the first dose")
+    report.step(
+        table,
+        "ABLFL, BASE: --LOBXFL or --BLFL where delivered, else the last value on or before the day of the first dose",
+    )
     report.step(
         table,
         f"AVISITN in {unit}s: windows at midpoints between the target days of the visits planned for the test "

@@ -20,6 +20,10 @@ from alsbench.study.model import DAYS_PER_UNIT, VisitUnit
 
 FINDINGS = ("QS", "RS", "FT", "RE", "LB")
 _KNOWN = frozenset({"DM", "SC", "MH", "CM", "DS", "AE", "EX", "CE", "PR", "SV", "TV", "SUPPDM", *FINDINGS})
+_USUAL = frozenset(
+    {"USUBJID", "DOMAIN", "VISIT", "VISITNUM", "VISITDY", "TESTCD", "TEST", "CAT", "STRESN", "STRESC", "STRESU", "ORRES",
+     "ORRESU", "STAT", "DTC", "DY", "SPEC", "LLOQ", "LOBXFL", "BLFL", "STDTC", "ENDTC"}
+)  # fmt: skip
 _UNPLANNED = re.compile(r"unsch|early|terminat|withdraw", re.IGNORECASE)
 _BASELINE = re.compile(r"\bbaseline\b|^\s*(month|week)\s*0\b|^\s*day\s*1\b", re.IGNORECASE)
 _LABEL = re.compile(r"\b(month|week|day)s?\s*(\d+(?:\.\d+)?)\b|\b(\d+(?:\.\d+)?)\s*(month|week|day)s?\b", re.IGNORECASE)
@@ -52,8 +56,10 @@ class Domain:
         return len(self.subject)
 
     def raw(self, name: str) -> Values:
-        if name not in self._held:
-            self._held[name] = pull(self._dataset, [self._names[name]])[self._names[name]]
+        if name not in self._held:  # every column reads the file anew: those usually asked for come together
+            usual = [n for n in self._names if not self._held and (n in _USUAL or n[2:] in _USUAL)]
+            wanted = {self._names[n]: n for n in (name, *usual)}
+            self._held |= {wanted[n]: v for n, v in pull(self._dataset, list(wanted)).items()}
         return self._held[name]
 
     def texts(self, *names: str) -> Values:

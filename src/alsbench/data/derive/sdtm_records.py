@@ -44,6 +44,7 @@ class Rows:
     category: Values
     value: Floats
     dtype: Values
+    flagged: Flags  # --LOBXFL, else --BLFL
 
     def take(self, keep: Values) -> Rows:
         return Rows(**{f.name: getattr(self, f.name)[keep] for f in fields(self)})
@@ -74,7 +75,9 @@ def read_rows(domain: Domain, trial: Trial, report: Report) -> Rows:
     code = _by_specimen(code, domain.texts(f"{d}SPEC"))
     number, planned = domain.numbers("VISITNUM"), domain.numbers("VISITDY")
     label, category = domain.texts("VISIT"), np.array([c or "" for c in domain.texts(f"{d}CAT")], dtype=object)
-    rows = Rows(np.arange(1, len(domain) + 1), subject, day, dates, label, number, planned, code, title, category, value, dtype)
+    flagged = np.array([v == "Y" for v in domain.upper(f"{d}LOBXFL", f"{d}BLFL")], dtype=bool)
+    at = np.arange(1, len(domain) + 1)
+    rows = Rows(at, subject, day, dates, label, number, planned, code, title, category, value, dtype, flagged)
     done = np.array([s != "NOT DONE" for s in domain.upper(f"{d}STAT")]) & np.isfinite(value)
     known = set(trial.subjects.ids.tolist())
     stranger = done & np.array([s not in known for s in subject])
@@ -120,24 +123,42 @@ def _by_specimen(code: Values, specimen: Values) -> Values:
     return made
 
 
-def blocks_of(rows: Rows, unit: VisitUnit, *, best: bool = False) -> Iterator[Block]:
+def blocks_of(source: str, rows: Rows, unit: VisitUnit, report: Report, *, best: bool = False) -> Iterator[Block]:
     """Every test as a parameter. ``best``: of several values on a day the highest counts (trials of a breathing test)."""
     for code in dict.fromkeys(rows.code.tolist()):
         mine = rows.take(rows.code == code)
         if best:
             slot = np.unique(np.column_stack([mine.group, mine.day.astype(np.int64)]), axis=0, return_inverse=True)[1]
             mine = mine.take(closest(slot.ravel().astype(np.int64), -mine.value, mine.day, np.isfinite(mine.value)))
-        yield _block(code, str(mine.title[0]), mine, mine.value, np.isfinite(mine.value), unit)
+        block = _block(code, str(mine.title[0]), mine, mine.value, np.isfinite(mine.value), unit)
+        _other_baselines(source, mine, block, report)
+        yield block
 
 
 def _block(code: str, title: str, rows: Rows, value: Floats, usable: Flags, unit: VisitUnit) -> Block:
     grid = planned_grid(rows.label, rows.number, rows.planned, unit)
     group = rows.group
-    placed = place(group, rows.day, usable, last_baseline(group, rows.day, usable), grid, after=1)
+    placed = place(group, rows.day, usable, _baseline(group, rows, usable), grid, after=1)
     kind = text("DTYPE", "Derivation Type", rows.dtype)
     return Block(
         code, title, rows.subject, group, rows.day, value, placed, date=rows.date, label=rows.label, grid=grid, extra=(kind,)
     )
+
+
+def _baseline(group: Ints, rows: Rows, usable: Flags) -> Flags:
+    """The record the data flag as last before exposure; where a subject has none, the last on or before the first dose."""
+    told = closest(group, -rows.day, rows.day, usable & rows.flagged)
+    without = ~np.isin(group, group[told])
+    return told | last_baseline(group, rows.day, usable & without)
+
+
+def _other_baselines(source: str, rows: Rows, block: Block, report: Report) -> None:
+    """Report flagged baselines that are not the last value on or before the first dose."""
+    usable = np.isfinite(block.value)
+    own = last_baseline(block.group, block.day, usable)
+    off = block.placed.baseline & ~own
+    what = f"{block.code}: {{n}} flagged baselines are not the last value on or before the first dose; the flag counts"
+    report.found("sdtm-baseline", "warning", source, what, rows.row[off], rows.subject[off])
 
 
 def als_records(rows: Rows) -> tuple[Flags, list[str]]:
@@ -180,6 +201,7 @@ def als_blocks(source: str, rows: Rows, codes: list[str], unit: VisitUnit, repor
     items = {code: values[keep] for code, values in items.items()}
     total = _totals(source, whole, items, report)
     blocks = [_block(TOTAL, "ALSFRS-R Total Score", whole, total, np.isfinite(total), unit)]
+    _other_baselines(source, whole, blocks[0], report)
     for code in ITEM_CODES:
         if np.isfinite(items[code]).any():
             blocks.append(_block(code, _TITLES[code], whole, items[code], np.isfinite(total), unit))
