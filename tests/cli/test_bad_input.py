@@ -9,8 +9,6 @@ from typing import Any
 
 import pytest
 
-from alsbench.cli.absent import ABSENT
-
 Run = Callable[..., Any]
 Small = Any
 
@@ -188,14 +186,6 @@ def test_without_data_or_without_a_study(run: Run, tmp_path: Path, small_study: 
         ran = run(*words, "-w", tmp_path)
         assert ran.code == 4, (words, ran.err)
         assert ran.out == ""
-
-
-@pytest.mark.parametrize("name", sorted(ABSENT))
-def test_what_is_not_there_says_so_and_is_not_listed(run: Run, name: str) -> None:
-    ran = run(name, "anything", "--at-all")
-    assert ran.code == 4
-    assert "not in this version" in ran.err
-    assert f"\n  {name} " not in run("--help").out
 
 
 def test_errors_as_json_are_one_object_and_nothing_else(run: Run, small: Small) -> None:

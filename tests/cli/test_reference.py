@@ -16,8 +16,8 @@ from alsbench.cli.reference import COMMON, commands, reference
 PAGE = Path(__file__).parents[2] / "docs" / "commands.md"
 CONTRACT = {
     "demo", "init", "load", "tui", "arms", "subject", "data", "subgroup list", "subgroup show", "subgroup add",
-    "subgroup edit", "subgroup remove", "endpoint", "evidence", "forest", "safety", "check", "snapshots", "diff", "audit", "replay",
-    "scrutinise",
+    "subgroup edit", "subgroup remove", "endpoint", "evidence", "forest", "safety", "check", "snapshots", "diff", "audit",
+    "replay", "scrutinise", "lock", "unblind", "config show", "config path", "config validate",
 }  # fmt: skip
 
 

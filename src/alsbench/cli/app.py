@@ -7,10 +7,10 @@ from typing import Annotated
 import typer
 
 from alsbench.cli import (
-    absent,
     arms,
     audit,
     check,
+    config,
     data,
     demo,
     diff,
@@ -93,5 +93,5 @@ COMMANDS = (
     lock,
     unblind,
 )
-for _module in (*COMMANDS, simulate, qualify, absent):
+for _module in (*COMMANDS, config, simulate, qualify):
     _module.register(app)

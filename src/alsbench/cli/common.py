@@ -18,6 +18,7 @@ from typing import Annotated, Any, get_type_hints
 import typer
 
 from alsbench.errors import UsageError
+from alsbench.settings import Settings, read_settings
 
 WORKSPACE_VARIABLE = "ALSBENCH_WORKSPACE"
 
@@ -91,8 +92,13 @@ _OPTIONS: dict[str, tuple[Any, Any]] = {
 }
 
 
-def command(app: typer.Typer, name: str, **settings: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Register a function ``(common, ...)`` as a command with the common options after its own."""
+def command(
+    app: typer.Typer, name: str, *, configured: bool = True, **settings: Any
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Register a function ``(common, ...)`` as a command with the common options after its own.
+
+    ``configured`` commands take defaults from the user's settings; those that look after the settings themselves do not.
+    """
 
     def register(function: Callable[..., Any]) -> Callable[..., Any]:
         hints = get_type_hints(function, include_extras=True)
@@ -108,7 +114,7 @@ def command(app: typer.Typer, name: str, **settings: Any) -> Callable[[Callable[
             found = {n: values.pop(n) for n in _OPTIONS}
             if found["workspace"] is None:
                 found["workspace"] = ctx.find_root().obj  # alsbench -w DIR COMMAND
-            return function(make_common(**found), **values)
+            return function(make_common(**found, configured=configured), **values)
 
         run.__name__ = function.__name__
         run.__doc__ = function.__doc__
@@ -121,16 +127,25 @@ def command(app: typer.Typer, name: str, **settings: Any) -> Callable[[Callable[
 
 
 def make_common(
-    *, workspace: Path | None, format: Format | None, output: Path | None, quiet: bool, json_errors: bool
+    *,
+    workspace: Path | None,
+    format: Format | None,
+    output: Path | None,
+    quiet: bool,
+    json_errors: bool,
+    configured: bool = False,
 ) -> Common:
-    """The common options with their defaults filled in; the format follows the output file's suffix unless given."""
+    """The common options with their defaults filled in; the format follows the output file's suffix unless given, else the
+    user's settings."""
+    settings = read_settings() if configured else Settings()
     if output is not None and str(output) == "-":
         output = None
     if format is None:
-        format = SUFFIXES.get(output.suffix.lower(), Format.TABLE) if output is not None else Format.TABLE
+        default = Format(settings.format or Format.TABLE)
+        format = SUFFIXES.get(output.suffix.lower(), default) if output is not None else default
     if workspace is not None and not str(workspace).strip():
         raise UsageError("the workspace is empty", where="--workspace", hint=f"name a directory, or unset {WORKSPACE_VARIABLE}")
-    return Common(workspace or Path(), workspace is not None, format, output, quiet, json_errors)
+    return Common(workspace or Path(), workspace is not None, format, output, quiet or settings.quiet, json_errors)
 
 
 def interactive() -> bool:

@@ -18,7 +18,7 @@ current directory), `--format table|json|csv|tsv|md`, `-o FILE`, `--quiet` and `
 | 1 | a negative verdict of `check`, `audit`, `lock` or `qualify`; snapshots that `diff` |
 | 2 | usage or configuration: a bad option, an invalid study.toml, an unknown name |
 | 3 | data could not be read, are invalid or do not fit the study |
-| 4 | locked, not there, or not in this version |
+| 4 | locked, or not there |
 | 70 | a fault of the program itself; the message says where the details are |
 | 130 | interrupted |
 

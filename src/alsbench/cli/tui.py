@@ -33,9 +33,18 @@ def tui(
 
 
 def open_app(workspace: Path | None, *, ascii_only: bool = False, no_mouse: bool = False) -> int:
-    """Run the app; its exit code."""
+    """Run the app with the user's settings; its exit code."""
+    from alsbench.cli.config import checked_settings
+
+    own = checked_settings()
     app = importlib.import_module("alsbench.tui.app")  # by name: shell and app stand beside each other and know no more
-    code: int = app.run(workspace or Path(), ascii=ascii_only, no_mouse=no_mouse)
+    code: int = app.run(
+        workspace or Path(),
+        ascii=ascii_only or own.ascii,
+        no_mouse=no_mouse or own.no_mouse,
+        theme=own.theme,
+        keymap=dict(own.keys),
+    )
     return code
 
 

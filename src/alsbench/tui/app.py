@@ -364,7 +364,8 @@ class Workbench(App[int], inherit_bindings=False):
         if not words:
             return
         name, argument = words[0].lower(), words[1] if len(words) > 1 else ""
-        found = next((c for c in self.registry.commands if name in {c.id, c.id.split(".")[-1], c.name.lower()}), None)
+        known_as = [c for c in self.registry.commands if name in {c.id, c.id.split(".")[-1], c.name.lower()}]
+        found = next(iter(sorted(known_as, key=lambda c: c.id != name)), None)
         if found is None and name.isdigit():
             found = self.registry.for_key(name, self.session)
         if found is None:
@@ -601,7 +602,14 @@ def refuse(workspace: Path) -> None:
         )
 
 
-def run(workspace: Path, *, ascii: bool = False, no_mouse: bool = False) -> int:
+def run(
+    workspace: Path,
+    *,
+    ascii: bool = False,
+    no_mouse: bool = False,
+    theme: str = "",
+    keymap: dict[str, tuple[str, ...]] | None = None,
+) -> int:
     """Open the app on a workspace; the exit code. Refuses (UsageError, exit 2) without a usable terminal."""
     try:
         refuse(workspace)
@@ -612,7 +620,7 @@ def run(workspace: Path, *, ascii: bool = False, no_mouse: bool = False) -> int:
         log = new_log(workspace)
     except OSError as error:
         raise UnavailableError("the session log cannot be written", why=str(error), hint="set XDG_STATE_HOME") from error
-    app = Workbench(workspace, ascii=ascii, log=log)
+    app = Workbench(workspace, ascii=ascii, theme=theme, log=log, keymap=keymap)
     try:
         code = app.run(mouse=not no_mouse)
     finally:
