@@ -95,9 +95,12 @@ class Driving:
     settle: Callable[[Pilot[Any]], Any] = settle
 
     async def press(self, pilot: Pilot[Any], *keys: str) -> str:
-        """Press keys one after the other, wait for the work they start, and return the screen."""
+        """Press keys one after the other, wait for the work they start, return the screen; ``:line`` is a command line."""
         for key in keys:
-            await pilot.press(key)
+            if key.startswith(":"):
+                await pilot.app.run_line(key[1:])  # type: ignore[attr-defined]
+            else:
+                await pilot.press(key)
             await settle(pilot)
         return screen_text(pilot.app)  # type: ignore[arg-type]
 

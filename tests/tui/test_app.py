@@ -331,3 +331,33 @@ async def test_a_blinded_workspace_says_so_on_every_screen(own_workspace: Path, 
     async with tui.run(own_workspace) as pilot:
         for key in "123456789":
             assert "BLINDED" in (await tui.press(pilot, key)).splitlines()[0]
+
+
+async def test_the_survival_plot_has_steps_censor_ticks_and_numbers_at_risk(workspace: Path, tui: Any) -> None:
+    from alsbench.stats.survival import SurvivalCurve
+    from alsbench.tui.survival import CurveKey, Curves
+
+    async with tui.run(workspace) as pilot:
+        app = pilot.app
+        await tui.press(pilot, "4")
+        await app.run_line("endpoint survival")
+        await tui.settle(pilot)
+        text = await tui.press(pilot, "p")
+        found = app.answers.get(CurveKey(app.view.wanted()[0]))
+        assert isinstance(found, Curves)
+        lines = text.splitlines()
+        for arm, curve in found.by_arm.items():
+            assert isinstance(curve, SurvivalCurve)
+            row = next(line for line in reversed(lines) if line[2:].startswith(arm))
+            marker, at_risk = row[0], [int(t) for t in row.removeprefix(f"{row[0]} {arm}").split()]
+            assert at_risk[:2] == [curve.n, curve.at(100.0).n_risk]
+            assert sum(line.count(marker) for line in lines[4:-4]) >= 3, "the marker stands along the curve"
+        assert "+" in "".join(line for line in lines if "│" in line)
+        assert any(line.lstrip().startswith("└") for line in lines)
+        assert not any(isinstance(v, Curves) for v in app.view.taken())
+
+
+async def test_a_command_line_chooses_an_endpoint(workspace: Path, tui: Any) -> None:
+    async with tui.run(workspace) as pilot:
+        await pilot.app.run_line("endpoint nfl")
+        assert pilot.app.session.choice.endpoint == "nfl"

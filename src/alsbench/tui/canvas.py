@@ -8,6 +8,7 @@ number-at-risk row need exact columns, and to leave nothing to import before a p
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -19,6 +20,7 @@ from rich.text import Text
 from alsbench.tui.safetext import fit
 from alsbench.tui.theme import Look
 
+MARKER_EVERY = 18  # columns between markers of one step curve
 DOTS = ((0x01, 0x08), (0x02, 0x10), (0x04, 0x20), (0x40, 0x80))  # braille bit by row and column of a cell
 
 
@@ -195,11 +197,21 @@ def _points(s: Series, canvas: Canvas, look: Look, offset: int) -> None:
                     canvas.put(column, line, look.glyphs.v, style)
         canvas.put(column, round(canvas.line_of(y)), look.marker(s.index), style + Style(bold=True))
     for x, y in s.ticks:
-        canvas.put(round(canvas.column(x)), round(canvas.line_of(y)), "+", style)
+        column, line = int(canvas.column(x) + 0.5), int(canvas.line_of(y) + 0.5)
+        if canvas.free(column, line):
+            canvas.put(column, line, "+", style)
     if s.step and len(s.x):
-        for fraction in (0.3, 0.6, 1.0):
-            k = min(int(len(s.x) * fraction), len(s.x) - 1)
-            canvas.put(round(canvas.column(s.x[k])), round(canvas.line_of(s.y[k])), look.marker(s.index), style)
+        _markers(s, canvas, look.marker(s.index), style)
+
+
+def _markers(s: Series, canvas: Canvas, marker: str, style: Style) -> None:
+    """The arm's marker along its steps, at columns of its own, and at the end: curves are told apart without colour."""
+    for column in range(6 + 5 * s.index, canvas.width, MARKER_EVERY):
+        x = canvas.x0 + (canvas.x1 - canvas.x0) * column / (canvas.width - 1)
+        if x <= s.x[-1]:
+            k = bisect_right(s.x, x) - 1
+            canvas.put(column, int(canvas.line_of(s.y[k]) + 0.5), marker, style + Style(bold=True))
+    canvas.put(int(canvas.column(s.x[-1]) + 0.5), int(canvas.line_of(s.y[-1]) + 0.5), marker, style + Style(bold=True))
 
 
 def _lines(s: Series, canvas: Canvas, style: Style) -> None:
@@ -214,9 +226,9 @@ def _lines(s: Series, canvas: Canvas, style: Style) -> None:
 
 def _axis(canvas: Canvas, x_ticks: Sequence[tuple[float, str]], look: Look) -> Text:
     chars = [look.glyphs.h] * canvas.width
-    for x, _ in x_ticks:
+    for x, text in x_ticks:
         column = round(canvas.column(x))
-        if 0 <= column < canvas.width:
+        if text and 0 <= column < canvas.width:
             chars[column] = look.glyphs.tick
     return Text("".join(chars), look["axis"])
 

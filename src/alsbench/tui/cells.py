@@ -119,7 +119,7 @@ def effect_of(stats: dict[str, Row], better: Direction) -> Effect:
         visit=main.visit or ("" if main.visit_number is None else f"{main.visit_number:g}"),
         rows=used,
         error=main.error or "",
-        better=better,
+        better="higher" if main.method == "joint_rank" else better,  # the ranking has turned lower-is-better round
     )
 
 

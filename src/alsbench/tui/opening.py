@@ -14,6 +14,7 @@ from alsbench.analysis.question import Question
 from alsbench.errors import AlsbenchError, UnavailableError
 from alsbench.tui.actions import Open
 from alsbench.tui.session import Catalogue, Item
+from alsbench.tui.survival import CurveKey, Curves, survival_curves
 
 if TYPE_CHECKING:
     from alsbench.analysis.cells import Piece
@@ -89,17 +90,17 @@ class PieceKey:
     population: str = ""
 
 
-Key = Question | PieceKey
+Key = Question | PieceKey | CurveKey
 
 
 @dataclass
 class Answers:
     """What was already computed from one source, one subgroup phrase each. Shared between threads."""
 
-    found: dict[Key, Result | Piece | AlsbenchError] = field(default_factory=dict)
+    found: dict[Key, Result | Piece | Curves | AlsbenchError] = field(default_factory=dict)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def get(self, key: Key) -> Result | Piece | AlsbenchError | None:
+    def get(self, key: Key) -> Result | Piece | Curves | AlsbenchError | None:
         with self.lock:
             return self.found.get(key)
 
@@ -107,7 +108,7 @@ class Answers:
         """Compute and store an answer that is not there yet. An error is an answer too: it is shown in its place."""
         if self.get(key) is not None:
             return
-        made: Result | Piece | AlsbenchError
+        made: Result | Piece | Curves | AlsbenchError
         try:
             made = compute(key, source)
         except AlsbenchError as error:
@@ -122,12 +123,14 @@ class Answers:
             self.found.clear()
 
 
-def compute(key: Key, source: Source) -> Result | Piece:
-    """Answer a question or an evidence piece: here models are imported, never before the first paint."""
+def compute(key: Key, source: Source) -> Result | Piece | Curves:
+    """Answer a question, an evidence piece or a plot's curves: here models are imported, never before the first paint."""
     from alsbench.analysis.cache import cached_answer, cached_piece
 
     if isinstance(key, Question):
         return cached_answer(key, source)
+    if isinstance(key, CurveKey):
+        return survival_curves(key, source)
     from alsbench.analysis.gates import gated
 
     piece = cached_piece(source, key.endpoint, key.phrase, source.study.comparisons, key.population)

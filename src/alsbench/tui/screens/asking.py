@@ -21,6 +21,10 @@ class AskingView(View):
         """The questions of the view, most urgent first."""
         raise TypeError(f"{type(self).__name__} does not say what it asks")
 
+    def needed(self) -> Sequence[Key]:
+        """All that must be computed for what is shown: the questions, and what only a plot needs."""
+        return self.wanted()
+
     def build(self) -> None:
         """Show what is known now."""
         raise TypeError(f"{type(self).__name__} does not say how it is shown")
@@ -45,7 +49,7 @@ class AskingView(View):
         opened = self.bench.opened
         if opened is None:
             return
-        missing = [q for q in self.wanted() if self.known(q) is None]
+        missing = [q for q in self.needed() if self.known(q) is None]
         self.build()
         if not missing:
             self.look()

@@ -23,10 +23,12 @@ from alsbench.tui import actions as act
 from alsbench.tui import twin
 from alsbench.tui.cells import ALPHA
 from alsbench.tui.models import Grid, GridRow, Section, block_section, grid
+from alsbench.tui.opening import Key
 from alsbench.tui.safetext import safe
 from alsbench.tui.screens.asking import AskingView
 from alsbench.tui.screens.behind import behind
 from alsbench.tui.screens.plots import endpoint_plot
+from alsbench.tui.survival import CurveKey
 
 BY_VISIT = {"mmrm", "ancova"}
 ALLOWED = {"covariance": get_args(Covariance), "df": get_args(DfMethod), "method": get_args(Method)}
@@ -41,6 +43,12 @@ class EndpointView(AskingView):
         visits = (choice.visit,) if choice.visit is not None and self.method == "joint_rank" else ()
         more = {k: v for k, v in options.items() if v}
         return [self.question(choice.endpoint, p, visits=visits, **more) for p in self.session.phrases]
+
+    def needed(self) -> Sequence[Key]:
+        wanted = self.wanted()
+        if self.session.place.tab != "plot" or self.method != "time_to_event":
+            return wanted
+        return [key for q in wanted for key in (q, CurveKey(q))]
 
     @property
     def study(self) -> Any:
@@ -202,7 +210,7 @@ class EndpointView(AskingView):
         return grid(heads, rows, right=range(1, 7), groups=[safe(g, ascii=self.ascii) for g in groups], least=[8])
 
     def show_plot(self) -> None:
-        results = [(q.subgroups[0], self.known(q)) for q in self.wanted()]
+        results = [(q.subgroups[0], self.known(q), self.known(CurveKey(q))) for q in self.wanted()]
         width, height = self.size.width or 80, max(self.size.height - 2, 8)
         self.show_lines(endpoint_plot(results, self, width, height))
 

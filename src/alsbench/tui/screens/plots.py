@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from rich.text import Text
 
 from alsbench.analysis.result import Result, Row
+from alsbench.errors import AlsbenchError
 from alsbench.render.formats import format_p, format_stat
 from alsbench.tui.canvas import Canvas, Series, Under, nice_ticks, plot, tick_text
 from alsbench.tui.cells import Effect, contrast_rows, effect_of
 from alsbench.tui.safetext import fit, safe
+from alsbench.tui.survival import Curves
 from alsbench.tui.theme import Look
 
 if TYPE_CHECKING:
@@ -21,31 +23,41 @@ if TYPE_CHECKING:
 LEAST_HEIGHT = 12
 
 
-def endpoint_plot(results: Sequence[tuple[str, Any]], view: EndpointView, width: int, height: int) -> list[Text]:
+def endpoint_plot(results: Sequence[tuple[str, Any, Any]], view: EndpointView, width: int, height: int) -> list[Text]:
     """A plot for each subgroup phrase, one under the other; the first two share the screen where it is tall enough."""
     look = view.bench.look
     lines: list[Text] = []
     each = height if height < 2 * LEAST_HEIGHT else max(LEAST_HEIGHT, height // min(max(len(results), 1), 3))
-    for phrase, result in results:
-        if not isinstance(result, Result):
-            said = result.what if result is not None else "being computed ..."
+    floor = axis_floor(c for _, _, c in results if isinstance(c, Curves))
+    for phrase, result, curves in results:
+        if not isinstance(result, Result) or (view.method == "time_to_event" and not isinstance(curves, Curves)):
+            failed = next((r for r in (result, curves) if isinstance(r, AlsbenchError)), None)
+            said = failed.what if failed is not None else "being computed ..."
             lines.append(Text(safe(f"{phrase}: {said}", ascii=view.ascii), look["dim"]))
             continue
         subgroup = next((r.subgroup for r in result.rows), phrase)
-        lines += one_plot(result, subgroup, view, width, each)
+        lines += one_plot(result, curves, subgroup, view, width, each, floor)
     return lines
 
 
-def one_plot(result: Result, subgroup: str, view: EndpointView, width: int, height: int) -> list[Text]:
+def axis_floor(curves: Iterable[Curves]) -> float:
+    """Where the survival axis of all plots starts: 0, or the tenth below every curve where all stay above a half."""
+    lowest = min((float(c.survival.min()) for each in curves for c in each.by_arm.values()), default=0.0)
+    return math.floor(lowest * 10 - 1e-9) / 10 if lowest > 0.5 else 0.0
+
+
+def one_plot(
+    result: Result, curves: Curves | None, subgroup: str, view: EndpointView, width: int, height: int, floor: float
+) -> list[Text]:
+    """The plot of one subgroup: survival curves, means by visit, or contrasts as intervals."""
     look, study = view.bench.look, view.study
     known = study.subgroup(subgroup.removeprefix("not "))
     mark = "" if known is None or known.prespecified else "  POST HOC"
     n = result.get("n", context="subgroup", arm=None)
     title = safe(f"{subgroup}, n = {n.stat if n else ''}{mark}", ascii=view.ascii)
     arms = [a for a in study.arms.order if any(r.arm == a for r in result.select(context="arm"))]
-    survival = [r for r in result.select(context="arm", stat_name="survival") if r.number() == r.number()]
-    if survival:
-        return survival_plot(result, arms, study.arms.order, title, look, width, height)
+    if curves is not None:
+        return survival_plot(curves, study.arms.order, title, look, width, height, floor)
     if (
         any(r.visit_number is not None for r in result.select(context="arm", stat_name=("ls_mean", "gmr")))
         and view.method != "joint_rank"
@@ -88,35 +100,28 @@ def visit_plot(
 
 
 def survival_plot(
-    result: Result, arms: Sequence[str], order: Sequence[str], title: str, look: Look, width: int, height: int
+    curves: Curves, order: Sequence[str], title: str, look: Look, width: int, height: int, floor: float
 ) -> list[Text]:
-    """Kaplan-Meier curves as steps, with the number at risk under the axis where the result holds it."""
+    """Kaplan-Meier curves as steps, ``+`` where subjects were censored, the number at risk of each arm under the axis.
+
+    The axis starts at ``floor``; where that is not 0 the title says so.
+    """
     series, under = [], []
-    last = 1.0
-    for arm in arms:
-        points = sorted((_time(r), r.number()) for r in result.select(context="arm", arm=arm, stat_name="survival"))
-        xs, ys = [0.0, *(t for t, _ in points)], [1.0, *(s for _, s in points)]
-        last = max(last, *xs)
-        series.append(Series(safe(arm), order.index(arm), xs, ys, step=True))
-        risk = sorted(
-            (_time(r), format_stat("n", r.stat)) for r in result.select(context="arm", arm=arm, stat_name="n_at_risk")
-        )
-        if risk:
-            under.append(Under(f"at risk {look.marker(order.index(arm))}", risk))
-    ticks = [(t, tick_text(t, (0.0, 1.0))) for t in nice_ticks(0.0, last, 6)]
+    last = max((float(c.time[-1]) for c in curves.by_arm.values()), default=1.0)
+    ticks = [(t, tick_text(t, (0.0, 1.0))) for t in nice_ticks(0.0, last, max(3, width // 13))]
+    for arm in (a for a in order if a in curves.by_arm):
+        curve, index = curves.by_arm[arm], order.index(arm)
+        times, alive = [0.0, *map(float, curve.time)], [1.0, *map(float, curve.survival)]
+        ended = [(float(t), float(s)) for t, s, n in zip(curve.time, curve.survival, curve.n_censor, strict=True) if n]
+        name = safe(arm, ascii=not look.glyphs.dots)
+        series.append(Series(name, index, times, alive, step=True, ticks=ended))
+        under.append(Under(f"{look.marker(index)} {name}", [(t, str(curve.at(t).n_risk)) for t, _ in ticks]))
+    axis = f"  (axis from {floor:g})" if floor else ""
+    ticks = [*ticks, (last, "")]
     return plot(
-        series, width=width, height=height, look=look, title=f"{title}   probability of no event (days)", x_ticks=ticks,
-        y_range=(0.0, 1.0), under=under,
+        series, width=width, height=height, look=look, title=f"{title}   no event by day, + censored, at risk below{axis}",
+        x_ticks=ticks, y_range=(floor, 1.0), under=under,
     )  # fmt: skip
-
-
-def _time(row: Row) -> float:
-    if row.visit_number is not None:
-        return row.visit_number
-    try:
-        return float(row.level or "nan")
-    except ValueError:
-        return math.nan
 
 
 def contrast_plot(result: Result, view: EndpointView, subgroup: str, title: str, width: int) -> list[Text]:
