@@ -7,20 +7,35 @@ from typing import Annotated
 import typer
 
 from alsbench.cli.common import Common, command
+from alsbench.cli.complete import comparison_names, endpoint_names, population_names, subgroup_names
 from alsbench.errors import UsageError
 
 SubgroupsOption = Annotated[
     list[str] | None,
-    typer.Option("--subgroup", "-s", metavar="S", help="overall, slow, 'not slow', 'slow and nfl_low'; repeats."),
+    typer.Option(
+        "--subgroup",
+        "-s",
+        metavar="S",
+        autocompletion=subgroup_names,
+        help="overall, slow, 'not slow', 'slow and nfl_low'; repeats.",
+    ),
 ]
 ComparisonsOption = Annotated[
     list[str] | None,
-    typer.Option("--comparison", metavar="ARM", help="A treatment label or a comparison's name; repeats. Default: all."),
+    typer.Option(
+        "--comparison",
+        metavar="ARM",
+        autocompletion=comparison_names,
+        help="A treatment label or a comparison's name; repeats. Default: all.",
+    ),
 ]
 MaskOption = Annotated[
     int, typer.Option("--mask", metavar="K", help="Hide counts below K, what rests on them, and what would tell them.")
 ]
-PopulationOption = Annotated[str, typer.Option("--population", metavar="P", help="Analysis set. Default: the endpoint's.")]
+PopulationOption = Annotated[
+    str,
+    typer.Option("--population", metavar="P", autocompletion=population_names, help="Analysis set. Default: the endpoint's."),
+]
 
 
 def register(app: typer.Typer) -> None:
@@ -30,7 +45,7 @@ def register(app: typer.Typer) -> None:
 
 def endpoint(
     common: Common,
-    name: Annotated[str, typer.Argument(metavar="NAME", help="An endpoint of study.toml.")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="An endpoint of study.toml.", autocompletion=endpoint_names)],
     subgroup: SubgroupsOption = None,
     comparison: ComparisonsOption = None,
     visit: Annotated[

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from alsbench.cli.common import Common, Format, command
+from alsbench.cli.complete import endpoint_names
 from alsbench.cli.endpoint import ComparisonsOption, MaskOption, PopulationOption, SubgroupsOption
 
 
@@ -18,7 +19,7 @@ def register(app: typer.Typer) -> None:
 
 def forest(
     common: Common,
-    name: Annotated[str, typer.Argument(metavar="NAME", help="An endpoint of study.toml.")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="An endpoint of study.toml.", autocompletion=endpoint_names)],
     subgroup: SubgroupsOption = None,
     comparison: ComparisonsOption = None,
     population: PopulationOption = "",

@@ -22,7 +22,8 @@ current directory), `--format table|json|csv|tsv|md`, `-o FILE`, `--quiet` and `
 | 70 | a fault of the program itself; the message says where the details are |
 | 130 | interrupted |
 
-Completion for your shell: `alsbench --install-completion`.
+Completion for your shell, names of the study included: `alsbench --install-completion`. The same as a manual page:
+`man docs/alsbench.1`.
 """
 COMMON = frozenset({"workspace", "format", "output", "quiet", "json_errors", "help"})
 

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from alsbench.cli.common import Common, Format, command
+from alsbench.cli.complete import check_names, endpoint_names, subgroup_names
 from alsbench.cli.endpoint import ComparisonsOption, PopulationOption
 
 
@@ -18,16 +19,35 @@ def register(app: typer.Typer) -> None:
 def scrutinise(
     common: Common,
     subgroup: Annotated[
-        str, typer.Option("--subgroup", "-s", metavar="S", help="The subgroup under scrutiny. Default: the study's first.")
+        str,
+        typer.Option(
+            "--subgroup",
+            "-s",
+            metavar="S",
+            autocompletion=subgroup_names,
+            help="The subgroup under scrutiny. Default: the study's first.",
+        ),
     ] = "",
     endpoint: Annotated[
-        str, typer.Option("--endpoint", "-e", metavar="NAME", help="Default: the study's first of the highest level.")
+        str,
+        typer.Option(
+            "--endpoint",
+            "-e",
+            metavar="NAME",
+            autocompletion=endpoint_names,
+            help="Default: the study's first of the highest level.",
+        ),
     ] = "",
     comparison: ComparisonsOption = None,
     population: PopulationOption = "",
     check: Annotated[
         list[str] | None,
-        typer.Option("--check", metavar="ID", help="Only this check, by id or number; repeats. Default: all there are."),
+        typer.Option(
+            "--check",
+            metavar="ID",
+            autocompletion=check_names,
+            help="Only this check, by id or number; repeats. Default: all there are.",
+        ),
     ] = None,
     listed: Annotated[bool, typer.Option("--list", help="List the checks and compute none.")] = False,
 ) -> None:

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from alsbench.cli.common import Common, command
+from alsbench.cli.complete import defined_subgroups
 
 if TYPE_CHECKING:
     from alsbench.analysis.source import Source
     from alsbench.study.model import Subgroup
 
-NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="The subgroup's name.")]
+NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="The subgroup's name.", autocompletion=defined_subgroups)]
 WhereOption = Annotated[str, typer.Option("--where", metavar="E", help='Baseline expression: "LEADRATE <= mean(LEADRATE)".')]
 LabelOption = Annotated[str, typer.Option("--label", help="Label in tables.")]
 RationaleOption = Annotated[str, typer.Option("--rationale", help="Why this subgroup.")]

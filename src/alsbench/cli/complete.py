@@ -1,0 +1,65 @@
+"""What a shell offers for names: read from the workspace's study.toml as plain TOML, so that a Tab costs no heavy import.
+
+A file that cannot be read offers nothing: completion never fails.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import typer
+
+
+def endpoint_names(ctx: typer.Context, incomplete: str) -> list[str]:
+    """Endpoints."""
+    return _starting(_study(ctx).get("endpoints", {}), incomplete)
+
+
+def subgroup_names(ctx: typer.Context, incomplete: str) -> list[str]:
+    """Subgroups, complements and the whole population."""
+    names = [str(s.get("name", "")) for s in _tables(ctx, "subgroups")]
+    return _starting(["overall", *names, *(f"not {n}" for n in names)], incomplete)
+
+
+def defined_subgroups(ctx: typer.Context, incomplete: str) -> list[str]:
+    """Subgroups by name only."""
+    return _starting([str(s.get("name", "")) for s in _tables(ctx, "subgroups")], incomplete)
+
+
+def comparison_names(ctx: typer.Context, incomplete: str) -> list[str]:
+    """Comparisons by name, then treatment labels."""
+    found = _tables(ctx, "comparisons")
+    return _starting([str(c[k]) for k in ("name", "treatment") for c in found if c.get(k)], incomplete)
+
+
+def population_names(ctx: typer.Context, incomplete: str) -> list[str]:
+    """Analysis sets."""
+    return _starting((n for n in _study(ctx).get("populations", {}) if n != "default"), incomplete)
+
+
+def check_names(ctx: typer.Context, incomplete: str) -> list[str]:  # noqa: ARG001  the shape typer asks for
+    """Checks of scrutinise that exist."""
+    from alsbench.analysis.scrutiny import CHECKS
+
+    return _starting((c.id for c in CHECKS if c.available), incomplete)
+
+
+def _starting(names: Iterable[str], incomplete: str) -> list[str]:
+    return [n for n in dict.fromkeys(names) if n and n.startswith(incomplete)]
+
+
+def _tables(ctx: typer.Context, name: str) -> list[dict[str, Any]]:
+    found = _study(ctx).get(name, [])
+    return [t for t in found if isinstance(t, dict)] if isinstance(found, list) else []
+
+
+def _study(ctx: typer.Context) -> dict[str, Any]:
+    given = ctx.params.get("workspace") or ctx.find_root().params.get("workspace") or os.environ.get("ALSBENCH_WORKSPACE")
+    try:
+        return tomllib.loads((Path(given or ".") / "study.toml").read_text("utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError):
+        return {}
