@@ -41,6 +41,8 @@ _BUILD_CONFIG: dict[str, str | bool | int | float | list[str]] = {
     "allow_community_extensions": "false",
     "preserve_insertion_order": "true",
     "memory_limit": "600MB",
+    "threads": "1",  # the other core reads and hashes ahead; more only take turns, and cut row groups short
+    "disabled_compression_methods": "fsst",  # costs as much as all others together and saves little beside a dictionary
 }
 Progress = Callable[[str, int], None]
 
@@ -142,21 +144,29 @@ class Builder:
         return table
 
     def _store(self, dataset: Dataset, batches: Iterator[pa.RecordBatch]) -> int:
+        """Insert batch by batch, in one transaction, from this thread.
+
+        DuckDB is handed finished tables, never a generator: it would run Python on threads of its own, where an interrupt can
+        leave Python's locks held for ever.
+        """
         connection = self._open()
-        faults: list[BaseException] = []
-        reader = pa.RecordBatchReader.from_batches(dataset.schema, _remember_fault(batches, faults))
-        connection.register("incoming", reader)
-        try:
-            connection.execute(f"CREATE TABLE main.{quote(dataset.name)} AS SELECT * FROM incoming")
-        except duckdb.Error:
-            if faults:
-                raise faults[0] from None
-            raise
-        finally:
+        target = f"main.{quote(dataset.name)}"
+        connection.execute("BEGIN TRANSACTION")
+        created = False
+        for batch in batches:
+            connection.register("incoming", pa.Table.from_batches([batch], schema=dataset.schema))
+            try:
+                verb = f"INSERT INTO {target}" if created else f"CREATE TABLE {target} AS"
+                connection.execute(f"{verb} SELECT * FROM incoming")
+            finally:
+                connection.unregister("incoming")
+            created = True
+        if not created:
+            connection.register("incoming", dataset.schema.empty_table())
+            connection.execute(f"CREATE TABLE {target} AS SELECT * FROM incoming")
             connection.unregister("incoming")
-        if faults:
-            raise faults[0]
-        row = connection.execute(f"SELECT count(*) FROM main.{quote(dataset.name)}").fetchone()
+        connection.execute("COMMIT")
+        row = connection.execute(f"SELECT count(*) FROM {target}").fetchone()
         return int(row[0]) if row else 0
 
     def seal(self, *, now: datetime, digest: str, data_cut: str | None, receipt: Mapping[str, Any]) -> None:
@@ -273,15 +283,6 @@ def _ahead(batches: Iterator[pa.RecordBatch], depth: int = 2) -> Generator[pa.Re
     finally:
         stop.set()
         worker.join()
-
-
-def _remember_fault(batches: Iterator[pa.RecordBatch], faults: list[BaseException]) -> Iterator[pa.RecordBatch]:
-    """Errors raised while DuckDB pulls batches reach the caller as themselves, not as a database error's text."""
-    try:
-        yield from batches
-    except BaseException as fault:
-        faults.append(fault)
-        raise
 
 
 def _sync(path: Path) -> None:

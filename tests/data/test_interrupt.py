@@ -1,0 +1,66 @@
+"""Ctrl-C during a load, at any instant: the process ends soon, the old snapshot stays current or the new one is whole."""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from alsbench.data.load import load
+from alsbench.data.workspace import Workspace
+
+REFERENCE = Path(__file__).parents[1] / "reference" / "als-ref-1"
+LOAD = """
+import sys
+from pathlib import Path
+from alsbench.data.load import load
+from alsbench.data.workspace import Workspace
+print("started", flush=True)
+space = Workspace(Path(sys.argv[1]))
+load([Path(sys.argv[2])], space, study=space.read_study())
+"""
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("files")
+    for path in REFERENCE.glob("*.xpt"):
+        shutil.copy(path, folder / path.name)
+    return folder
+
+
+@pytest.mark.parametrize("seed", range(int(os.environ.get("ALSBENCH_INTERRUPTS", "6"))))
+def test_interrupt_at_a_random_instant(seed: int, files: Path, tmp_path: Path) -> None:
+    space = Workspace(tmp_path / "workspace")
+    space.create()
+    shutil.copy(REFERENCE / "study.toml", space.study_path)
+    load([files], space, study=space.read_study())
+    before = space.current_name()
+    process = subprocess.Popen(
+        [sys.executable, "-c", LOAD, str(space.path), str(files)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    assert process.stdout is not None
+    process.stdout.readline()
+    time.sleep(random.Random(seed).uniform(0.0, 0.8))
+    process.send_signal(signal.SIGINT)
+    try:
+        process.wait(timeout=30)
+    finally:
+        process.kill()
+        process.wait()
+        process.stdout.close()
+    with space.open_current() as snapshot:
+        assert snapshot.count("ADQS") == 16744
+    if process.returncode != 0:
+        assert space.current_name() == before or space.current_name() is not None
+    load([files], space, study=space.read_study())  # the lock is free again
