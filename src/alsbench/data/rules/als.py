@@ -23,10 +23,9 @@ def als_item_range(trial: Trial) -> Iterator[Fault]:
 
 @rule("als-total-range", "warning", "ALSFRS-R totals are from 0 to 48")
 def als_total_range(trial: Trial) -> Iterator[Fault]:
-    for table in trial.records:
-        if table.kinds.get("PARAM") == "text":
-            hits = trial.where(table, f'{_TOTAL} AND ("AVAL" < 0 OR "AVAL" > {MAX_TOTAL})')
-            yield from fault(table, "{n} ALSFRS-R totals lie outside 0 to 48", hits)
+    for table in _totals(trial):
+        hits = trial.where(table, f'{_TOTAL} AND ("AVAL" < 0 OR "AVAL" > {MAX_TOTAL})')
+        yield from fault(table, "{n} ALSFRS-R totals lie outside 0 to 48", hits)
 
 
 @rule("als-item-5", "error", "item 5 is asked as 5a or as 5b, never both at one visit")
@@ -39,8 +38,9 @@ def als_item_5(trial: Trial) -> Iterator[Fault]:
 
 @rule("als-total-items", "warning", "ALSFRS-R totals are the sum of their twelve items")
 def als_total_items(trial: Trial) -> Iterator[Fault]:
+    totals = list(_totals(trial))
     for table, visit in _visits(trial):
-        if table.kinds.get("PARAM") == "text":
+        if table in totals:
             yield from fault(
                 table,
                 "{n} ALSFRS-R totals are not the sum of their twelve items",
@@ -50,8 +50,9 @@ def als_total_items(trial: Trial) -> Iterator[Fault]:
 
 @rule("als-total-incomplete", "warning", "no ALSFRS-R total where an item is missing")
 def als_total_incomplete(trial: Trial) -> Iterator[Fault]:
+    totals = list(_totals(trial))
     for table, visit in _visits(trial):
-        if table.kinds.get("PARAM") == "text":
+        if table in totals:
             incomplete = trial.find(_compare(trial, table, visit, f"i.items < {len(ITEMS)}", complete=False))
             yield from fault(table, "{n} ALSFRS-R totals stand where items are missing", incomplete)
 
@@ -79,3 +80,12 @@ def _visits(trial: Trial) -> Iterator[tuple[TableInfo, str]]:
     for table in _scales(trial):
         if number in table:
             yield table, number
+
+
+def _totals(trial: Trial) -> Iterator[TableInfo]:
+    """Tables that hold an ALSFRS-R total: there may be items without one."""
+    for table in trial.records:
+        if table.kinds.get("PARAM") == "text" and trial.snapshot.rows(
+            f"SELECT 1 FROM {quote(table.name)} WHERE {_TOTAL} LIMIT 1"
+        ):
+            yield table

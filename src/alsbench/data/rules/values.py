@@ -14,10 +14,14 @@ PERCENT_TOLERANCE = 0.06  # PCHG is often stored rounded to one decimal
 @rule("not-finite", "error", "numbers are finite")
 def not_finite(trial: Trial) -> Iterator[Fault]:
     for table in trial.snapshot.tables.values():
-        for column in table.columns:
-            if column.kind == "number":
-                hits = trial.where(table, f"isinf({quote(column.name)}) OR isnan({quote(column.name)})")
-                yield from fault(table, f"{column.name} is infinite in {{n}} rows", hits)
+        numbers = [c.name for c in table.columns if c.kind == "number"]
+        if not numbers:
+            continue
+        off = [f"isinf({quote(n)}) OR isnan({quote(n)})" for n in numbers]
+        found = trial.snapshot.rows(f"SELECT {', '.join(f'bool_or({o})' for o in off)} FROM {quote(table.name)}")[0]
+        for name, condition, any_ in zip(numbers, off, found, strict=True):
+            if any_:
+                yield from fault(table, f"{name} is infinite in {{n}} rows", trial.where(table, condition))
 
 
 @rule("change", "warning", "CHG is AVAL - BASE")
