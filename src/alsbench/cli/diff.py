@@ -161,7 +161,7 @@ def _results(common: Common, before: Snapshot, after: Snapshot, *, same: bool) -
     asked = [c for piece in pieces for c in piece]
     changed = [c for c in asked if c.changed]
     post_hoc = [s.name for s in now.study.subgroups if not s.prespecified]
-    notes = (f"post hoc: {', '.join(post_hoc)}",) if post_hoc else ()
+    notes: tuple[str, ...] = (f"post hoc: {', '.join(post_hoc)}",) if post_hoc else ()
     if now.study.info.synthetic:
         notes += ("SYNTHETIC DATA",)
     title = f"Results: {len(changed)} of {len(asked)} contrasts changed"
