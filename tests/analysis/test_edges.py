@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
+from alsbench.analysis.ask import Ask
+from alsbench.analysis.endpoints import time_to_event
+from alsbench.analysis.model_data import CovariateColumns, covariate_columns, unusable_warnings
 from alsbench.analysis.question import Question
+from alsbench.analysis.records import endpoint_records
 from alsbench.analysis.result import Result
 from alsbench.analysis.run import answer
 from alsbench.analysis.source import Source
@@ -160,3 +165,43 @@ def test_method_override_needs_what_the_method_needs(trial: Source) -> None:
     with pytest.raises(UsageError, match="joint_rank"):
         answer(Question("alsfrs", method="joint_rank"), trial)
     assert isinstance(trial.endpoint("alsfrs"), Endpoint)
+
+
+def test_from_which_visit_does_not_depend_on_the_visits_shown(trial: Source) -> None:
+    """METHODS 4: "first significant" means at every later visit, so asking for one visit must not shorten the look."""
+    for endpoint in ("alsfrs", "alsfrs_ancova"):
+        whole, one = answer(Question(endpoint), trial), answer(Question(endpoint, visits=(6.0,)), trial)
+        for name in (*FIRST, "visits_tested"):
+            for arm in ("Group 1", "Group 2"):
+                assert one.get(name, treatment=arm).stat == whole.get(name, treatment=arm).stat, (endpoint, name, arm)
+        assert {r.visit_number for r in one.rows if r.stat_name == "p_value" and r.treatment} - {None} == {6.0}
+
+
+def test_values_without_a_baseline_are_counted(trial: Source) -> None:
+    """Where BASE is missing CHG is missing too: the loss must be counted by the values (docs/methods.md, Analysis frame)."""
+    endpoint = trial.endpoint("alsfrs")
+    question = Question("alsfrs")
+    ask = Ask(trial, endpoint, question, "FAS", members(trial, "overall", "FAS"), trial.comparisons(()))
+    records = endpoint_records(trial, endpoint)
+    gone = records.subject == records.subject[records.visit > 0][0]
+    nothing = np.where(gone, np.nan, records.base)
+    holed = replace(records, base=nothing, chg=np.where(gone, np.nan, records.chg))
+    after = holed.visit > 0
+    n = int((gone & after & np.isfinite(records.aval)).sum())
+    assert n > 1 and unusable_warnings(ask, holed, after) == [f"{n} rows left out: no baseline value"]
+    assert unusable_warnings(ask, records, after) == []
+
+
+def test_subjects_left_out_of_the_cox_model_are_counted(trial: Source, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A missing covariate takes a subject out of the Cox model, though not out of the log-rank test: it is said."""
+
+    def holed(ask: Ask) -> CovariateColumns:
+        columns = covariate_columns(ask)
+        complete = columns.complete.copy()
+        complete[np.flatnonzero(trial.planned_arm == trial.study.arms.order.index("Placebo"))[:2]] = False
+        return replace(columns, complete=complete)
+
+    monkeypatch.setattr(time_to_event, "covariate_columns", holed)
+    result = answer(Question("survival"), trial)
+    for arm in ("Group 1", "Group 2"):
+        assert f"{arm} against Placebo: 2 subjects left out of the Cox model: a covariate is missing" in result.warnings

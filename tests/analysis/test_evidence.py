@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from alsbench.analysis.evidence import evidence, evidence_columns, iter_evidence
+from alsbench.analysis.evidence import evidence, evidence_columns, evidence_piece, iter_evidence
 from alsbench.analysis.question import Question
 from alsbench.analysis.run import answer
 from alsbench.analysis.source import Source
@@ -101,3 +103,21 @@ def test_it_can_be_stopped(trial: Source) -> None:
     for piece in pieces:
         seen.append(piece.cells)
     assert len(seen) == 2
+
+
+def test_a_higher_joint_rank_is_better_whatever_the_direction_of_the_endpoint(trial: Source, table) -> None:
+    """Scoring turns a lower-is-better function round (METHODS 3): ranks always favour upwards."""
+    turned = trial.endpoint("cafs").model_copy(update={"better": "lower"})
+    study = trial.study.model_copy(update={"endpoints": {**trial.study.endpoints, "cafs": turned}})
+    cells = evidence_piece(replace(trial, study=study), turned, "overall", trial.study.comparisons).cells
+    assert [c.favourable for c in cells] == [(c.estimate or 0.0) > 0 for c in cells]
+    assert [c.favourable for c in cells] == [table.cell("cafs", c.comparison, "overall").favourable for c in cells]
+
+
+def test_an_endpoint_with_a_population_of_its_own_says_so(trial: Source) -> None:
+    own = trial.endpoint("svc").model_copy(update={"population": "PP"})
+    study = trial.study.model_copy(update={"endpoints": {**trial.study.endpoints, "svc": own}})
+    lines = evidence(replace(trial, study=study)).result.facts.lines
+    n = int(trial.population("PP").sum())
+    flag = trial.study.populations.flags["PP"]
+    assert ("Population", f"svc: PP ({flag} = 'Y'); overall n = {n}") in lines

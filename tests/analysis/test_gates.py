@@ -130,3 +130,14 @@ def test_max_t_knows_that_function_endpoints_go_together(trial: Source) -> None:
 def test_max_t_refuses_a_hazard_ratio(trial: Source) -> None:
     with pytest.raises(UsageError, match="time_to_event"):
         gates(planned(trial, "max_t", ("survival", "G2-M12"), ("nfl", "G2-M12")))
+
+
+@pytest.mark.parametrize(
+    ("p", "shown"),
+    [(0.0004, "p <0.001,"), (0.04996, "p 0.04996,"), (0.05, "p 0.050,"), (1e-20, "p <0.001,"), (0.2151, "p 0.215,")],
+)
+def test_words_show_no_p_that_is_not_there(p: float, shown: str) -> None:
+    """A p is never 0.000, nor an alpha that it only comes close to (METHODS 5, display)."""
+    from alsbench.analysis.gates import Gate
+
+    assert shown in Gate("cafs:G2-M12", "cafs", "G2-M12", p, p, p <= 0.05).words()

@@ -126,6 +126,7 @@ def assemble(
     left_out = [e.name for e in source.study.endpoints.values() if e not in endpoints]
     lines = [("Population", f"{name} ({source.study.populations.flags.get(name, '?')} = 'Y')")]
     lines += [("Subgroup", subgroup_line(source, part)) for part in parts]
+    lines += [] if population else _own_populations(source, endpoints, columns)
     lines.append(("Visit", "the comparison's horizon, or the last analysed visit before it"))
     lines.append(("p-values", "two-sided, not adjusted for multiplicity"))
     if source.study.multiplicity is not None:
@@ -148,6 +149,16 @@ def assemble(
     )
     result = marked(result, source, endpoints=endpoints, comparisons=source.comparisons(tuple(comparisons)), parts=parts)
     return Evidence(tuple(c for piece in pieces for c in piece.cells), columns, result)
+
+
+def _own_populations(source: Source, endpoints: Sequence[Endpoint], columns: Sequence[str]) -> list[tuple[str, str]]:
+    """Lines for the endpoints analysed in a population of their own, with their subjects in each column."""
+    study, lines = source.study, []
+    for e in endpoints:
+        if e.population and e.population != study.populations.default:
+            sizes = "; ".join(f"{c} n = {members(source, c, e.population).n}" for c in columns)
+            lines.append(("Population", f"{e.name}: {e.population} ({study.populations.flags[e.population]} = 'Y'); {sizes}"))
+    return lines
 
 
 def _cell(ask: Ask, rows: list[Row], comparison: Comparison) -> Cell:
@@ -185,9 +196,10 @@ def _cell(ask: Ask, rows: list[Row], comparison: Comparison) -> Cell:
     ratio = log or names[0].endswith("ratio")
     favourable = None
     if values[0] is not None:
-        above = values[0] > (1.0 if ratio else 0.0)
-        # a hazard ratio is the ratio of bad events: below one is better whatever the direction of the endpoint
-        favourable = above == (ask.endpoint.better == "higher" and names[0] != "hazard_ratio")
+        null = 1.0 if ratio else 0.0
+        # below one is better for a hazard of bad events, a higher joint rank is better: whatever the endpoint's direction
+        upward = {"hazard_ratio": False}.get(names[0], ask.endpoint.better == "higher" or ask.endpoint.method == "joint_rank")
+        favourable = None if values[0] == null else (values[0] > null) == upward
     firsts = {r.stat_name: r.stat for r in mine if r.visit_number is None and r.level is None}
     tested = firsts.get("visits_tested")
     return replace(

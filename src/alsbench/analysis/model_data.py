@@ -118,6 +118,22 @@ def dropped_rows_warning(n: int, what: str) -> list[str]:
     return [f"{n} row{'s' if n != 1 else ''} left out: {what}"] if n else []
 
 
+def unusable_warnings(ask: Ask, records: Records, inside: BoolArray) -> list[str]:
+    """Warnings of the values among ``inside`` (rows,) that cannot be analysed: no baseline, no change, or no weight.
+
+    A delivered CHG is missing wherever BASE is, so it is the values that are counted, not the changes.
+    """
+    found = response(ask, records)
+    value = inside & (np.isfinite(records.aval) | np.isfinite(found.y))
+    based, changed = np.isfinite(found.base), np.isfinite(found.y)
+    without = "no logarithm of the value" if ask.endpoint.scale == "log" else "no change from baseline (CHG)"
+    return [
+        *dropped_rows_warning(int((value & ~based).sum()), "no baseline value"),
+        *dropped_rows_warning(int((value & based & ~changed).sum()), without),
+        *dropped_rows_warning(int((value & based & changed & ~np.isfinite(records.weight)).sum()), "no weight above zero"),
+    ]
+
+
 def ls_mean_row(ask: Ask, design: Design, by: dict[str, str]) -> Floats:
     """The row of an LS mean with the endpoint's weights and chosen covariate values (``at``; BASE in the data's units).
 

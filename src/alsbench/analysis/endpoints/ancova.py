@@ -26,6 +26,7 @@ from alsbench.analysis.model_data import (
     ls_mean_row,
     ls_mean_words,
     response,
+    unusable_warnings,
 )
 from alsbench.analysis.records import Records, endpoint_records, post_baseline_visits
 from alsbench.analysis.result import Row, merge_warnings
@@ -38,16 +39,20 @@ from alsbench.stats.errors import StatsError
 def analyse(ask: Ask) -> Block:
     """One fit per comparison and visit; with ``arms = "all"`` one fit per visit."""
     records = endpoint_records(ask.source, ask.endpoint)
-    visits = ask.question.visits or ask.endpoint.visits or post_baseline_visits(ask.source, records)
+    visits = ask.endpoint.visits or post_baseline_visits(ask.source, records)
+    shown = ask.question.visits or visits
+    visits = tuple(sorted({*visits, *shown}))  # "from" is about every later visit, shown or not
     rows: list[Row] = []
     warnings: list[str] = []
     formula = ""
     for group in arm_groups(ask):
         p_values: dict[tuple[str, str], list[float]] = {pair: [] for pair in group}
         for visit in visits:
-            found, formula, more = _visit(ask, records, visit, group)
-            rows += found
-            warnings += more
+            found, words, more = _visit(ask, records, visit, group)
+            if visit in shown:
+                rows += found
+                warnings += more
+                formula = words
             for pair in group:
                 p = [r.number() for r in found if r.stat_name == "p_value" and (r.treatment, r.reference) == pair]
                 p_values[pair].append(p[0] if p else math.nan)
@@ -99,16 +104,20 @@ def interaction(ask: Ask, whole: BoolArray, visits: tuple[float, ...]) -> Block:
 
 
 def rows_at(ask: Ask, records: Records, visit: float, group: tuple[tuple[str, str], ...], mask: BoolArray) -> Records:
-    """Rows at one visit of the subjects in ``mask`` whose arm is in the fit and whose variables are complete."""
+    """Rows at one visit of the subjects in ``mask`` whose arm is in the fit, with a response, a baseline and a weight."""
+    found = response(ask, records)
+    usable = np.isfinite(found.y) & np.isfinite(found.base) & np.isfinite(records.weight)
+    return records.take(_in_fit(ask, records, visit, group, mask) & usable)
+
+
+def _in_fit(ask: Ask, records: Records, visit: float, group: tuple[tuple[str, str], ...], mask: BoolArray) -> BoolArray:
     arm = ask.source.planned_arm[records.subject]
     if ask.endpoint.arms == "all":
         in_fit = arm >= 0
     else:
         in_fit = np.isin(arm, [ask.arms.index(a) for pair in group for a in pair])
-    found = response(ask, records)
-    keep = mask[records.subject] & in_fit & (records.visit == visit) & np.isfinite(found.y) & np.isfinite(found.base)
-    keep &= np.isfinite(records.weight)
-    return records.take(keep)
+    found: BoolArray = mask[records.subject] & in_fit & (records.visit == visit)
+    return found
 
 
 def _variables(ask: Ask, at: Records) -> tuple[list[Variable], np.ndarray[tuple[int], np.dtype[np.float64]], list[str]]:
@@ -129,8 +138,10 @@ def _variables(ask: Ask, at: Records) -> tuple[list[Variable], np.ndarray[tuple[
 
 def _visit(ask: Ask, records: Records, visit: float, group: tuple[tuple[str, str], ...]) -> tuple[list[Row], str, list[str]]:
     at = rows_at(ask, records, visit, group, ask.member.mask)
+    left_out = unusable_warnings(ask, records, _in_fit(ask, records, visit, group, ask.member.mask))
     complete = at.take(covariate_columns(ask).complete[at.subject])
     variables, y, warnings = _variables(ask, at)
+    warnings = [*left_out, *warnings]
     formula = _formula(ask, variables)
     label = records.labels.get(visit, f"{visit:g}")
     where: dict[str, object] = {"visit": label, "visit_number": visit}

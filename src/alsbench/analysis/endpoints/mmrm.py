@@ -31,6 +31,7 @@ from alsbench.analysis.model_data import (
     ls_mean_row,
     ls_mean_words,
     response,
+    unusable_warnings,
 )
 from alsbench.analysis.records import Records, endpoint_records, post_baseline_visits
 from alsbench.analysis.result import Row
@@ -128,12 +129,11 @@ def analysed_rows(ask: Ask, mask: BoolArray) -> Rows:
     arm = ask.source.planned_arm[records.subject]
     inside = mask[records.subject] & (arm >= 0) & np.isin(records.visit, wanted)
     inside &= records.visit > ask.source.study.visits.baseline
-    has_value = inside & np.isfinite(found.y)
-    has_base = has_value & np.isfinite(found.base)
-    keep = has_base & np.isfinite(records.weight) & covariate_columns(ask).complete[records.subject]
+    usable = inside & np.isfinite(found.y) & np.isfinite(found.base) & np.isfinite(records.weight)
+    keep = usable & covariate_columns(ask).complete[records.subject]
     warnings = [
-        *dropped_rows_warning(int(has_value.sum() - has_base.sum()), "no baseline value"),
-        *dropped_rows_warning(int(has_base.sum() - keep.sum()), "a covariate or weight is missing"),
+        *unusable_warnings(ask, records, inside),
+        *dropped_rows_warning(int(usable.sum() - keep.sum()), "a covariate is missing"),
     ]
     kept = records.take(keep)
     visits = tuple(float(v) for v in np.unique(kept.visit))

@@ -211,7 +211,10 @@ def _rmst_rows(ask: Ask, two: Times, treated: BoolArray, day: int, where: dict[s
 def _cox(ask: Ask, times: Times, pair: tuple[str, str], part: BoolArray | None = None) -> tuple[CoxFit, list[str]]:
     """Cox model of two arms with the endpoint's covariates and strata; complete cases."""
     columns = covariate_columns(ask)
-    two = times.take(np.isin(times.arm, [ask.arms.index(a) for a in pair]) & columns.complete[times.subject])
+    both = np.isin(times.arm, [ask.arms.index(a) for a in pair])
+    two = times.take(both & columns.complete[times.subject])
+    left_out = int(both.sum()) - two.subject.size
+    incomplete = f"{pair[0]} against {pair[1]}: {left_out} subjects left out of the Cox model: a covariate is missing"
     treated = two.arm == ask.arms.index(pair[0])
     if two.subject.size == 0 or treated.all() or not treated.any():
         raise StatsError(f"no subjects of {pair[1] if treated.any() else pair[0]} in this subgroup")
@@ -225,6 +228,7 @@ def _cox(ask: Ask, times: Times, pair: tuple[str, str], part: BoolArray | None =
         terms += [(PART,), (ARM, PART)]
     strata = strata_codes(ask.source, ask.endpoint.strata, two.subject) if ask.endpoint.strata else None
     fit = fit_cox(two.day, two.event, build_design([*factors, *covariates], terms), strata=strata, ties=ask.endpoint.ties)
+    warnings = [incomplete, *warnings] if left_out else warnings
     return fit, [*warnings, *(_in_words(note, pair) for note in fit.notes)]
 
 
