@@ -9,7 +9,7 @@ import pytest
 
 from alsbench.analysis.ask import Ask
 from alsbench.analysis.endpoints import time_to_event
-from alsbench.analysis.model_data import CovariateColumns, covariate_columns, unusable_warnings
+from alsbench.analysis.model_data import CovariateColumns, covariate_columns, unplaced_warning, unusable_warnings
 from alsbench.analysis.question import Question
 from alsbench.analysis.records import endpoint_records
 from alsbench.analysis.result import Result
@@ -205,3 +205,10 @@ def test_subjects_left_out_of_the_cox_model_are_counted(trial: Source, monkeypat
     result = answer(Question("survival"), trial)
     for arm in ("Group 1", "Group 2"):
         assert f"{arm} against Placebo: 2 subjects left out of the Cox model: a covariate is missing" in result.warnings
+
+
+def test_records_of_no_visit_are_counted(trial: Source) -> None:
+    """An unscheduled record without a visit number is not analysed; the result says how many."""
+    records = replace(endpoint_records(trial, trial.endpoint("alsfrs")), n_unknown_subject=3)
+    assert unplaced_warning(records) == ["3 records left out: no visit number, or a subject that is not in ADSL"]
+    assert unplaced_warning(replace(records, n_unknown_subject=0)) == []

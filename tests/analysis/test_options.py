@@ -149,6 +149,8 @@ def test_lloq(trial: Source) -> None:
 def test_slope_with_a_shared_baseline(trial: Source) -> None:
     free, shared = (answer(Question("alsfrs_slope", options=o), trial) for o in ((), (("shared_baseline", "true"),)))
     assert stat(free, "difference") != stat(shared, "difference")
+    models = [dict(r.facts.lines)["Model"] for r in (free, shared)]
+    assert models[0].startswith("AVAL ~ months*TRT01P + ") and models[1].startswith("AVAL ~ months + months:TRT01P + ")
 
 
 def test_unknown_options_and_values_are_refused(trial: Source) -> None:

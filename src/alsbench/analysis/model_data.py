@@ -63,7 +63,7 @@ def covariate_columns(ask: Ask) -> CovariateColumns:
     complete = np.ones(len(ask.source.subjects), dtype=bool)
     names = tuple(dict.fromkeys((*ask.endpoint.covariates, *ask.endpoint.factors)))
     for name in names:
-        column = ask.source.subject_column(name)
+        column = ask.source.subject_column(name, f"study.toml endpoints.{ask.endpoint.name}.covariates")
         if ask.source.subjects.kind(name) == "number":
             values = np.asarray(column, dtype=np.float64)
             complete &= np.isfinite(values)
@@ -116,6 +116,12 @@ def arm_factor(ask: Ask, codes: IntArray) -> Factor:
 def dropped_rows_warning(n: int, what: str) -> list[str]:
     """A warning that ``n`` rows were left out because of ``what``, or none."""
     return [f"{n} row{'s' if n != 1 else ''} left out: {what}"] if n else []
+
+
+def unplaced_warning(records: Records) -> list[str]:
+    """A warning of the parameter's records that belong to no visit or to nobody in the subject-level table, or none."""
+    n = records.n_unknown_subject
+    return [f"{n} record{'s' if n != 1 else ''} left out: no visit number, or a subject that is not in ADSL"] if n else []
 
 
 def unusable_warnings(ask: Ask, records: Records, inside: BoolArray) -> list[str]:

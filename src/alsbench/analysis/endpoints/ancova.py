@@ -26,6 +26,7 @@ from alsbench.analysis.model_data import (
     ls_mean_row,
     ls_mean_words,
     response,
+    unplaced_warning,
     unusable_warnings,
 )
 from alsbench.analysis.records import Records, endpoint_records, post_baseline_visits
@@ -43,7 +44,7 @@ def analyse(ask: Ask) -> Block:
     shown = ask.question.visits or visits
     visits = tuple(sorted({*visits, *shown}))  # "from" is about every later visit, shown or not
     rows: list[Row] = []
-    warnings: list[str] = []
+    warnings = unplaced_warning(records)
     formula = ""
     for group in arm_groups(ask):
         p_values: dict[tuple[str, str], list[float]] = {pair: [] for pair in group}

@@ -84,18 +84,33 @@ def analyse(ask: Ask) -> Block:
         if entry.level != "any":
             rows += _line(ask, entry.soc, entry.pt or None, entry.arms, years, bounds=False)
     warnings = [f"{outside} records of subjects outside the population were left out"] if outside else []
-    warnings += [f"{c} is not in the data: counted as the worst" for c in ("AEREL", "AESEV") if c not in frame.columns]
+    warnings += _absent(frame)
+    counted_words = "treatment-emergent records (TRTEMFL = 'Y')" if "TRTEMFL" in frame.columns else "every record"
     return Block(
         rows,
         model=(
             ("Arms", f"actual treatment ({ask.source.study.arms.actual})"),
-            ("Counting", "each subject once per line; treatment-emergent records (TRTEMFL = 'Y')"),
+            ("Counting", f"each subject once per line; {counted_words}"),
             ("Missing", "missing relatedness counts as related, missing severity as severe"),
             ("Risk difference", "treatment minus reference in percentage points, Newcombe interval"),
-            ("Rate", "events per 100 patient-years, exact Poisson interval"),
+            ("Rate", "events per 100 patient-years from TRTSDT to TRTEDT, exact Poisson interval"),
         ),
         warnings=tuple(warnings),
     )
+
+
+def _absent(frame: Frame) -> list[str]:
+    """Warnings of columns that are not in the data, and of what was taken in their place."""
+    worst = [c for c, others in (("AEREL", ()), ("AESEV", ("AETOXGR",))) if not {c, *others} & set(frame.columns)]
+    none = [
+        c
+        for c, others in (("AESER", ()), ("AEACN", ()), ("AESDTH", ("AEOUT", "AETOXGR")))
+        if not {c, *others} & set(frame.columns)
+    ]
+    what = {"AESER": "no event counts as serious", "AEACN": "none as leading to discontinuation", "AESDTH": "none as fatal"}
+    found = [f"{c} is not in the data: counted as the worst" for c in worst]
+    found += [f"{c} is not in the data: {what[c]}; that is unknown, not zero" for c in none]
+    return found if "TRTEMFL" in frame.columns else [*found, "TRTEMFL is not in the data: every record is counted"]
 
 
 def _subjects(ask: Ask) -> Subjects:

@@ -24,6 +24,7 @@ from alsbench.analysis.model_data import (
     interaction_row,
     ls_mean_row,
     ls_mean_words,
+    unplaced_warning,
 )
 from alsbench.analysis.records import endpoint_records, visit_label
 from alsbench.analysis.result import Row, merge_warnings
@@ -321,7 +322,7 @@ def _rank_words(ask: Ask) -> str:
 
 
 def _warnings(ask: Ask, ranked: Ranked, horizon: float) -> list[str]:
-    warnings: list[str] = []
+    warnings = unplaced_warning(endpoint_records(ask.source, ask.source.endpoint(ask.endpoint.function)))
     if ranked.rank.n_excluded:
         label = f"{ask.source.study.visits.unit} {horizon:g}"
         warnings.append(f"{ranked.rank.n_excluded} subjects not ranked at {label}: neither event nor value after baseline")

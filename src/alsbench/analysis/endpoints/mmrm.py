@@ -31,6 +31,7 @@ from alsbench.analysis.model_data import (
     ls_mean_row,
     ls_mean_words,
     response,
+    unplaced_warning,
     unusable_warnings,
 )
 from alsbench.analysis.records import Records, endpoint_records, post_baseline_visits
@@ -132,6 +133,7 @@ def analysed_rows(ask: Ask, mask: BoolArray) -> Rows:
     usable = inside & np.isfinite(found.y) & np.isfinite(found.base) & np.isfinite(records.weight)
     keep = usable & covariate_columns(ask).complete[records.subject]
     warnings = [
+        *unplaced_warning(records),
         *unusable_warnings(ask, records, inside),
         *dropped_rows_warning(int(usable.sum() - keep.sum()), "a covariate is missing"),
     ]

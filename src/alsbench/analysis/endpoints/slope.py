@@ -18,6 +18,7 @@ from alsbench.analysis.model_data import (
     covariate_columns,
     covariate_variables,
     dropped_rows_warning,
+    unplaced_warning,
 )
 from alsbench.analysis.records import Records, endpoint_records
 from alsbench.analysis.result import Row
@@ -140,7 +141,7 @@ def analysed_rows(ask: Ask, mask: BoolArray) -> Rows:
     if ask.endpoint.visits:
         inside &= np.isin(records.visit, (visits.baseline, *ask.endpoint.visits))
     keep = inside & covariate_columns(ask).complete[records.subject]
-    warnings = dropped_rows_warning(int(inside.sum() - keep.sum()), "a covariate is missing")
+    warnings = [*unplaced_warning(records), *dropped_rows_warning(int(inside.sum() - keep.sum()), "a covariate is missing")]
     kept = records.take(keep)
     months = (kept.visit - visits.baseline) * DAYS_PER_UNIT[visits.unit] / DAYS_PER_UNIT["month"]
     return Rows(kept, values[keep], months, arm[keep], tuple(warnings))
@@ -187,8 +188,11 @@ def _model(ask: Ask, fit: SlopeFit) -> list[Row]:
 
 
 def _formula(ask: Ask, covariates: list[str]) -> str:
-    fixed = " + ".join(["months*" + ask.source.study.arms.planned, *covariates])
-    return f"AVAL ~ {fixed} + (months | subject), {ask.endpoint.estimation.upper()}"
+    arm = ask.source.study.arms.planned
+    # a shared baseline has no main effect of the arm: the arms start from one mean
+    fixed = " + ".join([*(["months", f"months:{arm}"] if ask.endpoint.shared_baseline else [f"months*{arm}"]), *covariates])
+    value = "ln(AVAL)" if ask.endpoint.scale == "log" else "AVAL"
+    return f"{value} ~ {fixed} + (months | subject), {ask.endpoint.estimation.upper()}"
 
 
 def _df_words(ask: Ask) -> str:

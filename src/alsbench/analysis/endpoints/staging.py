@@ -59,11 +59,15 @@ def analyse(ask: Ask) -> Block:
         warnings += more
     if items.both:
         warnings.append(f"{items.both} visits hold item 5 as 5a and as 5b: item 5 and the gastrostomy are taken as unknown")
+    split = len(item_codes(ask.endpoint)) > N_ITEMS
+    tube = "gastrostomy, " if split else ""
+    if not split and "kings" in ask.endpoint.systems:
+        warnings.append("item 5 is not told apart as 5a and 5b: a gastrostomy is not known and does not make King's stage 4")
     event = "from the day of the event on" if ask.endpoint.event is not None else "not known: the endpoint names no event"
     return Block(
         rows,
         model=(
-            ("King's", "4: gastrostomy, item 10 = 0 or item 12 < 4; else regions involved (items 1-3, 4-5, 8 below 4)"),
+            ("King's", f"4: {tube}item 10 = 0 or item 12 < 4; else regions involved (items 1-3, 4-5, 8 below 4)"),
             ("MiToS", "functions lost: items 8 or 6 <= 1; 3 <= 1; 1 and 4 <= 1; 10 <= 1 or 12 <= 2"),
             ("Stage 5", event),
             ("Missing data", "a stage that a missing item leaves open is unknown and not in the denominator"),

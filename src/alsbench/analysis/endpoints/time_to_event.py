@@ -202,6 +202,8 @@ def _rmst_rows(ask: Ask, two: Times, treated: BoolArray, day: int, where: dict[s
         found = rmst_difference(
             rmst(two.day[treated], two.event[treated], float(day)), rmst(two.day[~treated], two.event[~treated], float(day))
         )
+        if found.se == 0:
+            raise StatsError(f"no events by day {day} in either arm: the difference has no variance")
     except StatsError as error:
         return ask.failed("contrast", RMST, str(error), level=level, **where)
     values = (found.difference, found.low, found.high, found.p)
