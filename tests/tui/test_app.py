@@ -151,10 +151,47 @@ async def test_behind_this_number_shows_the_records(workspace: Path, tui: Any) -
         assert "Behind this number" in text
         assert "ls_mean" in text
         assert "command" in text
+        row = pilot.app.view.source()[0][0]
+        shown = pilot.app.screen.table.model
+        assert row.stat_name == "ls_mean"
+        assert {shown.row(k)[1][0] for k in range(len(shown))} == {row.arm}
+        assert {shown.row(k)[2][0] for k in range(len(shown))} == {f"{row.visit_number:g}"}
         text = await tui.press(pilot, "G")
         assert "ALSDEMO-" in text
         text = await tui.press(pilot, "escape")
         assert "[table]" in text
+
+
+async def test_behind_a_rank_stand_the_pairs_that_decided_it(workspace: Path, tui: Any) -> None:
+    from alsbench.analysis.why import why_rank_of
+
+    async with tui.run(workspace) as pilot:
+        app = pilot.app
+        text = await tui.press(pilot, "4", "j", "j", "l", "enter")
+        assert "67 subjects ranked, best first" in text
+        text = await tui.press(pilot, "j", "enter")
+        found = app.screen
+        ranking = why_rank_of(app.opened.source, found.question, found.subject).rankings[0]
+        assert len(found.table.model) == len(ranking.pairs) == 66
+        won = [found.table.model.row(k)[2][0] for k in range(66)].count("won")
+        assert won == ranking.count("won")
+        assert f"score {ranking.score}" in text
+        assert "ranked, best first" in await tui.press(pilot, "escape")
+        assert "[table]" in await tui.press(pilot, "escape")
+
+
+async def test_many_records_behind_a_number_come_by_page(workspace: Path, tui: Any) -> None:
+    from alsbench.analysis.result import Row
+    from alsbench.tui.records_behind import Records, behind_row
+
+    async with tui.run(workspace) as pilot:
+        source = pilot.app.opened.source
+        row = Row("alsfrs", "mmrm", "FAS", "overall", "subgroup", "n", 112)
+        found = behind_row(source, row)
+        assert isinstance(found, Records)
+        assert found.count > 1000
+        assert len(found.first) == 200
+        assert len(found.page(source, found.count // 200)) == found.count % 200
 
 
 async def test_data_pages_filter_sort_and_freeze(workspace: Path, tui: Any) -> None:

@@ -255,6 +255,10 @@ class Workbench(App[int], inherit_bindings=False):
             await self._opened(report)
         elif panel in self.views:
             self.views[panel].report(report)
+        else:
+            for screen in self.screen_stack:
+                if getattr(screen, "panel", "") == panel:
+                    screen.report(report)  # type: ignore[attr-defined]
 
     async def _opened(self, report: Report) -> None:
         if report.kind == "failed":
@@ -309,6 +313,14 @@ class Workbench(App[int], inherit_bindings=False):
         if self.audit:
             path = self.workspace / "audit.jsonl"
             self.jobs.start(f"audit-{self.jobs.started}", "", lambda _: record(path, action, result, file))
+
+    def record_subject(self, command: str) -> None:
+        """Append that one subject was looked at: the command that shows it, not what it shows."""
+        from alsbench.tui.looks import record_subject
+
+        if self.audit:
+            path, digest = self.workspace / "audit.jsonl", self.session.snapshot
+            self.jobs.start(f"audit-{self.jobs.started}", "", lambda _: record_subject(path, command, digest))
 
     # ---- commands
 

@@ -32,3 +32,8 @@ def record(path: Path, action: str, result: Result, file: str = "") -> None:
         **look_facts(result),
     }
     append(path, action, facts | ({"file": file} if file else {}))
+
+
+def record_subject(path: Path, command: str, snapshot: str) -> None:
+    """Append that one subject's data were shown, as the shell does. Raises UnavailableError where the log cannot be written."""
+    append(path, "subject", {"asked": command, "snapshot": snapshot, "format": "screen"})

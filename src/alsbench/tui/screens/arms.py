@@ -15,6 +15,7 @@ from alsbench.errors import AlsbenchError
 from alsbench.render.formats import format_number
 from alsbench.tui import actions as act
 from alsbench.tui.models import Grid, GridRow, grid
+from alsbench.tui.paged import value_text
 from alsbench.tui.safetext import safe
 from alsbench.tui.screens.base import View
 from alsbench.tui.screens.profile import profile_lines
@@ -208,12 +209,3 @@ def subject_columns(source: Source) -> list[str]:
     named = [c for s in study.subgroups for c in known if c in s.where]
     skip = {study.info.subject, study.arms.planned}
     return [c for c in dict.fromkeys([*FIRST_COLUMNS, *used, *named, *known]) if c in known and c not in skip]
-
-
-def value_text(value: object) -> str:
-    """A data value as text; missing is empty."""
-    if value is None or value != value:
-        return ""
-    if isinstance(value, float):
-        return format_number(float(value), 3)
-    return "" if str(value) == "NaT" else str(value)

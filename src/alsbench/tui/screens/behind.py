@@ -1,122 +1,263 @@
-"""Behind this number: the question, the model, warnings, and the subject records that made it."""
+"""Behind this number: the question, the model, warnings, and the subjects' rows that made it, page by page.
+
+From the ranks behind a joint rank ``enter`` opens the pairs that decided one subject's; ``esc`` returns to where one was.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import shlex
+from itertools import count
+from typing import TYPE_CHECKING, Any
 
 from rich.text import Text
+from textual.app import ComposeResult
+from textual.events import Key
 
+from alsbench.analysis.command import endpoint_command
+from alsbench.analysis.question import Question
 from alsbench.analysis.result import Result, Row
-from alsbench.errors import AlsbenchError
 from alsbench.render.formats import format_number
-from alsbench.tui.safetext import fit, safe
+from alsbench.tui.models import Grid, GridRow, Section, grid
+from alsbench.tui.paged import PagedModel
+from alsbench.tui.records_behind import Ranks, Records, behind_row, pairs
+from alsbench.tui.safetext import safe
+from alsbench.tui.screens.dialogs import MOVES, Dialog, scroll
+from alsbench.tui.widgets.pane import Pane, folded
+from alsbench.tui.widgets.table import VirtualTable
+from alsbench.tui.worker import Job, Report
 
 if TYPE_CHECKING:
+    from alsbench.analysis.why import RankReason, Why
     from alsbench.tui.app import Workbench
 
-COLUMNS = ("BASE", "AVAL", "CHG")
+_SERIAL = count(1)
+LEAST_ROWS = 9  # lines kept for the rows; the facts above scroll
+PAIR_HEADS = ("opponent", "arm", "result", "decided by", "at", "own", "opp.", "own day", "opp. day")
 
 
 def behind(bench: Workbench, rows: tuple[Row, ...], result: Result) -> None:
     """Open what is known about the statistics of a cell."""
+    bench.push_screen(BehindNumber(bench, rows, result))
+
+
+class Drill(Dialog):
+    """Facts above, rows below, filled by a worker. ``tab`` moves between the two."""
+
+    DEFAULT_CSS = "Drill Pane { height: auto; }"
+
+    def __init__(self, bench: Workbench, title: str, facts: list[Text], keys: tuple[tuple[str, str], ...]) -> None:
+        super().__init__(bench.look, title, keys)
+        self.bench = bench
+        self.panel = f"behind-{next(_SERIAL)}"
+        self.pane = Pane(bench.look)
+        self.pane.lines = tuple(facts)
+        self.table = VirtualTable(bench.look, row_cursor=True)
+        self.table.placeholder = "being read ..."
+
+    def compose(self) -> ComposeResult:
+        yield self.head
+        yield self.pane
+        yield self.table
+        yield self.foot
+
+    def on_mount(self) -> None:
+        super().on_mount()
+        self.divide()
+        self.table.focus(scroll_visible=False)
+        self.start()
+
+    def on_resize(self) -> None:
+        super().on_resize()
+        self.divide()
+
+    def divide(self) -> None:
+        """Give the facts what they need, as long as the rows keep theirs."""
+        self.pane.styles.height = max(min(len(self.pane.lines), self.size.height - 2 - LEAST_ROWS), 3)
+
+    def start(self) -> None:
+        """Begin reading."""
+
+    def work(self, label: str, work: Any) -> None:
+        self.bench.jobs.start(self.panel, label, work, interrupt=self.bench.ready.source.snapshot.interrupt)
+
+    def report(self, report: Report) -> None:
+        """Take what a worker read, or why it could not."""
+        if report.kind == "failed":
+            self.table.placeholder = safe(report.payload.what, ascii=self.ascii)
+            self.table.refresh()
+        elif report.kind == "done":
+            self.fill(report.payload)
+
+    def fill(self, payload: Any) -> None:
+        """Show what was read."""
+
+    @property
+    def ascii(self) -> bool:
+        return not self.look.glyphs.dots
+
+    def on_key(self, event: Key) -> None:
+        event.stop()
+        event.prevent_default()
+        if event.key in {"escape", "q"}:
+            self.bench.jobs.cancel(self.panel)
+            self.dismiss(None)
+        elif event.key == "tab":
+            (self.table if self.pane.has_focus else self.pane).focus(scroll_visible=False)
+        elif event.key == "enter":
+            self.open_row()
+        elif event.key in MOVES:
+            scroll(self.pane if self.pane.has_focus else self.table, event.key)
+        elif event.key in {"h", "left", "l", "right"}:
+            self.table.move(cols=1 if event.key in {"l", "right"} else -1)
+
+    def open_row(self) -> None:
+        """Open what is under the cursor."""
+
+
+class BehindNumber(Drill):
+    """One cell: its statistics, question and model, then the records or ranks."""
+
+    def __init__(self, bench: Workbench, rows: tuple[Row, ...], result: Result) -> None:
+        keys = (("esc", "close"), ("j k", "rows"), ("tab", "facts"), ("enter", "pairs of a rank"))
+        super().__init__(bench, "Behind this number", facts(bench, rows, result), keys)
+        self.rows = rows
+        self.found: Records | Ranks | None = None
+        self.asked: set[int] = set()
+
+    def start(self) -> None:
+        if not self.rows:
+            self.table.placeholder = "a line of a table; a number in it opens its rows"
+            return
+        source, row = self.bench.ready.source, self.rows[0]
+        self.work("rows:", lambda _: ("opened", behind_row(source, row)))
+
+    def fill(self, payload: Any) -> None:
+        kind, found = payload
+        if kind == "page" and isinstance(self.table.model, PagedModel):
+            number, rows = found
+            self.asked.clear()
+            self.table.model.put(number, rows)
+            self.table.refresh()
+            return
+        self.found = found
+        self.table.placeholder = "no rows"
+        if isinstance(found, Records):
+            self.head.show([(f" Behind this number  {found.count} records of {found.info.name}", "key")])
+            self.table.show(
+                PagedModel(found.info, found.count, found.first, frozen=1, fetch=self.fetch, ascii=self.ascii), keep=False
+            )
+        elif isinstance(found, Ranks):
+            self.head.show([(f" Behind this number  {len(found.rows)} subjects ranked, best first", "key")])
+            lines = [
+                GridRow(tuple((safe(t, ascii=self.ascii), "") for t in (s, a, number_text(u), number_text(r))), source=s)
+                for s, a, u, r in found.rows
+            ]
+            self.table.show(Grid((grid(["subject", "arm", "score", "rank"], lines, right=[2, 3]),)), keep=False)
+        else:
+            self.table.refresh()
+
+    def fetch(self, page: int) -> None:
+        """Read one page of records in a worker."""
+        found, source = self.found, self.bench.ready.source
+        if not isinstance(found, Records) or page in self.asked:
+            return
+        self.asked.add(page)
+        self.work("rows:", lambda _: ("page", (page, found.page(source, page))))
+
+    def open_row(self) -> None:
+        model = self.table.model
+        if not isinstance(self.found, Ranks) or not isinstance(model, Grid) or not len(model):
+            return
+        subject = model.source(self.table.cursor_row, 0)
+        if subject:
+            self.bench.push_screen(BehindRank(self.bench, self.found.question, str(subject)))
+
+
+class BehindRank(Drill):
+    """One subject's rank: every pair, who won, and what decided it."""
+
+    def __init__(self, bench: Workbench, question: Question, subject: str) -> None:
+        self.command = f"{endpoint_command(question)} --why {shlex.quote(subject)}"
+        text = safe(self.command, ascii=not bench.look.glyphs.dots)
+        super().__init__(
+            bench,
+            safe(f"Why this rank: {subject}", ascii=not bench.look.glyphs.dots),
+            [_fact(bench, "command", text, bench.size.width)[0]],
+            (("esc", "back"), ("j k", "pairs"), ("tab", "facts")),
+        )
+        self.question = question
+        self.subject = subject
+
+    def start(self) -> None:
+        source, question, subject = self.bench.ready.source, self.question, self.subject
+
+        def work(job: Job) -> Why:
+            found = pairs(source, question, subject)
+            job.check()
+            return found
+
+        self.work("pairs:", work)
+
+    def fill(self, payload: Any) -> None:
+        why: Why = payload
+        self.bench.record_subject(self.command)
+        width = self.size.width
+        lines = list(self.pane.lines)
+        for name, value in why.facts:
+            lines += _fact(self.bench, name, value, width)
+        for r in why.rankings:
+            lines += _fact(self.bench, r.title, r.error or sums(r), width)
+        self.pane.show(lines, keep=False)
+        self.divide()
+        sections = []
+        for r in why.rankings:
+            if len(why.rankings) > 1:
+                sections.append(Section((), (GridRow(((safe(r.title, ascii=self.ascii), "bold"),), heading=True),)))
+            sections.append(grid(list(PAIR_HEADS), [self.pair(p) for p in r.pairs], right=range(5, 9)))
+        self.table.show(Grid(tuple(sections)), keep=False)
+
+    def pair(self, p: Any) -> GridRow:
+        role = {"won": "good", "lost": "bad"}.get(p.result, "")
+        texts = (p.opponent, p.arm, p.result, p.decided_by, p.visit or "")
+        values = (number_text(v) for v in (p.own_change, p.opponent_change, p.own_day, p.opponent_day))
+        return GridRow(tuple((safe(t, ascii=self.ascii), role if k == 2 else "") for k, t in enumerate((*texts, *values))))
+
+
+def sums(r: RankReason) -> str:
+    """``arm Group 2, score 14, rank 71.5 of 112; won 58 (3 by event), lost 44 (1), tied 9``."""
+    wins, losses = (f"{r.count(k)} ({r.count(k, 'event')} by event)" for k in ("won", "lost"))
+    rank = number_text(r.rank)
+    return f"{r.arm}, score {r.score}, rank {rank} of {r.n_ranked}; won {wins}, lost {losses}, tied {r.count('tied')}"
+
+
+def number_text(value: float | None) -> str:
+    """Up to three decimals; empty for none."""
+    return "" if value is None or value != value else format_number(float(value), 3)
+
+
+def facts(bench: Workbench, rows: tuple[Row, ...], result: Result) -> list[Text]:
+    """The statistics of a cell with all their digits, then what was asked, of which data, by which model."""
     look, ascii = bench.look, not bench.look.glyphs.dots
     width = max(bench.size.width, 40)
     lines: list[Text] = []
     for row in rows:
         value = "not estimable" if row.stat is None else repr(row.stat) if isinstance(row.stat, float) else str(row.stat)
-        lines.append(Text.assemble((f"{row.stat_name:<18}", look["dim"]), (value, look["bold"])))
+        lines.append(Text.assemble((f"{row.stat_name:<22}", look["dim"]), (value, look["bold"])))
         for text in (row.warning, row.error):
             if text:
-                lines.append(Text(f"{'':<18}{safe(text, ascii=ascii)}", look["warn"]))
-    lines.append(Text())
-    facts = [("title", result.facts.title), *result.facts.lines]
+                lines.append(Text(f"{'':<22}{safe(text, ascii=ascii)}", look["warn"]))
     first = rows[0] if rows else None
+    told = [("command", result.provenance.command), ("title", result.facts.title), *result.facts.lines]
     if first is not None:
-        about = [first.arm or "", f"{first.treatment} vs {first.reference}" if first.treatment else "", first.visit or ""]
-        facts.insert(0, ("about", ", ".join(t for t in (first.subgroup, *about) if t)))
-    for name, value in facts:
-        room = max(width - 20, 20)
-        text = safe(value, ascii=ascii)
-        for k in range(0, max(len(text), 1), room):
-            lines.append(Text.assemble((fit(name if not k else "", 18), look["dim"]), (text[k : k + room], look["text"])))
+        pair = f"{first.treatment} vs {first.reference}" if first.treatment else ""
+        told.insert(0, ("about", ", ".join(t for t in (first.subgroup, first.arm or "", pair, first.visit or "") if t)))
+    told.append(("snapshot", result.provenance.snapshot[:16]))
+    for name, value in told:
+        lines += _fact(bench, name, value, width)
     lines += [Text(f"! {safe(w, ascii=ascii)}", look["warn"]) for w in result.warnings]
-    lines += [Text(safe(a, ascii=ascii), look["dim"]) for a in result.facts.attempts]
-    lines.append(Text.assemble((fit("command", 18), look["dim"]), (safe(result.provenance.command, ascii=ascii), look["text"])))
-    lines.append(Text.assemble((fit("snapshot", 18), look["dim"]), (result.provenance.snapshot[:16], look["text"])))
-    if first is not None:
-        lines += [Text(), *subject_lines(bench, first)]
-    bench.read("Behind this number", lines)
+    return [*lines, *(Text(safe(a, ascii=ascii), look["dim"]) for a in result.facts.attempts)]
 
 
-def subject_lines(bench: Workbench, row: Row) -> list[Text]:
-    """The records of the endpoint at the row's visit, for the members of its subgroup and arms."""
-    look, source = bench.look, bench.ready.source
-    study = source.study
-    endpoint = study.endpoints[row.endpoint]
-    if endpoint.method == "joint_rank":
-        return rank_lines(bench, row)
-    dataset = endpoint.dataset.upper()
-    if dataset not in source.snapshot.tables:
-        return []
-    from alsbench.analysis.subgroups import members
-
-    mask = members(source, row.subgroup, row.population).mask
-    arms = {row.arm} if row.arm else {row.treatment, row.reference}
-    info = source.snapshot.tables[dataset]
-    subject = study.info.subject
-    wanted = [c for c in (subject, "PARAMCD", study.visits.number, *COLUMNS, "CNSR", "AEDECOD") if c in info]
-    frame = source.snapshot.frame(dataset, wanted, order_by=(subject,))
-    index = source.subject_index
-    order = study.arms.order
-    lines: list[Text] = []
-    shown = [c for c in wanted if c not in {subject, "PARAMCD"}]
-    for k in range(len(frame)):
-        at = index.get(str(frame[subject][k]))
-        if at is None or not mask[at] or source.planned_arm[at] < 0 or order[source.planned_arm[at]] not in arms:
-            continue
-        if endpoint.paramcd and "PARAMCD" in frame and frame["PARAMCD"][k] != endpoint.paramcd:
-            continue
-        if row.visit_number is not None and study.visits.number in frame and frame[study.visits.number][k] != row.visit_number:
-            continue
-        values = [_value(frame[c][k]) for c in shown]
-        text = f"{fit(safe(frame[subject][k]), 18)} {fit(safe(order[source.planned_arm[at]]), 12)}"
-        lines.append(Text(text + "".join(f"{v:>10}" for v in values), look["text"]))
-    head = f"{fit(subject, 18)} {fit('arm', 12)}" + "".join(f"{c[:9]:>10}" for c in shown)
-    return [Text(f"{len(lines)} records of {dataset} {endpoint.paramcd}", look["bold"]), Text(head, look["head"]), *lines]
-
-
-def rank_lines(bench: Workbench, row: Row) -> list[Text]:
-    """Score and rank of every subject of a joint rank, from the same question asked with subjects."""
-    from alsbench.analysis.question import Question
-    from alsbench.analysis.run import answer
-
-    look = bench.look
-    comparison = next((c for c in bench.ready.source.study.comparisons if c.treatment == (row.treatment or row.arm)), None)
-    names = (comparison.name,) if comparison is not None else ()
-    visits = () if row.visit_number is None else (row.visit_number,)
-    question = Question(
-        row.endpoint, (row.subgroup,), comparisons=names, visits=visits, population=row.population, subjects=True
-    )
-    try:
-        result = answer(question, bench.ready.source)
-    except AlsbenchError as error:
-        return [Text(safe(error.what), look["warn"])]
-    found: dict[str, dict[str, Row]] = {}
-    for each in result.select(context="subject"):
-        found.setdefault(each.level or "", {})[each.stat_name] = each
-    ranked = sorted(found.items(), key=lambda item: -item[1]["rank"].number() if "rank" in item[1] else 0.0)
-    lines = [
-        Text(f"{len(ranked)} subjects, best first", look["bold"]),
-        Text(f"{'subject':<20}{'arm':<14}{'score':>8}{'rank':>8}", look["head"]),
-    ]
-    for name, stats in ranked:
-        arm = next(iter(stats.values())).arm or ""
-        values = [format_number(stats[k].number(), 1) if k in stats else "" for k in ("score", "rank")]
-        lines.append(Text(f"{fit(safe(name), 19)} {fit(safe(arm), 13)} {values[0]:>8}{values[1]:>8}", look["text"]))
-    return lines
-
-
-def _value(value: object) -> str:
-    if value is None or value != value:
-        return ""
-    return format_number(float(value), 3) if isinstance(value, float) else safe(value)
+def _fact(bench: Workbench, name: str, value: str, width: int) -> list[Text]:
+    ascii = not bench.look.glyphs.dots
+    return folded(safe(name, ascii=ascii), safe(value, ascii=ascii), bench.look, width)

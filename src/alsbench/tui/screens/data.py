@@ -6,8 +6,6 @@ by the column under the cursor, ``f`` freezes the columns up to it. ``enter`` te
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from collections.abc import Callable, Sequence
 from typing import Any
 
 from rich.text import Text
@@ -16,73 +14,13 @@ from alsbench.data.snapshot import Snapshot, TableInfo
 from alsbench.errors import AlsbenchError
 from alsbench.render.page import Block, Cell, Column, Line, Page
 from alsbench.tui import actions as act
-from alsbench.tui.models import Col, Grid, GridRow, grid
+from alsbench.tui.models import Grid, GridRow, grid
+from alsbench.tui.paged import PAGE_ROWS, PagedModel, value_text
 from alsbench.tui.safetext import fit, safe
-from alsbench.tui.screens.arms import value_text
 from alsbench.tui.screens.base import View
 from alsbench.tui.worker import Job, Report
 
-PAGE_ROWS = 200
-KEPT_PAGES = 8
-SAMPLE = 200  # rows that decide how wide a column is
-WIDEST = 40
 COPIED = 1000  # rows copied or exported from the screen at most; the shell writes all
-
-
-class PagedModel:
-    """Rows of a table by page; a row that is not here yet is dots, and ``fetch`` is told which page is wanted."""
-
-    inner_heads = False
-
-    def __init__(
-        self,
-        info: TableInfo,
-        count: int,
-        first: list[tuple[Any, ...]],
-        *,
-        frozen: int,
-        fetch: Callable[[int], None],
-        ascii: bool,
-    ) -> None:
-        self.info = info
-        self.count = count
-        self.frozen = frozen
-        self.fetch = fetch
-        self.ascii = ascii
-        self.pages: OrderedDict[int, list[tuple[Any, ...]]] = OrderedDict({0: first})
-        self.cols: Sequence[Col] = tuple(self._col(j, first) for j in range(len(info.columns)))
-
-    def _col(self, j: int, rows: list[tuple[Any, ...]]) -> Col:
-        column = self.info.columns[j]
-        longest = max((len(safe(value_text(r[j]), ascii=self.ascii)) for r in rows[:SAMPLE]), default=1)
-        width = min(max(longest, len(column.name)), WIDEST)
-        return Col((safe(column.name, ascii=self.ascii),), width, "right" if column.kind == "number" else "left")
-
-    def __len__(self) -> int:
-        return self.count
-
-    def columns(self, index: int) -> tuple[Sequence[Col], int]:  # noqa: ARG002 - every row has the same columns
-        return self.cols, self.frozen
-
-    def heading(self, index: int) -> bool:  # noqa: ARG002
-        return False
-
-    def row(self, index: int) -> Sequence[tuple[str, str]]:
-        page = index // PAGE_ROWS
-        rows = self.pages.get(page)
-        if rows is None:
-            self.fetch(page)
-            return [("...", "dim")] * len(self.cols)
-        self.pages.move_to_end(page)
-        offset = index - page * PAGE_ROWS
-        if offset >= len(rows):
-            return [("", "")] * len(self.cols)
-        return [(safe(value_text(v), ascii=self.ascii), "") for v in rows[offset]]
-
-    def put(self, page: int, rows: list[tuple[Any, ...]]) -> None:
-        self.pages[page] = rows
-        while len(self.pages) > KEPT_PAGES:
-            self.pages.popitem(last=False)
 
 
 class DataView(View):

@@ -29,6 +29,7 @@ from alsbench.tui.screens.asking import AskingView
 from alsbench.tui.screens.behind import behind
 from alsbench.tui.screens.plots import endpoint_plot
 from alsbench.tui.survival import CurveKey
+from alsbench.tui.widgets.pane import folded
 
 BY_VISIT = {"mmrm", "ancova"}
 ALLOWED = {"covariance": get_args(Covariance), "df": get_args(DfMethod), "method": get_args(Method)}
@@ -287,15 +288,3 @@ class EndpointView(AskingView):
     def on_resize(self) -> None:
         if self.bench.opened is not None and self.session.place.tab in {"plot", "model"} and self.display:
             self.build()
-
-
-def folded(name: str, value: str, look: Any, width: int) -> list[Text]:
-    """A fact as name and value, the value folded under itself."""
-    room = max(width - 22, 20)
-    parts: list[str] = [""]
-    for word in value.split(" "):
-        if parts[-1] and len(parts[-1]) + 1 + len(word) > room:
-            parts.append(word)
-        else:
-            parts[-1] = f"{parts[-1]} {word}".strip()
-    return [Text.assemble((f"{name if not k else '':<20}  ", look["dim"]), (p, look["text"])) for k, p in enumerate(parts)]

@@ -21,8 +21,7 @@ from alsbench.tui import actions as act
 from alsbench.tui.models import Grid, GridRow, grid
 from alsbench.tui.safetext import safe
 from alsbench.tui.screens.base import View
-from alsbench.tui.screens.endpoint import folded
-from alsbench.tui.widgets.pane import Pane
+from alsbench.tui.widgets.pane import Pane, folded
 from alsbench.tui.worker import Job, Report
 
 BESIDE = 130  # columns from which the details stand beside the list

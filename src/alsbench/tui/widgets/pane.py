@@ -12,6 +12,7 @@ from textual.events import MouseScrollDown, MouseScrollUp
 from textual.strip import Strip
 from textual.widget import Widget
 
+from alsbench.tui.safetext import fit
 from alsbench.tui.theme import Look
 
 _CONSOLE = Console(width=400, color_system="truecolor", force_terminal=True)
@@ -77,3 +78,16 @@ class Pane(Widget, can_focus=True):
     def on_mouse_scroll_up(self, event: MouseScrollUp) -> None:
         event.stop()
         self.move(rows=-3)
+
+
+def folded(name: str, value: str, look: Look, width: int) -> list[Text]:
+    """A fact as name and value, the value folded under itself."""
+    room = max(width - 22, 20)
+    parts: list[str] = [""]
+    for word in value.split(" "):
+        if parts[-1] and len(parts[-1]) + 1 + len(word) > room:
+            parts.append(word)
+        else:
+            parts[-1] = f"{parts[-1]} {word}".strip()
+    names = [fit("" if k else name, 20, mark=look.glyphs.ellipsis) + "  " for k in range(len(parts))]
+    return [Text.assemble((n, look["dim"]), (p, look["text"])) for n, p in zip(names, parts, strict=True)]

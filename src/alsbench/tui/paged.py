@@ -1,0 +1,82 @@
+"""A table whose rows come page by page from DuckDB: what a million rows cost is what the lines on the screen cost."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from alsbench.data.snapshot import TableInfo
+from alsbench.render.formats import format_number
+from alsbench.tui.models import Col
+from alsbench.tui.safetext import safe
+
+PAGE_ROWS = 200
+KEPT_PAGES = 8
+SAMPLE = 200  # rows that decide how wide a column is
+WIDEST = 40
+
+
+def value_text(value: object) -> str:
+    """A data value as text; missing is empty."""
+    if value is None or value != value:
+        return ""
+    if isinstance(value, float):
+        return format_number(float(value), 3)
+    return "" if str(value) == "NaT" else str(value)
+
+
+class PagedModel:
+    """Rows of a table by page; a row that is not here yet is dots, and ``fetch`` is told which page is wanted."""
+
+    inner_heads = False
+
+    def __init__(
+        self,
+        info: TableInfo,
+        count: int,
+        first: list[tuple[Any, ...]],
+        *,
+        frozen: int,
+        fetch: Callable[[int], None],
+        ascii: bool,
+    ) -> None:
+        self.info = info
+        self.count = count
+        self.frozen = frozen
+        self.fetch = fetch
+        self.ascii = ascii
+        self.pages: OrderedDict[int, list[tuple[Any, ...]]] = OrderedDict({0: first})
+        self.cols: Sequence[Col] = tuple(self._col(j, first) for j in range(len(info.columns)))
+
+    def _col(self, j: int, rows: list[tuple[Any, ...]]) -> Col:
+        column = self.info.columns[j]
+        longest = max((len(safe(value_text(r[j]), ascii=self.ascii)) for r in rows[:SAMPLE]), default=1)
+        width = min(max(longest, len(column.name)), WIDEST)
+        return Col((safe(column.name, ascii=self.ascii),), width, "right" if column.kind == "number" else "left")
+
+    def __len__(self) -> int:
+        return self.count
+
+    def columns(self, index: int) -> tuple[Sequence[Col], int]:  # noqa: ARG002 - every row has the same columns
+        return self.cols, self.frozen
+
+    def heading(self, index: int) -> bool:  # noqa: ARG002
+        return False
+
+    def row(self, index: int) -> Sequence[tuple[str, str]]:
+        page = index // PAGE_ROWS
+        rows = self.pages.get(page)
+        if rows is None:
+            self.fetch(page)
+            return [("...", "dim")] * len(self.cols)
+        self.pages.move_to_end(page)
+        offset = index - page * PAGE_ROWS
+        if offset >= len(rows):
+            return [("", "")] * len(self.cols)
+        return [(safe(value_text(v), ascii=self.ascii), "") for v in rows[offset]]
+
+    def put(self, page: int, rows: list[tuple[Any, ...]]) -> None:
+        self.pages[page] = rows
+        while len(self.pages) > KEPT_PAGES:
+            self.pages.popitem(last=False)
