@@ -345,8 +345,12 @@ def test_the_app_refuses_without_a_terminal_and_names_the_twin(loaded: Path) -> 
     assert "alsbench evidence" in ran.stderr
 
 
-def test_alone_without_a_terminal_it_prints_help(run: Run, loaded: Path, monkeypatch) -> None:
+def test_alone_it_is_the_app_in_a_workspace_and_help_elsewhere(run: Run, loaded: Path, tmp_path: Path, monkeypatch) -> None:
     monkeypatch.chdir(loaded)
+    ran = run()
+    assert ran.code == 2  # no terminal here
+    assert "alsbench evidence" in ran.err
+    monkeypatch.chdir(tmp_path)
     ran = run()
     assert ran.code == 0
     assert ran.out.startswith("Usage: alsbench")

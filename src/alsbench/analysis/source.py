@@ -80,12 +80,12 @@ class Source:
         codes = {arm: i for i, arm in enumerate(self.study.arms.order)}
         return np.array([codes.get(a, -1) for a in self.subject_column(column)], dtype=np.int64)
 
-    def subject_column(self, name: str) -> NDArray[np.generic]:
+    def subject_column(self, name: str, asked_by: str = "") -> NDArray[np.generic]:
         """A column of the subject-level table; UsageError naming the nearest column where there is none."""
         if name not in self.subjects.columns:
             raise UsageError(
                 f"{SUBJECT_TABLE} has no column {name}",
-                where=self.snapshot.name,
+                where=asked_by or self.snapshot.name,
                 hint=nearest(name, self.subjects.columns),
             )
         column: NDArray[np.generic] = self.subjects[name]
@@ -97,7 +97,7 @@ class Source:
         flags = self.study.populations.flags
         if name not in flags:
             raise UsageError(f"no population is named {name}", where="study.toml populations", hint=nearest(name, flags))
-        return np.asarray(self.subject_column(flags[name]) == "Y", dtype=np.bool_)
+        return np.asarray(self.subject_column(flags[name], f"study.toml populations.{name}") == "Y", dtype=np.bool_)
 
     def endpoint(self, name: str) -> Endpoint:
         """The endpoint of that name; UsageError naming the nearest one where there is none."""

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from alsbench.analysis.question import OVERALL
 from alsbench.analysis.source import SUBJECT_TABLE, BoolArray, Source
 from alsbench.errors import DataError, ExpressionError
 from alsbench.stats.summaries import mean, quantile
@@ -149,8 +148,16 @@ def _realise_one(aggregate: Aggregate, source: Source, inside: BoolArray) -> flo
 def _truth(source: Source, subgroup: Subgroup) -> tuple[NDArray[np.float64], dict[str, float]]:
     """1, 0 or NaN (undecided) per subject, and the realised cuts by name."""
     expression = parse(subgroup.where)
-    cuts = realise(source, expression.aggregates)
-    where = compile_sql(expression, kinds(source), cuts)
+    try:
+        cuts = realise(source, expression.aggregates)
+        where = compile_sql(expression, kinds(source), cuts)
+    except ExpressionError as error:
+        if error.where or source.study.subgroup(subgroup.name) is None:
+            raise
+        place = f"study.toml subgroups.{subgroup.name}"
+        raise ExpressionError(
+            error.what, text=error.text, position=error.position, where=place, why=error.why, hint=error.hint
+        ) from error
     truth = source.snapshot.truth(SUBJECT_TABLE, where, (source.study.info.subject,))
     return truth, {str(a): v for a, v in cuts.items()}
 
@@ -161,4 +168,4 @@ def kinds(source: Source) -> Mapping[str, Kind]:
 
 
 def _phrase(source: Source, phrase: str) -> Phrase:
-    return parse_phrase(phrase or OVERALL, subgroup_names(source.study))
+    return parse_phrase(phrase, subgroup_names(source.study))

@@ -31,7 +31,7 @@ from alsbench.cli import (
     tui,
     unblind,
 )
-from alsbench.cli.common import JsonErrorsOption, WorkspaceOption, interactive
+from alsbench.cli.common import JsonErrorsOption, WorkspaceOption
 
 app = typer.Typer(
     name="alsbench",
@@ -61,11 +61,11 @@ def root(
     json_errors: JsonErrorsOption = False,  # noqa: ARG001  read from the command line by main
     version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")] = False,  # noqa: ARG001  acts in its callback
 ) -> int | None:
-    """Without a command: opens the app on the workspace, on a terminal; help otherwise."""
+    """Without a command: opens the app on a workspace; help elsewhere."""
     ctx.obj = workspace
     if ctx.invoked_subcommand is not None:
         return None
-    if interactive() and tui.is_workspace(workspace):
+    if tui.is_workspace(workspace):
         return tui.open_app(workspace)
     print(ctx.get_help())
     return None

@@ -28,7 +28,9 @@ def data(
     table: Annotated[
         str, typer.Argument(metavar="[TABLE]", help="Table name, any case; without it, the tables there are.")
     ] = "",
-    where: Annotated[str, typer.Option("--where", metavar="E", help='Rows that meet this expression: "AVISITN == 6".')] = "",
+    where: Annotated[
+        str | None, typer.Option("--where", metavar="E", help='Rows that meet this expression: "AVISITN == 6".')
+    ] = None,
     columns: Annotated[
         list[str] | None, typer.Option("--column", "-c", metavar="NAME", help="Only these columns; repeats.")
     ] = None,
@@ -48,7 +50,7 @@ def data(
             return
         info = snapshot.table(table)
         names = [_column(info, c) for c in columns] if columns else [c.name for c in info.columns]
-        condition = _condition(common, snapshot, info, where) if where else None
+        condition = _condition(common, snapshot, info, where) if where is not None else None
         keys = tuple(order_by or ())
         total = snapshot.count(info.name, condition)
         most = limit if limit is not None else SHOWN if common.format in (Format.TABLE, Format.MD) else None

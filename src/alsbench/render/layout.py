@@ -143,6 +143,12 @@ def _parts(columns: Sequence[Column], widths: Sequence[int], width: int) -> list
     return parts
 
 
+def _says_nothing(row: Sequence[str], chosen: list[int], labels: list[int]) -> bool:
+    """Whether a line has figures, and none of them in the chosen columns."""
+    figures = [j for j in range(len(row)) if j not in labels]
+    return any(row[j] for j in figures) and not any(row[j] for j in figures if j in chosen)
+
+
 def _part_lines(
     block: Block, texts: Sequence[Sequence[str]], chosen: list[int], widths: Sequence[int], width: int, rule: str
 ) -> list[Text]:
@@ -156,6 +162,8 @@ def _part_lines(
     lines = _head_lines(block.columns, chosen, widths, rule)
     lines.append(Text(rule * total, style="dim"))
     for line, row in zip(block.lines, texts, strict=True):
+        if len(chosen) < len(block.columns) and not line.heading and _says_nothing(row, chosen, labels):
+            continue  # a line whose figures all stand in another part
         lines += _body_lines(block.columns, line, row, chosen, widths, max(width, total))
     return lines
 

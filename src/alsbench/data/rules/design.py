@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from alsbench.data.rules.core import SUBJECT_TABLE, Fault, Trial, fault, rule
+from alsbench.data.rules.core import SHOWN, SUBJECT_TABLE, Fault, Trial, fault, rule
+from alsbench.data.safe_text import visible_line
 from alsbench.data.snapshot import TableInfo
 from alsbench.data.sql import constant, quote
 from alsbench.errors import ExpressionError
@@ -57,12 +58,28 @@ def endpoint_column(trial: Trial) -> Iterator[Fault]:
                 )
 
 
+def not_numbers(trial: Trial, table: TableInfo, column: str, what: str, *, hint: str = "") -> Fault:
+    """A column that should be numeric: which rows hold something else, and what the first of them says."""
+    if table.kinds[column] != "text":
+        return Fault(table.name, what, hint=hint)
+    found = trial.snapshot.rows(
+        f"SELECT rowid + 1, {quote(column)} FROM {quote(table.name)} "
+        f"WHERE {quote(column)} IS NOT NULL AND TRY_CAST({quote(column)} AS DOUBLE) IS NULL ORDER BY rowid"
+    )
+    if not found:
+        return Fault(table.name, what, hint=hint)
+    value = visible_line(str(found[0][1]), limit=40)
+    rows = tuple(int(r[0]) for r in found[:SHOWN])
+    return Fault(table.name, f"{what} (row {rows[0]}: {value!r})", count=len(found), rows=rows, hint=hint)
+
+
 @rule("endpoint-value", "error", "the values of every endpoint are numbers", needs_study=True)
 def endpoint_value(trial: Trial) -> Iterator[Fault]:
     for name, endpoint, table in trial.endpoints(*VISIT_METHODS, "time_to_event"):
         for column in ("AVAL", "BASE", "CHG") if endpoint.method in VISIT_METHODS else ("AVAL", "CNSR"):
             if table.kinds.get(column, "number") != "number":
-                yield Fault(table.name, f"endpoint {name} needs numbers in {column}; it is a {table.kinds[column]}")
+                what = f"endpoint {name} needs numbers in {column}; it is a {table.kinds[column]}"
+                yield not_numbers(trial, table, column, what)
 
 
 @rule("visit-number", "error", "the visit number is a number", needs_study=True)
@@ -72,8 +89,10 @@ def visit_number(trial: Trial) -> Iterator[Fault]:
     for _, _, table in trial.endpoints(*VISIT_METHODS):
         if table.name not in judged and table.kinds.get(column, "number") != "number":
             judged.add(table.name)
-            yield Fault(
-                table.name,
+            yield not_numbers(
+                trial,
+                table,
+                column,
                 f"{column} is a {table.kinds[column]}, not a number",
                 hint="visits.number of the study names the numeric analysis visit; one text value makes a CSV column text",
             )
