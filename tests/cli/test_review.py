@@ -44,3 +44,15 @@ def test_a_table_has_no_empty_lines_of_figures(run, loaded: Path) -> None:
     text = run("endpoint", "alsfrs", "-w", loaded).out
     assert [line for line in text.splitlines() if line.startswith("average over visits")]
     assert not [line for line in text.splitlines() if line.strip() == "average over visits"]
+
+
+def test_blinding_refuses_files_whose_arms_it_does_not_know(run, tmp_path: Path) -> None:
+    """Without an ADSL the arm columns are not known: nothing may be loaded under the word BLINDED."""
+    raw = tmp_path / "raw"
+    raw.mkdir()
+    (raw / "PROACT_TREATMENT.csv").write_text("subject_id,Study_Arm,Treatment_Group_Delta\n1,Active,0\n2,Placebo,0\n")
+    study = REFERENCE / "study.toml"
+    ran = run("load", raw, "-w", tmp_path / "w", "--study", study, "--blinded", "--key", tmp_path / "key.json")
+    assert ran.code == 3
+    assert "ADSL" in ran.err
+    assert not (tmp_path / "key.json").exists()

@@ -33,7 +33,7 @@ def load_blinded(
     accept: Mapping[str, str] | None = None,
 ) -> Receipt:
     """Load files under dummy arms. The key is made at the first load and needed again at every later one."""
-    from alsbench.audit.arm_columns import arm_labels, blind_table, find_columns
+    from alsbench.audit.arm_columns import SUBJECT_TABLE, arm_labels, blind_table, find_columns
     from alsbench.audit.blinding import blind_study, hide_words, new_key, refuse_inside, write_key
     from alsbench.cli.trail import record
     from alsbench.data.load import load as load_snapshot
@@ -48,6 +48,11 @@ def load_blinded(
     with _staging() as folder:
         tables, sources = _read(paths, folder, dict(expect or {}))
         arrays = {name: table for name, (table, _) in tables.items()}
+        if SUBJECT_TABLE not in arrays:
+            raise DataError(
+                f"a blinded load needs an {SUBJECT_TABLE}, and there is none among these files",
+                hint="arms are hidden in analysis data sets only: derive them from PRO-ACT or SDTM files first",
+            )
         labels = arm_labels(arrays, real)
         key = known or new_key(real, text, labels)
         if strange := [label for label in labels if label not in key.arms]:
@@ -79,6 +84,7 @@ def load_blinded(
             space,
             study=parse_study(dummy),
             accept=accept or {},
+            layout="adam",
             before_publish=install,
             blinded=key.fingerprint,
         )
