@@ -121,3 +121,16 @@ def test_an_endpoint_with_a_population_of_its_own_says_so(trial: Source) -> None
     n = int(trial.population("PP").sum())
     flag = trial.study.populations.flags["PP"]
     assert ("Population", f"svc: PP ({flag} = 'Y'); overall n = {n}") in lines
+
+
+def test_slope_interaction_is_of_the_endpoints_own_model(trial: Source) -> None:
+    """With a shared baseline the arms start from one mean in each part (Liang and Zeger 2000), in the interaction as well."""
+
+    def interaction_p(**changes: object) -> list[float]:
+        endpoint = trial.endpoint("alsfrs_slope").model_copy(update=changes)
+        study = trial.study.model_copy(update={"endpoints": {**trial.study.endpoints, "alsfrs_slope": endpoint}})
+        cells = evidence_piece(replace(trial, study=study), endpoint, "slow", trial.study.comparisons).cells
+        return [c.interaction_p or -1.0 for c in cells]
+
+    free, shared = interaction_p(), interaction_p(shared_baseline=True)
+    assert all(0 < p < 1 for p in (*free, *shared)) and free != shared

@@ -108,10 +108,11 @@ def interaction(ask: Ask, whole: BoolArray, _visits: tuple[float, ...]) -> Block
     covariates, warnings = covariate_variables(covariate_columns(ask), rows.records.subject)
     arm = arm_factor(ask, rows.arm)
     part = Factor(PART, ask.member.mask[rows.records.subject].astype(np.int64), ("out", "in"))
-    main = [(TIME,), (ARM,), (PART,), *((v.name,) for v in covariates)]
-    crossed = [(TIME, ARM), (TIME, PART), (ARM, PART), (TIME, ARM, PART)]
+    free = not ask.endpoint.shared_baseline  # else the arms start from one mean in each part
+    main = [(TIME,), *([(ARM,)] if free else []), (PART,), *((v.name,) for v in covariates)]
+    crossed = [(TIME, ARM), (TIME, PART), *([(ARM, PART)] if free else []), (TIME, ARM, PART)]
     design = build_design([Covariate(TIME, rows.months), arm, part, *covariates], [*main, *crossed])
-    fit = fit_slopes(rows.y, design, rows.records.subject, rows.months)
+    fit = fit_slopes(rows.y, design, rows.records.subject, rows.months, reml=ask.endpoint.estimation == "reml")
     out: list[Row] = []
     for comparison in ask.comparisons:
         where = {"treatment": comparison.treatment, "reference": comparison.reference}
