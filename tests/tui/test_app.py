@@ -398,3 +398,44 @@ async def test_a_command_line_chooses_an_endpoint(workspace: Path, tui: Any) -> 
     async with tui.run(workspace) as pilot:
         await pilot.app.run_line("endpoint nfl")
         assert pilot.app.session.choice.endpoint == "nfl"
+
+
+async def test_a_check_is_computed_when_asked_for_and_says_its_verdict(workspace: Path, tui: Any) -> None:
+    from alsbench.analysis.scrutiny import CHECKS, run_check, verdict
+
+    async with tui.run(workspace) as pilot:
+        app = pilot.app
+        text = await tui.press(pilot, "6")
+        assert len(app.view.table.model) == len(CHECKS)
+        assert text.count("not in this") >= 6
+        assert not app.view.taken()
+        text = await tui.press(pilot, "j", "j", "j", "enter")
+        expected = run_check("balance", app.opened.source, "slow", endpoint=app.session.choice.endpoint)
+        assert app.view.taken() == (expected,)
+        assert "Baseline balance" in text.splitlines()[0]
+        text = await tui.press(pilot, "escape")
+        assert verdict(expected)[:20] in text
+        assert app.shell_command().startswith("alsbench scrutinise --subgroup slow --endpoint cafs --check balance")
+        text = await tui.press(pilot, "j", "j", "enter")
+        assert "not in this version" in text
+
+
+async def test_an_answer_to_an_earlier_question_is_marked_stale(workspace: Path, tui: Any) -> None:
+    async with tui.run(workspace) as pilot:
+        app = pilot.app
+        await tui.press(pilot, "4")
+        started = []
+        app.jobs.start = lambda *a, **_: started.append(a)  # nothing lands
+        await app.run_line("option covariance toep")
+        await app.run_line("endpoint svc")
+        await pilot.pause()
+        assert started
+        text = tui.text(app)
+        assert "stale: being computed" in text.splitlines()[1]
+        assert "CAFS" in text, "the old answer is still there, dimmed"
+        assert app.view.table.stale
+        del app.jobs.start
+        app.do_reload()
+        await tui.settle(pilot)
+        assert not app.view.table.stale
+        assert "stale" not in tui.text(app)

@@ -114,7 +114,9 @@ def test_the_workspace_is_named_where_it_is_not_here() -> None:
         "alsbench endpoint cafs --subgroup overall --subgroup slow --subgroup 'not slow' --population PP"
         " --comparison G1-M6 --visit 6 -w '/data/my trial'"
     )
-    assert command(Session(place=Place("scrutiny"))) == ""
+    assert command(Session(place=Place("scrutiny")), name="slow", check="balance") == (
+        "alsbench scrutinise --subgroup slow --check balance"
+    )
 
 
 async def test_looks_and_exports_are_counted_once_and_as_the_shell_counts_them(here: Path, tui: Any) -> None:

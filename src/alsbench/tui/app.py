@@ -31,6 +31,7 @@ from alsbench.tui import help as help_pages
 from alsbench.tui import opening, taking, twin
 from alsbench.tui.commands import COMMANDS, SCREEN_TITLES, TEXTUAL_KEYS, THEMES, Command, Registry, choices, entries
 from alsbench.tui.paint import compact
+from alsbench.tui.place import keep_place, kept_actions
 from alsbench.tui.safetext import safe
 from alsbench.tui.screens.base import View
 from alsbench.tui.session import Catalogue, Session, reduce
@@ -69,6 +70,7 @@ class Workbench(App[int], inherit_bindings=False):
         log: SessionLog | None = None,
         keymap: dict[str, tuple[str, ...]] | None = None,
         audit: bool = True,
+        restore: bool = False,
     ) -> None:
         plain = no_color()
         super().__init__(ansi_color=True if plain else None)
@@ -87,6 +89,7 @@ class Workbench(App[int], inherit_bindings=False):
         self.jobs = Jobs(self)
         self.log_file = log
         self.audit = audit
+        self.restore = restore  # start where the last session on this workspace was left
         self.counted: set[str] = set()  # questions already counted as looks since the workspace was opened
         self.done: list[act.Action] = []
         self.views: dict[str, View] = {}
@@ -274,7 +277,9 @@ class Workbench(App[int], inherit_bindings=False):
             self.answers.clear()
             self.counted.clear()
         if first:
-            await self.dispatch_action(opened.start)
+            actions = kept_actions(self.workspace, opened.start, opened.catalogue) if self.restore else (opened.start,)
+            for action in actions:
+                await self.dispatch_action(action)
         else:
             await self._reopened(opened)
         self.jobs.start("warm", "", lambda _: warm())
@@ -632,10 +637,14 @@ def run(
         log = new_log(workspace)
     except OSError as error:
         raise UnavailableError("the session log cannot be written", why=str(error), hint="set XDG_STATE_HOME") from error
-    app = Workbench(workspace, ascii=ascii, theme=theme, log=log, keymap=keymap)
+    app = Workbench(workspace, ascii=ascii, theme=theme, log=log, keymap=keymap, restore=True)
     try:
         code = app.run(mouse=not no_mouse)
     finally:
         app.jobs.cancel_all()
         log.close()
+        try:
+            keep_place(workspace, app.session)
+        except OSError as error:
+            sys.stderr.write(f"alsbench: where you were could not be kept: {error}\n")
     return app.return_code or code or 0

@@ -407,6 +407,17 @@ COMMANDS: tuple[Command, ...] = (
         rank=7,
     ),
     Command(
+        "scrutiny.all",
+        "Compute all checks",
+        ("A",),
+        "Compute every check of the list that this version has",
+        "all",
+        group=SHOW,
+        screens=frozenset({"scrutiny"}),
+        footer="all",
+        rank=3,
+    ),
+    Command(
         "shell",
         "Shell command",
         ("c",),

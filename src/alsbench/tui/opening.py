@@ -90,7 +90,17 @@ class PieceKey:
     population: str = ""
 
 
-Key = Question | PieceKey | CurveKey
+@dataclass(frozen=True)
+class CheckKey:
+    """One check of the Scrutiny screen, of an endpoint in a subgroup; empty ``population`` is the study's default."""
+
+    check: str
+    subgroup: str
+    endpoint: str
+    population: str = ""
+
+
+Key = Question | PieceKey | CurveKey | CheckKey
 
 
 @dataclass
@@ -131,6 +141,10 @@ def compute(key: Key, source: Source) -> Result | Piece | Curves:
         return cached_answer(key, source)
     if isinstance(key, CurveKey):
         return survival_curves(key, source)
+    if isinstance(key, CheckKey):
+        from alsbench.analysis.scrutiny import run_check
+
+        return run_check(key.check, source, key.subgroup, endpoint=key.endpoint, population=key.population)
     from alsbench.analysis.gates import gated
 
     piece = cached_piece(source, key.endpoint, key.phrase, source.study.comparisons, key.population)

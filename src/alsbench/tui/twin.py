@@ -37,17 +37,20 @@ def command(
     name: str = "",
     where: str = "",
     order_by: str = "",
+    check: str = "",
 ) -> str:
-    """The command of the current view; empty where the shell has none. ``subject`` is the id of the subject shown, ``name``
-    the subgroup under the cursor, ``where`` and ``order_by`` what a table is filtered and sorted by: things the session does
-    not hold."""
+    """The command of the current view; empty where the shell has none. The rest is what the session does not hold: ``subject``
+    the id of the subject shown, ``name`` the subgroup under the cursor or scrutiny, ``where`` and ``order_by`` what a table is
+    filtered and sorted by, ``check`` the one check shown."""
     choice, place = session.choice, session.place
-    words = _words(session, subject=subject, name=name, where=where, order_by=order_by)
+    words = _words(session, subject=subject, name=name, where=where, order_by=order_by, check=check)
     if not words:
         return ""
     words = ["alsbench", *words]
     if place.screen in {"evidence", "endpoint", "forest", "safety"}:
         words += _asked(session, default_population)
+    if place.screen == "scrutiny" and choice.population not in {"", default_population}:
+        words += ["--population", choice.population]
     if place.screen in {"endpoint", "forest"}:
         words += _flags({"--comparison": choice.comparison})
     if place.screen == "endpoint":
@@ -58,7 +61,7 @@ def command(
     return shlex.join(words)
 
 
-def _words(session: Session, *, subject: str, name: str, where: str, order_by: str) -> list[str]:
+def _words(session: Session, *, subject: str, name: str, where: str, order_by: str, check: str) -> list[str]:
     choice, place = session.choice, session.place
     match place.screen:
         case "arms" if place.record is not None:
@@ -70,7 +73,7 @@ def _words(session: Session, *, subject: str, name: str, where: str, order_by: s
         case "endpoint" | "forest":
             return [place.screen, choice.endpoint]
         case "scrutiny":
-            return []
+            return ["scrutinise", *_flags({"--subgroup": name, "--endpoint": choice.endpoint, "--check": check})]
         case "data":
             return ["data", place.table, *_flags({"--where": where, "--order-by": order_by})] if place.table else ["data"]
         case "log":

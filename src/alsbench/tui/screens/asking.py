@@ -15,7 +15,12 @@ from alsbench.tui.worker import Job, Report
 
 
 class AskingView(View):
-    """Knows its questions (``wanted``), starts a job for those not answered yet, and repaints as answers come in."""
+    """Knows its questions (``wanted``), starts a job for those not answered yet, and repaints as answers come in.
+
+    ``answered``: some answer stands on the screen, and is marked stale when all that is wanted now has yet to be computed.
+    """
+
+    answered = False
 
     def wanted(self) -> Sequence[Key]:
         """The questions of the view, most urgent first."""
@@ -50,8 +55,12 @@ class AskingView(View):
         if opened is None:
             return
         missing = [q for q in self.needed() if self.known(q) is None]
-        self.build()
+        if missing and len(missing) == len(self.needed()) and self.answered:
+            self.mark_stale()
+        else:
+            self.build()
         if not missing:
+            self.answered = True
             self.look()
             if self.bench.jobs.cancel(self.panel):
                 self.bench.progress("")
@@ -67,9 +76,18 @@ class AskingView(View):
         self.bench.jobs.start(self.panel, f"{self.panel}:", work, heavy=True, interrupt=source.snapshot.interrupt)
         self.bench.progress(f"{self.panel}: 0/{total}  ^c cancels")
 
+    def mark_stale(self) -> None:
+        """What is shown answers an earlier question: say so until the first part of the new answer lands."""
+        mark = f"  {self.bench.look.glyphs.stale} stale: being computed"
+        kept = [piece for piece in self.title_bar.pieces if piece[1] != "mark"]
+        self.title_bar.show([*kept[:1], (mark, "mark"), *kept[1:]])
+        self.table.stale = self.pane.stale = True
+        self.main.refresh()
+
     def report(self, report: Report) -> None:
         if report.kind in {"part", "done"} and self.display:
             self.build()
+            self.answered = True
             if report.kind == "done":
                 self.look()
 

@@ -94,11 +94,12 @@ class View(Vertical):
         """Show a table; the filter stays on."""
         self.full = grid
         shown = grid.filtered(self.pattern) if self.pattern else grid
+        repaint = self.table.stale != stale
         self.table.stale = stale
         had_focus = self.pane.display
         self.pane.display = False
         self.table.display = True
-        if keep and len(shown) == len(self.table.model):
+        if keep and not repaint and len(shown) == len(self.table.model):
             self.table.update_model(shown)
         else:
             self.table.show(shown, keep=keep)
@@ -109,6 +110,7 @@ class View(Vertical):
         """Show a pane of lines instead of the table."""
         self.table.display = False
         self.pane.display = True
+        self.pane.stale = False
         self.pane.show(lines, keep=keep)
         self.focus_main()
 

@@ -7,6 +7,7 @@ the data were seen says so in its head. The line below tells interval, interacti
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -28,6 +29,7 @@ from alsbench.tui.screens.asking import AskingView, with_command
 LABEL_WIDTH = 14
 CELL_WIDTH = 20
 LIMITS_WIDTH = 28  # of a cell with limits instead of the standard error
+NOMINAL = "nominal"  # a cell's verdict
 WAITING = "..."
 
 
@@ -48,7 +50,9 @@ class EvidenceView(AskingView):
         glyphs = self.bench.look.glyphs
         spread = "95% CI" if self.limits else "SE"
         self.title(
-            "Evidence", (f"  difference or ratio ({spread}) p at the horizon; {glyphs.favours} favours treatment", "dim")
+            "Evidence",
+            (f"  difference or ratio ({spread}) p at the horizon; {glyphs.favours} favours treatment", "dim"),
+            ("; n nominal" if self.planned else "", "dim"),
         )
         phrases = self.session.phrases
         rows: list[GridRow] = []
@@ -85,7 +89,7 @@ class EvidenceView(AskingView):
         sources: list[object] = [None]
         for phrase in phrases:
             found = self.effect(endpoint, comparison, phrase)
-            cells.append(self.cell(found[0]))
+            cells.append(self.cell(*found))
             sources.append((endpoint, comparison, phrase, *found))
         return GridRow(tuple(cells), tuple(sources), (endpoint, comparison, OVERALL, None, None))
 
@@ -99,7 +103,7 @@ class EvidenceView(AskingView):
             return AlsbenchError("no contrast here"), None
         return effect_at(piece, cell, self.bench.ready.source.study.endpoints[endpoint].better), cell
 
-    def cell(self, found: Effect | AlsbenchError | None) -> tuple[str, str]:
+    def cell(self, found: Effect | AlsbenchError | None, cell: Cell | None = None) -> tuple[str, str]:
         if found is None:
             return WAITING, "dim"
         if isinstance(found, AlsbenchError):
@@ -108,7 +112,15 @@ class EvidenceView(AskingView):
         role = ""
         if found.p < ALPHA:
             role = "good" if found.favours else "bad"
-        return found.text(glyphs.favours, glyphs.against, limits=self.limits), role
+        text = found.text(glyphs.favours, glyphs.against, limits=self.limits)
+        if self.planned and math.isfinite(found.estimate):
+            text += "n" if cell is not None and cell.verdict == NOMINAL else " "
+        return text, role
+
+    @property
+    def planned(self) -> bool:
+        """Whether the study has a multiplicity plan: then a small p outside it, or behind a closed gate, says ``n``."""
+        return self.bench.opened is not None and self.bench.opened.source.study.multiplicity is not None
 
     def head(self, phrase: str) -> tuple[str, ...]:
         """The phrase (its complement's own name where it has one), post hoc mark, and n."""
@@ -132,7 +144,8 @@ class EvidenceView(AskingView):
             if cell.interaction_p is not None:
                 parts.append(f"interaction p {format_p(cell.interaction_p)}")
             if cell.verdict:
-                parts.append(cell.verdict)
+                adjusted = "" if cell.p_adjusted is None else f", adjusted p {format_p(cell.p_adjusted)}"
+                parts.append(f"{cell.verdict}{adjusted}")
             if cell.first_lasting_visit is not None:
                 parts.append(f"p<0.05 from {cell.first_lasting_visit:g}")
             self.say("; ".join(parts))

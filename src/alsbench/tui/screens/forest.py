@@ -53,7 +53,9 @@ class ForestView(AskingView):
             return
         against = self.bench.catalogue.label("comparisons", choice.comparison)
         self.title(
-            f"{self.bench.catalogue.label('endpoints', choice.endpoint)}  {against}", ("  all subgroups of the study", "dim")
+            f"{self.bench.catalogue.label('endpoints', choice.endpoint)}  {against}",
+            ("  all subgroups of the study", "dim"),
+            ("; n nominal" if study.multiplicity is not None else "", "dim"),
         )
         found: dict[str, tuple[Effect | AlsbenchError | None, Cell | None]] = {}
         for key in self.wanted():
@@ -102,6 +104,8 @@ class ForestView(AskingView):
             values = [format_stat("difference", v) for v in (effect.estimate, effect.low, effect.high)]
             estimate = f"{values[0]} ({values[1]}, {values[2]})"
         p = format_p(effect.p) if math.isfinite(effect.p) else ""
+        if study is not None and study.multiplicity is not None and p:
+            p += " n" if cell.verdict == "nominal" else "  "
         interaction = format_p(cell.interaction_p) if cell.interaction_p is not None else ""
         return safe(name, ascii=self.ascii), str(cell.n), estimate, p, interaction
 

@@ -1,60 +1,161 @@
-"""Screen 6: what a sceptical reviewer asks, and where this version answers it. ``enter`` goes there.
+"""Screen 6: what a sceptical reviewer asks of the endpoint in the first active subgroup; ``enter`` computes and opens a check.
 
-Only checks that exist are offered; the rest of the list says that it is not answered here yet, so that nothing looks
-checked that was not.
+The list is the engine's; a check that this version does not have stays in it and says so, so that nothing looks checked that
+was not. Nothing is computed before it is asked for: ``enter`` one check, ``A`` all of them, as ``alsbench scrutinise`` does.
 """
 
 from __future__ import annotations
 
-from alsbench.tui import actions as act
-from alsbench.tui.models import Grid, GridRow, grid
-from alsbench.tui.safetext import safe
-from alsbench.tui.screens.base import View
+from typing import Any
 
-CHECKS: tuple[tuple[str, str, str], ...] = (
-    ("Overall result beside the subgroup", "evidence", "column overall"),
-    ("Complement result", "evidence", "column not NAME"),
-    ("Arm-by-subgroup interaction", "forest", "column inter."),
-    ("Baseline balance within the subgroup", "subgroups", "balance (SMD)"),
-    ("Every visit and the horizon, not only the significant ones", "endpoint", "table"),
-    ("CAFS components: wins, losses, ties", "endpoint", "joint rank table"),
-    ("Gehan-Wilcoxon beside ANCOVA", "endpoint", "joint rank table"),
-    ("Cut-off sweep with a sup-test", "", ""),
-    ("STEPP with a permutation sup-test", "", ""),
-    ("Selection-adjusted p over the declared search", "", ""),
-    ("Selection-adjusted estimate and shrinkage", "", ""),
-    ("Multiplicity ledger: Holm, Hochberg, gatekeeping, Westfall-Young", "", ""),
-    ("Three-arm ranks and a dose trend", "", ""),
-    ("Specification curve over the CAFS options", "", ""),
-    ("Missingness by arm; J2R, tipping point, completers", "", ""),
-    ("Re-randomisation test", "", ""),
-    ("Shared-control influence", "", ""),
-    ("Regression to the mean", "", ""),
-    ("Concordance of ALSFRS-R, SVC and NfL by subject", "", ""),
-    ("NfL as mediator or surrogate", "", ""),
-    ("Type M and S error, replication probability", "", ""),
-    ("ICEMAN form and the EMA subgroup checklist", "", ""),
-)
+from rich.text import Text
+
+from alsbench.analysis.result import Result
+from alsbench.analysis.scrutiny import CHECKS, Check, verdict
+from alsbench.errors import AlsbenchError
+from alsbench.render.page import Page
+from alsbench.render.scrutiny import ABSENT, check_block, scrutiny_page
+from alsbench.tui.models import Grid, GridRow, block_section, grid
+from alsbench.tui.opening import CheckKey
+from alsbench.tui.safetext import fit, safe
+from alsbench.tui.screens.asking import with_command
+from alsbench.tui.screens.base import View
+from alsbench.tui.screens.behind import Drill
+from alsbench.tui.widgets.pane import folded
+from alsbench.tui.worker import Job, Report
+
+WIDE = 110  # columns from which titles of checks stand in full
+NARROW = 36
 
 
 class ScrutinyView(View):
     row_cursor = True
 
+    @property
+    def subgroup(self) -> str:
+        """The finding's subgroup: the first active one, else the study's first."""
+        names = [s.name for s in self.bench.ready.source.study.subgroups]
+        return next(iter((*self.session.choice.subgroups, *names)), "overall")
+
+    def key(self, check: Check) -> CheckKey:
+        choice, study = self.session.choice, self.bench.ready.source.study
+        population = "" if choice.population == study.populations.default else choice.population
+        return CheckKey(check.id, self.subgroup, choice.endpoint, population)
+
+    def known(self, check: Check) -> Result | AlsbenchError | None:
+        found = self.bench.answers.get(self.key(check))
+        return found if isinstance(found, Result | AlsbenchError) else None
+
     def refresh_view(self) -> None:
-        known = sum(bool(screen) for _, screen, _ in CHECKS)
-        self.title("Scrutiny", (f"  {known} of {len(CHECKS)} checks are answered in this version; enter goes there", "dim"))
+        if self.bench.opened is None:
+            return
+        there = sum(c.available for c in CHECKS)
+        about = f"{self.session.choice.endpoint} in {self.subgroup}"
+        self.title(f"Scrutiny of {about}", (f"  {there} of {len(CHECKS)} checks in this version; A computes all", "dim"))
         rows = []
-        for number, (name, screen, where) in enumerate(CHECKS, start=1):
-            role = "" if screen else "dim"
-            texts = (screen or "-", f"{name} ({where})" if where else name)
-            cells = ((str(number), role), *((safe(t, ascii=self.ascii), role) for t in texts))
-            rows.append(GridRow(cells, source=screen))
-        self.show_grid(Grid((grid(["", "screen", "check"], rows, right=[0], frozen=2, most=100),)))
-        self.say("")
+        for check in CHECKS:
+            said, role = self.said(check)
+            title = fit(check.title, NARROW, mark=self.bench.look.glyphs.ellipsis) if self.size.width < WIDE else check.title
+            plain = "" if check.available else "dim"
+            cells = ((str(check.number), plain), (safe(title, ascii=self.ascii), plain), (safe(said, ascii=self.ascii), role))
+            rows.append(GridRow(cells, source=check))
+        self.show_grid(Grid((grid(["", "check", "says"], rows, right=[0], frozen=2, most=200),)))
+        self.cursor_moved()
+
+    def said(self, check: Check) -> tuple[str, str]:
+        """What a check says, and its role."""
+        found = self.known(check)
+        if isinstance(found, Result):
+            return verdict(found), ""
+        if isinstance(found, AlsbenchError):
+            return found.what, "warn"
+        return ("enter computes", "dim") if check.available else (ABSENT, "dim")
+
+    def cursor_moved(self) -> None:
+        check = self.source()
+        if not isinstance(check, Check):
+            return
+        without = f"; without {check.missing}" if check.missing else ""
+        self.say(f"{check.title}: {self.said(check)[0]}{without}")
 
     async def do_open(self) -> None:
-        screen = self.source()
-        if screen:
-            await self.bench.dispatch_action(act.GoTo(screen))
-        else:
+        check = self.source()
+        if not isinstance(check, Check) or not check.available:
             self.bench.status("this check is not in this version")
+            return
+        found = self.known(check)
+        if isinstance(found, Result):
+            self.bench.looked(found)
+            self.bench.push_screen(CheckTable(self.bench, check, found))
+        elif found is None:
+            self.compute((check,), then=check)
+        else:
+            self.bench.fault(found)
+
+    def do_all(self) -> None:
+        """Compute every check that is there."""
+        self.compute(tuple(c for c in CHECKS if c.available and self.known(c) is None))
+
+    def compute(self, checks: tuple[Check, ...], then: Check | None = None) -> None:
+        """Compute checks in a worker, and open ``then``."""
+        keys, source, answers = [self.key(c) for c in checks], self.bench.ready.source, self.bench.answers
+
+        def work(job: Job) -> Check | None:
+            for done, key in enumerate(keys, start=1):
+                job.check()
+                answers.ask(key, source)
+                job.post(key, done=done, total=len(keys))
+            return then
+
+        self.bench.jobs.start(self.panel, "scrutiny:", work, heavy=True, interrupt=source.snapshot.interrupt)
+        self.bench.progress(f"scrutiny: 0/{len(keys)}  ^c cancels")
+
+    def report(self, report: Report) -> None:
+        if not self.display or report.kind not in {"part", "done"}:
+            return
+        self.refresh_view()
+        if report.kind == "done":
+            for result in self.taken():
+                self.bench.looked(result)
+            if report.payload is not None and isinstance(self.known(report.payload), Result):
+                self.bench.call_next(self.do_open)
+
+    def computed(self) -> tuple[tuple[Check, Result], ...]:
+        found = ((c, self.known(c)) for c in CHECKS)
+        return tuple((c, r) for c, r in found if isinstance(r, Result))
+
+    def taken(self) -> tuple[Result, ...]:
+        return tuple(r for _, r in self.computed())
+
+    def on_resize(self) -> None:
+        if self.display:
+            self.refresh_view()
+
+    def page(self) -> Page | None:
+        found = self.computed() if self.bench.opened else ()
+        return with_command(scrutiny_page(found), self.bench.shell_command()) if found else None
+
+    def shell_words(self) -> dict[str, str]:
+        """The one check that was computed or stands under the cursor; all where several were."""
+        if self.bench.opened is None:
+            return {}
+        found = [c.id for c, _ in self.computed()]
+        check = self.source()
+        here = check.id if isinstance(check, Check) and check.available else ""
+        one = found[0] if len(found) == 1 else "" if found else here
+        return {"name": self.subgroup, "check": one}
+
+
+class CheckTable(Drill):
+    """One check: what it says, then its table."""
+
+    def __init__(self, bench: Any, check: Check, result: Result) -> None:
+        look, ascii, width = bench.look, not bench.look.glyphs.dots, max(bench.size.width, 40)
+        lines: list[Text] = []
+        for name, value in (*result.facts.lines, *(("Warning", w) for w in result.warnings)):
+            lines += folded(safe(name, ascii=ascii), safe(value, ascii=ascii), look, width)
+        title = safe(f"{check.number}. {check.title}", ascii=ascii)
+        super().__init__(bench, title, lines, (("esc", "close"), ("j k", "rows"), ("h l", "columns"), ("tab", "facts")))
+        sections = block_section(check_block(check, result), ascii=ascii)
+        self.table.placeholder = "no rows"
+        self.table.model = Grid(tuple(sections))
