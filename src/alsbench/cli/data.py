@@ -46,7 +46,7 @@ def data(
 
     with Workspace(common.workspace).open_current() as snapshot:
         if not table:
-            emit_sheets(common, _tables(snapshot))
+            emit_sheets(common, _tables(common, snapshot))
             return
         info = snapshot.table(table)
         names = [_column(info, c) for c in columns] if columns else [c.name for c in info.columns]
@@ -62,11 +62,19 @@ def data(
                     info.name, names, offset=start, limit=min(PAGE, last - start), where=condition, order_by=keys
                 )
 
-        _emit(common, info, names, pages(), shown=max(0, last - offset), total=total)
+        facts = _about(common, snapshot)
+        _emit(common, info, names, pages(), facts, shown=max(0, last - offset), total=total)
 
 
 def _emit(
-    common: Common, info: TableInfo, names: list[str], pages: Iterator[list[tuple[Any, ...]]], *, shown: int, total: int
+    common: Common,
+    info: TableInfo,
+    names: list[str],
+    pages: Iterator[list[tuple[Any, ...]]],
+    about: tuple[tuple[str, str], ...],
+    *,
+    shown: int,
+    total: int,
 ) -> None:
     from alsbench.cli.output import emit_sheets, write_chunks
     from alsbench.cli.subject import plain
@@ -87,7 +95,7 @@ def _emit(
             common.note(f"{info.name}: {cut}")
         return
     records = tuple(tuple(plain(v) for v in row) for page in pages for row in page)
-    facts = (("Rows", cut), ("Source", info.source))
+    facts = (*about, ("Rows", cut), ("Source", info.source))
     notes = (f"{cut} shown: --limit {total} for all, or --format csv",) if shown < total else ()
     emit_sheets(common, Sheet(info.name, f"{info.name} {info.label}".strip(), _fields(info, names), records, facts, notes))
 
@@ -99,7 +107,15 @@ def _fields(info: TableInfo, names: list[str]) -> tuple[Field, ...]:
     return tuple(Field(n, n, number=kinds[n] == "number") for n in names)
 
 
-def _tables(snapshot: Snapshot) -> Any:
+def _about(common: Common, snapshot: Snapshot) -> tuple[tuple[str, str], ...]:
+    """Study, snapshot, and the words that must stand wherever data are shown."""
+    from alsbench.cli.source import study_words
+
+    blinded = (("Arms", "BLINDED"),) if snapshot.receipt.get("blinded") else ()
+    return (*study_words(common.workspace), ("Snapshot", snapshot.digest[:12]), *blinded)
+
+
+def _tables(common: Common, snapshot: Snapshot) -> Any:
     from alsbench.render.sheet import Field, Sheet
 
     fields = (
@@ -110,7 +126,7 @@ def _tables(snapshot: Snapshot) -> Any:
         Field("source", "Source"),
     )
     records = tuple((t.name, t.label or None, t.rows, len(t.columns), t.source) for t in snapshot.tables.values())
-    return Sheet("tables", "Tables of the current snapshot", fields, records, (("Snapshot", snapshot.digest[:12]),))
+    return Sheet("tables", "Tables of the current snapshot", fields, records, _about(common, snapshot))
 
 
 def _column(info: TableInfo, name: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from alsbench.cli.common import Common
@@ -22,6 +23,17 @@ def opened(common: Common) -> Iterator[Source]:
         yield source
     finally:
         source.snapshot.close()
+
+
+def study_words(workspace: Path) -> tuple[tuple[str, str], ...]:
+    """Study and whether its data are synthetic, for tables that need no source; nothing where there is no study file yet."""
+    from alsbench.data.workspace import Workspace
+
+    space = Workspace(workspace)
+    if not space.study_path.exists():
+        return ()
+    info = space.read_study().info
+    return (("Study", f"{info.id}{' · SYNTHETIC DATA' if info.synthetic else ''}"),)
 
 
 def about(source: Source) -> tuple[tuple[str, str], ...]:
