@@ -215,3 +215,16 @@ def test_columns_may_be_called_anything(workspace: Workspace, tmp_path: Path) ->
     path.write_text("rowid\n1\n", "utf-8")
     with pytest.raises(DataError, match="ROWID"):
         load([path], workspace)
+
+
+def test_dates_of_one_parameter_may_pass_those_of_another(workspace: Workspace, tmp_path: Path, study: Study) -> None:
+    """A visit spread over days, its parameters each in order, is no finding; one parameter out of order is."""
+    rows = ["01,A,A,M1,1,2024-01-20", "01,A,A,M2,2,2024-02-20", "01,B,B,M1,1,2024-03-01", "01,B,B,M2,2,2024-03-02"]
+    head = "USUBJID,PARAMCD,PARAM,AVISIT,AVISITN,ADT,AVAL\n"
+
+    def found(lines: list[str]) -> list[tuple[int, ...]]:
+        text = head + "".join(f"{line},1\n" for line in lines)
+        return [f.rows for f in _findings(workspace, tmp_path, {"adqs": text}, None) if f.rule == "visit-date-order"]
+
+    assert found(rows) == []
+    assert found([*rows, "01,B,B,M3,3,2024-01-01", ",B,B,M1,1,2024-01-02", ",B,B,M2,2,2024-01-01"]) == [(5, 7)]

@@ -174,3 +174,17 @@ def test_strict_quoting_agrees_with_the_standard_library(tmp_path: Path, body: s
     assert fits
     wanted = [[v.rstrip() if v.rstrip() else None for v in r] for r in rows]
     assert [list(r.values()) for r in table.to_pylist()] == wanted
+
+
+def test_a_closing_quote_at_the_end_of_a_block_is_judged_with_the_next(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The quote ends one block, and the block that goes on after it holds none."""
+    monkeypatch.setattr(delimited, "_GLANCE", len('A,B\n1,"2"'))
+    assert _read(tmp_path, 'A,B\n1,"2"\n3,4\n').table().column("B").to_pylist() == [2, 4]
+    with pytest.raises(DataError, match="quote"):
+        _read(tmp_path, 'A,B\n1,"2"x\n3,4\n')
+
+
+def test_a_number_is_one_only_if_the_last_value_is_too(tmp_path: Path) -> None:
+    kind, values = _column(tmp_path, "X", *["1"] * 500, "n/a")
+    assert kind == "text"
+    assert values == ["1"] * 500 + ["n/a"]

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from alsbench.data.frames import ColumnInfo
 from alsbench.data.safe_text import visible
@@ -23,7 +24,7 @@ from alsbench.study.sql import Kind
 
 BATCH_ROWS = 65_536
 ARROW_TYPE: dict[Kind, Any] = {"number": pa.float64(), "text": pa.string(), "date": pa.date32(), "boolean": pa.bool_()}
-_MISSING_DATE = np.iinfo(np.int32).min
+_MISSING_DATE = np.int32(np.iinfo(np.int32).min)
 
 
 @dataclass(frozen=True)
@@ -90,8 +91,31 @@ def clean_text(column: Any, *, missing: tuple[str, ...] = ("",)) -> Any:
     if _is_clean(column, missing):
         return column
     trimmed = pc.ascii_rtrim_whitespace(column)
-    absent = pc.is_in(trimmed, value_set=pa.array(missing, pa.string()))
-    return pc.if_else(absent, pa.scalar(None, pa.string()), trimmed)
+    nothing = no_value(pa.string())
+    for absent in missing:
+        trimmed = pc.if_else(pc.equal(trimmed, _text_value(absent)), nothing, trimmed)
+    return trimmed
+
+
+def no_value(type_: Any) -> Any:
+    """A missing value of an Arrow type. ``pa.scalar`` and ``pa.array`` import pandas before they look at a Python value."""
+    return pa.nulls(1, type_)[0]
+
+
+def _text_value(text: str) -> Any:
+    content = text.encode()
+    offsets = pa.py_buffer(np.array([0, len(content)], dtype=np.int32))
+    return pa.Array.from_buffers(pa.string(), 1, [None, offsets, pa.py_buffer(content)])[0]
+
+
+def _filled(array: Any, absent: np.generic) -> NDArray[Any]:
+    """The values of an array of fixed width, ``absent`` (of the same width) where missing; as ``to_numpy``, without pandas."""
+    if len(array) == 0:
+        return np.empty(0, dtype=absent.dtype)
+    filler = pa.Array.from_buffers(array.type, 1, [None, pa.py_buffer(np.array([absent]))])[0]
+    whole = pc.fill_null(array, filler)
+    start = whole.offset * absent.dtype.itemsize
+    return np.frombuffer(whole.buffers()[1], dtype=absent.dtype, count=len(whole), offset=start)
 
 
 def _is_clean(column: Any, missing: tuple[str, ...]) -> bool:
@@ -145,11 +169,11 @@ class ContentHash:
 
 def _text_parts(array: Any) -> tuple[bytes, Any]:
     """Byte lengths (-1 where missing) and the bytes themselves, of the rows of this array only."""
-    sizes = pc.fill_null(pc.binary_length(array), -1).cast(pa.int32()).to_numpy(zero_copy_only=False)
+    sizes = _filled(pc.binary_length(array), np.int32(-1))
     if array.null_count == 0 or sizes.min(initial=0) >= 0:
         packed = array
     else:
-        packed = pc.fill_null(array, "")
+        packed = pc.fill_null(array, _text_value(""))
     _, offsets, data = packed.buffers()
     bounds = np.frombuffer(offsets, dtype=np.int32)[packed.offset : packed.offset + len(packed) + 1]
     content = memoryview(data)[int(bounds[0]) : int(bounds[-1])] if data is not None and len(bounds) else b""
@@ -158,11 +182,11 @@ def _text_parts(array: Any) -> tuple[bytes, Any]:
 
 def _fixed_part(array: Any, kind: Kind) -> Any:
     if kind == "number":
-        numbers = array.to_numpy(zero_copy_only=False).astype("<f8") + 0.0  # -0.0 becomes 0.0
+        numbers = _filled(array, np.float64("nan")).astype("<f8") + 0.0  # -0.0 becomes 0.0
         numbers[np.isnan(numbers)] = np.nan
         return np.ascontiguousarray(numbers).tobytes()
     if kind == "date":
-        days = pc.fill_null(array.cast(pa.int32()), int(_MISSING_DATE)).to_numpy(zero_copy_only=False)
+        days = _filled(array.cast(pa.int32()), _MISSING_DATE)
         return np.ascontiguousarray(days, dtype="<i4").tobytes()
-    flags = pc.fill_null(array.cast(pa.int8()), -1).to_numpy(zero_copy_only=False)
+    flags = _filled(array.cast(pa.int8()), np.int8(-1))
     return np.ascontiguousarray(flags, dtype="<i1").tobytes()

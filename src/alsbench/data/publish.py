@@ -154,7 +154,7 @@ class Builder:
         connection.execute("BEGIN TRANSACTION")
         created = False
         for batch in batches:
-            connection.register("incoming", pa.Table.from_batches([batch], schema=dataset.schema))
+            connection.register("incoming", _stream(pa.Table.from_batches([batch], schema=dataset.schema)))
             try:
                 verb = f"INSERT INTO {target}" if created else f"CREATE TABLE {target} AS"
                 connection.execute(f"{verb} SELECT * FROM incoming")
@@ -162,7 +162,7 @@ class Builder:
                 connection.unregister("incoming")
             created = True
         if not created:
-            connection.register("incoming", dataset.schema.empty_table())
+            connection.register("incoming", _stream(dataset.schema.empty_table()))
             connection.execute(f"CREATE TABLE {target} AS SELECT * FROM incoming")
             connection.unregister("incoming")
         connection.execute("COMMIT")
@@ -283,6 +283,11 @@ def _ahead(batches: Iterator[pa.RecordBatch], depth: int = 2) -> Generator[pa.Re
     finally:
         stop.set()
         worker.join()
+
+
+def _stream(table: pa.Table) -> Any:
+    """A finished table as Arrow's bare C stream; given the table itself, DuckDB would import pandas to look at it."""
+    return table.__arrow_c_stream__()
 
 
 def _sync(path: Path) -> None:

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from alsbench.data.dataset import ARROW_TYPE, BATCH_ROWS, Dataset, check_columns, clean_text
+from alsbench.data.dataset import ARROW_TYPE, BATCH_ROWS, Dataset, check_columns, clean_text, no_value
 from alsbench.data.frames import ColumnInfo
 from alsbench.errors import DataError
 from alsbench.study.sql import Kind
@@ -104,7 +104,7 @@ def _convert(array: Any, kind: Kind) -> Any:
         return clean_text(array.cast(pa.string()))
     if kind == "number":
         numbers = array.cast(pa.float64(), safe=False)
-        return pc.if_else(pc.is_nan(numbers), pa.scalar(None, pa.float64()), numbers)
+        return pc.if_else(pc.is_nan(numbers), no_value(pa.float64()), numbers)
     if kind == "date" and pa.types.is_timestamp(array.type):
         array = array.cast(pa.timestamp(array.type.unit))
     return array.cast(ARROW_TYPE[kind])
