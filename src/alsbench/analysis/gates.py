@@ -14,13 +14,13 @@ import numpy as np
 
 from alsbench.analysis.cache import cached_piece
 from alsbench.analysis.cells import Cell, Piece
+from alsbench.analysis.p_text import p_text
 from alsbench.analysis.question import OVERALL, Question
 from alsbench.analysis.result import Row
 from alsbench.analysis.source import Source
 from alsbench.study.model import Multiplicity
 
 NOMINAL = "nominal"
-ALPHAS = (0.01, 0.025, 0.05)
 
 
 @dataclass(frozen=True)
@@ -38,16 +38,8 @@ class Gate:
         """``cafs:G2-M12 p 0.215, adjusted 0.430, not rejected``."""
         if self.p is None or self.p_adjusted is None:
             return f"{self.name} no p-value, not rejected"
-        return f"{self.name} p {_p(self.p)}, adjusted {_p(self.p_adjusted)}, {'' if self.rejected else 'not '}rejected"
-
-
-def _p(value: float) -> str:
-    """``0.215`` or ``<0.001``; more decimals where three would show a usual alpha that it is not (``0.04996``)."""
-    if value < 0.001:
-        return "<0.001"
-    others = [a for a in ALPHAS if a != value]
-    places = next((d for d in range(3, 16) if round(value, d) not in others), 16)
-    return f"{value:.{places}f}"
+        verdict = "rejected" if self.rejected else "not rejected"
+        return f"{self.name} p {p_text(self.p)}, adjusted {p_text(self.p_adjusted)}, {verdict}"
 
 
 def gates(source: Source, population: str = "") -> tuple[Gate, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from alsbench.analysis.p_text import p_text
 from alsbench.analysis.result import Row
 from alsbench.analysis.scrutiny.finding import Answer, Finding, contrasts, of_comparison, per_comparison
 from alsbench.study.model import Comparison, Endpoint
@@ -29,4 +30,4 @@ def alternatives(finding: Finding) -> Answer:
 
 def _words(rows: list[Row], comparison: Comparison) -> str:
     mine = [r for r in of_comparison(rows, comparison) if r.stat_name == "p_value"]
-    return ", ".join(f"{r.level} p {'not estimable' if r.stat is None else format(r.number(), '.3g')}" for r in mine)
+    return ", ".join(f"{r.level} p {'not estimable' if r.stat is None else p_text(r.number())}" for r in mine)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from alsbench.analysis.ask import Ask, Block
 from alsbench.analysis.evidence import evidence_endpoints
 from alsbench.analysis.methods import analyse_with, method_info
+from alsbench.analysis.p_text import p_text
 from alsbench.analysis.plan import marked
 from alsbench.analysis.question import OVERALL, Question
 from alsbench.analysis.result import Facts, Result, Row
@@ -136,9 +137,9 @@ def of_comparison(rows: Iterable[Row], comparison: Comparison) -> list[Row]:
 
 
 def p_words(rows: Iterable[Row], comparison: Comparison, name: str = "p_value") -> str:
-    """``p 0.0413``, or ``p not estimable``."""
+    """``p 0.041``, or ``p not estimable``."""
     found = p_values(of_comparison(rows, comparison), name)
-    return f"p {found[0]:.3g}" if found else "p not estimable"
+    return f"p {p_text(found[0])}" if found else "p not estimable"
 
 
 def spread_words(rows: Iterable[Row]) -> str:
@@ -147,7 +148,7 @@ def spread_words(rows: Iterable[Row]) -> str:
     if not found:
         return "p not estimable"
     below = sum(p < ALPHA for p in found)
-    return f"p from {min(found):.3g} to {max(found):.3g}, {below} of {len(found)} below {ALPHA:g}"
+    return f"p from {p_text(min(found))} to {p_text(max(found))}, {below} of {len(found)} below {ALPHA:g}"
 
 
 def spreads(finding: Finding, rows: list[Row]) -> str:
