@@ -91,7 +91,7 @@ def workspace(folder: Path) -> Path:
 
 
 def measure(space: Path, columns: int, rows: int, env: dict[str, str]) -> None:
-    state = {"XDG_STATE_HOME": str(space / "state")}
+    state = {"XDG_STATE_HOME": tempfile.mkdtemp(dir=space)}  # its own: the app starts where it was left
     term = Terminal.start([sys.executable, "-c", START, str(space)], columns=columns, rows=rows, env={**env, **state})
     try:
         term.read(20, until=b"alsbench")
@@ -115,6 +115,71 @@ def measure(space: Path, columns: int, rows: int, env: dict[str, str]) -> None:
             f" at most {max(n for _, n in keys)} bytes (median {statistics.median(n for _, n in keys):.0f})"
         )
         print(f"  half page {page[0]:.1f} ms, {page[1]} bytes; idle 2 s: {idle} bytes")
+    finally:
+        term.stop()
+
+
+BIG_ROWS = 1_000_000
+BIG = """SELECT 'S-' || lpad(CAST(i % 20000 AS VARCHAR), 5, '0') AS USUBJID, chr(CAST(65 + i % 7 AS INTEGER)) AS PARAMCD,
+    CAST(i // 20000 AS DOUBLE) AS AVISITN, CAST((i * 7919) % 100003 AS DOUBLE) / 7 AS AVAL,
+    CAST((i * 104729) % 1009 AS DOUBLE) AS CHG FROM range(1000000) t(i)"""
+
+
+def large_workspace(folder: Path) -> Path:
+    """The sample trial with a table BIG of a million rows beside it."""
+    import duckdb
+
+    from alsbench.data.load import load
+    from alsbench.data.workspace import Workspace
+
+    sample = Path(__file__).resolve().parent.parent / "sample_data"
+    made = folder / "files" / "big.parquet"
+    made.parent.mkdir(parents=True)
+    duckdb.sql(f"COPY ({BIG}) TO '{made}' (FORMAT parquet)")
+    shutil.copy(sample / "study.toml", folder / "study.toml")
+    space = Workspace(folder)
+    space.create()
+    load([*sorted(sample.glob("*.xpt")), made], space, study=space.read_study())
+    return folder
+
+
+def step(term: Terminal, keys: bytes, until: bytes) -> tuple[float, int]:
+    """Milliseconds from the last key until ``until`` is on the way, and all bytes it cost."""
+    begun = time.perf_counter()
+    os.write(term.process.fd, keys)
+    found = term.read(5, until=until)
+    elapsed = (time.perf_counter() - begun) * 1000
+    return elapsed, len(found + term.read(2.0, quiet=0.3))
+
+
+def large(space: Path, columns: int, rows: int) -> None:
+    """A million rows: first page, the last, one in the middle, sorting, filtering, and what a cursor key costs there."""
+    state = {"XDG_STATE_HOME": tempfile.mkdtemp(dir=space)}
+    term = Terminal.start([sys.executable, "-c", START, str(space)], columns=columns, rows=rows, env=state)
+    try:
+        term.read(20, until=b"G1-M6")
+        os.write(term.process.fd, b"\x038")
+        term.read(3.0, quiet=0.5)
+        for keys in (b":", b"table BIG"):  # the line opens first
+            os.write(term.process.fd, keys)
+            term.read(3.0, quiet=0.5)
+        print(f"{columns}x{rows}, {BIG_ROWS} rows (ms to the rows, bytes)")
+        print("  first page    {:7.0f} {:6d}".format(*step(term, b"\r", b"S-00003")))
+        print("  last page     {:7.0f} {:6d}".format(*step(term, b"G", b"S-19997")))
+        print("  cursor key    {:7.1f} {:6d}".format(*term.key(b"k")))
+        for keys in (b":", b"row 490000"):
+            os.write(term.process.fd, keys)
+            term.read(2.0, quiet=0.4)
+        print("  middle page   {:7.0f} {:6d}".format(*step(term, b"\r", b"S-09998")))
+        os.write(term.process.fd, b"glll")
+        term.read(1.0, quiet=0.3)
+        print("  sort          {:7.0f} {:6d}".format(*step(term, b"S", b"by AVAL")))
+        print("  sorted, last  {:7.0f} {:6d}".format(*step(term, b"G", b"14286")))
+        for keys in (b"/", b"AVAL > 14000 and PARAMCD == 'C'"):
+            os.write(term.process.fd, keys)
+            term.read(2.0, quiet=0.4)
+        print("  filter        {:7.0f} {:6d}".format(*step(term, b"\r", b" of 1000000 rows")))
+        print(f"  memory {term.memory():.0f} MB")
     finally:
         term.stop()
 
@@ -143,6 +208,10 @@ def main() -> None:
                 print(f"{columns}x{rows} {label}")
                 measure(space, columns, rows, env)
         visidata(space, 80, 24)
+    with tempfile.TemporaryDirectory() as name:
+        space = large_workspace(Path(name))
+        for columns, rows in ((80, 24), (160, 45)):
+            large(space, columns, rows)
 
 
 if __name__ == "__main__":

@@ -439,3 +439,16 @@ async def test_an_answer_to_an_earlier_question_is_marked_stale(workspace: Path,
         await tui.settle(pilot)
         assert not app.view.table.stale
         assert "stale" not in tui.text(app)
+
+
+async def test_a_row_is_reached_by_its_number(workspace: Path, tui: Any) -> None:
+    async with tui.run(workspace) as pilot:
+        app = pilot.app
+        await app.run_line("table ADQS")
+        await tui.settle(pilot)
+        await app.run_line("row 12000")
+        await tui.settle(pilot)
+        assert app.view.table.cursor_row == 11999
+        assert "..." not in tui.text(app)
+        await app.run_line("row one")
+        assert ":row takes" in tui.text(app)

@@ -150,6 +150,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("half_up", "Half a page up", ("ctrl+u",), "Half a page up", "half_up", group=MOVE),
     Command("page_down", "Page down", ("pagedown", "ctrl+f"), "A page down", "page_down", group=MOVE),
     Command("page_up", "Page up", ("pageup",), "A page up", "page_up", group=MOVE),
+    Command("row", "Go to row", (), "Go to a row by its number, counted from 1", "row", argument="row number", group=MOVE),
     Command("filter", "Filter", ("/",), "Show only the rows that hold a text; on Data, an expression", "filter", group=MOVE),
     Command("next_match", "Next match", ("n",), "Next row that matches the filter", "next_match", group=MOVE),
     Command("previous_match", "Previous match", ("N",), "Previous row that matches", "previous_match", group=MOVE),

@@ -157,6 +157,13 @@ class View(Vertical):
     def do_bottom(self) -> None:
         self.main.go(len(self.pane.lines) if self.pane.display else len(self.table.model) - 1)
 
+    def do_row(self, number: str = "") -> None:
+        """Go to a row by its number; headings count."""
+        if not number.isdigit():
+            self.bench.status(":row takes the number of a row")
+            return
+        self.main.go(int(number) - 1)
+
     def do_half_down(self) -> None:
         self.main.move(rows=max(self.main.page // 2, 1))
 
