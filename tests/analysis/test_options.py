@@ -194,3 +194,22 @@ def test_mmrm_weights(trial: Source) -> None:
     for result in (plain, weighted):
         assert not [r for r in result.rows if r.error and not r.stat_name.startswith("first")]
     assert stat(plain, "difference", level=None) != stat(weighted, "difference", level=None)
+
+
+def test_chosen_contrasts_over_visits(trial: Source) -> None:
+    """Equal weights over all visits are the average over visits; a slope-like contrast is the sum of its parts."""
+    visits = [v for v in trial.snapshot.frame("ADQS")["AVISITN"].tolist() if v > 0]
+    numbers = sorted(set(visits))
+    equal = ", ".join(f'"{v:g}" = {1 / len(numbers)!r}' for v in numbers)
+    text = f'{{ all = {{ {equal} }}, change = {{ "1" = -1, "12" = 1 }} }}'
+    result = ask(trial, "alsfrs", visit_contrasts=text)
+    where = {"context": "contrast", "treatment": "Group 2"}
+    for name in ("difference", "se", "df", "p_value"):
+        average = stat(result, name, level="average over visits", **where)
+        assert stat(result, name, level="all", **where) == pytest.approx(average, rel=1e-9)
+    ends = [stat(result, "difference", visit_number=v, level=None, **where) for v in (1.0, 12.0)]
+    assert stat(result, "difference", level="change", **where) == pytest.approx(ends[1] - ends[0], rel=1e-9)
+    with pytest.raises(UsageError, match="visit number"):
+        ask(trial, "alsfrs", visit_contrasts='{ late = { "Month 9" = 1 } }')
+    absent = ask(trial, "alsfrs", visit_contrasts='{ late = { "99" = 1 } }')
+    assert "99" in absent.get("difference", level="late").error

@@ -41,6 +41,7 @@ OPTIONS = (
     "estimation",
     "covariance_by_arm",
     "adjust",
+    "visit_contrasts",
     "shared_baseline",
     "lloq",
     "weights",

@@ -116,6 +116,11 @@ def option_faults(path: tuple[str, str], endpoint: Endpoint) -> Iterator[Fault]:
     if endpoint.method == "responder" and endpoint.threshold is None:
         hint = "the change that makes a responder, for instance: threshold = -3"
         yield Fault((*path, "threshold"), "responder needs threshold", hint)
+    for name, weights in endpoint.visit_contrasts.items():
+        for visit in weights:
+            if not _is_number(visit):
+                hint = 'for instance: visit_contrasts = { "late" = { "9" = 0.5, "12" = 0.5 } }'
+                yield Fault((*path, "visit_contrasts"), f"{visit!r} in {name!r} is no visit number", hint)
     if endpoint.imputation != "none" and endpoint.method != "mmrm":
         hint = 'give it an endpoint with method = "mmrm", or imputation = "none"'
         yield Fault((*path, "imputation"), f"imputation stands beside an mmrm, not {endpoint.method}", hint)
@@ -129,6 +134,14 @@ def option_faults(path: tuple[str, str], endpoint: Endpoint) -> Iterator[Fault]:
         yield Fault((*path, "items"), f"{len(endpoint.items)} codes are not the items of the ALSFRS-R", hint)
     if not endpoint.systems or _repeated(endpoint.systems):
         yield Fault((*path, "systems"), "name each staging system once", 'for instance: systems = ["kings", "mitos"]')
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _rising(values: tuple[float, ...]) -> bool:

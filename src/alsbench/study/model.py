@@ -121,6 +121,8 @@ class Endpoint(Table):
     estimation: Literal["reml", "ml"] = "reml"
     covariance_by_arm: bool = False
     adjust: Literal["none", "max-t"] = "none"
+    # mmrm: further contrasts of the arm differences over visits, name -> visit number -> weight
+    visit_contrasts: dict[str, dict[str, float]] = Field(default_factory=dict)
     shared_baseline: bool = False  # slope: arms start from one mean
     # mmrm: missing values imputed, and an ANCOVA at the comparison's horizon beside the model of the observed values
     imputation: Imputation = "none"

@@ -240,7 +240,29 @@ def _contrast_rows(ask: Ask, fit: MMRMFit, design: Design, rows: Rows, pair: tup
         found = fit.contrast(np.mean(estimable, axis=0)[None, :])
         out += ask.inference("contrast", "difference", found, 0, level=AVERAGE, **where)
         out += exponentiated(ask, "contrast", "ratio", found, 0, level=AVERAGE, **where)
+    out += _chosen(ask, fit, design, rows, pair)
     return out + first_visit_rows(ask, rows.visits, p_values, **where)
+
+
+def _chosen(ask: Ask, fit: MMRMFit, design: Design, rows: Rows, pair: tuple[str, str]) -> list[Row]:
+    """The endpoint's own contrasts over visits: weighted sums of the arm difference, ``level`` their name."""
+    out: list[Row] = []
+    for name, weights in ask.endpoint.visit_contrasts.items():
+        where = {"treatment": pair[0], "reference": pair[1], "level": name}
+        absent = [v for v in weights if float(v) not in rows.visits]
+        try:
+            if absent:
+                raise StatsError(f"no analysed rows at visit {', '.join(absent)}")
+            parts = [
+                w * difference_row(ask, design, pair, **{VISIT: rows.labels[rows.visits.index(float(v))]})
+                for v, w in weights.items()
+            ]
+            found = fit.contrast(np.sum(parts, axis=0)[None, :])
+            out += ask.inference("contrast", "difference", found, 0, **where)
+            out += exponentiated(ask, "contrast", "ratio", found, 0, **where)
+        except StatsError as error:
+            out += ask.failed("contrast", CONTRAST_STATS, str(error), **where)
+    return out
 
 
 def _adjusted(ask: Ask, fit: MMRMFit, L: Floats, rows: Rows, shown: list[int], **where: Any) -> list[Row]:
