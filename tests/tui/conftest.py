@@ -64,15 +64,24 @@ async def settle(pilot: Pilot[Any]) -> None:
     app = pilot.app
     assert isinstance(app, Workbench)
     end = asyncio.get_running_loop().time() + PATIENCE
-    await pilot.pause()
-    while app.jobs.labels or app.opened is None:
+    quiet = 0
+    while quiet < 3:
+        await pilot.pause()
+        if _busy(app):
+            quiet = 0
+            await asyncio.sleep(0.02)
+        else:
+            quiet += 1  # a message still on its way may start work: look again before it counts
+            await asyncio.sleep(0.01)
         if asyncio.get_running_loop().time() > end:
             raise AssertionError(f"still running: {app.jobs.labels}")
-        await asyncio.sleep(0.02)
-        if not app.jobs.labels:
-            await pilot.pause()
     await pilot.pause()
-    await pilot.pause()
+
+
+def _busy(app: Workbench) -> bool:
+    """Whether something is computed, not opened yet, or waits for what is being computed."""
+    table = getattr(getattr(app, "view", None), "table", None)
+    return bool(app.jobs.labels) or app.opened is None or bool(getattr(table, "stale", False))
 
 
 @asynccontextmanager
