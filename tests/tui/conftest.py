@@ -79,9 +79,8 @@ async def settle(pilot: Pilot[Any]) -> None:
 
 
 def _busy(app: Workbench) -> bool:
-    """Whether something is computed, not opened yet, or waits for what is being computed."""
-    table = getattr(getattr(app, "view", None), "table", None)
-    return bool(app.jobs.labels) or app.opened is None or bool(getattr(table, "stale", False))
+    """Whether something is being computed, or the workspace is not open yet."""
+    return bool(app.jobs.labels) or app.opened is None
 
 
 @asynccontextmanager
