@@ -10,7 +10,8 @@ from rich.console import Console
 from alsbench.analysis.result import Result
 from alsbench.render.layout import page_text
 from alsbench.render.lookup import Rows
-from alsbench.render.tables import endpoint_page, endpoint_table, model_block
+from alsbench.render.model_facts import model_block
+from alsbench.render.tables import endpoint_page, endpoint_table
 
 
 def _console(width: int, *, terminal: bool) -> tuple[Console, io.StringIO]:

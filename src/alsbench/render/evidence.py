@@ -14,7 +14,7 @@ from alsbench.analysis.result import Row
 from alsbench.render.formats import MASKED, MISSING, NOT_ESTIMABLE, absent, format_number, format_p, format_stat
 from alsbench.render.page import EMPTY, Block, Column, Line, Page, label
 from alsbench.render.page import Cell as PageCell
-from alsbench.render.tables import CI, marked_title, page_facts, page_footnotes
+from alsbench.render.standing import CI, marked_title, page_facts, page_footnotes
 
 if TYPE_CHECKING:  # building evidence needs numpy; printing it does not
     from alsbench.analysis.cells import Cell

@@ -13,7 +13,7 @@ from alsbench.render.evidence import estimate_text
 from alsbench.render.formats import MASKED, NOT_ESTIMABLE, absent, format_p
 from alsbench.render.page import Block, Column, Line, Page, label
 from alsbench.render.page import Cell as PageCell
-from alsbench.render.tables import CI, marked_title, page_facts, page_footnotes
+from alsbench.render.standing import CI, marked_title, page_facts, page_footnotes
 
 if TYPE_CHECKING:
     from alsbench.analysis.cells import Cell

@@ -87,6 +87,14 @@ def interval_cell(stats: Stats, name: str, low: str, high: str) -> Cell:
     return _joined(stats, name, (low, high))
 
 
+def limits_cell(stats: Stats) -> Cell:
+    """``-5.12 to -3.12``: limits by themselves."""
+    low, high = stats.get("conf_low"), stats.get("conf_high")
+    if low is None or high is None or low.stat is None or high.stat is None:
+        return EMPTY
+    return Cell(f"{shown(low)} to {shown(high)}", (low, high))
+
+
 def _joined(stats: Stats, name: str, beside: tuple[str, ...]) -> Cell:
     row = stats.get(name)
     if row is None:

@@ -15,7 +15,7 @@ from alsbench.render.ard import ROW_KEYS, dump, provenance_dict, row_dict
 from alsbench.render.delimited import Dialect, delimited
 from alsbench.render.formats import MISSING, NOT_ESTIMABLE, format_stat
 from alsbench.render.page import EMPTY, Block, Cell, Column, Line, Page, label
-from alsbench.render.tables import CI, marked_title, page_facts, page_footnotes
+from alsbench.render.standing import CI, marked_title, page_facts, page_footnotes
 
 SCHEMA = "alsbench.scrutiny/1"
 ABSENT = "not in this version"

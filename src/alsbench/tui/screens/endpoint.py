@@ -16,8 +16,10 @@ from alsbench.analysis.question import Question
 from alsbench.analysis.result import Result, merge_warnings
 from alsbench.errors import AlsbenchError
 from alsbench.render.lookup import Rows, interval_cell, spread_cell, value_cell
+from alsbench.render.model_facts import model_block
 from alsbench.render.page import Cell, Page
-from alsbench.render.tables import endpoint_page, model_block, subgroup_blocks, subgroup_heading, visit_name
+from alsbench.render.tables import endpoint_page, subgroup_blocks, subgroup_heading
+from alsbench.render.visits import visit_name
 from alsbench.study.model import Comparison, Covariance, DfMethod, Method
 from alsbench.tui import actions as act
 from alsbench.tui import twin

@@ -1,0 +1,49 @@
+"""What lets a table stand alone, whatever its format: title with its marks, facts above, footnotes below.
+
+The title says "Post hoc", "Deviation from the locked plan", "BLINDED" and "SYNTHETIC DATA" where they apply; the facts name
+population, subgroup, model and source; the footnotes give the failed fits, the warnings and the version.
+"""
+
+from __future__ import annotations
+
+from alsbench.analysis.result import Provenance, Result
+
+POST_HOC = "Post hoc"
+DEVIATION = "Deviation from the locked plan"
+BLINDED = "BLINDED"
+SYNTHETIC = "SYNTHETIC DATA"
+CI = "(95% CI)"
+
+
+def marked_title(title: str, provenance: Provenance) -> str:
+    """The title with "Post hoc" and "SYNTHETIC DATA" where they apply and do not stand there yet."""
+    parts = [title]
+    if provenance.post_hoc and POST_HOC.lower() not in title.lower():
+        parts.append(POST_HOC)
+    if provenance.deviations:
+        parts.append(DEVIATION)
+    if provenance.blinded:
+        parts.append(BLINDED)
+    if provenance.synthetic and "synthetic" not in title.lower():
+        parts.append(SYNTHETIC)
+    return " · ".join(parts)
+
+
+def page_facts(result: Result) -> tuple[tuple[str, str], ...]:
+    p = result.provenance
+    source = [", ".join(p.sources)] if p.sources else []
+    if p.data_cut:
+        source.append(f"data cut {p.data_cut}")
+    source.append(f"snapshot {p.snapshot[:12]}")
+    known = {name.lower() for name, _ in result.facts.lines}
+    return (*result.facts.lines, *(() if "source" in known else (("Source", "; ".join(source)),)))
+
+
+def page_footnotes(result: Result) -> tuple[str, ...]:
+    attempts = result.facts.attempts if len(result.facts.attempts) > 1 else ()
+    return (
+        *result.facts.footnotes,
+        *(f"Fit tried: {a}" for a in attempts),
+        *(f"Warning: {w}" for w in result.warnings),
+        f"alsbench {result.provenance.engine}, study {result.provenance.study[:12]}",
+    )

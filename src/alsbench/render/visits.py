@@ -1,0 +1,93 @@
+"""MMRM and ANCOVA in print: visits down, arms and comparisons across; ratios where the scale is logarithmic."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from alsbench.render.formats import MASKED, format_stat
+from alsbench.render.lookup import NO_PAIR, Pair, Place, Rows, Stats, Visit, interval_cell, spread_cell, value_cell
+from alsbench.render.page import Block, Cell, Column, Line, label
+from alsbench.render.standing import CI
+
+
+def visit_blocks(rows: Rows, subgroup: str) -> list[Block]:
+    """MMRM and ANCOVA: LS means by arm, then differences by comparison; ratios where the scale is logarithmic.
+
+    A per-comparison model (two-arm ANCOVA) has its own LS means for each comparison: a block each.
+    """
+    arm_places = rows.places("arm", subgroup, lambda p: p.variable is None)
+    contrasts = rows.places("contrast", subgroup, lambda p: p.variable is None and "difference" in rows.at[p])
+    blocks = []
+    for pair in dict.fromkeys(p.pair for p in arm_places):
+        mine = contrasts if pair == NO_PAIR else [p for p in contrasts if p.pair == pair]
+        blocks.append(_visit_block(rows, subgroup, [p for p in arm_places if p.pair == pair], mine, pair))
+    if not arm_places and contrasts:
+        blocks.append(_visit_block(rows, subgroup, [], contrasts, NO_PAIR))
+    summary = first_visit_block(rows, subgroup)
+    return [*blocks, *([summary] if summary else [])]
+
+
+def _visit_block(rows: Rows, subgroup: str, arm_places: list[Place], contrasts: list[Place], pair: Pair) -> Block:
+    times = _times([*arm_places, *contrasts])
+    arms = list(dict.fromkeys(p.arm for p in arm_places))
+    pairs = list(dict.fromkeys(p.pair for p in contrasts))
+    log_scale = any("gmr" in rows.at[p] for p in arm_places) or any("ratio" in rows.at[p] for p in contrasts)
+    columns = [label("Visit")]
+    for arm in arms:
+        columns += [Column("n", arm or ""), Column(f"GMR {CI}" if log_scale else "LS mean (SE)", arm or "")]
+    adjusted = {p.pair for p in contrasts if "p_adjusted" in rows.at[p]}
+    for treatment, reference in pairs:
+        name = f"{treatment} vs {reference}"
+        columns += [Column(f"{'Ratio' if log_scale else 'Difference'} {CI}", name), Column("p", name)]
+        columns += [Column("adj. p", name)] if (treatment, reference) in adjusted else []
+    lines = []
+    for visit, level in times:
+        cells = [Cell(visit_name(visit) or level or "")]
+        for arm in arms:
+            stats = rows.get("arm", subgroup, arm=arm, pair=pair, visit=visit, level=level)
+            mean = interval_cell(stats, "gmr", "gmr_low", "gmr_high") if log_scale else spread_cell(stats, "ls_mean", "se")
+            cells += [value_cell(stats, "n"), mean]
+        for each in pairs:
+            stats = rows.get("contrast", subgroup, pair=each, visit=visit, level=level)
+            cells += [_contrast(stats, log_scale), value_cell(stats, "p_value")]
+            cells += [value_cell(stats, "p_adjusted")] if each in adjusted else []
+        lines.append(Line(tuple(cells)))
+    title = f"{pair[0]} vs {pair[1]}" if pair != NO_PAIR and pair[0] else ""
+    return Block(title, tuple(columns), tuple(lines))
+
+
+def _contrast(stats: Stats, log_scale: bool) -> Cell:
+    if log_scale:
+        return interval_cell(stats, "ratio", "ratio_low", "ratio_high")
+    return interval_cell(stats, "difference", "conf_low", "conf_high")
+
+
+def first_visit_block(rows: Rows, subgroup: str) -> Block | None:
+    """From which visit p stays below 0.05, beside the first visit of any significance and the visits tested."""
+    places = [p for p in rows.places("contrast", subgroup) if "first_lasting_visit" in rows.at[p]]
+    if not places:
+        return None
+    columns = (label("p < 0.05"), Column("at every visit from"), Column("first at"), Column("visits tested"))
+    names = ("first_lasting_visit", "first_visit", "visits_tested")
+    lines = [
+        Line((Cell(f"{p.pair[0]} vs {p.pair[1]}"), *(_never(value_cell(rows.at[p], n), n) for n in names))) for p in places
+    ]
+    return Block("", columns, tuple(lines))
+
+
+def _never(cell: Cell, name: str) -> Cell:
+    missing = cell.rows and cell.rows[0].stat is None and cell.text != MASKED
+    return Cell("never", cell.rows) if missing and name != "visits_tested" else cell
+
+
+def _times(places: Sequence[Place]) -> list[tuple[Visit, str | None]]:
+    """Visits in their order, then what belongs to no visit: an average over visits."""
+    found = dict.fromkeys((p.visit, p.level) for p in places)
+    return sorted(found, key=lambda at: (at[0][1] is None, at[0][1] if at[0][1] is not None else 0.0))
+
+
+def visit_name(visit: Visit) -> str:
+    """The label, else the number, else nothing."""
+    if visit[0]:
+        return visit[0]
+    return "" if visit[1] is None else format_stat("horizon", visit[1])
