@@ -213,3 +213,27 @@ def test_chosen_contrasts_over_visits(trial: Source) -> None:
         ask(trial, "alsfrs", visit_contrasts='{ late = { "Month 9" = 1 } }')
     absent = ask(trial, "alsfrs", visit_contrasts='{ late = { "99" = 1 } }')
     assert "99" in absent.get("difference", level="late").error
+
+
+def model_of(result: Result) -> str:
+    return dict(result.facts.lines)["Model"]
+
+
+def test_the_footer_names_the_terms_that_were_fitted(trial: Source) -> None:
+    """By the model's definition: with one visit, or without variation, a term has no columns and is not in the formula."""
+    every = model_of(answer(Question("alsfrs"), trial))
+    assert "TRT01P*AVISIT + BASE*AVISIT" in every
+    endpoint = trial.endpoint("alsfrs").model_copy(update={"visits": (12.0,)})
+    single = replace(trial, study=trial.study.model_copy(update={"endpoints": {**trial.study.endpoints, "alsfrs": endpoint}}))
+    assert model_of(answer(Question("alsfrs"), single)) == every.replace("*AVISIT", "")
+
+
+def test_a_slope_of_logs_says_what_is_below_the_limit(trial: Source) -> None:
+    nfl = trial.endpoint("nfl").model_copy(update={"method": "slope"})
+    source = replace(trial, study=trial.study.model_copy(update={"endpoints": {**trial.study.endpoints, "nfl": nfl}}))
+    result = answer(Question("nfl"), source)
+    assert "counted per arm" in dict(result.facts.lines)["Below LLOQ"]
+    by_visit = answer(Question("nfl"), trial)
+    for arm in ("Placebo", "Group 1", "Group 2"):  # the slope reads the baseline too
+        visits = sum(r.number() for r in by_visit.rows if r.stat_name == "n_below_lloq" and r.arm == arm)
+        assert stat(result, "n_below_lloq", arm=arm) >= visits

@@ -21,6 +21,7 @@ from alsbench.analysis.cells import Cell, Piece
 from alsbench.analysis.question import Question
 from alsbench.analysis.result import Facts, Provenance, Result, Row
 from alsbench.analysis.source import Source
+from alsbench.data.workspace import is_own
 from alsbench.study.model import Comparison
 
 FORMAT = 1
@@ -84,7 +85,7 @@ def program_print() -> str:
 
 def read_entry(directory: Path | None, key: str) -> Any | None:
     """The body of an entry, or None where it is absent or damaged."""
-    if directory is None:
+    if directory is None or not is_own(directory):
         return None
     try:
         digest, _, text = (directory / f"{key}.json").read_text("utf-8").partition("\n")
@@ -97,7 +98,7 @@ def read_entry(directory: Path | None, key: str) -> Any | None:
 
 def write_entry(directory: Path | None, key: str, body: object) -> bool:
     """Write an entry (0600, whole or not at all); False where the directory does not let us."""
-    if directory is None:
+    if directory is None or not is_own(directory):
         return False
     text = json.dumps(body, allow_nan=False)
     try:

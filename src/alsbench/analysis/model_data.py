@@ -179,12 +179,12 @@ def ls_mean_words(ask: Ask, rows: str) -> str:
     return f"{weights}, covariates at their mean over the {rows}" + (f", but {chosen}" if chosen else "")
 
 
-def lloq_words(ask: Ask) -> list[tuple[str, str]]:
-    """What is done with values below the limit of quantification, for a log-scale endpoint's footer."""
+def lloq_words(ask: Ask, per: str = "arm and visit") -> list[tuple[str, str]]:
+    """What is done with values below the limit of quantification, for a log-scale endpoint's footer; counted ``per`` what."""
     if ask.endpoint.scale != "log":
         return []
     limit = f"values below {ask.endpoint.lloq:g} count as half of it" if ask.endpoint.lloq else "values are used as delivered"
-    return [("Below LLOQ", f"{limit}; DTYPE = HALFLLOQ is already halved; counted per arm and visit")]
+    return [("Below LLOQ", f"{limit}; DTYPE = HALFLLOQ is already halved; counted per {per}")]
 
 
 def exponentiated(ask: Ask, context: Context, name: str, found: Contrasts, index: int, **where: Any) -> list[Row]:

@@ -360,8 +360,12 @@ def _formula(ask: Ask, design: Design) -> str:
     response_name = "CHG"
     if ask.endpoint.scale == "log":
         response_name, base = "ln(AVAL/BASE)", "ln(BASE)"
+    names = {ARM: arm, BASE: base}
+    own = [names[term] for term in (ARM, BASE) if (term,) in design.terms]  # one arm, or a constant baseline, has no term
+    if any(VISIT in term for term in design.terms):
+        own = [f"{name}*{visit}" for name in own] or [visit]
     others = [t[0] for t in design.terms if len(t) == 1 and t[0] not in (ARM, VISIT, BASE)]
-    return f"{response_name} ~ " + " + ".join([f"{arm}*{visit}", f"{base}*{visit}", *others])
+    return f"{response_name} ~ " + " + ".join([*own, *others] or ["1"])
 
 
 def _df_words(ask: Ask) -> str:

@@ -18,6 +18,7 @@ from alsbench.analysis.model_data import (
     covariate_columns,
     covariate_variables,
     dropped_rows_warning,
+    lloq_words,
     unplaced_warning,
 )
 from alsbench.analysis.records import Records, endpoint_records
@@ -57,6 +58,8 @@ def analyse(ask: Ask) -> Block:
     out: list[Row] = []
     for i, arm in enumerate(ask.arms):
         out.append(ask.row("arm", "n", int(np.unique(rows.records.subject[rows.arm == i]).size), arm=arm))
+        if ask.endpoint.scale == "log":
+            out.append(ask.row("arm", "n_below_lloq", int(rows.records.below[rows.arm == i].sum()), arm=arm))
     if len(rows.records) == 0:
         raise StatsError("no analysed rows in this subgroup")
     fit, arm_levels, covariates, warnings = fit_rows(ask, rows)
@@ -80,6 +83,7 @@ def analyse(ask: Ask) -> Block:
             ("Degrees of freedom", _df_words(ask)),
             ("Time", "months since baseline by the nominal visit, baseline included"),
             ("Percent slowing", "100 (1 - slope / slope of reference), Fieller interval"),
+            *lloq_words(ask, per="arm"),
             ("Missing data", "missing at random; rows with a value are analysed, none is imputed"),
         ),
         warnings=(*rows.warnings, *warnings, *fit.notes),
