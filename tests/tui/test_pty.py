@@ -18,7 +18,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 START = (
-    "import sys; from pathlib import Path; from alsbench.tui.app import run; "
+    "import sys; from pathlib import Path; from alsbench.tui.launch import run; "
     "sys.exit(run(Path(sys.argv[1]), ascii='a' in sys.argv[2]))"
 )
 BYTES_PER_CURSOR_KEY = 300

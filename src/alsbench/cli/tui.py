@@ -37,7 +37,7 @@ def open_app(workspace: Path | None, *, ascii_only: bool = False, no_mouse: bool
     from alsbench.cli.config import checked_settings
 
     own = checked_settings()
-    app = importlib.import_module("alsbench.tui.app")  # by name: shell and app stand beside each other and know no more
+    app = importlib.import_module("alsbench.tui.launch")  # by name: shell and app stand beside each other and know no more
     code: int = app.run(
         workspace or Path(),
         ascii=ascii_only or own.ascii,

@@ -178,3 +178,9 @@ def plain_terminal() -> bool:
     return os.environ.get("TERM") in {"linux", "vt100", "vt220"} or (
         locale.split(".")[0] in {"C", "POSIX"} and "UTF" not in locale.upper()
     )
+
+
+def default_theme() -> str:
+    """16 colours where the terminal promises no more."""
+    colours = os.environ.get("COLORTERM", "").lower() in {"truecolor", "24bit"} or "256" in os.environ.get("TERM", "")
+    return "dark" if colours else "ansi"

@@ -1,0 +1,52 @@
+"""The palette and the command line: commands with their arguments filled in from what there is to choose from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from alsbench.tui.commands.model import Command
+from alsbench.tui.commands.registry import Registry, haystack
+from alsbench.tui.session import Catalogue, Item, Session
+
+THEMES = ("dark", "light", "ansi", "contrast")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A line of the palette: a command, with its argument filled in where it takes one."""
+
+    command: Command
+    argument: str = ""
+    label: str = ""
+
+
+def entries(registry: Registry, session: Session, catalogue: Catalogue, query: str = "") -> tuple[Entry, ...]:
+    """What the palette offers for a query: commands, and commands with each of their arguments."""
+    found: list[Entry] = []
+    words = query.lower().split()
+    for command in registry.available(session):
+        if not command.argument or command.keys:
+            found.append(Entry(command, "", command.name))
+        found.extend(
+            Entry(command, i.name, f"{command.name}: {i.label}") for i in choices(command.argument, session, catalogue)
+        )
+    hits = [e for e in found if all(w in f"{e.label} {e.argument} {haystack(e.command)}".lower() for w in words)]
+    return tuple(sorted(hits, key=lambda e: not all(w in e.label.lower() for w in words)))
+
+
+def choices(argument: str, session: Session, catalogue: Catalogue) -> tuple[Item, ...]:
+    """What an argument of that kind can be."""
+    if argument == "visit":
+        visits = catalogue.visits_of(session.choice.endpoint)
+        return (Item("all", "all visits"), *(Item(f"{v:g}") for v in visits))
+    if argument == "theme":
+        return tuple(Item(t) for t in THEMES)
+    known: dict[str, tuple[Item, ...]] = {
+        "endpoint": catalogue.endpoints,
+        "comparison": catalogue.comparisons,
+        "population": catalogue.populations,
+        "subgroup": catalogue.subgroups,
+        "arm": catalogue.arms,
+        "table": catalogue.tables,
+    }
+    return known.get(argument, ())

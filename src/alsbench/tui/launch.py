@@ -1,0 +1,54 @@
+"""Starting the app from the shell: whether the terminal can show it, the session log, and where it was left."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+from alsbench.errors import UnavailableError, UsageError
+from alsbench.tui.app import Workbench
+from alsbench.tui.place import keep_place
+from alsbench.tui.state import new_log
+
+
+def refuse(workspace: Path) -> None:
+    """Raise UsageError where no terminal app can run, naming the shell twin."""
+    twin_command = f"alsbench evidence -w {workspace}"
+    if os.environ.get("TERM", "") == "dumb":
+        raise UsageError("TERM=dumb cannot show the terminal app", hint=f"the shell prints the same tables: {twin_command}")
+    if not (sys.stdin.isatty() and sys.stdout.isatty() and sys.stderr.isatty()):
+        raise UsageError(
+            "the terminal app needs a terminal on stdin, stdout and stderr", hint=f"in a pipe, use: {twin_command}"
+        )
+
+
+def run(
+    workspace: Path,
+    *,
+    ascii: bool = False,
+    no_mouse: bool = False,
+    theme: str = "",
+    keymap: dict[str, tuple[str, ...]] | None = None,
+) -> int:
+    """Open the app on a workspace; the exit code. Refuses (UsageError, exit 2) without a usable terminal."""
+    try:
+        refuse(workspace)
+    except UsageError as error:
+        sys.stderr.write(f"alsbench: {error.message}\n")
+        return error.exit_code
+    try:
+        log = new_log(workspace)
+    except OSError as error:
+        raise UnavailableError("the session log cannot be written", why=str(error), hint="set XDG_STATE_HOME") from error
+    app = Workbench(workspace, ascii=ascii, theme=theme, log=log, keymap=keymap, restore=True)
+    try:
+        code = app.run(mouse=not no_mouse)
+    finally:
+        app.jobs.cancel_all()
+        log.close()
+        try:
+            keep_place(workspace, app.session)
+        except OSError as error:
+            sys.stderr.write(f"alsbench: where you were could not be kept: {error}\n")
+    return app.return_code or code or 0

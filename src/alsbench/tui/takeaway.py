@@ -1,0 +1,146 @@
+"""What can be taken away from a view: its shell command, a cell, its table, a file; and what every one of them must say."""
+
+from __future__ import annotations
+
+import sys
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from rich.text import Text
+
+from alsbench.errors import AlsbenchError, UsageError
+from alsbench.tui import taking, twin
+from alsbench.tui.overlays import Overlaid
+from alsbench.tui.safetext import safe
+
+
+class Takeaway(Overlaid):
+    """The app with copying and exporting, each counted in the audit log."""
+
+    # ---- the audit log
+
+    def looked(self, result: Any) -> None:
+        """Count a look: each question once while this snapshot and study are open."""
+        from alsbench.tui.looks import question_digest
+
+        digest = question_digest(result.question)
+        if self.audit and digest not in self.counted:
+            self.counted.add(digest)
+            self.record("look", result)
+
+    def record(self, action: str, result: Any, file: str = "") -> None:
+        """Append to the workspace's audit log, off the interface thread."""
+        from alsbench.tui.looks import record
+
+        if self.audit:
+            path = self.workspace / "audit.jsonl"
+            self.jobs.start(f"audit-{self.jobs.started}", "", lambda _: record(path, action, result, file))
+
+    def record_subject(self, command: str) -> None:
+        """Append that one subject was looked at: the command that shows it, not what it shows."""
+        from alsbench.tui.looks import record_subject
+
+        if self.audit:
+            path, digest = self.workspace / "audit.jsonl", self.session.snapshot
+            self.jobs.start(f"audit-{self.jobs.started}", "", lambda _: record_subject(path, command, digest))
+
+    # ---- taking away
+
+    def shell_command(self) -> str:
+        """The command that prints this view."""
+        population = self.opened.source.study.populations.default if self.opened else ""
+        here = self.workspace.resolve() == Path.cwd()
+        return twin.command(
+            self.session,
+            workspace="" if here else str(self.workspace),
+            default_population=population,
+            **self.view.shell_words(),
+        )
+
+    def do_shell(self) -> None:
+        command = self.shell_command()
+        if not command:
+            self.status("this screen has no shell command in this version")
+            return
+        lines = [Text(safe(command, ascii=self.ascii), self.look["bold"]), Text(), Text("prints the same numbers in the shell")]
+        self.read("Shell command", lines, {"y": ("copy", partial(self.copy, command, "the command"))})
+
+    def copy(self, text: str, what: str) -> str:
+        """Put text on the clipboard and into a file; says where it went."""
+        path = taking.clipboard_file(text)
+        sequence = taking.osc52(text)
+        driver = self._driver
+        if sequence and driver is not None and sys.__stdout__ is not None and sys.__stdout__.isatty():
+            driver.write(sequence)
+        return f"copied {what} to the clipboard and {path}" if sequence else f"copied {what} to {path} (too long for OSC 52)"
+
+    def do_copy_cell(self) -> None:
+        text = self.view.cell_text()
+        self.status(self.copy(text, "the cell") if text else "nothing to copy here")
+
+    def do_copy_table(self) -> None:
+        page = self.view.page()
+        if page is None:
+            self.status("this view has no table to copy")
+            return
+        count = sum(len(b.lines) for b in page.blocks)
+        self.status(self.copy(taking.page_in(page, "txt"), f"{count} rows"))
+
+    def do_export(self) -> None:
+        name = f"{self.session.screen}.txt"
+        hint = "a new file; its ending says the format: " + ", ".join(f".{f}" for f in taking.FORMATS)
+        self.ask("Export this view to", str(Path.cwd() / name), self.export, hint=hint, check=_check_export)
+
+    def export(self, target: str) -> None:
+        """Write the view to a file in the format of its ending."""
+        path = Path(target)
+        kind: Any = path.suffix.lstrip(".")
+        try:
+            if kind == "svg":
+                from alsbench.tui.picture import picture
+
+                text = picture(self)
+            else:
+                page = self.view.page()
+                if page is None:
+                    raise UsageError("this view has no table; .svg takes a picture of it")
+                text = taking.page_in(page, kind, self.view.taken())
+            written = taking.write_new(path, text)
+            for result in self.view.taken():
+                self.record("export", result, written.name)
+        except AlsbenchError as error:
+            self.fault(error)
+            return
+        self.status(f"wrote {written}")
+
+    def page_facts(self) -> tuple[tuple[str, str], ...]:
+        """What any exported table of this session must say."""
+        if self.opened is None:
+            return ()
+        study, choice = self.opened.source.study, self.session.choice
+        facts = [("Study", f"{study.info.id} {study.info.title}".strip()), ("Population", choice.population)]
+        for name in choice.subgroups:
+            found = study.subgroup(name)
+            if found is not None:
+                facts.append((f"Subgroup {name}", f"{found.where} ({'pre-specified' if found.prespecified else 'post hoc'})"))
+        return (*facts, ("Snapshot", self.session.snapshot[:12]), ("Command", self.shell_command()))
+
+    def page_footnotes(self) -> tuple[str, ...]:
+        notes = []
+        if self.opened is not None and self.opened.source.study.info.synthetic:
+            notes.append("SYNTHETIC DATA")
+        study = self.opened.source.study if self.opened else None
+        active = [study.subgroup(n) for n in self.session.choice.subgroups] if study else []
+        if any(s is not None and not s.prespecified for s in active):
+            notes.append("Post hoc: at least one subgroup was defined after the data were seen.")
+        if self.opened is not None and self.opened.source.blinded:
+            notes.append("BLINDED: the arms are dummies.")
+        return tuple(notes)
+
+
+def _check_export(text: str) -> str:
+    path = Path(text).expanduser()
+    if path.suffix.lstrip(".") not in taking.FORMATS:
+        return "the ending must be one of " + ", ".join(f".{f}" for f in taking.FORMATS)
+    return "the file exists; exports never overwrite" if path.exists() else ""
