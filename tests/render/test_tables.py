@@ -199,6 +199,31 @@ def test_slopes(row, result_of) -> None:
     assert "-1.05 (0.100)  -1.25 to -0.85" in page_text(endpoint_page(result_of(slopes)))
 
 
+def test_slopes_of_logs_are_ratios(row, result_of) -> None:
+    at = {"endpoint": "nfl", "method": "slope"}
+    stats = {"n": 46, "n_below_lloq": 3, "slope": -0.011, "se": 0.003, "gmr": 0.98906, "gmr_low": 0.984, "gmr_high": 0.995}
+    rows = [row("arm", n, v, arm="Placebo", **at) for n, v in stats.items()]
+    pair = at | {"treatment": "Group 1", "reference": "Placebo"}
+    contrast = {"difference": -0.004, "ratio": 0.996, "ratio_low": 0.985, "ratio_high": 1.008, "p_value": 0.523}
+    rows += [row("contrast", n, v, **pair) for n, v in contrast.items()]
+    text = page_text(endpoint_page(result_of(rows)))
+    for part in ("0.989 (0.984, 0.995)", "0.996 (0.985, 1.008)", "limit of quantification: Placebo 3"):
+        assert part in text
+    assert "-0.01 (" not in text
+
+
+def test_values_below_the_limit_are_counted_under_the_table(row, result_of) -> None:
+    at = {"endpoint": "nfl", "arm": "Placebo"}
+    rows = [
+        row("arm", n, v, visit=f"Month {m}", visit_number=float(m), **at)
+        for m, below in ((6, 2), (12, 0))
+        for n, v in (("n", 20), ("n_below_lloq", below), ("gmr", 0.9))
+    ]
+    assert "limit of quantification: Placebo Month 6 2\n" in page_text(endpoint_page(result_of(rows)))
+    none = [r for r in rows if r.visit == "Month 12"]
+    assert "limit of quantification: none\n" in page_text(endpoint_page(result_of(none)))
+
+
 def test_incidence(row, result_of) -> None:
     rows = [row("arm", "total", 36.28, arm="Placebo", method="incidence", variable="Exposure", level="patient-years")]
     for variable, level in (

@@ -217,7 +217,7 @@ def _facts(source: Source, endpoint: Endpoint, population: str, parts: list[Memb
         lines.append(("Subgroup", subgroup_line(source, member)))
     for block in blocks:
         lines += [line for line in block.model if line not in lines]
-    lines.append(("Intervals", "95 %, two-sided"))
+    lines.append(("Intervals", "95%, two-sided"))
     if source.study.info.synthetic:
         lines.append(("Data", "SYNTHETIC: no real patient stands behind these numbers"))
     title = f"{endpoint.title or endpoint.name}: {method_info(endpoint.method).title}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from alsbench.render.formats import MASKED, format_stat
-from alsbench.render.lookup import NO_PAIR, Pair, Place, Rows, Stats, Visit, interval_cell, spread_cell, value_cell
+from alsbench.render.lookup import NO_PAIR, Pair, Place, Rows, Stats, Visit, interval_cell, shown, spread_cell, value_cell
 from alsbench.render.page import Block, Cell, Column, Line, label
 from alsbench.render.standing import CI
 
@@ -53,7 +53,19 @@ def _visit_block(rows: Rows, subgroup: str, arm_places: list[Place], contrasts: 
             cells += [value_cell(stats, "p_adjusted")] if each in adjusted else []
         lines.append(Line(tuple(cells)))
     title = f"{pair[0]} vs {pair[1]}" if pair != NO_PAIR and pair[0] else ""
-    return Block(title, tuple(columns), tuple(lines))
+    return Block(title, tuple(columns), tuple(lines), below_limit_notes(rows, subgroup, pair))
+
+
+def below_limit_notes(rows: Rows, subgroup: str, pair: Pair = NO_PAIR) -> tuple[str, ...]:
+    """How many values of each arm were below the limit of quantification, by visit where there are visits."""
+    found: dict[str, list[str]] = {}
+    for p in rows.places("arm", subgroup, lambda p: p.pair == pair and "n_below_lloq" in rows.at[p]):
+        row = rows.at[p]["n_below_lloq"]
+        counts = found.setdefault(p.arm or "", [])
+        if row.stat != 0:
+            counts.append(" ".join(t for t in (visit_name(p.visit), shown(row)) if t))
+    arms = "; ".join(f"{arm} {', '.join(counts) or 'none'}" for arm, counts in found.items())
+    return (f"Values below the limit of quantification: {arms if any(found.values()) else 'none'}",) if found else ()
 
 
 def _contrast(stats: Stats, log_scale: bool) -> Cell:

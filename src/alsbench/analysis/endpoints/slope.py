@@ -1,6 +1,7 @@
 """Random slopes: AVAL ~ time*arm + covariates, random intercept and slope per subject, time in months; all arms in the fit.
 
-Slopes per arm in units per month, their differences, and the slowing of decline in percent (METHODS 5).
+Slopes per arm in units per month, their differences, and the slowing of decline in percent (METHODS 5). With
+``scale = "log"`` the response is ln(AVAL), and the monthly ratios are reported beside the logs.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from alsbench.analysis.model_data import (
     covariate_columns,
     covariate_variables,
     dropped_rows_warning,
+    exponentiated,
     lloq_words,
     unplaced_warning,
 )
@@ -66,7 +68,9 @@ def analyse(ask: Ask) -> Block:
     found = arm_slopes(fit, df=ask.endpoint.df)
     for arm in ask.arms:
         if arm in arm_levels.levels:
-            out += ask.inference("arm", "slope", found, arm_levels.levels.index(arm), arm=arm)
+            index = arm_levels.levels.index(arm)
+            out += ask.inference("arm", "slope", found, index, arm=arm)
+            out += exponentiated(ask, "arm", "gmr", found, index, arm=arm)
         else:
             out += ask.failed("arm", SLOPE_STATS, f"no analysed rows of {arm} in this subgroup", arm=arm)
     for treatment, reference in ask.pairs:
@@ -161,6 +165,7 @@ def _contrast(ask: Ask, fit: SlopeFit, arm: Factor, treatment: str, reference: s
     found = slope_differences(fit, reference=reference, df=ask.endpoint.df)
     others = [a for a in arm.levels if a != reference]
     out = ask.inference("contrast", "difference", found, others.index(treatment), **where)
+    out += exponentiated(ask, "contrast", "ratio", found, others.index(treatment), **where)
     slowing = percent_slowing(fit, treatment, reference, df=ask.endpoint.df)
     out.append(ask.row("contrast", "percent_slowing", slowing.percent, **where))
     if slowing.fieller_shape == "interval":
