@@ -24,6 +24,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command line and return its exit code."""
     words = list(sys.argv[1:] if arguments is None else arguments)
     as_json = "--json-errors" in words
+    os.umask(0o077)  # every file and directory made from here on is its owner's alone
     try:
         return _run(words)
     except AlsbenchError as error:

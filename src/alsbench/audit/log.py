@@ -95,9 +95,10 @@ def append(
     except (TypeError, ValueError) as fault:
         raise UsageError("an audit entry holds what JSON cannot", where=str(path), why=str(fault)) from fault
     try:
-        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, _MODE)
+        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW, _MODE)
     except OSError as fault:
-        raise UnavailableError(f"the audit log cannot be written: {fault.strerror}", where=str(path)) from fault
+        why = "it is a link" if path.is_symlink() else str(fault.strerror)
+        raise UnavailableError(f"the audit log cannot be written: {why}", where=str(path)) from fault
     try:
         fcntl.flock(handle, fcntl.LOCK_EX)
         number, previous = _tail(handle, path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 import sys
 import tempfile
 from collections.abc import Iterable
@@ -97,7 +98,7 @@ def write_file(path: Path, chunks: Iterable[str]) -> None:
             for chunk in chunks:
                 stream.write(chunk)
         return
-    path = path.resolve()
+    path = _followed(path)
     try:
         descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
     except OSError as fault:
@@ -113,6 +114,20 @@ def write_file(path: Path, chunks: Iterable[str]) -> None:
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+
+
+def _followed(path: Path) -> Path:
+    """Where links lead. Raises UsageError for one that somebody else put where everybody can: the rule by which the kernel
+    protects writing through links, which replacing a file would go round."""
+    step = path
+    for _ in range(40):
+        if not step.is_symlink():
+            return step.resolve()
+        place = step.parent.stat().st_mode
+        if place & stat.S_ISVTX and place & stat.S_IWOTH and step.lstat().st_uid != os.geteuid():
+            raise UsageError("this is somebody else's link", where=str(path), hint="name another file")
+        step = step.parent / step.readlink()
+    raise UsageError("these links go round in a circle", where=str(path))
 
 
 def _stdout(text: str) -> None:

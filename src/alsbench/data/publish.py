@@ -73,7 +73,7 @@ class StoredTable:
 def exclusive(workspace: Workspace, *, purpose: str) -> Iterator[None]:
     """Hold the workspace's load lock. Raises UnavailableError naming the holder if somebody else has it."""
     path = workspace.snapshots_dir / LOCK
-    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, _FILE_MODE)
+    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, _FILE_MODE)
     try:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -221,7 +221,8 @@ def set_current(workspace: Workspace, name: str) -> None:
     """Point the workspace at a published snapshot, atomically."""
     pointer = workspace.snapshots_dir / POINTER
     beside = pointer.with_name(f"{BUILDING}{POINTER}-{os.getpid()}")
-    handle = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, _FILE_MODE)
+    beside.unlink(missing_ok=True)
+    handle = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, _FILE_MODE)
     try:
         os.write(handle, f"{name}\n".encode())
         os.fsync(handle)
@@ -234,7 +235,7 @@ def set_current(workspace: Workspace, name: str) -> None:
 def remove_leftovers(workspace: Workspace) -> None:
     """Remove what a killed load left behind. Only to be called while holding the lock."""
     for path in workspace.snapshots_dir.glob(f"{BUILDING}*"):
-        if path.is_dir():
+        if path.is_dir() and not path.is_symlink():
             for inner in path.iterdir():
                 inner.unlink()
             path.rmdir()

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -50,6 +51,12 @@ class Workspace:
                 directory.mkdir(mode=_DIRECTORY_MODE, parents=directory == self.path, exist_ok=True)
             except OSError as fault:
                 raise UnavailableError(f"the directory cannot be made: {fault.strerror}", where=str(directory)) from fault
+            if not is_own(directory):
+                raise UnavailableError(
+                    "this is a link to somebody else's directory",
+                    where=str(directory),
+                    hint="data go only where their owner is the only one who can put a link",
+                )
         return self
 
     def read_study(self) -> Study:
@@ -110,3 +117,8 @@ class Workspace:
             where=str(self.snapshots_dir / POINTER),
             hint="load the data again, or write the name of a snapshot into it",
         )
+
+
+def is_own(directory: Path) -> bool:
+    """Whether a directory is what it seems: no link, or a link to a place that is ours."""
+    return not directory.is_symlink() or directory.stat().st_uid == os.geteuid()

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from alsbench.tui import actions as act
 from alsbench.tui.session import Catalogue, Session
-from alsbench.tui.state import state_dir
+from alsbench.tui.state import open_private, state_dir
 
 FORMAT = "alsbench.place/1"
 
@@ -34,8 +34,9 @@ def keep_place(workspace: Path, session: Session) -> None:
     path.parent.mkdir(exist_ok=True, mode=0o700)
     text = json.dumps({"format": FORMAT, "study": session.study, "actions": [act.as_dict(a) for a in actions_to(session)]})
     beside = path.with_suffix(f".{os.getpid()}")
-    beside.touch(mode=0o600)
-    beside.write_text(text + "\n", encoding="utf-8")
+    beside.unlink(missing_ok=True)
+    with open_private(beside, "x") as out:
+        out.write(text + "\n")
     beside.replace(path)
 
 

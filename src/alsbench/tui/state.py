@@ -28,13 +28,21 @@ def state_dir() -> Path:
     return path
 
 
+def open_private(path: Path, mode: str) -> IO[str]:
+    """``path`` opened to write text, readable by its owner only whatever the umask says; ``x`` makes a file that is not there
+    and follows no link."""
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | (os.O_EXCL if mode == "x" else os.O_APPEND), 0o600)
+    os.fchmod(handle, 0o600)
+    return os.fdopen(handle, mode.replace("x", "w"), encoding="utf-8", errors="backslashreplace")
+
+
 class SessionLog:
     """Appends actions to a file. ``workspace`` is recorded so that a replay knows what to open."""
 
     def __init__(self, path: Path, workspace: Path) -> None:
         self.path = path
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self._file: IO[str] = path.open("a", encoding="utf-8")
+        self._file: IO[str] = open_private(path, "a")
         self._line({"format": FORMAT, "workspace": str(workspace.resolve())})
 
     def append(self, action: act.Action) -> None:

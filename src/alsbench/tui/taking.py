@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from alsbench.errors import UsageError
-from alsbench.tui.state import state_dir
+from alsbench.tui.state import open_private, state_dir
 
 if TYPE_CHECKING:
     from alsbench.analysis.result import Result
@@ -31,8 +31,9 @@ def osc52(text: str) -> str:
 def clipboard_file(text: str) -> Path:
     """Write ``text`` where it can be picked up when the terminal drops OSC 52."""
     path = state_dir() / "copied.txt"
-    path.touch(mode=0o600, exist_ok=True)
-    path.write_text(text, encoding="utf-8")
+    path.unlink(missing_ok=True)
+    with open_private(path, "x") as out:
+        out.write(text)
     return path
 
 
@@ -67,7 +68,7 @@ def page_in(page: Page, kind: Format, results: tuple[Result, ...] = ()) -> str:
 def write_new(path: Path, text: str) -> Path:
     """Write a file that is not there yet. Raises UsageError when it is, or cannot be written."""
     try:
-        with path.expanduser().open("x", encoding="utf-8") as out:
+        with open_private(path.expanduser(), "x") as out:
             out.write(text)
     except FileExistsError:
         raise UsageError("the file exists", where=str(path), hint="choose another name; exports never overwrite") from None
