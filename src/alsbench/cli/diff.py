@@ -31,12 +31,16 @@ def diff(
     results: Annotated[
         bool, typer.Option("--results/--no-results", help="Ask the study's contrasts of both and list those that changed.")
     ] = True,
+    records: Annotated[
+        int, typer.Option("--records", metavar="N", min=0, help="How many records of each kind and table are listed.")
+    ] = 20,
 ) -> int:
     """Records added, removed and changed between two snapshots, by key, and which results changed; 1 where they differ.
 
     The study as it stands is asked of both: every endpoint with a contrast, overall and in every subgroup and complement.
     """
     from alsbench.cli.output import emit_sheets
+    from alsbench.cli.progress import bar
     from alsbench.data.diff import diff as compare
     from alsbench.data.snapshot import open_snapshot
     from alsbench.data.workspace import Workspace
@@ -44,8 +48,9 @@ def diff(
     space = Workspace(common.workspace)
     names = [snapshot_named(space, word) for word in (old, new)]
     with open_snapshot(space.snapshot_path(names[0])) as before, open_snapshot(space.snapshot_path(names[1])) as after:
-        found = compare(before, after)
-        sheets = [_tables(found), _records(found)]
+        with bar(common) as show:
+            found = compare(before, after, shown=records, progress=show)
+        sheets = [_tables(found), _records(found, records)]
         if results:
             sheets.append(_results(common, before, after, same=found.same))
     emit_sheets(common, *sheets)
@@ -93,24 +98,29 @@ def _tables(found: SnapshotDiff) -> Sheet:
         Field("columns", "Columns", prose=True),
     )
     facts = (("Old", found.old), ("New", found.new), ("Data", "the same" if found.same else "differ"))
-    return Sheet("tables", "Snapshots compared", fields, records, facts)
+    notes = tuple(
+        f"{t.table}: {t.repeated} rows share their key with another row of their snapshot; they were compared whole"
+        for t in found.tables
+        if t.repeated
+    )
+    return Sheet("tables", "Snapshots compared", fields, records, facts, notes=notes)
 
 
 def _columns(table: TableDiff) -> str:
     parts = [f"{name} ({n} changed)" for name, n in (table.by_column or {}).items()]
     parts += [f"{name} (new)" for name in table.columns_added] + [f"{name} (gone)" for name in table.columns_removed]
+    parts += [f"{name} ({now}, was {was})" for name, (was, now) in table.columns_retyped.items()]
     return ", ".join(parts)
 
 
-def _records(found: SnapshotDiff) -> Sheet:
+def _records(found: SnapshotDiff, shown: int) -> Sheet:
     """The first records of each kind; the counts above are complete."""
-    from alsbench.data.diff import SHOWN
     from alsbench.render.sheet import Field, Sheet
 
     fields = (Field("table", "Table"), Field("change", "Change"), Field("key", "Key"), *_before_after("column", "Column"))
     records = tuple(r for t in found.tables if t.state == "changed" for r in _record_lines(t))
-    cut = [t.table for t in found.tables if t.state == "changed" and max(t.added, t.removed, t.changed) > SHOWN]
-    notes = (f"the first {SHOWN} of each kind in {', '.join(cut)}; the counts above are complete",) if cut else ()
+    cut = [t.table for t in found.tables if t.state == "changed" and max(t.added, t.removed, t.changed) > shown]
+    notes = (f"the first {shown} of each kind in {', '.join(cut)}; the counts above are complete",) if cut else ()
     return Sheet("records", "Records", fields, records, notes=notes)
 
 

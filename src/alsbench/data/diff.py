@@ -1,21 +1,21 @@
 """What changed between two snapshots: records added, removed and changed, by key.
 
 A record's key is what makes it one record: subject, parameter and visit where the table has them (with time point, date and
-sequence as far as needed to tell rows apart), the subject alone in ADSL. Where no set of key columns is unique in both
-snapshots, whole rows are compared instead and a change is a removal and an addition.
+sequence as far as needed to tell rows apart), the subject alone in ADSL. Rows whose key is not theirs alone in both snapshots
+are compared whole, and a change among them is a removal and an addition; so are all rows where no key tells most apart.
+Missing equals missing. The comparison is made by the database in :mod:`alsbench.data.compare`, in pieces of bounded size.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
-from alsbench.data.snapshot import Snapshot, TableInfo
-from alsbench.data.sql import quote
+from alsbench.data.snapshot import Snapshot
 
-_KEY_ORDER = (
+KEY_ORDER = (
     "USUBJID",
     "PARAMCD",
     "AVISITN",
@@ -33,6 +33,7 @@ _KEY_ORDER = (
     "AETERM",
 )
 SHOWN = 20
+Told = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True)
@@ -45,9 +46,11 @@ class ChangedRecord:
 
 @dataclass(frozen=True)
 class TableDiff:
-    """One table: counts are complete; ``records`` and keys are the first ``SHOWN``.
+    """One table: counts are complete; ``records`` and keys are the first, in load order.
 
-    ``state`` is same, changed, added (only in the new snapshot) or removed. ``keys`` is empty where whole rows were compared.
+    ``state`` is same, changed, added (only in the new snapshot) or removed. ``keys`` is empty where whole rows were compared,
+    ``repeated`` counts rows of both snapshots whose key is not theirs alone and which were therefore compared whole; what is
+    shown of those among ``added_keys`` and ``removed_keys`` is their key. ``columns_retyped``: name -> (old kind, new kind).
     """
 
     table: str
@@ -55,6 +58,7 @@ class TableDiff:
     rows_old: int
     rows_new: int
     keys: tuple[str, ...] = ()
+    repeated: int = 0
     added: int = 0
     removed: int = 0
     changed: int = 0
@@ -63,6 +67,7 @@ class TableDiff:
     records: tuple[ChangedRecord, ...] = ()
     columns_added: tuple[str, ...] = ()
     columns_removed: tuple[str, ...] = ()
+    columns_retyped: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     by_column: Mapping[str, int] | None = None
 
 
@@ -79,92 +84,31 @@ class SnapshotDiff:
         return all(t.state == "same" for t in self.tables)
 
 
-def diff(old: Snapshot, new: Snapshot) -> SnapshotDiff:
-    """Compare two snapshots; equal content hashes spare the comparison."""
+def diff(old: Snapshot, new: Snapshot, *, shown: int = SHOWN, progress: Told | None = None) -> SnapshotDiff:
+    """Compare two snapshots; equal content hashes spare the comparison.
+
+    ``shown`` bounds the records listed of each kind; ``progress(table, done, of)`` counts pieces and may raise to cancel.
+    """
+    from alsbench.data.compare import Comparison
+
     names = sorted({*old.tables, *new.tables})
-    return SnapshotDiff(old.name, new.name, tuple(_table(old, new, n) for n in names))
+    found = {n: _without_rows(old, new, n) for n in names}
+    if all(found.values()):
+        return SnapshotDiff(old.name, new.name, tuple(t for t in found.values() if t))
+    with Comparison(old, new, shown=shown, progress=progress) as comparison:
+        return SnapshotDiff(old.name, new.name, tuple(found[n] or comparison.table(n) for n in names))
 
 
-def _table(old: Snapshot, new: Snapshot, name: str) -> TableDiff:
+def _without_rows(old: Snapshot, new: Snapshot, name: str) -> TableDiff | None:
+    """What names and content hashes tell; None where rows have to be looked at."""
     before, after = old.tables.get(name), new.tables.get(name)
-    if before is None or after is None:
-        present = after or before
-        rows = present.rows if present else 0
-        if before is None:
-            return TableDiff(name, "added", 0, rows, added=rows)
-        return TableDiff(name, "removed", rows, 0, removed=rows)
-    if before.sha256 == after.sha256:
+    if before is None and after is not None:
+        return TableDiff(name, "added", 0, after.rows, added=after.rows)
+    if after is None and before is not None:
+        return TableDiff(name, "removed", before.rows, 0, removed=before.rows)
+    if before is not None and after is not None and before.sha256 == after.sha256:
         return TableDiff(name, "same", before.rows, after.rows)
-    shared = [c.name for c in after.columns if c.name in before and before.kinds[c.name] == c.kind]
-    keys = _keys(old, new, before, shared)
-    left, right = _rows(old, name, shared, keys), _rows(new, name, shared, keys)
-    added = [k for k in right if k not in left]
-    removed = [k for k in left if k not in right]
-    others = [c for c in shared if c not in keys]
-    changed = list(_changes(left, right, others))
-    counts: dict[str, int] = {}
-    for record in changed:
-        for column in record.columns:
-            counts[column] = counts.get(column, 0) + 1
-    return TableDiff(
-        table=name,
-        state="changed",
-        rows_old=before.rows,
-        rows_new=after.rows,
-        keys=tuple(keys),
-        added=len(added),
-        removed=len(removed),
-        changed=len(changed),
-        added_keys=tuple(_shown(k, keys) for k in added[:SHOWN]),
-        removed_keys=tuple(_shown(k, keys) for k in removed[:SHOWN]),
-        records=tuple(changed[:SHOWN]),
-        columns_added=tuple(c.name for c in after.columns if c.name not in shared),
-        columns_removed=tuple(c.name for c in before.columns if c.name not in shared),
-        by_column=counts,
-    )
-
-
-def _keys(old: Snapshot, new: Snapshot, table: TableInfo, shared: Sequence[str]) -> list[str]:
-    """The shortest run of the customary key columns that is unique in both; empty where none is."""
-    keys: list[str] = []
-    for column in _KEY_ORDER:
-        if column in shared:
-            keys.append(column)
-            if all(_unique(s, table.name, keys) for s in (old, new)):
-                return keys
-    return []
-
-
-def _unique(snapshot: Snapshot, table: str, keys: Sequence[str]) -> bool:
-    columns = ", ".join(quote(k) for k in keys)
-    return not snapshot.rows(f"SELECT 1 FROM {quote(table)} GROUP BY {columns} HAVING count(*) > 1 LIMIT 1")
-
-
-def _rows(snapshot: Snapshot, table: str, shared: Sequence[str], keys: Sequence[str]) -> dict[tuple[Any, ...], tuple[Any, ...]]:
-    """Rows by key; without a key a row is its own, numbered so that equal rows count."""
-    others = [c for c in shared if c not in keys]
-    found: dict[tuple[Any, ...], tuple[Any, ...]] = {}
-    repeats: dict[tuple[Any, ...], int] = {}
-    for row in snapshot.page(table, [*keys, *others], offset=0, limit=snapshot.tables[table].rows):
-        if keys:
-            found[row[: len(keys)]] = row[len(keys) :]
-        else:
-            repeats[row] = repeats.get(row, 0) + 1
-            found[(*row, repeats[row])] = ()
-    return found
-
-
-def _changes(
-    left: Mapping[tuple[Any, ...], tuple[Any, ...]], right: Mapping[tuple[Any, ...], tuple[Any, ...]], columns: Sequence[str]
-) -> Iterator[ChangedRecord]:
-    for key, now in right.items():
-        was = left.get(key)
-        if was is not None and was != now:
-            yield ChangedRecord(key, {c: (a, b) for c, a, b in zip(columns, was, now, strict=True) if a != b})
-
-
-def _shown(key: tuple[Any, ...], keys: Sequence[str]) -> tuple[Any, ...]:
-    return key if keys else key[:-1]
+    return None
 
 
 def as_json(result: SnapshotDiff) -> str:
