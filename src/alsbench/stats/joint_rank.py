@@ -185,6 +185,26 @@ def score_pairs(
     return JointRank(scores, ranks, included, group, stratum, tally, unknown)
 
 
+def pair_scores(followup: FollowUp, *, rules: Rules | None = None, strata: ArrayLike | None = None) -> Array:
+    """Who wins each pair: (n, n), 1 where the row's subject beats the column's, -1 where it loses, 0 else.
+
+    Pairs across ``strata`` (n,) are 0, and so are those of subjects with neither event nor value. Row sums are the scores of
+    :func:`score_pairs`; a part of the matrix is the ranking of a part of the subjects.
+    """
+    n = followup.event_day.size
+    won = np.zeros((n, n))
+    p = prepare(followup, rules or Rules())
+    step = max(1, BLOCK_PAIRS // max(1, n))
+    for start in range(0, n, step):
+        rows = slice(start, min(start + step, n))
+        for sign, hits in zip(SIGNS, _block(p, rows), strict=True):
+            if sign:
+                won[rows] += sign * hits
+    included = followup.has_event | np.isfinite(followup.changes).any(axis=1)
+    stratum = _codes(strata, n, "strata")
+    return np.asarray(won * np.outer(included, included) * (stratum[:, None] == stratum[None, :]))
+
+
 @dataclass(frozen=True)
 class Prepared:
     """Subjects ready for comparison by integers alone.
