@@ -28,6 +28,7 @@ DECIMALS: dict[str, int] = {
     "log_likelihood": 2, "aic": 2, "bic": 2, "sigma": 3,
     "cut": 4, "rank": 1, "score": 0, "horizon": 0,
     "first_lasting_visit": 0, "first_visit": 0,
+    "null_percent": 1,
 }  # fmt: skip
 COUNTS = frozenset(
     {
@@ -43,6 +44,7 @@ COUNTS = frozenset(
         "iterations",
         "visits_tested",
         "num_df",
+        "tests",
     }
 )
 SCIENTIFIC = frozenset({"gradient"})

@@ -36,7 +36,12 @@ HEADINGS = {
     "n_reference": "n ref",
     "win_probability": "P(win)",
     "smd": "SMD",
+    "tests": "tests",
+    "smallest_p": "smallest",
+    "selection_p": "p adj.",
+    "null_percent": "by chance\n(%)",
 }
+UNNAMED = frozenset({"specification", "model", "left out", "search"})  # variables that say what a check varies: its title does
 Place = tuple[Any, ...]
 
 
@@ -141,7 +146,7 @@ PAIR, VISIT = 1, 3
 
 def _place(row: Row) -> Place:
     pair = f"{row.treatment} vs {row.reference}" if row.treatment else ""
-    variable = row.variable if row.variable not in {"specification", "model", "left out"} else None
+    variable = row.variable if row.variable not in UNNAMED else None
     return row.subgroup, pair, row.arm, row.visit, variable, row.level
 
 

@@ -20,7 +20,7 @@ from alsbench.stats.errors import StatsError
 Array = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 
-BATCH = 2_500  # trials held in memory at once
+BATCH = 1_000  # trials worked on at once: they stay in the processor's cache
 PIVOT = 1e-9  # a covariate whose own part is below this share of its sum of squares is left out of that trial
 
 
@@ -92,8 +92,9 @@ def bootstrap_weights(arm: ArrayLike, draws: int, *, seed: int) -> Array:
 def arm_tests(
     outcome: Outcome, arms: NDArray[np.int8], treated: int, reference: int, *, weights: Array | None = None
 ) -> ArmTest:
-    """Treated minus reference in every trial: ``arms`` (B, n) or (1, n) codes, ``weights`` (B, n) or (1, n), 1 by default.
+    """Treated minus reference in every trial.
 
+    ``arms`` are (B, n) or (1, n) codes, -1 who takes no part; ``weights`` (B, n) or (1, n), 1 by default.
     Raises StatsError where outcome and arms are not of one length.
     """
     n = outcome.covariates.shape[0]
@@ -150,9 +151,10 @@ def _slices(trials: int) -> Iterator[slice]:
 
 def _batch(outcome: Outcome, arms: NDArray[np.int8], treated: int, reference: int, weights: Array | None) -> ArmTest:
     ones = np.ones(arms.shape) if weights is None else np.broadcast_to(weights, (max(len(arms), len(weights)), arms.shape[1]))
-    kept = np.isin(arms, (treated, reference)) | outcome.whole
-    used, of_treated = ones * kept, ones * (arms == treated)
-    others = [c for c in np.unique(arms).tolist() if c not in (treated, reference)] if outcome.whole else []
+    mine = arms == treated
+    kept = arms >= 0 if outcome.whole else mine | (arms == reference)
+    used, of_treated = ones * kept, ones * mine
+    others = [c for c in range(int(arms.max()) + 1) if c not in (treated, reference)] if outcome.whole else []
     extra = [ones * (arms == c) for c in others]
     Z = np.column_stack([np.ones(arms.shape[1]), outcome.covariates])
     if outcome.scores is not None:
@@ -208,4 +210,6 @@ def _mid_ranks(sums: IntArray, weights: Array, unit: bool) -> Array:
     counts = np.bincount(place.ravel(), weights=weights.ravel(), minlength=trials * span).reshape(trials, span)
     middle = np.cumsum(counts, axis=1) - counts / 2.0 + 0.5
     ranks = middle.ravel()[place] * (weights > 0)
-    return ranks / (weights.sum(axis=1, keepdims=True) + 1.0) if unit else ranks
+    if unit:
+        ranks /= weights.sum(axis=1, keepdims=True) + 1.0
+    return np.asarray(ranks)

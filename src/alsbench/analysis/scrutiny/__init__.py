@@ -40,7 +40,7 @@ CHECKS: tuple[Check, ...] = (
     Check(4, "balance", "Baseline balance within the subgroup", "balance"),
     Check(5, "sweep", "Cut-off sweep", "sweep", "sup-test"),
     Check(6, "stepp", "STEPP with a permutation sup-test"),
-    Check(7, "selection", "Selection-adjusted p over the declared search"),
+    Check(7, "selection", "Selection-adjusted p over the declared search", "selection"),
     Check(8, "shrinkage", "Selection-adjusted estimate and shrinkage"),
     Check(9, "multiplicity", "Multiplicity ledger"),
     Check(10, "visits", "Every visit and the horizon", "visits"),

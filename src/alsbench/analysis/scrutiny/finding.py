@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import shlex
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from alsbench.analysis.ask import Ask, Block
 from alsbench.analysis.evidence import evidence_endpoints
@@ -12,7 +14,7 @@ from alsbench.analysis.methods import analyse_with, method_info
 from alsbench.analysis.p_text import p_text
 from alsbench.analysis.plan import marked
 from alsbench.analysis.question import OVERALL, Question
-from alsbench.analysis.result import Facts, Result, Row
+from alsbench.analysis.result import Context, Facts, Result, Row
 from alsbench.analysis.run import default_population, guarded, provenance, subgroup_line
 from alsbench.analysis.scrutiny import VERDICT, Check
 from alsbench.analysis.source import Source
@@ -37,6 +39,26 @@ class Finding:
     def member(self, phrase: str = "") -> Membership:
         """Members of the subgroup, or of another phrase, within the population."""
         return members(self.source, phrase or self.subgroup, self.population)
+
+    def row(
+        self,
+        name: str,
+        value: float | int | str | None,
+        comparison: Comparison | None = None,
+        *,
+        context: Context = "contrast",
+        endpoint: Endpoint | None = None,
+        **where: Any,
+    ) -> Row:
+        """A row about the finding; a statistic that is no number is an error."""
+        about = endpoint or self.endpoint
+        if isinstance(value, float) and not math.isfinite(value):
+            value = None
+            where.setdefault("error", "not estimable")
+        if comparison is not None:
+            where = {"treatment": comparison.treatment, "reference": comparison.reference} | where
+        where.setdefault("subgroup", self.subgroup)
+        return Row(about.name, about.method, self.population, context=context, stat_name=name, stat=value, **where)
 
     def joint_rank(self) -> Endpoint | None:
         """The endpoint where it is a joint rank, else the study's first one, None without any."""
