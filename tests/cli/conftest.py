@@ -182,6 +182,10 @@ class Small:
         write_csv(self.folder / "adqs.csv", adqs or records())
         return self.folder
 
+    def snapshots(self) -> list[str]:
+        """The names of the published snapshots."""
+        return sorted(p.stem for p in (self.workspace / "snapshots").glob("2*.duckdb"))
+
     def current(self) -> tuple[str, bytes]:
         """The current snapshot's name and bytes."""
         name = (self.workspace / "snapshots" / "current").read_text().strip()

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
+
+import pytest
 
 Run = Callable[..., Any]
 
@@ -36,3 +41,123 @@ def test_verify_exits_one_when_the_chain_is_broken(small: Any, run: Run) -> None
     path.write_text("".join(lines).replace('"action":"look"', '"action":"load"'))
     for words in (("--verify",), ("looks",), ()):
         assert run("audit", *words, *where).code == 1
+
+
+KILLED = """
+import os, signal, sys
+from alsbench.cli import trail
+from alsbench.__main__ import main
+
+moment, *words = sys.argv[1:]
+record = trail.record
+
+def kill_before(common, action, facts):
+    if action == moment:
+        os.kill(os.getpid(), signal.SIGKILL)
+    record(common, action, facts)
+
+trail.record = kill_before
+main(words)
+"""
+
+
+@pytest.mark.parametrize(("moment", "published"), [("load announced", False), ("load", True)])
+def test_a_killed_load_leaves_no_snapshot_without_an_entry(small: Any, run: Run, moment: str, published: bool) -> None:
+    """Killed before it is announced nothing is published; killed before it is entered as done, the announcement stands."""
+    before = set(small.snapshots())
+    rows = small.subjects
+    rows[0]["AGE"] = 49
+    folder = small.data(adsl=rows)
+    words = ["load", str(folder), "-w", str(small.workspace), "-q"]
+    done = subprocess.run([sys.executable, "-c", KILLED, moment, *words], capture_output=True, timeout=120, check=False)
+    assert done.returncode == -9, done.stderr
+    new = set(small.snapshots()) - before
+    assert len(new) == published
+    ran = run("audit", "--verify", "-w", small.workspace, "--format", "json")
+    assert ran.code == 0
+    assert [r["state"] for m in ran.json.get("more", ()) for r in m["rows"]] == (["not completed"] if published else [])
+    assert run("load", folder, "-w", small.workspace).code == 0
+    assert run("audit", "--verify", "-w", small.workspace).code == 0
+
+
+def test_a_snapshot_without_an_entry_is_found(small: Any, run: Run) -> None:
+    name, _ = small.current()
+    folder: Path = small.workspace / "snapshots"
+    path = folder / f"{name}.duckdb"
+    planted = folder / "20200101T000000Z-0123456789ab.duckdb"
+    planted.write_bytes(path.read_bytes())
+    ran = run("audit", "--verify", "-w", small.workspace, "--format", "json")
+    assert ran.code == 1 and ran.json["rows"][0]["intact"] is False
+    assert ran.json["more"][0]["rows"] == [
+        {
+            "snapshot": planted.name.removesuffix(".duckdb"),
+            "state": "no entry",
+            "what": "is there without an entry: it was put there by other means, or the log is not the one of this workspace",
+        }
+    ]
+    planted.unlink()
+    rows = small.subjects
+    rows[0]["AGE"] = 49
+    assert run("load", small.data(adsl=rows), "-w", small.workspace).code == 0
+    assert run("audit", "--verify", "-w", small.workspace).code == 0
+    path.unlink()
+    ran = run("audit", "--verify", "-w", small.workspace, "--format", "json")
+    assert ran.code == 1 and [r["state"] for r in ran.json["more"][0]["rows"]] == ["gone"]
+
+
+def test_pruned_snapshots_are_accounted_for(small: Any, run: Run) -> None:
+    rows = small.subjects
+    rows[0]["AGE"] = 49
+    assert run("load", small.data(adsl=rows), "-w", small.workspace).code == 0
+    assert run("snapshots", "--prune", "1", "-w", small.workspace).code == 0
+    assert run("audit", "--verify", "-w", small.workspace).code == 0
+
+
+def questions(run: Run, workspace: Path) -> int:
+    return int(run("audit", "looks", "-w", workspace, "--format", "json").json["facts"]["Distinct questions"])
+
+
+def test_one_question_asked_in_many_ways_is_one_question(small: Any, run: Run) -> None:
+    path = small.workspace / "study.toml"
+    path.write_text(path.read_text().replace("where = \"SITE == 'A'\"", 'where = "SITE == \'A\'"\ncomplement = "others"'))
+    ways: list[tuple[str, ...]] = [
+        ("-s", "others"),
+        ("-s", "not actives"),
+        ("-s", "others", "-s", "not actives"),
+        ("-s", "others", "--comparison", "Active"),
+        ("-s", "others", "--method", "ancova"),
+        ("-s", "others", "--population", "FAS"),
+        ("-s", "others", "--option", "scale=raw"),
+        ("-s", "others", "--mask", "2"),
+        ("-s", "others", "-o", str(small.workspace.parent / "out.csv")),
+    ]
+    for way in ways:
+        assert run("endpoint", "score", *way, "-w", small.workspace).code == 0, way
+        assert questions(run, small.workspace) == 1, way
+    others: list[tuple[str, ...]] = [
+        ("-s", "actives"),
+        ("-s", "others", "--visit", "1"),
+        ("-s", "others", "--option", "scale=log"),
+    ]
+    for number, way in enumerate(others, start=2):
+        assert run("endpoint", "score", *way, "-w", small.workspace).code == 0, way
+        assert questions(run, small.workspace) == number, way
+    path.write_text(path.read_text().replace("[endpoints.score]", '[endpoints.score]\nbetter = "lower"'))
+    assert run("endpoint", "score", "-s", "others", "-w", small.workspace).code == 0
+    assert questions(run, small.workspace) == 5  # the endpoint was edited: another question
+
+
+def test_who_looked_at_one_subject_is_entered(small: Any, run: Run) -> None:
+    assert run("subject", "S03", "-w", small.workspace).code == 0
+    log = run("audit", "-w", small.workspace, "--format", "json").json["rows"]
+    assert [(r["action"], r["what"].split(" --workspace")[0]) for r in log][-1] == ("subject", "alsbench subject S03")
+
+
+def test_a_comparison_of_snapshots_is_a_look_at_what_it_lists(small: Any, run: Run) -> None:
+    records = small.records()
+    records[2]["AVAL"] -= 3
+    records[2]["CHG"] = records[2]["AVAL"] - records[2]["BASE"]
+    assert run("load", small.data(adqs=records), "-w", small.workspace).code == 0
+    assert run("diff", "previous", "-w", small.workspace).code == 1
+    contrasts = run("audit", "looks", "-w", small.workspace, "--format", "json").json["more"][0]["rows"]
+    assert "score [ancova] overall: Active vs Placebo, Month 2" in [c["contrast"] for c in contrasts]

@@ -45,7 +45,7 @@ def _store(workspace: Workspace, rows: Rows, day: int, names: tuple[str, ...] = 
         moment = NOW + timedelta(days=day)
         digest = builder.tables[0].sha256
         builder.seal(now=moment, digest=digest, data_cut=None, receipt={})
-        builder.publish(now=moment, digest=digest)
+        builder.publish(builder.name(now=moment, digest=digest))
 
 
 def _table(workspace: Workspace, **options: Any) -> TableDiff:

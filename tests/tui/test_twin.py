@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
+from alsbench.analysis.looks import question_digest
 from alsbench.audit.log import entries, verify
 from alsbench.tui.cells import Effect
-from alsbench.tui.looks import question_digest
 from alsbench.tui.session import Choice, Place, Session
 from alsbench.tui.twin import command
 
@@ -131,7 +131,7 @@ async def test_looks_and_exports_are_counted_once_and_as_the_shell_counts_them(h
     async with tui.run(here, audit=True) as pilot:
         await tui.press(pilot, "4", "p", "t", "1", "4")
         line = pilot.app.shell_command()
-        seen = question_digest(pilot.app.view.seen().question)
+        seen = question_digest(pilot.app.view.seen().question, pilot.app.ready.source.study)
         pilot.app.export(str(here / "endpoint.csv"))
         await tui.settle(pilot)
     shell(line, here)
@@ -158,3 +158,13 @@ async def test_a_recorded_session_becomes_the_commands_of_its_views(here: Path, 
     assert [line for line in found if line.removesuffix(tail) in shown] == [f"{line}{tail}" for line in dict.fromkeys(shown)]
     for line in found[:2]:
         assert "CAFS" in shell(line, here)
+
+
+async def test_opening_a_subject_is_entered_as_the_shell_enters_it(here: Path, tui: Any) -> None:
+    async with tui.run(here, audit=True) as pilot:
+        await tui.press(pilot, "2", "enter", "enter")
+        line = pilot.app.shell_command()
+        await tui.settle(pilot)
+    shell(line, here)
+    found = [e for e in entries(here / "audit.jsonl") if e.action == "subject"]
+    assert [e.facts["asked"].split(" -w ")[0].split(" --workspace ")[0] for e in found] == [line.split(" -w ")[0]] * 2

@@ -37,6 +37,9 @@ class Contrast:
     measure: str
     old: Answered
     new: Answered
+    method: str = ""
+    treatment: str = ""
+    reference: str = ""
 
     @property
     def changed(self) -> bool:
@@ -79,6 +82,9 @@ def _pair(
         "ratio" if cell is not None and cell.ratio else "difference",
         _answered(before),
         _answered(after),
+        cell.method if cell else "",
+        cell.treatment if cell else "",
+        cell.reference if cell else "",
     )
 
 

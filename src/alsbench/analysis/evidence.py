@@ -141,7 +141,13 @@ def assemble(
     origin: Provenance = provenance(source, parts, evidence_command(subgroups, comparisons), *endpoints)
     rows = tuple(dict.fromkeys(row for piece in pieces for row in piece.rows))
     result = Result(
-        question={"endpoint": None, "method": "evidence", "population": name, "subgroups": list(columns)},
+        question={
+            "endpoint": None,
+            "method": "evidence",
+            "population": name,
+            "subgroups": list(columns),
+            "comparisons": list(comparisons),
+        },
         provenance=origin,
         rows=rows,
         facts=Facts(title=f"{source.study.info.title or source.study.info.id}: evidence", lines=tuple(lines)),

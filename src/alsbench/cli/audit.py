@@ -11,6 +11,7 @@ import typer
 from alsbench.cli.common import Common, command
 
 if TYPE_CHECKING:
+    from alsbench.audit.loads import Odd
     from alsbench.audit.log import Verdict
     from alsbench.render.sheet import Sheet
 
@@ -38,7 +39,11 @@ def audit(
     ] = "",
     only_verify: Annotated[bool, typer.Option("--verify", help="The verdict only, as `audit verify`.")] = False,
 ) -> int:
-    """Show the audit log and verify its hash chain. Exits 1 if an entry was changed, removed or moved."""
+    """Show the audit log and verify its hash chain. Exits 1 if an entry was changed, removed or moved.
+
+    `audit verify` also exits 1 where a snapshot has no entry, or was loaded and is gone.
+    """
+    from alsbench.audit.loads import odd_snapshots
     from alsbench.audit.log import verify
     from alsbench.cli.output import emit_sheets
     from alsbench.data.workspace import Workspace
@@ -51,11 +56,15 @@ def audit(
     verdict = verify(path, head or None)
     if not verdict.intact:
         emit_sheets(common, _faults(verdict))
-    elif part is Part.VERIFY:
-        emit_sheets(common, _verdict(verdict))
+        return 1
+    odd = odd_snapshots(path, Workspace(common.workspace).snapshot_names())
+    if part is Part.VERIFY:
+        emit_sheets(common, _verdict(verdict, odd), *([_odd(odd)] if odd else []))
     else:
         emit_sheets(common, *([_entries(path, verdict)] if part is Part.LOG else _looks(path, verdict)))
-    return 0 if verdict.intact else 1
+    for each in odd:
+        common.note(f"snapshot {each.snapshot} {each.words()}")
+    return 1 if part is Part.VERIFY and any(each.fault for each in odd) else 0
 
 
 def _facts(verdict: Verdict) -> tuple[tuple[str, str], ...]:
@@ -70,11 +79,21 @@ def _faults(verdict: Verdict) -> Sheet:
     return Sheet("faults", "Audit log", fields, verdict.faults, _facts(verdict))
 
 
-def _verdict(verdict: Verdict) -> Sheet:
+def _verdict(verdict: Verdict, odd: tuple[Odd, ...]) -> Sheet:
     from alsbench.render.sheet import Field, Sheet
 
     fields = (Field("entries", "Entries", number=True), Field("intact", "Intact"), Field("head", "Head"))
-    return Sheet("verdict", "Audit log", fields, ((verdict.entries, verdict.intact, verdict.head),), _facts(verdict))
+    faults = sum(each.fault for each in odd)
+    said = ("Snapshots", f"{faults} at odds with the log" if faults else "each has its entry")
+    return Sheet("verdict", "Audit log", fields, ((verdict.entries, not faults, verdict.head),), (*_facts(verdict), said))
+
+
+def _odd(odd: tuple[Odd, ...]) -> Sheet:
+    """Snapshots that the log does not account for."""
+    from alsbench.render.sheet import Field, Sheet
+
+    fields = (Field("snapshot", "Snapshot"), Field("state", "State"), Field("what", "What", prose=True))
+    return Sheet("snapshots", "Snapshots and the log", fields, tuple((o.snapshot, o.state, o.words()) for o in odd))
 
 
 def _entries(path: Path, verdict: Verdict) -> Sheet:

@@ -35,7 +35,7 @@ def load_blinded(
     """Load files under dummy arms. The key is made at the first load and needed again at every later one."""
     from alsbench.audit.arm_columns import SUBJECT_TABLE, arm_labels, blind_table, find_columns
     from alsbench.audit.blinding import blind_study, hide_words, new_key, refuse_inside, write_key
-    from alsbench.cli.trail import record
+    from alsbench.cli.trail import announce, record
     from alsbench.data.load import load as load_snapshot
     from alsbench.data.workspace import Workspace
     from alsbench.study.edit import publish
@@ -73,7 +73,8 @@ def load_blinded(
                 common.note(f"{name}: hidden {', '.join(sorted(told))}")
         dummy = text_of(space) if known and space.current_name() else blind_study(real, key, words)
 
-        def install(_receipt: Receipt) -> None:
+        def install(receipt: Receipt) -> None:
+            announce(common, receipt)
             write_key(key_path, key, workspace=space.path, replace=known is not None)
             if not space.study_path.exists() or space.study_path.read_text("utf-8") != dummy:
                 publish(space.study_path, dummy.encode())
@@ -100,7 +101,7 @@ def unblind(common: Common, key_path: Path, reason: str) -> Receipt:
     from alsbench.audit.arm_columns import unblind_table
     from alsbench.audit.blinding import read_key
     from alsbench.audit.lock import complete_lock, read_lock
-    from alsbench.cli.trail import record
+    from alsbench.cli.trail import announce, record
     from alsbench.data.load import load as load_snapshot
     from alsbench.data.workspace import Workspace
     from alsbench.study.edit import publish
@@ -125,6 +126,7 @@ def unblind(common: Common, key_path: Path, reason: str) -> Receipt:
             staged.append(_write(folder, name, table, {c.name: c.label for c in info.columns}))
 
         def install(receipt: Receipt) -> None:
+            announce(common, receipt)
             record(common, UNBLINDED, {"key": key.fingerprint, "digest": receipt.digest, "reason": reason.strip()})
             lock = read_lock(space.path, space.audit_path)
             if lock is not None and lock.sealed == key.fingerprint:

@@ -166,9 +166,9 @@ def _results(common: Common, before: Snapshot, after: Snapshot, *, same: bool) -
     now = open_source(common.workspace)
     now.snapshot.close()
     left, right = (Source(now.study, s, now.study_digest, now.results_dir, now.lock) for s in (before, after))
-    _looked(common, left, right)
     pieces = list(steps(common, compare_results(left, right), contrasts_asked(right), "results"))
     asked = [c for piece in pieces for c in piece]
+    _looked(common, left, right, asked)
     changed = [c for c in asked if c.changed]
     post_hoc = [s.name for s in now.study.subgroups if not s.prespecified]
     notes: tuple[str, ...] = (f"post hoc: {', '.join(post_hoc)}",) if post_hoc else ()
@@ -178,22 +178,29 @@ def _results(common: Common, before: Snapshot, after: Snapshot, *, same: bool) -
     return Sheet("results", title, fields, tuple(_contrast(c) for c in changed), notes=notes)
 
 
-def _looked(common: Common, old: Source, new: Source) -> None:
-    """One look at every contrast of both snapshots."""
-    from alsbench.cli.trail import question_digest, record
+def _looked(common: Common, old: Source, new: Source, asked: list[Contrast]) -> None:
+    """One look at every contrast that is listed."""
+    from alsbench.analysis.looks import question_digest
+    from alsbench.cli.trail import shown
 
     question = {"method": "diff", "old": old.snapshot.digest, "new": new.snapshot.digest}
     facts = {
-        "question": question_digest(question),
+        "question": question_digest(question, new.study),
         "asked": f"alsbench diff {old.snapshot.name} {new.snapshot.name}",
         "post_hoc": any(not s.prespecified for s in new.study.subgroups),
         "snapshot": new.snapshot.digest,
         "study": new.study_digest,
-        "format": common.format.value,
+        "blinded": old.blinded and new.blinded,
+        "contrasts": [name for c in asked for name in _named(c)],
     }
-    if common.output is not None:
-        facts["file"] = common.output.name
-    record(common, "look" if common.output is None else "export", facts)
+    shown(common, "look", facts)
+
+
+def _named(found: Contrast) -> Iterator[str]:
+    """The contrast as the ledger knows it, where a p-value of it is shown."""
+    if found.changed and (found.old.p is not None or found.new.p is not None):
+        visit = f", {found.visit}" if found.visit else ""
+        yield f"{found.endpoint} [{found.method}] {found.subgroup}: {found.treatment} vs {found.reference}{visit}"
 
 
 def _contrast(found: Contrast) -> tuple[str | float | int | None, ...]:

@@ -109,7 +109,7 @@ def endpoint(
             return
         result = mask_answer(cached_answer(question, source), question, source, mask)
         result = result.with_command(common.repeat(result.provenance.command))
-        looked(common, result)
+        looked(common, result, source)
         emit_result(common, result)
 
 

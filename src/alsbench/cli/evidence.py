@@ -50,7 +50,7 @@ def show_evidence(
             command_text += f" --population {shlex.quote(population)}"
         made = replace(made, result=made.result.with_command(common.repeat(command_text)))
         made = mask_evidence(made, mask)
-        looked(common, made.result)
+        looked(common, made.result, source)
         if common.format in (Format.TABLE, Format.MD):
             emit_page(common, evidence_page(made))
         else:

@@ -66,7 +66,7 @@ def forest(
         )
         made = mask_evidence(replace(made, result=result), mask)
         result = made.result
-        looked(common, result)
+        looked(common, result, source)
         if common.format in (Format.TABLE, Format.MD):
             emit_page(common, forest_page(made))
         else:

@@ -81,7 +81,7 @@ def load_files(
     """
     from alsbench.cli.blinded import load_blinded, refuse_open_load
     from alsbench.cli.progress import bar
-    from alsbench.cli.trail import record
+    from alsbench.cli.trail import announce, record
     from alsbench.data.load import load as load_snapshot
     from alsbench.data.workspace import Workspace
 
@@ -94,7 +94,8 @@ def load_files(
     said = _study(space, study)
     proposed = _Proposed(said is None)
 
-    def install(_receipt: Receipt) -> None:
+    def install(receipt: Receipt) -> None:
+        announce(common, receipt)
         _install(space, study)
         proposed.install(space)
 

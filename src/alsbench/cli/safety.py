@@ -32,5 +32,5 @@ def safety(common: Common, subgroup: SubgroupsOption = None, population: Populat
         question = Question(name, subgroups=phrases, population=population)
         result = mask_answer(cached_answer(question, source), question, source, mask)
         result = result.with_command(common.repeat(result.provenance.command))
-        looked(common, result)
+        looked(common, result, source)
         emit_result(common, result)

@@ -71,7 +71,7 @@ def scrutinise(
             result = run_check(each.id, source, subgroup or first, **asked)  # type: ignore[arg-type]
             found.append((each, result.with_command(common.repeat(result.provenance.command))))
         for _, result in found:
-            looked(common, result)
+            looked(common, result, source)
         if common.format is Format.JSON:
             write_text(common, scrutiny_json(found))
         elif common.format in (Format.CSV, Format.TSV):

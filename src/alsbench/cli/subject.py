@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from datetime import date
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -25,9 +26,12 @@ def subject(
     from alsbench.analysis.roster import subject_profile
     from alsbench.cli.output import emit_sheets
     from alsbench.cli.source import about, opened
+    from alsbench.cli.trail import shown
 
     with opened(common) as source:
         profile = subject_profile(source, subject_id)
+        asked = common.repeat(shlex.join(["alsbench", "subject", subject_id]))
+        shown(common, "subject", {"asked": asked, "snapshot": source.snapshot.digest})
         facts = (*about(source), *((f"{name}", _text(value)) for name, _, value in profile.facts))
         sheets = [_sheet(r.table, r.columns, r.rows) for r in _course(profile.course)]
         sheets += [_sheet(r.table, r.columns, r.rows) for r in profile.events]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -11,31 +9,28 @@ from alsbench.cli.common import Common
 
 if TYPE_CHECKING:
     from alsbench.analysis.result import Result
+    from alsbench.analysis.source import Source
+    from alsbench.data.receipt import Receipt
 
 
-def looked(common: Common, result: Result) -> None:
+def looked(common: Common, result: Result, source: Source) -> None:
     """A result is about to be shown, or written to a file. The log keeps the question, never the answer."""
     from alsbench.analysis.looks import look_facts
 
-    origin = result.provenance
-    facts = {
-        "question": question_digest(result.question),
-        "asked": origin.command,
-        "post_hoc": origin.post_hoc,
-        "snapshot": origin.snapshot,
-        "study": origin.study,
-        "format": common.format.value,
-        **look_facts(result),
-    }
-    if common.output is not None:
-        facts["file"] = common.output.name
-    record(common, "look" if common.output is None else "export", facts)
+    shown(common, "look", look_facts(result, source.study))
 
 
-def question_digest(question: Mapping[str, Any]) -> str:
-    """SHA-256 of a question as results carry it: equal questions are one look, however often they are asked."""
-    text = json.dumps(question, sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(text.encode()).hexdigest()
+def shown(common: Common, action: str, facts: Mapping[str, Any]) -> None:
+    """Enter that something is shown; a ``look`` that goes to a file is an ``export``."""
+    where = {"format": common.format.value} | ({"file": common.output.name} if common.output is not None else {})
+    record(common, "export" if action == "look" and common.output is not None else action, {**facts, **where})
+
+
+def announce(common: Common, receipt: Receipt) -> None:
+    """A snapshot of this name and digest is about to be published: whatever happens next, it has an entry."""
+    from alsbench.audit.loads import ANNOUNCED
+
+    record(common, ANNOUNCED, {"snapshot": receipt.snapshot, "digest": receipt.digest})
 
 
 def record(common: Common, action: str, facts: Mapping[str, Any]) -> None:

@@ -23,11 +23,11 @@ def show_why(common: Common, source: Source, question: Question, subject: str) -
     from alsbench.analysis.why import why_rank_of
     from alsbench.cli.output import emit_sheets
     from alsbench.cli.source import about
-    from alsbench.cli.trail import record
+    from alsbench.cli.trail import shown
 
     why = why_rank_of(source, question, subject)
     command = common.repeat(f"{endpoint_command(question)} --why {shlex.quote(subject)}")
-    record(common, "subject", {"asked": command, "snapshot": source.snapshot.digest, "format": common.format.value})
+    shown(common, "subject", {"asked": command, "snapshot": source.snapshot.digest})
     sheets = [_pairs(why), _sums(why)]
     if common.format in (Format.TABLE, Format.MD):
         sheets = [_sums(why), *(_printed(ranking) for ranking in why.rankings if ranking.pairs)]

@@ -51,7 +51,8 @@ def load(
 
     ``expect`` gives row counts by file or data set name; ``accept`` maps rule ids whose errors may stand to reasons;
     ``progress(file, rows)`` is told how far reading is, and may raise to cancel; ``now`` names the snapshot;
-    ``before_publish`` sees the receipt when all is checked and nothing yet visible, and may raise to stop the load.
+    ``before_publish`` sees the receipt, with the name the snapshot will have, when all is checked and nothing yet visible, and
+    may raise to stop the load.
     PRO-ACT and SDTM files get analysis tables beside them; ``layout`` says what the files are if their names do not,
     ``derived`` is told what was derived and may give the study to check against.
     ``blinded`` is the fingerprint of the key where the files hold dummy arms: the snapshot says so.
@@ -73,9 +74,11 @@ def load(
             findings, passed = run_checks(candidate, study or proposed)
         receipt = replace(draft, findings=_judge((*noted, *findings), accepted), passed=passed)
         _refuse_errors(receipt)
+        receipt = replace(receipt, snapshot=builder.name(now=moment, digest=digest))
         if before_publish is not None:
             before_publish(receipt)
-        return replace(receipt, snapshot=builder.publish(now=moment, digest=digest))
+        builder.publish(receipt.snapshot)
+        return receipt
 
 
 @contextlib.contextmanager

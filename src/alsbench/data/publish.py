@@ -199,13 +199,17 @@ class Builder:
         ]
         return max(dates).isoformat() if dates else None
 
-    def publish(self, *, now: datetime, digest: str) -> str:
-        """Give the sealed file its name and make it current. Returns the name."""
-        _sync(self.path)
+    def name(self, *, now: datetime, digest: str) -> str:
+        """A name no snapshot has; none takes it while the lock is held."""
         base = f"{now.astimezone(UTC):%Y%m%dT%H%M%SZ}-{digest[:12]}"
         name, extra = base, 1
         while self.workspace.snapshot_path(name).exists():
             name, extra = f"{base}-{extra}", extra + 1
+        return name
+
+    def publish(self, name: str) -> str:
+        """Give the sealed file its name and make it current. Returns the name."""
+        _sync(self.path)
         self.path.rename(self.workspace.snapshot_path(name))
         _sync(self.workspace.snapshots_dir)
         set_current(self.workspace, name)

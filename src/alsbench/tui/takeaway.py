@@ -10,6 +10,7 @@ from typing import Any
 from rich.text import Text
 
 from alsbench.errors import AlsbenchError, UsageError
+from alsbench.tui import actions as act
 from alsbench.tui import taking, twin
 from alsbench.tui.overlays import Overlaid
 from alsbench.tui.safetext import safe
@@ -22,9 +23,9 @@ class Takeaway(Overlaid):
 
     def looked(self, result: Any) -> None:
         """Count a look: each question once while this snapshot and study are open."""
-        from alsbench.tui.looks import question_digest
+        from alsbench.analysis.looks import question_digest
 
-        digest = question_digest(result.question)
+        digest = question_digest(result.question, self.ready.source.study)
         if self.audit and digest not in self.counted:
             self.counted.add(digest)
             self.record("look", result)
@@ -34,8 +35,8 @@ class Takeaway(Overlaid):
         from alsbench.tui.looks import record
 
         if self.audit:
-            path = self.workspace / "audit.jsonl"
-            self.jobs.start(f"audit-{self.jobs.started}", "", lambda _: record(path, action, result, file))
+            path, study = self.workspace / "audit.jsonl", self.ready.source.study
+            self.jobs.start(f"audit-{self.jobs.started}", "", lambda _: record(path, action, result, study, file))
 
     def record_subject(self, command: str) -> None:
         """Append that one subject was looked at: the command that shows it, not what it shows."""
@@ -44,6 +45,13 @@ class Takeaway(Overlaid):
         if self.audit:
             path, digest = self.workspace / "audit.jsonl", self.session.snapshot
             self.jobs.start(f"audit-{self.jobs.started}", "", lambda _: record_subject(path, command, digest))
+
+    async def dispatch_action(self, action: act.Action) -> None:
+        """Opening a subject's profile is entered in the audit log."""
+        before = self.session
+        await super().dispatch_action(action)
+        if isinstance(action, act.OpenSubject) and self.session != before:
+            self.record_subject(self.shell_command())
 
     # ---- taking away
 
