@@ -452,3 +452,47 @@ async def test_a_row_is_reached_by_its_number(workspace: Path, tui: Any) -> None
         assert "..." not in tui.text(app)
         await app.run_line("row one")
         assert ":row takes" in tui.text(app)
+
+
+def hurried(app: Any, text: str) -> None:
+    """Send keys to the app all at once, as a slow line delivers them, without waiting for any of them."""
+    from textual.events import Key
+    from textual.keys import _character_to_key
+
+    for char in text:
+        app.post_message(Key("enter", "\r") if char == "\r" else Key(_character_to_key(char), char))
+
+
+async def test_keys_typed_ahead_reach_the_dialog_they_were_typed_for(workspace: Path, tui: Any) -> None:
+    async with tui.run(workspace) as pilot:
+        app = pilot.app
+        hurried(app, ":endpoint nfl\r")
+        await tui.settle(pilot)
+        assert app.session.choice.endpoint == "nfl"
+        assert app.session.screen == "evidence", "no letter was taken for a command"
+        hurried(app, "2\r/BULBAR\rnn")
+        await tui.settle(pilot)
+        assert app.view.pattern == "BULBAR"
+        assert app.view.table.cursor_row == 2, "the keys after the filter move in its rows"
+        hurried(app, ":visit al")
+        await tui.settle(pilot)
+        assert app.screen.line.value == "visit al"
+        await tui.press(pilot, "tab")
+        assert app.screen.line.value == "visit all"
+        await tui.press(pilot, "escape", "ctrl+p")
+        hurried(app, "endpoint slow vital\r")
+        await tui.settle(pilot)
+        assert app.session.choice.endpoint == "svc"
+
+
+async def test_the_command_line_completes_and_recalls(workspace: Path, tui: Any) -> None:
+    async with tui.run(workspace) as pilot:
+        app = pilot.app
+        await tui.press(pilot, "colon", *"popul", "tab")
+        assert app.screen.line.value == "population "
+        await tui.press(pilot, "tab")
+        assert "complete this" in tui.text(app)
+        await tui.press(pilot, "P", "tab", "enter")
+        assert app.session.choice.population == "PP"
+        await tui.press(pilot, "colon", "up")
+        assert app.screen.line.value == "population PP"

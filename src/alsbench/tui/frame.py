@@ -6,7 +6,7 @@ The rest of the app stands on it: dialogs over it, taking things away, opening a
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 from rich.segment import Segments
 from rich.traceback import Traceback
@@ -28,6 +28,9 @@ from alsbench.tui.theme import default_theme, look, no_color, plain_terminal, te
 from alsbench.tui.views import make_view
 from alsbench.tui.widgets.bars import Bar, Piece, footer_pieces
 from alsbench.tui.worker import Jobs
+
+if TYPE_CHECKING:
+    from alsbench.tui.app import Workbench
 
 
 class Frame(Screen[None], inherit_bindings=False):
@@ -78,6 +81,7 @@ class Framed(App[int], inherit_bindings=False):
         self.header = Bar(self.look, id="header")
         self.footer = Bar(self.look, id="footer")
         self.body = Container(id="body")
+        self.typed: dict[str, list[str]] = {}  # lines typed in this session, by kind, to be recalled
         self._status = ""
         self._progress = ""
 
@@ -162,7 +166,7 @@ class Framed(App[int], inherit_bindings=False):
         """Bring the session's screen to the front, made when first needed."""
         name = self.session.screen
         if name not in self.views:
-            self.views[name] = make_view(self, name)
+            self.views[name] = make_view(cast("Workbench", self), name)
             await self.body.mount(self.views[name])
         for other, view in self.views.items():
             view.display = other == name

@@ -10,8 +10,8 @@ from rich.text import Text
 from alsbench.errors import UsageError
 from alsbench.tui import actions as act
 from alsbench.tui import help as help_pages
-from alsbench.tui.commands import SCREEN_TITLES, THEMES, entries
-from alsbench.tui.frame import Framed
+from alsbench.tui.commands import SCREEN_TITLES, THEMES, completions, entries
+from alsbench.tui.running import Running
 from alsbench.tui.safetext import safe
 from alsbench.tui.theme import look, theme_name
 from alsbench.tui.widgets.bars import Bar
@@ -19,7 +19,7 @@ from alsbench.tui.widgets.pane import Pane
 from alsbench.tui.widgets.table import VirtualTable
 
 
-class Overlaid(Framed):
+class Overlaid(Running):
     """The frame with its dialogs."""
 
     def ask(
@@ -30,15 +30,22 @@ class Overlaid(Framed):
         *,
         hint: str = "",
         check: Callable[[str], str] | None = None,
+        complete: Callable[[str], Sequence[str]] | None = None,
+        kind: str = "",
     ) -> None:
-        """Ask for a line of text; ``then`` gets it unless the dialog was closed."""
+        """Ask for a line of text; ``then`` gets it unless the dialog was closed. Lines of a ``kind`` can be recalled."""
         from alsbench.tui.screens.dialogs import Prompt
 
-        def done(text: str | None) -> None:
-            if text is not None:
-                then(text)
+        past = self.typed.setdefault(kind, []) if kind else []
 
-        self.push_screen(Prompt(self.look, title, value, hint=hint, check=check), done)
+        def done(text: str | None) -> None:
+            if text is None:
+                return
+            if text.strip() and text not in past[-1:]:
+                past.append(text)
+            then(text)
+
+        self.push_screen(Prompt(self.look, title, value, hint=hint, check=check, complete=complete, past=tuple(past)), done)
 
     def read(self, title: str, lines: Sequence[Text], actions: dict[str, tuple[str, Callable[[], str]]] | None = None) -> None:
         """Show a text to read."""
@@ -52,7 +59,8 @@ class Overlaid(Framed):
         self.push_screen(Confirm(self.look, question, lines), lambda yes: then() if yes else None)
 
     def do_help(self) -> None:
-        self.read(f"Keys on {SCREEN_TITLES[self.session.screen][0]}", help_pages.keys(self.registry, self.session, self.look))
+        lines = help_pages.keys(self.registry, self.session, self.look, self.size.width)
+        self.read(f"Keys on {SCREEN_TITLES[self.session.screen][0]}", lines)
 
     def do_palette(self) -> None:
         from alsbench.tui.screens.dialogs import Picker
@@ -72,7 +80,13 @@ class Overlaid(Framed):
             found = entries(self.registry, self.session, self.catalogue, text)
             return "" if not text else "\n".join(f"{e.command.id} {e.argument}  {e.label}" for e in found[:12])
 
-        self.ask(":", "", lambda text: self.call_next(self.run_line, text), hint="a command and its argument", check=check)
+        def complete(text: str) -> tuple[str, ...]:
+            return completions(self.registry, self.session, self.catalogue, text)
+
+        hint = "a command and its argument; tab completes, up recalls"
+        self.ask(
+            ":", "", lambda text: self.call_next(self.run_line, text), hint=hint, check=check, complete=complete, kind="command"
+        )
 
     def do_chips(self) -> None:
         from alsbench.tui.screens.dialogs import Picker

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import Any
 
-if TYPE_CHECKING:
-    from alsbench.tui.app import Workbench
+from textual.app import App
 
 
-def picture(app: Workbench, title: str = "alsbench") -> str:
+def picture(app: App[Any], title: str = "alsbench") -> str:
     """What is on the screen, as Rich draws it."""
     return app.export_screenshot(title=title)

@@ -11,7 +11,7 @@ by subject; ``registry`` finds them by key and word; ``palette`` fills in argume
 
 from alsbench.tui.commands.keys import FORBIDDEN_KEYS, TEXTUAL_KEYS, key_label
 from alsbench.tui.commands.model import Command
-from alsbench.tui.commands.palette import THEMES, Entry, choices, entries
+from alsbench.tui.commands.palette import THEMES, Entry, choices, common_start, completions, entries
 from alsbench.tui.commands.reference import keys_markdown
 from alsbench.tui.commands.registry import COMMANDS, Registry
 from alsbench.tui.commands.screens import SCREEN_TITLES
@@ -26,6 +26,8 @@ __all__ = [
     "Entry",
     "Registry",
     "choices",
+    "common_start",
+    "completions",
     "entries",
     "key_label",
     "keys_markdown",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from alsbench.tui.commands.model import Command
@@ -50,3 +51,27 @@ def choices(argument: str, session: Session, catalogue: Catalogue) -> tuple[Item
         "table": catalogue.tables,
     }
     return known.get(argument, ())
+
+
+def completions(registry: Registry, session: Session, catalogue: Catalogue, line: str) -> tuple[str, ...]:
+    """The command lines that a beginning could become: a command's id, then a name its argument can be."""
+    name, space, argument = line.lstrip().partition(" ")
+    known = registry.available(session)
+    if not space:
+        return tuple(f"{c.id} " if c.argument else c.id for c in known if c.id.startswith(name.lower()))
+    found = next((c for c in known if c.id == name.lower()), None)
+    if found is None:
+        return ()
+    names = (i.name for i in choices(found.argument, session, catalogue))
+    return tuple(f"{found.id} {n}" for n in names if n.lower().startswith(argument.lower()))
+
+
+def common_start(texts: Sequence[str]) -> str:
+    """The longest beginning that all texts share, any case, as the first writes it."""
+    if not texts:
+        return ""
+    first, last = min(t.lower() for t in texts), max(t.lower() for t in texts)
+    k = 0
+    while k < min(len(first), len(last)) and first[k] == last[k]:
+        k += 1
+    return texts[0][:k]

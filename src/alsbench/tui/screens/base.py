@@ -36,7 +36,7 @@ class View(Vertical):
         super().__init__(id=f"view-{name}")
         self.bench = bench
         self.panel = name
-        self.title_bar = Bar(bench.look, ground="text")
+        self.title_bar = Bar(bench.look, ground="text", elastic=True)
         self.table = VirtualTable(bench.look, row_cursor=self.row_cursor)
         self.detail = Bar(bench.look, ground="text")
         self.pane = Pane(bench.look)
@@ -177,7 +177,7 @@ class View(Vertical):
         self.main.move(rows=-self.main.page)
 
     def do_filter(self) -> None:
-        self.bench.ask("/", self.pattern, self.set_filter, hint="show rows that hold this text; empty shows all")
+        self.bench.ask("/", self.pattern, self.set_filter, hint="show rows that hold this text; empty shows all", kind="filter")
 
     def set_filter(self, pattern: str) -> None:
         """Show only the lines that hold a text."""

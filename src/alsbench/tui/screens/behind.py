@@ -21,7 +21,7 @@ from alsbench.tui.models import Grid, GridRow, Section, grid
 from alsbench.tui.paged import PagedModel
 from alsbench.tui.records_behind import Ranks, Records, behind_row, pairs
 from alsbench.tui.safetext import safe
-from alsbench.tui.screens.dialogs import MOVES, Dialog, scroll
+from alsbench.tui.screens.dialog import MOVES, Dialog, scroll
 from alsbench.tui.widgets.pane import Pane, folded
 from alsbench.tui.widgets.table import VirtualTable
 from alsbench.tui.worker import Job, Report
@@ -63,7 +63,7 @@ class Drill(Dialog):
     def on_mount(self) -> None:
         super().on_mount()
         self.divide()
-        self.table.focus(scroll_visible=False)
+        self.set_focus(self.table, scroll_visible=False)
         self.start()
 
     def on_resize(self) -> None:
@@ -91,22 +91,16 @@ class Drill(Dialog):
     def fill(self, payload: Any) -> None:
         """Show what was read."""
 
-    @property
-    def ascii(self) -> bool:
-        return not self.look.glyphs.dots
-
-    def on_key(self, event: Key) -> None:
-        event.stop()
-        event.prevent_default()
+    async def take(self, event: Key) -> None:
         if event.key in {"escape", "q"}:
             self.bench.jobs.cancel(self.panel)
             self.dismiss(None)
         elif event.key == "tab":
-            (self.table if self.pane.has_focus else self.pane).focus(scroll_visible=False)
+            self.set_focus(self.table if self.focused is self.pane else self.pane, scroll_visible=False)
         elif event.key == "enter":
             self.open_row()
         elif event.key in MOVES:
-            scroll(self.pane if self.pane.has_focus else self.table, event.key)
+            scroll(self.pane if self.focused is self.pane else self.table, event.key)
         elif event.key in {"h", "left", "l", "right"}:
             self.table.move(cols=1 if event.key in {"l", "right"} else -1)
 

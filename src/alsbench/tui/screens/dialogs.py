@@ -1,5 +1,5 @@
-"""Dialogs over the frame: a text to read (help, shell command, a number opened), a list to choose from (palette), a line to
-type, a question to answer. Each closes with ``esc``; none blinks or animates."""
+"""Dialogs over the frame: a text to read (help, shell command, a record), a list to choose from (palette), a line to type, a
+question to answer. Each closes with ``esc``; none blinks or animates."""
 
 from __future__ import annotations
 
@@ -9,60 +9,30 @@ from typing import Any
 from rich.text import Text
 from textual.app import ComposeResult
 from textual.events import Key
-from textual.screen import ModalScreen
 from textual.widgets import Input
 
+from alsbench.tui.commands import common_start
 from alsbench.tui.models import Grid, GridRow, grid
+from alsbench.tui.safetext import safe
+from alsbench.tui.screens.dialog import MOVES, Dialog, QuietInput, scroll
 from alsbench.tui.theme import Look
-from alsbench.tui.widgets.bars import Bar, footer_pieces
 from alsbench.tui.widgets.pane import Pane
 from alsbench.tui.widgets.table import VirtualTable
 
-MOVES: dict[str, tuple[str, int]] = {
-    "j": ("row", 1), "down": ("row", 1), "k": ("row", -1), "up": ("row", -1), "ctrl+d": ("half", 1), "ctrl+u": ("half", -1),
-    "pagedown": ("page", 1), "space": ("page", 1), "pageup": ("page", -1), "g": ("end", -1), "home": ("end", -1),
-    "G": ("end", 1), "end": ("end", 1),
-}  # fmt: skip
-
-
-class Dialog(ModalScreen[Any], inherit_bindings=False):
-    """Base: an opaque screen with a title and a footer line."""
-
-    DEFAULT_CSS = """
-    Dialog { background: $background; layout: vertical; }
-    """
-    ALLOW_SELECT = False
-
-    def __init__(self, look: Look, title: str, keys: Sequence[tuple[str, str]]) -> None:
-        super().__init__()
-        self.look = look
-        self.head = Bar(look)
-        self.foot = Bar(look)
-        self.head.show([(f" {title}", "key")])
-        self._keys = tuple(keys)
-
-    def on_mount(self) -> None:
-        self.foot.show(footer_pieces(self._keys, "", self.size.width or 80))
-
-    def on_resize(self) -> None:
-        self.foot.show(footer_pieces(self._keys, "", self.size.width or 80))
-
-    def say(self, text: str) -> None:
-        self.foot.show(footer_pieces(self._keys, text + " ", self.size.width))
-
 
 class Reader(Dialog):
-    """A text to read. ``esc``, ``q`` or ``enter`` closes; keys of ``actions`` run something and say what they did."""
+    """A text to read. ``esc``, ``q`` or ``enter`` closes; ``/`` searches, ``n N`` go on; keys of ``actions`` run something and
+    say what they did."""
 
     def __init__(
         self, look: Look, title: str, lines: Sequence[Text], actions: dict[str, tuple[str, Callable[[], str]]] | None = None
     ) -> None:
         self.actions = actions or {}
-        super().__init__(
-            look, title, [("esc", "close"), *((k, label) for k, (label, _) in self.actions.items()), ("j k", "scroll")]
-        )
+        offered = ((k, label) for k, (label, _) in self.actions.items())
+        super().__init__(look, title, [("esc", "close"), *offered, ("j k", "scroll"), ("/", "search")])
         self.pane = Pane(look)
         self.pane.lines = tuple(lines)
+        self.wanted = ""
 
     def compose(self) -> ComposeResult:
         yield self.head
@@ -71,23 +41,49 @@ class Reader(Dialog):
 
     def on_mount(self) -> None:
         super().on_mount()
-        self.pane.focus(scroll_visible=False)
+        self.set_focus(self.pane, scroll_visible=False)
 
-    def on_key(self, event: Key) -> None:
-        event.stop()
+    async def take(self, event: Key) -> None:
         if event.key in {"escape", "q", "enter", "question_mark"}:
             self.dismiss(None)
         elif event.key in self.actions:
             self.say(self.actions[event.key][1]())
+        elif event.key == "slash":
+            self.app.push_screen(Prompt(self.look, "/", self.wanted, hint="go to a line that holds this text"), self.search)
+        elif event.key in {"n", "N"}:
+            self.next_match(1 if event.key == "n" else -1)
         elif event.key in MOVES:
             scroll(self.pane, event.key)
 
+    def search(self, text: str | None) -> None:
+        """Go to the first line from here on that holds a text."""
+        if text is not None:
+            self.wanted = text
+            self.next_match(0)
+
+    def next_match(self, step: int) -> None:
+        """Bring the next line that holds the text to the top, around the end."""
+        if not self.wanted:
+            self.say("nothing searched; / searches")
+            return
+        hits = [k for k, line in enumerate(self.pane.lines) if self.wanted.lower() in line.plain.lower()]
+        here = self.pane.top
+        after = [k for k in hits if (k >= here if step == 0 else k > here if step > 0 else k < here)]
+        if not hits:
+            self.say(f"/{safe(self.wanted, ascii=self.ascii)}: not here")
+            return
+        found = (after[-1] if step < 0 else after[0]) if after else hits[-1 if step < 0 else 0]
+        self.say(f"/{safe(self.wanted, ascii=self.ascii)}: {hits.index(found) + 1} of {len(hits)}")
+        self.pane.mark = found
+        self.pane.go(found)
+        self.pane.refresh()
+
 
 class Picker(Dialog):
-    """A list with a line to type in: every word typed must occur. Returns the chosen index of ``find``'s list, or None.
+    """A list with a line to type in: every word typed must occur. Returns what was chosen of ``find``'s list, or None.
 
     ``find(query)`` gives (what is returned, columns of text). With ``marks`` the list is a check-list: ``space`` toggles and
-    ``enter`` returns the set of chosen values.
+    ``enter`` returns the set of chosen values. Without ``query`` the line opens with ``/``.
     """
 
     def __init__(
@@ -101,28 +97,33 @@ class Picker(Dialog):
         query: bool = True,
     ) -> None:
         keys = [("enter", "choose"), ("esc", "close")]
-        super().__init__(look, title, [*keys, ("space", "on/off")] if marks is not None else keys)
+        keys += [("space", "on/off")] if marks is not None else []
+        super().__init__(look, title, keys if query else [*keys, ("/", "filter")])
         self.find = find
         self.heads = heads
         self.marks = list(marks) if marks is not None else None
-        self.query_line = QuietInput(placeholder="type any words", classes="line") if query else None
+        self.typing = query
+        self.opens_typing = query
+        self.line = QuietInput(placeholder="type any words", classes="line")
+        self.line.display = query
         self.table = VirtualTable(look, row_cursor=True)
         self.found: Sequence[tuple[Any, tuple[str, ...]]] = ()
 
     def compose(self) -> ComposeResult:
         yield self.head
-        if self.query_line is not None:
-            yield self.query_line
+        yield self.line
         yield self.table
         yield self.foot
 
     def on_mount(self) -> None:
         super().on_mount()
         self.search("")
-        (self.query_line or self.table).focus(scroll_visible=False)
+        self.set_focus(self.line if self.typing else self.table, scroll_visible=False)
 
     def search(self, query: str) -> None:
-        self.found = self.find(query)
+        words = query.lower().split()
+        found = self.find(query)
+        self.found = found if self.opens_typing else [f for f in found if all(w in " ".join(f[1]).lower() for w in words)]
         glyphs = self.look.glyphs
         rows = []
         for value, texts in self.found:
@@ -138,12 +139,6 @@ class Picker(Dialog):
 
     def on_input_changed(self, event: Input.Changed) -> None:
         event.stop()
-        self.search(event.value)
-        self.table.go(0)
-
-    def on_input_submitted(self, event: Input.Submitted) -> None:
-        event.stop()
-        self.choose()
 
     def choose(self) -> None:
         if self.marks is not None:
@@ -151,39 +146,67 @@ class Picker(Dialog):
         elif self.table.cursor_row < len(self.found):
             self.dismiss(self.found[self.table.cursor_row][0])
 
-    def on_key(self, event: Key) -> None:
+    async def take(self, event: Key) -> None:
         key = event.key
-        typing = self.query_line is not None
-        if key == "escape" or (key == "q" and not typing):
-            event.stop()
+        if key == "escape" and self.typing and not self.opens_typing:
+            self.type_query(on=False)
+        elif key == "escape" or (key == "q" and not self.typing):
             self.dismiss(None)
-        elif key in {"up", "down", "pageup", "pagedown", "ctrl+n", "ctrl+p"} or (
-            not typing and key in MOVES and key != "space"
-        ):
-            event.stop()
-            event.prevent_default()
-            scroll(self.table, {"ctrl+n": "down", "ctrl+p": "up"}.get(key, key))
-        elif key == "enter" and not typing:
-            event.stop()
+        elif key == "enter":
             self.choose()
-        elif key == "space" and self.marks is not None and self.table.cursor_row < len(self.found):
-            event.stop()
+        elif key == "space" and self.marks is not None:
+            self.toggle()
+        elif key in {"up", "down", "pageup", "pagedown", "ctrl+n", "ctrl+p"} or (not self.typing and key in MOVES):
+            scroll(self.table, {"ctrl+n": "down", "ctrl+p": "up"}.get(key, key))
+        elif key == "slash" and not self.typing:
+            self.type_query(on=True)
+        elif self.typing:
+            before = self.line.value
+            await self.line.take(event)
+            if self.line.value != before:
+                self.search(self.line.value)
+                self.table.go(0)
+
+    def type_query(self, *, on: bool) -> None:
+        """Open the line to type in, or close it and show everything again."""
+        self.typing = self.line.display = on
+        if not on:
+            self.line.value = ""
+            self.search("")
+        self.set_focus(self.line if on else self.table, scroll_visible=False)
+
+    def toggle(self) -> None:
+        if self.marks is not None and self.table.cursor_row < len(self.found):
             value = self.found[self.table.cursor_row][0]
             self.marks = [m for m in self.marks if m != value] if value in self.marks else [*self.marks, value]
-            self.search(self.query_line.value if self.query_line else "")
+            self.search(self.line.value)
 
 
 class Prompt(Dialog):
-    """One line to type; returns the text, or None. ``check`` says what is wrong with it while typing."""
+    """One line to type; returns the text, or None. ``check`` says what is wrong with it while typing; ``complete`` gives the
+    lines it could become, taken with ``tab``; ``past`` holds earlier lines, recalled with ``up`` and ``down``."""
 
     def __init__(
-        self, look: Look, title: str, value: str = "", *, hint: str = "", check: Callable[[str], str] | None = None
+        self,
+        look: Look,
+        title: str,
+        value: str = "",
+        *,
+        hint: str = "",
+        check: Callable[[str], str] | None = None,
+        complete: Callable[[str], Sequence[str]] | None = None,
+        past: Sequence[str] = (),
     ) -> None:
-        super().__init__(look, title, [("enter", "accept"), ("esc", "close")])
+        keys = [("enter", "accept"), ("esc", "close")]
+        keys += [("tab", "complete")] if complete else []
+        super().__init__(look, title, [*keys, ("up", "earlier")] if past else keys)
         self.line = QuietInput(value=value, classes="line")
         self.note = Pane(look)
         self.hint = hint
         self.check = check
+        self.complete = complete
+        self.past = (*past, value)
+        self.at = len(self.past) - 1
 
     def compose(self) -> ComposeResult:
         yield self.head
@@ -193,7 +216,7 @@ class Prompt(Dialog):
 
     def on_mount(self) -> None:
         super().on_mount()
-        self.line.focus(scroll_visible=False)
+        self.set_focus(self.line, scroll_visible=False)
         self.show_note(self.line.value)
 
     def show_note(self, value: str) -> None:
@@ -204,16 +227,41 @@ class Prompt(Dialog):
 
     def on_input_changed(self, event: Input.Changed) -> None:
         event.stop()
-        self.show_note(event.value)
 
-    def on_input_submitted(self, event: Input.Submitted) -> None:
-        event.stop()
-        self.dismiss(event.value)
-
-    def on_key(self, event: Key) -> None:
+    async def take(self, event: Key) -> None:
+        before = self.line.value
         if event.key == "escape":
-            event.stop()
             self.dismiss(None)
+        elif event.key == "enter":
+            self.dismiss(self.line.value)
+        elif event.key in {"up", "down"}:
+            self.recall(1 if event.key == "down" else -1)
+        elif event.key == "tab":
+            self.fill_in()
+        else:
+            await self.line.take(event)
+        if self.line.value != before:
+            self.show_note(self.line.value)
+
+    def put(self, text: str) -> None:
+        self.line.value = text
+        self.line.cursor_position = len(text)
+
+    def recall(self, step: int) -> None:
+        """An earlier line, or the one after it."""
+        self.at = max(0, min(self.at + step, len(self.past) - 1))
+        self.put(self.past[self.at])
+
+    def fill_in(self) -> None:
+        """As much as all the possible lines share; what they are where that adds nothing."""
+        found = list(self.complete(self.line.value)) if self.complete else []
+        if not found:
+            self.say("nothing completes this" if self.complete else "")
+            return
+        text = common_start(found)
+        self.say("" if len(found) == 1 else f"{len(found)} complete this")
+        if len(text) >= len(self.line.value):
+            self.put(text)
 
 
 class Confirm(Dialog):
@@ -229,32 +277,5 @@ class Confirm(Dialog):
         yield self.pane
         yield self.foot
 
-    def on_key(self, event: Key) -> None:
-        event.stop()
+    async def take(self, event: Key) -> None:
         self.dismiss(event.key == "y")
-
-
-class QuietInput(Input):
-    """An input line whose cursor does not blink."""
-
-    DEFAULT_CSS = """
-    QuietInput, QuietInput:focus { border: none; height: 1; padding: 0; background: $background; }
-    """
-
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.cursor_blink = False
-        self.select_on_focus = False
-
-
-def scroll(target: VirtualTable | Pane, key: str) -> None:
-    """Move a table's cursor or a pane by a key."""
-    kind, step = MOVES[key]
-    if kind == "row":
-        target.move(rows=step)
-    elif kind == "half":
-        target.move(rows=step * max(target.page // 2, 1))
-    elif kind == "page":
-        target.move(rows=step * target.page)
-    else:
-        target.go(0 if step < 0 else 10**9)

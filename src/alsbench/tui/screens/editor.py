@@ -18,8 +18,9 @@ from textual.widgets import Input
 from alsbench.analysis.source import Source
 from alsbench.errors import AlsbenchError, ExpressionError
 from alsbench.study.model import SUBGROUP_NAME, Subgroup
+from alsbench.tui.commands import common_start
 from alsbench.tui.safetext import fit, safe
-from alsbench.tui.screens.dialogs import Dialog, QuietInput
+from alsbench.tui.screens.dialog import Dialog, QuietInput
 from alsbench.tui.theme import Look
 from alsbench.tui.widgets.bars import Bar
 from alsbench.tui.widgets.pane import Pane
@@ -68,15 +69,11 @@ class SubgroupEditor(Dialog):
 
     def on_mount(self) -> None:
         super().on_mount()
-        self.inputs["where"].focus(scroll_visible=False)
+        self.set_focus(self.inputs["where"], scroll_visible=False)
         self.check()
 
     def on_input_changed(self, event: Input.Changed) -> None:
         event.stop()
-        self.check()
-
-    def on_descendant_focus(self) -> None:
-        self.check()
 
     @property
     def here(self) -> str:
@@ -107,22 +104,28 @@ class SubgroupEditor(Dialog):
             found.append("prespecified: yes or no")
         return found
 
-    def on_key(self, event: Key) -> None:
+    async def take(self, event: Key) -> None:
         moves = {"down": 1, "up": -1}
+        before = [line.value for line in self.inputs.values()]
         if event.key == "escape":
-            event.stop()
             self.dismiss(None)
-        elif event.key in moves:
-            event.stop()
+            return
+        if event.key == "enter":
+            self.save()
+            return
+        if event.key in moves:
             names = list(FIELDS)
-            self.inputs[names[(names.index(self.here) + moves[event.key]) % len(names)]].focus(scroll_visible=False)
+            to = names[(names.index(self.here) + moves[event.key]) % len(names)]
+            self.set_focus(self.inputs[to], scroll_visible=False)
         elif event.key == "tab":
-            event.stop()
-            event.prevent_default()
             self.complete()
+        else:
+            await self.inputs[self.here].take(event)
+        if event.key in moves or [line.value for line in self.inputs.values()] != before:
+            self.check()
 
-    def on_input_submitted(self, event: Input.Submitted) -> None:
-        event.stop()
+    def save(self) -> None:
+        """Return the subgroup, when it can be one."""
         if not self.check():
             self.say("not saved: see above")
             return
@@ -141,22 +144,13 @@ class SubgroupEditor(Dialog):
         if not hits:
             self.say(f"nothing starts with {stem}")
             return
-        common = hits[0] if len(hits) == 1 else _common(hits)
+        common = common_start(hits)
         if len(common) > len(stem):
             start = line.cursor_position - len(stem)
             line.value = line.value[:start] + common + line.value[line.cursor_position :]
             line.cursor_position = start + len(common)
         if len(hits) > 1:
             self.say(" ".join(hits)[: max(self.size.width - 60, 20)])
-
-
-def _common(names: list[str]) -> str:
-    """The longest beginning all names share."""
-    first, last = min(names), max(names)
-    k = 0
-    while k < min(len(first), len(last)) and first[k] == last[k]:
-        k += 1
-    return first[:k]
 
 
 def examine(source: Source, text: str, look: Look) -> tuple[bool, list[Text]]:

@@ -29,9 +29,11 @@ class Pane(Widget, can_focus=True):
         self.lines: Sequence[Text] = ()
         self.top = 0
         self.stale = False
+        self.mark = -1  # a line found by a search
 
     def show(self, lines: Sequence[Text], *, keep: bool = True) -> None:
         self.lines = lines
+        self.mark = -1
         if not keep:
             self.top = 0
         self.clamp()
@@ -61,7 +63,8 @@ class Pane(Widget, can_focus=True):
             return Strip([Segment(" " * width, ground)], width)
         text = self.lines[index].copy()
         text.truncate(width, overflow="ellipsis" if self.look.glyphs.dots else "crop")
-        segments = [Segment(s.text, ground + (s.style or ground)) for s in text.render(_CONSOLE, end="") if s.text]
+        over = self.look["match"] if index == self.mark else None
+        segments = [Segment(s.text, over or ground + (s.style or ground)) for s in text.render(_CONSOLE, end="") if s.text]
         used = sum(s.cell_length for s in segments)
         if used < width:
             segments.append(Segment(" " * (width - used), ground))
