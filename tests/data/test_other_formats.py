@@ -1,4 +1,4 @@
-"""Dataset-JSON, SAS7BDAT and zip: the same table whatever carries it, and damage refused."""
+"""Dataset-JSON and zip: the same table whatever carries it, and damage refused."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import zlib
 from pathlib import Path
 from typing import Any
 
-import pyreadstat
 import pytest
 from tests.data.formats import write
 from tests.data.small_trial import NOW, REFERENCE
@@ -16,7 +15,6 @@ from tests.data.small_trial import NOW, REFERENCE
 from alsbench.data.load import load
 from alsbench.data.readers import dataset_json
 from alsbench.data.readers.registry import read
-from alsbench.data.readers.sas7bdat import read_sas7bdat
 from alsbench.data.workspace import Workspace
 from alsbench.errors import DataError
 
@@ -156,35 +154,3 @@ def test_a_zip_bomb_is_refused(tmp_path: Path, workspace: Workspace, monkeypatch
         archive.writestr("adsl.csv", "A\n" + "1\n" * 2**21)
     with pytest.raises(DataError, match="too much"):
         load([packed], workspace)
-
-
-@pytest.fixture
-def sas_stand_in(monkeypatch: pytest.MonkeyPatch) -> None:
-    """ReadStat cannot write SAS7BDAT: its XPT reader answers instead, with the row count a SAS7BDAT header has."""
-
-    def read_instead(path: str, *, metadataonly: bool = False, **options: Any) -> Any:
-        data, meta = pyreadstat.read_xport(path, **options)
-        meta.number_rows = len(next(iter(pyreadstat.read_xport(path, output_format="dict")[0].values())))
-        return ({}, meta) if metadataonly else (data, meta)
-
-    monkeypatch.setattr(pyreadstat, "read_sas7bdat", read_instead)
-
-
-@pytest.mark.usefixtures("sas_stand_in")
-@pytest.mark.parametrize("name", ["adsl", "adtte", "adqs"])
-def test_sas7bdat_values_are_those_of_xpt(tmp_path: Path, name: str) -> None:
-    source = REFERENCE / "als-ref-1" / f"{name}.xpt"
-    (xpt,) = read(source)
-    (sas,) = read_sas7bdat(source, name=name.upper())
-    assert [(c.name, c.kind, c.label) for c in sas.columns] == [(c.name, c.kind, c.label) for c in xpt.columns]
-    assert sas.table().equals(xpt.table())
-    assert sas.rows == xpt.table().num_rows
-
-
-def test_a_damaged_sas7bdat_is_refused(tmp_path: Path) -> None:
-    path = tmp_path / "t.sas7bdat"
-    magic = b"\0" * 12 + bytes.fromhex("c2ea8160b31411cfbd92080009c7318c181f1011")
-    for content in (magic, magic + bytes(5000), b"nonsense", magic + b"\x33" * 70000):
-        path.write_bytes(content)
-        with pytest.raises(DataError, match=r"SAS7BDAT|sas7bdat"):
-            read(path)[0].table()

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from alsbench.data.frames import ColumnInfo
 from alsbench.data.safe_text import visible
+from alsbench.data.special import whole
 from alsbench.errors import DataError
 from alsbench.study.sql import Kind
 
@@ -48,8 +49,10 @@ class Dataset:
         return pa.schema([(c.name, ARROW_TYPE[c.kind]) for c in self.columns])
 
     def table(self) -> pa.Table:
-        """The whole data set in memory."""
-        return pa.Table.from_batches(list(self.batches()), schema=self.schema)
+        """The whole data set in memory; its schema's metadata tell of special missing values (``data/special``)."""
+        batches = list(self.batches())
+        table = pa.Table.from_batches(batches, schema=self.schema)
+        return table.replace_schema_metadata(whole(batches) or None)
 
 
 def from_table(

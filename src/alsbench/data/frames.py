@@ -19,12 +19,18 @@ from alsbench.study.sql import Kind
 
 @dataclass(frozen=True)
 class ColumnInfo:
-    """A column: its name as in the file, label, kind, and the display format of the source (``DATE9.``), if it had one."""
+    """A column: its name as in the file, label, kind, and the display format of the source (``DATE9.``), if it had one.
+
+    ``type`` and ``length`` (bytes or characters, 0: not told) are what the source file says of it; two columns that differ in
+    nothing else are the same column.
+    """
 
     name: str
     label: str = ""
     kind: Kind = "number"
     format: str = ""
+    type: str = field(default="", compare=False)
+    length: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,11 +1,14 @@
 """SAS7BDAT, through ReadStat (pyreadstat): the header's row count must be the number of rows read.
 
 Dates stay numbers in ReadStat and are converted here by their SAS format, so that a date outside the calendar is an error with
-a row and not an overflow.
+a row and not an overflow. Special missing values are missing, handed over with their batch and counted in the remarks.
+ReadStat stops where it has its rows: that the file is as long as its header says is checked here.
 """
 
 from __future__ import annotations
 
+import struct
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,19 +19,31 @@ import pyarrow as pa
 from alsbench.data.dataset import ARROW_TYPE, BATCH_ROWS, Dataset, check_columns, clean_text
 from alsbench.data.frames import ColumnInfo
 from alsbench.data.sas import FieldValues, date_kind, to_arrow
+from alsbench.data.special import SpecialCells, attach, counted
 from alsbench.errors import DataError
+
+_PADDED = 0x33  # the header byte that says: four bytes more stand here
 
 
 def read_sas7bdat(path: Path, *, name: str) -> list[Dataset]:
     """The file as one data set. Raises DataError for what ReadStat cannot read."""
+    _check_length(path)
     _, meta = _read(path, metadataonly=True)
     names = list(meta.column_names)
     check_columns(names, str(path))
     formats: dict[str, str] = {k: v or "" for k, v in meta.original_variable_types.items()}
     labels: dict[str, str] = {k: v or "" for k, v in meta.column_names_to_labels.items()}
     texts = {n for n in names if meta.readstat_variable_types.get(n) == "string"}
+    widths: dict[str, int] = {k: int(v or 0) for k, v in meta.variable_storage_width.items()}
     columns = tuple(
-        ColumnInfo(n, labels.get(n, ""), "text" if n in texts else date_kind(formats.get(n, "")), _shown(formats.get(n, "")))
+        ColumnInfo(
+            n,
+            labels.get(n, ""),
+            "text" if n in texts else date_kind(formats.get(n, "")),
+            _shown(formats.get(n, "")),
+            "Char" if n in texts else "Num",
+            widths.get(n, 0),
+        )
         for n in names
     )
     remarks: list[str] = []
@@ -40,7 +55,7 @@ def read_sas7bdat(path: Path, *, name: str) -> list[Dataset]:
         Dataset(
             name=name,
             columns=columns,
-            batches=lambda: _batches(path, columns, rows),
+            batches=lambda: _batches(path, columns, rows, remarks),
             label=meta.file_label or "",
             rows=rows,
             remarks=remarks,
@@ -48,29 +63,58 @@ def read_sas7bdat(path: Path, *, name: str) -> list[Dataset]:
     ]
 
 
-def _batches(path: Path, columns: tuple[ColumnInfo, ...], rows: int | None) -> Iterator[pa.RecordBatch]:
+def _check_length(path: Path) -> None:
+    """Refuse a file that is shorter or longer than its header and pages; ReadStat judges a header that makes no sense."""
+    with path.open("rb") as file:
+        head = file.read(220)
+    if len(head) < 220 or head[37] not in (0, 1):
+        return
+    order = "<" if head[37] == 1 else ">"
+    at = 200 if head[35] == _PADDED else 196
+    header, page, pages = struct.unpack_from(f"{order}II{'Q' if head[32] == _PADDED else 'I'}", head, at)
+    size, whole = path.stat().st_size, header + page * pages
+    if size != whole:
+        what = (
+            f"the file is cut short: it has {size} bytes" if size < whole else f"bytes follow the last page: {size} there are"
+        )
+        why = f"its header says {whole}: {pages} pages of {page} after {header}"
+        hint = "copy the file again, in binary mode"
+        raise DataError(what, where=f"{path} byte {min(size, whole)}", why=why, hint=hint)
+
+
+def _batches(path: Path, columns: tuple[ColumnInfo, ...], rows: int | None, remarks: list[str]) -> Iterator[pa.RecordBatch]:
     schema = pa.schema([(c.name, ARROW_TYPE[c.kind]) for c in columns])
-    done = 0
+    done, special, fresh = 0, dict[str, Counter[str]](), len(remarks)
     while rows is None or done < rows:
-        values, _ = _read(path, row_offset=done, row_limit=BATCH_ROWS)
+        values, _ = _read(path, row_offset=done, row_limit=BATCH_ROWS, user_missing=True)
         count = len(next(iter(values.values()), ()))
         if count == 0:
-            return
+            break
+        marked = [cells for c in columns if c.type == "Num" and (cells := _special(c.name, values[c.name])) is not None]
+        for cells in marked:
+            special.setdefault(cells.column, Counter()).update(cells.counts())
         arrays = [_convert(values[c.name], c, str(path), done) for c in columns]
-        yield pa.RecordBatch.from_arrays(arrays, schema=schema)
+        yield attach(pa.RecordBatch.from_arrays(arrays, schema=schema), marked)
         done += count
+    notes = [f"{column}: special missing values {counted(counts)}" for column, counts in sorted(special.items())]
+    remarks[fresh:] = [n for n in notes if n not in remarks[:fresh]]
+
+
+def _special(column: str, values: Any) -> SpecialCells | None:
+    """The cells of a numeric column in which ReadStat found a special missing value: it gives the letter."""
+    held = [(i, ord(v)) for i, v in enumerate(values) if isinstance(v, str)]
+    if not held:
+        return None
+    rows, codes = zip(*held, strict=True)
+    return SpecialCells(column, np.array(rows, np.int64), np.array(codes, np.uint8))
 
 
 def _convert(values: Any, column: ColumnInfo, where: str, done: int) -> Any:
-    if column.kind == "text" and not _is_time(column):
+    if column.type == "Char":
         return clean_text(pa.array([v if isinstance(v, str) else None for v in values], pa.string()))
-    numbers = np.array([np.nan if v is None else v for v in values], dtype=np.float64)
+    numbers = np.array([np.nan if v is None or isinstance(v, str) else v for v in values], dtype=np.float64)
     field = FieldValues(numbers, np.isnan(numbers))
     return to_arrow(field, column.kind, column.format, where=where, column=column.name, first_row=done + 1)
-
-
-def _is_time(column: ColumnInfo) -> bool:
-    return bool(column.format) and not column.format.startswith("$") and date_kind(column.format) == "text"
 
 
 def _shown(form: str) -> str:

@@ -3,7 +3,8 @@
 Numbers are IBM hexadecimal floating point; text is fixed-width and blank-padded; a file may hold several data sets.
 Version 5 has no row count, so a file is accepted only if its length is a multiple of 80 and what follows the last whole
 observation is blank padding shorter than one 80-byte card: a cut anywhere but on an observation boundary is seen. Dates
-are converted by the column's SAS format; special missing values (.A to .Z, ._) are missing and are counted in the remarks.
+are converted by the column's SAS format; special missing values (.A to .Z, ._) are missing, handed over with their batch and
+counted in the remarks.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from numpy.typing import NDArray
 from alsbench.data.dataset import BATCH_ROWS, Dataset, check_columns, clean_text
 from alsbench.data.frames import ColumnInfo
 from alsbench.data.sas import FieldValues, date_kind, to_arrow
+from alsbench.data.special import SpecialCells, attach, counted
 from alsbench.errors import DataError
 from alsbench.study.sql import Kind
 
@@ -231,7 +233,9 @@ def _format_text(name: str, width: int, decimals: int) -> str:
 
 
 def _dataset(path: Path, member: _Member, fallback: str) -> Dataset:
-    columns = tuple(ColumnInfo(f.name, f.label, f.kind, f.format) for f in member.fields)
+    columns = tuple(
+        ColumnInfo(f.name, f.label, f.kind, f.format, "Num" if f.numeric else "Char", f.width) for f in member.fields
+    )
     check_columns([c.name for c in columns], str(path))
     name = (member.name or fallback).upper()
     if not name:
@@ -264,27 +268,26 @@ def _batches(path: Path, member: _Member, remarks: list[str]) -> Iterator[pa.Rec
             if len(raw) < count * member.width:
                 raise DataError("the file became shorter while it was read", where=str(path))
             cells = np.frombuffer(raw, dtype=np.uint8).reshape(count, member.width)
+            marked: list[SpecialCells] = []
             arrays = [
-                _column(path, cells[:, f.position : f.position + f.width], f, done, special, windows_text)
-                for f in member.fields
+                _column(path, cells[:, f.position : f.position + f.width], f, done, marked, windows_text) for f in member.fields
             ]
-            yield pa.RecordBatch.from_arrays(arrays, schema=schema)
-    notes = [
-        f"{column}: special missing values {', '.join(f'{k} {n}' for k, n in sorted(counts.items()))}"
-        for column, counts in sorted(special.items())
-    ]
+            for some in marked:
+                special.setdefault(some.column, Counter()).update(some.counts())
+            yield attach(pa.RecordBatch.from_arrays(arrays, schema=schema), marked)
+    notes = [f"{column}: special missing values {counted(counts)}" for column, counts in sorted(special.items())]
     notes += [f"{column}: text is not UTF-8 and was read as Windows-1252" for column in sorted(windows_text)]
     remarks[fresh:] = [n for n in notes if n not in remarks[:fresh]]
 
 
 def _column(
-    path: Path, cells: NDArray[np.uint8], field: _Field, done: int, special: dict[str, Counter[str]], windows_text: set[str]
+    path: Path, cells: NDArray[np.uint8], field: _Field, done: int, marked: list[SpecialCells], windows_text: set[str]
 ) -> Any:
     if not field.numeric:
         return _text(cells, field, windows_text)
-    values, missing, tags = ibm_to_float(cells)
-    if tags:
-        special.setdefault(field.name, Counter()).update(tags)
+    values, missing, special = ibm_to_float(cells)
+    if special.size:
+        marked.append(SpecialCells(field.name, special, cells[special, 0]))
     return to_arrow(
         FieldValues(values, missing), field.kind, field.format, where=str(path), column=field.name, first_row=done + 1
     )
@@ -308,8 +311,8 @@ def _decode(raw: bytes) -> str:
         return raw.decode("cp1252", "replace")
 
 
-def ibm_to_float(cells: NDArray[np.uint8]) -> tuple[NDArray[np.float64], NDArray[np.bool_], Counter[str]]:
-    """IBM hexadecimal floats of 2 to 8 bytes (rows x width) as doubles, which are missing, and the special missing counts.
+def ibm_to_float(cells: NDArray[np.uint8]) -> tuple[NDArray[np.float64], NDArray[np.bool_], NDArray[np.int64]]:
+    """IBM hexadecimal floats of 2 to 8 bytes (rows x width) as doubles, which are missing, and the rows of special ones.
 
     value = (-1)^sign * 0.mantissa (base 16) * 16^(exponent - 64), with a 7-bit exponent and up to 56 bits of mantissa.
     """
@@ -323,5 +326,4 @@ def ibm_to_float(cells: NDArray[np.uint8]) -> tuple[NDArray[np.float64], NDArray
     values = np.ldexp(mantissa.astype(np.float64), 4 * (exponent - 64) - 56)
     values[(bits >> np.uint64(63)) == 1] *= -1.0
     values[missing] = np.nan
-    codes, counts = np.unique(lead[missing & (lead != 0x2E)], return_counts=True)
-    return values, missing, Counter({f".{chr(c)}": int(n) for c, n in zip(codes, counts, strict=True)})
+    return values, missing, np.flatnonzero(missing & (lead != 0x2E)).astype(np.int64)
