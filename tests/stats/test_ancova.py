@@ -235,3 +235,41 @@ def test_rows_in_another_order_give_the_same_answer() -> None:
         for v in variables
     ]
     close(fit_ols(y, design_of(*variables)).coef, fit_ols(y[order], design_of(*shuffled)).coef, rtol=1e-10)
+
+
+def test_a_difference_is_estimable_where_the_means_are_not() -> None:
+    """R 4.2.2, emmeans 1.8.4-1: ``contrast(emmeans(lm(Y ~ ARM + X + SITE + REGION), "ARM"), "trt.vs.ctrl")``."""
+    arm = Factor("ARM", np.array([0, 1] * 5, dtype=np.int64), ("A", "B"))
+    arm.codes[8], arm.codes[9] = 0, 1
+    site = Factor("SITE", np.array([0, 0, 1, 1, 2, 2, 3, 3, 0, 3], dtype=np.int64), ("s1", "s2", "s3", "s4"))
+    region = Factor("REGION", (site.codes > 0).astype(np.int64), ("one", "rest"))
+    nation = Factor("NATION", (site.codes > 1).astype(np.int64), ("eu", "us"))
+    x = np.array([38.0, 41, 40, 36, 42, 39, 37, 40, 39, 43])
+    y = np.array([-2.0, -1, -5, -3, -4, -2.5, -6, -1.5, -3, -4])
+    for last in (region, nation):
+        design = build_design([arm, Covariate("X", x), site, last], [("ARM",), ("X",), ("SITE",), (last.name,)])
+        fit = fit_ols(y, design)
+        found = ls_differences(fit, "ARM", "A")
+        assert found.estimate[0] == pytest.approx(2.11738382099828, rel=1e-10)
+        assert found.se[0] == pytest.approx(0.731923415493715, rel=1e-10)
+        assert found.p[0] == pytest.approx(0.0444331795164896, abs=1e-10)
+    assert np.isnan(
+        ls_means(fit_ols(y, build_design([arm, site, region], [("ARM",), ("SITE",), ("REGION",)])), "ARM").estimate
+    ).all()
+
+
+def test_a_factor_of_one_level_has_no_f_test() -> None:
+    one = Factor("ONE", np.zeros(6, dtype=np.int64), ("only",))
+    arm = Factor("ARM", np.array([0, 1, 0, 1, 0, 1], dtype=np.int64), ("A", "B"))
+    fit = fit_ols(np.array([1.0, 2, 4, 3, 5, 9]), build_design([arm, one], [("ARM",), ("ONE",)]))
+    tests = {t.term: t for t in f_tests(fit, 3)}
+    assert tests["ONE"].df == 0 and np.isnan(tests["ONE"].p) and np.isfinite(tests["ARM"].p)
+
+
+def test_a_fit_without_residual_variance_is_named() -> None:
+    arm = Factor("ARM", np.array([0, 0, 1], dtype=np.int64), ("A", "B"))
+    design = build_design([arm, Covariate("X", np.array([1.0, 2, 5]))], [("ARM",), ("X",)])
+    with pytest.raises(StatsError, match="3 rows for 3 coefficients leave no degrees of freedom"):
+        fit_ols(np.array([1.0, 2, 4]), design).check_inference()
+    with pytest.raises(StatsError, match="fits every value exactly"):
+        fit_ols(np.ones(3), build_design([arm], [("ARM",)])).check_inference()

@@ -84,3 +84,13 @@ def test_wrong_input_is_named() -> None:
         design.ls_mean({"A": "a"}, at={"AGE": 60.0})
     with pytest.raises(KeyError):
         design.factor("Z")
+
+
+def test_names_that_repeat_are_refused() -> None:
+    """Levels are asked for by name: two of one name would be taken together, and the LS mean be that of neither."""
+    twice = Factor("VISIT", np.array([0, 1, 2], dtype=np.int64), ("Week 4", "Unscheduled", "Unscheduled"))
+    with pytest.raises(StatsError, match="VISIT has two levels called Unscheduled"):
+        build_design([twice], [("VISIT",)])
+    x = Covariate("X", np.arange(3.0))
+    with pytest.raises(StatsError, match="two variables are called X"):
+        build_design([x, x], [("X",)])

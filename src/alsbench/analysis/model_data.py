@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from alsbench.analysis.ask import Ask
-from alsbench.analysis.records import Records
+from alsbench.analysis.records import Records, number_text
 from alsbench.analysis.result import Context, Row
 from alsbench.analysis.source import BoolArray, IntArray
 from alsbench.errors import UsageError
@@ -68,7 +68,7 @@ def covariate_columns(ask: Ask) -> CovariateColumns:
             values = np.asarray(column, dtype=np.float64)
             complete &= np.isfinite(values)
             if name in ask.endpoint.factors:
-                text[name] = np.array([f"{v:g}" if np.isfinite(v) else None for v in values], dtype=object)
+                text[name] = np.array([number_text(v) if np.isfinite(v) else None for v in values], dtype=object)
             else:
                 numeric[name] = values
         else:
@@ -120,7 +120,11 @@ def dropped_rows_warning(n: int, what: str) -> list[str]:
 
 def unplaced_warning(records: Records) -> list[str]:
     """A warning of the parameter's records that belong to no visit or to nobody in the subject-level table, or none."""
-    n = records.n_unknown_subject
+    return unplaced_words(records.n_unknown_subject)
+
+
+def unplaced_words(n: int) -> list[str]:
+    """A warning that ``n`` records belong to no visit or to nobody in the subject-level table, or none."""
     return [f"{n} record{'s' if n != 1 else ''} left out: no visit number, or a subject that is not in ADSL"] if n else []
 
 
@@ -143,8 +147,14 @@ def unusable_warnings(ask: Ask, records: Records, inside: BoolArray) -> list[str
 def ls_mean_row(ask: Ask, design: Design, by: dict[str, str]) -> Floats:
     """The row of an LS mean with the endpoint's weights and chosen covariate values (``at``; BASE in the data's units).
 
-    Raises UsageError for a chosen covariate that is not in the model.
+    Raises UsageError for a chosen covariate that is not in the model, NotEstimable where the data do not determine the mean.
     """
+    row = _mean_row(ask, design, by)
+    design.check_estimable(row, " ".join(f"{name}={level}" for name, level in by.items()))
+    return row
+
+
+def _mean_row(ask: Ask, design: Design, by: dict[str, str]) -> Floats:
     numeric = {v.name for v in design.variables if isinstance(v, Covariate)}
     at: dict[str, float] = {}
     for name, value in ask.endpoint.at.items():
@@ -155,13 +165,16 @@ def ls_mean_row(ask: Ask, design: Design, by: dict[str, str]) -> Floats:
                 hint=nearest(name, sorted(numeric)),
             )
         at[name] = math.log(value) if name == BASE and ask.endpoint.scale == "log" else value
-    row: Floats = design.ls_mean(by, weights=ask.endpoint.ls_means, at=at)
+    row: Floats = design.ls_mean_row(by, weights=ask.endpoint.ls_means, at=at)
     return row
 
 
 def difference_row(ask: Ask, design: Design, pair: tuple[str, str], **by: str) -> Floats:
-    """The row of treatment minus reference at the levels ``by`` (factor name = level)."""
-    return ls_mean_row(ask, design, {ARM: pair[0], **by}) - ls_mean_row(ask, design, {ARM: pair[1], **by})
+    """The row of treatment minus reference at the levels ``by`` (factor name = level).
+
+    It may be estimable where the two LS means are not: nested factors (region and site) fall out of it.
+    """
+    return _mean_row(ask, design, {ARM: pair[0], **by}) - _mean_row(ask, design, {ARM: pair[1], **by})
 
 
 def interaction_row(ask: Ask, design: Design, pair: tuple[str, str], **by: str) -> Floats:

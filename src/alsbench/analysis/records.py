@@ -5,6 +5,7 @@ Delivered BASE, CHG and AVISIT are used as they are; BASE and CHG are derived on
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -87,7 +88,7 @@ def endpoint_records(source: Source, endpoint: Endpoint) -> Records:
     if endpoint.lloq is not None:
         base = np.where(base < endpoint.lloq, endpoint.lloq / 2.0, base)
     chg = np.asarray(frame["CHG"], dtype=np.float64) if "CHG" in frame.columns else aval - base
-    labels, unknown = _labels(frame, number, visits.label), int((~known).sum())
+    labels, unknown = visit_labels(frame, number, visits.label), int((~known).sum())
     records = Records(
         index, number, aval, base, chg, below, labels, unknown, _days(frame), _weights(source, endpoint, frame, index)
     )
@@ -173,15 +174,25 @@ def _quantified(frame: Frame, aval: Floats, lloq: float | None) -> tuple[Floats,
     return np.where(to_halve, lloq / 2.0, aval), below | to_halve
 
 
-def _labels(frame: Frame, number: Floats, column: str) -> dict[float, str]:
-    """Visit number -> its label in the data; the number itself where the data have no label column."""
+def visit_labels(frame: Frame, number: Floats, column: str, *, unit: str = "") -> dict[float, str]:
+    """Visit number -> its label in the data; the number itself, after ``unit``, where the data have none.
+
+    Visits that share a label ("Unscheduled") are told apart by their numbers: they are different visits, and a model that
+    names its levels by label would take them for one.
+    """
     labels: dict[float, str] = {}
     texts = frame[column] if column in frame.columns else None
     for row, value in enumerate(number.tolist()):
         if value not in labels:
             text = texts[row] if texts is not None else None
-            labels[value] = str(text) if text else f"{value:g}"
-    return dict(sorted(labels.items()))
+            labels[value] = str(text) if text else f"{unit} {number_text(value)}".strip()
+    shared = {label for label, n in Counter(labels.values()).items() if n > 1}
+    return {v: f"{label} ({number_text(v)})" if label in shared else label for v, label in sorted(labels.items())}
+
+
+def number_text(value: float) -> str:
+    """A number as a level's name: as short as tells it from any other, 1000001 and not 1e+06."""
+    return f"{value:.15g}"
 
 
 def _refuse_duplicates(source: Source, endpoint: Endpoint, records: Records) -> None:

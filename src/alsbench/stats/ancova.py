@@ -120,6 +120,13 @@ class OLSFit:
             raise StatsError(f"a confidence level lies between 0 and 1, not {level:g}")
         return t_contrasts(estimate, se, np.full(estimate.shape, float(self.df_residual)), level=level)
 
+    def check_inference(self) -> None:
+        """Raise StatsError where there is no residual variance: as many coefficients as rows, or an exact fit."""
+        if self.df_residual == 0:
+            raise StatsError(f"no standard error: {self.n} rows for {self.rank} coefficients leave no degrees of freedom")
+        if self.sigma == 0.0:
+            raise StatsError("no standard error: the model fits every value exactly")
+
     @property
     def r_squared(self) -> float:
         """Share of the sum of squares about the mean that the model explains; NaN for a constant response."""
@@ -179,11 +186,15 @@ def ls_differences(
     at: Mapping[str, float] | None = None,
     level: float = 0.95,
 ) -> Contrasts:
-    """LS mean of every other level of ``factor``, in order, minus that of ``reference``; NaN where not estimable."""
+    """LS mean of every other level of ``factor``, in order, minus that of ``reference``; NaN where not estimable.
+
+    A difference may be estimable where neither mean is.
+    """
     others = tuple(name for name in fit.design.factor(factor).levels if name != reference)
-    base = _row_or_nan(fit, {factor: reference}, weights, at)
-    rows = [_row_or_nan(fit, {factor: name}, weights, at) - base for name in others]
-    return _estimable_contrasts(fit, np.array(rows).reshape(len(others), fit.coef.size), level)
+    base = fit.design.ls_mean_row({factor: reference}, weights=weights, at=at)
+    rows = [fit.design.ls_mean_row({factor: name}, weights=weights, at=at) - base for name in others]
+    known = [row if fit.design.is_estimable(row) else np.full(row.size, np.nan) for row in rows]
+    return _estimable_contrasts(fit, np.array(known).reshape(len(others), fit.coef.size), level)
 
 
 def f_tests(fit: OLSFit, kind: FTestType = 3) -> tuple[FTest, ...]:
@@ -273,7 +284,7 @@ def _sum_coded(design: Design) -> Array:
                 main = np.vstack([np.eye(last), -np.ones((1, last))])[v.codes]
             else:
                 main = v.values[:, None]
-            block = np.concatenate([block * main[:, [j]] for j in range(main.shape[1])], axis=1)
+            block = (block[:, None, :] * main[:, :, None]).reshape(design.n, -1)
         blocks.append(block)
     return np.concatenate(blocks, axis=1)
 

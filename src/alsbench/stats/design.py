@@ -193,6 +193,11 @@ def build_design(variables: Sequence[Variable], terms: Sequence[Term]) -> Design
     treatment contrasts are R's. Raises StatsError for an unknown variable, rows of unequal length or a missing value.
     """
     known = {v.name: v for v in variables}
+    if len(known) < len(variables):
+        raise StatsError(f"two variables are called {_repeated([v.name for v in variables])}")
+    for v in variables:
+        if isinstance(v, Factor) and len(set(v.levels)) < len(v.levels):
+            raise StatsError(f"{v.name} has two levels called {_repeated(v.levels)}")
     lengths = {(v.codes if isinstance(v, Factor) else v.values).shape[0] for v in variables}
     if len(lengths) > 1:
         raise StatsError("variables differ in length")
@@ -206,6 +211,10 @@ def build_design(variables: Sequence[Variable], terms: Sequence[Term]) -> Design
     all_terms: tuple[Term, ...] = ((), *terms)
     X, names, column_terms = _columns(list(variables), all_terms)
     return Design(X, names, all_terms, column_terms, tuple(variables), aliased_columns(X))
+
+
+def _repeated(names: Sequence[str]) -> str:
+    return next(name for i, name in enumerate(names) if name in names[:i])
 
 
 def aliased_columns(X: Array) -> NDArray[np.bool_]:

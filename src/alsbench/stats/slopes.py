@@ -317,7 +317,7 @@ def _centred(design: Design) -> Array:
         block = np.ones((design.n, 1))
         for name in term:
             more = blocks[name]
-            block = np.concatenate([block * more[:, [j]] for j in range(more.shape[1])], axis=1)
+            block = (block[:, None, :] * more[:, :, None]).reshape(design.n, -1)
         columns.append(block)
     return np.concatenate(columns, axis=1)
 

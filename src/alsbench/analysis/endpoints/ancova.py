@@ -91,13 +91,16 @@ def interaction(ask: Ask, whole: BoolArray, visits: tuple[float, ...]) -> Block:
         }
         pair = (comparison.treatment, comparison.reference)
         at = rows_at(ask, records, visit, (pair,), whole)
+        at = at.take(covariate_columns(ask).complete[at.subject])
         try:
             variables, y, _ = _variables(ask, at)
             inside = ask.member.mask[at.subject]
             part = Factor(PART, inside.astype(np.int64), ("out", "in"))
             terms = [(ARM,), (PART,), *((v.name,) for v in variables[1:]), (ARM, PART)]
             design = build_design([variables[0], part, *variables[1:]], terms)
-            p = float(fit_ols(y, design).contrast(interaction_row(ask, design, pair)).p[0])
+            fit = fit_ols(y, design, weights=at.weight if ask.endpoint.weights else None)
+            fit.check_inference()
+            p = float(fit.contrast(interaction_row(ask, design, pair)).p[0])
             rows.append(ask.row("subgroup", "interaction_p", p, **where))
         except ValueError as error:
             rows.append(ask.row("subgroup", "interaction_p", None, error=str(error), **where))
@@ -165,6 +168,7 @@ def _visit(ask: Ask, records: Records, visit: float, group: tuple[tuple[str, str
             raise StatsError(f"no analysed rows of {' or '.join(empty)} at {label} in this subgroup")
         design = build_design(variables, [(v.name,) for v in variables])
         fit = fit_ols(y, design, weights=complete.weight if ask.endpoint.weights else None)
+        fit.check_inference()
     except StatsError as error:
         for arm in arms:
             rows += ask.failed("arm", arm_names, str(error), arm=arm, **own)

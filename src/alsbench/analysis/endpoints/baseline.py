@@ -10,6 +10,7 @@ import numpy as np
 
 from alsbench.analysis.ask import Ask, Block
 from alsbench.analysis.model_data import factor
+from alsbench.analysis.records import number_text
 from alsbench.analysis.result import Row
 from alsbench.analysis.source import BoolArray
 from alsbench.stats.errors import StatsError
@@ -89,7 +90,7 @@ def _factor_rows(ask: Ask, name: str, masks: list[BoolArray]) -> list[Row]:
 def _texts(ask: Ask, name: str) -> np.ndarray[tuple[int], np.dtype[np.object_]]:
     column = ask.source.subject_column(name)
     if ask.source.subjects.kind(name) == "number":
-        return np.array([f"{v:g}" if v == v else None for v in column.tolist()], dtype=object)
+        return np.array([number_text(v) if v == v else None for v in column.tolist()], dtype=object)
     return np.array([None if v is None else str(v) for v in column.tolist()], dtype=object)
 
 

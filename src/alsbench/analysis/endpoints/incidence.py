@@ -65,7 +65,7 @@ def analyse(ask: Ask) -> Block:
         len(ask.arms),
         emergent=emergent,
         related=related(_texts(frame, "AEREL")),
-        severe=severe(_texts(frame, "AESEV" if "AESEV" in frame.columns else "AETOXGR")),
+        severe=severe([a or b for a, b in zip(_texts(frame, "AESEV"), _texts(frame, "AETOXGR"), strict=True)]),
         serious=_flag(frame, "AESER"),
         discontinued=_word_in(frame, "AEACN", WITHDRAWN),
         fatal=_fatal(frame),

@@ -231,7 +231,9 @@ def rank_ancova(
     if part is not None:
         terms.append((ARM, PART))
     design = build_design([*factors, *covariates], terms)
-    return fit_ols(ranked.ranks[inside], design), design, warnings + more
+    fit = fit_ols(ranked.ranks[inside], design)
+    fit.check_inference()
+    return fit, design, warnings + more
 
 
 def _ls_mean_rows(

@@ -14,7 +14,7 @@ import numpy as np
 from alsbench.analysis.ask import Ask, Block
 from alsbench.analysis.endpoints.time_to_event import Times, survival_rows
 from alsbench.analysis.follow_up import change_matrix, day_matrix, event_days
-from alsbench.analysis.model_data import Floats
+from alsbench.analysis.model_data import Floats, unplaced_warning
 from alsbench.analysis.records import Records, endpoint_records, visit_label
 from alsbench.analysis.result import Row
 from alsbench.analysis.source import IntArray
@@ -48,10 +48,11 @@ def analyse(ask: Ask) -> Block:
     for visit in ask.question.visits or ask.endpoint.visits or tuple(course.visits.tolist()):
         rows += _visit(ask, course, float(visit), threshold)
     worsening = worsening_of(ask)
-    warnings: list[str] = []
+    warnings = unplaced_warning(course.records)
     if worsening is not None:
-        found, warnings = _time(ask, course, worsening)
+        found, more = _time(ask, course, worsening)
         rows += found
+        warnings += more
     return Block(rows, model=_words(ask, threshold, worsening), warnings=tuple(warnings))
 
 

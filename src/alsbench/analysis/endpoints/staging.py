@@ -14,8 +14,8 @@ import numpy as np
 from alsbench.analysis.ask import Ask, Block
 from alsbench.analysis.endpoints.responder import threshold_rows, time_words
 from alsbench.analysis.follow_up import event_days
-from alsbench.analysis.model_data import Floats
-from alsbench.analysis.records import parameter_frame
+from alsbench.analysis.model_data import Floats, unplaced_words
+from alsbench.analysis.records import parameter_frame, visit_labels
 from alsbench.analysis.result import Row, merge_warnings
 from alsbench.analysis.source import BoolArray, IntArray
 from alsbench.data.frames import Frame
@@ -34,7 +34,8 @@ ITEM_5 = 4  # its position among the items
 @dataclass(frozen=True)
 class Items:
     """Scores (n, V, 12) of the members (indices into the source) at ``visits`` (V,), NaN missing; ``gastrostomy`` (n, V) is
-    1 where item 5 was asked as 5b, NaN where unknown; ``day`` (n, V). ``both`` counts visits with 5a and 5b."""
+    1 where item 5 was asked as 5b, NaN where unknown; ``day`` (n, V). ``both`` counts visits with 5a and 5b, ``unplaced``
+    records of no visit or of nobody in the subject-level table."""
 
     subject: IntArray
     arm: IntArray
@@ -45,13 +46,14 @@ class Items:
     visits: tuple[float, ...]
     labels: tuple[str, ...]
     both: int
+    unplaced: int
 
 
 def analyse(ask: Ask) -> Block:
     """Subjects in each stage by arm and visit, and time to the first higher stage, for each staging system."""
     items = read_items(ask)
     rows: list[Row] = []
-    warnings: list[str] = []
+    warnings = unplaced_words(items.unplaced)
     for system in ask.endpoint.systems:
         rows += _counts(ask, items, system)
         found, more = _progression(ask, items, system)
@@ -111,9 +113,10 @@ def read_items(ask: Ask) -> Items:
     number = np.asarray(frame[source.study.visits.number], dtype=np.float64)
     index = np.array([source.subject_index.get(str(s), -1) for s in frame[source.study.info.subject]], dtype=np.int64)
     frame = frame.take(keep := (index >= 0) & np.isfinite(number))
-    number, index = number[keep], index[keep]
+    number, index, unplaced = number[keep], index[keep], int((~keep).sum())
     subject = np.flatnonzero(ask.member.mask & (source.planned_arm >= 0)).astype(np.int64)
-    visits = np.unique(number)
+    labels = visit_labels(frame, number, source.study.visits.label, unit=source.study.visits.unit.capitalize())
+    visits = np.array(list(labels))
     position = np.full(len(source.subjects), -1, dtype=np.int64)
     position[subject] = np.arange(subject.size)
     mine = position[index] >= 0
@@ -131,10 +134,9 @@ def read_items(ask: Ask) -> Items:
     if "ADY" in frame.columns and frame.kind("ADY") == "number":
         known = np.isfinite(np.asarray(frame["ADY"], dtype=np.float64))
         day[who[known], at[known]] = frame["ADY"][known]
-    labels = _labels(frame, number, visits, source.study.visits.label, source.study.visits.unit)
     events = event_days(source, endpoint, subject)
     arm = source.planned_arm[subject]
-    return Items(subject, arm, score, tube, day, events, tuple(visits.tolist()), labels, both)
+    return Items(subject, arm, score, tube, day, events, tuple(labels), tuple(labels.values()), both, unplaced)
 
 
 def _gastrostomy(
@@ -182,16 +184,6 @@ def _refuse_duplicates(ask: Ask, keys: IntArray) -> None:
             where=f"endpoint {ask.endpoint.name}",
             hint="say which record counts with where = \"ANL01FL == 'Y'\" or the like in study.toml",
         )
-
-
-def _labels(frame: Frame, number: Floats, visits: Floats, column: str, unit: str) -> tuple[str, ...]:
-    texts = frame[column] if column in frame.columns else None
-    found = []
-    for visit in visits.tolist():
-        rows = np.flatnonzero(number == visit)
-        text = texts[int(rows[0])] if texts is not None and rows.size else None
-        found.append(str(text) if text else f"{unit.capitalize()} {visit:g}")
-    return tuple(found)
 
 
 def _counts(ask: Ask, items: Items, system: StagingSystem) -> list[Row]:

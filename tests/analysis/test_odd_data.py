@@ -1,0 +1,143 @@
+"""Odd but legal data must not change an answer: visits that share a label, long numbers as classes, nested factors.
+
+Each answer is compared with that of the same trial written the usual way, or with R 4.2.2 (emmeans 1.8.4-1).
+"""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from alsbench.analysis.evidence import evidence_piece
+from alsbench.analysis.question import Question
+from alsbench.analysis.result import Result
+from alsbench.analysis.run import answer
+from alsbench.analysis.source import Source, open_source
+from alsbench.data.load import load
+from alsbench.data.workspace import Workspace
+from alsbench.study.model import Endpoint, Study
+
+TRIAL = Path(__file__).parent.parent / "reference" / "als-ref-2"
+P_WEIGHTED = {"Drug 10 mg": 0.426645319217779, "Drug 20 mg": 0.512933556948512, "Drug 40 mg": 0.552975522941419}
+
+
+@pytest.fixture(scope="module")
+def odd(tmp_path_factory: pytest.TempPathFactory) -> Source:
+    """The weekly trial with two visits called Unscheduled, seven-digit sites, regions of sites, and lost visit numbers."""
+    made = tmp_path_factory.mktemp("odd")
+    adsl, adqs = pd.read_csv(TRIAL / "adsl.csv"), pd.read_csv(TRIAL / "adqs.csv")
+    adqs.loc[adqs.AVISITN.isin([8, 20]), "AVISIT"] = "Unscheduled"
+    lost = adqs.sample(5, random_state=1)[["USUBJID"]].assign(
+        PARAMCD=["ALSTOT", "ALSTOT", "ALSFR01", "ALSFR02", "ALSFR10"], AVAL=[30, 31, 2, 3, 4], ANL01FL="Y", AVISIT="Unscheduled"
+    )
+    adqs = pd.concat([adqs, lost], ignore_index=True)
+    order = {s: i % 6 for i, s in enumerate(sorted(adsl.USUBJID))}
+    site = adsl.USUBJID.map(order)
+    adsl["SITEN"] = 1000001 + site
+    adsl["SITE"] = "S" + site.astype(str)
+    adsl["REGION"] = np.where(site < 2, "EU", "US")
+    adae = pd.read_csv(TRIAL / "adae.csv")
+    adae["AETOXGR"] = adae.AESEV.map({"MILD": 1, "MODERATE": 2, "SEVERE": 3})
+    adae["AESEV"] = ""
+    for name, table in (("adsl", adsl), ("adqs", adqs), ("adae", adae)):
+        table.to_csv(made / f"{name}.csv", index=False)
+    shutil.copy(TRIAL / "adtte.csv", made)
+    directory = tmp_path_factory.mktemp("odd-ws")
+    workspace = Workspace(directory)
+    workspace.create()
+    shutil.copy(TRIAL / "study.toml", workspace.study_path)
+    accept = {"endpoint-dataset": "neither SVC nor NfL is asked for"}
+    load(sorted(made.glob("*.csv")), workspace, study=workspace.read_study(), expect={}, accept=accept)
+    return replace(open_source(directory), results_dir=None)
+
+
+@pytest.fixture(scope="module")
+def plain(sources: dict[str, Source]) -> Source:
+    return sources["als-ref-2"]
+
+
+def asked(source: Source, name: str, base: str = "alsfrs_ancova", **changes: object) -> Result:
+    endpoint: Endpoint = source.endpoint(base).model_copy(update=changes | {"name": name})
+    study: Study = source.study.model_copy(update={"endpoints": {**source.study.endpoints, name: endpoint}})
+    return answer(Question(name, visits=(24.0,) if base.endswith("ancova") else ()), replace(source, study=study))
+
+
+def numbers(result: Result, *names: str) -> dict[tuple[object, ...], object]:
+    return {
+        (r.context, r.stat_name, r.arm, r.treatment, r.visit_number, r.level): r.stat
+        for r in result.rows
+        if r.stat_name in names
+    }
+
+
+def test_visits_that_share_a_label_are_different_visits(odd: Source, plain: Source) -> None:
+    """The label is a name: the numbers are those of the same trial with a label for every visit."""
+    question = Question("alsfrs")
+    ours, wanted = answer(question, odd), answer(question, plain)
+    names = ("ls_mean", "se", "difference", "p_value", "first_visit", "first_lasting_visit")
+    assert numbers(ours, *names) == numbers(wanted, *names)
+    labels = {r.visit for r in ours.rows if r.visit_number in (8.0, 20.0)}
+    assert labels == {"Unscheduled (8)", "Unscheduled (20)"}
+    keys = [r.key() for r in ours.rows]
+    assert len(keys) == len(set(keys))
+
+
+def test_long_numbers_stay_apart_as_classes(odd: Source) -> None:
+    """Sites 1000001, 1000002, ... are six classes and not one called 1e+06."""
+    by_number = asked(odd, "by_number", covariates=("SITEN",), factors=("SITEN",))
+    by_text = asked(odd, "by_text", covariates=("SITE",))
+    assert numbers(by_number, "ls_mean", "difference", "p_value") == numbers(by_text, "ls_mean", "difference", "p_value")
+    assert not any("SITEN" in w for w in by_number.warnings)
+    table = asked(odd, "who", base="baseline", covariates=("SITEN",), factors=("SITEN",))
+    assert {r.level for r in table.rows if r.stat_name == "count"} == {str(1000001 + i) for i in range(6)}
+
+
+def test_a_difference_outlives_nested_factors(odd: Source) -> None:
+    """With region and its sites no LS mean is estimable, yet the difference is, and is that of the model with sites alone.
+
+    R: ``contrast(emmeans(lm(CHG ~ TRT01P + BASE + SITE + REGION), "TRT01P"))`` prints the same estimate, SE and p in both.
+    """
+    both = asked(odd, "nested", covariates=("SITE", "REGION"))
+    sites = asked(odd, "sites", covariates=("SITE",))
+    names = ("difference", "df", "p_value", "conf_low")
+    theirs = {k: v for k, v in numbers(sites, *names).items() if k[0] == "contrast"}
+    found = {k: v for k, v in numbers(both, *names).items() if k[0] == "contrast"}
+    assert found.keys() == theirs.keys() and len(found) == 12
+    for key, value in found.items():
+        assert value == pytest.approx(theirs[key], rel=1e-9), key
+    assert all("not estimable" in (r.error or "") for r in both.select(stat_name="ls_mean"))
+
+
+def test_a_fit_without_spare_subjects_says_so(odd: Source) -> None:
+    """As many coefficients as rows: no statistic is "not a number", each says that no degrees of freedom are left."""
+    ids = "'" + "', '".join(str(s) for s in np.array(odd.subject_ids)[[0, 1, 2, 3, 4, 5]]) + "'"
+    result = asked(odd, "tiny", where=f"ANL01FL == 'Y' and USUBJID in ({ids})", covariates=("SITE",))
+    reasons = {r.error for r in result.select(stat_name="p_value") if r.treatment}
+    assert reasons and not any(x in (None, "not a number") for x in reasons)
+    assert any("degrees of freedom" in str(x) for x in reasons)
+
+
+def test_records_of_no_visit_are_counted_by_every_endpoint(odd: Source) -> None:
+    responder = asked(odd, "resp", base="alsfrs", method="responder", threshold=-3.0)
+    assert any(w.startswith("2 records left out") for w in responder.warnings)
+    staging = asked(odd, "stages", base="alsfrs", method="staging", paramcd="", where="")
+    assert any(w.startswith("3 records left out") for w in staging.warnings)
+
+
+def test_severity_is_the_grade_where_no_word_was_delivered(odd: Source, plain: Source) -> None:
+    """AESEV stands empty beside AETOXGR: the grade counts, not the worst case."""
+    count = lambda s: [r.stat for r in answer(Question("ae"), s).rows if r.stat_name == "count" and r.level == "severe"]  # noqa: E731
+    assert count(odd) == count(plain)
+
+
+def test_an_interaction_uses_the_weights_of_its_model(plain: Source) -> None:
+    """R: ``lm(CHG ~ T * P + BASE + LEADRATE + ONSETSIT + RILUFL, weights = BLALSFR)`` at week 24, p of T:P for each dose."""
+    endpoint = plain.endpoint("alsfrs_ancova").model_copy(update={"weights": "BLALSFR"})
+    rows = evidence_piece(plain, endpoint, "slow", plain.comparisons(())).rows
+    found = {r.treatment: r.stat for r in rows if r.stat_name == "interaction_p"}
+    assert found == {arm: pytest.approx(p, abs=1e-9) for arm, p in P_WEIGHTED.items()}
