@@ -42,6 +42,7 @@ def data(
 ) -> None:
     """Rows of a snapshot table. A table that is cut says so; CSV, TSV and JSON hold every row unless --limit is given."""
     from alsbench.cli.output import emit_sheets
+    from alsbench.data.order import row_order
     from alsbench.data.workspace import Workspace
 
     with Workspace(common.workspace).open_current() as snapshot:
@@ -51,16 +52,14 @@ def data(
         info = snapshot.table(table)
         names = [_column(info, c) for c in columns] if columns else [c.name for c in info.columns]
         condition = _condition(common, snapshot, info, where) if where is not None else None
-        keys = tuple(order_by or ())
-        total = snapshot.count(info.name, condition)
+        rows = row_order(snapshot, info.name, where=condition, order_by=tuple(order_by or ()))
+        total = rows.count
         most = limit if limit is not None else SHOWN if common.format in (Format.TABLE, Format.MD) else None
         last = total if most is None else min(total, offset + most)
 
         def pages() -> Iterator[list[tuple[Any, ...]]]:
             for start in range(offset, last, PAGE):
-                yield snapshot.page(
-                    info.name, names, offset=start, limit=min(PAGE, last - start), where=condition, order_by=keys
-                )
+                yield rows.page(snapshot, names, offset=start, limit=min(PAGE, last - start))
 
         facts = _about(common, snapshot)
         _emit(common, info, names, pages(), facts, shown=max(0, last - offset), total=total)

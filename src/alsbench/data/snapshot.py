@@ -75,6 +75,7 @@ class Snapshot:
         self.tables: Mapping[str, TableInfo] = MappingProxyType({t["name"]: _table(t) for t in meta["tables"]})
         self._connection = connection
         self._lock = threading.Lock()
+        self._running: dict[int, duckdb.DuckDBPyConnection] = {}
 
     def frame(
         self, table: str, columns: Sequence[str] | None = None, *, where: Where | None = None, order_by: Sequence[str] = ()
@@ -120,9 +121,29 @@ class Snapshot:
             return self.rows(f"{sql} WHERE rowid >= {first} AND rowid < {first + most} ORDER BY rowid")
         return self.rows(f"{sql}{self._filter(where)}{self._order(info, order_by)} LIMIT {most} OFFSET {first}")
 
+    def row_ids(self, table: str, *, where: Where | None = None, order_by: Sequence[str] = ()) -> NDArray[np.int64]:
+        """The rows meeting ``where``, as their numbers in load order counted from 0, in the order asked for."""
+        info = self.table(table)
+        sql = f"SELECT rowid AS row FROM {quote(info.name)}{self._filter(where)}{self._order(info, order_by)}"
+        return np.asarray(self._arrays(sql)["row"], dtype=np.int64)
+
+    def rows_by_id(self, table: str, columns: Sequence[str] | None, ids: Sequence[int]) -> list[tuple[Any, ...]]:
+        """Rows by their numbers, in that order; what a few rows cost does not depend on where in the table they stand."""
+        if not ids:
+            return []
+        info = self.table(table)
+        wanted = self._columns(info, columns)
+        numbers = [int(i) for i in ids]
+        low, high = min(numbers), max(numbers)
+        clause = f"rowid >= {low} AND rowid <= {high}"
+        if len(numbers) <= high - low:
+            clause += f" AND rowid IN ({', '.join(map(str, numbers))})"
+        found = {r[0]: r[1:] for r in self.rows(f"SELECT rowid, {_list(wanted)} FROM {quote(info.name)} WHERE {clause}")}
+        return [found[i] for i in numbers]
+
     def rows(self, sql: str, params: Sequence[object] = ()) -> list[tuple[Any, ...]]:
         """All rows of a query written by this program: identifiers quoted, values as ``params``."""
-        with self._guarded(), self.cursor() as cursor:
+        with self._guarded(), self._query() as cursor:
             return cursor.execute(fill(sql, params)).fetchall()
 
     def table(self, name: str) -> TableInfo:
@@ -139,9 +160,12 @@ class Snapshot:
         with self._lock:
             return self._connection.cursor()
 
-    def interrupt(self) -> None:
-        """Stop queries that are running on the snapshot's own connection."""
-        self._connection.interrupt()
+    def interrupt(self, thread: int | None = None) -> None:
+        """Stop the query a thread is running here (of every thread without one): it raises ``duckdb.InterruptException``."""
+        with self._lock:
+            for running, cursor in self._running.items():
+                if thread in (None, running):
+                    cursor.interrupt()
 
     def is_current(self, workspace: Workspace) -> bool:
         """Whether no newer snapshot has been published in the workspace since this one was opened."""
@@ -161,9 +185,22 @@ class Snapshot:
         return f"Snapshot({self.name!r}, tables={list(self.tables)})"
 
     def _arrays(self, sql: str) -> dict[str, NDArray[Any]]:
-        with self._guarded(), self.cursor() as cursor:
+        with self._guarded(), self._query() as cursor:
             arrays: dict[str, NDArray[Any]] = cursor.execute(sql).fetchnumpy()
         return arrays
+
+    @contextlib.contextmanager
+    def _query(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """A cursor that :meth:`interrupt` reaches while it is used."""
+        thread = threading.get_ident()
+        with self.cursor() as cursor:
+            with self._lock:
+                self._running[thread] = cursor
+            try:
+                yield cursor
+            finally:
+                with self._lock:
+                    self._running.pop(thread, None)
 
     @contextlib.contextmanager
     def _guarded(self) -> Iterator[None]:

@@ -13,6 +13,7 @@ from alsbench.tui.safetext import safe
 
 PAGE_ROWS = 200
 KEPT_PAGES = 8
+EDGE = 50  # rows from the end of a page at which the next is asked for
 SAMPLE = 200  # rows that decide how wide a column is
 WIDEST = 40
 
@@ -27,7 +28,10 @@ def value_text(value: object) -> str:
 
 
 class PagedModel:
-    """Rows of a table by page; a row that is not here yet is dots, and ``fetch`` is told which page is wanted."""
+    """Rows of a table by page; a row that is not here yet is dots, and ``fetch`` is told which page is wanted.
+
+    The page beside the one shown is asked for before it is reached, so that scrolling meets no dots.
+    """
 
     inner_heads = False
 
@@ -74,7 +78,14 @@ class PagedModel:
         offset = index - page * PAGE_ROWS
         if offset >= len(rows):
             return [("", "")] * len(self.cols)
+        self._look_ahead(page, offset)
         return [(safe(value_text(v), ascii=self.ascii), "") for v in rows[offset]]
+
+    def _look_ahead(self, page: int, offset: int) -> None:
+        """Ask for the neighbour of a page whose edge is near."""
+        beside = page + 1 if offset >= PAGE_ROWS - EDGE else page - 1 if offset < EDGE else page
+        if beside not in self.pages and 0 <= beside * PAGE_ROWS < self.count:
+            self.fetch(beside)
 
     def put(self, page: int, rows: list[tuple[Any, ...]]) -> None:
         self.pages[page] = rows

@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Any
 from alsbench.analysis.question import Question
 from alsbench.analysis.result import Row
 from alsbench.data.frames import ColumnInfo
+from alsbench.data.order import RowOrder, row_order
 from alsbench.data.snapshot import TableInfo
 from alsbench.tui.paged import PAGE_ROWS
 
 if TYPE_CHECKING:
     from alsbench.analysis.source import Source
     from alsbench.analysis.why import Why
-    from alsbench.study.expression import Where
 
 COLUMNS = ("BASE", "AVAL", "CHG", "CNSR", "AEBODSYS", "AEDECOD", "AESEV")
 
@@ -29,18 +29,18 @@ class Records:
     """The records behind a row: which, how many, and the first page of them. ``info`` is how they are shown, arm included."""
 
     info: TableInfo
-    where: Where
-    order: tuple[str, ...]
-    count: int
+    rows: RowOrder
     first: list[tuple[Any, ...]]
     arms: dict[str, str]
+
+    @property
+    def count(self) -> int:
+        return self.rows.count
 
     def page(self, source: Source, number: int) -> list[tuple[Any, ...]]:
         """One page of rows: subject, arm, then the columns of the data set."""
         columns = [c.name for j, c in enumerate(self.info.columns) if j != 1]
-        rows = source.snapshot.page(
-            self.info.name, columns, offset=number * PAGE_ROWS, limit=PAGE_ROWS, where=self.where, order_by=self.order
-        )
+        rows = self.rows.page(source.snapshot, columns, offset=number * PAGE_ROWS, limit=PAGE_ROWS)
         return [(r[0], self.arms.get(str(r[0]), ""), *r[1:]) for r in rows]
 
 
@@ -95,7 +95,8 @@ def records(source: Source, row: Row) -> Records | None:
     shown = [known[c] for c in (subject, number, *COLUMNS) if c in known]
     shown.insert(1, ColumnInfo("arm", "planned arm", "text", ""))
     by = tuple(c for c in (subject, number) if c in known)
-    found = Records(replace(info, columns=tuple(shown)), where, by, source.snapshot.count(info.name, where), [], arms)
+    rows = row_order(source.snapshot, info.name, where=where, order_by=by)
+    found = Records(replace(info, columns=tuple(shown)), rows, [], arms)
     return replace(found, first=found.page(source, 0))
 
 

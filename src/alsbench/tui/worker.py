@@ -33,7 +33,14 @@ class Job:
     label: str
     app: App[Any]
     stop: threading.Event = field(default_factory=threading.Event)
-    interrupts: list[Callable[[], None]] = field(default_factory=list)
+    interrupts: list[Callable[[int], None]] = field(default_factory=list)
+    thread: int = 0
+    lane: str = ""
+
+    @property
+    def place(self) -> str:
+        """Where only one job runs at a time: the panel, or a lane of it."""
+        return f"{self.panel}/{self.lane}" if self.lane else self.panel
 
     @property
     def cancelled(self) -> bool:
@@ -77,22 +84,27 @@ class Jobs:
         work: Callable[[Job], Any],
         *,
         heavy: bool = False,
-        interrupt: Callable[[], None] | None = None,
+        interrupt: Callable[[int], None] | None = None,
+        lane: str = "",
     ) -> Job:
         """Run ``work`` in a thread for a panel; a job running there is cancelled first.
 
+        A panel with several kinds of work gives each a ``lane``: one does not cancel the other.
+        ``interrupt`` stops what a thread, given by its id, is waiting for: the query it runs, and nobody else's.
+
         ``heavy`` work (models) takes turns: two fits at once would only share the interpreter lock.
         """
-        self.cancel(panel)
         self._generation += 1
-        job = Job(panel, self._generation, label, self._app)
+        job = Job(panel, self._generation, label, self._app, lane=lane)
+        self.cancel(panel, lane)
         if interrupt is not None:
             job.interrupts.append(interrupt)
-        self._running[panel] = job
+        self._running[job.place] = job
         threading.Thread(target=self._run, args=(job, work, heavy), name=f"job-{panel}", daemon=True).start()
         return job
 
     def _run(self, job: Job, work: Callable[[Job], Any], heavy: bool) -> None:
+        job.thread = threading.get_ident()
         try:
             with self._gate if heavy else nullcontext():
                 job.check()
@@ -113,27 +125,30 @@ class Jobs:
 
     def current(self, report: Report) -> bool:
         """Whether a report comes from the newest job of its panel."""
-        running = self._running.get(report.job.panel)
+        running = self._running.get(report.job.place)
         return running is not None and running.generation == report.job.generation
 
     def finish(self, report: Report) -> None:
         """Forget a job that said its last word."""
         if self.current(report) and report.kind != "part":
-            del self._running[report.job.panel]
+            del self._running[report.job.place]
 
-    def cancel(self, panel: str) -> bool:
-        """Tell a panel's job to stop; True when there was one."""
-        job = self._running.pop(panel, None)
+    def cancel(self, panel: str, lane: str = "") -> bool:
+        """Tell the job of a panel (of a lane of it) to stop; True when there was one."""
+        return self._stop(f"{panel}/{lane}" if lane else panel)
+
+    def _stop(self, place: str) -> bool:
+        job = self._running.pop(place, None)
         if job is None:
             return False
         job.stop.set()
         for interrupt in job.interrupts:
-            interrupt()
+            interrupt(job.thread)
         return True
 
     def cancel_all(self) -> int:
         """Stop everything; the number of jobs told."""
-        return sum(self.cancel(panel) for panel in tuple(self._running))
+        return sum(self._stop(place) for place in tuple(self._running))
 
     @property
     def labels(self) -> tuple[str, ...]:

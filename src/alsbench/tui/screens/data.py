@@ -1,22 +1,26 @@
 """Screen 8: any table of the snapshot, paged from DuckDB; a million rows cost what the lines on the screen cost.
 
 Pages are fetched by a worker and kept in a small ring; ``/`` filters by an expression of the subgroup language, ``S`` sorts
-by the column under the cursor, ``f`` freezes the columns up to it. ``enter`` tells about the column under the cursor.
+by the column under the cursor, ``f`` freezes the columns up to it, ``w`` says where a text is and ``n N`` go from row to row
+that holds it. ``enter`` tells about the column under the cursor. Sorting and filtering are done once, in the worker; what is
+kept is the order of the rows, so that every page after costs the same.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-from rich.text import Text
+import numpy as np
 
-from alsbench.data.snapshot import Snapshot, TableInfo
+from alsbench.data.order import Hits, RowOrder, pieces_holding, row_order
+from alsbench.data.snapshot import Snapshot
 from alsbench.errors import AlsbenchError
 from alsbench.render.page import Block, Cell, Column, Line, Page
 from alsbench.tui import actions as act
+from alsbench.tui.column_facts import column_lines, condition
 from alsbench.tui.models import Grid, GridRow, grid
 from alsbench.tui.paged import PAGE_ROWS, PagedModel, value_text
-from alsbench.tui.safetext import fit, safe
+from alsbench.tui.safetext import safe
 from alsbench.tui.screens.base import View
 from alsbench.tui.worker import Job, Report
 
@@ -26,16 +30,25 @@ COPIED = 1000  # rows copied or exported from the screen at most; the shell writ
 class DataView(View):
     def __init__(self, bench: Any, name: str) -> None:
         super().__init__(bench, name)
-        self.shown: tuple[Any, ...] = ()
-        self.where_text = ""
-        self.order: tuple[str, ...] = ()
+        self.shown: tuple[Any, ...] = ()  # table, condition, order, snapshot
+        self.rows: RowOrder | None = None
         self.frozen = 1
-        self.asked: set[int] = set()
+        self.hits: Hits | None = None
+        self.wanted: set[int] = set()  # pages asked for and not here
+        self.reading: Job | None = None
         self.model: PagedModel | None = None
 
     @property
     def snapshot(self) -> Snapshot:
         return self.bench.ready.source.snapshot
+
+    @property
+    def where_text(self) -> str:
+        return str(self.shown[1]) if self.shown else ""
+
+    @property
+    def order(self) -> tuple[str, ...]:
+        return self.shown[2] if self.shown else ()
 
     def refresh_view(self) -> None:
         if self.bench.opened is None:
@@ -43,13 +56,14 @@ class DataView(View):
         name = self.session.place.table
         if name is None or name not in self.snapshot.tables:
             self.show_tables()
-            return
-        if self.shown[:1] != (name,):
-            self.where_text, self.order, self.frozen = "", (), 1
-        self.load(name, keep=self.shown[:1] == (name,))
+        elif self.shown[:1] != (name,):
+            self.frozen, self.hits = 1, None
+            self.load(name, "", (), keep=False)
+        else:
+            self.load(*self.shown[:3], keep=True)
 
     def show_tables(self) -> None:
-        self.shown, self.model = (), None
+        self.shown, self.model, self.rows, self.hits = (), None, None, None
         self.table.row_cursor = True
         self.title("Data", (f"  snapshot {self.snapshot.digest[:12]}; enter opens a table", "dim"))
         rows = [
@@ -62,75 +76,93 @@ class DataView(View):
         self.show_grid(Grid((grid(["table", "rows", "columns", "label", "file"], rows, right=[1, 2]),)))
         self.say("")
 
-    def load(self, name: str, *, keep: bool) -> None:
-        """Count and read the first page in a worker, unless that is what is shown."""
-        wanted = (name, self.where_text, self.order)
+    def load(self, name: str, text: str, order: tuple[str, ...], *, keep: bool) -> None:
+        """Filter, sort and read the first page in a worker, unless that is what is shown."""
+        snapshot = self.snapshot
+        wanted = (name, text, order, snapshot.name)
         if self.shown == wanted:
             return
-        snapshot, text, order = self.snapshot, self.where_text, self.order
         info = snapshot.table(name)
+        found = self.hits if self.shown[3:] == (snapshot.name,) else None
 
         def work(job: Job) -> tuple[str, Any]:
-            where = condition(info, text)
-            total = snapshot.count(name, where)
+            rows = row_order(snapshot, name, where=condition(info, text), order_by=order)
             job.check()
-            return "opened", (
-                wanted,
-                total,
-                snapshot.page(name, None, offset=0, limit=PAGE_ROWS, where=where, order_by=order),
-                keep,
-            )
+            first = rows.page(snapshot, None, offset=0, limit=PAGE_ROWS)
+            job.check()
+            hits = None if found is None else Hits(found.text, found.rows, rows.places(found.rows))
+            return "opened", (wanted, rows, first, hits, keep)
 
+        self.bench.jobs.cancel(self.panel, "page")
         self.bench.jobs.start(self.panel, f"{name}:", work, interrupt=snapshot.interrupt)
 
     def fetch(self, page: int) -> None:
-        """Read one page in a worker."""
-        if page in self.asked or not self.shown:
+        """Read a page in a worker; pages asked for meanwhile are read next."""
+        self.wanted.add(page)
+        if self.rows is None or (self.reading is not None and not self.reading.cancelled):
             return
-        self.asked.add(page)
-        snapshot = self.snapshot
-        name, text, order = self.shown
-        info = snapshot.table(name)
+        snapshot, rows, pages = self.snapshot, self.rows, sorted(self.wanted)
 
-        def work(_: Job) -> tuple[str, Any]:
-            where = condition(info, text)
-            rows = snapshot.page(name, None, offset=page * PAGE_ROWS, limit=PAGE_ROWS, where=where, order_by=order)
-            return "page", (page, rows)
+        def work(job: Job) -> tuple[str, Any]:
+            found = {}
+            for number in pages:
+                job.check()
+                found[number] = rows.page(snapshot, None, offset=number * PAGE_ROWS, limit=PAGE_ROWS)
+            return "pages", (rows, found)
 
-        self.bench.jobs.start(f"{self.panel}", f"{name}:", work)
+        self.reading = self.bench.jobs.start(self.panel, "", work, interrupt=snapshot.interrupt, lane="page")
 
     def report(self, report: Report) -> None:
-        if report.kind == "cancelled":
-            self.asked.clear()
-        if report.kind != "done" or self.session.place.table is None:
+        kind, payload = report.payload if report.kind in ("part", "done") else ("", None)
+        if report.job is self.reading:
+            self.reading = None
+        if self.session.place.table is None:
             return
-        kind, payload = report.payload
         if kind == "opened":
             self.opened(*payload)
-        elif kind == "page" and self.model is not None:
-            page, rows = payload
-            self.asked.clear()
-            self.model.put(page, rows)
-            self.table.refresh()
+        elif kind == "pages" and self.model is not None and payload[0] is self.rows:
+            self.take_pages(payload[1])
         elif kind == "column":
             self.bench.read(f"Column {payload[0]}", payload[1])
+        elif kind == "hit" and payload[0] is self.rows:
+            self.table.go(payload[1])
+        elif kind == "hits" and payload[0] is self.rows:
+            self.found(payload[1], payload[2])
 
-    def opened(self, wanted: tuple[Any, ...], total: int, rows: list[tuple[Any, ...]], keep: bool) -> None:
-        self.shown = wanted
-        self.asked.clear()
+    def take_pages(self, found: dict[int, list[tuple[Any, ...]]]) -> None:
+        """Show pages that were read; ask for those wanted since, unless they have left the screen."""
+        if self.model is None:
+            return
+        for page, rows in found.items():
+            self.model.put(page, rows)
+        self.wanted.clear()
+        top, end = self.table.top // PAGE_ROWS, (self.table.top + self.table.page) // PAGE_ROWS
+        if any(top <= page <= end for page in found):
+            self.table.refresh()
+        for page in range(top, end + 1):
+            if page not in self.model.pages and page * PAGE_ROWS < len(self.model):
+                self.fetch(page)
+
+    def opened(
+        self, wanted: tuple[Any, ...], rows: RowOrder, first: list[tuple[Any, ...]], hits: Hits | None, keep: bool
+    ) -> None:
+        self.shown, self.rows, self.hits = wanted, rows, hits
+        self.wanted.clear()
+        self.reading = None
         info = self.snapshot.table(wanted[0])
         frozen = min(self.frozen, len(info.columns) - 1)
-        self.model = PagedModel(info, total, rows, frozen=frozen, fetch=self.fetch, ascii=self.ascii)
+        self.model = PagedModel(info, rows.count, first, frozen=frozen, fetch=self.fetch, ascii=self.ascii)
         self.table.row_cursor = False
         self.table.stale = False
         self.pane.display, self.table.display = False, True
         self.table.placeholder = "no rows"
         self.table.show(self.model, keep=keep)
+        self.table.matches = hits or frozenset()
         self.focus_main()
         self.describe()
 
     def describe(self) -> None:
-        name, text, order = self.shown
+        name, text, order, _ = self.shown
         info = self.snapshot.table(name)
         total = f"{len(self.model) if self.model else 0} of {info.rows} rows" if text else f"{info.rows} rows"
         parts = [
@@ -157,15 +189,18 @@ class DataView(View):
                 await self.bench.dispatch_action(act.OpenTable(name))
             return
         column = self.model.info.columns[self.table.cursor_col]
-        snapshot, (name, text, _) = self.snapshot, self.shown
+        snapshot, (name, text, *_) = self.snapshot, self.shown
         look = self.bench.look
 
-        def work(_: Job) -> tuple[str, Any]:
-            return "column", (column.name, column_lines(snapshot, name, column.name, text, look))
+        def work(job: Job) -> tuple[str, Any]:
+            return "column", (column.name, column_lines(snapshot, name, column.name, text, look, job.check))
 
         self.bench.jobs.start(self.panel, f"{column.name}:", work, interrupt=snapshot.interrupt)
 
     def do_back(self) -> bool:
+        if self.model is not None and (self.hits is not None or self.bench.jobs.cancel(self.panel, "search")):
+            self.forget_hits()
+            return True
         if self.model is not None and self.where_text:
             self.set_where("")
             return True
@@ -196,18 +231,78 @@ class DataView(View):
         except AlsbenchError as error:
             self.bench.fault(error)
             return
-        self.where_text = text.strip()
-        self.load(self.model.info.name, keep=False)
+        self.load(self.model.info.name, text.strip(), self.order, keep=False)
+
+    def do_search(self, text: str = "") -> None:
+        """Go to the rows that hold a text, in any column; all rows stay."""
+        if self.model is None:
+            self.bench.status("open a table first")
+        elif text:
+            self.search(text)
+        else:
+            held = self.hits.text if self.hits is not None else ""
+            hint = "rows that hold this text in any column: n N go on; empty forgets it"
+            self.bench.ask(f"{self.model.info.name} search", held, self.search, hint=hint)
+
+    def search(self, text: str) -> None:
+        """Look for a text in a worker, from the cursor on; the first hit is shown before the last is known."""
+        if self.model is None or self.rows is None:
+            return
+        if not text.strip():
+            self.bench.jobs.cancel(self.panel, "search")
+            self.forget_hits()
+            return
+        snapshot, rows, info, here = self.snapshot, self.rows, self.model.info, self.table.cursor_row
+        start = here if rows.ids is None else 0
+
+        def work(job: Job) -> tuple[str, Any]:
+            found, done, first = [], 0, rows.ids is None
+            for _, count, numbers in pieces_holding(snapshot, info, text, start=start):
+                job.check()
+                found.append(numbers)
+                done += count
+                ahead = numbers[numbers >= here] if first else numbers[:0]
+                if ahead.size:
+                    first = False
+                job.post(("hit", (rows, int(ahead[0]))) if ahead.size else ("", None), done=done, total=info.rows)
+            held = np.sort(np.concatenate(found)) if found else np.empty(0, np.int64)
+            return "hits", (rows, Hits(text, held, rows.places(held)), here)
+
+        self.bench.jobs.start(self.panel, "search:", work, interrupt=snapshot.interrupt, lane="search")
+
+    def found(self, hits: Hits, start: int) -> None:
+        """All rows that hold the text are known."""
+        self.hits = hits if hits.places.size else None
+        self.table.matches = self.hits or frozenset()
+        self.table.refresh()
+        self.go_to_hit(hits, hits.after(start))
+
+    def go_to_hit(self, hits: Hits, which: int | None) -> None:
+        if which is None:
+            self.bench.status(f"no row holds {safe(hits.text, ascii=self.ascii)}")
+            return
+        self.table.go(int(hits.places[which]))
+        self.bench.status(f"{safe(hits.text, ascii=self.ascii)}: {which + 1} of {hits.places.size} rows; n N, esc forgets")
+
+    def forget_hits(self) -> None:
+        self.hits = None
+        self.table.matches = frozenset()
+        self.table.refresh()
+        self.bench.status("")
 
     def do_next_match(self) -> None:
         if self.model is None:
             super().do_next_match()
+        elif self.hits is not None:
+            self.go_to_hit(self.hits, self.hits.after(self.table.cursor_row + 1))
         else:
             self.table.move(rows=1)
 
     def do_previous_match(self) -> None:
         if self.model is None:
             super().do_previous_match()
+        elif self.hits is not None:
+            self.go_to_hit(self.hits, self.hits.before(self.table.cursor_row))
         else:
             self.table.move(rows=-1)
 
@@ -216,8 +311,7 @@ class DataView(View):
             return
         name = self.model.info.columns[self.table.cursor_col].name
         turns: dict[tuple[str, ...], tuple[str, ...]] = {(name,): (f"-{name}",), (f"-{name}",): ()}
-        self.order = turns.get(self.order, (name,))
-        self.load(self.model.info.name, keep=True)
+        self.load(self.model.info.name, self.where_text, turns.get(self.order, (name,)), keep=True)
 
     def do_freeze(self) -> None:
         if self.model is None:
@@ -234,12 +328,10 @@ class DataView(View):
         return str(self.model.row(self.table.cursor_row)[self.table.cursor_col][0])
 
     def page(self) -> Page | None:
-        if self.model is None:
+        if self.model is None or self.rows is None:
             return super().page()
-        name, text, order = self.shown
-        info = self.model.info
-        where = condition(info, text)
-        rows = self.snapshot.page(name, None, offset=0, limit=COPIED, where=where, order_by=order)
+        name, info = self.shown[0], self.model.info
+        rows = self.rows.page(self.snapshot, None, offset=0, limit=COPIED)
         columns = tuple(
             Column(c.name, justify="right" if c.kind == "number" else "left", label=j == 0) for j, c in enumerate(info.columns)
         )
@@ -258,42 +350,3 @@ class DataView(View):
 
     def shell_words(self) -> dict[str, str]:
         return {"where": self.where_text, "order_by": " ".join(self.order)}
-
-
-def condition(info: TableInfo, text: str) -> Any:
-    """The bound condition of an expression over a table's columns; None for no text. Raises ExpressionError."""
-    if not text.strip():
-        return None
-    from alsbench.errors import ExpressionError
-    from alsbench.study.expression import compile_sql, parse
-
-    expression = parse(text)
-    if expression.aggregates:
-        raise ExpressionError("a filter compares with values, not with a mean or quantile", text=text)
-    return compile_sql(expression, {**info.kinds}, {})
-
-
-def column_lines(snapshot: Snapshot, table: str, column: str, text: str, look: Any) -> list[Text]:
-    """Statistics of one column: how many, missing, distinct; range and quantiles of numbers; the commonest texts."""
-    from alsbench.data.sql import fill, quote
-
-    info = snapshot.table(table)
-    where = condition(info, text)
-    clause = f" WHERE {fill(where.sql, where.params)}" if where is not None else ""
-    name, source = quote(column), quote(info.name)
-    total, present, distinct = snapshot.rows(f"SELECT count(*), count({name}), count(DISTINCT {name}) FROM {source}{clause}")[0]
-    facts = [("rows", str(total)), ("missing", str(total - present)), ("distinct", str(distinct))]
-    if info.kinds[column] == "number" and present:
-        values = snapshot.rows(
-            f"SELECT min({name}), quantile_disc({name}, 0.25), quantile_disc({name}, 0.5), "
-            f"quantile_disc({name}, 0.75), max({name}) FROM {source}{clause}"
-        )[0]
-        names = ("min", "lower quartile", "median", "upper quartile", "max")
-        facts += list(zip(names, map(value_text, values), strict=True))
-    lines = [Text.assemble((f"{k:<18}", look["dim"]), (v, look["text"])) for k, v in facts]
-    common = snapshot.rows(
-        f"SELECT {name}, count(*) AS n FROM {source}{clause} GROUP BY {name} ORDER BY n DESC, {name} NULLS LAST LIMIT 20"
-    )
-    lines += [Text(), Text("commonest values", look["head"])]
-    lines += [Text(f"{fit(safe(value_text(v)) or '(missing)', 40)} {n:>8}", look["text"]) for v, n in common]
-    return lines

@@ -6,7 +6,7 @@ only the cells the cursor left and entered. The model hands over text; the widge
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from typing import Any, Protocol
 
 from rich.segment import Segment
@@ -64,7 +64,7 @@ class VirtualTable(Widget, can_focus=True):
         self.left = 0
         self.placeholder = ""
         self.stale = False
-        self.matches: frozenset[int] = frozenset()
+        self.matches: Container[int] = frozenset()
 
     # ---- contents
 

@@ -1,0 +1,93 @@
+"""The Data screen: sorting and filtering leave an order, pages come by it, a text is searched without holding anything up."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from alsbench.data.snapshot import Snapshot
+
+
+async def _open(tui: Any, pilot: Any, name: str) -> Any:
+    await tui.press(pilot, "8")
+    await tui.press(pilot, "colon", *f"table {name}", "enter")
+    return pilot.app.view
+
+
+def _column(view: Any, name: str) -> int:
+    return [c.name for c in view.model.info.columns].index(name)
+
+
+async def test_the_deepest_page_of_a_sorted_table_is_right(workspace: Path, tui: Any) -> None:
+    async with tui.run(workspace) as pilot:
+        view = await _open(tui, pilot, "ADQS")
+        snapshot: Snapshot = view.snapshot
+        total = len(view.table.model)
+        view.table.go(0, _column(view, "AVAL"))
+        await tui.press(pilot, "S", "S")
+        assert view.order == ("-AVAL",)
+        text = await tui.press(pilot, "G")
+        assert "..." not in text
+        last = view.model.row(total - 1)
+        wanted = snapshot.page("ADQS", ["USUBJID", "AVAL"], offset=total - 1, limit=1, order_by=("-AVAL",))[0]
+        assert last[_column(view, "USUBJID")][0] == wanted[0]
+        await tui.press(pilot, "S")
+        assert view.order == ()
+        assert view.rows.ids is None
+
+
+async def test_scrolling_meets_no_dots(workspace: Path, tui: Any) -> None:
+    """The page beside is there before its first row is."""
+    async with tui.run(workspace) as pilot:
+        await _open(tui, pilot, "ADQS")
+        for _ in range(30):
+            text = await tui.press(pilot, "pagedown")
+            assert "..." not in text
+
+
+async def test_search_goes_from_hit_to_hit(workspace: Path, tui: Any) -> None:
+    async with tui.run(workspace) as pilot:
+        view = await _open(tui, pilot, "ADQS")
+        snapshot: Snapshot = view.snapshot
+        everything = snapshot.page("ADQS", None, offset=0, limit=len(view.table.model))
+        hits = [i for i, row in enumerate(everything) if any("month 9" in str(v).lower() for v in row)]
+        text = await tui.press(pilot, "w", *"month 9", "enter")
+        assert view.table.cursor_row == hits[0]
+        assert f"1 of {len(hits)} rows" in text
+        await tui.press(pilot, "n", "n")
+        assert view.table.cursor_row == hits[2]
+        await tui.press(pilot, "N", "N", "N")
+        assert view.table.cursor_row == hits[-1]
+        assert view.table.cursor_row in view.table.matches
+        await tui.press(pilot, "S")  # another order: the same rows, elsewhere
+        assert sorted(view.rows.ids[view.hits.places].tolist()) == hits
+        await tui.press(pilot, "g", "n")
+        assert "month 9" in " ".join(t for t, _ in view.model.row(view.table.cursor_row)).lower()
+        await tui.press(pilot, "escape")
+        assert view.hits is None
+        assert view.order != ()
+        text = await tui.press(pilot, "w", *"no such text", "enter")
+        assert "no row holds no such text" in text
+
+
+async def test_a_page_and_a_search_do_not_cancel_each_other(workspace: Path, tui: Any) -> None:
+    async with tui.run(workspace) as pilot:
+        view = await _open(tui, pilot, "ADQS")
+        view.search("month 9")
+        view.table.go(len(view.table.model) - 1)
+        view.fetch(20)
+        assert len(view.bench.jobs.labels) == 2
+        await tui.settle(pilot)
+        assert view.hits is not None
+        assert 20 in view.model.pages
+
+
+async def test_a_cancelled_page_is_read_when_it_is_wanted_again(workspace: Path, tui: Any) -> None:
+    async with tui.run(workspace) as pilot:
+        view = await _open(tui, pilot, "ADQS")
+        view.fetch(30)
+        view.bench.jobs.cancel_all()
+        await tui.settle(pilot)
+        view.fetch(30)
+        await tui.settle(pilot)
+        assert 30 in view.model.pages
