@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from alsbench.analysis.source import Source, open_source
@@ -32,3 +34,20 @@ def sources(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Source]:
 @pytest.fixture(scope="session")
 def trial(sources: dict[str, Source]) -> Source:
     return sources["als-ref-1"]
+
+
+@pytest.fixture(scope="session")
+def dealt_again() -> Callable[[Source, int], Source]:
+    """The trial with its arms dealt again within onset: nothing can be true of them."""
+
+    def deal(source: Source, seed: int) -> Source:
+        made = replace(source)
+        arm, site = np.array(source.planned_arm), np.array([str(v) for v in source.subject_column("ONSETSIT")])
+        rng = np.random.default_rng(seed)
+        for value in np.unique(site):
+            inside = np.flatnonzero((site == value) & source.population("FAS"))
+            arm[inside] = rng.permutation(arm[inside])
+        made.__dict__.update(subjects=source.subjects, planned_arm=arm)
+        return made
+
+    return deal

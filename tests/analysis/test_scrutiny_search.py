@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -14,22 +15,12 @@ from alsbench.analysis.scrutiny.finding import asked
 from alsbench.analysis.scrutiny.selection import search
 from alsbench.analysis.source import Source
 
+Deal = Callable[[Source, int], Source]
+
 
 @pytest.fixture(autouse=True)
 def few(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(selection, "DRAWS", 499)
-
-
-def dealt_again(source: Source, seed: int) -> Source:
-    """The trial with its arms dealt again within onset: nothing can be true of them."""
-    made = replace(source)
-    arm, site = np.array(source.planned_arm), np.array([str(v) for v in source.subject_column("ONSETSIT")])
-    rng = np.random.default_rng(seed)
-    for value in np.unique(site):
-        inside = np.flatnonzero((site == value) & source.population("FAS"))
-        arm[inside] = rng.permutation(arm[inside])
-    made.__dict__.update(subjects=source.subjects, planned_arm=arm)
-    return made
 
 
 def test_the_observed_row_is_what_the_engine_says(trial: Source) -> None:
@@ -71,7 +62,7 @@ def test_alone_it_is_a_permutation_p_of_the_result(trial: Source) -> None:
     assert abs(alone.number() - inside.number()) < 0.06
 
 
-def test_without_effect_the_adjusted_p_is_uniform(trial: Source, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_effect_the_adjusted_p_is_uniform(trial: Source, monkeypatch: pytest.MonkeyPatch, dealt_again: Deal) -> None:
     """Twenty trials dealt at random, of one endpoint: the adjusted p of the best definition has mean 1/2 and little below
     0.05. With 20 uniform p-values the mean lies within 0.5 +/- 4 / sqrt(12 * 20)."""
     monkeypatch.setattr(selection, "DRAWS", 99)

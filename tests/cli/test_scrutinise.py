@@ -50,5 +50,5 @@ def test_each_check_is_a_look_of_its_own(run: Run, workspace: Path) -> None:
 
 def test_list_and_names(run: Run, loaded: Path) -> None:
     assert len(run("scrutinise", "--list", "--format", "json").json["rows"]) == 22
-    assert run("scrutinise", "--check", "stepp", "-w", loaded).code == 2
+    assert run("scrutinise", "--check", "nosuch", "-w", loaded).code == 2
     assert run("scrutinise", "--subgroup", "nosuch", "-w", loaded).code == 2

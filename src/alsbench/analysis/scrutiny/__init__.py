@@ -36,10 +36,10 @@ class Check:
 CHECKS: tuple[Check, ...] = (
     Check(1, "overall", "Overall result beside the subgroup", "contexts"),
     Check(2, "complement", "Complement result", "contexts"),
-    Check(3, "interaction", "Arm-by-subgroup interaction", "contexts", "continuous modifier, permutation p"),
+    Check(3, "interaction", "Arm-by-subgroup interaction", "contexts"),
     Check(4, "balance", "Baseline balance within the subgroup", "balance"),
-    Check(5, "sweep", "Cut-off sweep", "sweep", "sup-test"),
-    Check(6, "stepp", "STEPP with a permutation sup-test"),
+    Check(5, "sweep", "Cut-off sweep with a sup-test", "sweep"),
+    Check(6, "stepp", "STEPP with a permutation sup-test", "stepp"),
     Check(7, "selection", "Selection-adjusted p over the declared search", "selection"),
     Check(8, "shrinkage", "Selection-adjusted estimate and shrinkage"),
     Check(9, "multiplicity", "Multiplicity ledger"),

@@ -6,12 +6,23 @@ Bland 2003, doi 10.1136/bmj.326.7382.219).
 
 from __future__ import annotations
 
+import numpy as np
+from numpy.typing import NDArray
+
 from alsbench.analysis.cache import cached_piece
+from alsbench.analysis.p_text import p_text
 from alsbench.analysis.question import OVERALL
 from alsbench.analysis.result import Row
 from alsbench.analysis.scrutiny.finding import Answer, Finding, contrasts, p_words, per_comparison
+from alsbench.analysis.scrutiny.modifier import interaction_parts
+from alsbench.analysis.scrutiny.outcomes import STAND_INS, place
+from alsbench.analysis.scrutiny.selection import DRAWS
+from alsbench.analysis.scrutiny.sweep import cut_of
 from alsbench.analysis.subgroups import complement as other_part
-from alsbench.errors import ExpressionError
+from alsbench.errors import ExpressionError, UsageError
+from alsbench.stats.errors import StatsError
+from alsbench.stats.freedman_lane import permute_residuals
+from alsbench.study.model import Comparison
 
 
 def overall(finding: Finding) -> Answer:
@@ -29,14 +40,51 @@ def complement(finding: Finding) -> Answer:
 
 
 def interaction(finding: Finding) -> Answer:
-    """Check 3: the p of arm by subgroup, both parts in one model. A complement has the interaction of its subgroup."""
+    """Check 3: arm by subgroup, both parts in one model, and arm by the cut column itself, with permutation p.
+
+    A complement has the interaction of its subgroup.
+    """
     if finding.subgroup == OVERALL:
         return Answer([], "not applicable: everybody is in it")
     phrase = finding.subgroup if " and " in finding.subgroup else finding.subgroup.removeprefix("not ")
     piece = cached_piece(finding.source, finding.endpoint.name, phrase, finding.comparisons, finding.population)
     rows: list[Row] = [r for r in piece.rows if r.stat_name == "interaction_p"]
     words = {c.name: p_words(rows, c, "interaction_p") for c in finding.comparisons}
-    return Answer(rows, per_comparison(finding, words))
+    member = finding.member()
+    modifiers = [("subgroup", np.where(member.decided, member.mask, np.nan))]
+    try:
+        column = cut_of(finding).column
+        modifiers.append((column, np.asarray(finding.source.subject_column(column), dtype=np.float64)))
+        lines = [("Continuous", f"arm by {column}, linear, without a cut: no information is thrown away, no cut is chosen")]
+    except UsageError as error:
+        lines = [("Continuous", f"not applicable: {error.what}")]
+    for comparison in finding.comparisons:
+        for name, values in modifiers:
+            mine = _permuted(finding, comparison, name, values)
+            rows += mine
+            found = {r.stat_name: p_text(r.number()) for r in mine if r.stat is not None}
+            if name == "subgroup":
+                words[comparison.name] += f", permuted {found.get('interaction_permutation_p', 'not estimable')}"
+            else:
+                words[comparison.name] += f", by {name} uncut p {found.get('interaction_p', 'not estimable')}"
+    lines.append(("Permutation", f"residuals of the model without the interaction, {DRAWS} draws (Freedman and Lane 1983)"))
+    if finding.endpoint.method in STAND_INS:
+        lines.append(("Permuted and uncut", f"of the {STAND_INS[finding.endpoint.method]}"))
+    return Answer(rows, per_comparison(finding, words), tuple(lines))
+
+
+def _permuted(finding: Finding, comparison: Comparison, name: str, values: NDArray[np.float64]) -> list[Row]:
+    """The interaction with a modifier: by its t where it is a column, and by permutation."""
+    at = place(finding.source, finding.endpoint, comparison) | {"context": "subgroup"}
+    at |= {} if name == "subgroup" else {"variable": f"by {name}, uncut"}
+    names = ("interaction_permutation_p",) if name == "subgroup" else ("interaction_p", "interaction_permutation_p")
+    try:
+        y, others, x = interaction_parts(finding, comparison, values)
+        found = permute_residuals(y, others, x, draws=DRAWS, seed=finding.endpoint.seed)
+    except StatsError as error:
+        return [finding.row(n, None, comparison, error=str(error), **at) for n in names]
+    stats = {"interaction_p": found.p, "interaction_permutation_p": found.permutation_p}
+    return [finding.row(n, stats[n], comparison, **at) for n in names]
 
 
 def _beside(finding: Finding, phrase: str) -> Answer:

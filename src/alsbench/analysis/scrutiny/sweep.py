@@ -1,7 +1,9 @@
 """Does the finding depend on where the cut was put? The subgroup's column cut elsewhere, and the effect at each cut.
 
 The cuts are the deciles of the column over the whole population (SAS PCTLDEF=5) and the subgroup's own. Each cut's group
-contains the one before it, so the estimates are far from independent: the sweep shows shape, it adds no evidence.
+contains the one before it, so the estimates are far from independent: the sweep shows shape, it adds no evidence. Two tests
+over all cuts pay for the choice: is there an effect at any cut (arms dealt again), and does the effect differ across any cut
+(who lies on which side dealt again within arm)?
 """
 
 from __future__ import annotations
@@ -10,13 +12,19 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from alsbench.analysis.p_text import p_text
 from alsbench.analysis.result import Row
-from alsbench.analysis.scrutiny.finding import Answer, Finding, contrasts, spreads
-from alsbench.analysis.source import Source
+from alsbench.analysis.scrutiny.finding import Answer, Finding, contrasts, of_comparison, per_comparison, spread_words
+from alsbench.analysis.scrutiny.modifier import sup_difference, sup_effect
+from alsbench.analysis.scrutiny.outcomes import place
+from alsbench.analysis.scrutiny.selection import DRAWS
+from alsbench.analysis.source import BoolArray, Source
 from alsbench.analysis.subgroups import members, realise
 from alsbench.errors import UsageError
+from alsbench.stats.errors import StatsError
 from alsbench.stats.summaries import quantile
 from alsbench.study.expression import Aggregate, parse
+from alsbench.study.model import Comparison as Compared
 from alsbench.study.model import Subgroup
 from alsbench.study.tree import Column, Comparison, Value
 
@@ -42,11 +50,39 @@ def sweep(finding: Finding) -> Answer:
     cuts = cut_points(finding, own)
     swept = _with_cuts(finding.source, own, cuts)
     rows: list[Row] = []
+    masks: list[BoolArray] = []
     for number, cut in enumerate(cuts):
         member = replace(members(swept, _name(number), finding.population), phrase=finding.subgroup)
+        masks.append(member.mask)
         made = contrasts(finding, finding.endpoint, member, source=swept, variable=own.column, level=f"{own.op} {cut:.6g}")
         rows += [replace(r, warning=r.warning or "the subgroup's own cut") for r in made] if cut == own.value else made
-    return Answer(rows, spreads(finding, rows), (("Cuts", f"deciles of {own.column}, and the subgroup's own"),))
+    words = {c.name: spread_words(of_comparison(rows, c)) for c in finding.comparisons}
+    for comparison in finding.comparisons:
+        mine, text = _sup_tests(finding, comparison, own.column, masks)
+        rows += mine
+        words[comparison.name] += text
+    lines = (
+        ("Cuts", f"deciles of {own.column}, and the subgroup's own"),
+        ("Any effect", f"smallest p of all cuts, {DRAWS} trials whose arms were dealt again within strata"),
+        (
+            "Any difference",
+            f"largest difference across a cut, {DRAWS} trials whose {own.column} was dealt again within arm",
+        ),
+    )
+    return Answer(rows, per_comparison(finding, words), lines)
+
+
+def _sup_tests(finding: Finding, comparison: Compared, column: str, masks: list[BoolArray]) -> tuple[list[Row], str]:
+    """Both tests over all cuts, as rows and in words."""
+    at = place(finding.source, finding.endpoint, comparison) | {"variable": column, "level": "all cuts"}
+    effect = sup_effect(finding, comparison, masks)
+    rows = [finding.row("sup_p", effect, comparison, **at)]
+    text = f", any effect p {p_text(effect)}"
+    try:
+        apart = sup_difference(finding, comparison, masks, against="rest")
+        return [*rows, finding.row("sup_interaction_p", apart, comparison, **at)], f"{text}, any difference p {p_text(apart)}"
+    except StatsError as error:
+        return [*rows, finding.row("sup_interaction_p", None, comparison, error=str(error), **at)], text
 
 
 def cut_of(finding: Finding) -> Cut:
