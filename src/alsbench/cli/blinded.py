@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -15,12 +15,13 @@ from alsbench.errors import DataError, UnavailableError, UsageError
 
 if TYPE_CHECKING:
     from alsbench.audit.blinding import Key
+    from alsbench.data.frames import ColumnInfo
     from alsbench.data.receipt import Receipt
     from alsbench.data.workspace import Workspace
     from alsbench.study.model import Study
 
 UNBLINDED = "unblinded"
-Tables = dict[str, tuple[Any, dict[str, str]]]  # Arrow table and column labels, by data set
+Tables = dict[str, tuple[Any, "tuple[ColumnInfo, ...]"]]  # Arrow table and its columns, by data set
 
 
 def load_blinded(
@@ -37,6 +38,7 @@ def load_blinded(
     from alsbench.audit.blinding import blind_study, hide_words, new_key, refuse_inside, write_key
     from alsbench.cli.trail import announce, record
     from alsbench.data.load import load as load_snapshot
+    from alsbench.data.special import without
     from alsbench.data.workspace import Workspace
     from alsbench.study.edit import publish
     from alsbench.study.reading import parse_study
@@ -67,7 +69,9 @@ def load_blinded(
         staged: list[Path] = []
         for name, (table, info) in tables.items():
             made, swept = blind_table(table, columns[name], key, words)
-            staged.append(_write(folder, name, made, {c: hide(label) for c, label in info.items()}))
+            special = without(table.schema.metadata, columns[name].hidden)
+            hidden = [replace(c, label=hide(c.label), format=hide(c.format)) for c in info]
+            staged.append(_write(folder, name, made, hidden, special))
             told = [*columns[name].hidden, *(f"{c} ([blinded] in texts)" for c in swept)]
             if told:
                 common.note(f"{name}: hidden {', '.join(sorted(told))}")
@@ -103,6 +107,7 @@ def unblind(common: Common, key_path: Path, reason: str) -> Receipt:
     from alsbench.audit.lock import complete_lock, read_lock
     from alsbench.cli.trail import announce, record
     from alsbench.data.load import load as load_snapshot
+    from alsbench.data.special import special_metadata
     from alsbench.data.workspace import Workspace
     from alsbench.study.edit import publish
     from alsbench.study.reading import parse_study
@@ -123,7 +128,7 @@ def unblind(common: Common, key_path: Path, reason: str) -> Receipt:
         staged = []
         for name, info in snapshot.tables.items():
             table = unblind_table(_stored(snapshot, name), key, real)
-            staged.append(_write(folder, name, table, {c.name: c.label for c in info.columns}))
+            staged.append(_write(folder, name, table, info.columns, special_metadata(snapshot, name)))
 
         def install(receipt: Receipt) -> None:
             announce(common, receipt)
@@ -191,7 +196,7 @@ def _start(space: Workspace, key_path: Path, study: Path | None) -> tuple[Key | 
 
 
 def _read(paths: list[Path], folder: Path, expect: dict[str, int]) -> tuple[Tables, list[dict[str, str]]]:
-    """Every data set in memory with its column labels, and the files by name and hash."""
+    """Every data set in memory with its columns, and the files by name and hash."""
     from alsbench.data.archives import unpack
     from alsbench.data.readers.registry import find_files, read
 
@@ -210,21 +215,30 @@ def _read(paths: list[Path], folder: Path, expect: dict[str, int]) -> tuple[Tabl
                 promised += [unused.pop(k) for k in list(unused) if k.lower() == name.lower()]
             if any(n != table.num_rows for n in promised):
                 raise DataError(f"{promised[-1]} rows were expected, the file holds {table.num_rows}", where=source.name)
-            tables[dataset.name] = (table, {c.name: c.label for c in dataset.columns})
+            tables[dataset.name] = (table, dataset.columns)
     if unused:
         raise UsageError(f"no file or data set is named {next(iter(unused))}", where="--expect")
     return tables, sources
 
 
-def _write(folder: Path, name: str, table: Any, labels: Mapping[str, str]) -> Path:
+def _write(folder: Path, name: str, table: Any, columns: Sequence[ColumnInfo], special: Mapping[bytes, bytes]) -> Path:
+    """A data set as Parquet, with what its columns' metadata say and its special missing values."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    fields = [f.with_metadata({b"label": labels.get(f.name, "").encode()}) for f in table.schema]
+    infos = {c.name: c for c in columns}
+    fields = [
+        f.with_metadata({k.encode(): str(v).encode() for k, v in _told(infos[f.name]).items()} if f.name in infos else {})
+        for f in table.schema
+    ]
     path = folder / "staged" / f"{name}.parquet"
     path.parent.mkdir(mode=0o700, exist_ok=True)
-    pq.write_table(table.cast(pa.schema(fields)), path)
+    pq.write_table(table.replace_schema_metadata(None).cast(pa.schema(fields, metadata=dict(special))), path)
     return path
+
+
+def _told(column: ColumnInfo) -> dict[str, object]:
+    return {"label": column.label, "format": column.format, "type": column.type, "length": column.length}
 
 
 def _stored(snapshot: Any, name: str) -> Any:

@@ -16,7 +16,7 @@ import queue
 import socket
 import threading
 from collections.abc import Callable, Generator, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,7 @@ import pyarrow as pa
 from alsbench.data.dataset import ContentHash, Dataset
 from alsbench.data.safe_text import visible_line
 from alsbench.data.snapshot import META_SCHEMA, SCHEMA_VERSION, SUFFIX
+from alsbench.data.special import CELLS, CELLS_SQL, cell_records
 from alsbench.data.sql import constant, quote
 from alsbench.data.workspace import POINTER, Workspace
 from alsbench.errors import DataError, UnavailableError
@@ -58,7 +59,7 @@ class StoredTable:
 
     def as_dict(self) -> dict[str, Any]:
         """The table's description as the snapshot keeps it."""
-        columns = [{"name": c.name, "label": c.label, "kind": c.kind, "format": c.format} for c in self.dataset.columns]
+        columns = [asdict(c) for c in self.dataset.columns]
         return {
             "name": self.dataset.name,
             "label": self.dataset.label,
@@ -152,7 +153,7 @@ class Builder:
         connection = self._open()
         target = f"main.{quote(dataset.name)}"
         connection.execute("BEGIN TRANSACTION")
-        created = False
+        created, done = False, 0
         for batch in batches:
             connection.register("incoming", _stream(pa.Table.from_batches([batch], schema=dataset.schema)))
             try:
@@ -160,7 +161,8 @@ class Builder:
                 connection.execute(f"{verb} SELECT * FROM incoming")
             finally:
                 connection.unregister("incoming")
-            created = True
+            self._keep_special(dataset.name, batch, done)
+            created, done = True, done + batch.num_rows
         if not created:
             connection.register("incoming", _stream(dataset.schema.empty_table()))
             connection.execute(f"CREATE TABLE {target} AS SELECT * FROM incoming")
@@ -168,6 +170,18 @@ class Builder:
         connection.execute("COMMIT")
         row = connection.execute(f"SELECT count(*) FROM {target}").fetchone()
         return int(row[0]) if row else 0
+
+    def _keep_special(self, table: str, batch: pa.RecordBatch, done: int) -> None:
+        """Remember beside the data which cells of the batch hold a special missing value."""
+        cells = cell_records(table, batch, done)
+        if cells is None:
+            return
+        connection = self._open()
+        connection.execute(f"CREATE SCHEMA IF NOT EXISTS {META_SCHEMA}")
+        connection.execute(CELLS_SQL)
+        connection.register("incoming", _stream(cells))
+        connection.execute(f"INSERT INTO {META_SCHEMA}.{CELLS} SELECT * FROM incoming")
+        connection.unregister("incoming")
 
     def seal(self, *, now: datetime, digest: str, data_cut: str | None, receipt: Mapping[str, Any]) -> None:
         """Write the description and close the file, so that it can be opened as a snapshot."""

@@ -1,21 +1,34 @@
 """Special missing values of SAS (``.A`` to ``.Z``, ``._``): which cells hold which, beside columns where they are just missing.
 
 A reader hands them over with the batch they belong to, as Arrow schema metadata: per column the rows counted from the start of
-the batch (32 bits each) and one byte for each code. Whoever does not ask for them never sees them; analyses do not.
+the batch (32 bits each) and one byte for each code. Whoever does not ask for them never sees them; analyses do not. A
+snapshot keeps them in a table beside the data: table, column, row (from 1, in load order), code.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from alsbench.data.sql import quote
+
+if TYPE_CHECKING:
+    from alsbench.data.snapshot import Snapshot
+
+CELLS = "special_missing"
+CELLS_SQL = (
+    f"CREATE TABLE IF NOT EXISTS alsbench_meta.{CELLS} "
+    "(table_name VARCHAR, column_name VARCHAR, row_number BIGINT, code VARCHAR)"
+)
 _KEY = b"alsbench.special:"
 _BYTES = 5
+_PAGE = 20_000
 
 
 @dataclass(frozen=True)
@@ -39,7 +52,8 @@ class SpecialCells:
 
 def attach(batch: pa.RecordBatch, cells: Iterable[SpecialCells]) -> pa.RecordBatch:
     """The batch with the codes of its cells."""
-    return batch.replace_schema_metadata(metadata(cells) or None)
+    told = metadata(cells)
+    return batch.replace_schema_metadata(told) if told else batch
 
 
 def metadata(cells: Iterable[SpecialCells]) -> dict[bytes, bytes]:
@@ -89,3 +103,67 @@ def within(cells: Iterable[SpecialCells], first: int, count: int) -> Iterator[Sp
 def counted(counts: Mapping[str, int]) -> str:
     """``.A 3, .B 1``"""
     return ", ".join(f"{code} {n}" for code, n in sorted(counts.items()))
+
+
+def cell_records(table: str, batch: pa.RecordBatch, done: int) -> pa.Table | None:
+    """The cells of a batch as records to store, None where there are none; its first row is row ``done`` + 1 of the table."""
+    found = list(cells_of(batch.schema.metadata, rows=batch.num_rows))
+    if not found:
+        return None
+    names = [c.column for c in found for _ in range(c.rows.size)]
+    texts = [text for c in found for text in c.texts]
+    rows = np.concatenate([c.rows for c in found]) + done + 1
+    columns = {
+        "table_name": pa.array([table] * len(names), pa.string()),
+        "column_name": pa.array(names, pa.string()),
+        "row_number": pa.array(rows),
+        "code": pa.array(texts, pa.string()),
+    }
+    return pa.table(columns)
+
+
+def special_counts(snapshot: Snapshot, table: str) -> dict[str, dict[str, int]]:
+    """Column -> code -> number of cells, of a table of a snapshot; empty where the source had none or could not say."""
+    out: dict[str, dict[str, int]] = {}
+    if _kept(snapshot):
+        sql = f"SELECT column_name, code, count(*) FROM alsbench_meta.{CELLS} WHERE table_name = ? GROUP BY ALL ORDER BY ALL"
+        for column, code, count in snapshot.rows(sql, [snapshot.table(table).name]):
+            out.setdefault(column, {})[code] = int(count)
+    return out
+
+
+def special_cells(snapshot: Snapshot, table: str, beside: Sequence[str] = ()) -> Iterator[tuple[Any, ...]]:
+    """(row, column, code) in load order, each followed by the row's values in the columns ``beside``; in pages."""
+    if not _kept(snapshot):
+        return
+    name, start = snapshot.table(table).name, 0
+    values = "".join(f", t.{quote(c)}" for c in beside)
+    sql = (
+        f"SELECT s.row_number, s.column_name, s.code{values} FROM alsbench_meta.{CELLS} s "
+        f"JOIN main.{quote(name)} t ON t.rowid = s.row_number - 1 "
+        f"WHERE s.table_name = ? ORDER BY s.row_number, s.rowid LIMIT {_PAGE} OFFSET "
+    )
+    while page := snapshot.rows(f"{sql}{start}", [name]):
+        yield from page
+        start += len(page)
+
+
+def special_metadata(snapshot: Snapshot, table: str) -> dict[bytes, bytes]:
+    """A table's special missing values as schema metadata."""
+    held: dict[str, tuple[list[int], list[int]]] = {}
+    for row, column, code in special_cells(snapshot, table):
+        rows, codes = held.setdefault(column, ([], []))
+        rows.append(row - 1)
+        codes.append(ord(code[1]))
+    return metadata(SpecialCells(c, np.array(rows), np.array(codes, np.uint8)) for c, (rows, codes) in held.items())
+
+
+def without(told: Mapping[bytes, bytes] | None, columns: Iterable[str]) -> dict[bytes, bytes]:
+    """Schema metadata without the special missing values of some columns."""
+    gone = {_KEY + c.encode() for c in columns}
+    return {k: v for k, v in (told or {}).items() if k not in gone}
+
+
+def _kept(snapshot: Snapshot) -> bool:
+    sql = "SELECT count(*) FROM duckdb_tables() WHERE schema_name = 'alsbench_meta' AND table_name = ?"
+    return bool(snapshot.rows(sql, [CELLS])[0][0])

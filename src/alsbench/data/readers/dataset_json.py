@@ -144,7 +144,21 @@ def _columns(meta: Mapping[str, Any], where: str) -> tuple[ColumnInfo, ...]:
     if not isinstance(listed, list) or not all(isinstance(c, dict) and isinstance(c.get("name"), str) for c in listed):
         raise DataError("the columns have no names", where=where)
     check_columns([c["name"] for c in listed], where)
-    return tuple(ColumnInfo(c["name"], _text(c.get("label")), _kind(c, where), _text(c.get("displayFormat"))) for c in listed)
+    return tuple(
+        ColumnInfo(
+            c["name"], _text(c.get("label")), _kind(c, where), _text(c.get("displayFormat")), _type(c), _length(c.get("length"))
+        )
+        for c in listed
+    )
+
+
+def _type(column: Mapping[str, Any]) -> str:
+    target = _text(column.get("targetDataType"))
+    return _text(column.get("dataType")) + (f" as {target}" if target else "")
+
+
+def _length(value: Any) -> int:
+    return value if isinstance(value, int) and not isinstance(value, bool) and 0 < value < 2**31 else 0
 
 
 def _text(value: Any) -> str:

@@ -1,12 +1,14 @@
 """Parquet: types and row count come from the file's own footer.
 
 Integers, floats and decimals are numbers; timestamps that all stand at midnight are dates, others ISO 8601 text; integers too
-large for a double stay text, so that no digit is lost.
+large for a double stay text, so that no digit is lost. A column's label and display format are read where its metadata have
+them (``label``, ``format``).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +18,12 @@ import pyarrow.parquet as pq
 
 from alsbench.data.dataset import ARROW_TYPE, BATCH_ROWS, Dataset, check_columns, clean_text, no_value
 from alsbench.data.frames import ColumnInfo
+from alsbench.data.special import SpecialCells, attach, cells_of, within
 from alsbench.errors import DataError
 from alsbench.study.sql import Kind
 
 _LARGEST_EXACT = 2**53
+_TOLD = (b"label", b"format", b"type", b"length")
 
 
 def read_parquet(path: Path, *, name: str) -> list[Dataset]:
@@ -33,14 +37,17 @@ def read_parquet(path: Path, *, name: str) -> list[Dataset]:
         check_columns(schema.names, str(path))
         rows = footer.metadata.num_rows
         columns = tuple(_column(path, f) for f in schema)
+        special = list(cells_of(schema.metadata, rows=rows))
     columns = tuple(_settle(path, c, schema.field(c.name).type) for c in columns)
-    return [Dataset(name=name, columns=columns, batches=lambda: _batches(path, columns), rows=rows)]
+    return [Dataset(name=name, columns=columns, batches=lambda: _batches(path, columns, special), rows=rows)]
 
 
-def _batches(path: Path, columns: tuple[ColumnInfo, ...]) -> Iterator[pa.RecordBatch]:
+def _batches(path: Path, columns: tuple[ColumnInfo, ...], special: list[SpecialCells]) -> Iterator[pa.RecordBatch]:
+    schema, done = pa.schema([(c.name, ARROW_TYPE[c.kind]) for c in columns]), 0
     for batch in _stream(path, [c.name for c in columns]):
         arrays = [_convert(batch.column(c.name), c.kind) for c in columns]
-        yield pa.RecordBatch.from_arrays(arrays, schema=pa.schema([(c.name, ARROW_TYPE[c.kind]) for c in columns]))
+        yield attach(pa.RecordBatch.from_arrays(arrays, schema=schema), within(special, done, batch.num_rows))
+        done += batch.num_rows
 
 
 def _stream(path: Path, names: list[str]) -> Iterator[pa.RecordBatch]:
@@ -55,8 +62,16 @@ def _column(path: Path, field: pa.Field) -> ColumnInfo:
     kind = _kind(field.type)
     if kind is None:
         raise DataError(f"column {field.name} has type {field.type}, which is not a table's", where=str(path))
-    label = (field.metadata or {}).get(b"label", b"").decode("utf-8", "replace")
-    return ColumnInfo(field.name, label, kind)
+    told = {k: v.decode("utf-8", "replace") for k, v in (field.metadata or {}).items() if k in _TOLD}
+    length = told.get(b"length", "")
+    return ColumnInfo(
+        field.name,
+        told.get(b"label", ""),
+        kind,
+        told.get(b"format", ""),
+        told.get(b"type", str(field.type)),
+        int(length) if length.isdecimal() and len(length) < 10 else 0,
+    )
 
 
 def _kind(type_: pa.DataType) -> Kind | None:
@@ -79,9 +94,9 @@ def _kind(type_: pa.DataType) -> Kind | None:
 def _settle(path: Path, info: ColumnInfo, type_: pa.DataType) -> ColumnInfo:
     """Decide what only the values can tell: whether timestamps are dates, whether integers fit a double."""
     if pa.types.is_timestamp(type_) and all(_midnight(b.column(0)) for b in _stream(path, [info.name])):
-        return ColumnInfo(info.name, info.label, "date", "TIMESTAMP")
+        return replace(info, kind="date", format=info.format or "TIMESTAMP")
     if type_ in (pa.int64(), pa.uint64()) and not all(_exact(b.column(0)) for b in _stream(path, [info.name])):
-        return ColumnInfo(info.name, info.label, "text", "INTEGER")
+        return replace(info, kind="text", format=info.format or "INTEGER")
     return info
 
 
