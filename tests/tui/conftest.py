@@ -1,8 +1,10 @@
-"""The sample trial loaded once into a workspace; apps on it driven headless; screens as plain text."""
+"""The sample trial and the CDISC pilot study, each loaded once into a workspace; apps on them driven headless; screens as
+plain text."""
 
 from __future__ import annotations
 
 import asyncio
+import importlib.util
 import shutil
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -19,7 +21,20 @@ from alsbench.tui.app import Workbench
 from alsbench.tui.opening import Answers, CheckKey
 
 SAMPLE = Path(__file__).resolve().parents[2] / "sample_data"
-ANSWERS = Answers()  # of the shared workspace: models are fitted once for all tests
+PILOT = Path(__file__).resolve().parents[1] / "cdisc_pilot"
+PILOT_PLAN = """
+[multiplicity]
+method = "fixed_sequence"
+[[multiplicity.hypotheses]]
+name = "high"
+endpoint = "adas_locf"
+comparison = "Xanomeline High Dose"
+[[multiplicity.hypotheses]]
+name = "low"
+endpoint = "adas_locf"
+comparison = "Xanomeline Low Dose"
+"""
+ANSWERS = {"sample": Answers(), "pilot": Answers()}  # of the shared workspaces: models are fitted once for all tests
 PATIENCE = 90.0  # seconds a test waits for work to finish on a busy machine
 
 
@@ -32,6 +47,29 @@ def workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
     space.create()
     load(sorted(SAMPLE.glob("*.xpt")), space, study=space.read_study())
     return folder
+
+
+@pytest.fixture(scope="session")
+def pilot_workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The CDISC pilot study under a multiplicity plan, loaded. Shared: do not edit it."""
+    spec = importlib.util.spec_from_file_location("cdisc_pilot_files", PILOT / "conftest.py")
+    assert spec is not None
+    assert spec.loader is not None
+    files = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(files)
+    folder = tmp_path_factory.mktemp("pilot")
+    (folder / "study.toml").write_text(files.STUDY.read_text() + PILOT_PLAN)
+    space = Workspace(folder)
+    space.create()
+    load(files.write_pilot(tmp_path_factory.mktemp("files"), "parquet"), space, study=space.read_study())
+    return folder
+
+
+@pytest.fixture
+def workspace_of(request: pytest.FixtureRequest) -> Callable[[str], Path]:
+    """The shared workspace of a trial, loaded when first asked for."""
+    names = {"sample": "workspace", "pilot": "pilot_workspace"}
+    return lambda trial: request.getfixturevalue(names[trial])
 
 
 @pytest.fixture
@@ -87,10 +125,11 @@ def _busy(app: Workbench) -> bool:
 async def running(workspace: Path, *, size: tuple[int, int] = (80, 24), **options: Any) -> AsyncIterator[Pilot[Any]]:
     """The app on a workspace, opened and settled."""
     app = Workbench(workspace, **{"audit": False, **options})
-    if workspace.name.startswith("sample"):
-        app.answers = ANSWERS
-        for key in [k for k in ANSWERS.found if isinstance(k, CheckKey)]:
-            del ANSWERS.found[key]  # a screen of checks starts with none computed
+    shared = next((a for name, a in ANSWERS.items() if workspace.name.startswith(name)), None)
+    if shared is not None:
+        app.answers = shared
+        for key in [k for k in shared.found if isinstance(k, CheckKey)]:
+            del shared.found[key]  # a screen of checks starts with none computed
     async with app.run_test(size=size) as pilot:
         await settle(pilot)
         yield pilot

@@ -1,4 +1,5 @@
-"""Every screen and dialog of the sample trial as plain text, at 80x24 and 120x40.
+"""Every screen and dialog as plain text, at 80x24 and 120x40, of the sample trial and of a trial that is not ours: the CDISC
+pilot study under a multiplicity plan, so that nominal p-values stand in it.
 
 A changed screen is a changed promise: look at it, then write the goldens again: ``ALSBENCH_GOLDENS=write pytest tests/tui``.
 """
@@ -6,74 +7,169 @@ A changed screen is a changed promise: look at it, then write the goldens again:
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from alsbench.tui.session import SCREENS
+
 GOLDENS = Path(__file__).parent / "goldens"
 SIZES = [(80, 24), (120, 40)]
 
-STEPS: list[tuple[str, tuple[str, ...]]] = [
+# A step is a name and the keys that lead to it from the step before; ``:line`` is a command line.
+Step = tuple[str, tuple[str, ...]]
+
+SAMPLE: tuple[Step, ...] = (
     ("evidence", ()),
     ("evidence-cursor", ("j", "j", "l", "l")),
+    ("evidence-opened", ("enter",)),
     ("arms", ("2",)),
     ("arms-subjects", ("j", "enter")),
     ("arms-profile", ("enter",)),
+    ("arms-profile-end", ("G",)),
     ("subgroups", ("3",)),
     ("subgroups-bulbar", ("j", "j")),
-    ("endpoint-joint-rank", ("4",)),
+    ("endpoint-joint-rank", (":endpoint cafs", "4")),
     ("behind-ranks", ("j", "j", "l", "enter")),
     ("behind-pairs", ("j", "enter")),
     ("endpoint-joint-rank-plot", ("escape", "escape", "p")),
     ("endpoint-joint-rank-model", ("m",)),
     ("endpoint-options", ("o",)),
-    ("endpoint-mmrm", ("right_curly_bracket", "t")),
-    ("behind-mmrm", ("l", "l", "enter")),
+    ("endpoint-options-choose", ("enter",)),
+    ("endpoint-mmrm", ("escape", "right_curly_bracket", "t")),
+    ("endpoint-mmrm-visit", ("greater_than_sign",)),
+    ("behind-mmrm", ("less_than_sign", "l", "l", "enter")),
     ("endpoint-mmrm-plot", ("escape", "p")),
     ("endpoint-mmrm-model", ("m",)),
-    ("endpoint-survival-plot", (":endpoint survival", "p")),
+    ("endpoint-ancova", (":endpoint alsfrs_ancova", "t")),
+    ("endpoint-ancova-model", ("m",)),
+    ("endpoint-slope", (":endpoint alsfrs_slope", "t")),
+    ("endpoint-slope-plot", ("p",)),
+    ("endpoint-nfl", (":endpoint nfl", "t")),
+    ("endpoint-nfl-plot", ("p",)),
+    ("endpoint-survival-plot", (":endpoint survival",)),
     ("endpoint-survival", ("t",)),
-    ("forest", (":endpoint alsfrs", "5")),
-    ("scrutiny", ("6",)),
+    ("endpoint-survival-model", ("m",)),
+    ("endpoint-other-method", (":endpoint cafs", "t", ":option method ancova")),
+    ("endpoint-two-subgroups", (":option method", ":endpoint alsfrs", "s", "j", "j", "space", "enter")),
+    ("forest", ("5",)),
+    ("behind-forest", ("j", "j", "enter")),
+    ("forest-survival", ("escape", ":endpoint survival")),
+    ("scrutiny", (":endpoint alsfrs", "6")),
     ("scrutiny-check", ("j", "j", "j", "enter")),
     ("safety", ("escape", "7")),
-    ("data", ("8",)),
+    ("safety-right", (*"lllll",)),
+    ("safety-filter", ("slash", *"head", "enter")),
+    ("data", ("escape", "8")),
     ("data-adlb", ("j", "j", "enter")),
-    ("data-adlb-right", ("l", "l", "l", "l", "l", "l", "l", "l")),
-    ("log", ("9",)),
+    ("data-adlb-right", (*"llllllll",)),
+    ("data-frozen", ("h", "h", "h", "f", *"lllllll")),
+    ("data-column-text", (":table ADSL", *"lllllllll", "enter")),
+    ("data-column-number", ("escape", "h", "h", "enter")),
+    ("data-filter", ("escape", "slash", *"AGE>60 an")),
+    ("data-filtered", ("backspace", "backspace", "backspace", "enter")),
+    ("data-sorted", ("S",)),
+    ("data-row", ("escape", ":row 40")),
+    ("data-no-rows", ("slash", *"AGE>200", "enter")),
+    ("log", ("escape", "9")),
     ("help", ("3", "question_mark")),
     ("palette", ("escape", "ctrl+p", *"sub")),
+    ("palette-nothing", (*"zzz",)),
     ("command-line", ("escape", "colon", *"vis")),
-    ("editor", ("escape", "a", *"BLNFL<52")),
+    ("command-fault", ("escape", ":endpoint ae")),
+    ("editor", ("a", *"BLNFL<52")),
     ("editor-fault", ("<",)),
+    ("editor-unknown", (*(("backspace",) * 3), *" AGEE")),
+    ("editor-factor", (*(("backspace",) * 11), *"ONSETSIT == 'B")),
+    ("editor-edit", ("escape", "g", "j", "e")),
     ("confirm", ("escape", "D")),
     ("chips", ("n", "1", "s")),
     ("shell", ("escape", "c")),
     ("export", ("escape", "x")),
-]
+    ("export-fault", (*("backspace",) * 4, *".doc")),
+)
+
+PILOT: tuple[Step, ...] = (
+    ("evidence", ()),
+    ("evidence-chips", ("s", "space", "enter")),
+    ("evidence-opened", ("j", "l", "l", "enter")),
+    ("arms", ("2",)),
+    ("arms-subjects", ("j", "enter")),
+    ("arms-profile", ("enter",)),
+    ("subgroups", ("3",)),
+    ("subgroups-mild", ("j", "j")),
+    ("endpoint-ancova", ("4", ":endpoint adas_locf")),
+    ("behind-ancova", ("l", "l", "enter")),
+    ("endpoint-ancova-plot", ("escape", "p")),
+    ("endpoint-ancova-model", ("m",)),
+    ("endpoint-options", ("o",)),
+    ("endpoint-mmrm", (":endpoint adas", "t")),
+    ("endpoint-mmrm-plot", ("p",)),
+    ("endpoint-mmrm-model", ("m",)),
+    ("endpoint-survival", (":endpoint dermatologic", "t")),
+    ("endpoint-survival-plot", ("p",)),
+    ("forest", (":endpoint adas_locf", "5")),
+    ("forest-survival", (":endpoint dermatologic",)),
+    ("scrutiny", (":endpoint adas_locf", "6")),
+    ("scrutiny-check", ("j", "j", "enter")),
+    ("safety", ("escape", "7")),
+    ("safety-end", ("G",)),
+    ("data", ("8",)),
+    ("data-adadas", ("enter",)),
+    ("data-adadas-right", (*"llllllllllll",)),
+    ("data-column", ("enter",)),
+    ("data-filter", ("escape", "slash", *"PARAMCD=='ACTOT' and AVISITN=")),
+    ("data-row", ("escape", ":row 12000")),
+    ("log", ("9",)),
+    ("help", ("5", "question_mark")),
+    ("palette", ("escape", "ctrl+p", *"adas")),
+    ("command-line", ("escape", "colon", *"end")),
+    ("editor", ("escape", "3", "a", *"AGE >= median(AGE) and SEX == 'F'")),
+    ("confirm", ("escape", "g", "D")),
+    ("shell", ("n", "5", "c")),
+    ("export", ("escape", "x")),
+)
+
+STEPS = {"sample": SAMPLE, "pilot": PILOT}
 
 
 @pytest.mark.parametrize("size", SIZES, ids=lambda s: f"{s[0]}x{s[1]}")
+@pytest.mark.parametrize("trial", STEPS)
 async def test_screens_are_as_reviewed(
-    workspace: Path, tui: Any, size: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+    trial: str,
+    workspace_of: Callable[[str], Path],
+    tui: Any,
+    size: tuple[int, int],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
 ) -> None:
+    workspace = workspace_of(trial)
     monkeypatch.chdir(workspace)
+    write = os.environ.get("ALSBENCH_GOLDENS") == "write"
     wrong = []
     async with tui.run(workspace, size=size) as pilot:
-        for name, keys in STEPS:
+        for name, keys in STEPS[trial]:
             text = (await tui.press(pilot, *keys)) if keys else tui.text(pilot.app)
-            text = text.replace(str(workspace), "WORKSPACE")
-            path = GOLDENS / f"{name}-{size[0]}x{size[1]}.txt"
-            if os.environ.get("ALSBENCH_GOLDENS") == "write":
+            text = text.replace(str(workspace), "WORKSPACE").replace(str(tmp_path), "STATE")
+            path = GOLDENS / trial / f"{name}-{size[0]}x{size[1]}.txt"
+            if write:
+                path.parent.mkdir(exist_ok=True, parents=True)
                 path.write_text(text, encoding="utf-8")
             elif not path.exists() or path.read_text(encoding="utf-8") != text:
                 wrong.append(name)
             assert all(len(line) <= size[0] for line in text.splitlines())
-    assert not wrong, f"changed screens at {size[0]}x{size[1]}: {', '.join(wrong)}"
+    assert not wrong, f"changed screens of {trial} at {size[0]}x{size[1]}: {', '.join(wrong)}"
 
 
-async def test_the_golden_steps_cover_every_screen(workspace: Path) -> None:
-    from alsbench.tui.session import SCREENS
+@pytest.mark.parametrize("trial", STEPS)
+def test_the_steps_cover_every_screen(trial: str) -> None:
+    names = [name for name, _ in STEPS[trial]]
+    assert not [s for s in SCREENS if not any(name.startswith(s) for name in names)]
+    assert len(names) == len(set(names))
 
-    assert not [s for s in SCREENS if not any(name.startswith(s) for name, _ in STEPS)]
+
+def test_every_golden_has_its_step() -> None:
+    found = {p.relative_to(GOLDENS).as_posix() for p in GOLDENS.rglob("*.txt")}
+    assert found == {f"{t}/{name}-{w}x{h}.txt" for t, steps in STEPS.items() for name, _ in steps for w, h in SIZES}

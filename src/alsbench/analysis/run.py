@@ -129,6 +129,11 @@ def apply_overrides(endpoint: Endpoint, question: Question) -> Endpoint:
             f"endpoint {endpoint.name} cannot be answered by joint_rank",
             why="a joint rank needs the keys function and event in study.toml",
         )
+    if changed.method not in {"joint_rank", "baseline"} and not changed.dataset:
+        raise UsageError(
+            f"endpoint {endpoint.name} cannot be answered by {changed.method}",
+            why="it names no dataset in study.toml",
+        )
     for fault in option_faults(("endpoints", endpoint.name), changed):
         raise UsageError(fault.what, where=f"--option {fault.path[-1]}", hint=fault.hint)
     return changed

@@ -20,6 +20,7 @@ from rich.text import Text
 from alsbench.tui.safetext import fit
 from alsbench.tui.theme import Look
 
+MOST_APART = 4  # columns between arms at one visit, at most
 MARKER_EVERY = 18  # columns between markers of one step curve
 DOTS = ((0x01, 0x08), (0x02, 0x10), (0x04, 0x20), (0x40, 0x80))  # braille bit by row and column of a cell
 
@@ -140,19 +141,23 @@ def plot(
     margin = max(margin, least_margin)
     rows = max(4, height - len(head) - 2 - len(under))
     x0, x1 = (min(x for x, _ in x_ticks), max(x for x, _ in x_ticks)) if x_ticks else (0.0, 1.0)
-    canvas = Canvas(max(width - margin - 2, 8), rows, x0, x1, y0, y1, look)
+    columns = max(width - margin - 2, 8)
+    apart = _apart(series, x0, x1, columns)
+    aside = len(series) // 2 * apart
+    spare = (x1 - x0) * aside / max(columns - 1 - aside, 1)  # beside the last visit, for arms that stand apart
+    canvas = Canvas(columns, rows, x0, x1 + spare, y0, y1, look)
     for x in verticals:
         for line in range(rows):
             canvas.put(round(canvas.column(x)), line, ":" if not look.glyphs.dots else "┊", look["axis"])
     if zero is not None and y0 <= zero <= y1:
         for column in range(canvas.width):
             canvas.put(column, round(canvas.line_of(zero)), "-" if not look.glyphs.dots else "╌", look["axis"])
-    offsets = _offsets(series, canvas)
+    offsets = {s.index: (k - len(series) // 2) * apart for k, s in enumerate(series)}
     for s in series:
-        _points(s, canvas, look, offsets.get(s.index, 0))
+        _points(s, canvas, look, offsets[s.index])
     for s in series:
         if s.line:
-            _lines(s, canvas, look.arm(s.index))
+            _lines(s, canvas, look.arm(s.index), offsets[s.index])
     body = canvas.texts()
     at = {round(canvas.line_of(t)): text for t, text in zip(ticks, labels, strict=True)}
     lines = [*head]
@@ -176,13 +181,15 @@ def _legend(series: Sequence[Series], look: Look, width: int) -> Text:
     return text
 
 
-def _offsets(series: Sequence[Series], canvas: Canvas) -> dict[int, int]:
-    """Arms stand a column apart where there is room, so that intervals at one visit do not cover each other."""
-    xs = sorted({x for s in series for x in s.x if math.isfinite(x)})
-    if len(series) < 2 or any(s.step for s in series) or len(xs) < 2 or not any(s.low for s in series):
-        return {}
-    gap = min(canvas.column(b) - canvas.column(a) for a, b in pairwise(xs))
-    return {} if gap < len(series) + 1 else {s.index: k - len(series) // 2 for k, s in enumerate(series)}
+def _apart(series: Sequence[Series], x0: float, x1: float, columns: int) -> int:
+    """Columns between arms at one visit, where there is room, so that their intervals do not cover each other."""
+    if len(series) < 2 or x1 <= x0 or any(s.step for s in series) or not any(s.low for s in series):
+        return 0
+    xs = sorted({x0, *(x for s in series for x in s.x if math.isfinite(x))})
+    if len(xs) < 2:
+        return 0
+    gap = min(b - a for a, b in pairwise(xs)) / (x1 - x0) * (columns - 1)
+    return 0 if gap < len(series) + 1 else max(1, min(MOST_APART, int(gap) // (3 * len(series))))
 
 
 def _points(s: Series, canvas: Canvas, look: Look, offset: int) -> None:
@@ -214,8 +221,9 @@ def _markers(s: Series, canvas: Canvas, marker: str, style: Style) -> None:
     canvas.put(int(canvas.column(s.x[-1]) + 0.5), int(canvas.line_of(s.y[-1]) + 0.5), marker, style + Style(bold=True))
 
 
-def _lines(s: Series, canvas: Canvas, style: Style) -> None:
-    points = [(x, y) for x, y in zip(s.x, s.y, strict=True) if math.isfinite(x) and math.isfinite(y)]
+def _lines(s: Series, canvas: Canvas, style: Style, offset: int) -> None:
+    shift = offset * (canvas.x1 - canvas.x0) / max(canvas.width - 1, 1)
+    points = [(x + shift, y) for x, y in zip(s.x, s.y, strict=True) if math.isfinite(x) and math.isfinite(y)]
     for (xa, ya), (xb, yb) in pairwise(points):
         if s.step:
             canvas.segment(xa, ya, xb, ya, style)
@@ -267,6 +275,17 @@ def nice_ticks(low: float, high: float, count: int) -> list[float]:
     step = next((m * power for m in (1, 2, 2.5, 5, 10) if m * power >= raw), 10 * power)
     first = math.ceil(low / step - 1e-9)
     return [k * step for k in range(first, math.floor(high / step + 1e-9) + 1)]
+
+
+def ratio_ticks(low: float, high: float, count: int) -> list[float]:
+    """Logs of about ``count`` round ratios between ``exp(low)`` and ``exp(high)``, 1 among them."""
+    first, last = math.floor(low / math.log(10)), math.ceil(high / math.log(10))
+    for steps in ((1, 1.25, 1.5, 2, 3, 4, 5, 8), (1, 1.5, 2, 3, 5), (1, 2, 5), (1, 3), (1,)):
+        ticks = [math.log(m * 10.0**k) for k in range(first, last + 1) for m in steps]
+        found = [t for t in ticks if low - 1e-9 <= t <= high + 1e-9]
+        if len(found) <= count + 1:
+            break
+    return found
 
 
 def tick_text(value: float, ticks: Sequence[float]) -> str:

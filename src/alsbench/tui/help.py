@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from textwrap import wrap
 
 from rich.text import Text
 
@@ -12,12 +13,14 @@ from alsbench.tui.safetext import safe
 from alsbench.tui.session import Session
 from alsbench.tui.theme import Look
 
+KEYS_WIDTH = 18  # cells of the column of keys
+
 
 def labels(command: Command) -> tuple[str, ...]:
     return tuple(key_label(k) for k in command.keys)
 
 
-def keys(registry: Registry, session: Session, look: Look) -> list[Text]:
+def keys(registry: Registry, session: Session, look: Look, width: int = 80) -> list[Text]:
     """Every command that does something on this screen, by group; what is special to the screen stands first."""
     title, what = SCREEN_TITLES[session.screen]
     lines = [Text(f"{title}: {what}", look["bold"])]
@@ -31,7 +34,9 @@ def keys(registry: Registry, session: Session, look: Look) -> list[Text]:
         lines += [Text(), Text(group, look["head"])]
         for c in members:
             shown = " ".join(labels(c)) or f":{c.id}"
-            lines.append(Text.assemble((f"  {shown:<16}", look["bold"]), (c.help, look["text"])))
+            parts = wrap(c.help, max(width - KEYS_WIDTH, 20))
+            heads = [f"  {shown:<{KEYS_WIDTH - 2}}", *[" " * KEYS_WIDTH] * (len(parts) - 1)]
+            lines += [Text.assemble((h, look["bold"]), (p, look["text"])) for h, p in zip(heads, parts, strict=True)]
     return lines
 
 

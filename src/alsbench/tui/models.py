@@ -118,10 +118,15 @@ class Grid:
         return cells[col][0].strip() if col < len(cells) else ""
 
     def filtered(self, pattern: str) -> Grid:
-        """Only lines that hold the text, any case; headings above something that matches stay."""
+        """Only lines that hold the text, any case; the headings they stand under stay."""
         wanted = pattern.lower()
-        sections = []
+        sections: list[Section] = []
         for section in self.sections:
+            if section.rows and _titles(section):  # a heading of its own: the sections below stand under it
+                while sections and _titles(sections[-1]):
+                    sections.pop()
+                sections.append(section)
+                continue
             kept: list[GridRow] = []
             for row in section.rows:
                 if row.heading:
@@ -132,8 +137,21 @@ class Grid:
                     kept.append(row)
             while kept and kept[-1].heading:
                 kept.pop()
-            sections.append(Section(section.cols, tuple(kept), section.frozen))
-        return Grid(tuple(s for s in sections if s.rows) or tuple(sections[:1]))
+            if kept:
+                sections.append(Section(section.cols, tuple(kept), section.frozen))
+        while sections and _titles(sections[-1]):
+            sections.pop()
+        return Grid(tuple(sections) or (Section(next((s.cols for s in self.sections if not _titles(s)), ()), ()),))
+
+    def where(self, row: int, col: int) -> str:
+        """What a cell is about: its line's label, and its column's group and head."""
+        if not 0 <= row < len(self._rows) or self.heading(row):
+            return ""
+        cols = self._rows[row][1].cols
+        if not 0 < col < len(cols):
+            return self.text(row, 0)
+        head = " ".join(cols[col].head).strip()
+        return ", ".join(t for t in (self.text(row, 0), cols[col].group, head) if t)
 
     def blocks(self) -> tuple[Block, ...]:
         """The table as render blocks, for export and copying."""
@@ -245,6 +263,11 @@ def block_section(block: Block, *, ascii: bool = False) -> list[Section]:
     if notes:
         sections.append(Section((Col((), 1),), tuple(notes)))
     return sections
+
+
+def _titles(section: Section) -> bool:
+    """Whether a section is a heading for those below it: lines without columns."""
+    return not any(any(c.head) for c in section.cols)
 
 
 def _group_row(section: Section) -> GridRow:

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 _SERIAL = count(1)
 LEAST_ROWS = 9  # lines kept for the rows; the facts above scroll
-PAIR_HEADS = ("opponent", "arm", "result", "decided by", "at", "own", "opp.", "own day", "opp. day")
+PAIR_HEADS = ("opponent", "arm", "result", "decided", "at", "own", "opp.", "day", "opp. day")
 
 
 def behind(bench: Workbench, rows: tuple[Row, ...], result: Result) -> None:
@@ -112,7 +112,7 @@ class BehindNumber(Drill):
     """One cell: its statistics, question and model, then the records or ranks."""
 
     def __init__(self, bench: Workbench, rows: tuple[Row, ...], result: Result) -> None:
-        keys = (("esc", "close"), ("j k", "rows"), ("tab", "facts"), ("enter", "pairs of a rank"))
+        keys = (("esc", "close"), ("j k", "rows"), ("tab", "facts"))
         super().__init__(bench, "Behind this number", facts(bench, rows, result), keys)
         self.rows = rows
         self.found: Records | Ranks | None = None
@@ -142,6 +142,8 @@ class BehindNumber(Drill):
             )
         elif isinstance(found, Ranks):
             self.head.show([(f" Behind this number  {len(found.rows)} subjects ranked, best first", "key")])
+            self._keys = (*self._keys, ("enter", "pairs of a rank"))
+            self.show_foot()
             lines = [
                 GridRow(tuple((safe(t, ascii=self.ascii), "") for t in (s, a, number_text(u), number_text(r))), source=s)
                 for s, a, u, r in found.rows
@@ -200,7 +202,7 @@ class BehindRank(Drill):
         for name, value in why.facts:
             lines += _fact(self.bench, name, value, width)
         for r in why.rankings:
-            lines += _fact(self.bench, r.title, r.error or sums(r), width)
+            lines += _fact(self.bench, "Rank", f"{r.title}: {r.error or sums(r)}", width)
         self.pane.show(lines, keep=False)
         self.divide()
         sections = []

@@ -27,7 +27,7 @@ from alsbench.tui.widgets.pane import Pane
 
 FIELDS = ("where", "name", "label", "complement", "prespecified", "rationale")
 HINTS = {
-    "where": 'an expression over ADSL: LEADRATE <= mean(LEADRATE), BLNFL < 52 and ONSETSIT == "LIMB", AGE in (50..65)',
+    "where": "an expression over ADSL, such as AGE >= 60 and SEX == 'F'",
     "name": "letters, digits and _",
     "label": "how tables call it",
     "complement": "the name of everybody else; may stay empty",
@@ -182,8 +182,14 @@ def examine(source: Source, text: str, look: Look) -> tuple[bool, list[Text]]:
     if not found.n or not all(counts.values()):
         lines.append(Text("an arm has no subject in it", look["warn"]))
     for column in expression.columns[:1]:
-        lines += [Text(), *histogram(source, column, found.cuts, look)]
+        lines += [Text(), *histogram(source, column, found.cuts or constants(text, column), look)]
     return True, lines
+
+
+def constants(text: str, column: str) -> tuple[tuple[str, float], ...]:
+    """The number a column is compared with, as a cut: ``BLNFL < 52``."""
+    found = re.search(rf"\b{re.escape(column)}\s*(?:<=?|>=?|==)\s*(-?\d+(?:\.\d+)?)", text)
+    return ((column, float(found[1])),) if found else ()
 
 
 def histogram(source: Source, column: str, cuts: tuple[tuple[str, float], ...], look: Look, bins: int = 10) -> list[Text]:

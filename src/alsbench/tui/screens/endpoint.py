@@ -103,7 +103,9 @@ class EndpointView(AskingView):
         place = self.session.place
         visit = "" if choice.visit is None else f", visit {choice.visit:g}"
         against = self.bench.catalogue.label("comparisons", choice.comparison)
-        self.title(f"{title}  {against}{visit}", (f"  {self.method}  [{place.tab}]", "dim"))
+        other = {r.question["population"] for r in self.results} - {choice.population}
+        among = f", {', '.join(sorted(other))}" if other else ""  # an endpoint may have a population of its own
+        self.title(title, (f"  {against}{visit}", "bold"), (f"  {self.method}{among}  [{place.tab}]", "dim"))
         self.say("")
         show = {"table": self.show_table, "plot": self.show_plot, "model": self.show_model, "options": self.show_options}
         show[place.tab]()
@@ -244,7 +246,7 @@ class EndpointView(AskingView):
             texts = (name, value or own, own, " ".join(allowed))
             rows.append(GridRow(tuple((t, "") for t in texts), source=("option", name)))
         self.show_grid(Grid((grid(["option", "in use", "study.toml says", "can be"], rows),)))
-        self.say("enter chooses; every option of the shell command is here")
+        self.say("enter chooses for this session; the study file keeps its own")
 
     # ---- commands
 

@@ -51,7 +51,7 @@ class EvidenceView(AskingView):
         spread = "95% CI" if self.limits else "SE"
         self.title(
             "Evidence",
-            (f"  difference or ratio ({spread}) p at the horizon; {glyphs.favours} favours treatment", "dim"),
+            (f"  estimate ({spread}) p at the horizon; {glyphs.favours} favours treatment", "dim"),
             ("; n nominal" if self.planned else "", "dim"),
         )
         phrases = self.session.phrases

@@ -19,13 +19,14 @@ from alsbench.analysis.result import Result
 from alsbench.errors import AlsbenchError
 from alsbench.render.formats import format_p, format_stat
 from alsbench.render.page import Page
-from alsbench.tui.canvas import Canvas, nice_ticks, tick_text
+from alsbench.tui.canvas import Canvas, nice_ticks, ratio_ticks, tick_text
 from alsbench.tui.cells import ALPHA, Effect, effect_at
-from alsbench.tui.models import Grid, GridRow, align, grid
+from alsbench.tui.models import Grid, GridRow, Head, align, grid
 from alsbench.tui.opening import PieceKey
 from alsbench.tui.safetext import safe
 from alsbench.tui.screens.asking import AskingView, with_command
-from alsbench.tui.screens.plots import interval, interval_range
+from alsbench.tui.screens.behind import behind
+from alsbench.tui.screens.plots import better_side, interval, interval_range
 
 LEAST_PLOT = 16
 MOST_SQUARES = 3
@@ -52,11 +53,6 @@ class ForestView(AskingView):
             self.bench.status("the study has no endpoint with a contrast")
             return
         against = self.bench.catalogue.label("comparisons", choice.comparison)
-        self.title(
-            f"{self.bench.catalogue.label('endpoints', choice.endpoint)}  {against}",
-            ("  all subgroups of the study", "dim"),
-            ("; n nominal" if study.multiplicity is not None else "", "dim"),
-        )
         found: dict[str, tuple[Effect | AlsbenchError | None, Cell | None]] = {}
         for key in self.wanted():
             piece = self.known(key)
@@ -66,6 +62,12 @@ class ForestView(AskingView):
             found[key.phrase] = (effect_at(piece, cell, endpoint.better), cell) if cell else (
                 piece if isinstance(piece, AlsbenchError) else None, None)  # fmt: skip
         effects = [e for e, _ in found.values() if isinstance(e, Effect) and math.isfinite(e.estimate) and math.isfinite(e.low)]
+        self.title(
+            self.bench.catalogue.label("endpoints", choice.endpoint),
+            (f"  {against}", "bold"),
+            (f"  better: {better_side(effects, look.glyphs)}" if effects else "", "dim"),
+            ("; n nominal" if study.multiplicity is not None else "", "dim"),
+        )
         log_scale = bool(effects) and effects[0].kind != "difference"
         low, high = interval_range(effects, log_scale) if effects else (-1.0, 1.0)
         most = max((c.n for _, c in found.values() if c is not None), default=1)
@@ -83,7 +85,12 @@ class ForestView(AskingView):
             small = isinstance(effect, Effect) and effect.p < ALPHA
             cells = ((name, "bold" if phrase == OVERALL else ""), (n, ""), (drawn, "axis"), (estimate, "bold" if small else ""))
             rows.append(GridRow((*cells, (p, "bold" if small else ""), (interaction, "")), source=(phrase, effect, cell)))
-        heads = [*ends[:2], self.axis(low, high, room, log_scale), *ends[2:]]
+        heads: list[Head] = [(h,) for h in (*ends[:2], self.axis(low, high, room, log_scale), *ends[2:])]
+        if len(rows) > self.table.page > 1:  # overall stays in view above the rows that scroll
+            above = rows.pop(0)
+            fixed = [c[1] for c in columns]
+            overall = (*fixed[:2], above.cells[2][0], *fixed[2:])
+            heads = [(*h, o) for h, o in zip(heads, overall, strict=True)]
         section = grid(heads, rows, right=[1, 3, 4, 5], least=[1, 1, room], most=max(room, 30))
         self.show_grid(Grid((section,)))
         self.cursor_moved()
@@ -112,11 +119,11 @@ class ForestView(AskingView):
     def axis(self, low: float, high: float, room: int, log_scale: bool) -> str:
         """Tick labels over the plot column."""
         canvas = Canvas(room, 1, low, high, 0, 1, self.bench.look)
-        ticks = nice_ticks(low, high, max(2, room // 10))
+        ticks = ratio_ticks(low, high, max(2, room // 10)) if log_scale else nice_ticks(low, high, max(2, room // 10))
         line = [" "] * room
         end = -1
         for tick in ticks:
-            text = f"{math.exp(tick):.2g}" if log_scale else tick_text(tick, ticks)
+            text = f"{math.exp(tick):g}" if log_scale else tick_text(tick, ticks)
             start = max(0, min(round(canvas.column(tick)) - len(text) // 2, room - len(text)))
             if start > end:
                 line[start : start + len(text)] = list(text)
@@ -141,6 +148,12 @@ class ForestView(AskingView):
         if not found or not isinstance(found[1], Effect):
             return
         phrase, effect, cell = found
+        made = self.evidence()
+        if made is not None and effect.rows:
+            facts = made.result.facts
+            lines = tuple(f for f in facts.lines if f[0] != "Subgroup" or f[1].startswith(f"{phrase}:"))
+            behind(self.bench, effect.rows, replace(made.result, facts=replace(facts, lines=lines)))
+            return
         look = self.bench.look
         lines = [Text(f"{phrase}, n = {cell.n}", look["bold"]), Text(effect.interval(), look["text"]), Text()]
         lines += [Text.assemble((f"{r.stat_name:<18}", look["dim"]), (repr(r.stat), look["text"])) for r in effect.rows]

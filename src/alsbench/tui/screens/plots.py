@@ -11,16 +11,17 @@ from rich.text import Text
 from alsbench.analysis.result import Result, Row
 from alsbench.errors import AlsbenchError
 from alsbench.render.formats import format_p, format_stat
-from alsbench.tui.canvas import Canvas, Series, Under, nice_ticks, plot, tick_text
+from alsbench.tui.canvas import Canvas, Series, Under, nice_ticks, plot, ratio_ticks, tick_text
 from alsbench.tui.cells import Effect, contrast_rows, effect_of
+from alsbench.tui.models import align
 from alsbench.tui.safetext import fit, safe
 from alsbench.tui.survival import Curves
-from alsbench.tui.theme import Look
+from alsbench.tui.theme import Glyphs, Look
 
 if TYPE_CHECKING:
     from alsbench.tui.screens.endpoint import EndpointView
 
-LEAST_HEIGHT = 12
+LEAST_HEIGHT = 18  # lines of one of several plots
 
 
 def endpoint_plot(results: Sequence[tuple[str, Any, Any]], view: EndpointView, width: int, height: int) -> list[Text]:
@@ -145,28 +146,41 @@ def interval_lines(items: Sequence[tuple[str, Effect, str]], look: Look, width: 
         return [*lines, Text("nothing could be estimated", look["dim"])]
     log_scale = usable[0].kind != "difference"
     low, high = interval_range(usable, log_scale)
-    label = min(max(len(name) for name, _, _ in items), 24)
-    texts = [e.interval().removeprefix(f"{e.kind.replace('_', ' ')} ").replace("95% CI ", "") for _, e, _ in items]
+    label = min(max(len("better:"), *(len(name) for name, _, _ in items)), 24)
+    texts = align([e.interval().removeprefix(f"{e.kind.replace('_', ' ')} ").replace("95% CI ", "") for _, e, _ in items])
     room = max(width - label - max(len(t) for t in texts) - 4, 12)
     for (name, effect, note), text in zip(items, texts, strict=True):
         line = Text(fit(safe(name), label, mark=look.glyphs.ellipsis) + " ", look["text"])
         line += interval(effect, look, room, low, high, log_scale)
         line.append(f" {text} {note}", look["bold"] if effect.p < 0.05 else look["text"])
         lines.append(line)
-    ticks = [t for t in nice_ticks(low, high, 4) if low <= t <= high]
+    ticks = ratio_ticks(low, high, 4) if log_scale else [t for t in nice_ticks(low, high, 4) if low <= t <= high]
     axis = Canvas(room, 1, low, high, 0, 1, look)
     row = [" "] * (room + 8)
     for tick in ticks:
-        shown = tick_text(math.exp(tick), (0.0, 0.25)) if log_scale else tick_text(tick, ticks)
+        shown = f"{math.exp(tick):g}" if log_scale else tick_text(tick, ticks)
         start = max(0, min(round(axis.column(tick)) - len(shown) // 2, room - len(shown)))
         row[start : start + len(shown)] = list(shown)
-    favours = f"{look.glyphs.more_left} reference   treatment {look.glyphs.more_right}"
     lines.append(Text(" " * (label + 1) + "".join(row), look["axis"]))
-    if usable[0].better == "lower" or usable[0].kind == "hazard_ratio":
-        favours = f"{look.glyphs.more_left} treatment   reference {look.glyphs.more_right}"
-    said = f"favours {favours}" if len(favours) + 8 <= room else favours
-    lines += [Text(" " * (label + 1) + fit(said, room, align="centre", mark=look.glyphs.ellipsis), look["axis"]), Text()]
-    return lines
+    sides = better_line(usable, look.glyphs, round(axis.column(0.0)), room)
+    return [*lines, Text(f"{'better:':<{label}} {sides}", look["axis"]), Text()]
+
+
+def better_side(effects: Sequence[Effect], glyphs: Glyphs) -> str:
+    """The side of the null on which estimates favour the treatment."""
+    found = next((e for e in effects if e.favours is not None), None)
+    if found is None:
+        return ""
+    return f"right {glyphs.more_right}" if found.favours == (found.estimate > found.null) else f"{glyphs.more_left} left"
+
+
+def better_line(effects: Sequence[Effect], glyphs: Glyphs, zero: int, room: int) -> str:
+    """``treatment`` and ``reference`` on their sides of the null, as far as there is room for them."""
+    right = better_side(effects, glyphs).startswith("right")
+    before, after = ("reference", "treatment") if right else ("treatment", "reference")
+    before, after = f"{glyphs.more_left} {before}", f"{after} {glyphs.more_right}"
+    line = before.rjust(max(zero - 1, 0)) if len(before) < zero else " " * zero
+    return (line.ljust(zero + 2) + after) if zero + 2 + len(after) <= room else line
 
 
 def interval_range(effects: Sequence[Effect], log_scale: bool) -> tuple[float, float]:

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from rich.cells import cell_len
 from rich.text import Text
 
 from alsbench.analysis.source import Source
@@ -19,6 +20,7 @@ from alsbench.render.formats import format_number
 from alsbench.study.als import DOMAINS
 from alsbench.study.model import DAYS_PER_UNIT
 from alsbench.tui.canvas import Series, Under, plot
+from alsbench.tui.models import align
 from alsbench.tui.safetext import fit, safe
 from alsbench.tui.screens.stages import ITEM_OF_CODE, staged
 from alsbench.tui.theme import Look
@@ -82,7 +84,7 @@ def profile_lines(
     lines += [
         Text(),
         *event_lines(source, subject, look, ascii),
-        *value_lines(followed, look),
+        *value_lines(followed, look, width),
         *stage_lines(source, subject, look),
     ]
     return lines
@@ -193,18 +195,20 @@ def _text(value: object) -> str:
     return format_number(float(value), 3) if isinstance(value, float) else str(value)
 
 
-def value_lines(followed: Sequence[tuple[str, list[float], list[float]]], look: Look) -> list[Text]:
+def value_lines(followed: Sequence[tuple[str, list[float], list[float]]], look: Look, width: int) -> list[Text]:
     """The drawn values as a table, visits down."""
     visits = sorted({x for _, xs, _ in followed for x in xs})
     if not visits:
         return [Text("no values over time", look["dim"])]
-    lines = [Text(f"{'visit':>6}" + "".join(f"  {fit(title, 18, align='right')}" for title, _, _ in followed), look["head"])]
-    for visit in visits:
-        cells = []
-        for _, xs, ys in followed:
-            cells.append(format_number(ys[xs.index(visit)], 2) if visit in xs else "")
-        lines.append(Text(f"{visit:>6g}" + "".join(f"  {c:>18}" for c in cells), look["text"]))
-    return lines
+    most = max(12, (width - 6) // len(followed) - 2)
+    columns = []
+    for title, xs, ys in followed:
+        texts = align([format_number(ys[xs.index(v)], 2) if v in xs else "" for v in visits])
+        wide = min(max([cell_len(title), *map(len, texts)]), most)
+        columns.append([fit(t, wide, align="right", mark=look.glyphs.ellipsis) for t in (title, *texts)])
+    heads, *rows = zip(*columns, strict=True)
+    lines = [Text("  ".join([" visit", *heads]), look["head"])]
+    return [*lines, *(Text("  ".join([f"{v:>6g}", *cells]), look["text"]) for v, cells in zip(visits, rows, strict=True))]
 
 
 def stage_lines(source: Source, subject: str, look: Look) -> list[Text]:
@@ -221,9 +225,10 @@ def stage_lines(source: Source, subject: str, look: Look) -> list[Text]:
     if not visits:
         return []
     heads = [*DOMAINS, "King's", "MiToS"]
-    lines = [Text(), Text(f"{'visit':>6}" + "".join(f"  {h:>11}" for h in heads), look["head"])]
+    wide = [max(len(h), 5) for h in heads]
+    lines = [Text(), Text(f"{'visit':>6}" + "".join(f"  {h:>{w}}" for h, w in zip(heads, wide, strict=True)), look["head"])]
     for visit in sorted(visits):
         found = staged(visits[visit])
         cells = ["" if v is None else f"{v:g}" for v in (*found.domains, found.kings, found.mitos)]
-        lines.append(Text(f"{visit:>6g}" + "".join(f"  {c:>11}" for c in cells), look["text"]))
+        lines.append(Text(f"{visit:>6g}" + "".join(f"  {c:>{w}}" for c, w in zip(cells, wide, strict=True)), look["text"]))
     return lines

@@ -14,18 +14,21 @@ from textual.widget import Widget
 from alsbench.tui.safetext import fit
 from alsbench.tui.theme import Look
 
+LEAST_TITLE = 16  # cells an elastic title keeps
 Piece = tuple[str, str]  # text, role
 
 
 class Bar(Widget):
-    """One line of pieces, each with a role; what does not fit is left out from the end of ``optional`` pieces."""
+    """One line of pieces, each with a role; what does not fit is cut at the end, or, with ``elastic``, at the end of the
+    first piece, so that the marks after a long title stay in view."""
 
     DEFAULT_CSS = "Bar { height: 1; width: 1fr; }"
 
-    def __init__(self, look: Look, *, ground: str = "bar", **kwargs: Any) -> None:
+    def __init__(self, look: Look, *, ground: str = "bar", elastic: bool = False, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.look = look
         self.ground = ground
+        self.elastic = elastic
         self.pieces: tuple[Piece, ...] = ()
 
     def show(self, pieces: Sequence[Piece]) -> None:
@@ -34,6 +37,9 @@ class Bar(Widget):
         if old == self.pieces:
             return
         before, after = painted(old), painted(self.pieces)
+        if self.elastic and max(len(before), len(after)) > self.size.width:
+            self.refresh()
+            return
         width = max(len(before), len(after))
         before += [(" ", "")] * (width - len(before))
         after += [(" ", "")] * (width - len(after))
@@ -45,7 +51,7 @@ class Bar(Widget):
         width, ground = self.size.width, self.look[self.ground]
         segments: list[Segment] = []
         used = 0
-        for text, role in self.pieces:
+        for text, role in self._fitted(width):
             room = width - used
             if room <= 0:
                 break
@@ -55,6 +61,15 @@ class Bar(Widget):
         if used < width:
             segments.append(Segment(" " * (width - used), ground))
         return Strip(segments, width)
+
+    def _fitted(self, width: int) -> Sequence[Piece]:
+        """The pieces, the first one cut where all together are too long and it has the room to give."""
+        over = sum(cell_len(text) for text, _ in self.pieces) - width
+        if not self.elastic or over <= 0:
+            return self.pieces
+        (text, role), *rest = self.pieces
+        room = cell_len(text) - over
+        return [(fit(text, room, mark=self.look.glyphs.ellipsis), role), *rest] if room >= LEAST_TITLE else self.pieces
 
 
 def painted(pieces: Sequence[Piece]) -> list[Piece]:
