@@ -7,6 +7,7 @@ from typing import Any
 
 from rich.text import Text
 
+from alsbench.data.frames import ColumnInfo
 from alsbench.data.snapshot import Snapshot, TableInfo
 from alsbench.tui.paged import value_text
 from alsbench.tui.safetext import fit, safe
@@ -25,14 +26,22 @@ def condition(info: TableInfo, text: str) -> Any:
     return compile_sql(expression, {**info.kinds}, {})
 
 
+def _said(column: ColumnInfo) -> tuple[tuple[str, str], ...]:
+    """What the source file said of a column."""
+    length = f", length {column.length}" if column.length else ""
+    return ("label", column.label), ("source type", f"{column.type}{length}".removeprefix(", ")), ("format", column.format)
+
+
 def column_lines(snapshot: Snapshot, table: str, column: str, text: str, look: Any, check: Callable[[], None]) -> list[Text]:
     """Statistics of one column: how many, missing, distinct; range and quantiles of numbers; the commonest texts.
 
     ``check`` raises where nobody wants them any more.
     """
+    from alsbench.data.special import counted, special_counts
     from alsbench.data.sql import fill, quote
 
     info = snapshot.table(table)
+    column_info = next(c for c in info.columns if c.name == column)
     where = condition(info, text)
     clause = f" WHERE {fill(where.sql, where.params)}" if where is not None else ""
     name, source = quote(column), quote(info.name)
@@ -46,6 +55,10 @@ def column_lines(snapshot: Snapshot, table: str, column: str, text: str, look: A
         )[0]
         names = ("min", "lower quartile", "median", "upper quartile", "max")
         facts += list(zip(names, map(value_text, values), strict=True))
+    special = special_counts(snapshot, table).get(column)
+    if special:
+        facts.append(("special missing", counted(special) + (", in all rows" if where is not None else "")))
+    facts += [(k, safe(v)) for k, v in _said(column_info) if v]
     lines = [Text.assemble((f"{k:<18}", look["dim"]), (v, look["text"])) for k, v in facts]
     check()
     common = snapshot.rows(
