@@ -41,7 +41,7 @@ CHECKS: tuple[Check, ...] = (
     Check(5, "sweep", "Cut-off sweep with a sup-test", "sweep"),
     Check(6, "stepp", "STEPP with a permutation sup-test", "stepp"),
     Check(7, "selection", "Selection-adjusted p over the declared search", "selection"),
-    Check(8, "shrinkage", "Selection-adjusted estimate and shrinkage"),
+    Check(8, "shrinkage", "Selection-adjusted estimate and shrinkage", "shrinkage"),
     Check(9, "multiplicity", "Multiplicity ledger"),
     Check(10, "visits", "Every visit and the horizon", "visits"),
     Check(11, "dose", "Three-arm ranks and a dose trend"),
@@ -54,7 +54,7 @@ CHECKS: tuple[Check, ...] = (
     Check(18, "regression", "Regression to the mean"),
     Check(19, "concordance", "Concordance of ALSFRS-R, SVC and NfL by subject"),
     Check(20, "surrogate", "NfL as mediator or surrogate"),
-    Check(21, "errors", "Type M and S error, replication probability"),
+    Check(21, "errors", "Type M and S error, replication probability", "design"),
     Check(22, "iceman", "ICEMAN form and the EMA subgroup checklist"),
 )
 VERDICT = "Verdict"  # the name of the line of facts that sums a check up
