@@ -42,11 +42,16 @@ class Estimate:
 
 @dataclass(frozen=True)
 class Analysis:
-    """Least squares of the value at ``visit`` on ``X`` (n, p), answering the combination ``row`` (p,) of its coefficients."""
+    """Least squares of the value at ``visit`` on ``X`` (n, p), answering the combination ``row`` (p,) of its coefficients.
+
+    ``averaged`` (p,) marks entries of ``row`` that are means over the analysed subjects, as a covariate's in an LS mean:
+    without a subject they are the mean of the others, as in R's rbmi, which analyses every jackknife sample by itself.
+    """
 
     X: Array
     row: Array
     visit: int
+    averaged: BoolArray | None = None
 
     def solve(self, index: IntArray | None = None) -> tuple[Array, Array, float]:
         """(weights (n,) whose product with the response is the estimate, orthonormal basis of X, row' (X'X)^-1 row)."""
@@ -54,7 +59,8 @@ class Analysis:
         Q, R = np.linalg.qr(X)
         if np.abs(np.diag(R)).min() <= 1e-10 * np.abs(np.diag(R)).max():
             raise StatsError("the analysis of the imputed values is not of full rank")
-        half = np.linalg.solve(R.T, self.row)
+        row = self.row if index is None or self.averaged is None else np.where(self.averaged, X.mean(axis=0), self.row)
+        half = np.linalg.solve(R.T, row)
         return Q @ half, Q, float(half @ half)
 
 

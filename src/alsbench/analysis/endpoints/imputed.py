@@ -268,7 +268,11 @@ def _target_rows(ask: Ask, model: _Imputation, target: Target) -> list[Row]:
     design = panel.ancova()
     means = [ls_mean_row(ask, design, {ARM: arm}) for arm in (treatment, reference)]
     kept = ~design.aliased
-    analyses = tuple(Analysis(design.X[:, kept], row[kept], at) for row in (*means, means[0] - means[1]))
+    averaged = _averaged(ask, design)[kept]
+    analyses = (
+        *(Analysis(design.X[:, kept], row[kept], at, averaged) for row in means),
+        Analysis(design.X[:, kept], (means[0] - means[1])[kept], at),
+    )
     found = model.answers(data, analyses, shift)
     where = _place(ask, target) | {"level": ask.endpoint.imputation}
     delta = ask.endpoint.delta
@@ -281,6 +285,15 @@ def _target_rows(ask: Ask, model: _Imputation, target: Target) -> list[Row]:
         rows += _estimate(ask, "arm", "ls_mean", answer.at(delta), **own)
     rows += _estimate(ask, "contrast", "difference", found[2].at(delta), variable=IMPUTED, **where)
     return rows + _tipping(ask, found[2], data, shift, at, panel, where)
+
+
+def _averaged(ask: Ask, design: Design) -> BoolArray:
+    """Columns (p,) at which an LS mean stands at the mean over the analysed subjects."""
+    means = {v.name for v in design.variables if isinstance(v, Covariate) and v.name not in ask.endpoint.at}
+    if ask.endpoint.ls_means == "proportional":
+        means |= {v.name for v in design.variables if isinstance(v, Factor) and v.name != ARM}
+    own = np.array([bool(term) and term[0] in means for term in design.terms])
+    return np.asarray(own[design.column_terms], dtype=np.bool_)
 
 
 def _months(ask: Ask, panel: Panel) -> Floats:
