@@ -228,3 +228,22 @@ def test_dates_of_one_parameter_may_pass_those_of_another(workspace: Workspace, 
 
     assert found(rows) == []
     assert found([*rows, "01,B,B,M3,3,2024-01-01", ",B,B,M1,1,2024-01-02", ",B,B,M2,2,2024-01-01"]) == [(5, 7)]
+
+
+def test_rows_told_apart_by_their_key_are_not_compared_whole(workspace: Workspace, tmp_path: Path) -> None:
+    """Whether keys are unique is asked of the database once for both rules about duplicates."""
+    from alsbench.data.rules.core import Trial as Judged
+
+    head = "USUBJID,PARAMCD,AVISITN,AVAL,NOTE\n"
+    path = tmp_path / "adqs.csv"
+    for text, duplicates in ((head + "1,A,1,5,x\n1,A,2,5,x\n", ()), (head + "1,A,1,5,x\n1,A,1,5,x\n1,A,1,6,x\n", (3, 2))):
+        path.write_text(text, "utf-8")
+        load([path], workspace)
+        with workspace.open_current() as snapshot:
+            asked: list[str] = []
+            real = snapshot.rows
+            snapshot.rows = lambda sql, params=(), real=real, asked=asked: asked.append(sql) or real(sql, params)  # type: ignore[method-assign]
+            trial = Judged(snapshot)
+            found = [f.count for name in ("duplicate-record", "exact-duplicate") for f in RULES[name].check(trial)]
+        assert found == list(duplicates)
+        assert sum("GROUP BY hash" in sql and "HAVING" not in sql for sql in asked) == 1

@@ -315,3 +315,14 @@ def test_names_from_data_cannot_steer_a_terminal(workspace: Workspace, tmp_path:
     path.write_text("A\x1b[31m,B\n,2\n", "utf-8")
     (finding,) = load([path], workspace).findings
     assert finding.what == "without any value: A\\x1b[31m"
+
+
+def test_texts_are_stored_without_fsst(workspace: Workspace, tmp_path: Path) -> None:
+    """It costs as much as all other ways of storing together; a setting at connection is ignored by the database."""
+    path = tmp_path / "texts.csv"
+    path.write_text("USUBJID,NOTE\n" + "".join(f"S{i},a note of subject {i}\n" for i in range(5000)), "utf-8")
+    load([path], workspace, now=NOW)
+    with workspace.open_current() as snapshot:
+        found = snapshot.rows("SELECT DISTINCT compression FROM pragma_storage_info('TEXTS') WHERE segment_type = 'VARCHAR'")
+    assert found
+    assert ("FSST",) not in found

@@ -43,8 +43,10 @@ _BUILD_CONFIG: dict[str, str | bool | int | float | list[str]] = {
     "preserve_insertion_order": "true",
     "memory_limit": "600MB",
     "threads": "1",  # the other core reads and hashes ahead; more only take turns, and cut row groups short
-    "disabled_compression_methods": "fsst",  # costs as much as all others together and saves little beside a dictionary
 }
+# FSST costs as much as all other methods together and saves little beside a dictionary. Not in the configuration above: it is
+# ignored there.
+_NO_FSST = "SET disabled_compression_methods = 'fsst'"
 Progress = Callable[[str, int], None]
 
 
@@ -103,6 +105,7 @@ class Builder:
         self.tables: list[StoredTable] = []
         try:
             self._connection: duckdb.DuckDBPyConnection | None = duckdb.connect(str(self.path), config=_BUILD_CONFIG)
+            self._connection.execute(_NO_FSST)
             self.path.chmod(_FILE_MODE)
         except (duckdb.Error, OSError):
             remove_leftovers(workspace)

@@ -31,6 +31,8 @@ def als_total_range(trial: Trial) -> Iterator[Fault]:
 @rule("als-item-5", "error", "item 5 is asked as 5a or as 5b, never both at one visit")
 def als_item_5(trial: Trial) -> Iterator[Fault]:
     for table, visit in _visits(trial):
+        if trial.codes(table).isdisjoint(_FIFTH):
+            continue
         keep = f'"PARAMCD" IN ({", ".join(constant(c) for c in _FIFTH)}) AND "AVAL" IS NOT NULL AND {quote(visit)} IS NOT NULL'
         hits = trial.among(table, [trial.subject, visit], 'min("PARAMCD"){over} < max("PARAMCD"){over}', keep)
         yield from fault(table, "{n} records hold item 5a and item 5b of one subject and visit", hits)
@@ -71,7 +73,7 @@ def _compare(trial: Trial, table: TableInfo, visit: str, condition: str, *, comp
 
 def _scales(trial: Trial) -> Iterator[TableInfo]:
     for table in trial.records:
-        if trial.snapshot.rows(f'SELECT 1 FROM {quote(table.name)} WHERE "PARAMCD" IN ({_CODES}) LIMIT 1'):
+        if not trial.codes(table).isdisjoint(ITEM_CODES):
             yield table
 
 

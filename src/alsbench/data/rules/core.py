@@ -106,6 +106,30 @@ class Trial:
             and t.kinds["AVAL"] == "number"
         )
 
+    @cached_property
+    def _distinct(self) -> dict[tuple[str, ...], bool]:
+        return {}
+
+    def distinct(self, table: TableInfo, keys: Sequence[str]) -> bool:
+        """Whether no two rows share these columns; False also where 64-bit hashes of them happen to be the same."""
+        asked = (table.name, *keys)
+        if asked not in self._distinct:
+            hashed = f"hash({', '.join(quote(k) for k in keys)})"
+            found = self.snapshot.rows(f"SELECT count(*) FROM (SELECT 1 FROM {quote(table.name)} GROUP BY {hashed})")
+            self._distinct[asked] = found[0][0] == table.rows
+        return self._distinct[asked]
+
+    @cached_property
+    def _codes(self) -> dict[str, frozenset[str]]:
+        return {}
+
+    def codes(self, table: TableInfo) -> frozenset[str]:
+        """The parameters of a table of analysis records."""
+        if table.name not in self._codes:
+            found = self.snapshot.rows(f'SELECT DISTINCT CAST("PARAMCD" AS VARCHAR) FROM {quote(table.name)}')
+            self._codes[table.name] = frozenset(code for (code,) in found if code is not None)
+        return self._codes[table.name]
+
     def endpoints(self, *methods: str) -> Iterator[tuple[str, Endpoint, TableInfo]]:
         """Endpoints of the study by these methods (all by default) whose data set is loaded."""
         for name, endpoint in self.study.endpoints.items():

@@ -41,15 +41,24 @@ def duplicate_record(trial: Trial) -> Iterator[Fault]:
         number = trial.study_or_none.visits.number if trial.study_or_none else "AVISITN"
         if number not in table:
             continue
-        apart = [c for c in ("ATPT", "ATPTN", "DTYPE", "BASETYPE", "ANL01FL") if c in table]
+        if trial.distinct(table, _record_key(trial, table)):
+            continue
         keep = f"{quote(number)} IS NOT NULL" + (" AND \"ANL01FL\" = 'Y'" if "ANL01FL" in table else "")
-        hits = trial.among(table, [trial.subject, "PARAMCD", number, *apart], DUPLICATED, keep)
+        hits = trial.among(table, _record_key(trial, table), DUPLICATED, keep)
         yield from fault(table, f"{{n}} records share subject, parameter and {number} with another", hits)
+
+
+def _record_key(trial: Trial, table: TableInfo) -> list[str]:
+    """The columns by which analysis records are told apart, as far as they are there."""
+    number = trial.study_or_none.visits.number if trial.study_or_none else "AVISITN"
+    return [trial.subject, "PARAMCD", *(c for c in (number, "ATPT", "ATPTN", "DTYPE", "BASETYPE", "ANL01FL") if c in table)]
 
 
 @rule("exact-duplicate", "warning", "no row stands twice")
 def exact_duplicate(trial: Trial) -> Iterator[Fault]:
     for table in trial.snapshot.tables.values():
+        if table in trial.records and trial.distinct(table, _record_key(trial, table)):
+            continue  # rows told apart by their key are no duplicates
         hits = trial.among(table, [c.name for c in table.columns], DUPLICATED)
         yield from fault(table, "{n} rows equal another row in every column", hits)
 

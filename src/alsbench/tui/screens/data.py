@@ -240,9 +240,8 @@ class DataView(View):
         elif text:
             self.search(text)
         else:
-            held = self.hits.text if self.hits is not None else ""
             hint = "rows that hold this text in any column: n N go on; empty forgets it"
-            self.bench.ask(f"{self.model.info.name} search", held, self.search, hint=hint)
+            self.bench.ask(f"{self.model.info.name} search", "", self.search, hint=hint)
 
     def search(self, text: str) -> None:
         """Look for a text in a worker, from the cursor on; the first hit is shown before the last is known."""
