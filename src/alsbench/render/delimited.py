@@ -1,6 +1,7 @@
 """Results and tables as CSV, TSV and Markdown.
 
-CSV and TSV of a result are its long rows, one statistic a line, with the same columns as the JSON. A text cell that a
+CSV and TSV of a result are its long rows, one statistic a line, with the same columns as the JSON; three more let the file
+stand alone and stay one rectangle: ``title`` on every line, and on the first ``facts`` and ``footnotes``. A text cell that a
 spreadsheet could take for a formula is guarded with an apostrophe; numbers never are.
 """
 
@@ -8,25 +9,55 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import repeat
 from typing import Any, Literal
 
 from alsbench.analysis.result import Result, Row
 from alsbench.render.ard import ROW_KEYS, row_dict
 from alsbench.render.page import Block, Page
+from alsbench.render.standing import marked_title, page_facts, page_footnotes
 from alsbench.render.text import guard_formula, markdown_cell, visible, without_controls
 
 Dialect = Literal["csv", "tsv"]
 SEPARATORS: dict[Dialect, str] = {"csv": ",", "tsv": "\t"}
+STANDING = ("title", "facts", "footnotes")
+Standing = tuple[str, str | None, str | None]
 
 
 def result_delimited(result: Result, dialect: Dialect) -> str:
     """The long rows of a result under a heading line."""
-    return rows_delimited(result.rows, dialect)
+    return results_delimited((result,), dialect)
 
 
-def rows_delimited(rows: Iterable[Row], dialect: Dialect) -> str:
-    return delimited(ROW_KEYS, (list(row_dict(row).values()) for row in rows), dialect)
+def results_delimited(results: Iterable[Result], dialect: Dialect) -> str:
+    """The long rows of several results under one heading line."""
+    records = ([*row_dict(row).values(), *standing] for result in results for row, standing in standing_rows(result))
+    return delimited((*ROW_KEYS, *STANDING), records, dialect)
+
+
+def standing_rows(result: Result) -> Iterator[tuple[Row, Standing]]:
+    """Every row of a result with what lets it stand alone, for the columns :data:`STANDING`."""
+    title, notes = marked_title(result.facts.title, result.provenance), page_footnotes(result)
+    return zip(result.rows, standing(title, page_facts(result), notes), strict=False)
+
+
+def standing(title: str, facts: Iterable[tuple[str, str]], footnotes: Iterable[str]) -> Iterator[Standing]:
+    """The title for every line; facts and footnotes, each separated by `` | ``, for the first."""
+    yield title, " | ".join(f"{name}: {value}" for name, value in facts), " | ".join(footnotes)
+    yield from repeat((title, None, None))
+
+
+def page_delimited(page: Page, dialect: Dialect) -> str:
+    """A page as printed: its blocks one under the other, each with its heads and the columns :data:`STANDING`."""
+    parts = []
+    for block in page.blocks:
+        heads = [" ".join(t for t in (c.group, c.title.replace("\n", " ")) if t) for c in block.columns]
+        title = ": ".join(t for t in (page.title, block.title) if t)
+        beside = standing(title, page.facts, (*block.notes, *page.footnotes))
+        lines = ([*(c.text for c in line.cells), *more] for line, more in zip(block.lines, beside, strict=False))
+        parts.append(delimited((*heads, *STANDING), lines, dialect))
+    return "\n".join(parts)
 
 
 def delimited(headings: Sequence[str] | None, records: Iterable[Sequence[Any]], dialect: Dialect) -> str:

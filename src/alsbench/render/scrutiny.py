@@ -7,12 +7,13 @@ interval in one cell. Checks that this version does not have stay in the list an
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from alsbench.analysis.result import Result, Row
 from alsbench.analysis.scrutiny import CHECKS, VERDICT, Check, verdict
 from alsbench.render.ard import ROW_KEYS, dump, provenance_dict, row_dict
-from alsbench.render.delimited import Dialect, delimited
+from alsbench.render.delimited import STANDING, Dialect, delimited, standing_rows
 from alsbench.render.formats import MISSING, NOT_ESTIMABLE, format_stat
 from alsbench.render.page import EMPTY, Block, Cell, Column, Line, Page, label
 from alsbench.render.standing import CI, marked_title, page_facts, page_footnotes
@@ -24,6 +25,7 @@ INTERVALS = {
     "ratio": ("ratio_low", "ratio_high"),
     "hazard_ratio": ("hr_low", "hr_high"),
     "win_probability": ("win_probability_low", "win_probability_high"),
+    "risk_difference": ("risk_difference_low", "risk_difference_high"),
 }
 HEADINGS = {
     "p_value": "p",
@@ -40,6 +42,12 @@ HEADINGS = {
     "interaction_permutation_p": "p int\npermuted",
     "sup_p": "p any\neffect",
     "sup_interaction_p": "p any\ndifference",
+    "n_missing": "missing",
+    "missing_percent": "missing\n(%)",
+    "missing_p": "p missing\n(Fisher)",
+    "tipping_delta": "tips at",
+    "tipping_sd": "in SD",
+    "tipping_per_month": "per month",
     "tests": "tests",
     "kept_percent": "own data\n(%)",
     "assumed": "true effect",
@@ -53,7 +61,9 @@ HEADINGS = {
     "selection_p": "p adj.",
     "null_percent": "by chance\n(%)",
 }
-UNNAMED = frozenset({"specification", "model", "left out", "search"})  # variables that say what a check varies: its title does
+# Variables that head a table of their own, and those that only say what a check varies, as its title does.
+FAMILIES = {"imputed": "Under other assumptions about the missing"}
+UNNAMED = frozenset({"specification", "model", "left out", "search", *FAMILIES})
 Place = tuple[Any, ...]
 
 
@@ -62,7 +72,7 @@ def scrutiny_page(found: Sequence[tuple[Check, Result]]) -> Page:
     first = found[0][1]
     subgroup = ", ".join(first.question["subgroups"])
     facts = tuple(line for line in page_facts(first) if line[0] not in {VERDICT, "Left out"})
-    blocks = (verdicts_block(found), *(check_block(check, result) for check, result in found if result.rows))
+    blocks = (verdicts_block(found), *(b for check, result in found for b in check_blocks(check, result)))
     notes = dict.fromkeys(note for _, result in found for note in page_footnotes(result))
     return Page(marked_title(f"Scrutiny of {subgroup}", first.provenance), blocks, facts, tuple(notes))
 
@@ -81,8 +91,23 @@ def verdicts_block(found: Sequence[tuple[Check, Result]]) -> Block:
     return Block("", (label("Check"),), tuple(lines))
 
 
-def check_block(check: Check, result: Result) -> Block:
-    """One check as a table: a section for each comparison, at its horizon where the variants are what is compared."""
+def check_blocks(check: Check, result: Result) -> tuple[Block, ...]:
+    """One check as tables: one for each kind of line it has (arms, contrasts, a named family), the first with the title.
+
+    A table has a section for each comparison, at its horizon where the variants are what is compared.
+    """
+    families: dict[tuple[bool, str], list[Row]] = {}
+    for row in result.rows:
+        name = row.variable if row.variable in FAMILIES else ""
+        families.setdefault((row.context == "arm", name or ""), []).append(row)
+    made = [
+        _block(check, replace(result, rows=tuple(rows)), FAMILIES.get(name) or ("By arm" if by_arm else "Between arms"))
+        for (by_arm, name), rows in families.items()
+    ]
+    return tuple(replace(b, title=result.facts.title if i == 0 else b.title) for i, b in enumerate(made))
+
+
+def _block(check: Check, result: Result, title: str) -> Block:
     places: dict[Place, dict[str, Row]] = {}
     for row in result.rows:
         places.setdefault(_place(row), {})[row.stat_name] = row
@@ -106,8 +131,7 @@ def check_block(check: Check, result: Result) -> Block:
     if not any(line.cells[-1].text for line in lines if not line.heading):
         columns, lines = columns[:-1], [Line(line.cells[:-1], line.heading) for line in lines]
     errors = dict.fromkeys(f"{NOT_ESTIMABLE}: {r.error}" for r in result.rows if r.error)
-    left_out = tuple(f"{name}: {text}" for name, text in result.facts.lines if name == "Left out")
-    return Block(result.facts.title, tuple(columns), tuple(lines), (*left_out, *errors))
+    return Block(title, tuple(columns), tuple(lines), tuple(errors))
 
 
 def _stat_names(result: Result) -> list[str]:
@@ -148,8 +172,10 @@ def scrutiny_json(found: Sequence[tuple[Check, Result]]) -> str:
 
 def scrutiny_delimited(found: Sequence[tuple[Check, Result]], dialect: Dialect) -> str:
     """The long rows of all checks under one heading line."""
-    records = ([check.id, *row_dict(row).values()] for check, result in found for row in result.rows)
-    return delimited(("check", *ROW_KEYS), records, dialect)
+    records = (
+        [check.id, *row_dict(row).values(), *standing] for check, result in found for row, standing in standing_rows(result)
+    )
+    return delimited(("check", *ROW_KEYS, *STANDING), records, dialect)
 
 
 _HEADS = ("Subgroup", "Comparison", "Arm", "at", "Variable", "Variant")

@@ -12,6 +12,7 @@ from alsbench.tui.state import open_private, state_dir
 
 if TYPE_CHECKING:
     from alsbench.analysis.result import Result
+    from alsbench.render.delimited import Dialect
     from alsbench.render.page import Page
 
 Format = Literal["txt", "csv", "tsv", "md", "json", "svg"]
@@ -38,11 +39,12 @@ def clipboard_file(text: str) -> Path:
 
 
 def page_in(page: Page, kind: Format, results: tuple[Result, ...] = ()) -> str:
-    """A page in a format. ``json`` needs the results behind it: their ARD rows.
+    """A page in a format. ``json``, ``csv`` and ``tsv`` hold the rows of the results behind it, as the shell writes them;
+    without results the latter hold the cells of the page, and there is no ``json``.
 
     Raises UsageError where the view has no such form.
     """
-    from alsbench.render.delimited import delimited, page_markdown
+    from alsbench.render.delimited import page_delimited, page_markdown, results_delimited
     from alsbench.render.layout import page_text
 
     if kind == "txt":
@@ -50,13 +52,8 @@ def page_in(page: Page, kind: Format, results: tuple[Result, ...] = ()) -> str:
     if kind == "md":
         return page_markdown(page)
     if kind in {"csv", "tsv"}:
-        parts = []
-        for block in page.blocks:
-            heads = [" ".join(t for t in (c.group, c.title.replace("\n", " ")) if t) for c in block.columns]
-            parts.append(
-                delimited(heads, ([c.text for c in line.cells] for line in block.lines), "csv" if kind == "csv" else "tsv")
-            )
-        return "\n".join(parts)
+        dialect: Dialect = "csv" if kind == "csv" else "tsv"
+        return results_delimited(results, dialect) if results else page_delimited(page, dialect)
     if kind == "json" and results:
         from alsbench.render.ard import to_json
 
