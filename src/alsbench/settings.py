@@ -1,6 +1,7 @@
 """A user's own settings: ``$XDG_CONFIG_HOME/alsbench/config.toml``, read by the shell and the app.
 
-Settings change how things look and which keys do them, never a number. An unknown key is refused with the nearest known one.
+Settings change how things look, which keys do them and which small counts are hidden, never a number. An unknown key is refused
+with the nearest known one.
 """
 
 from __future__ import annotations
@@ -21,20 +22,23 @@ CHOICES: dict[str, tuple[str, ...]] = {
     "format": ("table", "json", "csv", "tsv", "md"),
 }
 SWITCHES = ("ascii", "no_mouse", "quiet")
+MASK = "mask"
 KEYS = "keys"
-KNOWN = (*CHOICES, *SWITCHES, KEYS)
+KNOWN = (*CHOICES, *SWITCHES, MASK, KEYS)
 
 
 @dataclass(frozen=True)
 class Settings:
     """Empty ``theme`` and ``format`` leave the choice to the terminal and the command. ``keys`` maps a command of the app, by
-    the name in docs/keys.md, to the keys that run it instead of its own."""
+    the name in docs/keys.md, to the keys that run it instead of its own. ``mask`` hides counts below it in all that is printed
+    or exported (0: nothing)."""
 
     theme: str = ""
     format: str = ""
     ascii: bool = False
     no_mouse: bool = False
     quiet: bool = False
+    mask: int = 0
     keys: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
@@ -70,6 +74,12 @@ def _checked(where: str, name: str, value: Any) -> Any:
     if name in SWITCHES:
         if not isinstance(value, bool):
             raise UsageError(f"{value!r} is neither true nor false", where=where)
+        return value
+    if name == MASK:
+        if not isinstance(value, int) or isinstance(value, bool) or value < 0 or value == 1:
+            raise UsageError(
+                f"{value!r} is no mask", where=where, hint="2 or more: counts below it are hidden; 0 hides nothing"
+            )
         return value
     if not isinstance(value, dict):
         raise UsageError("keys are a table: COMMAND = KEY, or a list of keys", where=where, hint='for instance: quit = "Q"')

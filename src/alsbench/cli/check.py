@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import typer
 
 from alsbench.cli.common import Common, command
+from alsbench.cli.masking import MaskOption
+
+if TYPE_CHECKING:
+    from alsbench.render.sheet import Sheet
 
 
 def register(app: typer.Typer) -> None:
@@ -12,9 +18,10 @@ def register(app: typer.Typer) -> None:
     command(app, "check")(check)
 
 
-def check(common: Common) -> int:
+def check(common: Common, mask: MaskOption = 0) -> int:
     """Run every data check on the current snapshot. Exits 1 if an error-level finding stands that was not accepted."""
     from alsbench.cli.load import findings_sheet
+    from alsbench.cli.masking import limit
     from alsbench.cli.output import emit_sheets
     from alsbench.cli.source import study_words
     from alsbench.data.checks import run_checks
@@ -30,12 +37,33 @@ def check(common: Common) -> int:
     judged = tuple(replace(f, accepted=accepted.get(f.rule, "")) for f in findings)
     errors = [f for f in judged if f.severity == "error" and not f.accepted]
     verdict = f"{len(passed)} rules passed, {len({f.rule for f in judged})} with findings, {len(errors)} errors stand"
+    sheet = findings_sheet(judged)
+    if k := limit(common, mask):
+        sheet = _masked(sheet, k)
     emit_sheets(
         common,
         replace(
-            findings_sheet(judged),
+            sheet,
             title="Checks",
             facts=(*study_words(common.workspace), ("Snapshot", name), ("Verdict", verdict)),
         ),
     )
     return 1 if errors else 0
+
+
+def _masked(sheet: Sheet, k: int) -> Sheet:
+    """The findings without what tells a single subject: how often below ``k``, in which rows, of whom."""
+    from dataclasses import replace
+
+    from alsbench.render.mask_counts import small
+
+    hidden = {"what", "rows", "keys"}
+    keys = [f.key for f in sheet.fields]
+    records = tuple(
+        tuple(
+            None if key in hidden else small(value, k) if key == "count" and isinstance(value, int) else value
+            for key, value in zip(keys, record, strict=True)
+        )
+        for record in sheet.records
+    )
+    return replace(sheet, records=records, notes=(*sheet.notes, f"counts below {k}, rows and keys are masked"))

@@ -46,6 +46,7 @@ class Common:
     output: Path | None
     quiet: bool
     json_errors: bool
+    mask: int = 0  # the user's settings: counts below it are hidden
 
     def note(self, text: str) -> None:
         """Narration on stderr, unless ``--quiet`` or ``--json-errors`` asked for silence."""
@@ -145,7 +146,8 @@ def make_common(
         format = SUFFIXES.get(output.suffix.lower(), default) if output is not None else default
     if workspace is not None and not str(workspace).strip():
         raise UsageError("the workspace is empty", where="--workspace", hint=f"name a directory, or unset {WORKSPACE_VARIABLE}")
-    return Common(workspace or Path(), workspace is not None, format, output, quiet or settings.quiet, json_errors)
+    quiet = quiet or settings.quiet
+    return Common(workspace or Path(), workspace is not None, format, output, quiet, json_errors, settings.mask)
 
 
 def interactive() -> bool:

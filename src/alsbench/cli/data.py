@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from alsbench.cli.common import Common, Format, command
+from alsbench.cli.masking import MaskOption, refuse_mask
 
 if TYPE_CHECKING:
     from alsbench.data.snapshot import Snapshot, TableInfo
@@ -39,8 +40,16 @@ def data(
     ] = None,
     limit: Annotated[int | None, typer.Option("--limit", min=0, help=f"At most this many rows (tables: {SHOWN}).")] = None,
     offset: Annotated[int, typer.Option("--offset", min=0, help="Leave out the first rows.")] = 0,
+    describe: Annotated[
+        bool, typer.Option("--columns", help="The columns instead: label, kind, source type, length, format, missing.")
+    ] = False,
+    special: Annotated[
+        bool, typer.Option("--special", help="The cells with a special missing value (.A to .Z, ._) instead of the rows.")
+    ] = False,
+    mask: MaskOption = 0,
 ) -> None:
     """Rows of a snapshot table. A table that is cut says so; CSV, TSV and JSON hold every row unless --limit is given."""
+    from alsbench.cli.column_sheets import column_sheet, special_sheet
     from alsbench.cli.output import emit_sheets
     from alsbench.data.order import row_order
     from alsbench.data.workspace import Workspace
@@ -49,12 +58,21 @@ def data(
         if not table:
             emit_sheets(common, _tables(common, snapshot))
             return
+        refuse_mask(common, mask, "the rows of a table")
         info = snapshot.table(table)
+        if describe or special:
+            _refuse_choice(describe and special, where, order_by)
         names = [_column(info, c) for c in columns] if columns else [c.name for c in info.columns]
+        most = limit if limit is not None else SHOWN if common.format in (Format.TABLE, Format.MD) else None
+        if describe:
+            emit_sheets(common, column_sheet(snapshot, info, names, _about(common, snapshot)))
+            return
+        if special:
+            emit_sheets(common, special_sheet(snapshot, info, names, _about(common, snapshot), offset=offset, most=most))
+            return
         condition = _condition(common, snapshot, info, where) if where is not None else None
         rows = row_order(snapshot, info.name, where=condition, order_by=tuple(order_by or ()))
         total = rows.count
-        most = limit if limit is not None else SHOWN if common.format in (Format.TABLE, Format.MD) else None
         last = total if most is None else min(total, offset + most)
 
         def pages() -> Iterator[list[tuple[Any, ...]]]:
@@ -63,6 +81,15 @@ def data(
 
         facts = _about(common, snapshot)
         _emit(common, info, names, pages(), facts, shown=max(0, last - offset), total=total)
+
+
+def _refuse_choice(both: bool, where: str | None, order_by: list[str] | None) -> None:
+    from alsbench.errors import UsageError
+
+    if both:
+        raise UsageError("--columns and --special are two tables", where="--special", hint="ask for one of them")
+    if where is not None or order_by:
+        raise UsageError("this table is of all rows, in load order", where="--where" if where is not None else "--order-by")
 
 
 def _emit(

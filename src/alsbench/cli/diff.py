@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from alsbench.cli.common import Common, command
+from alsbench.cli.masking import MaskOption, refuse_mask
 from alsbench.errors import UnavailableError, UsageError
 
 if TYPE_CHECKING:
@@ -34,10 +35,12 @@ def diff(
     records: Annotated[
         int, typer.Option("--records", metavar="N", min=0, help="How many records of each kind and table are listed.")
     ] = 20,
+    mask: MaskOption = 0,
 ) -> int:
     """Records added, removed and changed between two snapshots, by key, and which results changed; 1 where they differ.
 
     The study as it stands is asked of both: every endpoint with a contrast, overall and in every subgroup and complement.
+    Two snapshots beside each other tell of single records: under a mask they are not compared.
     """
     from alsbench.cli.output import emit_sheets
     from alsbench.cli.progress import bar
@@ -45,6 +48,7 @@ def diff(
     from alsbench.data.snapshot import open_snapshot
     from alsbench.data.workspace import Workspace
 
+    refuse_mask(common, mask, "the single records by which two snapshots differ")
     space = Workspace(common.workspace)
     names = [snapshot_named(space, word) for word in (old, new)]
     with open_snapshot(space.snapshot_path(names[0])) as before, open_snapshot(space.snapshot_path(names[1])) as after:

@@ -8,6 +8,7 @@ import typer
 
 from alsbench.cli.common import Common, command
 from alsbench.cli.complete import comparison_names, endpoint_names, population_names, subgroup_names
+from alsbench.cli.masking import MaskOption
 from alsbench.errors import UsageError
 
 SubgroupsOption = Annotated[
@@ -28,9 +29,6 @@ ComparisonsOption = Annotated[
         autocompletion=comparison_names,
         help="A treatment label or a comparison's name; repeats. Default: all.",
     ),
-]
-MaskOption = Annotated[
-    int, typer.Option("--mask", metavar="K", help="Hide counts below K, what rests on them, and what would tell them.")
 ]
 PopulationOption = Annotated[
     str,
@@ -78,7 +76,7 @@ def endpoint(
     from alsbench.analysis.question import OVERALL, Question
     from alsbench.analysis.records import resolve_visit
     from alsbench.analysis.run import apply_overrides
-    from alsbench.cli.masking import mask_answer
+    from alsbench.cli.masking import limit, mask_answer, refuse_mask
     from alsbench.cli.output import emit_result
     from alsbench.cli.source import opened
     from alsbench.cli.trail import looked
@@ -100,14 +98,14 @@ def endpoint(
             from dataclasses import replace
 
             question = replace(question, visits=tuple(dict.fromkeys(resolve_visit(source, asked, v) for v in visit)))
-        if why and mask:
-            raise UsageError("pairs of one subject cannot be masked", where="--why", hint="leave out --why or --mask")
+        k = limit(common, mask)
         if why:
+            refuse_mask(common, mask, "the pairs of one subject")
             from alsbench.cli.why import show_why
 
             show_why(common, source, question, why)
             return
-        result = mask_answer(cached_answer(question, source), question, source, mask)
+        result = mask_answer(cached_answer(question, source), question, source, k)
         result = result.with_command(common.repeat(result.provenance.command))
         looked(common, result, source)
         emit_result(common, result)

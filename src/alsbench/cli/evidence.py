@@ -8,7 +8,8 @@ from dataclasses import replace
 import typer
 
 from alsbench.cli.common import Common, Format, command
-from alsbench.cli.endpoint import ComparisonsOption, MaskOption, PopulationOption, SubgroupsOption
+from alsbench.cli.endpoint import ComparisonsOption, PopulationOption, SubgroupsOption
+from alsbench.cli.masking import MaskOption
 
 
 def register(app: typer.Typer) -> None:
@@ -32,7 +33,7 @@ def show_evidence(
 ) -> None:
     """Compute, log and print the table. ``subgroups`` None means every subgroup of the study."""
     from alsbench.analysis.evidence import Evidence, assemble, evidence_columns, evidence_endpoints, iter_evidence
-    from alsbench.cli.masking import mask_evidence
+    from alsbench.cli.masking import limit, mask_evidence
     from alsbench.cli.output import emit_page, emit_result
     from alsbench.cli.progress import steps
     from alsbench.cli.source import opened
@@ -49,7 +50,7 @@ def show_evidence(
         if population:
             command_text += f" --population {shlex.quote(population)}"
         made = replace(made, result=made.result.with_command(common.repeat(command_text)))
-        made = mask_evidence(made, mask)
+        made = mask_evidence(made, source, limit(common, mask))
         looked(common, made.result, source)
         if common.format in (Format.TABLE, Format.MD):
             emit_page(common, evidence_page(made))

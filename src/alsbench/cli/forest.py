@@ -9,7 +9,8 @@ import typer
 
 from alsbench.cli.common import Common, Format, command
 from alsbench.cli.complete import endpoint_names
-from alsbench.cli.endpoint import ComparisonsOption, MaskOption, PopulationOption, SubgroupsOption
+from alsbench.cli.endpoint import ComparisonsOption, PopulationOption, SubgroupsOption
+from alsbench.cli.masking import MaskOption
 
 
 def register(app: typer.Typer) -> None:
@@ -31,7 +32,7 @@ def forest(
     from alsbench.analysis.evidence import assemble, evidence_columns
     from alsbench.analysis.gates import gated
     from alsbench.analysis.methods import method_info
-    from alsbench.cli.masking import mask_evidence
+    from alsbench.cli.masking import limit, mask_evidence
     from alsbench.cli.output import emit_page, emit_result
     from alsbench.cli.progress import steps
     from alsbench.cli.source import opened
@@ -64,7 +65,7 @@ def forest(
             question=made.result.question | {"endpoint": name, "method": endpoint.method},
             facts=replace(made.result.facts, title=title),
         )
-        made = mask_evidence(replace(made, result=result), mask)
+        made = mask_evidence(replace(made, result=result), source, limit(common, mask))
         result = made.result
         looked(common, result, source)
         if common.format in (Format.TABLE, Format.MD):

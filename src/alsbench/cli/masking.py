@@ -1,15 +1,61 @@
-"""``--mask K``: small cells of a result hidden before it is shown or exported."""
+"""``--mask K``: small cells hidden before anything is shown or exported, and which K holds.
+
+The largest of the command line's, the user's settings' and the study file's: none of them takes another away.
+"""
 
 from __future__ import annotations
 
+import tomllib
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from alsbench.cli.common import Common
+from alsbench.errors import UsageError
 
 if TYPE_CHECKING:
     from alsbench.analysis.evidence import Evidence
     from alsbench.analysis.question import Question
     from alsbench.analysis.result import Result, Row
     from alsbench.analysis.source import Source
+    from alsbench.analysis.subgroups import Membership
+    from alsbench.render.mask_counts import Count
+
+MaskOption = Annotated[
+    int, typer.Option("--mask", metavar="K", help="Hide counts below K, what rests on them, and what would tell them.")
+]
+_AT_LEAST: ContextVar[int] = ContextVar("at_least", default=0)
+
+
+def limit(common: Common, given: int) -> int:
+    """The K that holds for a command: 0 for none. Raises UsageError for a K that would mask nothing."""
+    if given and given < 2:
+        raise UsageError(f"--mask {given} would mask nothing", hint="a count below K is masked: give 2 or more")
+    return max(given, common.mask, _AT_LEAST.get(), _study_mask(common.workspace))
+
+
+@contextmanager
+def at_least(k: int) -> Iterator[None]:
+    """Commands run inside mask counts below ``k``, if not more."""
+    token = _AT_LEAST.set(k)
+    try:
+        yield
+    finally:
+        _AT_LEAST.reset(token)
+
+
+def refuse_mask(common: Common, given: int, what: str) -> None:
+    """Raises UsageError where a mask holds and what was asked for is about single subjects."""
+    if k := limit(common, given):
+        hint = "no mask was asked for on the command line: it is set in the study file or in your settings"
+        raise UsageError(
+            f"{what} cannot be masked: counts below {k} are hidden", where="--mask", hint="leave out --mask" if given else hint
+        )
 
 
 def mask_answer(result: Result, question: Question, source: Source, k: int) -> Result:
@@ -17,24 +63,90 @@ def mask_answer(result: Result, question: Question, source: Source, k: int) -> R
     if not k:
         return result
     from alsbench.analysis.cache import cached_answer
-    from alsbench.analysis.question import OVERALL
-    from alsbench.analysis.subgroups import complement
     from alsbench.render.mask import masked
 
-    asked = {row.subgroup for row in result.rows}
-    others = {complement(source, p) for p in asked if p != OVERALL and " and " not in p} | {OVERALL}
+    names = canonical_names(source, dict.fromkeys(row.subgroup for row in result.rows))
     beside: list[Row] = []
-    for phrase in sorted(others - asked):
+    for phrase in sorted({n for name in names.values() for n in ("overall", *around(name))} - set(names)):
         beside += cached_answer(replace(question.for_subgroup(phrase), subjects=False), source).rows
-    hidden = masked(result, k, beside)
+    hidden = masked(result, k, beside, names)
     return hidden.with_command(f"{hidden.provenance.command} --mask {k}")
 
 
-def mask_evidence(evidence: Evidence, k: int) -> Evidence:
+def mask_evidence(evidence: Evidence, source: Source, k: int) -> Evidence:
     """The evidence without small cells; its columns hold overall and every complement already."""
     if not k:
         return evidence
     from alsbench.render.mask import masked_evidence
 
-    hidden = masked_evidence(evidence, k)
+    hidden = masked_evidence(evidence, k, canonical_names(source, evidence.columns))
     return replace(hidden, result=hidden.result.with_command(f"{hidden.result.provenance.command} --mask {k}"))
+
+
+def mask_check(check: str, result: Result, source: Source, subgroup: str, population: str, k: int) -> Result:
+    """One check of a finding without small cells."""
+    if not k:
+        return result
+    from alsbench.analysis.result import Row
+    from alsbench.analysis.subgroups import counts_by_arm, members
+    from alsbench.render.mask_scrutiny import masked_check
+
+    own = canonical_names(source, [subgroup])[subgroup]
+    sizes: list[Row] = []
+    for phrase in dict.fromkeys(["overall", *around(own)]):
+        found = members(source, phrase, population)
+        for arm, n in {None: found.n, **counts_by_arm(source, found.mask)}.items():
+            sizes.append(Row("", "mmrm", population, phrase, "subgroup", "n", n, arm=arm))
+    return masked_check(check, result, k, sizes)
+
+
+def mask_members(source: Source, parts: Mapping[str, Membership], k: int) -> dict[Count, int | str | None]:
+    """Members of subgroups by phrase and arm, and the undecided, as they may be shown."""
+    from alsbench.analysis.subgroups import counts_by_arm, members
+    from alsbench.render.mask_counts import Count, masked_counts
+
+    names = canonical_names(source, parts)
+    counts: dict[Count, int | None] = {}
+    for phrase in dict.fromkeys(["overall", *(n for name in names.values() for n in around(name))]):
+        found = members(source, phrase)
+        counts[Count(phrase, None)] = found.n
+        counts |= {Count(phrase, arm): n for arm, n in counts_by_arm(source, found.mask).items()}
+    shown = masked_counts(counts, k) if k else dict(counts)
+    made: dict[Count, int | str | None] = {}
+    for phrase, name in names.items():
+        made |= {replace(place, subgroup=phrase): value for place, value in shown.items() if place.subgroup == name}
+        sizes = [shown[Count(n, None)] for n in ("overall", *around(name))]
+        undecided = parts[phrase].n_undecided
+        told = f"<{k}" if undecided < k else "masked" if any(isinstance(v, str) for v in sizes) else undecided
+        made[Count(phrase, None, "undecided")] = told if k else undecided
+    return made
+
+
+def canonical_names(source: Source, phrases: Iterable[str]) -> dict[str, str]:
+    """Each phrase in subgroup names only: a named complement is the complement."""
+    from alsbench.study.phrase import parse_phrase, subgroup_names
+
+    known = subgroup_names(source.study)
+    return {phrase: parse_phrase(phrase, known).canonical() for phrase in phrases}
+
+
+def around(phrase: str) -> tuple[str, ...]:
+    """The phrase and its complement; for an intersection also every other of its parts and of what they make."""
+    from itertools import product
+
+    from alsbench.render.mask import negated
+
+    parts = [p for p in phrase.split(" and ") if p != "overall"]
+    choices = product(*(("", p, negated(p)) for p in parts))
+    found = [" and ".join(p for p in chosen if p) for chosen in choices]
+    return tuple(dict.fromkeys([phrase, *(f for f in found if f)]))
+
+
+def _study_mask(workspace: Path) -> int:
+    """``study.mask`` of the study file, read as plain TOML; a file that cannot be read is reported by whoever needs it."""
+    try:
+        found = tomllib.loads((workspace / "study.toml").read_bytes().decode("utf-8-sig"))
+        value = found.get("study", {}).get("mask", 0)
+    except (OSError, ValueError, AttributeError):
+        return 0
+    return value if isinstance(value, int) else 0

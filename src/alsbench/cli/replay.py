@@ -13,6 +13,7 @@ from typing import Annotated, Any
 import typer
 
 from alsbench.cli.common import Common, Format, command
+from alsbench.cli.masking import MaskOption, at_least, limit
 from alsbench.errors import AlsbenchError
 
 
@@ -27,6 +28,7 @@ def replay(
         Path, typer.Argument(metavar="LOG", help="The log of a session; the app keeps them in its state directory.")
     ],
     listed: Annotated[bool, typer.Option("--list", help="List the commands and run none.")] = False,
+    mask: MaskOption = 0,
 ) -> int:
     """Print every view that was looked at in a session, in order, each once, as its own command prints it.
 
@@ -41,7 +43,8 @@ def replay(
         write_text(common, "".join(f"{line}\n" for line in lines))
         return 0
     codes: list[int] = []
-    write_chunks(common, _array(common, lines, codes) if common.format is Format.JSON else _texts(common, lines, codes))
+    with at_least(limit(common, mask)):
+        write_chunks(common, _array(common, lines, codes) if common.format is Format.JSON else _texts(common, lines, codes))
     return next((code for code in codes if code), 0)
 
 

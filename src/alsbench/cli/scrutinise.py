@@ -9,6 +9,7 @@ import typer
 from alsbench.cli.common import Common, Format, command
 from alsbench.cli.complete import check_names, endpoint_names, subgroup_names
 from alsbench.cli.endpoint import ComparisonsOption, PopulationOption
+from alsbench.cli.masking import MaskOption
 
 
 def register(app: typer.Typer) -> None:
@@ -50,9 +51,11 @@ def scrutinise(
         ),
     ] = None,
     listed: Annotated[bool, typer.Option("--list", help="List the checks and compute none.")] = False,
+    mask: MaskOption = 0,
 ) -> None:
     """Put a finding through the checks that this version has; those that it does not have are listed and say so."""
     from alsbench.analysis.scrutiny import CHECKS, find_check, run_check
+    from alsbench.cli.masking import limit, mask_check
     from alsbench.cli.output import emit_page, write_text
     from alsbench.cli.progress import steps
     from alsbench.cli.source import opened
@@ -62,6 +65,7 @@ def scrutinise(
     if listed:
         _list(common)
         return
+    k = limit(common, mask)
     chosen = [find_check(name) for name in check] if check else [c for c in CHECKS if c.available]
     with opened(common) as source:
         first = source.study.subgroups[0].name if source.study.subgroups else "overall"
@@ -69,7 +73,8 @@ def scrutinise(
         found = []
         for each in steps(common, dict.fromkeys(chosen), len(chosen), "scrutiny"):
             result = run_check(each.id, source, subgroup or first, **asked)  # type: ignore[arg-type]
-            found.append((each, result.with_command(common.repeat(result.provenance.command))))
+            result = result.with_command(common.repeat(result.provenance.command))
+            found.append((each, mask_check(each.id, result, source, subgroup or first, population, k)))
         for _, result in found:
             looked(common, result, source)
         if common.format is Format.JSON:

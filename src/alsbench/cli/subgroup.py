@@ -8,6 +8,7 @@ import typer
 
 from alsbench.cli.common import Common, command
 from alsbench.cli.complete import defined_subgroups
+from alsbench.cli.masking import MaskOption
 
 if TYPE_CHECKING:
     from alsbench.analysis.source import Source
@@ -34,11 +35,13 @@ def register(app: typer.Typer) -> None:
     app.add_typer(group, name="subgroup")
 
 
-def list_subgroups(common: Common) -> None:
+def list_subgroups(common: Common, mask: MaskOption = 0) -> None:
     """Every subgroup of the study with its expression and, once data are loaded, its size per arm."""
-    from alsbench.analysis.subgroups import counts_by_arm, members
+    from alsbench.analysis.subgroups import members
+    from alsbench.cli.masking import limit, mask_members
     from alsbench.cli.output import emit_sheets
     from alsbench.cli.source import about, opened
+    from alsbench.render.mask_counts import Count
     from alsbench.render.sheet import Field, Sheet, Value
 
     with opened(common) as source:
@@ -54,16 +57,18 @@ def list_subgroups(common: Common) -> None:
             Field("label", "Label"),
         )
         records: list[tuple[Value, ...]] = []
+        k = limit(common, mask)
         for s in source.study.subgroups:
             member = members(source, s.name)
-            counts: tuple[Value, ...] = tuple(counts_by_arm(source, member.mask).values())
+            shown = mask_members(source, {s.name: member}, k)
+            counts: tuple[Value, ...] = tuple(shown[Count(s.name, arm)] for arm in arms)
             records.append(
                 (
                     s.name,
                     s.where,
                     s.prespecified,
                     member.cut_text() or None,
-                    member.n,
+                    shown[Count(s.name, None)],
                     *counts,
                     s.complement or None,
                     s.label or None,
@@ -72,11 +77,13 @@ def list_subgroups(common: Common) -> None:
         emit_sheets(common, Sheet("subgroups", "Subgroups", fields, tuple(records), about(source)))
 
 
-def show(common: Common, name: NameArgument) -> None:
+def show(common: Common, name: NameArgument, mask: MaskOption = 0) -> None:
     """One subgroup (or a phrase such as 'not slow'): definition, realised cut, members per arm, its complement."""
-    from alsbench.analysis.subgroups import complement, counts_by_arm, members
+    from alsbench.analysis.subgroups import complement, members
+    from alsbench.cli.masking import limit, mask_members
     from alsbench.cli.output import emit_sheets
     from alsbench.cli.source import about, opened
+    from alsbench.render.mask_counts import Count
     from alsbench.render.sheet import Field, Sheet, Value
 
     with opened(common) as source:
@@ -91,8 +98,11 @@ def show(common: Common, name: NameArgument) -> None:
             *(Field(arm, arm, number=True) for arm in source.study.arms.order),
             Field("undecided", "Undecided", number=True),
         )
+        shown = mask_members(source, {p.phrase: p for p in parts}, limit(common, mask))
+        arms = source.study.arms.order
         records: tuple[tuple[Value, ...], ...] = tuple(
-            (p.phrase, p.n, *counts_by_arm(source, p.mask).values(), p.n_undecided) for p in parts
+            (p.phrase, *(shown[Count(p.phrase, a)] for a in (None, *arms)), shown[Count(p.phrase, None, "undecided")])
+            for p in parts
         )
         emit_sheets(
             common, Sheet("subgroup", f"Subgroup {member.phrase}", fields, records, (*about(source), *_facts(source, member)))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from alsbench.cli.common import Common, command
+from alsbench.cli.masking import MaskOption
 
 if TYPE_CHECKING:
     from alsbench.render.sheet import Sheet
@@ -20,14 +21,18 @@ def register(app: typer.Typer) -> None:
 
 
 def subject(
-    common: Common, subject_id: Annotated[str, typer.Argument(metavar="ID", help="Subject id, as in the data.")]
+    common: Common,
+    subject_id: Annotated[str, typer.Argument(metavar="ID", help="Subject id, as in the data.")],
+    mask: MaskOption = 0,
 ) -> None:
     """One subject: baseline facts, every analysed parameter by visit, events, doses. CSV and TSV hold the course."""
     from alsbench.analysis.roster import subject_profile
+    from alsbench.cli.masking import refuse_mask
     from alsbench.cli.output import emit_sheets
     from alsbench.cli.source import about, opened
     from alsbench.cli.trail import shown
 
+    refuse_mask(common, mask, "one subject")
     with opened(common) as source:
         profile = subject_profile(source, subject_id)
         asked = common.repeat(shlex.join(["alsbench", "subject", subject_id]))

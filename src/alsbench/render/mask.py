@@ -9,14 +9,14 @@ it. What is not a sum within one study (an intersection of subgroups, another pu
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from alsbench.analysis.result import Result, Row
 from alsbench.errors import UsageError
 from alsbench.render.formats import MASKED
+from alsbench.render.mask_words import hide_counts, hide_gates, hide_in_line, hide_warnings
 
 if TYPE_CHECKING:
     from alsbench.analysis.cells import Cell as EvidenceCell
@@ -25,39 +25,47 @@ if TYPE_CHECKING:
 OVERALL = "overall"
 COUNTED = frozenset({"n", "count", "events"})
 Key = tuple[object, ...]
-_NUMBERS = re.compile(
-    r"\b\d+(?= (?:of \d+ )?"
-    r"(?:subjects?|patients?|events?|deaths?|records?|observations?|rows?|values?|pairs?|undecided|excluded)\b(?!-))"
-)
+LEVELLED = frozenset({"baseline", "staging"})  # methods whose counts by level make their n
+BY_EVENT = ("survival", "rmst", "median")  # what tells how many events there were
+OF_PAIRS = frozenset({"pairs", "events"})
 
 
-def masked(result: Result, k: int, beside: Iterable[Row] = ()) -> Result:
+def masked(result: Result, k: int, beside: Iterable[Row] = (), names: Mapping[str, str] | None = None) -> Result:
     """The result without small cells. ``beside`` are rows of complements and overall that are not shown but could be asked
-    for: what is hidden does not depend on whether they are. Raises UsageError for subject rows or k below 2."""
-    if k < 2:
-        raise UsageError(f"--mask {k} would mask nothing", hint="a count below K is masked: give 2 or more")
+    for: what is hidden does not depend on whether they are. ``names`` gives the phrases that are another's by meaning (a
+    named complement). Raises UsageError for subject rows or k below 2."""
+    check_limit(k)
     if any(row.context == "subject" for row in result.rows):
         raise UsageError("rows of single subjects cannot be masked", where="--subjects", hint="leave out --subjects or --mask")
-    own = set(result.rows)
-    others = tuple(row for row in dict.fromkeys(beside) if row not in own)
-    rows = mask_rows((*result.rows, *others), k)[: len(result.rows)]
+    known = names or {}
+    mine = [replace(row, subgroup=known.get(row.subgroup, row.subgroup)) for row in result.rows]
+    made = mask_rows(tuple(dict.fromkeys((*mine, *beside))), k)
+    found = dict(zip(dict.fromkeys((*mine, *beside)), made, strict=True))
+    rows = tuple(replace(found[m], subgroup=row.subgroup) for m, row in zip(mine, result.rows, strict=True))
+    gone = {a for r in made if is_masked(r) for a in (r.arm, r.treatment, r.reference) if a}
     note = f"<{k}: a count below {k}. {MASKED}: hidden with it, so that it cannot be worked out."
     facts = replace(
         result.facts,
-        lines=tuple((name, _words(name, text)) for name, text in result.facts.lines),
-        attempts=tuple(_numbers(t) for t in result.facts.attempts),
-        footnotes=(*(_numbers(t) for t in result.facts.footnotes), note),
+        lines=tuple((name, hide_in_line(name, text)) for name, text in result.facts.lines),
+        attempts=tuple(hide_counts(t) for t in result.facts.attempts),
+        footnotes=(*(hide_counts(t) for t in result.facts.footnotes), note),
     )
-    return replace(result, rows=rows, facts=facts, warnings=tuple(_numbers(w) for w in result.warnings))
+    return replace(result, rows=rows, facts=facts, warnings=hide_warnings(result.warnings, gone))
 
 
-def masked_evidence(evidence: Evidence, k: int) -> Evidence:
-    """The evidence table without small cells: a cell goes with its contrast."""
-    result = masked(evidence.result, k)
+def check_limit(k: int) -> None:
+    """Raises UsageError for a limit that would mask nothing."""
+    if k < 2:
+        raise UsageError(f"--mask {k} would mask nothing", hint="a count below K is masked: give 2 or more")
+
+
+def masked_evidence(evidence: Evidence, k: int, names: Mapping[str, str] | None = None) -> Evidence:
+    """The evidence table without small cells: a cell goes with its contrast, the plan's p-values with one of its contrasts."""
+    result = masked(evidence.result, k, names=names)
     gone = {
         (r.endpoint, r.subgroup, r.treatment, r.reference, r.visit_number)
         for r in result.rows
-        if is_masked(r) and r.treatment is not None and r.stat_name != "interaction_p"
+        if is_masked(r) and r.context == "contrast" and r.stat_name not in OF_PAIRS
     }
     small = {(r.endpoint, r.subgroup) for r in result.rows if is_masked(r) and r.context == "subgroup" and r.stat_name == "n"}
 
@@ -71,7 +79,13 @@ def masked_evidence(evidence: Evidence, k: int) -> Evidence:
             visits_tested=None, interaction_p=None, p_adjusted=None, verdict=None, error=MASKED,
         )  # fmt: skip
 
-    return replace(evidence, cells=tuple(hide(c) for c in evidence.cells), result=result)
+    cells = tuple(hide(c) for c in evidence.cells)
+    planned = {(c.endpoint, c.comparison) for c in evidence.cells if c.p_adjusted is not None}
+    if any(c.error == MASKED and c.subgroup == OVERALL and (c.endpoint, c.comparison) in planned for c in cells):
+        rows = tuple(_hide(r) if r.stat_name == "p_adjusted" else r for r in result.rows)
+        result = replace(result, rows=rows, facts=replace(result.facts, lines=hide_gates(result.facts.lines)))
+        cells = tuple(replace(c, p_adjusted=None, verdict=None) for c in cells)
+    return replace(evidence, cells=cells, result=result)
 
 
 def is_masked(row: Row) -> bool:
@@ -85,18 +99,22 @@ def mask_rows(rows: Sequence[Row], k: int) -> tuple[Row, ...]:
     sums = _sums(rows, counts)
     primary = {cell for cell, value in counts.items() if value < k}
     hidden = complementary(counts, sums, primary, k)
-    touched = _Touched(rows, hidden)
+    touched = _Touched(rows, hidden, k)
     made = []
     for row in rows:
         cell = (_key(row), row.subgroup)
         if cell in primary and row.stat_name in COUNTED:
             made.append(replace(row, stat=None, error=f"{MASKED}: <{k}", warning=None))
         elif cell in hidden or touched(row):
-            made.append(replace(row, stat=None, error=MASKED, warning=None))
+            made.append(_hide(row))
         else:
-            warning, error = (t and _numbers(t) for t in (row.warning, row.error))
+            warning, error = (t and hide_counts(t) for t in (row.warning, row.error))
             made.append(replace(row, warning=warning, error=error) if (warning, error) != (row.warning, row.error) else row)
     return tuple(made)
+
+
+def _hide(row: Row) -> Row:
+    return replace(row, stat=None, error=MASKED, warning=None)
 
 
 def complementary(
@@ -200,30 +218,51 @@ def _sums(rows: Sequence[Row], counts: dict[tuple[Key, str], int]) -> list[tuple
         cell = (_key(row), row.subgroup)
         if cell not in counts or row.stat_name not in COUNTED:
             continue
-        other = row.subgroup.removeprefix("not ") if row.subgroup.startswith("not ") else f"not {row.subgroup}"
-        pair = tuple(sorted((cell, (cell[0], other)), key=str))
-        whole = (cell[0], OVERALL)
-        if row.subgroup != OVERALL and whole in counts and all(p in counts for p in pair):
-            undecided = (("undecided", *cell[0]), pair[0][1])
-            rest = counts[whole] - sum(counts[p] for p in pair)
-            if rest > 0:
-                counts[undecided] = rest
-            found[whole, (*pair, undecided) if rest > 0 else pair] = None
+        for larger, other in _partners(row.subgroup):
+            pair = tuple(sorted((cell, (cell[0], other)), key=str))
+            whole = (cell[0], larger)
+            if whole in counts and all(p in counts for p in pair):
+                undecided = (("undecided", larger, *cell[0]), pair[0][1])
+                rest = counts[whole] - sum(counts[p] for p in pair)
+                if rest > 0:
+                    counts[undecided] = rest
+                found[whole, (*pair, undecided) if rest > 0 else pair] = None
         if row.context == "subgroup" and row.arm is not None:
             arms.setdefault((_key(replace(row, arm=None)), row.subgroup), []).append(cell)
-        if row.method == "baseline" and row.stat_name == "count" and row.level is not None:
+        if row.method in LEVELLED and row.stat_name == "count" and row.level is not None:
             levels.setdefault((_key(replace(row, level=None, stat_name="n")), row.subgroup), []).append(cell)
     for total, parts in (*arms.items(), *levels.items()):
-        if total in counts:
+        if total in counts and sum(counts[p] for p in parts) == counts[total]:
             found[total, tuple(parts)] = None
     return list(found)
+
+
+def _partners(phrase: str) -> list[tuple[str, str]]:
+    """(whole, the other part of it): overall of a subgroup and its complement, a subgroup of what it has in common with
+    another and what it has not."""
+    if phrase == OVERALL:
+        return []
+    parts = phrase.split(" and ")
+    turned = [" and ".join(negated(p) if i == j else p for j, p in enumerate(parts)) for i in range(len(parts))]
+    return [(" and ".join(p for j, p in enumerate(parts) if j != i) or OVERALL, other) for i, other in enumerate(turned)]
+
+
+def negated(name: str) -> str:
+    """``not slow`` for ``slow`` and the other way about."""
+    return name.removeprefix("not ") if name.startswith("not ") else f"not {name}"
 
 
 class _Touched:
     """Which statistics rest on hidden counts."""
 
-    def __init__(self, rows: Sequence[Row], hidden: set[tuple[Key, str]]) -> None:
+    def __init__(self, rows: Sequence[Row], hidden: set[tuple[Key, str]], k: int) -> None:
         gone = [r for r in rows if r.stat_name in COUNTED and (_key(r), r.subgroup) in hidden]
+        # events of a joint rank are not what its ranks rest on: they take only what tells them with them
+        died = [r for r in gone if r.context == "arm" and r.stat_name == "events"]
+        self.events = {(r.endpoint, r.subgroup, r.arm, r.variable) for r in died}
+        self.ranked = {(r.endpoint, r.subgroup, r.arm) for r in died if r.method == "joint_rank"}
+        self.few = _few_by_day(rows, k)
+        gone = [r for r in gone if not (r.method == "joint_rank" and r.stat_name == "events")]
         self.subgroups = {(r.endpoint, r.subgroup) for r in gone}
         self.members = {(r.endpoint, r.subgroup, r.arm) for r in gone if r.context == "subgroup" and r.stat_name == "n"}
         small = {(r.endpoint, r.subgroup) for r in gone if r.context == "arm" or r.arm is not None}
@@ -237,7 +276,12 @@ class _Touched:
 
     def __call__(self, row: Row) -> bool:
         where = (row.endpoint, row.subgroup)
+        if row.stat_name in OF_PAIRS and any((*where, arm) in self.ranked for arm in (row.treatment, row.reference)):
+            return row.context == "contrast"
         if row.context == "arm":
+            told = row.method != "baseline" and row.stat_name.startswith(BY_EVENT)
+            if told and ((*where, row.arm, row.variable) in self.events or _day(row) in self.few):
+                return True
             whole = (*where, row.arm) in self.members or where in self.pooled
             at_visit = _at(row, None, None) in self.visits or _at(row, row.variable, None) in self.visits
             if whole or at_visit:
@@ -247,7 +291,7 @@ class _Touched:
         if row.context == "contrast" or row.stat_name == "interaction_p":
             return where in self.pooled or self._pair(row)
         if row.context == "model":
-            return where in self.subgroups and row.stat_name in ("n_subjects", "n_observations")
+            return where in self.subgroups and row.stat_name in ("n_subjects", "n_observations", "bic")
         return False
 
     def _pair(self, row: Row) -> bool:
@@ -260,6 +304,26 @@ class _Touched:
             return True
         unplaced = row.visit_number is None and row.variable is None
         return unplaced and any(c[:2] == where and c[2] in arms for c in self.contrasts)
+
+
+def _few_by_day(rows: Sequence[Row], k: int) -> set[Key]:
+    """Where a survival and the number of subjects tell that fewer than ``k`` had the event by then, or were left."""
+    sizes = {(r.endpoint, r.subgroup, r.arm, r.variable): r.number() for r in rows if r.context == "arm" and r.stat_name == "n"}
+    found: set[Key] = set()
+    for row in rows:
+        if row.context == "arm" and row.stat_name == "survival" and _is_finite(row.stat):
+            n = sizes.get((row.endpoint, row.subgroup, row.arm, row.variable), float("nan"))
+            if min(n * (1.0 - row.number()), n * row.number()) < k - 0.5:
+                found.add(_day(row))
+    return found
+
+
+def _day(row: Row) -> Key:
+    return (row.endpoint, row.subgroup, row.arm, row.variable, row.level)
+
+
+def _is_finite(value: object) -> bool:
+    return isinstance(value, (int, float)) and value == value
 
 
 def _fits_all_arms(row: Row) -> bool:
@@ -279,15 +343,3 @@ def _key(row: Row) -> Key:
 
 def _is_count(value: object) -> bool:
     return isinstance(value, int) or (isinstance(value, float) and value.is_integer())
-
-
-def _words(name: str, text: str) -> str:
-    """A line of facts without its counts."""
-    if name == "Subgroup":
-        text = re.sub(r"; n = \d+ \([^;]*\)", "; n as in the table", text)
-        return re.sub(r"; \d+ undecided[^;]*", "", text)
-    return re.sub(r", N = \d+", "", text) if name == "Population" else _numbers(text)
-
-
-def _numbers(text: str) -> str:
-    return _NUMBERS.sub("some", text)

@@ -36,6 +36,7 @@ class StudyInfo(Table):
     title: str = ""
     synthetic: bool = False
     subject: str = "USUBJID"
+    mask: Annotated[int, Field(ge=0)] = 0  # counts below it are hidden in all that is printed or exported
 
 
 class Arms(Table):
