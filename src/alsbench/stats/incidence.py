@@ -98,6 +98,34 @@ def truth(values: ArrayLike, *, missing: bool) -> NDArray[np.bool_]:
     return np.where(np.isnan(x), missing, x != 0)
 
 
+def categories(
+    size: int,
+    *,
+    emergent: ArrayLike | None = None,
+    related: ArrayLike,
+    severe: ArrayLike,
+    serious: ArrayLike,
+    discontinued: ArrayLike,
+    fatal: ArrayLike,
+) -> dict[str, NDArray[np.bool_]]:
+    """Which of ``size`` events each line of the overview counts, in its order.
+
+    Flags (events,) are 1/0/NaN: NaN in ``emergent``, ``related`` and ``severe`` counts as yes, in the others as no.
+    """
+    yes = np.ones(size, dtype=bool) if emergent is None else truth(emergent, missing=True)
+    is_related, is_severe = truth(related, missing=True), truth(severe, missing=True)
+    is_serious = truth(serious, missing=False)
+    return {
+        "any": yes,
+        "related": yes & is_related,
+        "severe": yes & is_severe,
+        "serious": yes & is_serious,
+        "related serious": yes & is_related & is_serious,
+        "leading to discontinuation": yes & truth(discontinued, missing=False),
+        "fatal": yes & truth(fatal, missing=False),
+    }
+
+
 def overview(
     subject: IntArray,
     arm: IntArray,
@@ -113,22 +141,18 @@ def overview(
     """The overview of treatment-emergent events.
 
     ``subject`` (events,) indexes ``arm`` (subjects,), which holds arm codes 0 .. n_arms - 1 of the whole safety
-    population, so that subjects without events are in the denominators. Flags (events,) are 1/0/NaN: NaN in ``emergent``,
-    ``related`` and ``severe`` counts as yes, in the others as no.
+    population, so that subjects without events are in the denominators. Flags (events,) are those of :func:`categories`.
     """
-    yes = np.ones(subject.size, dtype=bool) if emergent is None else truth(emergent, missing=True)
-    is_related, is_severe = truth(related, missing=True), truth(severe, missing=True)
-    is_serious = truth(serious, missing=False)
-    categories = {
-        "any": yes,
-        "related": yes & is_related,
-        "severe": yes & is_severe,
-        "serious": yes & is_serious,
-        "related serious": yes & is_related & is_serious,
-        "leading to discontinuation": yes & truth(discontinued, missing=False),
-        "fatal": yes & truth(fatal, missing=False),
-    }
-    return tuple(OverviewRow(name, *_count(subject[which], arm, n_arms)) for name, which in categories.items())
+    found = categories(
+        subject.size,
+        emergent=emergent,
+        related=related,
+        severe=severe,
+        serious=serious,
+        discontinued=discontinued,
+        fatal=fatal,
+    )
+    return tuple(OverviewRow(name, *_count(subject[which], arm, n_arms)) for name, which in found.items())
 
 
 def soc_pt_table(

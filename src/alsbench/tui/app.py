@@ -14,9 +14,9 @@ import threading
 from alsbench.errors import AlsbenchError
 from alsbench.tui import actions as act
 from alsbench.tui import help as help_pages
-from alsbench.tui import opening
+from alsbench.tui import opening, outside
 from alsbench.tui.place import kept_actions
-from alsbench.tui.takeaway import Takeaway
+from alsbench.tui.takeaway import Takeaway, subgroup_line
 from alsbench.tui.worker import Report
 
 NEWER = "newer data were loaded; r opens them"
@@ -129,6 +129,17 @@ class Workbench(Takeaway):
     def do_reload(self) -> None:
         self.jobs.cancel_all()
         self.open_workspace()
+
+    def do_editor(self, subgroup: str = "") -> None:
+        """Change study.toml in $EDITOR, at a subgroup if one is named; then read it again."""
+        path = self.workspace / "study.toml"
+        words = outside.editor(path, subgroup_line(path, subgroup))
+        before = path.read_bytes() if path.is_file() else b""
+        code = self.hand_over(words)
+        if path.is_file() and path.read_bytes() == before:
+            self.status(f"study.toml is unchanged{f'; {words[0]} ended with {code}' if code else ''}")
+        else:
+            self.do_reload()
 
     def do_cancel(self) -> None:
         count = self.jobs.cancel_all()

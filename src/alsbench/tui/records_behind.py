@@ -2,14 +2,18 @@
 the pairs that made one subject's.
 
 Records are those of the endpoint's data set, parameter and condition, at the statistic's visit, for the members of its
-subgroup in its arms.
+subgroup in its arms; behind a line of adverse events those it counts.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
+from alsbench.analysis.endpoints.incidence import EXPOSURE, counted_records
 from alsbench.analysis.question import Question
 from alsbench.analysis.result import Row
 from alsbench.data.frames import ColumnInfo
@@ -20,8 +24,10 @@ from alsbench.tui.paged import PAGE_ROWS
 if TYPE_CHECKING:
     from alsbench.analysis.source import Source
     from alsbench.analysis.why import Why
+    from alsbench.study.expression import Where
 
-COLUMNS = ("BASE", "AVAL", "CHG", "CNSR", "AEBODSYS", "AEDECOD", "AESEV")
+COLUMNS = ("BASE", "AVAL", "CHG", "CNSR", "AEBODSYS", "AEDECOD", "AESEV", "AESER", "AEREL", "ASTDT", "AESTDTC", "TRTEMFL")
+TREATED = ("TRTSDT", "TRTEDT")
 
 
 @dataclass(frozen=True)
@@ -32,6 +38,7 @@ class Records:
     rows: RowOrder
     first: list[tuple[Any, ...]]
     arms: dict[str, str]
+    subjects: int
 
     @property
     def count(self) -> int:
@@ -59,27 +66,65 @@ def behind_row(source: Source, row: Row) -> Records | Ranks | None:
 
 
 def records(source: Source, row: Row) -> Records | None:
-    """The records of the endpoint at the row's visit, for the members of its subgroup and arms."""
-    from alsbench.analysis.subgroups import members
-    from alsbench.data.sql import quote
-    from alsbench.study.expression import Where, compile_sql, parse
+    """The records that a statistic was made of: of its endpoint, visit, arms and members of its subgroup; of adverse events
+    those of its line of the table; of baseline and exposure the lines of ADSL."""
+    from alsbench.data.sql import fill, quote
 
     study = source.study
     endpoint = study.endpoints[row.endpoint]
-    info = source.snapshot.tables.get(endpoint.dataset.upper())
+    of_subject = endpoint.method == "baseline" or row.variable == EXPOSURE
+    info = source.snapshot.tables.get("ADSL" if of_subject else endpoint.dataset.upper())
     subject, number = study.info.subject, study.visits.number
     if info is None or subject not in info:
         return None
-    mask = members(source, row.subgroup, row.population).mask
-    wanted = {row.arm} if row.arm else {row.treatment, row.reference} - {None} or set(study.arms.order)
-    order = study.arms.order
-    arms = {
+    actual = endpoint.method == "incidence"
+    arms = arms_of(source, row, actual=actual)
+    where = condition(source, row, info, arms, of_subject=of_subject)
+    by = tuple(c for c in (subject, number) if c in info)
+    rows = row_order(source.snapshot, info.name, where=where, order_by=by)
+    if actual and not of_subject:
+        frame = source.snapshot.frame(info.name, where=where, order_by=by)
+        counted = counted_records(frame, row.variable, row.level)
+        ids = source.snapshot.row_ids(info.name, where=where, order_by=by)[counted]
+        rows = RowOrder(info.name, ids.size, ids.astype(np.uint64))
+        count = len(set(frame[subject][counted].tolist()))
+    else:
+        query = f"SELECT count(DISTINCT {quote(subject)}) FROM {quote(info.name)} WHERE {fill(where.sql, where.params)}"
+        count = int(source.snapshot.rows(query)[0][0])
+    known = {c.name: c for c in info.columns}
+    wanted = (row.variable or "", *TREATED) if of_subject else (number, *COLUMNS)
+    shown = [known[c] for c in (subject, *wanted) if c in known]
+    shown.insert(1, ColumnInfo("arm", "actual arm" if actual else "planned arm", "text", ""))
+    found = Records(replace(info, columns=tuple(shown)), rows, [], arms, count)
+    return replace(found, first=found.page(source, 0))
+
+
+def arms_of(source: Source, row: Row, *, actual: bool) -> dict[str, str]:
+    """The members of a row's subgroup in its arms, each with its arm."""
+    from alsbench.analysis.subgroups import members
+
+    order = source.study.arms.order
+    wanted = {row.arm} if row.arm else {row.treatment, row.reference} - {None} or set(order)
+    codes = source.actual_arm if actual else source.planned_arm
+    return {
         name: order[code]
-        for name, code, inside in zip(source.subject_ids, source.planned_arm, mask, strict=True)
+        for name, code, inside in zip(
+            source.subject_ids, codes, members(source, row.subgroup, row.population).mask, strict=True
+        )
         if inside and code >= 0 and order[code] in wanted
     }
-    holders = ", ".join("?" for _ in arms)
-    clauses, params = [f"{quote(subject)} IN ({holders or 'NULL'})"], list[object](arms)
+
+
+def condition(source: Source, row: Row, info: TableInfo, subjects: Iterable[str], *, of_subject: bool) -> Where:
+    """The condition on a data set: subjects, and the endpoint's parameter, visit and own condition."""
+    from alsbench.data.sql import quote
+    from alsbench.study.expression import Where, compile_sql, parse
+
+    study, params = source.study, list[object](subjects)
+    endpoint, number = study.endpoints[row.endpoint], study.visits.number
+    clauses = [f"{quote(study.info.subject)} IN ({', '.join('?' for _ in params) or 'NULL'})"]
+    if of_subject:
+        return Where(clauses[0], tuple(params))
     if endpoint.paramcd and "PARAMCD" in info:
         clauses.append('"PARAMCD" = ?')
         params.append(endpoint.paramcd)
@@ -90,14 +135,7 @@ def records(source: Source, row: Row) -> Records | None:
         own = compile_sql(parse(endpoint.where), {**info.kinds}, {})
         clauses.append(f"({own.sql})")
         params += own.params
-    where = Where(" AND ".join(clauses), tuple(params))
-    known = {c.name: c for c in info.columns}
-    shown = [known[c] for c in (subject, number, *COLUMNS) if c in known]
-    shown.insert(1, ColumnInfo("arm", "planned arm", "text", ""))
-    by = tuple(c for c in (subject, number) if c in known)
-    rows = row_order(source.snapshot, info.name, where=where, order_by=by)
-    found = Records(replace(info, columns=tuple(shown)), rows, [], arms)
-    return replace(found, first=found.page(source, 0))
+    return Where(" AND ".join(clauses), tuple(params))
 
 
 def ranks(source: Source, row: Row) -> Ranks:

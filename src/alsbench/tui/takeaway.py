@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from rich.text import Text
+from textual.events import Resize
 
 from alsbench.errors import AlsbenchError, UsageError
 from alsbench.tui import actions as act
-from alsbench.tui import taking, twin
+from alsbench.tui import outside, taking, twin
 from alsbench.tui.overlays import Overlaid
 from alsbench.tui.safetext import safe
 
@@ -108,7 +110,7 @@ class Takeaway(Overlaid):
             if kind == "svg":
                 from alsbench.tui.picture import picture
 
-                text = picture(self)
+                text = picture(self, caption=self.caption())
             else:
                 page = self.view.page()
                 if page is None:
@@ -121,6 +123,34 @@ class Takeaway(Overlaid):
             self.fault(error)
             return
         self.status(f"wrote {written}")
+
+    def hand_over(self, words: list[str], text: str | None = None) -> int:
+        """Run another program on the terminal, then paint everything anew; its exit code."""
+        try:
+            return outside.hand_over(self, words, text)
+        finally:
+            self.post_message(Resize(self.size, self.size))  # what the terminal shows is not known any more
+            self.call_later(self.refresh, layout=True)
+
+    def do_pager(self) -> None:
+        """Read the view in $PAGER."""
+        page = self.view.page()
+        text = taking.page_in(page, "txt") if page is not None else self.view.plain_text()
+        if not text.strip():
+            self.status("this view has no text to read")
+            return
+        words = outside.pager()
+        code = self.hand_over(words, text)
+        self.status(f"{words[0]} ended with {code}" if code else "")
+
+    def caption(self) -> tuple[str, ...]:
+        """What a picture of the view must say beside it: the title, facts and footnotes of its table."""
+        page = self.view.page()
+        title, facts, notes = ("", self.page_facts(), self.page_footnotes())
+        if page is not None:
+            title, facts, notes = page.title, page.facts, page.footnotes
+        told = (f"{name}: {value}" for name, value in facts if name != "Command")  # which may name a path
+        return tuple(t for t in (title, *told, *notes) if t)
 
     def page_facts(self) -> tuple[tuple[str, str], ...]:
         """What any exported table of this session must say."""
@@ -145,6 +175,20 @@ class Takeaway(Overlaid):
         if self.opened is not None and self.opened.source.blinded:
             notes.append("BLINDED: the arms are dummies.")
         return tuple(notes)
+
+
+def subgroup_line(path: Path, name: str) -> int:
+    """The line of a study file on which a subgroup is named, from 1; 0 where it is not."""
+    if not name or not path.is_file():
+        return 0
+    wanted = re.compile(rf"""\s*name\s*=\s*["']{re.escape(name)}["']""")
+    inside = False
+    for number, line in enumerate(path.read_text("utf-8", errors="replace").splitlines(), start=1):
+        if line.lstrip().startswith("["):
+            inside = line.strip().startswith("[[subgroups]]")
+        elif inside and wanted.match(line):
+            return number
+    return 0
 
 
 def _check_export(text: str) -> str:

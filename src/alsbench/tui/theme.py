@@ -37,10 +37,12 @@ class Glyphs:
     corner: str = "└"
     tick: str = "┬"
     square: str = "■"
+    folded: str = "▸"
+    unfolded: str = "▾"
 
 
 UNICODE = Glyphs()
-ASCII = Glyphs(">", "<", "~", "^", "v", "[x]", "[ ]", "-", "-", "~", "o^#*vx", False, "#", "-", "|", "+", "+", "#")
+ASCII = Glyphs(">", "<", "~", "^", "v", "[x]", "[ ]", "-", "-", "~", "o^#*vx", False, "#", "-", "|", "+", "+", "#", "+", "-")
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from alsbench.analysis.ask import Ask, Block
 from alsbench.analysis.model_data import Floats
@@ -19,7 +20,9 @@ from alsbench.data.frames import Frame
 from alsbench.errors import DataError
 from alsbench.stats.errors import StatsError
 from alsbench.stats.incidence import (
+    UNCODED,
     ArmCount,
+    categories,
     compare,
     event_rate,
     exposure,
@@ -57,22 +60,16 @@ def analyse(ask: Ask) -> Block:
     days, doses = _exposure(ask)
     rows: list[Row] = []
     years = _exposure_rows(ask, subjects, days, doses, rows)
-    emergent = _flag(frame, "TRTEMFL")
     who = _positions(ask, frame, subjects)
     found = overview(
         who,
         subjects.arm,
         len(ask.arms),
-        emergent=emergent,
-        related=related(_texts(frame, "AEREL")),
-        severe=severe([a or b for a, b in zip(_texts(frame, "AESEV"), _texts(frame, "AETOXGR"), strict=True)]),
-        serious=_flag(frame, "AESER"),
-        discontinued=_word_in(frame, "AEACN", WITHDRAWN),
-        fatal=_fatal(frame),
+        **_flags(frame),
     )
     for line in found:
         rows += _line(ask, OVERVIEW, line.category, line.arms, years, bounds=True)
-    counted = np.ones(len(frame), dtype=bool) if "TRTEMFL" not in frame.columns else emergent == 1.0
+    counted = _emergent(frame)
     table = soc_pt_table(
         who[counted],
         _texts(frame.take(counted), "AEBODSYS"),
@@ -97,6 +94,33 @@ def analyse(ask: Ask) -> Block:
         ),
         warnings=tuple(warnings),
     )
+
+
+def counted_records(frame: Frame, variable: str | None, level: str | None) -> NDArray[np.bool_]:
+    """Which records of an adverse event data set a line of the tables counts: of the overview, of a class, of a term."""
+    if variable == OVERVIEW and level is not None:
+        return categories(len(frame), **_flags(frame))[level]
+    counted: NDArray[np.bool_] = _emergent(frame)
+    for wanted, column in ((variable, "AEBODSYS"), (level, "AEDECOD")):
+        if wanted is not None:
+            counted = counted & np.array([(v or UNCODED) == wanted for v in _texts(frame, column)], dtype=bool)
+    return counted
+
+
+def _flags(frame: Frame) -> dict[str, Floats]:
+    """What the overview asks of each record."""
+    return {
+        "emergent": _flag(frame, "TRTEMFL"),
+        "related": related(_texts(frame, "AEREL")),
+        "severe": severe([a or b for a, b in zip(_texts(frame, "AESEV"), _texts(frame, "AETOXGR"), strict=True)]),
+        "serious": _flag(frame, "AESER"),
+        "discontinued": _word_in(frame, "AEACN", WITHDRAWN),
+        "fatal": _fatal(frame),
+    }
+
+
+def _emergent(frame: Frame) -> NDArray[np.bool_]:
+    return np.asarray(_flag(frame, "TRTEMFL") == 1.0)
 
 
 def _absent(frame: Frame) -> list[str]:

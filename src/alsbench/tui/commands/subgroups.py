@@ -53,15 +53,6 @@ COMMANDS: tuple[Command, ...] = (
         rank=6,
     ),
     Command(
-        "subgroup.editor",
-        "Edit study.toml",
-        ("E",),
-        "Open study.toml in $EDITOR",
-        "editor",
-        screens=frozenset({"subgroups"}),
-        group="Subgroups",
-    ),
-    Command(
         "subgroup.chips",
         "Choose subgroups",
         ("s",),

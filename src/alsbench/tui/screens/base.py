@@ -77,6 +77,10 @@ class View(Vertical):
         """The results behind the view, for JSON and for the audit log of an export."""
         return ()
 
+    def plain_text(self) -> str:
+        """The lines of a view without a table."""
+        return "\n".join(line.plain.rstrip() for line in self.pane.lines) + "\n" if self.pane.display else ""
+
     def page_title(self) -> str:
         return self.panel.title()
 

@@ -136,7 +136,9 @@ class BehindNumber(Drill):
         self.found = found
         self.table.placeholder = "no rows"
         if isinstance(found, Records):
-            self.head.show([(f" Behind this number  {found.count} records of {found.info.name}", "key")])
+            self.head.show(
+                [(f" Behind this number  {found.count} records of {found.info.name}, {found.subjects} subjects", "key")]
+            )
             self.table.show(
                 PagedModel(found.info, found.count, found.first, frozen=1, fetch=self.fetch, ascii=self.ascii), keep=False
             )

@@ -4,9 +4,6 @@ complement, overlaps and baseline balance. Changes are written to study.toml, wh
 
 from __future__ import annotations
 
-import os
-import shlex
-import subprocess
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,7 +16,7 @@ from alsbench.errors import AlsbenchError
 from alsbench.study.model import Endpoint, Subgroup
 from alsbench.tui import actions as act
 from alsbench.tui.models import Grid, GridRow, grid
-from alsbench.tui.safetext import safe
+from alsbench.tui.safetext import fit, safe
 from alsbench.tui.screens.base import View
 from alsbench.tui.widgets.pane import Pane, folded
 from alsbench.tui.worker import Job, Report
@@ -143,9 +140,7 @@ class SubgroupsView(View):
 
     def build(self) -> None:
         study, glyphs = self.study, self.bench.look.glyphs
-        self.title(
-            "Subgroups", (f"  cuts over all of {study.populations.default}, never arm by arm; space switches on and off", "dim")
-        )
+        self.title("Subgroups", (f"  cuts over all of {study.populations.default}, never arm by arm; space: on, off", "dim"))
         rows = []
         for subgroup in study.subgroups:
             on = subgroup.name in self.session.choice.subgroups
@@ -230,13 +225,16 @@ class SubgroupsView(View):
         found = self.balanced.get(subgroup.name)
         if found:
             names = [t for t, _ in found[0][1]]
-            lines += [Text(), Text("balance (SMD)         " + "".join(f"{safe(n)[:14]:>16}" for n in names), look["head"])]
+            room = max(12, min(max(map(len, names)), (width - 22) // len(names) - 3))
+            mark = look.glyphs.ellipsis
+            heads = (fit(safe(n, ascii=self.ascii), room, align="right", mark=mark) + " " for n in names)
+            lines += [Text(), Text("balance (SMD)         " + "  ".join(heads), look["head"])]
             for variable, values in found:
-                line = Text(f"{safe(variable):<22}", look["text"])
+                line = Text(fit(safe(variable, ascii=self.ascii), 20, mark=mark), look["text"])
                 for _, value in values:
                     far = abs(value) >= 0.25
                     line.append(
-                        f"{value:>15.2f}{'!' if far else ' '}" if value == value else f"{'NE':>15} ",
+                        f"  {value:>{room}.2f}{'!' if far else ' '}" if value == value else f"  {'NE':>{room}} ",
                         look["warn" if far else "text"],
                     )
                 lines.append(line)
@@ -307,16 +305,8 @@ class SubgroupsView(View):
         self.bench.confirm(f"Delete subgroup {subgroup.name}?", lines, remove)
 
     def do_editor(self) -> None:
-        """Hand the terminal to $EDITOR on study.toml, then read it again."""
-        editor = os.environ.get("VISUAL") or os.environ.get("EDITOR")
-        if not editor:
-            self.bench.status("EDITOR is not set")
-            return
-        with self.bench.suspend():
-            finished = subprocess.run([*shlex.split(editor), str(self.bench.workspace / "study.toml")], check=False)  # noqa: S603
-        if finished.returncode:
-            self.bench.status(f"{editor} ended with {finished.returncode}; study.toml is read again anyway")
-        self.bench.do_reload()
+        """Hand the terminal to $EDITOR on study.toml, at the subgroup under the cursor."""
+        self.bench.do_editor(self.here.name if self.bench.opened is not None and self.here else "")
 
     def shell_words(self) -> dict[str, str]:
         return {"name": self.here.name} if self.bench.opened is not None and self.here else {}

@@ -1,0 +1,84 @@
+"""The user's own programs: ``$EDITOR`` on the study file, ``$PAGER`` for a table. The app hands over the terminal and takes it
+back as it was; an interrupt typed there is the program's, not ours.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+import signal
+import subprocess
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from textual.app import App, SuspendNotSupported
+
+from alsbench.errors import UnavailableError
+
+LINE_EDITORS = frozenset({"vi", "vim", "nvim", "view", "nano", "pico", "emacs", "emacsclient", "micro", "joe", "mg", "kak"})
+
+
+def chosen(names: tuple[str, ...], spare: tuple[str, ...], what: str) -> list[str]:
+    """The words of the program that the first set variable of ``names`` says, else the first of ``spare`` that is installed.
+
+    Raises UnavailableError where there is none, or the one that was asked for is not installed.
+    """
+    said = next((n for n in names if os.environ.get(n, "").strip()), "")
+    if said:
+        words = shlex.split(os.environ[said])
+        if words and shutil.which(words[0]):
+            return words
+        raise UnavailableError(f"the {what} of ${said} is not installed", where=os.environ[said], hint=f"set {said}")
+    found = next((s for s in spare if shutil.which(s)), "")
+    if not found:
+        raise UnavailableError(f"no {what}: ${' nor $'.join(names)} is set", hint=f"set {names[-1]}")
+    return [found]
+
+
+def editor(path: Path, line: int = 0) -> list[str]:
+    """The editor's command on a file, at a line where the editor is known to take one. Raises UnavailableError."""
+    words = chosen(("VISUAL", "EDITOR"), ("vi", "nano"), "editor")
+    at = [f"+{line}"] if line and Path(words[0]).name in LINE_EDITORS else []
+    return [*words, *at, str(path)]
+
+
+def pager() -> list[str]:
+    """The pager's command; it reads the text from its input. Raises UnavailableError."""
+    return chosen(("PAGER",), ("less", "more"), "pager")
+
+
+def hand_over(app: App[Any], words: list[str], text: str | None = None) -> int:
+    """Run a program on the terminal, with ``text`` as its input; its exit code. Raises UnavailableError where it cannot run."""
+    environment = {"LESS": "-S", **os.environ}
+    try:
+        with app.suspend(), _interrupts_elsewhere():
+            done = subprocess.run(  # noqa: S603 - the user's own program, without a shell
+                words, input=text, text=True, env=environment, check=False
+            )
+    except SuspendNotSupported as error:
+        raise UnavailableError("this terminal cannot be handed over") from error
+    except OSError as error:
+        raise UnavailableError(f"{words[0]} cannot be run", why=error.strerror or str(error)) from error
+    return done.returncode
+
+
+@contextmanager
+def _interrupts_elsewhere() -> Iterator[None]:
+    """While another program has the terminal, an interrupt typed there does not end this one."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def ignored(_number: int, _frame: FrameType | None) -> None:
+        """The program in front has had it: a handler of ours is not inherited, as ignoring would be."""
+
+    before = signal.signal(signal.SIGINT, ignored)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
