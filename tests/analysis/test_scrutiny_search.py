@@ -10,7 +10,8 @@ import pytest
 
 from alsbench.analysis.question import Question
 from alsbench.analysis.run import answer
-from alsbench.analysis.scrutiny import run_check, selection, verdict
+from alsbench.analysis.scrutiny import finding as scrutiny_finding
+from alsbench.analysis.scrutiny import run_check, verdict
 from alsbench.analysis.scrutiny.finding import asked
 from alsbench.analysis.scrutiny.selection import search
 from alsbench.analysis.source import Source
@@ -20,7 +21,7 @@ Deal = Callable[[Source, int], Source]
 
 @pytest.fixture(autouse=True)
 def few(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(selection, "DRAWS", 499)
+    monkeypatch.setattr(scrutiny_finding, "DRAWS", 499)
 
 
 def test_the_observed_row_is_what_the_engine_says(trial: Source) -> None:
@@ -65,7 +66,7 @@ def test_alone_it_is_a_permutation_p_of_the_result(trial: Source) -> None:
 def test_without_effect_the_adjusted_p_is_uniform(trial: Source, monkeypatch: pytest.MonkeyPatch, dealt_again: Deal) -> None:
     """Twenty trials dealt at random, of one endpoint: the adjusted p of the best definition has mean 1/2 and little below
     0.05. With 20 uniform p-values the mean lies within 0.5 +/- 4 / sqrt(12 * 20)."""
-    monkeypatch.setattr(selection, "DRAWS", 99)
+    monkeypatch.setattr(scrutiny_finding, "DRAWS", 99)
     study = trial.study.model_copy(
         update={"endpoints": {k: v for k, v in trial.study.endpoints.items() if k in ("cafs", "alsfrs")}}
     )

@@ -6,7 +6,8 @@ import pytest
 
 from alsbench.analysis.question import Question
 from alsbench.analysis.run import answer
-from alsbench.analysis.scrutiny import run_check, shrinkage, verdict
+from alsbench.analysis.scrutiny import finding as scrutiny_finding
+from alsbench.analysis.scrutiny import run_check, verdict
 from alsbench.analysis.scrutiny.effect import effect_of
 from alsbench.analysis.scrutiny.finding import asked
 from alsbench.analysis.source import Source
@@ -16,7 +17,7 @@ from alsbench.stats.selected import shrunken
 
 @pytest.fixture(autouse=True)
 def few(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(shrinkage, "SAMPLES", 200)
+    monkeypatch.setattr(scrutiny_finding, "DRAWS", 199)
 
 
 @pytest.mark.parametrize("endpoint", ["cafs", "alsfrs", "nfl", "alsfrs_slope"])

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from alsbench.stats.errors import StatsError
-from alsbench.stats.proportions import clopper_pearson, poisson_rate, risk_difference, wilson, zero_events
+from alsbench.stats.proportions import clopper_pearson, fisher_exact, poisson_rate, risk_difference, wilson, zero_events
 
 PRINTED = 5.1e-5  # the tables give four decimals
 
@@ -96,3 +96,12 @@ def test_impossible_counts_are_named() -> None:
         risk_difference(5, 4, 1, 4)
     with pytest.raises(StatsError, match="exposure"):
         poisson_rate(1, 0.0)
+
+
+def test_fisher_exact() -> None:
+    """Fisher's lady tasting tea, 3 of 4 against 1 of 4: 34/70 (R's fisher.test prints 0.4857). Convicted twins of criminals,
+    2 of 17 dizygotic against 10 of 13 monozygotic: 0.0005367 (R's fisher.test, example Convictions)."""
+    assert fisher_exact(3, 4, 1, 4) == pytest.approx(34 / 70, rel=1e-12)
+    assert fisher_exact(2, 17, 10, 13) == pytest.approx(0.0005367, abs=5e-8)
+    assert fisher_exact(0, 5, 0, 9) == 1.0
+    assert fisher_exact(5, 9, 2, 7) == pytest.approx(fisher_exact(2, 7, 5, 9), rel=1e-12)

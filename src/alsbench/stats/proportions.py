@@ -65,6 +65,23 @@ def risk_difference(treated: int, n_treated: int, reference: int, n_reference: i
     return Interval(d, low, high)
 
 
+def fisher_exact(treated: int, n_treated: int, reference: int, n_reference: int) -> float:
+    """Two-sided p of Fisher's exact test: the probability of the tables with these margins that are no likelier, as in R."""
+    from scipy.special import gammaln
+
+    _check_share(treated, n_treated)
+    _check_share(reference, n_reference)
+    total = treated + reference
+    counts = range(max(0, total - n_reference), min(n_treated, total) + 1)
+
+    def log_choose(n: int, k: int) -> float:
+        return float(gammaln(n + 1) - gammaln(k + 1) - gammaln(n - k + 1))
+
+    whole = log_choose(n_treated + n_reference, total)
+    chance = {k: math.exp(log_choose(n_treated, k) + log_choose(n_reference, total - k) - whole) for k in counts}
+    return min(1.0, math.fsum(c for c in chance.values() if c <= chance[treated] * (1 + 1e-7)))
+
+
 def zero_events(n: int, *, level: float = 0.95) -> ZeroBound:
     """Upper bounds of the risk after no event in ``n`` subjects."""
     _check_share(0, n)

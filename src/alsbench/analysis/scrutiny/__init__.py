@@ -48,7 +48,7 @@ CHECKS: tuple[Check, ...] = (
     Check(12, "components", "CAFS components", "components"),
     Check(13, "specification", "Specification curve over the CAFS options", "specification"),
     Check(14, "alternatives", "Gehan-Wilcoxon beside ANCOVA, adjusted beside unadjusted", "alternatives"),
-    Check(15, "missingness", "Missingness by arm; reference-based imputation, tipping point"),
+    Check(15, "missingness", "Missingness by arm; reference-based imputation, tipping point", "missingness"),
     Check(16, "rerandomisation", "Re-randomisation test", "rerandomisation"),
     Check(17, "controls", "Shared-control influence: one control left out", "influence"),
     Check(18, "regression", "Regression to the mean"),

@@ -16,7 +16,6 @@ from alsbench.analysis.result import Row
 from alsbench.analysis.scrutiny.finding import Answer, Finding, contrasts, p_words, per_comparison
 from alsbench.analysis.scrutiny.modifier import interaction_parts
 from alsbench.analysis.scrutiny.outcomes import STAND_INS, place
-from alsbench.analysis.scrutiny.selection import DRAWS
 from alsbench.analysis.scrutiny.sweep import cut_of
 from alsbench.analysis.subgroups import complement as other_part
 from alsbench.errors import ExpressionError, UsageError
@@ -67,7 +66,9 @@ def interaction(finding: Finding) -> Answer:
                 words[comparison.name] += f", permuted {found.get('interaction_permutation_p', 'not estimable')}"
             else:
                 words[comparison.name] += f", by {name} uncut p {found.get('interaction_p', 'not estimable')}"
-    lines.append(("Permutation", f"residuals of the model without the interaction, {DRAWS} draws (Freedman and Lane 1983)"))
+    lines.append(
+        ("Permutation", f"residuals of the model without the interaction, {finding.draws} draws (Freedman, Lane 1983)")
+    )
     if finding.endpoint.method in STAND_INS:
         lines.append(("Permuted and uncut", f"of the {STAND_INS[finding.endpoint.method]}"))
     return Answer(rows, per_comparison(finding, words), tuple(lines))
@@ -80,7 +81,7 @@ def _permuted(finding: Finding, comparison: Comparison, name: str, values: NDArr
     names = ("interaction_permutation_p",) if name == "subgroup" else ("interaction_p", "interaction_permutation_p")
     try:
         y, others, x = interaction_parts(finding, comparison, values)
-        found = permute_residuals(y, others, x, draws=DRAWS, seed=finding.endpoint.seed)
+        found = permute_residuals(y, others, x, draws=finding.draws, seed=finding.endpoint.seed)
     except StatsError as error:
         return [finding.row(n, None, comparison, error=str(error), **at) for n in names]
     stats = {"interaction_p": found.p, "interaction_permutation_p": found.permutation_p}

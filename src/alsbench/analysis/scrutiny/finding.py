@@ -23,6 +23,7 @@ from alsbench.errors import UsageError
 from alsbench.study.model import Comparison, Endpoint
 
 ALPHA = 0.05
+DRAWS = 9_999  # re-randomised or permuted trials of a check
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,7 @@ class Finding:
     comparisons: tuple[Comparison, ...]
     population: str
     command: str
+    draws: int = DRAWS
 
     def member(self, phrase: str = "") -> Membership:
         """Members of the subgroup, or of another phrase, within the population."""
@@ -95,7 +97,7 @@ def asked(
     words += ["--population", population] if population else []
     found = members(source, subgroup or OVERALL, population)
     name = population or default_population(source, chosen)
-    return Finding(source, found.phrase, chosen, source.comparisons(comparisons), name, shlex.join(words))
+    return Finding(source, found.phrase, chosen, source.comparisons(comparisons), name, shlex.join(words), DRAWS)
 
 
 def analysed(finding: Finding, endpoint: Endpoint, member: Membership, *, source: Source | None = None) -> Block:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from alsbench.analysis.scrutiny.finding import Finding
 from alsbench.analysis.scrutiny.outcomes import Measured, measured, own_visit
-from alsbench.analysis.scrutiny.selection import DRAWS, rearranged
+from alsbench.analysis.scrutiny.selection import rearranged
 from alsbench.analysis.source import BoolArray
 from alsbench.analysis.subgroups import members
 from alsbench.stats.errors import StatsError
@@ -61,7 +61,7 @@ def sup_effect(finding: Finding, comparison: Comparison, groups: list[BoolArray]
             if part.subject.size:
                 p = part.tests(arms, order.index(comparison.treatment), order.index(comparison.reference)).p
                 smallest = np.fmin(smallest, p)
-    return (1 + int((smallest[1:] <= smallest[0] * (1 + 1e-9)).sum())) / (DRAWS + 1)
+    return (1 + int((smallest[1:] <= smallest[0] * (1 + 1e-9)).sum())) / (finding.draws + 1)
 
 
 def sup_difference(finding: Finding, comparison: Comparison, groups: list[BoolArray], *, against: str) -> float:
@@ -78,8 +78,8 @@ def sup_difference(finding: Finding, comparison: Comparison, groups: list[BoolAr
     whole = replace(pair.whole, outcome=outcome)
     inside = np.array([mask[whole.subject] for mask in groups])
     everyone = float(_estimates(pair, whole, np.ones((1, whole.subject.size)))[0])
-    shuffled = _shuffled(pair.arm, DRAWS, seed=finding.endpoint.seed)
-    largest = np.zeros(DRAWS + 1)
+    shuffled = _shuffled(pair.arm, finding.draws, seed=finding.endpoint.seed)
+    largest = np.zeros(finding.draws + 1)
     compared = 0
     with one_blas_thread():
         for mask in inside:
@@ -93,7 +93,7 @@ def sup_difference(finding: Finding, comparison: Comparison, groups: list[BoolAr
                 largest = np.fmax(largest, np.abs(apart) / spread)
     if not compared:
         raise StatsError("in no group can the effect be estimated")
-    return (1 + int((largest[1:] >= largest[0] * (1 - 1e-9)).sum())) / (DRAWS + 1)
+    return (1 + int((largest[1:] >= largest[0] * (1 - 1e-9)).sum())) / (finding.draws + 1)
 
 
 def interaction_parts(finding: Finding, comparison: Comparison, modifier: Floats) -> tuple[Floats, Floats, Floats]:

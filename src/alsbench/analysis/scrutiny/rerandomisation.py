@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from alsbench.analysis.scrutiny.finding import Answer, Finding, contrasts, no_joint_rank, p_words, per_comparison
 
-DRAWS = 9999
 NAMES = ("gehan_p", "permutation_p", "permutation_gehan_p", "permutations")
 
 
@@ -13,7 +12,7 @@ def rerandomisation(finding: Finding) -> Answer:
     endpoint = finding.joint_rank()
     if endpoint is None:
         return no_joint_rank()
-    drawn = endpoint if endpoint.permutations else endpoint.model_copy(update={"permutations": DRAWS})
+    drawn = endpoint if endpoint.permutations else endpoint.model_copy(update={"permutations": finding.draws})
     rows = contrasts(finding, drawn, finding.member(), more=NAMES)
     words = {
         c.name: f"model {p_words(rows, c)}, re-randomised {p_words(rows, c, 'permutation_p')}" for c in finding.comparisons

@@ -27,7 +27,6 @@ from alsbench.stats.rearrangement import deal_arms
 from alsbench.stats.threads import one_blas_thread
 from alsbench.study.model import Comparison, Endpoint
 
-DRAWS = 9_999
 SLACK = 1e-9
 
 
@@ -67,7 +66,10 @@ def selection(finding: Finding) -> Answer:
         rows += mine
     lines = [
         ("Search", f"{len(found.tests)} tests: {_size(found)}"),
-        ("Null", f"arms dealt again over the whole trial{_within(found.strata)}; {DRAWS} trials, seed {finding.endpoint.seed}"),
+        (
+            "Null",
+            f"{finding.draws} trials with arms dealt again{_within(found.strata)}; seed {finding.endpoint.seed}",
+        ),
         ("Statistic", "smallest two-sided p of the search; every trial is ranked, fitted and searched anew"),
     ]
     stand_ins = dict.fromkeys(t.endpoint.method for t in found.tests if t.endpoint.method in STAND_INS)
@@ -77,7 +79,7 @@ def selection(finding: Finding) -> Answer:
 
 
 def search(finding: Finding) -> Search:
-    """Every test of the study file, in the trial as it was and in ``DRAWS`` re-randomised ones."""
+    """Every test of the study file, in the trial as it was and in ``finding.draws`` re-randomised ones."""
     source = finding.source
     endpoints = [e for e in evidence_endpoints(source) if e.name != finding.endpoint.name]
     endpoints = [finding.endpoint, *endpoints]
@@ -112,9 +114,9 @@ def rearranged(finding: Finding, endpoints: list[Endpoint]) -> tuple[tuple[str, 
         inside |= source.population(_population(finding, endpoint))
     inside &= source.planned_arm >= 0
     who = np.flatnonzero(inside).astype(np.int64)
-    arms = np.full((DRAWS + 1, inside.size), -1, dtype=np.int8)
+    arms = np.full((finding.draws + 1, inside.size), -1, dtype=np.int8)
     arms[0, who] = source.planned_arm[who]
-    arms[1:, who] = deal_arms(arms[0, who], strata_codes(source, strata, who), DRAWS, seed=finding.endpoint.seed)
+    arms[1:, who] = deal_arms(arms[0, who], strata_codes(source, strata, who), finding.draws, seed=finding.endpoint.seed)
     return strata, arms
 
 

@@ -24,7 +24,6 @@ from alsbench.stats.selected import Shrunken, bias_reduced, shrunken
 from alsbench.stats.threads import one_blas_thread
 from alsbench.study.model import Comparison
 
-SAMPLES = 4_000
 TUNING = ((1 / 30, "r = 1/30"), (1 / 6, "r = 1/6"), (1 / 3, "r = 1/3"))
 MIDDLE = "r = 1/6"
 
@@ -39,8 +38,9 @@ def shrinkage(finding: Finding) -> Answer:
     lines = (
         (
             "Corrected",
-            f"best of the study's definitions at the horizon, {SAMPLES} bootstrap samples of each arm, Guo and He 2021",
+            f"best of the study's definitions at the horizon, {finding.draws} bootstrap samples of each arm (Guo and He 2021)",
         ),
+        ("r", "chosen, not cross-validated: the smaller, the more the other definitions count as rivals"),
         ("Bound", "one-sided 95 %: the side on which the effect would be smaller"),
         ("Shrunken", "normal model of subgroup and complement, spread by moments: with two parts it is hardly determined"),
         *([("Scale", "logarithm of the ratio")] if finding.endpoint.scale == "log" else []),
@@ -127,7 +127,7 @@ def _selected(finding: Finding, comparison: Comparison, own: Effect, at: dict[st
 
 def _bootstrap(finding: Finding, pair: Pair, names: tuple[str, ...], upward: float) -> tuple[Floats, Floats, list[str]]:
     """Oriented effects of every definition (k,) and of its bootstrap samples (B, k), and the definitions that have one."""
-    weights = bootstrap_weights(pair.arm, SAMPLES, seed=finding.endpoint.seed)
+    weights = bootstrap_weights(pair.arm, finding.draws, seed=finding.endpoint.seed)
     observed, samples, kept = [], [], []
     with one_blas_thread():
         for name in names:

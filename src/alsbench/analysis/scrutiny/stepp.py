@@ -17,7 +17,6 @@ from alsbench.analysis.result import Row
 from alsbench.analysis.scrutiny.finding import Answer, Finding, contrasts, of_comparison, per_comparison, spread_words
 from alsbench.analysis.scrutiny.modifier import Floats, sup_difference
 from alsbench.analysis.scrutiny.outcomes import place
-from alsbench.analysis.scrutiny.selection import DRAWS
 from alsbench.analysis.scrutiny.sweep import cut_of
 from alsbench.analysis.source import BoolArray
 from alsbench.analysis.subgroups import members
@@ -55,7 +54,10 @@ def stepp(finding: Finding) -> Answer:
         rows += [*mine, test]
     lines = (
         ("Windows", f"a third of the comparison's subjects in order of {column}, sliding by a twelfth"),
-        ("Test", f"the window furthest from everybody's effect, {DRAWS} trials whose {column} was dealt again within arm"),
+        (
+            "Test",
+            f"the window furthest from all's effect, {finding.draws} trials whose {column} was dealt again within arm",
+        ),
     )
     return Answer(rows, per_comparison(finding, words), lines)
 

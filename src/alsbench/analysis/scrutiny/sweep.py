@@ -17,7 +17,6 @@ from alsbench.analysis.result import Row
 from alsbench.analysis.scrutiny.finding import Answer, Finding, contrasts, of_comparison, per_comparison, spread_words
 from alsbench.analysis.scrutiny.modifier import sup_difference, sup_effect
 from alsbench.analysis.scrutiny.outcomes import place
-from alsbench.analysis.scrutiny.selection import DRAWS
 from alsbench.analysis.source import BoolArray, Source
 from alsbench.analysis.subgroups import members, realise
 from alsbench.errors import UsageError
@@ -63,10 +62,10 @@ def sweep(finding: Finding) -> Answer:
         words[comparison.name] += text
     lines = (
         ("Cuts", f"deciles of {own.column}, and the subgroup's own"),
-        ("Any effect", f"smallest p of all cuts, {DRAWS} trials whose arms were dealt again within strata"),
+        ("Any effect", f"smallest p of all cuts, {finding.draws} trials whose arms were dealt again within strata"),
         (
             "Any difference",
-            f"largest difference across a cut, {DRAWS} trials whose {own.column} was dealt again within arm",
+            f"largest difference across a cut, {finding.draws} trials whose {own.column} was dealt again within arm",
         ),
     )
     return Answer(rows, per_comparison(finding, words), lines)

@@ -14,7 +14,7 @@ from alsbench.analysis.result import Result
 from alsbench.analysis.scrutiny import CHECKS, Check, verdict
 from alsbench.errors import AlsbenchError
 from alsbench.render.page import Page
-from alsbench.render.scrutiny import ABSENT, check_block, scrutiny_page
+from alsbench.render.scrutiny import ABSENT, check_blocks, scrutiny_page
 from alsbench.tui.models import Grid, GridRow, block_section, grid
 from alsbench.tui.opening import CheckKey
 from alsbench.tui.safetext import fit, safe
@@ -156,6 +156,6 @@ class CheckTable(Drill):
             lines += folded(safe(name, ascii=ascii), safe(value, ascii=ascii), look, width)
         title = safe(f"{check.number}. {check.title}", ascii=ascii)
         super().__init__(bench, title, lines, (("esc", "close"), ("j k", "rows"), ("h l", "columns"), ("tab", "facts")))
-        sections = block_section(check_block(check, result), ascii=ascii)
+        sections = [s for block in check_blocks(check, result) for s in block_section(block, ascii=ascii)]
         self.table.placeholder = "no rows"
         self.table.model = Grid(tuple(sections))

@@ -1,0 +1,67 @@
+"""Missing values are counted as the data hold them; the differences are the engine's under the same options."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from alsbench.analysis.question import Question
+from alsbench.analysis.run import answer
+from alsbench.analysis.scrutiny import missingness, run_check, verdict
+from alsbench.analysis.source import Source
+from alsbench.stats.proportions import fisher_exact
+
+
+@pytest.fixture(autouse=True)
+def few(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(missingness, "STRATEGIES", ("mar",))
+
+
+def test_counts_are_those_of_the_data(trial: Source) -> None:
+    frame = trial.snapshot.frame("ADQS")
+    there = {
+        str(s)
+        for s, p, v, c in zip(frame["USUBJID"], frame["PARAMCD"], frame["AVISITN"], frame["CHG"], strict=True)
+        if p == "ALSFRSR" and v == 12 and np.isfinite(c)
+    }
+    rate, arm = np.asarray(trial.subject_column("LEADRATE"), dtype=float), trial.subject_column("TRT01P")
+    fas = trial.population("FAS")
+    slow = fas & (rate <= rate[fas].mean())
+    seen = np.array([s in there for s in trial.subject_ids])
+    found = run_check("missingness", trial, "slow", comparisons=("G2-M12",))
+    gone = {}
+    for name in ("Group 2", "Placebo"):
+        row = found.get("n_missing", subgroup="slow", arm=name)
+        assert row is not None
+        gone[name] = (int((slow & (arm == name) & ~seen).sum()), int((slow & (arm == name)).sum()))
+        assert row.stat == gone[name][0]
+    p = found.get("missing_p", subgroup="slow")
+    assert p is not None
+    assert p.number() == fisher_exact(*gone["Group 2"], *gone["Placebo"])
+    assert "missing" in verdict(found)
+
+
+def test_the_imputed_difference_is_the_endpoints_option(trial: Source) -> None:
+    found = run_check("missingness", trial, "slow", comparisons=("G2-M12",))
+    direct = answer(
+        Question("alsfrs", subgroups=("slow",), comparisons=("G2-M12",), options=(("imputation", "mar"),)), trial
+    ).get("difference", variable="imputed", context="contrast")
+    mine = found.get("difference", level="mar")
+    assert direct is not None
+    assert mine is not None
+    assert mine.number() == direct.number()
+
+
+def test_completers_have_every_value(trial: Source) -> None:
+    """Their MMRM is that of the subgroup cut down to them by name."""
+    found = run_check("missingness", trial, "slow", endpoint="alsfrs_ancova", comparisons=("G1-M6",))
+    as_analysed = answer(Question("alsfrs_ancova", subgroups=("slow",), comparisons=("G1-M6",), visits=(6.0,)), trial)
+    direct, mine = as_analysed.get("p_value", context="contrast"), found.get("p_value", level="as analysed")
+    assert direct is not None
+    assert mine is not None
+    assert mine.number() == direct.number()
+    assert found.get("p_value", level="completers") is not None
+
+
+def test_what_has_no_visits_is_not_missing_any(trial: Source) -> None:
+    assert "not applicable" in verdict(run_check("missingness", trial, "slow", endpoint="survival"))
