@@ -19,7 +19,7 @@ from alsbench.errors import AlsbenchError, UnavailableError
 from alsbench.tui import actions as act
 from alsbench.tui import opening
 from alsbench.tui.commands import COMMANDS, SCREEN_TITLES, Registry
-from alsbench.tui.paint import compact
+from alsbench.tui.paint import Painter, Written
 from alsbench.tui.safetext import safe
 from alsbench.tui.screens.base import View
 from alsbench.tui.session import Catalogue, Session, reduce
@@ -78,6 +78,7 @@ class Framed(App[int], inherit_bindings=False):
         self.counted: set[str] = set()  # questions already counted as looks since the workspace was opened
         self.done: list[act.Action] = []
         self.views: dict[str, View] = {}
+        self.painter = Painter()
         self.header = Bar(self.look, id="header")
         self.footer = Bar(self.look, id="footer")
         self.body = Container(id="body")
@@ -98,7 +99,13 @@ class Framed(App[int], inherit_bindings=False):
         self._close_messages_no_wait()
 
     def _display(self, screen: Screen[Any], renderable: Any) -> None:
-        super()._display(screen, compact(renderable))
+        dropped = self._batch_count or not self._running or self._closed or self.is_headless or self._driver is None
+        if renderable is None or dropped:
+            super()._display(screen, renderable)
+            return
+        update = self.painter.update(renderable, self.console)
+        if not isinstance(update, Written) or update.text:  # nothing changed: nothing is sent
+            super()._display(screen, update)
 
     def get_default_screen(self) -> Screen[Any]:
         return Frame(id="frame")
@@ -109,6 +116,7 @@ class Framed(App[int], inherit_bindings=False):
         yield self.footer
 
     def on_resize(self, event: Resize) -> None:
+        self.painter.forget()  # also sent when the terminal comes back from another program
         self.show_frame(event.size.width)
 
     def show_frame(self, width: int = 0) -> None:

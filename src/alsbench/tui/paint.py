@@ -1,48 +1,209 @@
-"""Fewer bytes for the same picture: repaint exactly the cells that changed, and name a style only when it changes.
+"""Fewer bytes for the same picture: only cells that differ from what the terminal shows are sent, and lines that only moved
+are moved by the terminal.
 
-Textual's partial update repaints from the left edge of a widget to the right edge of the changed region, and closes every
-segment with a reset; over a slow line that is three times what a cursor key needs. Textual has no public hook between
-compositor and driver, so :meth:`Workbench._display` hands its updates here; anything but a partial update passes unchanged.
+Textual repaints the regions widgets call dirty, from their left edge on, with a reset after every segment. Over a slow line
+that is many times what a cursor key needs. Here what the terminal shows is remembered cell by cell, as curses does: an update
+is compared with it, blocks of lines that moved up or down are scrolled (scroll region, insert and delete line: VT102), and
+the cells still different are written, naming a style only when it changes. Textual has no public hook between compositor and
+driver: ``Framed._display`` hands its updates here. After a resize or another program on the terminal nothing is known:
+``forget``.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
+from rich.cells import cell_len
 from rich.color import ColorSystem
 from rich.console import Console
-from textual._compositor import ChopsUpdate, CompositorUpdate
+from textual._compositor import ChopsUpdate, CompositorUpdate, LayoutUpdate
 from textual.strip import Strip
 
+Cell = tuple[str, str]  # text, style codes; a wide character is followed by a cell without text
+Row = list[Cell | None]  # None: not known
+BRIDGE = 4  # equal cells between two runs that are written again rather than stepped over: a step costs about as much
+MOVED = 3  # lines that must have moved together before they are scrolled
 
-class CompactUpdate(CompositorUpdate):
-    """The spans of a :class:`ChopsUpdate`, cropped on both sides."""
 
-    def __init__(self, update: ChopsUpdate) -> None:
-        self.update = update
+class Written(CompositorUpdate):
+    """An update as the terminal sequences it comes to."""
 
-    def render_segments(self, console: Console) -> str:
-        """Terminal sequences for the changed cells."""
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+    def render_segments(self, console: Console) -> str:  # noqa: ARG002 - made for this console
+        """The sequences."""
+        return self.text
+
+
+class Painter:
+    """What the terminal shows, and what must be sent for it to show something else."""
+
+    def __init__(self) -> None:
+        self.rows: dict[int, Row] = {}
+
+    def forget(self) -> None:
+        """Nothing is known of the terminal any more."""
+        self.rows.clear()
+
+    def update(self, update: Any, console: Console) -> Any:
+        """The same update in fewer bytes; what is no picture of cells passes unchanged."""
         system = console._color_system or ColorSystem.TRUECOLOR
-        parts: list[str] = []
-        codes = ""
-        for y, x1, x2 in self.update.spans:
-            for end, (x, strip) in zip(self.update.chop_ends[y], self.update.chops[y].items(), strict=False):
-                if strip is None or x >= x2 or end <= x1:
-                    continue
-                left, right = max(x, x1), min(end, x2)
-                parts.append(f"\x1b[{y + 1};{left + 1}H")
-                for text, style, _ in strip.crop(left - x, right - x):
-                    wanted = "" if style is None else Strip.render_ansi(style, system)
-                    if wanted != codes:
-                        parts.append(f"\x1b[0;{wanted}m" if wanted and codes else f"\x1b[{wanted}m")
-                        codes = wanted
-                    parts.append(text)
-        if codes:
-            parts.append("\x1b[m")
-        return "".join(parts)
+        if isinstance(update, LayoutUpdate):
+            return Written(self.paint(_laid_out(update, self.rows, system)))
+        if isinstance(update, ChopsUpdate):
+            return Written(self.paint(_chopped(update, self.rows, system)))
+        self.forget()
+        return update
+
+    def paint(self, wanted: dict[int, Row]) -> str:
+        """Sequences that bring the terminal to ``wanted`` lines; they are what it shows from then on."""
+        changed = {y: row for y, row in sorted(wanted.items()) if row != self.rows.get(y)}
+        parts = [self._scroll(changed)] if len(changed) > MOVED else []
+        pen = Pen()
+        for y, row in changed.items():
+            pen.line(y, row, self.rows.get(y, []))
+            self.rows[y] = row
+        return "".join((*parts, *pen.finish()))
+
+    def _scroll(self, changed: dict[int, Row]) -> str:
+        """Move a block of lines up or down where that brings most of them where they are wanted."""
+        found = moved_block(changed, self.rows)
+        if found is None:
+            return ""
+        top, bottom, step = found
+        old = [self.rows.get(y, []) for y in range(top, bottom + 1)]
+        gone: list[Row] = [[] for _ in range(abs(step))]
+        new = [*old[step:], *gone] if step > 0 else [*gone, *old[:step]]
+        for y, row in zip(range(top, bottom + 1), new, strict=True):
+            self.rows[y] = row
+            changed.setdefault(y, old[y - top])
+        order = sorted(changed.items())
+        changed.clear()
+        changed.update((y, row) for y, row in order if row != self.rows[y])
+        verb = f"{step}M" if step > 0 else f"{-step}L"
+        return f"\x1b[{top + 1};{bottom + 1}r\x1b[{top + 1};1H\x1b[{verb}\x1b[r"
 
 
-def compact(renderable: Any) -> Any:
-    """The same update in fewer bytes."""
-    return CompactUpdate(renderable) if isinstance(renderable, ChopsUpdate) else renderable
+def moved_block(changed: dict[int, Row], shown: dict[int, Row]) -> tuple[int, int, int] | None:
+    """(top, bottom, lines up) of a block whose scrolling saves lines; None where scrolling does not pay."""
+    places: dict[tuple[Cell | None, ...], list[int]] = {}
+    for y in range(min(changed), max(changed) + 1):
+        row = shown.get(y)
+        if row and len(set(row)) > 1:  # blank lines say nothing about where they came from
+            places.setdefault(tuple(row), []).append(y)
+    votes: dict[int, list[int]] = {}
+    for y, row in changed.items():
+        for old in places.get(tuple(row), ()):
+            votes.setdefault(old - y, []).append(y)
+    if not votes:
+        return None
+    step, matched = max(votes.items(), key=lambda item: (len(item[1]), -abs(item[0])))
+    top, bottom = min(*matched, *(y + step for y in matched)), max(*matched, *(y + step for y in matched))
+    spoiled = sum(y not in changed for y in range(top, bottom + 1))
+    return (top, bottom, step) if len(matched) - spoiled >= MOVED else None
+
+
+class Pen:
+    """Writes runs of cells, naming places and styles only when they change."""
+
+    def __init__(self) -> None:
+        self.parts: list[str] = []
+        self.codes = ""
+
+    def line(self, y: int, row: Row, shown: Row) -> None:
+        """The cells of a line that differ from those shown."""
+        begun = False
+        for start, end in runs(row, shown):
+            self.parts.append(f"\x1b[{start + 1}G" if begun else f"\x1b[{y + 1};{start + 1}H")
+            begun = True
+            for cell in row[start:end]:
+                text, codes = cell or (" ", "")
+                if codes != self.codes:
+                    self.parts.append(f"\x1b[0;{codes}m" if codes and self.codes else f"\x1b[{codes}m")
+                    self.codes = codes
+                self.parts.append(text)
+
+    def finish(self) -> list[str]:
+        """All that was written, leaving no style behind."""
+        return [*self.parts, "\x1b[m"] if self.codes else self.parts
+
+
+def runs(row: Row, shown: Row) -> Iterable[tuple[int, int]]:
+    """(start, end) of the cells to write: those that differ, and few equal ones of the same style between them."""
+    start = end = -1
+    known = len(shown)
+    for x, cell in enumerate(row):
+        if cell is None or (x < known and cell == shown[x]):
+            continue
+        if cell[0] == "" and x and x != end:
+            x -= 1  # from the head of a wide character
+        if start >= 0 and x - end <= BRIDGE and all(c is not None and c[1] == cell[1] for c in row[end - 1 : x]):
+            end = max(end, x + 1)
+            continue
+        if start >= 0:
+            yield start, end
+        start, end = x, x + 1
+    if start >= 0:
+        yield start, _whole(row, end)
+
+
+def _whole(row: Row, end: int) -> int:
+    """The end of a run moved behind the second half of a wide character."""
+    cell = row[end] if end < len(row) else None
+    return end + 1 if cell is not None and cell[0] == "" else end
+
+
+def cells(strip: Iterable[Any], system: ColorSystem) -> Row:
+    """The cells of a strip; a combining character stands in the cell of what it combines with."""
+    made: Row = []
+    for text, style, control in strip:
+        if control:
+            continue
+        codes = "" if style is None else Strip.render_ansi(style, system)
+        if text.isascii():
+            made += [(char, codes) for char in text]
+            continue
+        for char in text:
+            width = cell_len(char)
+            if width == 0:
+                if made and made[-1] is not None:
+                    made[-1] = (made[-1][0] + char, made[-1][1])
+                continue
+            made.append((char, codes))
+            made += [("", codes)] * (width - 1)
+    return made
+
+
+def _put(row: Row, x: int, made: Row) -> None:
+    """Cells into a line, from a column on."""
+    row += [None] * (x - len(row))
+    row[x : x + len(made)] = made
+
+
+def _laid_out(update: LayoutUpdate, shown: dict[int, Row], system: ColorSystem) -> dict[int, Row]:
+    """The lines of a repainted region."""
+    wanted: dict[int, Row] = {}
+    for y, strips in enumerate(update.strips, update.region.y):
+        row = list(shown.get(y, ())) if update.region.x or update.region.width < len(shown.get(y, ())) else []
+        x = update.region.x
+        for strip in strips:
+            made = cells(strip, system)
+            _put(row, x, made)
+            x += len(made)
+        wanted[y] = row
+    return wanted
+
+
+def _chopped(update: ChopsUpdate, shown: dict[int, Row], system: ColorSystem) -> dict[int, Row]:
+    """The lines that spans of a partial update stand in."""
+    wanted: dict[int, Row] = {}
+    for y, x1, x2 in update.spans:
+        row = wanted.setdefault(y, list(shown.get(y, ())))
+        for end, (x, strip) in zip(update.chop_ends[y], update.chops[y].items(), strict=False):
+            if strip is None or x >= x2 or end <= x1:
+                continue
+            left, right = max(x, x1), min(end, x2)
+            _put(row, left, cells(strip.crop(left - x, right - x), system))
+    return wanted
