@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from alsbench.data.readers import delimited
+from alsbench.data.readers import delimited, delimited_faults
 from alsbench.data.readers.registry import read
 from alsbench.errors import DataError
 
@@ -94,12 +94,25 @@ def test_quoted_fields_hold_anything(tmp_path: Path) -> None:
         ("\n\n", "t.csv", "empty"),
         ("A,B\n1,2\n3\n", "line 3", "row 2 has 1 fields, the header has 2"),
         ("A,B\n1,2\n3,4,5\n", "line 3", "row 2 has 3 fields, the header has 2"),
-        ('A,B\n1,"2\n3,4\n', "line 2", "row 1 cannot be read: a quote"),
-        ('A,B\n1,2\n3,"4\n5,6"7\n', "line 3", "row 2 cannot be read: a quote"),
+        ('A,B\n1,"2\n3,4\n', "line 2 column B", "a quote that opens in row 1 is not closed"),
+        ('A,B\n1,2\n3,"4\n5,6"7\n', "line 3 column B", "a quote that opens in row 2 is not closed"),
         ('A,B\n1,5" pipe\n', "line 2", "quote"),
         ("A,A\n1,2\n", "t.csv", "two columns are named A"),
         ("A,a\n1,2\n", "t.csv", "differ in case only"),
-        ("A,\n1,2\n", "t.csv", "column 2 has no usable name"),
+        ("A,\n1,2\n", "t.csv", "column 2, the last, has no name"),
+        ("A,,B\n1,2,3\n", "line 1", "column 2 has no usable name"),
+        ('A,B\n1,"2"x\n', "line 2 column B", "text follows a closing quote in row 1"),
+        ('A,B\n1,"2\n3",4\n', "line 2", "one of its quoted fields goes from line 2 to line 3"),
+        ('A,"B\n1,2\n', "line 1", "a quote that opens in the header is not closed"),
+        ("A,B\r1,2\r3\r", "line 3", "row 2 has 1 fields"),
+        ("Listing 1\nA,B\n1,2\n", "line 2", "the first line must hold the column names"),
+        ("A,B\n1,2,\n", "line 2", "a delimiter at the end of the row"),
+        (b"A,B\n" + b"1,2\n" * 300_000 + b"1,\x80\n", "line 300002 column B", "row 300001 is not valid UTF-8"),
+        ("A,B\n1," + "x" * 2**23 + "\n", "line 2", "row 1 is longer than 4 MB"),
+        ('A,B\n1,"' + "x\n" * 2**22 + '"\n', "line 2 column B", "more than 4 MB follow it"),
+        ("<!DOCTYPE html><html></html>\n", "line 1", "holds HTML or XML"),
+        ('[{"A": 1}]\n', "line 1", "holds JSON"),
+        ("A,B\n1,2\n".encode("utf-16-le"), "byte 1 line 1", "UTF-16 without a byte order mark"),
         (b"A,B\n1,\xe9\n", "byte 6", "not valid UTF-8"),
         (b"A,B\n1,\x00\n", "byte 6", "NUL"),
         (b"\xff\xfeA\x00,\x00B\x00\n\x00\x00\xd8\n\x00", "byte", "not valid UTF-16"),
@@ -188,3 +201,42 @@ def test_a_number_is_one_only_if_the_last_value_is_too(tmp_path: Path) -> None:
     kind, values = _column(tmp_path, "X", *["1"] * 500, "n/a")
     assert kind == "text"
     assert values == ["1"] * 500 + ["n/a"]
+
+
+def test_any_line_end_and_none_at_all(tmp_path: Path) -> None:
+    for text in ("A,B\r1,x\r2,y\r", "A,B\r\n1,x\n2,y\r", "\n\nA,B\n1,x\n\n2,y\n"):
+        assert _read(tmp_path, text).table().to_pylist() == [{"A": 1.0, "B": "x"}, {"A": 2.0, "B": "y"}]
+    dataset = _read(tmp_path, "USUBJID,AVAL")
+    assert (dataset.table().num_rows, [c.kind for c in dataset.columns]) == (0, ["text", "number"])
+    assert dataset.remarks == ["the last line has no line end: the file may be cut short"]
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+def test_decimal_commas_between_semicolons(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, streamed: bool) -> None:
+    monkeypatch.setattr(delimited, "_IN_MEMORY", 0 if streamed else 2**30)
+    monkeypatch.setattr(delimited, "_BLOCK", 64)
+    rows = "".join(f"{i};{i},5;{i};a\n" for i in range(30)) + "30;2;1.234,5;b,c\n"
+    dataset = _read(tmp_path, "A;AVAL;M;TXT\n" + rows)
+    assert [c.kind for c in dataset.columns] == ["number", "number", "text", "text"]
+    assert dataset.table().column("AVAL").to_pylist() == [*(i + 0.5 for i in range(30)), 2.0]
+    assert dataset.remarks == ["AVAL: decimal commas were read"]
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+def test_a_number_that_is_text_names_its_first_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, streamed: bool) -> None:
+    monkeypatch.setattr(delimited, "_IN_MEMORY", 0 if streamed else 2**30)
+    monkeypatch.setattr(delimited, "_BLOCK", 64)
+    rows = "".join(f"S{i},{i}\n" for i in range(50)) + "S50,\nS51,12.O\nS52,x\n"
+    dataset = _read(tmp_path, "USUBJID,AVAL\n" + rows)
+    assert dataset.columns[1].kind == "text"
+    assert dataset.remarks == ["AVAL is text: row 52 is the first that holds no number"]
+
+
+@pytest.mark.parametrize("chunk", [1, 2, 3, 7, 64])
+def test_faults_are_found_however_the_file_is_cut_into_pieces(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, chunk: int
+) -> None:
+    monkeypatch.setattr(delimited_faults, "_CHUNK", chunk)
+    text = '\ufeffA,B\r\n1,"x ""y"", z"\r\n\r\n2,"p\r\nq"\r\n3,"open\r\n4,"w"\r\n'
+    with pytest.raises(DataError, match="line 6 column B: a quote that opens in row 3 is not closed"):
+        _read(tmp_path, text)

@@ -74,19 +74,21 @@ def check_columns(names: Sequence[str], where: str) -> None:
     """Refuse a data set without columns, a column without a name, and names that differ in nothing but case."""
     if not names:
         raise DataError("the file holds no columns", where=where)
-    seen: dict[str, str] = {}
+    seen: dict[str, tuple[int, str]] = {}
     for number, name in enumerate(names, start=1):
         if not name.strip() or "\0" in name:
-            raise DataError(f"column {number} has no usable name", where=where)
+            raise DataError(f"column {number} has no usable name", where=where, hint="name it, or remove the column")
         if name.upper() == "ROWID":
             raise DataError("a column is named ROWID, which the database needs for itself", where=where, hint="rename it")
         if name.upper() in seen:
+            first, other = seen[name.upper()]
             raise DataError(
-                f"two columns are named {visible(name)}",
+                f"two columns are named {visible(name)}: columns {first} and {number}",
                 where=where,
-                why="" if seen[name.upper()] == name else visible(f"{seen[name.upper()]} and {name} differ in case only"),
+                why="" if other == name else visible(f"{other} and {name} differ in case only"),
+                hint="rename one of them",
             )
-        seen[name.upper()] = name
+        seen[name.upper()] = (number, name)
 
 
 def clean_text(column: Any, *, missing: tuple[str, ...] = ("",)) -> Any:

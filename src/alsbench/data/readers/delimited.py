@@ -2,8 +2,9 @@
 
 The delimiter is found in the header. A column is a number only if every value is one and none is written like a code
 (``01``); columns named ``...ID``, ``...DTC``, PARAMCD, ARMCD, TESTCD and AVALC are text whatever they hold; a column named
-``...DT`` whose values are all ISO dates is a date. An empty field and a lone ``.`` are missing. A row with another number
-of fields than the header, or a quote that is not closed, is refused with its line number: nothing is skipped.
+``...DT`` whose values are all ISO dates is a date. An empty field and a lone ``.`` are missing. Between semicolons numbers may
+have decimal commas. A row with another number of fields than the header, or a quote that is not closed, is refused with its
+line number (``delimited_faults``): nothing is skipped.
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ from __future__ import annotations
 import codecs
 import csv
 import io
+import os
+import re
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -25,6 +28,7 @@ from numpy.typing import NDArray
 
 from alsbench.data.dataset import ARROW_TYPE, Dataset, check_columns, clean_text, from_table
 from alsbench.data.frames import ColumnInfo
+from alsbench.data.readers.delimited_faults import ENCODING, find_fault
 from alsbench.errors import DataError
 from alsbench.study.sql import Kind
 
@@ -43,6 +47,7 @@ class _Layout:
     delimiter: str
     names: tuple[str, ...]
     utf16: bool = False
+    only_header: bool = False
 
     def open(self) -> Any:
         """The file as a stream of UTF-8 bytes without a byte order mark."""
@@ -54,13 +59,15 @@ class _Layout:
 def read_delimited(path: Path, *, name: str) -> list[Dataset]:
     """The file as one data set. Raises DataError naming the file and, where there is one, the line at fault."""
     layout = _examine(path)
-    guesses = [_Guess(n) for n in layout.names]
+    guesses = [_Guess(n, comma=layout.delimiter == ";") for n in layout.names]
     if path.stat().st_size <= _IN_MEMORY:
         table = _read_all(layout)
         with ThreadPoolExecutor(max_workers=2) as pool:  # Arrow works outside the interpreter's lock
             settled = list(pool.map(_settle, guesses, table.columns))
         columns = tuple(ColumnInfo(g.name, kind=g.kind) for g in guesses)
-        return [from_table(name, pa.Table.from_arrays(settled, names=list(layout.names)), columns=columns)]
+        dataset = from_table(name, pa.Table.from_arrays(settled, names=list(layout.names)), columns=columns)
+        dataset.remarks.extend(_remarks(path, guesses))
+        return [dataset]
     for batch in _stream(layout):
         for guess, column in zip(guesses, batch.columns, strict=True):
             guess.see(_clean(column))
@@ -69,10 +76,19 @@ def read_delimited(path: Path, *, name: str) -> list[Dataset]:
 
     def batches() -> Iterator[pa.RecordBatch]:
         for batch in _stream(layout):
-            arrays = [_cast(_clean(a), c.kind) for a, c in zip(batch.columns, columns, strict=True)]
+            arrays = [g.convert(_clean(a)) for a, g in zip(batch.columns, guesses, strict=True)]
             yield pa.RecordBatch.from_arrays(arrays, schema=schema)
 
-    return [Dataset(name=name, columns=columns, batches=batches)]
+    return [Dataset(name=name, columns=columns, batches=batches, remarks=_remarks(path, guesses))]
+
+
+def _remarks(path: Path, guesses: list[_Guess]) -> list[str]:
+    """What a user should know of how the file was read."""
+    with path.open("rb") as file:
+        file.seek(-1, os.SEEK_END)
+        whole = file.read(1) in b"\r\n\0"
+    remarks = [] if whole else ["the last line has no line end: the file may be cut short"]
+    return remarks + [r for g in guesses if (r := g.remark)]
 
 
 def _settle(guess: _Guess, column: Any) -> Any:
@@ -80,7 +96,7 @@ def _settle(guess: _Guess, column: Any) -> Any:
     texts = [_clean(chunk) for chunk in column.chunks]
     values = [guess.see(chunk) for chunk in texts]
     kind = guess.kind
-    done = [v if v is not None and v.type == ARROW_TYPE[kind] else _cast(t, kind) for v, t in zip(values, texts, strict=True)]
+    done = [v if v is not None and v.type == ARROW_TYPE[kind] else guess.convert(t) for v, t in zip(values, texts, strict=True)]
     return pa.chunked_array(done, ARROW_TYPE[kind])
 
 
@@ -89,27 +105,59 @@ def _examine(path: Path) -> _Layout:
     with path.open("rb") as file:
         head = file.read(2**20)
     if not head.strip():
-        raise DataError("the file is empty", where=str(path))
+        raise DataError("the file is empty", where=str(path), hint="a table needs at least a line of column names")
     utf16 = head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
     if utf16:
         try:
             head = path.read_bytes().decode("utf-16").encode()[: 2**20]
         except UnicodeDecodeError as fault:
-            raise DataError("the file is not valid UTF-16", where=f"{path} byte {fault.start}") from fault
+            hint = "it may be cut short: export it again, as UTF-8"
+            raise DataError("the file is not valid UTF-16", where=f"{path} byte {fault.start}", hint=hint) from fault
+    _refuse_other_content(path, head)
     try:
         text = codecs.getincrementaldecoder("utf-8-sig")().decode(head)
     except UnicodeDecodeError as fault:
-        raise _not_utf8(path, fault) from fault
-    first = text.split("\n", 1)[0].rstrip("\r")
+        where = f"{path} byte {fault.start} line {_line_of(head, fault.start)}"
+        raise DataError("the file is not valid UTF-8", where=where, hint=ENCODING) from fault
+    text = text.lstrip("\r\n")
+    first = re.split(r"[\r\n]", text, maxsplit=1)[0]
     delimiter = max(_DELIMITERS, key=lambda d: (_outside_quotes(first).count(d), d == ","))
     try:
-        names = next(csv.reader(io.StringIO(text), delimiter=delimiter, strict=True), [])
+        names = next(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True), [])
     except csv.Error as fault:
-        raise DataError(f"the header cannot be read: {fault}", where=f"{path} line 1") from fault
-    check_columns(names, str(path))
-    layout = _Layout(path, delimiter, tuple(names), utf16)
+        unread = _Layout(path, delimiter, tuple(first.split(delimiter)), utf16)
+        raise _row_fault(unread, ValueError("the header cannot be read")) from fault
+    _check_names(path, names)
+    layout = _Layout(path, delimiter, tuple(names), utf16, only_header=len(head) < _GLANCE and not re.search(r"[\r\n]", text))
     _check_quotes(layout)
     return layout
+
+
+def _refuse_other_content(path: Path, head: bytes) -> None:
+    """What is no table of text, whatever its name."""
+    if b"\0" in head:
+        at = head.index(b"\0")
+        what = "the file holds NUL bytes: it is not a text table"
+        hint = "if it is UTF-16 without a byte order mark, save it as UTF-8; else it is damaged or misnamed"
+        raise DataError(what, where=f"{path} byte {at} line {_line_of(head, at)}", hint=hint)
+    start = head.removeprefix(codecs.BOM_UTF8).lstrip()
+    holds = "HTML or XML" if start.startswith(b"<") else "JSON" if re.match(rb"\{|\[\s*[\[{\"]", start) else ""
+    if holds:
+        what = f"the file is named {path.suffix} but holds {holds}"
+        raise DataError(what, where=f"{path} line 1", hint="a download that failed looks like this: fetch the file again")
+
+
+def _line_of(head: bytes, at: int) -> int:
+    return head.count(b"\n", 0, at) + 1
+
+
+def _check_names(path: Path, names: list[str]) -> None:
+    """Column names, with hints for what goes wrong in a line of text."""
+    where = f"{path} line 1"
+    if names and not names[-1].strip():
+        hint = "a delimiter at the end of the line makes one more column: remove it there and in the rows, or name the column"
+        raise DataError(f"column {len(names)}, the last, has no name", where=where, hint=hint)
+    check_columns(names, where)
 
 
 def _outside_quotes(line: str) -> str:
@@ -124,9 +172,8 @@ def _check_quotes(layout: _Layout) -> None:
     with layout.open() as file:
         while block := file.read(_GLANCE):
             if b"\0" in block:
-                raise DataError(
-                    "the file holds NUL bytes: it is not a text table", where=f"{layout.path} byte {offset + block.index(0)}"
-                )
+                where = f"{layout.path} byte {offset + block.index(0)}"
+                raise DataError("the file holds NUL bytes: it is not a text table", where=where, hint="it is damaged")
             if b'"' in block or last_quote == offset - 1:
                 inside, last_quote = _quotes_of_block(layout, block, before, offset, inside, last_quote, limits)
             before, offset = block[-1:], offset + len(block)
@@ -155,6 +202,8 @@ def _quotes_of_block(
 
 
 def _read_all(layout: _Layout) -> Any:
+    if layout.only_header:
+        return pa.schema([(n, pa.string()) for n in layout.names]).empty_table()
     try:
         with layout.open() as file:
             return pacsv.read_csv(file, *_options(layout))
@@ -184,55 +233,20 @@ def _quote_fault(layout: _Layout) -> DataError:
 
 def _row_fault(layout: _Layout, fault: Exception) -> DataError:
     """Where the file goes wrong, found by reading it again slowly; no value of the row is repeated."""
-    width, where = len(layout.names), str(layout.path)
-    try:
-        with layout.open() as file:
-            text = file.read().decode("utf-8-sig")
-    except UnicodeDecodeError as wrong:
-        return _not_utf8(layout.path, wrong)
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=layout.delimiter, strict=True)
-    row, line = 0, 1
-    try:
-        for fields in reader:
-            if fields and len(fields) != width:
-                what = f"row {row} has {len(fields)} fields, the header has {width}"
-                return DataError(what, where=f"{where} line {line}", hint="every row needs one field per column")
-            row, line = row + bool(fields), reader.line_num + 1
-    except csv.Error as wrong:
-        cause = (
-            "a quote is not closed or stands inside a field" if "quot" in str(wrong) or "expected" in str(wrong) else str(wrong)
-        )
-        return DataError(f"row {row} cannot be read: {cause}", where=f"{where} line {line}")
-    loose = _loose_quote(text, layout.delimiter)
-    if loose:
-        return DataError(
-            "a quote stands inside an unquoted field",
-            where=f"{where} line {loose}",
-            hint='quote the field and double the quote: "5"" pipe"',
-        )
-    return DataError("the file cannot be read as delimited text", where=where, why=str(fault).split(":")[0][:200])
-
-
-def _not_utf8(path: Path, fault: UnicodeDecodeError) -> DataError:
-    hint = "save the file as UTF-8, for instance with iconv -f WINDOWS-1252 -t UTF-8"
-    return DataError("the file is not valid UTF-8", where=f"{path} byte {fault.start}", hint=hint)
-
-
-def _loose_quote(text: str, delimiter: str) -> int:
-    """The first line with a quote that neither opens nor closes a field, 0 if there is none."""
-    for number, line in enumerate(text.splitlines(), start=1):
-        outside = "".join(line.replace('""', "").split('"')[::2])
-        fields = line.split(delimiter)
-        if outside and any('"' in f.strip('"') for f in fields if not f.startswith('"')):
-            return number
-    return 0
+    with layout.open() as file:
+        found = find_fault(file, layout.path, layout.names, layout.delimiter, longest=_BLOCK)
+    if found is not None:
+        return found
+    return DataError("the file cannot be read as delimited text", where=str(layout.path), why=str(fault).split(":")[0][:200])
 
 
 class _Guess:
     """What kind a column can still be, after each batch of its text."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, *, comma: bool = False) -> None:
         self.name = name
+        self._may_be_comma, self._comma, self._point = comma, False, False
+        self._rows, self._odd = 0, 0  # rows seen, and the first of them (from 1) that holds no number
         upper = name.upper()
         self._forced = upper.endswith(_ALWAYS_TEXT)
         self._number = not self._forced
@@ -241,6 +255,7 @@ class _Guess:
 
     def see(self, texts: Any) -> Any:
         """Take in the next cleaned texts; gives them converted if they may be what the column is."""
+        before, self._rows = self._rows, self._rows + len(texts)
         if not (self._number or self._date) or texts.null_count == len(texts):
             return None
         self._seen = True
@@ -249,9 +264,32 @@ class _Guess:
             if dates is not None:
                 return dates
             self._date = False
-        numbers = _try(texts, "number")
+        numbers = self._numbers(texts)
+        if numbers is None and self._number and self.name.upper().endswith(_NUMBER_BY_NAME):
+            self._odd = before + _first_odd(texts)
         self._number = self._number and numbers is not None and not _written_as_code(texts)
         return numbers if self._number else None
+
+    def _numbers(self, texts: Any) -> Any:
+        """The texts as numbers; None where one of them is none, or where some have decimal commas and some points."""
+        if not self._may_be_comma:
+            return _try(texts, "number")
+        comma, point = (bool(pc.any(pc.match_substring(texts, mark)).as_py()) for mark in (",", "."))
+        self._comma, self._point = self._comma or comma, self._point or point
+        return None if self._comma and self._point else _try(_pointed(texts) if comma else texts, "number")
+
+    def convert(self, texts: Any) -> Any:
+        """Cleaned texts in the column's kind."""
+        return _cast(_pointed(texts) if self._comma and self.kind == "number" else texts, self.kind)
+
+    @property
+    def remark(self) -> str:
+        """What is remarkable in how the column was read."""
+        if self._comma and self.kind == "number":
+            return f"{self.name}: decimal commas were read"
+        if self._odd and self.kind == "text":
+            return f"{self.name} is text: row {self._odd} is the first that holds no number"
+        return ""
 
     @property
     def kind(self) -> Kind:
@@ -260,6 +298,16 @@ class _Guess:
                 return "date"
             return "number" if self.name.upper().endswith(_NUMBER_BY_NAME) else "text"
         return "date" if self._date else "number" if self._number else "text"
+
+
+def _pointed(texts: Any) -> Any:
+    return pc.replace_substring(texts, ",", ".")
+
+
+def _first_odd(texts: Any) -> int:
+    """The first row, from 1, whose text is no finite decimal number; 0 if there is none."""
+    fits = pc.match_substring_regex(texts, r"^\s*[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?$")
+    return int(pc.index(fits, value=False).as_py()) + 1
 
 
 def _written_as_code(texts: Any) -> bool:
