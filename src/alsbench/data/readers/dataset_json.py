@@ -16,9 +16,11 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from alsbench.data.dataset import ARROW_TYPE, BATCH_ROWS, Dataset, check_columns, clean_text
 from alsbench.data.frames import ColumnInfo
+from alsbench.data.readers.json_stream import JsonObject, no_constant
 from alsbench.errors import DataError
 from alsbench.study.sql import Kind
 
@@ -55,19 +57,42 @@ def read_dataset_json(path: Path, *, name: str) -> list[Dataset]:
 def _open(path: Path) -> tuple[Mapping[str, Any], Callable[[], Iterator[Any]]]:
     """The metadata, and a function that starts reading rows."""
     if path.suffix.lower() == ".json":
-        document = _parse(path.read_bytes(), str(path))
-        if not isinstance(document, dict) or "columns" not in document:
-            raise DataError("the file is JSON but no Dataset-JSON: it has no columns", where=str(path))
-        held = document.pop("rows", [])
-        if not isinstance(held, list):
-            raise DataError("rows is no list", where=str(path))
-        return document, lambda: iter(held)
+        return _document(path)
     lines = _lines(path)
     first = next(lines, None)
     meta = _parse(first, f"{path} line 1") if first is not None else None
     if not isinstance(meta, dict) or "columns" not in meta:
         raise DataError("the first line is no Dataset-JSON metadata: it has no columns", where=str(path))
     return meta, lambda: _row_lines(path)
+
+
+def _document(path: Path) -> tuple[Mapping[str, Any], Callable[[], Iterator[Any]]]:
+    """The metadata of one document and its rows, streamed each time. What stands behind the rows is read at their end, or at
+    once where the columns or the number of rows are not before them."""
+    meta: dict[str, Any] = {}
+    document = JsonObject(path)
+    for key in document.keys():  # noqa: SIM118 - no mapping: the file is read on
+        if key != "rows":
+            meta[key] = document.value()
+            continue
+        if not document.is_list():
+            raise DataError("rows is no list", where=str(path))
+        if "columns" in meta and "records" in meta:
+            break
+        for _ in document.rows():
+            pass
+    if "columns" not in meta:
+        raise DataError("the file is JSON but no Dataset-JSON: it has no columns", where=str(path))
+
+    def rows() -> Iterator[Any]:
+        again = JsonObject(path)
+        for key in again.keys():  # noqa: SIM118
+            if key == "rows":
+                yield from again.rows()
+            else:
+                again.value()
+
+    return meta, rows
 
 
 def _row_lines(path: Path) -> Iterator[Any]:
@@ -128,15 +153,11 @@ def _zlib(file: Any, where: str) -> Iterator[bytes]:
 
 def _parse(raw: bytes, where: str) -> Any:
     try:
-        return json.loads(raw, parse_constant=_no_constant)
+        return json.loads(raw, parse_constant=no_constant)
     except (ValueError, RecursionError) as fault:
         raise DataError(
             "this is not valid JSON", where=where, why=str(fault)[:200], hint="the file may be cut short"
         ) from fault
-
-
-def _no_constant(name: str) -> Any:
-    raise ValueError(f"{name} is not JSON")
 
 
 def _columns(meta: Mapping[str, Any], where: str) -> tuple[ColumnInfo, ...]:
@@ -197,17 +218,41 @@ def _batches(rows: Iterator[Any], columns: tuple[ColumnInfo, ...], where: str) -
 def _batch(rows: list[list[Any]], columns: tuple[ColumnInfo, ...], schema: pa.Schema, where: str, done: int) -> pa.RecordBatch:
     arrays = []
     for info, values in zip(columns, zip(*rows, strict=True), strict=True):
-        convert = _CONVERT[info.kind]
-        out: list[Any] = []
-        for number, value in enumerate(values, start=done + 1):
-            try:
-                out.append(None if value is None else convert(value))
-            except (ValueError, TypeError, OverflowError) as fault:
-                place = f"{where} row {number} column {info.name}"
-                raise DataError(f"{info.name} is declared a {info.kind} and holds something else", where=place) from fault
-        array = pa.array(out, ARROW_TYPE[info.kind])
+        array = _as_they_are(values, info.kind)
+        if array is None:
+            array = pa.array(_converted(values, info, where, done), ARROW_TYPE[info.kind])
         arrays.append(clean_text(array) if info.kind == "text" else array)
     return pa.RecordBatch.from_arrays(arrays, schema=schema)
+
+
+def _as_they_are(values: tuple[Any, ...], kind: Kind) -> Any:
+    """The values as an array where all are of one plain type already, as mostly; None where they have to be looked at."""
+    types = set(map(type, values)) - {type(None)}
+    try:
+        if kind == "number" and types <= {float}:
+            array = pa.array(values, pa.float64())
+            return array if pc.all(pc.is_finite(array)).as_py() is not False else None
+        if kind == "text" and types <= {str}:
+            return pa.array(values, pa.string())
+    except (ValueError, TypeError):  # a lone surrogate
+        return None
+    return None
+
+
+def _converted(values: tuple[Any, ...], info: ColumnInfo, where: str, done: int) -> list[Any]:
+    """The values in the column's kind, one by one; each is converted once."""
+    convert, known = _CONVERT[info.kind], dict[Any, Any]()
+    out: list[Any] = []
+    for number, value in enumerate(values, start=done + 1):
+        try:
+            key = (type(value), value)  # 1, 1.0 and True are one key otherwise
+            if key not in known:
+                known[key] = None if value is None else convert(value)
+            out.append(known[key])
+        except (ValueError, TypeError, OverflowError) as fault:
+            place = f"{where} row {number} column {info.name}"
+            raise DataError(f"{info.name} is declared a {info.kind} and holds something else", where=place) from fault
+    return out
 
 
 def _number(value: Any) -> float | None:
