@@ -20,6 +20,7 @@ from alsbench.analysis.run import answer
 from alsbench.analysis.source import Source, open_source
 from alsbench.data.load import load
 from alsbench.data.workspace import Workspace
+from alsbench.errors import DataError
 from alsbench.study.model import Endpoint, Study
 
 TRIAL = Path(__file__).parent.parent / "reference" / "als-ref-2"
@@ -36,17 +37,23 @@ def odd(tmp_path_factory: pytest.TempPathFactory) -> Source:
         PARAMCD=["ALSTOT", "ALSTOT", "ALSFR01", "ALSFR02", "ALSFR10"], AVAL=[30, 31, 2, 3, 4], ANL01FL="Y", AVISIT="Unscheduled"
     )
     adqs = pd.concat([adqs, lost], ignore_index=True)
+    adqs["DTYPE"] = ""
+    adqs.loc[adqs.query("PARAMCD == 'ALSTOT' and AVISITN == 24").index[:4], "DTYPE"] = "LOCF"
     order = {s: i % 6 for i, s in enumerate(sorted(adsl.USUBJID))}
     site = adsl.USUBJID.map(order)
     adsl["SITEN"] = 1000001 + site
     adsl["SITE"] = "S" + site.astype(str)
     adsl["REGION"] = np.where(site < 2, "EU", "US")
+    unfinished = adsl.USUBJID[adsl.TRT01A.eq("Placebo")].head(10)
+    adsl.loc[adsl.USUBJID.isin(unfinished), "TRTEDT"] = ""
     adae = pd.read_csv(TRIAL / "adae.csv")
     adae["AETOXGR"] = adae.AESEV.map({"MILD": 1, "MODERATE": 2, "SEVERE": 3})
     adae["AESEV"] = ""
     for name, table in (("adsl", adsl), ("adqs", adqs), ("adae", adae)):
         table.to_csv(made / f"{name}.csv", index=False)
-    shutil.copy(TRIAL / "adtte.csv", made)
+    adtte = pd.read_csv(TRIAL / "adtte.csv")
+    months = adtte.assign(PARAMCD="DTHMON", PARAM="Time to death (months)", AVAL=(adtte.AVAL / 30.4375).round(3))
+    pd.concat([adtte, months]).to_csv(made / "adtte.csv", index=False)
     directory = tmp_path_factory.mktemp("odd-ws")
     workspace = Workspace(directory)
     workspace.create()
@@ -133,6 +140,32 @@ def test_severity_is_the_grade_where_no_word_was_delivered(odd: Source, plain: S
     """AESEV stands empty beside AETOXGR: the grade counts, not the worst case."""
     count = lambda s: [r.stat for r in answer(Question("ae"), s).rows if r.stat_name == "count" and r.level == "severe"]  # noqa: E731
     assert count(odd) == count(plain)
+
+
+def test_values_that_were_filled_in_are_said(odd: Source) -> None:
+    for base in ("alsfrs", "alsfrs_ancova", "alsfrs_slope"):
+        warnings = answer(Question(base), odd).warnings
+        assert "4 records with DTYPE LOCF analysed as observed: leave them out with the endpoint's where" in warnings
+
+
+def test_times_in_months_are_refused(odd: Source) -> None:
+    """An event in month 3 read as day 3 would put every event before every horizon."""
+    with pytest.raises(DataError, match="DTHMON is in months: times to event must be in days"):
+        asked(odd, "months", base="survival", paramcd="DTHMON")
+
+
+def test_a_rate_counts_the_events_of_the_time_it_counts(odd: Source, plain: Source) -> None:
+    """Ten placebo subjects have no end of treatment: rate x patient-years / 100 is the others' events."""
+    result = answer(Question("ae"), odd)
+    assert any(w.startswith("10 of") and "TRTEDT" in w for w in result.warnings)
+    years = result.get("total", arm="Placebo", level="patient-years").number()
+    rate = result.get("rate", arm="Placebo", level="any").number()
+    adsl, adae = pd.read_csv(TRIAL / "adsl.csv"), pd.read_csv(TRIAL / "adae.csv")
+    gone = adsl.USUBJID[adsl.TRT01A.eq("Placebo")].head(10)
+    safe = adsl.USUBJID[adsl.TRT01A.eq("Placebo") & adsl.SAFFL.eq("Y") & ~adsl.USUBJID.isin(gone)]
+    assert rate * years / 100 == pytest.approx((adae.USUBJID.isin(safe) & adae.TRTEMFL.eq("Y")).sum())
+    counts = [r.stat for r in result.rows if r.stat_name == "events" and r.level == "any"]
+    assert counts == [r.stat for r in answer(Question("ae"), plain).rows if r.stat_name == "events" and r.level == "any"]
 
 
 def test_an_interaction_uses_the_weights_of_its_model(plain: Source) -> None:

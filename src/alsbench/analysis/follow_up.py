@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,8 +11,11 @@ from alsbench.analysis.ask import Ask
 from alsbench.analysis.model_data import Floats, response
 from alsbench.analysis.records import Records, endpoint_records, parameter_frame, post_baseline_visits
 from alsbench.analysis.source import IntArray, Source
+from alsbench.data.frames import Frame
 from alsbench.errors import DataError, UsageError
 from alsbench.study.model import Endpoint
+
+UNIT_AT_END = re.compile(r"\(\s*(weeks?|months?|years?)\s*\)\s*$", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -40,6 +44,7 @@ def times_by_subject(source: Source, dataset: str, paramcd: str, where: str, *, 
     for column in ("AVAL", "CNSR"):
         if column not in frame.columns or frame.kind(column) != "number":
             raise DataError(f"{dataset}.{column} is missing or not numeric", where=f"study.toml {label}")
+    _refuse_other_units(frame, f"{dataset}.AVAL of {paramcd}", label)
     day = np.full(len(source.subjects), np.nan)
     censored = np.full(len(source.subjects), np.nan)
     seen: set[int] = set()
@@ -53,6 +58,21 @@ def times_by_subject(source: Source, dataset: str, paramcd: str, where: str, *, 
         seen.add(i)
         day[i], censored[i] = frame["AVAL"][row], frame["CNSR"][row]
     return day, censored
+
+
+def _refuse_other_units(frame: Frame, what: str, label: str) -> None:
+    """Times are days: a unit that AVALU or the end of PARAM gives otherwise would put every event before every horizon."""
+    units = {str(v).strip() for v in frame["AVALU"].tolist() if v} if "AVALU" in frame.columns else set()
+    if not units and "PARAM" in frame.columns:
+        found = (UNIT_AT_END.search(str(v)) for v in set(frame["PARAM"].tolist()))
+        units = {match.group(1) for match in found if match}
+    others = sorted(u for u in units if u.upper() not in ("DAY", "DAYS", "D"))
+    if others:
+        raise DataError(
+            f"{what} is in {' and '.join(others)}: times to event must be in days",
+            where=f"study.toml {label}",
+            hint="name a parameter in days, or deliver ADT - STARTDT + 1",
+        )
 
 
 def change_matrix(ask: Ask, subject: IntArray, *, percent: bool = False) -> tuple[Floats, Floats]:

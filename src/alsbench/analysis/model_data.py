@@ -119,8 +119,13 @@ def dropped_rows_warning(n: int, what: str) -> list[str]:
 
 
 def unplaced_warning(records: Records) -> list[str]:
-    """A warning of the parameter's records that belong to no visit or to nobody in the subject-level table, or none."""
-    return unplaced_words(records.n_unknown_subject)
+    """Warnings of the parameter's records that belong to no visit or to nobody in the subject-level table, and of those
+    that count although their value was filled in by whoever delivered them."""
+    filled = [
+        f"{n} record{'s' if n != 1 else ''} with DTYPE {kind} analysed as observed: leave them out with the endpoint's where"
+        for kind, n in records.imputed
+    ]
+    return [*unplaced_words(records.n_unknown_subject), *filled]
 
 
 def unplaced_words(n: int) -> list[str]:

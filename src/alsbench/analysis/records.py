@@ -20,6 +20,11 @@ from alsbench.study.model import Endpoint
 from alsbench.study.names import nearest
 
 Floats = NDArray[np.float64]
+# DTYPE of values that were never observed (CDISC controlled terminology, Derivation Type)
+FILLED_IN = frozenset(
+    {"BCF", "BLCF", "BLOCF", "BOCF", "BOV", "COPY", "EXTRAP", "INTERP", "LOCF", "LOV", "LVPD", "MI", "ML", "MOV", "PHANTOM"}
+    | {"POCF", "POV", "SOCF", "WC", "WOCF", "WOV"}
+)
 
 
 @dataclass(frozen=True)
@@ -28,7 +33,8 @@ class Records:
 
     ``subject`` indexes ``Source.subjects``; values are in the units of the data set, NaN where missing. ``below`` marks values
     below the limit of quantification, which stand at half of it; ``day`` is the study day (ADY) where the data set has it;
-    ``weight`` is 1 unless the endpoint names a column of weights, NaN where that is missing or not positive.
+    ``weight`` is 1 unless the endpoint names a column of weights, NaN where that is missing or not positive; ``imputed`` counts
+    the records by a DTYPE that says their value was never observed.
     """
 
     subject: IntArray
@@ -41,6 +47,7 @@ class Records:
     n_unknown_subject: int
     day: Floats
     weight: Floats
+    imputed: tuple[tuple[str, int], ...] = ()
 
     def __len__(self) -> int:
         return int(self.subject.size)
@@ -75,6 +82,7 @@ def endpoint_records(source: Source, endpoint: Endpoint) -> Records:
                 where=f"endpoint {endpoint.name}",
                 hint="the study's visits.number names the numeric analysis visit" if column == visits.number else "",
             )
+    _refuse_mixed_units(frame, endpoint)
     ids = frame[source.study.info.subject]
     index = np.array([source.subject_index.get(str(s), -1) for s in ids], dtype=np.int64)
     number = np.asarray(frame[visits.number], dtype=np.float64)
@@ -90,7 +98,17 @@ def endpoint_records(source: Source, endpoint: Endpoint) -> Records:
     chg = np.asarray(frame["CHG"], dtype=np.float64) if "CHG" in frame.columns else aval - base
     labels, unknown = visit_labels(frame, number, visits.label), int((~known).sum())
     records = Records(
-        index, number, aval, base, chg, below, labels, unknown, _days(frame), _weights(source, endpoint, frame, index)
+        index,
+        number,
+        aval,
+        base,
+        chg,
+        below,
+        labels,
+        unknown,
+        _days(frame),
+        _weights(source, endpoint, frame, index),
+        _imputed(frame),
     )
     _refuse_duplicates(source, endpoint, records)
     return records
@@ -158,6 +176,22 @@ def _weights(source: Source, endpoint: Endpoint, frame: Frame, index: IntArray) 
         raise UsageError(f"the weights {name} are not numeric", where=f"study.toml endpoints.{endpoint.name}.weights")
     values = np.asarray(column, dtype=np.float64)
     return np.where(values > 0, values, np.nan)
+
+
+def _imputed(frame: Frame) -> tuple[tuple[str, int], ...]:
+    """How many records carry each DTYPE of a value filled in for a missing one."""
+    kinds = Counter(str(v).strip().upper() for v in frame["DTYPE"].tolist() if v) if "DTYPE" in frame.columns else Counter()
+    return tuple(sorted((kind, n) for kind, n in kinds.items() if kind in FILLED_IN))
+
+
+def _refuse_mixed_units(frame: Frame, endpoint: Endpoint) -> None:
+    units = sorted({str(v).strip() for v in frame["AVALU"].tolist() if v}) if "AVALU" in frame.columns else []
+    if len(units) > 1:
+        raise DataError(
+            f"{endpoint.dataset}.AVAL of {endpoint.paramcd} is in more than one unit: {', '.join(units)}",
+            where=f"endpoint {endpoint.name}",
+            hint="say which records count: where = \"AVALU == '" + units[0] + "'\"",
+        )
 
 
 def _quantified(frame: Frame, aval: Floats, lloq: float | None) -> tuple[Floats, BoolArray]:

@@ -61,14 +61,11 @@ def analyse(ask: Ask) -> Block:
     rows: list[Row] = []
     years = _exposure_rows(ask, subjects, days, doses, rows)
     who = _positions(ask, frame, subjects)
-    found = overview(
-        who,
-        subjects.arm,
-        len(ask.arms),
-        **_flags(frame),
-    )
-    for line in found:
-        rows += _line(ask, OVERVIEW, line.category, line.arms, years, bounds=True)
+    timed = np.isfinite(days[subjects.index])  # a rate's events are those of the subjects whose time it counts
+    found = overview(who, subjects.arm, len(ask.arms), **_flags(frame))
+    in_time = overview(who[timed[who]], subjects.arm, len(ask.arms), **_flags(frame.take(timed[who])))
+    for line, rated in zip(found, in_time, strict=True):
+        rows += _line(ask, OVERVIEW, line.category, line.arms, years, rated=rated.arms)
     counted = _emergent(frame)
     table = soc_pt_table(
         who[counted],
@@ -79,8 +76,11 @@ def analyse(ask: Ask) -> Block:
     )
     for entry in table:
         if entry.level != "any":
-            rows += _line(ask, entry.soc, entry.pt or None, entry.arms, years, bounds=False)
+            rows += _line(ask, entry.soc, entry.pt or None, entry.arms, years)
     warnings = [f"{outside} records of subjects outside the population were left out"] if outside else []
+    if 0 < timed.sum() < timed.size:
+        n = f"{int((~timed).sum())} of {timed.size} subjects"
+        warnings.append(f"{n} have no TRTSDT or no TRTEDT: neither their time nor their events are in a rate")
     warnings += _absent(frame)
     counted_words = "treatment-emergent records (TRTEMFL = 'Y')" if "TRTEMFL" in frame.columns else "every record"
     return Block(
@@ -199,8 +199,16 @@ def _exposure_rows(ask: Ask, subjects: Subjects, days: Floats, doses: Floats | N
 
 
 def _line(
-    ask: Ask, variable: str, level: str | None, arms: tuple[ArmCount, ...], years: list[float], *, bounds: bool
+    ask: Ask,
+    variable: str,
+    level: str | None,
+    arms: tuple[ArmCount, ...],
+    years: list[float],
+    *,
+    rated: tuple[ArmCount, ...] = (),
 ) -> list[Row]:
+    """Counts of a line by arm and risk differences; with ``rated``, the counts of those whose exposure is known, rates and
+    zero bounds too."""
     rows: list[Row] = []
     for code, (arm, count) in enumerate(zip(ask.arms, arms, strict=True)):
         where = {"arm": arm, "variable": variable, "level": level}
@@ -209,9 +217,9 @@ def _line(
         reason = None if count.n else f"no subjects of {arm}"
         rows.append(ask.row("arm", "percent", count.percent if count.n else None, error=reason, **where))
         rows.append(ask.row("arm", "events", count.events, **where))
-        if bounds:
-            rows += _rate(ask, count, years[code], where)
-        if bounds and count.n and count.subjects == 0:
+        if rated:
+            rows += _rate(ask, rated[code], years[code], where)
+        if rated and count.n and count.subjects == 0:
             rows.append(ask.row("arm", "upper_one_sided", 100.0 * zero_events(count.n).one_sided, **where))
     for treatment, reference in ask.pairs:
         at = {"treatment": treatment, "reference": reference, "variable": variable, "level": level}
