@@ -551,3 +551,41 @@ async def test_behind_a_count_of_events_stand_the_records_it_counts(workspace: P
         text = await tui.press(pilot, "7", "G", "l", "l", "enter")
         assert "records of ADAE" in text
         assert pilot.app.screen.table.model.cols[2].head == ("AEBODSYS",)
+
+
+async def test_a_filter_in_the_records_behind_a_number(workspace: Path, tui: Any) -> None:
+    async with tui.run(workspace) as pilot:
+        app = pilot.app
+        await tui.press(pilot, ":endpoint ae", "4", "G", "l", "enter")
+        dialog = app.screen
+        every = len(dialog.table.model)
+        first = dialog.table.model.row(0)[0][0]
+        await tui.press(pilot, "slash", *first, "enter")
+        held = len(dialog.table.model)
+        assert 0 < held < every
+        assert {dialog.table.model.row(k)[0][0] for k in range(held)} == {first}
+        assert f"{held} rows; esc shows all" in tui.text(app)
+        await tui.press(pilot, "n", "N", "escape")
+        assert len(dialog.table.model) == every
+        await tui.press(pilot, "escape")
+        assert len(app.screen_stack) == 1
+
+
+async def test_a_filter_in_the_ranks_and_pairs_behind_a_number(workspace: Path, tui: Any) -> None:
+    async with tui.run(workspace) as pilot:
+        app = pilot.app
+        await tui.press(pilot, "4", "j", "j", "l", "enter", "slash", *"Placebo", "enter")
+        assert {app.screen.table.model.text(k, 1) for k in range(len(app.screen.table.model))} == {"Placebo"}
+        await tui.press(pilot, "n", "enter")
+        assert app.screen.subject == app.screen_stack[-2].table.model.text(1, 0), "the rank of the row under the cursor"
+        await tui.press(pilot, "slash", *"decided", "enter", "escape", "escape", "escape")
+        assert not app.screen_stack[-1].pattern, "esc clears the filter first"
+
+
+async def test_help_can_be_searched(workspace: Path, tui: Any) -> None:
+    async with tui.run(workspace) as pilot:
+        await tui.press(pilot, "question_mark", "slash", *"export", "enter")
+        dialog = pilot.app.screen
+        assert "export" in dialog.pane.lines[dialog.pane.mark].plain.lower()
+        await tui.press(pilot, "slash", *"nosuchword", "enter")
+        assert "not here" in tui.text(pilot.app)

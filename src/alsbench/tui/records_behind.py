@@ -17,14 +17,14 @@ from alsbench.analysis.endpoints.incidence import EXPOSURE, counted_records
 from alsbench.analysis.question import Question
 from alsbench.analysis.result import Row
 from alsbench.data.frames import ColumnInfo
-from alsbench.data.order import RowOrder, row_order
+from alsbench.data.order import RowOrder, holding, row_order
 from alsbench.data.snapshot import TableInfo
+from alsbench.study.sql import Where
 from alsbench.tui.paged import PAGE_ROWS
 
 if TYPE_CHECKING:
     from alsbench.analysis.source import Source
     from alsbench.analysis.why import Why
-    from alsbench.study.expression import Where
 
 COLUMNS = ("BASE", "AVAL", "CHG", "CNSR", "AEBODSYS", "AEDECOD", "AESEV", "AESER", "AEREL", "ASTDT", "AESTDTC", "TRTEMFL")
 TREATED = ("TRTSDT", "TRTEDT")
@@ -49,6 +49,15 @@ class Records:
         columns = [c.name for j, c in enumerate(self.info.columns) if j != 1]
         rows = self.rows.page(source.snapshot, columns, offset=number * PAGE_ROWS, limit=PAGE_ROWS)
         return [(r[0], self.arms.get(str(r[0]), ""), *r[1:]) for r in rows]
+
+    def holding(self, source: Source, text: str) -> Records:
+        """Those of the records that hold a text in a column that is shown."""
+        shown = replace(self.info, columns=tuple(c for j, c in enumerate(self.info.columns) if j != 1))
+        hits = source.snapshot.row_ids(self.info.name, where=Where(holding(shown, text), ()))
+        ids = self.rows.ids if self.rows.ids is not None else np.arange(self.rows.count, dtype=np.uint64)
+        kept = ids[np.isin(ids, hits)]
+        found = replace(self, rows=RowOrder(self.info.name, kept.size, kept), first=[])
+        return replace(found, first=found.page(source, 0))
 
 
 @dataclass(frozen=True)
@@ -118,7 +127,7 @@ def arms_of(source: Source, row: Row, *, actual: bool) -> dict[str, str]:
 def condition(source: Source, row: Row, info: TableInfo, subjects: Iterable[str], *, of_subject: bool) -> Where:
     """The condition on a data set: subjects, and the endpoint's parameter, visit and own condition."""
     from alsbench.data.sql import quote
-    from alsbench.study.expression import Where, compile_sql, parse
+    from alsbench.study.expression import compile_sql, parse
 
     study, params = source.study, list[object](subjects)
     endpoint, number = study.endpoints[row.endpoint], study.visits.number

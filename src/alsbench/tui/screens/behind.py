@@ -6,12 +6,9 @@ From the ranks behind a joint rank ``enter`` opens the pairs that decided one su
 from __future__ import annotations
 
 import shlex
-from itertools import count
 from typing import TYPE_CHECKING, Any
 
 from rich.text import Text
-from textual.app import ComposeResult
-from textual.events import Key
 
 from alsbench.analysis.command import endpoint_command
 from alsbench.analysis.question import Question
@@ -21,17 +18,14 @@ from alsbench.tui.models import Grid, GridRow, Section, grid
 from alsbench.tui.paged import PagedModel
 from alsbench.tui.records_behind import Ranks, Records, behind_row, pairs
 from alsbench.tui.safetext import safe
-from alsbench.tui.screens.dialog import MOVES, Dialog, scroll
-from alsbench.tui.widgets.pane import Pane, folded
-from alsbench.tui.widgets.table import VirtualTable
-from alsbench.tui.worker import Job, Report
+from alsbench.tui.screens.drill import Drill
+from alsbench.tui.widgets.pane import folded
+from alsbench.tui.worker import Job
 
 if TYPE_CHECKING:
     from alsbench.analysis.why import RankReason, Why
     from alsbench.tui.app import Workbench
 
-_SERIAL = count(1)
-LEAST_ROWS = 9  # lines kept for the rows; the facts above scroll
 PAIR_HEADS = ("opponent", "arm", "result", "decided", "at", "own", "opp.", "day", "opp. day")
 
 
@@ -40,82 +34,14 @@ def behind(bench: Workbench, rows: tuple[Row, ...], result: Result) -> None:
     bench.push_screen(BehindNumber(bench, rows, result))
 
 
-class Drill(Dialog):
-    """Facts above, rows below, filled by a worker. ``tab`` moves between the two."""
-
-    DEFAULT_CSS = "Drill Pane { height: auto; }"
-
-    def __init__(self, bench: Workbench, title: str, facts: list[Text], keys: tuple[tuple[str, str], ...]) -> None:
-        super().__init__(bench.look, title, keys)
-        self.bench = bench
-        self.panel = f"behind-{next(_SERIAL)}"
-        self.pane = Pane(bench.look)
-        self.pane.lines = tuple(facts)
-        self.table = VirtualTable(bench.look, row_cursor=True)
-        self.table.placeholder = "being read ..."
-
-    def compose(self) -> ComposeResult:
-        yield self.head
-        yield self.pane
-        yield self.table
-        yield self.foot
-
-    def on_mount(self) -> None:
-        super().on_mount()
-        self.divide()
-        self.set_focus(self.table, scroll_visible=False)
-        self.start()
-
-    def on_resize(self) -> None:
-        super().on_resize()
-        self.divide()
-
-    def divide(self) -> None:
-        """Give the facts what they need, as long as the rows keep theirs."""
-        self.pane.styles.height = max(min(len(self.pane.lines), self.size.height - 2 - LEAST_ROWS), 3)
-
-    def start(self) -> None:
-        """Begin reading."""
-
-    def work(self, label: str, work: Any) -> None:
-        self.bench.jobs.start(self.panel, label, work, interrupt=self.bench.ready.source.snapshot.interrupt)
-
-    def report(self, report: Report) -> None:
-        """Take what a worker read, or why it could not."""
-        if report.kind == "failed":
-            self.table.placeholder = safe(report.payload.what, ascii=self.ascii)
-            self.table.refresh()
-        elif report.kind == "done":
-            self.fill(report.payload)
-
-    def fill(self, payload: Any) -> None:
-        """Show what was read."""
-
-    async def take(self, event: Key) -> None:
-        if event.key in {"escape", "q"}:
-            self.bench.jobs.cancel(self.panel)
-            self.dismiss(None)
-        elif event.key == "tab":
-            self.set_focus(self.table if self.focused is self.pane else self.pane, scroll_visible=False)
-        elif event.key == "enter":
-            self.open_row()
-        elif event.key in MOVES:
-            scroll(self.pane if self.focused is self.pane else self.table, event.key)
-        elif event.key in {"h", "left", "l", "right"}:
-            self.table.move(cols=1 if event.key in {"l", "right"} else -1)
-
-    def open_row(self) -> None:
-        """Open what is under the cursor."""
-
-
 class BehindNumber(Drill):
     """One cell: its statistics, question and model, then the records or ranks."""
 
     def __init__(self, bench: Workbench, rows: tuple[Row, ...], result: Result) -> None:
-        keys = (("esc", "close"), ("j k", "rows"), ("tab", "facts"))
-        super().__init__(bench, "Behind this number", facts(bench, rows, result), keys)
+        super().__init__(bench, "Behind this number", facts(bench, rows, result))
         self.rows = rows
         self.found: Records | Ranks | None = None
+        self.shown: Records | Ranks | None = None  # what a filter leaves of them
         self.asked: set[int] = set()
 
     def start(self) -> None:
@@ -133,15 +59,18 @@ class BehindNumber(Drill):
             self.table.model.put(number, rows)
             self.table.refresh()
             return
-        self.found = found
+        if kind == "filtered":
+            self.shown = found
+            self.show_records(found)
+            self.said(found.count)
+            return
+        self.found = self.shown = found
         self.table.placeholder = "no rows"
         if isinstance(found, Records):
             self.head.show(
                 [(f" Behind this number  {found.count} records of {found.info.name}, {found.subjects} subjects", "key")]
             )
-            self.table.show(
-                PagedModel(found.info, found.count, found.first, frozen=1, fetch=self.fetch, ascii=self.ascii), keep=False
-            )
+            self.show_records(found)
         elif isinstance(found, Ranks):
             self.head.show([(f" Behind this number  {len(found.rows)} subjects ranked, best first", "key")])
             self._keys = (*self._keys, ("enter", "pairs of a rank"))
@@ -150,13 +79,27 @@ class BehindNumber(Drill):
                 GridRow(tuple((safe(t, ascii=self.ascii), "") for t in (s, a, number_text(u), number_text(r))), source=s)
                 for s, a, u, r in found.rows
             ]
-            self.table.show(Grid((grid(["subject", "arm", "score", "rank"], lines, right=[2, 3]),)), keep=False)
+            self.show_whole(Grid((grid(["subject", "arm", "score", "rank"], lines, right=[2, 3]),)))
         else:
             self.table.refresh()
 
+    def show_records(self, found: Records) -> None:
+        model = PagedModel(found.info, found.count, found.first, frozen=1, fetch=self.fetch, ascii=self.ascii)
+        self.asked.clear()
+        self.table.show(model, keep=False)
+
+    def set_filter(self, pattern: str) -> None:
+        """Show only the rows that hold a text; records are searched in a worker."""
+        found, source = self.found, self.bench.ready.source
+        if not isinstance(found, Records):
+            super().set_filter(pattern)
+            return
+        self.pattern = pattern
+        self.work("filter:", lambda _: ("filtered", found.holding(source, pattern) if pattern else found))
+
     def fetch(self, page: int) -> None:
         """Read one page of records in a worker."""
-        found, source = self.found, self.bench.ready.source
+        found, source = self.shown, self.bench.ready.source
         if not isinstance(found, Records) or page in self.asked:
             return
         self.asked.add(page)
@@ -181,7 +124,6 @@ class BehindRank(Drill):
             bench,
             safe(f"Why this rank: {subject}", ascii=not bench.look.glyphs.dots),
             [_fact(bench, "command", text, bench.size.width)[0]],
-            (("esc", "back"), ("j k", "pairs"), ("tab", "facts")),
         )
         self.question = question
         self.subject = subject
@@ -212,7 +154,7 @@ class BehindRank(Drill):
             if len(why.rankings) > 1:
                 sections.append(Section((), (GridRow(((safe(r.title, ascii=self.ascii), "bold"),), heading=True),)))
             sections.append(grid(list(PAIR_HEADS), [self.pair(p) for p in r.pairs], right=range(5, 9)))
-        self.table.show(Grid(tuple(sections)), keep=False)
+        self.show_whole(Grid(tuple(sections)))
 
     def pair(self, p: Any) -> GridRow:
         role = {"won": "good", "lost": "bad"}.get(p.result, "")

@@ -20,7 +20,8 @@ from alsbench.tui.opening import CheckKey
 from alsbench.tui.safetext import fit, safe
 from alsbench.tui.screens.asking import with_command
 from alsbench.tui.screens.base import View
-from alsbench.tui.screens.behind import Drill
+from alsbench.tui.screens.behind import behind
+from alsbench.tui.screens.drill import Drill
 from alsbench.tui.widgets.pane import folded
 from alsbench.tui.worker import Job, Report
 
@@ -155,7 +156,17 @@ class CheckTable(Drill):
         for name, value in (*result.facts.lines, *(("Warning", w) for w in result.warnings)):
             lines += folded(safe(name, ascii=ascii), safe(value, ascii=ascii), look, width)
         title = safe(f"{check.number}. {check.title}", ascii=ascii)
-        super().__init__(bench, title, lines, (("esc", "close"), ("j k", "rows"), ("h l", "columns"), ("tab", "facts")))
+        super().__init__(bench, title, lines, ("h l", "columns"), ("enter", "behind"), row_cursor=False)
         sections = [s for block in check_blocks(check, result) for s in block_section(block, ascii=ascii)]
         self.table.placeholder = "no rows"
-        self.table.model = Grid(tuple(sections))
+        self.result = result
+        self.whole = self.table.model = Grid(tuple(sections))
+
+    def open_row(self) -> None:
+        """Open the number under the cursor."""
+        model = self.table.model
+        rows = model.source(self.table.cursor_row, self.table.cursor_col) if isinstance(model, Grid) else ()
+        if rows:
+            behind(self.bench, rows, self.result)
+        else:
+            self.say("no number here")
