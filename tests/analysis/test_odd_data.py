@@ -54,6 +54,8 @@ def odd(tmp_path_factory: pytest.TempPathFactory) -> Source:
     adtte = pd.read_csv(TRIAL / "adtte.csv")
     months = adtte.assign(PARAMCD="DTHMON", PARAM="Time to death (months)", AVAL=(adtte.AVAL / 30.4375).round(3))
     pd.concat([adtte, months]).to_csv(made / "adtte.csv", index=False)
+    doses = [adsl.assign(PARAMCD=code, AVAL=value)[["USUBJID", "PARAMCD", "AVAL"]] for code, value in (("DOSE", 3), ("DUR", 9))]
+    pd.concat(doses).to_csv(made / "adex.csv", index=False)
     directory = tmp_path_factory.mktemp("odd-ws")
     workspace = Workspace(directory)
     workspace.create()
@@ -166,6 +168,20 @@ def test_a_rate_counts_the_events_of_the_time_it_counts(odd: Source, plain: Sour
     assert rate * years / 100 == pytest.approx((adae.USUBJID.isin(safe) & adae.TRTEMFL.eq("Y")).sum())
     counts = [r.stat for r in result.rows if r.stat_name == "events" and r.level == "any"]
     assert counts == [r.stat for r in answer(Question("ae"), plain).rows if r.stat_name == "events" and r.level == "any"]
+
+
+def test_parameters_of_exposure_are_no_doses(odd: Source) -> None:
+    result = answer(Question("ae"), odd)
+    assert "ADEX holds several parameters: its rows are not doses, and none are counted" in result.warnings
+    assert result.get("mean", arm="Placebo", level="doses").stat is None
+
+
+def test_where_nothing_declines_nothing_is_slowed(plain: Source) -> None:
+    """Against a reference that gets better, 100 (1 - b1/b0) is positive for a treatment that does worse."""
+    falling = list(answer(Question("alsfrs_slope"), plain).select(stat_name="percent_slowing"))
+    rising = list(asked(plain, "up", base="alsfrs_slope", better="lower").select(stat_name="percent_slowing"))
+    assert all(r.stat is not None for r in falling) and len(rising) == len(falling) == 3
+    assert {r.error for r in rising} == {"Placebo does not get worse: there is no decline to slow"}
 
 
 def test_an_interaction_uses_the_weights_of_its_model(plain: Source) -> None:

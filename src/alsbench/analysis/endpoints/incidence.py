@@ -81,6 +81,8 @@ def analyse(ask: Ask) -> Block:
     if 0 < timed.sum() < timed.size:
         n = f"{int((~timed).sum())} of {timed.size} subjects"
         warnings.append(f"{n} have no TRTSDT or no TRTEDT: neither their time nor their events are in a rate")
+    if _is_parameters(ask):
+        warnings.append("ADEX holds several parameters: its rows are not doses, and none are counted")
     warnings += _absent(frame)
     counted_words = "treatment-emergent records (TRTEMFL = 'Y')" if "TRTEMFL" in frame.columns else "every record"
     return Block(
@@ -166,7 +168,7 @@ def _exposure(ask: Ask) -> tuple[Floats, Floats | None]:
         days[known] = (end[known] - start[known]).astype(np.float64) + 1.0
         if np.any(days[known] < 1):
             raise DataError("TRTEDT lies before TRTSDT", where="ADSL", hint="correct the dates, then load again")
-    if "ADEX" not in ask.source.snapshot.tables:
+    if "ADEX" not in ask.source.snapshot.tables or _is_parameters(ask):
         return days, None
     given = ask.source.snapshot.frame("ADEX", columns=(ask.source.study.info.subject,))
     doses = np.zeros(len(frame))
@@ -175,6 +177,14 @@ def _exposure(ask: Ask) -> tuple[Floats, Floats | None]:
         if i is not None:
             doses[i] += 1
     return days, doses
+
+
+def _is_parameters(ask: Ask) -> bool:
+    """Whether ADEX holds several parameters a subject (cumulative dose, duration): its rows are then not doses."""
+    table = ask.source.snapshot.tables.get("ADEX")
+    if table is None or "PARAMCD" not in {c.name for c in table.columns}:
+        return False
+    return len({v for v in ask.source.snapshot.frame("ADEX", columns=("PARAMCD",))["PARAMCD"].tolist() if v}) > 1
 
 
 def _exposure_rows(ask: Ask, subjects: Subjects, days: Floats, doses: Floats | None, rows: list[Row]) -> list[float]:

@@ -166,6 +166,9 @@ def _contrast(ask: Ask, fit: SlopeFit, arm: Factor, treatment: str, reference: s
     others = [a for a in arm.levels if a != reference]
     out = ask.inference("contrast", "difference", found, others.index(treatment), **where)
     out += exponentiated(ask, "contrast", "ratio", found, others.index(treatment), **where)
+    b = float(arm_slopes(fit, df=ask.endpoint.df).estimate[arm.levels.index(reference)])
+    if (b if ask.endpoint.better == "higher" else -b) >= 0:
+        return out + ask.failed("contrast", SLOWING, f"{reference} does not get worse: there is no decline to slow", **where)
     slowing = percent_slowing(fit, treatment, reference, df=ask.endpoint.df)
     out.append(ask.row("contrast", "percent_slowing", slowing.percent, **where))
     if slowing.fieller_shape == "interval":
