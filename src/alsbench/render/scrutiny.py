@@ -25,6 +25,12 @@ INTERVALS = {
     "ratio": ("ratio_low", "ratio_high"),
     "hazard_ratio": ("hr_low", "hr_high"),
     "win_probability": ("win_probability_low", "win_probability_high"),
+    "dose_slope": ("dose_slope_low", "dose_slope_high"),
+    "ls_mean": ("conf_low", "conf_high"),
+    "slope": ("conf_low", "conf_high"),
+    "spearman": ("spearman_low", "spearman_high"),
+    "correlation": ("correlation_low", "correlation_high"),
+    "carry_over": ("carry_over_low", "carry_over_high"),
     "risk_difference": ("risk_difference_low", "risk_difference_high"),
 }
 HEADINGS = {
@@ -38,6 +44,7 @@ HEADINGS = {
     "n_reference": "n ref",
     "win_probability": "P(win)",
     "smd": "SMD",
+    "ls_mean": "LS mean",
     "se": "SE",
     "interaction_permutation_p": "p int\npermuted",
     "sup_p": "p any\neffect",
@@ -48,6 +55,11 @@ HEADINGS = {
     "tipping_delta": "tips at",
     "tipping_sd": "in SD",
     "tipping_per_month": "per month",
+    "dose_slope": "Per dose",
+    "same_side_percent": "same side\n(%)",
+    "before": "before",
+    "on_study": "on study",
+    "carry_over": "Carries over",
     "tests": "tests",
     "kept_percent": "own data\n(%)",
     "assumed": "true effect",
@@ -62,7 +74,11 @@ HEADINGS = {
     "null_percent": "by chance\n(%)",
 }
 # Variables that head a table of their own, and those that only say what a check varies, as its title does.
-FAMILIES = {"imputed": "Under other assumptions about the missing"}
+FAMILIES = {
+    "imputed": "Under other assumptions about the missing",
+    "concordance": "Pairs of endpoints",
+    "better": "Subjects better than the control's median",
+}
 UNNAMED = frozenset({"specification", "model", "left out", "search", *FAMILIES})
 Place = tuple[Any, ...]
 
@@ -107,7 +123,7 @@ def check_blocks(check: Check, result: Result) -> tuple[Block, ...]:
     return tuple(replace(b, title=result.facts.title if i == 0 else b.title) for i, b in enumerate(made))
 
 
-def _block(check: Check, result: Result, title: str) -> Block:
+def _block(check: Check, result: Result, heading: str) -> Block:
     places: dict[Place, dict[str, Row]] = {}
     for row in result.rows:
         places.setdefault(_place(row), {})[row.stat_name] = row
@@ -131,7 +147,7 @@ def _block(check: Check, result: Result, title: str) -> Block:
     if not any(line.cells[-1].text for line in lines if not line.heading):
         columns, lines = columns[:-1], [Line(line.cells[:-1], line.heading) for line in lines]
     errors = dict.fromkeys(f"{NOT_ESTIMABLE}: {r.error}" for r in result.rows if r.error)
-    return Block(title, tuple(columns), tuple(lines), tuple(errors))
+    return Block(heading, tuple(columns), tuple(lines), tuple(errors))
 
 
 def _stat_names(result: Result) -> list[str]:
