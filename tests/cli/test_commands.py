@@ -54,7 +54,10 @@ def test_every_endpoint_prints_in_every_format(run: Run, loaded: Path, name: str
     else:
         rows = list(csv.DictReader(io.StringIO(ran.out), delimiter="," if form == "csv" else "\t"))
         assert rows
-        assert set(rows[0]) == KEYS
+        assert set(rows[0]) == KEYS | {"title", "facts", "footnotes"}
+        assert "SYNTHETIC" in rows[0]["title"]
+        assert "Post hoc" in rows[0]["title"]
+        assert "Population: " in rows[0]["facts"]
 
 
 def test_numbers_are_the_same_in_json_csv_and_table(run: Run, loaded: Path) -> None:

@@ -45,8 +45,7 @@ def emit_sheets(common: Common, *sheets: Sheet) -> None:
     elif common.format in (Format.CSV, Format.TSV):
         write_text(common, sheet_delimited(sheets[0], common.format.value))
     else:
-        folds = any(field.prose for sheet in sheets for field in sheet.fields)
-        emit_page(common, sheets_page(sheets), width=None if folds else 0)
+        emit_page(common, sheets_page(sheets))
 
 
 def emit_page(common: Common, page: Page, *, width: int | None = None) -> None:

@@ -39,7 +39,8 @@ def results_delimited(results: Iterable[Result], dialect: Dialect) -> str:
 def standing_rows(result: Result) -> Iterator[tuple[Row, Standing]]:
     """Every row of a result with what lets it stand alone, for the columns :data:`STANDING`."""
     title, notes = marked_title(result.facts.title, result.provenance), page_footnotes(result)
-    return zip(result.rows, standing(title, page_facts(result), notes), strict=False)
+    facts = (*page_facts(result), ("Command", result.provenance.command))
+    return zip(result.rows, standing(title, facts, notes), strict=False)
 
 
 def standing(title: str, facts: Iterable[tuple[str, str]], footnotes: Iterable[str]) -> Iterator[Standing]:

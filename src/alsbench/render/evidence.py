@@ -8,6 +8,7 @@ complement, and post hoc columns say so.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from statistics import mode
 from typing import TYPE_CHECKING
 
 from alsbench.analysis.result import Row
@@ -34,7 +35,7 @@ def evidence_page(evidence: Evidence) -> Page:
         marked_title(result.facts.title, result.provenance),
         (evidence_block(evidence),),
         page_facts(result),
-        (*LEGEND, *_nominal(evidence), *page_footnotes(result)),
+        (*LEGEND, *nominal_note(evidence), *page_footnotes(result)),
     )
 
 
@@ -65,7 +66,7 @@ def evidence_block(evidence: Evidence) -> Block:
     return Block("", tuple(columns), tuple(lines), tuple(notes))
 
 
-def _nominal(evidence: Evidence) -> tuple[str, ...]:
+def nominal_note(evidence: Evidence) -> tuple[str, ...]:
     """The legend of the mark n, where it stands."""
     if not any(c.verdict == "nominal" for c in evidence.cells):
         return ()
@@ -84,7 +85,7 @@ def _names(cell: Cell) -> tuple[PageCell, PageCell]:
 
 def _group(evidence: Evidence, phrase: str) -> str:
     mine = [c for c in evidence.cells if c.subgroup == phrase]
-    n = f", n = {max(c.n for c in mine)}" if mine else ""
+    n = f", n = {mode(c.n for c in mine)}" if mine else ""  # an endpoint with a population of its own says so above
     n = f", n {MASKED}" if any(c.n < 0 for c in mine) else n
     return f"{phrase}{n}{', post hoc' if any(c.post_hoc for c in mine) else ''}"
 
@@ -101,10 +102,10 @@ def _cells(cell: Cell | None, behind: dict[tuple[object, ...], tuple[Row, ...]],
     made = [
         PageCell(estimate_text(cell), rows, style),
         PageCell("" if cell.favourable is None else "+" if cell.favourable else "-", rows, style),
-        PageCell(_p_text(cell.p, cell), rows, style),
+        PageCell(p_text(cell.p, cell), rows, style),
         PageCell(_from_text(cell), rows),
     ]
-    return [*made, PageCell(_p_text(cell.interaction_p, None), rows)] if interaction else made
+    return [*made, PageCell(p_text(cell.interaction_p, None), rows)] if interaction else made
 
 
 def estimate_text(cell: Cell) -> str:
@@ -116,7 +117,8 @@ def estimate_text(cell: Cell) -> str:
     return f"{format_stat(name, cell.estimate)} ({inner})"
 
 
-def _p_text(p: float | None, cell: Cell | None) -> str:
+def p_text(p: float | None, cell: Cell | None) -> str:
+    """p as printed, ``n`` after it where it is nominal; why there is none where the cell says so."""
     if p is not None:
         return format_p(p) + (" n" if cell is not None and cell.verdict == "nominal" else "")
     return absent(cell.error) if cell is not None and cell.error else ""

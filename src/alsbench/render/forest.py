@@ -9,8 +9,8 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from alsbench.render.evidence import estimate_text
-from alsbench.render.formats import MASKED, NOT_ESTIMABLE, absent, format_p
+from alsbench.render.evidence import estimate_text, nominal_note, p_text
+from alsbench.render.formats import MASKED, NOT_ESTIMABLE, format_p
 from alsbench.render.page import Block, Column, Line, Page, label
 from alsbench.render.page import Cell as PageCell
 from alsbench.render.standing import CI, marked_title, page_facts, page_footnotes
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 BARS = 21
 SIZES = ("▪", "■")
+LEGEND = f"{SIZES[1]} estimate, {SIZES[0]} where n is less than half the largest; < > the interval goes on; | no difference."
 CLIP = 2.5  # the scale spans at most this many times the widest half-interval of a well-estimated line
 
 
@@ -29,10 +30,8 @@ def forest_page(evidence: Evidence) -> Page:
     result = evidence.result
     names = dict.fromkeys(c.comparison for c in evidence.cells)
     blocks = tuple(_block([c for c in evidence.cells if c.comparison == name]) for name in names)
-    notes = ("+ the better side for the treatment; < > an interval that leaves the scale; | no difference.",)
-    return Page(
-        marked_title(result.facts.title, result.provenance), blocks, page_facts(result), (*notes, *page_footnotes(result))
-    )
+    notes = (LEGEND, *nominal_note(evidence), *page_footnotes(result))
+    return Page(marked_title(result.facts.title, result.provenance), blocks, page_facts(result), notes)
 
 
 def _block(cells: list[Cell]) -> Block:
@@ -43,7 +42,7 @@ def _block(cells: list[Cell]) -> Block:
     for c in cells:
         name = f"{c.subgroup}{' *' if c.post_hoc else ''}"
         bar = draw(c, low, high, big=2 * c.n >= most)
-        p = absent(c.error or NOT_ESTIMABLE) if c.p is None else format_p(c.p)
+        p = p_text(c.p, c) or NOT_ESTIMABLE
         inter = "" if c.interaction_p is None else format_p(c.interaction_p)
         n = str(c.n) if c.n >= 0 else MASKED
         lines.append(Line(tuple(PageCell(text) for text in (name, n, bar, estimate_text(c), p, inter))))

@@ -23,6 +23,7 @@ GAP = "  "
 MARK = " · "
 LEAST_LABEL = 12
 MOST_LABEL = 36
+LEAST_FOLDED = 16  # of a label folded so that all columns stand side by side
 STYLES = {"good": "green", "bad": "red", "note": "dim"}
 _PARTS = re.compile(r"^(?P<a>\S+) \((?P<b>[^,()]+)(?:, (?P<c>[^,()]+))?\)(?P<d>.*)$")
 
@@ -50,7 +51,7 @@ def page_lines(page: Page, *, width: int = PAGE_WIDTH, rule: str = "─", facts:
     if facts:
         lines += _fact_lines(page.facts, width)
     for block in page.blocks:
-        lines += [Text(), *block_lines(block, width=width, rule=rule)]
+        lines += [Text(), *block_lines(block, width=0 if block.wide else width, rule=rule)]
     if page.footnotes and facts:
         lines.append(Text())
         for note in page.footnotes:
@@ -73,7 +74,10 @@ def block_lines(block: Block, *, width: int = PAGE_WIDTH, rule: str = "─") -> 
         figures and width and sum(widths) + len(GAP) * (len(widths) - 1) > width
     ):  # too wide: labels fold before figures move apart
         widths = [min(w, MOST_LABEL) if c.label else w for w, c in zip(widths, block.columns, strict=True)]
-    for number, chosen in enumerate(_parts(block.columns, widths, width)):
+        widths = _narrowed(block.columns, widths, width)
+    parts = _parts(block.columns, widths, width)
+    parts = [p for k, p in enumerate(parts) if not k or _filled(block.columns, texts, p)]
+    for number, chosen in enumerate(parts):
         if number:
             lines.append(Text())
         lines += _part_lines(block, texts, chosen, widths, width, rule)
@@ -113,6 +117,15 @@ def _widths(block: Block, texts: Sequence[Sequence[str]]) -> list[int]:
     return widths
 
 
+def _narrowed(columns: Sequence[Column], widths: list[int], width: int) -> list[int]:
+    """The widest label made narrower where that saves a block from being continued for a few characters."""
+    over = sum(widths) + len(GAP) * (len(widths) - 1) - width
+    widest = max((j for j, c in enumerate(columns) if c.label), key=lambda j: widths[j], default=None)
+    if widest is None or not 0 < over <= widths[widest] - LEAST_FOLDED:
+        return widths
+    return [w - over if j == widest else w for j, w in enumerate(widths)]
+
+
 def _groups(columns: Sequence[Column]) -> list[list[int]]:
     """Indices of columns that stand together: neighbours with the same group name; each ungrouped column by itself."""
     groups: list[list[int]] = []
@@ -141,6 +154,11 @@ def _parts(columns: Sequence[Column], widths: Sequence[int], width: int) -> list
         parts[-1] += group
         used += size
     return parts
+
+
+def _filled(columns: Sequence[Column], texts: Sequence[Sequence[str]], chosen: list[int]) -> bool:
+    """Whether a part has a cell beside its labels."""
+    return any(row[j] for row in texts for j in chosen if j < len(row) and not columns[j].label)
 
 
 def _says_nothing(row: Sequence[str], chosen: list[int], labels: list[int]) -> bool:
@@ -223,9 +241,12 @@ def _fact_lines(facts: Sequence[tuple[str, str]], width: int) -> list[Text]:
     name_width = max(cell_len(visible(name)) for name, _ in facts)
     room = max((width or PAGE_WIDTH) - name_width - len(GAP), 20)
     lines = []
+    before = ""
     for name, value in facts:
         for k, part in enumerate(_fold(visible(value), room)):
-            lines.append(Text.assemble((_pad(visible(name) if k == 0 else "", name_width, "left"), "dim"), GAP, part))
+            shown = visible(name) if k == 0 and name != before else ""  # a name that repeats stands once
+            lines.append(Text.assemble((_pad(shown, name_width, "left"), "dim"), GAP, part))
+        before = name
     return lines
 
 

@@ -50,7 +50,8 @@ class Line:
 class Block:
     """A table: a title, columns, lines, and notes that belong to it alone.
 
-    ``aligned`` sets estimates and limits under each other; it is off where one column holds different statistics.
+    ``aligned`` sets estimates and limits under each other; it is off where one column holds different statistics. A ``wide``
+    block is as wide as it is, never continued below itself: a long list.
     """
 
     title: str
@@ -58,6 +59,7 @@ class Block:
     lines: tuple[Line, ...]
     notes: tuple[str, ...] = ()
     aligned: bool = True
+    wide: bool = False
 
 
 @dataclass(frozen=True)

@@ -9,12 +9,16 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from rich.cells import cell_len
+
 from alsbench.render.ard import dump, plain_number
 from alsbench.render.delimited import Dialect, delimited
 from alsbench.render.formats import format_number
+from alsbench.render.layout import PAGE_WIDTH
 from alsbench.render.page import Block, Cell, Column, Line, Page
 
 SCHEMA = "alsbench.table/1"
+SHORT = 24  # records up to which a table too wide for the page is continued below itself; a longer one stays wide
 Value = str | float | int | bool | None
 
 
@@ -75,7 +79,15 @@ def sheet_block(sheet: Sheet) -> Block:
         for i, f in enumerate(sheet.fields)
     )
     lines = tuple(Line(tuple(Cell(_shown(value)) for value in record)) for record in sheet.records)
-    return Block("", columns, lines, sheet.notes)
+    return Block("", columns, lines, sheet.notes, wide=_wide(sheet, columns, lines))
+
+
+def _wide(sheet: Sheet, columns: Sequence[Column], lines: Sequence[Line]) -> bool:
+    """Whether a table is left as wide as it is: a long one, or one with a column that has no room beside the first."""
+    if any(f.prose for f in sheet.fields):
+        return False
+    widths = [max(cell_len(t) for t in (c.title, *(line.cells[j].text for line in lines))) for j, c in enumerate(columns)]
+    return len(lines) > SHORT or any(widths[0] + 2 + w > PAGE_WIDTH for w in widths[1:])
 
 
 def sheets_page(sheets: Sequence[Sheet]) -> Page:

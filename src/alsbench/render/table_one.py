@@ -75,7 +75,8 @@ def _summary_block(rows: Rows, subgroup: str, variable: str, arms: list[str]) ->
             (", mean (SD)", [spread_cell(s, "mean", "sd") for s in stats]),
             (", min, max", [_summary(s, "Min, max") for s in stats]),
         ):
-            if any(c.text for c in cells):
+            lost = name == ", min, max" and all(r.error for c in cells for r in c.rows)  # as the mean above says
+            if any(c.text for c in cells) and not lost:
                 lines.append(Line((Cell(f"{level}{name}"), *cells)))
     return Block("", tuple(columns), tuple(lines), aligned=False)
 
