@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from alsbench.audit.blinding import SHORTEST, Key, hide_words, word_pattern
+from alsbench.audit.telling import arm_values, supplemental, tells
 from alsbench.study.model import Study
 
 SUBJECT_TABLE = "ADSL"
@@ -34,7 +35,6 @@ _HIDDEN = re.compile(
     r".*DOS(E|TOT|TXT|FRM|FRQ|RGM|U|P|A).*|.*DOSE.*|NDOS.*|E[XC](LOT|ROUTE|LOC|CAT|SCAT|FAST|VAMT.*|TRTN|TRTCD)"
 )
 _DOSE = re.compile(r"DOS", re.IGNORECASE)
-_FEWEST = 3  # subjects of every arm before a subject-level column can be taken for the arm
 
 
 @dataclass(frozen=True)
@@ -44,6 +44,7 @@ class Columns:
     labels: frozenset[str] = frozenset()
     codes: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     hidden: frozenset[str] = frozenset()
+    qualifiers: tuple[str, ...] = ()  # QNAMs whose QVAL is left empty
 
 
 def arm_labels(tables: Mapping[str, pa.Table], study: Study) -> tuple[str, ...]:
@@ -62,24 +63,25 @@ def arm_labels(tables: Mapping[str, pa.Table], study: Study) -> tuple[str, ...]:
 def find_columns(tables: Mapping[str, pa.Table], study: Study, key: Key) -> dict[str, Columns]:
     """The columns of each data set that hold or tell the arm, with dummy codes; codes the key knows keep theirs."""
     found = {name: (set(_label_columns(t, study)), set(_named(t, _CODES)), set(_hidden(name, t))) for name, t in tables.items()}
-    subjects = tables.get(SUBJECT_TABLE)
     extra_codes: set[str] = set()
-    extra_hidden: set[str] = set()
-    if subjects is not None and study.arms.planned in subjects.column_names:
-        labels, codes, hidden = found[SUBJECT_TABLE]
-        for name in subjects.column_names:
-            if name in labels | codes | hidden or name == study.info.subject:
+    arm_of = _arm_of(tables.get(SUBJECT_TABLE), study, key)
+    for name, table in tables.items():
+        labels, codes, hidden = found[name]
+        if not arm_of or study.info.subject not in table.column_names:
+            continue
+        for column in table.column_names:
+            if column in labels | codes | hidden | {study.info.subject, "QVAL", "QNAM"}:
                 continue
-            told = _tells(subjects, study.arms.planned, name, set(key.arms))
-            if told == "same":
-                extra_codes.add(name)
-            elif told == "part":
-                extra_hidden.add(name)
+            told = tells(arm_values(table, column, study.info.subject, arm_of), len(arm_of))
+            if told == "same" and name == SUBJECT_TABLE:
+                extra_codes.add(column)
+            elif told:
+                hidden.add(column)
     learned: dict[str, dict[str, str]] = {column: dict(codes) for column, codes in key.codes.items()}
     for name, table in tables.items():
         labels, codes, hidden = found[name]
         codes |= extra_codes & set(table.column_names)
-        hidden |= extra_hidden & set(table.column_names)
+        hidden -= codes
         for column in sorted(codes):
             partner = _partner(column, table, study)
             if partner:
@@ -88,7 +90,9 @@ def find_columns(tables: Mapping[str, pa.Table], study: Study, key: Key) -> dict
     for name, table in tables.items():
         labels, codes, hidden = found[name]
         unknown = {c for c in codes if _unknown_codes(table[c], learned.get(c, {}))}
-        made[name] = Columns(frozenset(labels), {c: learned[c] for c in sorted(codes - unknown)}, frozenset(hidden | unknown))
+        kept = {c: learned[c] for c in sorted(codes - unknown)}
+        qualifiers = _qualifiers(name, tables[name], study, arm_of)
+        made[name] = Columns(frozenset(labels), kept, frozenset(hidden | unknown), qualifiers)
     return made
 
 
@@ -103,7 +107,10 @@ def blind_table(table: pa.Table, columns: Columns, key: Key, words: Sequence[str
     whole = {label.lower(): dummy for label, dummy in key.arms.items()}
     for at, name in enumerate(table.column_names):
         column, kind = table[name], table.schema.field(at)
-        if name in columns.hidden:
+        if name == "QVAL" and columns.qualifiers:
+            gone = pc.is_in(table["QNAM"], pa.array(columns.qualifiers, pa.string()))
+            new = _rewritten(pc.if_else(gone, pa.scalar(None, pa.string()), column), hide)
+        elif name in columns.hidden:
             new = _filled(column, BLINDED_TREATMENT) if _TREATMENTS.fullmatch(name.upper()) else _emptied(column)
         elif name in columns.codes:
             new = _mapped(column, columns.codes[name])
@@ -161,20 +168,21 @@ def _hidden(name: str, table: pa.Table) -> list[str]:
     return found
 
 
-def _tells(table: pa.Table, arm: str, column: str, arms: set[str]) -> str:
-    """``same`` where the column is the arm under other names, ``part`` where the arm decides it, else nothing."""
-    pairs: dict[str, set[Any]] = {}
-    counts: dict[str, int] = {}
-    for label, value in zip(table[arm].to_pylist(), table[column].to_pylist(), strict=True):
-        if label in arms:
-            pairs.setdefault(label, set()).add(value)
-            counts[label] = counts.get(label, 0) + 1
-    if len(pairs) < 2 or min(counts.values()) < _FEWEST or any(len(v) > 1 for v in pairs.values()):
-        return ""
-    values = {next(iter(v)) for v in pairs.values()}
-    if len(values) == 1:
-        return ""
-    return "same" if len(values) == len(pairs) and None not in values else "part"
+def _arm_of(subjects: pa.Table | None, study: Study, key: Key) -> dict[str, str]:
+    """Subject -> planned arm, of those whose arm the key knows."""
+    if subjects is None or not {study.arms.planned, study.info.subject} <= set(subjects.column_names):
+        return {}
+    pairs = zip(subjects[study.info.subject].to_pylist(), subjects[study.arms.planned].to_pylist(), strict=True)
+    return {str(subject): arm for subject, arm in pairs if subject is not None and arm in key.arms}
+
+
+def _qualifiers(name: str, table: pa.Table, study: Study, arm_of: Mapping[str, str]) -> tuple[str, ...]:
+    """The qualifiers of a SUPP-- data set that hold or tell the arm."""
+    if not name.upper().startswith("SUPP") or not {"QNAM", "QVAL", study.info.subject} <= set(table.column_names):
+        return ()
+    every = [q for q in pc.unique(table["QNAM"]).to_pylist() if q is not None]
+    named = [q for q in every if any(p.fullmatch(q.upper()) for p in (_LABELS, _CODES, _TREATMENTS, _HIDDEN))]
+    return tuple(dict.fromkeys([*named, *supplemental(table, study.info.subject, arm_of)]))
 
 
 def _partner(column: str, table: pa.Table, study: Study) -> str:

@@ -15,6 +15,7 @@ from alsbench.errors import DataError, UnavailableError, UsageError
 
 if TYPE_CHECKING:
     from alsbench.audit.blinding import Key
+    from alsbench.data.derive.layout import Derived
     from alsbench.data.frames import ColumnInfo
     from alsbench.data.receipt import Receipt
     from alsbench.data.workspace import Workspace
@@ -32,10 +33,15 @@ def load_blinded(
     study: Path | None = None,
     expect: Mapping[str, int] | None = None,
     accept: Mapping[str, str] | None = None,
+    layout: str | None = None,
 ) -> Receipt:
-    """Load files under dummy arms. The key is made at the first load and needed again at every later one."""
+    """Load files under dummy arms. The key is made at the first load and needed again at every later one.
+
+    What PRO-ACT and SDTM files have to be turned into is derived first, in memory, under the real arms.
+    """
     from alsbench.audit.arm_columns import SUBJECT_TABLE, arm_labels, blind_table, find_columns
     from alsbench.audit.blinding import blind_study, hide_words, new_key, refuse_inside, write_key
+    from alsbench.audit.telling import LEFT_OUT
     from alsbench.cli.trail import announce, record
     from alsbench.data.load import load as load_snapshot
     from alsbench.data.special import without
@@ -46,14 +52,20 @@ def load_blinded(
     space = Workspace(common.workspace)
     refuse_inside(key_path, space.path)
     known, text = _start(space, key_path, study)
-    real = parse_study(text)
     with _staging() as folder:
         tables, sources = _read(paths, folder, dict(expect or {}))
+        derived = _derived(tables, layout)
+        tables |= {d.name: (d.table(), d.columns) for d in derived.tables}
+        text = text or derived.study or text_of(space)
+        real = parse_study(text)
+        if left := sorted(LEFT_OUT & set(tables)):
+            tables = {name: found for name, found in tables.items() if name not in left}
+            common.note(f"left out, as they tell the arm: {', '.join(left)}")
         arrays = {name: table for name, (table, _) in tables.items()}
         if SUBJECT_TABLE not in arrays:
             raise DataError(
                 f"a blinded load needs an {SUBJECT_TABLE}, and there is none among these files",
-                hint="arms are hidden in analysis data sets only: derive them from PRO-ACT or SDTM files first",
+                hint="arms are hidden by subject: analysis data sets, PRO-ACT files or SDTM domains are needed",
             )
         labels = arm_labels(arrays, real)
         key = known or new_key(real, text, labels)
@@ -72,10 +84,13 @@ def load_blinded(
             special = without(table.schema.metadata, columns[name].hidden)
             hidden = [replace(c, label=hide(c.label), format=hide(c.format)) for c in info]
             staged.append(_write(folder, name, made, hidden, special))
-            told = [*columns[name].hidden, *(f"{c} ([blinded] in texts)" for c in swept)]
+            told = [*columns[name].hidden, *columns[name].qualifiers, *(f"{c} ([blinded] in texts)" for c in swept)]
             if told:
                 common.note(f"{name}: hidden {', '.join(sorted(told))}")
         dummy = text_of(space) if known and space.current_name() else blind_study(real, key, words)
+
+        kept = [replace(d, remarks=list(map(hide, d.remarks))) for d in derived.tables]
+        found = [replace(f, what=hide(f.what), keys=tuple(map(hide, f.keys)), hint=hide(f.hint)) for f in derived.findings]
 
         def install(receipt: Receipt) -> None:
             announce(common, receipt)
@@ -90,6 +105,7 @@ def load_blinded(
             study=parse_study(dummy),
             accept=accept or {},
             layout="adam",
+            derivation=replace(derived, tables=tuple(kept), findings=tuple(found), study=""),
             before_publish=install,
             blinded=key.fingerprint,
         )
@@ -165,7 +181,7 @@ def text_of(space: Workspace) -> str:
 
 
 def _start(space: Workspace, key_path: Path, study: Path | None) -> tuple[Key | None, str]:
-    """The key, if this workspace has one already, and the study file with the real arms."""
+    """The key, if this workspace has one already, and the study file with the real arms; empty where there is none yet."""
     from alsbench.audit.blinding import read_key
     from alsbench.audit.log import entries
 
@@ -192,7 +208,9 @@ def _start(space: Workspace, key_path: Path, study: Path | None) -> tuple[Key | 
         return key, key.study_toml
     if seal:
         raise UsageError("loading again needs the key of the first load", where=str(key_path))
-    return None, given if given is not None else text_of(space)
+    if given is None and space.study_path.exists():
+        given = text_of(space)
+    return None, given or ""
 
 
 def _read(paths: list[Path], folder: Path, expect: dict[str, int]) -> tuple[Tables, list[dict[str, str]]]:
@@ -219,6 +237,14 @@ def _read(paths: list[Path], folder: Path, expect: dict[str, int]) -> tuple[Tabl
     if unused:
         raise UsageError(f"no file or data set is named {next(iter(unused))}", where="--expect")
     return tables, sources
+
+
+def _derived(tables: Tables, layout: str | None) -> Derived:
+    """Analysis data sets made from PRO-ACT files or SDTM domains; none where there are some already."""
+    from alsbench.data.dataset import from_table
+    from alsbench.data.derive.layout import derive
+
+    return derive([from_table(name, table, columns=columns) for name, (table, columns) in tables.items()], layout)
 
 
 def _write(folder: Path, name: str, table: Any, columns: Sequence[ColumnInfo], special: Mapping[bytes, bytes]) -> Path:

@@ -86,9 +86,9 @@ def load_files(
     from alsbench.data.workspace import Workspace
 
     if blinded or key is not None:
-        if not blinded or key is None or layout not in (None, "adam"):
-            raise UsageError("--blinded and --key FILE belong together, for analysis data sets", where="--blinded")
-        return load_blinded(common, paths, key_path=key, study=study, expect=expect, accept=accept)
+        if not blinded or key is None:
+            raise UsageError("--blinded and --key FILE belong together", where="--blinded")
+        return load_blinded(common, paths, key_path=key, study=study, expect=expect, accept=accept, layout=layout)
     space = Workspace(common.workspace)
     refuse_open_load(space)
     said = _study(space, study)

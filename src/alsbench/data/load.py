@@ -15,11 +15,13 @@ from pathlib import Path
 
 import duckdb
 
-from alsbench.data.archives import SourceFile, unpack
+from alsbench.data.archives import SourceFile, left_out, unpack
 from alsbench.data.checks import RULES, run_checks
 from alsbench.data.dataset import Dataset
+from alsbench.data.derive.layout import Derived
 from alsbench.data.derive.store import Told, store_derived
-from alsbench.data.publish import Builder, Progress, StoredTable, exclusive
+from alsbench.data.progress import Progress, listening
+from alsbench.data.publish import Builder, StoredTable, exclusive
 from alsbench.data.readers.registry import find_files, read
 from alsbench.data.receipt import FileReceipt, Finding, Receipt
 from alsbench.data.safe_text import visible
@@ -45,6 +47,7 @@ def load(
     before_publish: Callable[[Receipt], None] | None = None,
     layout: str | None = None,
     derived: Told | None = None,
+    derivation: Derived | None = None,
     blinded: str = "",
 ) -> Receipt:
     """Load files and folders as a new current snapshot of the workspace.
@@ -55,24 +58,28 @@ def load(
     may raise to stop the load.
     PRO-ACT and SDTM files get analysis tables beside them; ``layout`` says what the files are if their names do not,
     ``derived`` is told what was derived and may give the study to check against.
+    ``derivation`` is what was derived already, with ``layout`` adam: its remarks and findings belong in the receipt.
     ``blinded`` is the fingerprint of the key where the files hold dummy arms: the snapshot says so.
     Raises DataError (nothing changes) or UnavailableError (another load is running).
     """
     accepted = _check_accept(accept or {})
     moment = now or datetime.now(UTC)
-    files = _unique([Path(p) for p in paths])
+    named = [Path(p) for p in paths]
+    files = _unique(named)
     workspace.create()
-    with _writing(workspace), exclusive(workspace, purpose="load"), Builder(workspace) as builder:
+    with listening(progress), _writing(workspace), exclusive(workspace, purpose="load"), Builder(workspace) as builder:
         receipts = _read_files(files, builder, dict(expect or {}), progress)
         made, noted, proposed = store_derived(builder, layout, derived, progress)
         receipts += made
+        if derivation is not None:
+            receipts, noted = _with_remarks(receipts, derivation), (*noted, *derivation.findings)
         digest = _digest(builder.tables)
         data_cut = builder.latest_date()
         draft = Receipt(tuple(receipts), (), (), "", digest, data_cut, blinded)
         builder.seal(now=moment, digest=digest, data_cut=data_cut, receipt=draft.as_dict())
         with open_snapshot(builder.path) as candidate:
             findings, passed = run_checks(candidate, study or proposed)
-        receipt = replace(draft, findings=_judge((*noted, *findings), accepted), passed=passed)
+        receipt = replace(draft, findings=_judge((*noted, *left_out(named), *findings), accepted), passed=passed)
         _refuse_errors(receipt)
         receipt = replace(receipt, snapshot=builder.name(now=moment, digest=digest))
         if before_publish is not None:
@@ -121,6 +128,11 @@ def _read_files(
             hint=nearest(next(iter(unused)), [p.name for p in files]),
         )
     return receipts
+
+
+def _with_remarks(receipts: Sequence[FileReceipt], derivation: Derived) -> list[FileReceipt]:
+    remarks = {d.name: tuple(d.remarks) for d in derivation.tables}
+    return [replace(r, messages=(*remarks[r.dataset], *r.messages)) if r.dataset in remarks else r for r in receipts]
 
 
 def _expected(source: SourceFile, dataset: Dataset, unused: dict[str, int], expect: Mapping[str, int]) -> int | None:
