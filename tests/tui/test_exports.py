@@ -1,0 +1,60 @@
+"""What is taken away from any screen stands alone, in every format the dialog offers."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from alsbench.tui.picture import captioned
+from alsbench.tui.taking import FORMATS
+
+SCREENS = {
+    "evidence": ("1",),
+    "arms": ("2",),
+    "subgroups": ("3",),
+    "endpoint": ("4",),
+    "forest": ("5",),
+    "safety": ("7",),
+    "data": (":table ADEX",),
+}
+WITH_RESULTS = ("evidence", "endpoint", "forest", "safety")
+
+
+async def test_every_screen_in_every_format(workspace: Path, tui: Any, tmp_path: Path) -> None:
+    async with tui.run(workspace) as pilot:
+        for screen, keys in SCREENS.items():
+            await tui.press(pilot, *keys)
+            for kind in FORMATS:
+                path = tmp_path / f"{screen}.{kind}"
+                pilot.app.export(str(path))
+                if kind == "json" and screen not in WITH_RESULTS:
+                    assert not path.exists()
+                    continue
+                text = path.read_text()
+                if kind == "json":
+                    made = json.loads(text)
+                    made = made if isinstance(made, list) else [made]
+                    assert all(m["provenance"]["synthetic"] and m["facts"]["title"] for m in made)
+                    assert any(m["provenance"]["post_hoc"] for m in made)
+                    continue
+                plain = " ".join(text.split()).replace("\\", "").replace("&#160;", " ")
+                population = "Safety" if screen == "safety" else "FAS"
+                for part in ("SYNTHETIC", "post hoc", population, "LEADRATE", "mean(LEADRATE)", "88fed4eb"):
+                    assert part.lower() in plain.lower(), (screen, kind, part)
+
+
+def test_a_picture_has_its_caption_below_it() -> None:
+    lines = ("Title · SYNTHETIC DATA", "Model: a < b " + "word " * 20)
+    svg = captioned('<svg viewBox="0 0 420 100.0" xmlns="x"><rect/></svg>', lines)
+    assert "<desc>Title · SYNTHETIC DATA\nModel: a &lt; b" in svg
+    assert 'viewBox="0 0 420 200"' in svg  # four lines of caption and one of space
+    assert svg.count("<text") == 4
+    assert svg.endswith("</svg>")
+
+
+@pytest.mark.parametrize("svg", ["<svg/>", '<svg viewBox="0 0 420 100"></svg>'])
+def test_a_picture_without_caption_stays_as_it_is(svg: str) -> None:
+    assert captioned(svg, ()) == svg
