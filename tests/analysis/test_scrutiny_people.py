@@ -109,3 +109,33 @@ def test_concordance_counts_everybody_once(trial: Source) -> None:
     row = found.get("same_side_percent", level="alsfrs and svc")
     assert row is not None
     assert row.number() == pytest.approx(100 * same)
+
+
+def test_the_share_that_goes_with_nfl_is_two_regressions(trial: Source) -> None:
+    """Change at month 12 on arm, baseline, covariates and ln NfL baseline; then with ln NfL ratio at month 4 beside them."""
+    change, base = (delivered(trial, "ADQS", "ALSFRSR", c) for c in ("CHG", "BASE"))
+    nfl, start = (delivered(trial, "ADLB", "NFL", c) for c in ("AVAL", "BASE"))
+    fas, rate = trial.population("FAS"), np.asarray(trial.subject_column("LEADRATE"), dtype=float)
+    slow, arm = fas & (rate <= rate[fas].mean()), trial.subject_column("TRT01P")
+    found = run_check("surrogate", trial, "slow", endpoint="alsfrs", comparisons=("G2-M12",))
+    visit = max(v for (_, v) in nfl if 0 < v <= 6)
+    who = [
+        i
+        for i, s in enumerate(trial.subject_ids)
+        if slow[i] and arm[i] in ("Group 2", "Placebo")
+        if np.isfinite(change.get((s, 12.0), np.nan) + nfl.get((s, visit), np.nan))
+    ]
+    ids = [trial.subject_ids[i] for i in who]
+    onset = trial.subject_column("ONSETSIT")[who]
+    columns = [np.ones(len(who)), arm[who] == "Group 2", rate[who], [base[s, 12.0] for s in ids]]
+    columns += [[np.log(start[s, visit]) for s in ids], *(onset == lv for lv in sorted(set(onset))[1:])]
+    X = np.column_stack([np.asarray(c, dtype=float) for c in columns])
+    ratio = np.array([np.log(nfl[s, visit] / start[s, visit]) for s in ids])
+    y = np.array([change[s, 12.0] for s in ids])
+    plain, held = (np.linalg.lstsq(M, y, rcond=None)[0][1] for M in (X, np.column_stack([X, ratio])))
+    total, share = found.get("difference", level="on the outcome"), found.get("share_percent")
+    assert total is not None
+    assert share is not None
+    assert total.number() == pytest.approx(plain, rel=1e-7)
+    assert share.number() == pytest.approx(100 * (1 - held / plain), rel=1e-6)
+    assert any("not randomised" in text for name, text in found.facts.lines if name == "Limit")

@@ -29,6 +29,7 @@ INTERVALS = {
     "ls_mean": ("conf_low", "conf_high"),
     "slope": ("conf_low", "conf_high"),
     "spearman": ("spearman_low", "spearman_high"),
+    "share_percent": ("share_percent_low", "share_percent_high"),
     "correlation": ("correlation_low", "correlation_high"),
     "carry_over": ("carry_over_low", "carry_over_high"),
     "risk_difference": ("risk_difference_low", "risk_difference_high"),
@@ -58,6 +59,7 @@ HEADINGS = {
     "dose_slope": "Per dose",
     "same_side_percent": "same side\n(%)",
     "before": "before",
+    "share_percent": "Share %",
     "on_study": "on study",
     "carry_over": "Carries over",
     "tests": "tests",
@@ -77,6 +79,8 @@ HEADINGS = {
 FAMILIES = {
     "imputed": "Under other assumptions about the missing",
     "concordance": "Pairs of endpoints",
+    "mediator": "The mediator with the later slope",
+    "share": "The treatment's effects, and the share that goes with the mediator",
     "better": "Subjects better than the control's median",
 }
 UNNAMED = frozenset({"specification", "model", "left out", "search", *FAMILIES})

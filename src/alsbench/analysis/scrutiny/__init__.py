@@ -53,7 +53,7 @@ CHECKS: tuple[Check, ...] = (
     Check(17, "controls", "Shared-control influence: one control left out", "influence"),
     Check(18, "regression", "Regression to the mean", "regression"),
     Check(19, "concordance", "Concordance of ALSFRS-R, SVC and NfL by subject", "concordance"),
-    Check(20, "surrogate", "NfL as mediator or surrogate"),
+    Check(20, "surrogate", "NfL as mediator or surrogate", "surrogate"),
     Check(21, "errors", "Type M and S error, replication probability", "design"),
     Check(22, "iceman", "ICEMAN form and the EMA subgroup checklist"),
 )
