@@ -10,6 +10,7 @@ import stat
 import subprocess
 import sys
 import time
+from datetime import timedelta
 from pathlib import Path
 
 import numpy as np
@@ -326,3 +327,38 @@ def test_texts_are_stored_without_fsst(workspace: Workspace, tmp_path: Path) -> 
         found = snapshot.rows("SELECT DISTINCT compression FROM pragma_storage_info('TEXTS') WHERE segment_type = 'VARCHAR'")
     assert found
     assert ("FSST",) not in found
+
+
+def test_a_large_text_file_tells_how_far_its_types_are_known(
+    workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is read twice: first for its types. Both times may be long, both are told, both may be cancelled."""
+    from alsbench.data.readers import delimited
+
+    path = tmp_path / "big.csv"
+    path.write_text("USUBJID,AVAL\n" + "".join(f"S{i},{i}\n" for i in range(20_000)), "utf-8")
+    load([path], workspace, now=NOW)
+    before = workspace.current_name()
+    monkeypatch.setattr(delimited, "_IN_MEMORY", 1000)
+    monkeypatch.setattr(delimited, "_BLOCK", 20_000)
+    told: list[tuple[str, int]] = []
+    load([path], workspace, now=NOW + timedelta(days=1), progress=lambda what, done: told.append((what, done)))
+    kinds = list(dict.fromkeys(what for what, _ in told))
+    assert kinds == ["big.csv: types", "big.csv", "checks"]
+    for kind in kinds[:2]:
+        steps = [done for what, done in told if what == kind]
+        assert len(steps) > 5
+        assert steps == sorted(steps)
+        assert steps[-1] == 20_000
+    assert before != workspace.current_name()
+    before = workspace.current_name()
+    for kind in kinds:
+
+        def cancel(what: str, _: int, kind: str = kind) -> None:
+            if what == kind:
+                raise KeyboardInterrupt
+
+        with pytest.raises(KeyboardInterrupt):
+            load([path], workspace, now=NOW + timedelta(days=2), progress=cancel)
+        assert workspace.current_name() == before
+        assert [p.name for p in workspace.snapshots_dir.iterdir() if p.name.startswith(".building")] == []

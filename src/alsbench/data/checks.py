@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from alsbench.data.progress import tell
 from alsbench.data.receipt import Finding, Severity
 from alsbench.data.rules import als, dates, design, records, subjects, values
 from alsbench.data.rules.core import REGISTRY, Fault, Rule, Trial
@@ -21,9 +22,10 @@ def run_checks(snapshot: Snapshot, study: Study | None = None) -> tuple[tuple[Fi
     trial = Trial(snapshot, study)
     findings: list[Finding] = []
     passed: list[str] = []
-    for rule in RULES.values():
+    for done, rule in enumerate(RULES.values()):
         if rule.needs_study and study is None:
             continue
+        tell("checks", done)
         faults = list(rule.check(trial))
         findings += [_finding(rule, f) for f in faults]
         if not faults:

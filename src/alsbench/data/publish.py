@@ -15,7 +15,7 @@ import os
 import queue
 import socket
 import threading
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -25,6 +25,7 @@ import duckdb
 import pyarrow as pa
 
 from alsbench.data.dataset import ContentHash, Dataset
+from alsbench.data.progress import Progress
 from alsbench.data.safe_text import visible_line
 from alsbench.data.snapshot import META_SCHEMA, SCHEMA_VERSION, SUFFIX
 from alsbench.data.special import CELLS, CELLS_SQL, cell_records
@@ -47,7 +48,6 @@ _BUILD_CONFIG: dict[str, str | bool | int | float | list[str]] = {
 # FSST costs as much as all other methods together and saves little beside a dictionary. Not in the configuration above: it is
 # ignored there.
 _NO_FSST = "SET disabled_compression_methods = 'fsst'"
-Progress = Callable[[str, int], None]
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from alsbench.data.derive.layout import Derived, derive
-from alsbench.data.publish import Builder, Progress
+from alsbench.data.progress import Progress
+from alsbench.data.publish import Builder
 from alsbench.data.receipt import FileReceipt, Finding
 from alsbench.study.model import Study
 

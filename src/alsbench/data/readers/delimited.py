@@ -28,6 +28,7 @@ from numpy.typing import NDArray
 
 from alsbench.data.dataset import ARROW_TYPE, Dataset, check_columns, clean_text, from_table
 from alsbench.data.frames import ColumnInfo
+from alsbench.data.progress import tell
 from alsbench.data.readers.delimited_faults import ENCODING, find_fault
 from alsbench.errors import DataError
 from alsbench.study.sql import Kind
@@ -68,9 +69,12 @@ def read_delimited(path: Path, *, name: str) -> list[Dataset]:
         dataset = from_table(name, pa.Table.from_arrays(settled, names=list(layout.names)), columns=columns)
         dataset.remarks.extend(_remarks(path, guesses))
         return [dataset]
+    seen = 0
     for batch in _stream(layout):
         for guess, column in zip(guesses, batch.columns, strict=True):
             guess.see(_clean(column))
+        seen += batch.num_rows
+        tell(f"{path.name}: types", seen)
     columns = tuple(ColumnInfo(g.name, kind=g.kind) for g in guesses)
     schema = pa.schema([(c.name, ARROW_TYPE[c.kind]) for c in columns])
 
