@@ -280,3 +280,55 @@ def test_what_the_files_say_of_their_columns_survives_the_blind(trial: Path, run
         assert (info["AVAL"].label, info["AVAL"].format, info["AVAL"].type, info["AVAL"].length) == ("Titre", "F8.2", "Num", 8)
         assert (info["USUBJID"].type, info["USUBJID"].length) == ("Char", 8)
         run("unblind", "--key", trial / "key.json", "--reason", "end", "-w", trial / "ws")
+
+
+def test_every_command_that_shows_data_or_results_says_blinded(blind: Path, run: Run) -> None:
+    workspace = blind / "ws"
+    commands: list[tuple[str, ...]] = [
+        ("arms",), ("arms", "-s", "old"), ("subject", "S03"), ("data",), ("data", "ADSL"), ("data", "ADSL", "--columns"),
+        ("subgroup", "list"), ("subgroup", "show", "old"), ("endpoint", "score"), ("evidence",), ("forest", "score"),
+        ("check",), ("snapshots",), ("diff", "current", "current"), ("audit",), ("audit", "looks"), ("audit", "verify"),
+        ("lock",), ("lock", "--show"), ("lock", "--verify"),
+    ]  # fmt: skip
+    for words in commands:
+        for form in ("table", "json", "csv", "tsv", "md"):
+            if words == ("lock",) and form != "table":
+                continue  # done once
+            text = run(*words, "-w", workspace, "--format", form).out
+            # an empty table has no line to say it on, its heading has
+            assert "BLINDED" in text or text.splitlines()[0].endswith("blinded") or '"blinded": true' in text, (words, form)
+            assert [w for w in WORDS if w in text.lower()] == [], (words, form)
+
+
+def test_init_does_not_bring_arms_into_a_blinded_workspace(blind: Path, run: Run) -> None:
+    before = (blind / "ws" / "study.toml").read_text()
+    ran = run("init", blind / "ws", blind / "data", "--force")
+    assert ran.code == 2 and "blinded" in ran.err
+    assert (blind / "ws" / "study.toml").read_text() == before
+
+
+def test_a_workspace_that_names_arms_already_is_not_blinded(trial: Path, run: Run) -> None:
+    (trial / "ws").mkdir()
+    (trial / "ws" / "study.toml").write_text(STUDY)
+    assert run("lock", "-w", trial / "ws").code == 0  # the locked plan of an open study names its arms
+    ran = load(trial, run)
+    assert ran.code == 3 and "names an arm" in ran.err
+    assert not (trial / "key.json").exists()
+
+
+def test_a_data_set_named_after_an_arm_is_refused(trial: Path, run: Run) -> None:
+    (trial / "data" / "adqs.csv").rename(trial / "data" / "Placebo.csv")
+    ran = load(trial, run)
+    assert ran.code == 3 and "named after an arm" in ran.err
+
+
+def test_columns_that_follow_the_arm_are_left_empty_in_every_table(trial: Path, run: Run) -> None:
+    """A lot number or a visit of one arm in another data set tells the arm under no known name."""
+    path = trial / "data" / "adqs.csv"
+    heading, *lines = path.read_text().splitlines()
+    arms = [list(ARMS)[(i // 3) % 3] for i in range(len(lines))]  # three visits of each subject
+    kits = [f"kit{ARMS[a][1]}{i % 2}" for i, a in enumerate(arms)]
+    path.write_text("\n".join([f"{heading},KIT", *(f"{line},{kit}" for line, kit in zip(lines, kits, strict=True))]) + "\n")
+    assert load(trial, run).code == 0
+    rows = run("data", "ADQS", "-w", trial / "ws", "--format", "json").json["rows"]
+    assert {r["KIT"] for r in rows} == {None} and {r["AVISITN"] for r in rows} == {0, 1, 2}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -78,6 +78,7 @@ def load_blinded(
         key = replace(key, codes={**key.codes, **codes}, sources=(*key.sources, *sources))
         words = tuple(real.arms.labels.values())
         hide = hide_words(key, words)
+        _refuse_traces(space, tables, hide)
         staged: list[Path] = []
         for name, (table, info) in tables.items():
             made, swept = blind_table(table, columns[name], key, words)
@@ -164,12 +165,9 @@ def unblind(common: Common, key_path: Path, reason: str) -> Receipt:
 
 def refuse_open_load(space: Workspace) -> None:
     """Raises UsageError where a plain load would bring arms into a blinded workspace."""
-    if space.current_name() is None:
-        return
-    with space.open_current() as snapshot:
-        if snapshot.receipt.get("blinded"):
-            hint = "alsbench load --blinded --key FILE keeps it so; alsbench unblind --key FILE --reason TEXT ends it"
-            raise UsageError("this workspace is blinded", where=str(space.path), hint=hint)
+    if space.blinded():
+        hint = "alsbench load --blinded --key FILE keeps it so; alsbench unblind --key FILE --reason TEXT ends it"
+        raise UsageError("this workspace is blinded", where=str(space.path), hint=hint)
 
 
 def text_of(space: Workspace) -> str:
@@ -237,6 +235,18 @@ def _read(paths: list[Path], folder: Path, expect: dict[str, int]) -> tuple[Tabl
     if unused:
         raise UsageError(f"no file or data set is named {next(iter(unused))}", where="--expect")
     return tables, sources
+
+
+def _refuse_traces(space: Workspace, tables: Tables, hide: Callable[[str], str]) -> None:
+    """Raises where an arm's name stands in a place that is not recoded: a data set's name, a workspace that was used before."""
+    if named := sum(hide(name) != name for name in tables):
+        raise DataError(f"{named} data sets are named after an arm", hint="rename the files: a table of this name would tell")
+    if space.current_name() is not None:  # the first load found nothing; since then nobody here knew an arm
+        return
+    for path in sorted(p for p in space.path.rglob("*") if p.is_file() and p != space.study_path):
+        text = path.read_bytes().decode("utf-8", "replace")
+        if hide(text) != text:
+            raise DataError("a file of this workspace names an arm", where=str(path), hint="blind into a new workspace")
 
 
 def _derived(tables: Tables, layout: str | None) -> Derived:

@@ -102,7 +102,7 @@ def _emit(
     shown: int,
     total: int,
 ) -> None:
-    from alsbench.cli.output import emit_sheets, write_chunks
+    from alsbench.cli.output import BLINDED, emit_sheets, write_chunks
     from alsbench.cli.subject import plain
     from alsbench.render.delimited import delimited
     from alsbench.render.sheet import Sheet, raw_value
@@ -110,11 +110,12 @@ def _emit(
     cut = f"{shown} of {total} rows" if shown < total else f"{total} rows"
     if common.format in (Format.CSV, Format.TSV):
         dialect = common.format.value
+        mark = [BLINDED] if ("Arms", BLINDED) in about else []
 
         def chunks() -> Iterator[str]:
-            yield delimited(names, (), dialect)
+            yield delimited([*names, *(m.lower() for m in mark)], (), dialect)
             for page in pages:
-                yield delimited(None, ([raw_value(plain(v)) for v in row] for row in page), dialect)
+                yield delimited(None, ([*(raw_value(plain(v)) for v in row), *mark] for row in page), dialect)
 
         write_chunks(common, chunks())
         if shown < total:
@@ -135,9 +136,10 @@ def _fields(info: TableInfo, names: list[str]) -> tuple[Field, ...]:
 
 def _about(common: Common, snapshot: Snapshot) -> tuple[tuple[str, str], ...]:
     """Study, snapshot, and the words that must stand wherever data are shown."""
+    from alsbench.cli.output import BLINDED
     from alsbench.cli.source import study_words
 
-    blinded = (("Arms", "BLINDED"),) if snapshot.receipt.get("blinded") else ()
+    blinded = (("Arms", BLINDED),) if snapshot.receipt.get("blinded") else ()
     return (*study_words(common.workspace), ("Snapshot", snapshot.digest[:12]), *blinded)
 
 

@@ -25,6 +25,7 @@ def init(
     force: Annotated[bool, typer.Option("--force", help="Replace a study.toml that is there.")] = False,
 ) -> None:
     """Propose a study.toml from the data: arms, visits, populations, parameters; what cannot be guessed is marked CHECK."""
+    from alsbench.cli.blinded import refuse_open_load
     from alsbench.cli.output import emit_sheets, write_file
     from alsbench.data.derive.layout import derive
     from alsbench.data.readers.registry import find_files, read
@@ -34,6 +35,7 @@ def init(
     from alsbench.study.sketch import sketch, wanted
     from alsbench.study.spec import parse_study
 
+    refuse_open_load(Workspace(directory))
     if not paths:
         raise UsageError("no data were named", hint="alsbench init DIR PATH...")
     space = Workspace(directory)

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 from alsbench.cli.common import Common, Format
 from alsbench.errors import ReaderGone, UnavailableError, UsageError
 
+BLINDED = "BLINDED"
+
 if TYPE_CHECKING:
     from alsbench.analysis.result import Result
     from alsbench.render.page import Page
@@ -37,15 +39,34 @@ def emit_result(common: Common, result: Result) -> None:
 
 
 def emit_sheets(common: Common, *sheets: Sheet) -> None:
-    """Plain tables. CSV and TSV hold the first one only: one file, one table."""
+    """Plain tables. CSV and TSV hold the first one only: one file, one table. Of a blinded workspace each says so."""
     from alsbench.render.sheet import sheet_delimited, sheets_json, sheets_page
 
+    sheets = _blinded(common, sheets)
     if common.format is Format.JSON:
         write_text(common, sheets_json(sheets))
     elif common.format in (Format.CSV, Format.TSV):
         write_text(common, sheet_delimited(sheets[0], common.format.value))
     else:
         emit_page(common, sheets_page(sheets))
+
+
+def _blinded(common: Common, sheets: tuple[Sheet, ...]) -> tuple[Sheet, ...]:
+    """The tables with the word BLINDED where the workspace is: in the facts, and in a column of a file that has none."""
+    from dataclasses import replace
+
+    from alsbench.data.workspace import Workspace
+    from alsbench.render.sheet import Field
+
+    first, *rest = sheets
+    if not Workspace(common.workspace).blinded():
+        return sheets
+    if common.format in (Format.CSV, Format.TSV):
+        records = tuple((*record, BLINDED) for record in first.records)
+        return (replace(first, fields=(*first.fields, Field("blinded")), records=records), *rest)
+    if not any(BLINDED in text for _, text in first.facts):
+        first = replace(first, facts=(*first.facts, ("Arms", f"{BLINDED}: dummy arms")))
+    return (first, *rest)
 
 
 def emit_page(common: Common, page: Page, *, width: int | None = None) -> None:

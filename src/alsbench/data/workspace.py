@@ -111,6 +111,16 @@ class Workspace:
                 break
         return open_snapshot(path)
 
+    def blinded(self) -> str:
+        """The fingerprint of the key where the current snapshot holds dummy arms; empty where it does not, or there is none."""
+        try:
+            if self.current_name() is None:
+                return ""
+            with self.open_current() as snapshot:
+                return str(snapshot.receipt.get("blinded") or "")
+        except (DataError, UnavailableError):  # whoever needs the data says what is wrong with them
+            return ""
+
     def _pointer_fault(self) -> DataError:
         return DataError(
             "the pointer to the current snapshot is damaged",
