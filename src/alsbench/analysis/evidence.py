@@ -118,15 +118,18 @@ def assemble(
     comparisons: Sequence[str],
     pieces: Sequence[Piece],
     population: str = "",
+    *,
+    only: str = "",
 ) -> Evidence:
-    """Pieces put together, with provenance and the facts the table prints."""
-    name = population or source.study.populations.default
+    """Pieces put together, with provenance and the facts the table prints; ``only`` names the endpoint of a forest plot."""
+    one = source.endpoint(only) if only else None
+    name = population or (one.population if one else "") or source.study.populations.default
     parts = [members(source, phrase, name) for phrase in columns]
-    endpoints = evidence_endpoints(source)
-    left_out = [e.name for e in source.study.endpoints.values() if e not in endpoints]
+    endpoints = [one] if one else evidence_endpoints(source)
+    left_out = [] if one else [e.name for e in source.study.endpoints.values() if e not in endpoints]
     lines = [("Population", f"{name} ({source.study.populations.flags.get(name, '?')} = 'Y')")]
     lines += [("Subgroup", subgroup_line(source, part)) for part in parts]
-    lines += [] if population else _own_populations(source, endpoints, columns)
+    lines += [] if population or one else _own_populations(source, endpoints, columns)
     lines.append(("Visit", "the comparison's horizon, or the last analysed visit before it"))
     lines.append(("p-values", "two-sided, not adjusted for multiplicity"))
     if source.study.multiplicity is not None:
@@ -138,19 +141,20 @@ def assemble(
         lines.append(("Not in this table", f"endpoints without a contrast: {', '.join(left_out)}"))
     if source.study.info.synthetic:
         lines.append(("Data", "SYNTHETIC: no real patient stands behind these numbers"))
+    title = f"{one.title or one.name}: forest plot" if one else f"{source.study.info.title or source.study.info.id}: evidence"
     origin: Provenance = provenance(source, parts, evidence_command(subgroups, comparisons), *endpoints)
     rows = tuple(dict.fromkeys(row for piece in pieces for row in piece.rows))
     result = Result(
         question={
-            "endpoint": None,
-            "method": "evidence",
+            "endpoint": one.name if one else None,
+            "method": one.method if one else "evidence",
             "population": name,
             "subgroups": list(columns),
             "comparisons": list(comparisons),
         },
         provenance=origin,
         rows=rows,
-        facts=Facts(title=f"{source.study.info.title or source.study.info.id}: evidence", lines=tuple(lines)),
+        facts=Facts(title=title, lines=tuple(lines)),
         warnings=merge_warnings(piece.warnings for piece in pieces),
     )
     result = marked(result, source, endpoints=endpoints, comparisons=source.comparisons(tuple(comparisons)), parts=parts)

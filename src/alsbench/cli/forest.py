@@ -54,18 +54,12 @@ def forest(
             for phrase in columns
         )
         found = list(steps(common, pieces, len(columns), "forest"))
-        made = assemble(source, columns, chosen, tuple(comparison or ()), found, population)
+        made = assemble(source, columns, chosen, tuple(comparison or ()), found, population, only=endpoint.name)
         words = evidence_command(chosen if subgroup is not None else (), tuple(comparison or ())).split(" ", 2)
         text = " ".join(
             ["alsbench forest", _quoted(name), *words[2:], *(["--population", _quoted(population)] if population else [])]
         )
-        title = f"{endpoint.title or name}: forest plot"
-        result = replace(
-            made.result.with_command(common.repeat(text)),
-            question=made.result.question | {"endpoint": name, "method": endpoint.method},
-            facts=replace(made.result.facts, title=title),
-        )
-        made = mask_evidence(replace(made, result=result), source, limit(common, mask))
+        made = mask_evidence(replace(made, result=made.result.with_command(common.repeat(text))), source, limit(common, mask))
         result = made.result
         looked(common, result, source)
         if common.format in (Format.TABLE, Format.MD):

@@ -183,12 +183,9 @@ class ForestView(AskingView):
             )
             for p in pieces
         ]
-        made = assemble(source, evidence_columns(source, names), names, (choice.comparison,), narrow, self.population)
-        endpoint = source.study.endpoints[choice.endpoint]
-        result = made.result.with_command(self.bench.shell_command())
-        facts = replace(result.facts, title=f"{endpoint.title or endpoint.name}: forest plot")
-        question = result.question | {"endpoint": endpoint.name, "method": endpoint.method}
-        return replace(made, result=replace(result, facts=facts, question=question))
+        columns, only = evidence_columns(source, names), choice.endpoint
+        made = assemble(source, columns, names, (choice.comparison,), narrow, self.population, only=only)
+        return replace(made, result=made.result.with_command(self.bench.shell_command()))
 
     @property
     def results(self) -> tuple[Result, ...]:
