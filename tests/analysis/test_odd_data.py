@@ -122,6 +122,18 @@ def test_a_difference_outlives_nested_factors(odd: Source) -> None:
     assert all("not estimable" in (r.error or "") for r in both.select(stat_name="ls_mean"))
 
 
+def test_slopes_and_imputed_differences_outlive_them_too(odd: Source) -> None:
+    """Neither rests on the level of the nested factors."""
+    both = asked(odd, "nested", base="alsfrs_slope", covariates=("SITE", "REGION"))
+    sites = asked(odd, "nested", base="alsfrs_slope", covariates=("SITE",))
+    names = ("slope", "difference", "se", "df")
+    assert numbers(both, *names) == {k: pytest.approx(v, rel=1e-6) for k, v in numbers(sites, *names).items()}
+    multiple = {"imputation": "jump-to-reference", "imputation_method": "multiple", "imputations": 3}
+    imputed = asked(odd, "filled", base="alsfrs", covariates=("SITE", "REGION"), **multiple)
+    assert [r.stat is not None for r in imputed.select(stat_name="difference", variable="imputed")] == [True] * 3
+    assert all("not estimable" in (r.error or "") for r in imputed.select(stat_name="ls_mean", variable="imputed"))
+
+
 def test_a_fit_without_spare_subjects_says_so(odd: Source) -> None:
     """As many coefficients as rows: no statistic is "not a number", each says that no degrees of freedom are left."""
     ids = "'" + "', '".join(str(s) for s in np.array(odd.subject_ids)[[0, 1, 2, 3, 4, 5]]) + "'"

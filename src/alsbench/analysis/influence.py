@@ -108,7 +108,7 @@ def _slope(ask: Ask, cell: Cell) -> Moved:
     fit, *_ = slope.fit_rows(ask, rows)
     design = fit.design
     row = sum(
-        sign * time_sign * design.ls_mean({ARM: arm}, at={TIME: month})
+        sign * time_sign * design.ls_mean_row({ARM: arm}, at={TIME: month})
         for arm, sign in ((cell.treatment, 1.0), (cell.reference, -1.0))
         for month, time_sign in ((1.0, 1.0), (0.0, -1.0))
     )

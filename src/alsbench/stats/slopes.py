@@ -232,9 +232,12 @@ def random_slopes(
 
 
 def slope_rows(fit: SlopeFit, factor: str = ARM) -> Array:
-    """Rows (levels, p) whose products with beta are the slopes per level, other factors averaged with equal weights."""
-    at = [fit.design.ls_mean({factor: a}, at={fit.time_name: 1.0}) for a in fit.design.factor(factor).levels]
-    zero = [fit.design.ls_mean({factor: a}, at={fit.time_name: 0.0}) for a in fit.design.factor(factor).levels]
+    """Rows (levels, p) whose products with beta are the slopes per level, other factors averaged with equal weights.
+
+    A slope may be estimable where the means it leads from and to are not: covariates that do not cross time fall out of it.
+    """
+    at = [fit.design.ls_mean_row({factor: a}, at={fit.time_name: 1.0}) for a in fit.design.factor(factor).levels]
+    zero = [fit.design.ls_mean_row({factor: a}, at={fit.time_name: 0.0}) for a in fit.design.factor(factor).levels]
     return np.array(at) - np.array(zero)
 
 

@@ -81,8 +81,13 @@ out$joint <- lapply(c(Low = "Low", High = "High"), function(arm) {
   x$U <- rowSums(M); same <- outer(x$ONSET, x$ONSET, "=="); x$Us <- rowSums(M * same)
   x <- x[inc, ]; x$R <- rank(x$U); a <- lm(R ~ TRT + BLALS + RATE, droplevels(x)); k <- emmeans(a, "TRT")
   y <- droplevels(x); ti <- independence_test(Us ~ relevel(TRT, arm) | ONSET, y, teststat = "scalar")
+  every <- lapply(split(seq_len(nrow(y)), y$ONSET, drop = TRUE), function(i) { m <- sum(y$TRT[i] == arm)
+    if (length(i) == 1) list(i[y$TRT[i] == arm]) else combn(i, m, simplify = FALSE) })
+  cen <- y$Us - ave(y$Us, y$ONSET); sums <- lapply(every, function(z) vapply(z, function(i) sum(cen[i]), 0))
+  W <- Reduce(function(a, b) as.vector(outer(a, b, "+")), sums)
   w <- M[inc, inc][y$TRT == arm, y$TRT != arm]; b <- as.data.frame(contrast(k, "trt.vs.ctrl", adjust = "none"))
   list(mean = as.data.frame(k)$emmean, difference = b$estimate, se = b$SE, p = b$p.value,
+       exact = mean(abs(W) >= abs(sum(cen[y$TRT == arm])) - 1e-9), arrangements = length(W),
        z = as.numeric(statistic(ti)), p_gehan = as.numeric(pvalue(ti)), wins = sum(w > 0), losses = sum(w < 0), ties = sum(w == 0)) })
 
 # Time to event

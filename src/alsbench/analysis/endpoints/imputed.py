@@ -26,6 +26,7 @@ from alsbench.analysis.model_data import (
     arm_factor,
     covariate_columns,
     covariate_variables,
+    difference_row,
     ls_mean_row,
     response,
 )
@@ -33,7 +34,7 @@ from alsbench.analysis.records import endpoint_records, visit_label
 from alsbench.analysis.result import Context, Row
 from alsbench.analysis.source import BoolArray, IntArray
 from alsbench.stats.design import Covariate, Design, Factor, Variable, build_design
-from alsbench.stats.errors import StatsError
+from alsbench.stats.errors import NotEstimable, StatsError
 from alsbench.stats.imputation import Moments, Outcomes, Strategy, draw, draw_parameters, moments, outcomes
 from alsbench.stats.imputed_analysis import (
     Analysis,
@@ -266,25 +267,30 @@ def _target_rows(ask: Ask, model: _Imputation, target: Target) -> list[Row]:
     data = outcomes(panel.values, panel.arm.codes, control)
     shift = delta_shift(data, _months(ask, panel), arms=[treated])
     design = panel.ancova()
-    means = [ls_mean_row(ask, design, {ARM: arm}) for arm in (treatment, reference)]
     kept = ~design.aliased
     averaged = _averaged(ask, design)[kept]
-    analyses = (
-        *(Analysis(design.X[:, kept], row[kept], at, averaged) for row in means),
-        Analysis(design.X[:, kept], (means[0] - means[1])[kept], at),
-    )
-    found = model.answers(data, analyses, shift)
+    analyses = [Analysis(design.X[:, kept], difference_row(ask, design, (treatment, reference))[kept], at)]
+    not_estimable = ""
+    try:
+        for arm in (treatment, reference):
+            analyses.append(Analysis(design.X[:, kept], ls_mean_row(ask, design, {ARM: arm})[kept], at, averaged))
+    except NotEstimable as error:
+        not_estimable = str(error)
+    contrast, *means = model.answers(data, tuple(analyses), shift)
     where = _place(ask, target) | {"level": ask.endpoint.imputation}
     delta = ask.endpoint.delta
     rows: list[Row] = []
-    for arm, code, answer in zip((treatment, reference), (treated, control), found, strict=False):
+    for i, (arm, code) in enumerate(((treatment, treated), (reference, control))):
         mine = panel.arm.codes == code
         own = where | {"arm": arm, "variable": IMPUTED}
         rows.append(ask.row("arm", "n", int(mine.sum()), **own))
         rows.append(ask.row("arm", "n_imputed", int((mine & np.isnan(panel.values[:, at])).sum()), **own))
-        rows += _estimate(ask, "arm", "ls_mean", answer.at(delta), **own)
-    rows += _estimate(ask, "contrast", "difference", found[2].at(delta), variable=IMPUTED, **where)
-    return rows + _tipping(ask, found[2], data, shift, at, panel, where)
+        if not_estimable:
+            rows += ask.failed("arm", ARM_STATS, not_estimable, **own)
+        else:
+            rows += _estimate(ask, "arm", "ls_mean", means[i].at(delta), **own)
+    rows += _estimate(ask, "contrast", "difference", contrast.at(delta), variable=IMPUTED, **where)
+    return rows + _tipping(ask, contrast, data, shift, at, panel, where)
 
 
 def _averaged(ask: Ask, design: Design) -> BoolArray:

@@ -126,7 +126,7 @@ def interaction(ask: Ask, whole: BoolArray, _visits: tuple[float, ...]) -> Block
         where = {"treatment": comparison.treatment, "reference": comparison.reference}
         try:
             row = sum(
-                sign * part_sign * time_sign * design.ls_mean({ARM: level, PART: side}, at={TIME: month})
+                sign * part_sign * time_sign * design.ls_mean_row({ARM: level, PART: side}, at={TIME: month})
                 for side, part_sign in (("in", 1.0), ("out", -1.0))
                 for level, sign in ((comparison.treatment, 1.0), (comparison.reference, -1.0))
                 for month, time_sign in ((1.0, 1.0), (0.0, -1.0))
