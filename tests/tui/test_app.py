@@ -407,8 +407,7 @@ async def test_a_check_is_computed_when_asked_for_and_says_its_verdict(workspace
         app = pilot.app
         text = await tui.press(pilot, "6")
         assert len(app.view.table.model) == len(CHECKS)
-        absent = [k for k, c in enumerate(CHECKS) if not c.available]
-        assert [k for k in range(len(CHECKS)) if "not in this" in app.view.full.text(k, 2)] == absent
+        assert all("enter computes" in app.view.full.text(k, 2) for k in range(len(CHECKS)))
         assert not app.view.taken()
         text = await tui.press(pilot, "j", "j", "j", "enter")
         expected = run_check("balance", app.opened.source, "slow", endpoint=app.session.choice.endpoint)
@@ -417,8 +416,6 @@ async def test_a_check_is_computed_when_asked_for_and_says_its_verdict(workspace
         text = await tui.press(pilot, "escape")
         assert verdict(expected)[:20] in text
         assert app.shell_command().startswith("alsbench scrutinise --subgroup slow --endpoint cafs --check balance")
-        for k in absent[:1]:
-            assert "not in this version" in await tui.press(pilot, f":row {k + 1}", "enter")
 
 
 async def test_an_answer_to_an_earlier_question_is_marked_stale(workspace: Path, tui: Any) -> None:

@@ -45,7 +45,7 @@ def check_names(ctx: typer.Context, incomplete: str) -> list[str]:  # noqa: ARG0
     """Checks of scrutinise that exist."""
     from alsbench.analysis.scrutiny import CHECKS
 
-    return _starting((c.id for c in CHECKS if c.available), incomplete)
+    return _starting((c.id for c in CHECKS), incomplete)
 
 
 def _starting(names: Iterable[str], incomplete: str) -> list[str]:

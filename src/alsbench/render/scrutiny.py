@@ -1,7 +1,7 @@
 """Scrutiny in print: the list of checks with what each says, then a table for every check that has rows.
 
 A line is one place (subgroup, comparison, visit, variant); its statistics stand beside each other, an estimate with its
-interval in one cell. Checks that this version does not have stay in the list and say so.
+interval in one cell. Checks that were not asked for stay in the list and say so.
 """
 
 from __future__ import annotations
@@ -19,7 +19,6 @@ from alsbench.render.page import EMPTY, Block, Cell, Column, Line, Page, label
 from alsbench.render.standing import CI, marked_title, page_facts, page_footnotes
 
 SCHEMA = "alsbench.scrutiny/1"
-ABSENT = "not in this version"
 INTERVALS = {
     "difference": ("conf_low", "conf_high"),
     "ratio": ("ratio_low", "ratio_high"),
@@ -59,6 +58,10 @@ HEADINGS = {
     "dose_slope": "Per dose",
     "same_side_percent": "same side\n(%)",
     "before": "before",
+    "holm_p": "Holm",
+    "hochberg_p": "Hochberg",
+    "fixed_sequence_p": "in order",
+    "westfall_young_p": "Westfall-\nYoung",
     "share_percent": "Share %",
     "on_study": "on study",
     "carry_over": "Carries over",
@@ -80,10 +83,12 @@ FAMILIES = {
     "imputed": "Under other assumptions about the missing",
     "concordance": "Pairs of endpoints",
     "mediator": "The mediator with the later slope",
+    "ICEMAN": "ICEMAN: credibility is ...",
+    "EMA": "EMA checklist",
     "share": "The treatment's effects, and the share that goes with the mediator",
     "better": "Subjects better than the control's median",
 }
-UNNAMED = frozenset({"specification", "model", "left out", "search", *FAMILIES})
+UNNAMED = frozenset({"specification", "model", "left out", "search", "family", *FAMILIES})
 Place = tuple[Any, ...]
 
 
@@ -91,14 +96,14 @@ def scrutiny_page(found: Sequence[tuple[Check, Result]]) -> Page:
     """The verdicts, then the tables. Raises IndexError for no checks at all."""
     first = found[0][1]
     subgroup = ", ".join(first.question["subgroups"])
-    facts = tuple(line for line in page_facts(first) if line[0] not in {VERDICT, "Left out"})
+    facts = tuple(line for line in page_facts(first) if line[0] != VERDICT)
     blocks = (verdicts_block(found), *(b for check, result in found for b in check_blocks(check, result)))
     notes = dict.fromkeys(note for _, result in found for note in page_footnotes(result))
     return Page(marked_title(f"Scrutiny of {subgroup}", first.provenance), blocks, facts, tuple(notes))
 
 
 def verdicts_block(found: Sequence[tuple[Check, Result]]) -> Block:
-    """Every check of the list: what it says, that it was not asked, or that it is not in this version."""
+    """Every check of the list: what it says, or, where several were asked, that it was not."""
     said = {check.id: verdict(result) for check, result in found}
     lines: list[Line] = []
     for check in CHECKS:
@@ -106,8 +111,8 @@ def verdicts_block(found: Sequence[tuple[Check, Result]]) -> Block:
         if check.id in said:
             lines.append(Line((Cell(name),), heading=True))
             lines += [Line((Cell(f"    {part}"),)) for part in said[check.id].split("; ")]
-        elif not check.available or len(said) > 1:
-            lines.append(Line((Cell(f"{name}: {'not asked' if check.available else ABSENT}", style="note"),)))
+        elif len(said) > 1:
+            lines.append(Line((Cell(f"{name}: not asked", style="note"),)))
     return Block("", (label("Check"),), tuple(lines))
 
 
@@ -128,6 +133,8 @@ def check_blocks(check: Check, result: Result) -> tuple[Block, ...]:
 
 
 def _block(check: Check, result: Result, heading: str) -> Block:
+    if any(row.stat_name == "answer" for row in result.rows):
+        return _form(result, heading)
     places: dict[Place, dict[str, Row]] = {}
     for row in result.rows:
         places.setdefault(_place(row), {})[row.stat_name] = row
@@ -154,6 +161,23 @@ def _block(check: Check, result: Result, heading: str) -> Block:
     return Block(heading, tuple(columns), tuple(lines), tuple(errors))
 
 
+def _form(result: Result, heading: str) -> Block:
+    """Questions with their answers and reasons, one below the other: sentences do not fit into columns."""
+    lines: list[Line] = []
+    title = ""
+    for row in result.rows:
+        pair = f"{row.treatment} vs {row.reference}"
+        if pair != title:
+            title = pair
+            lines.append(Line((Cell(title),), heading=True))
+        if row.stat_name == "answer":
+            lines.append(Line((Cell(str(row.level), (row,)),)))
+            lines.append(Line((Cell(f"    {row.stat}", (row,)),)))
+        else:
+            lines.append(Line((Cell(f"    {row.stat}", (row,), style="note"),)))
+    return Block(heading, (label("Question, answer, reason"),), tuple(lines))
+
+
 def _stat_names(result: Result) -> list[str]:
     """The statistics that have a column of their own: counts, estimates, then p-values and the rest."""
     limits = {name for pair in INTERVALS.values() for name in pair}
@@ -171,7 +195,7 @@ def _labels(places: Sequence[Place]) -> list[int]:
 
 
 def scrutiny_json(found: Sequence[tuple[Check, Result]]) -> str:
-    """Checks with their verdicts and facts, those that do not exist included; rows as everywhere, with the check's id."""
+    """Checks with their verdicts and facts, those not asked for included; rows as everywhere, with the check's id."""
     said = {check.id: result for check, result in found}
     checks = []
     for check in CHECKS:

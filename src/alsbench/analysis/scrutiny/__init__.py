@@ -1,7 +1,7 @@
 """What a sceptical reviewer asks of a finding in a subgroup (METHODS 7): the list, and one function that answers an item.
 
-Every check is computed from the data as they stand, on one endpoint, one subgroup and the study's comparisons. A check that
-this version does not have is in the list without a module, so that nothing looks checked that was not.
+Every check is computed from the data as they stand, on one endpoint, one subgroup and the study's comparisons; where it does
+not apply it says why.
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Check:
-    """``module`` answers it and is empty where this version does not; ``missing`` says what part it leaves out."""
+    """``module`` answers it, by its function named as the id."""
 
     number: int
     id: str
     title: str
-    module: str = ""
-    missing: str = ""
+    module: str
 
     @property
     def available(self) -> bool:
+        """Whether there is something that answers it."""
         return bool(self.module)
 
 
@@ -42,7 +42,7 @@ CHECKS: tuple[Check, ...] = (
     Check(6, "stepp", "STEPP with a permutation sup-test", "stepp"),
     Check(7, "selection", "Selection-adjusted p over the declared search", "selection"),
     Check(8, "shrinkage", "Selection-adjusted estimate and shrinkage", "shrinkage"),
-    Check(9, "multiplicity", "Multiplicity ledger"),
+    Check(9, "multiplicity", "Multiplicity ledger", "ledger"),
     Check(10, "visits", "Every visit and the horizon", "visits"),
     Check(11, "dose", "Three-arm ranks and a dose trend", "dose"),
     Check(12, "components", "CAFS components", "components"),
@@ -55,18 +55,15 @@ CHECKS: tuple[Check, ...] = (
     Check(19, "concordance", "Concordance of ALSFRS-R, SVC and NfL by subject", "concordance"),
     Check(20, "surrogate", "NfL as mediator or surrogate", "surrogate"),
     Check(21, "errors", "Type M and S error, replication probability", "design"),
-    Check(22, "iceman", "ICEMAN form and the EMA subgroup checklist"),
+    Check(22, "iceman", "ICEMAN form and the EMA subgroup checklist", "iceman"),
 )
 VERDICT = "Verdict"  # the name of the line of facts that sums a check up
 
 
 def find_check(name: str) -> Check:
-    """A check by its id or number. Raises UsageError for one that is not there or not in this version."""
+    """A check by its id or number. Raises UsageError for one that is not there."""
     for check in CHECKS:
         if name in {check.id, str(check.number)}:
-            if not check.available:
-                known = ", ".join(c.id for c in CHECKS if c.available)
-                raise UsageError(f"check {check.number} ({check.title}) is not in this version", hint=f"there are: {known}")
             return check
     raise UsageError(f"no check is named {name}", hint=nearest(name, [c.id for c in CHECKS]))
 

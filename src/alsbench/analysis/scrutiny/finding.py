@@ -23,6 +23,8 @@ from alsbench.errors import UsageError
 from alsbench.study.model import Comparison, Endpoint
 
 ALPHA = 0.05
+UNADJUSTED = ", not adjusted for multiplicity or for the choice of the subgroup"
+ADJUSTING = frozenset({"selection", "multiplicity"})  # checks whose columns say which p is adjusted, and how
 DRAWS = 9_999  # re-randomised or permuted trials of a check
 
 
@@ -196,10 +198,9 @@ def result_of(check: Check, finding: Finding, answer: Answer) -> Result:
     member = finding.member()
     flag = source.study.populations.flags[finding.population]
     lines = [(VERDICT, answer.verdict)]
-    lines += [("Left out", f"{check.missing}: not in this version")] if check.missing else []
     lines += [("Endpoint", endpoint.title or endpoint.name), ("Population", f"{finding.population} ({flag} = 'Y')")]
     lines += [("Subgroup", subgroup_line(source, member)), *answer.lines]
-    lines.append(("p-values", "two-sided, not adjusted for multiplicity or for the choice of the subgroup"))
+    lines.append(("p-values", "two-sided" + ("" if check.id in ADJUSTING else UNADJUSTED)))
     if source.study.info.synthetic:
         lines.append(("Data", "SYNTHETIC: no real patient stands behind these numbers"))
     question = {

@@ -46,7 +46,7 @@ class Search:
     """``p`` (draws + 1, tests): row 0 the arms as they were; ``favourable`` of the same shape: the better side, p < 0.05."""
 
     tests: tuple[Test, ...]
-    p: NDArray[np.float32]
+    p: NDArray[np.float64]
     favourable: NDArray[np.bool_]
     left_out: tuple[str, ...]
     strata: tuple[str, ...]
@@ -78,8 +78,8 @@ def selection(finding: Finding) -> Answer:
     return Answer(rows, per_comparison(finding, words), tuple(lines), warnings)
 
 
-def search(finding: Finding) -> Search:
-    """Every test of the study file, in the trial as it was and in ``finding.draws`` re-randomised ones."""
+def search(finding: Finding, wanted: Callable[[Test], bool] | None = None) -> Search:
+    """Every test of the study file that is ``wanted``, in the trial as it was and in re-randomised ones."""
     source = finding.source
     endpoints = [e for e in evidence_endpoints(source) if e.name != finding.endpoint.name]
     endpoints = [finding.endpoint, *endpoints]
@@ -87,16 +87,18 @@ def search(finding: Finding) -> Search:
     endpoints = [e for e in endpoints if e.name not in left_out]
     definitions = tuple(dict.fromkeys([finding.subgroup, *(s.name for s in source.study.subgroups)]))
     strata, arms = rearranged(finding, endpoints)
+    order = source.study.arms.order
     tests: list[Test] = []
-    p: list[NDArray[np.float32]] = []
+    p: list[NDArray[np.float64]] = []
     good: list[NDArray[np.bool_]] = []
     with one_blas_thread():
         for test, part in _tests(finding, endpoints, definitions):
-            order = source.study.arms.order
+            if wanted is not None and not wanted(test):
+                continue
             drawn = part.tests(arms, order.index(test.comparison.treatment), order.index(test.comparison.reference))
             two_sided = drawn.p
             tests.append(test)
-            p.append(two_sided.astype(np.float32))
+            p.append(two_sided)
             good.append((two_sided < ALPHA) & (drawn.t * _upward(test.endpoint) > 0))
     return Search(tuple(tests), np.array(p).T, np.array(good).T, left_out, strata)
 

@@ -114,7 +114,7 @@ COMMANDS: tuple[Command, ...] = (
         "scrutiny.all",
         "Compute all checks",
         ("A",),
-        "Compute every check of the list that this version has",
+        "Compute every check of the list",
         "all",
         group=SHOW,
         screens=frozenset({"scrutiny"}),

@@ -1,7 +1,7 @@
 """Screen 6: what a sceptical reviewer asks of the endpoint in the first active subgroup; ``enter`` computes and opens a check.
 
-The list is the engine's; a check that this version does not have stays in it and says so, so that nothing looks checked that
-was not. Nothing is computed before it is asked for: ``enter`` one check, ``A`` all of them, as ``alsbench scrutinise`` does.
+The list is the engine's. Nothing is computed before it is asked for: ``enter`` one check, ``A`` all of them, as ``alsbench
+scrutinise`` does.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from alsbench.analysis.result import Result
 from alsbench.analysis.scrutiny import CHECKS, Check, verdict
 from alsbench.errors import AlsbenchError
 from alsbench.render.page import Page
-from alsbench.render.scrutiny import ABSENT, check_blocks, scrutiny_page
+from alsbench.render.scrutiny import check_blocks, scrutiny_page
 from alsbench.tui.models import Grid, GridRow, block_section, grid
 from alsbench.tui.opening import CheckKey
 from alsbench.tui.safetext import fit, safe
@@ -50,15 +50,13 @@ class ScrutinyView(View):
     def refresh_view(self) -> None:
         if self.bench.opened is None:
             return
-        there = sum(c.available for c in CHECKS)
         about = f"{self.session.choice.endpoint} in {self.subgroup}"
-        self.title(f"Scrutiny of {about}", (f"  {there} of {len(CHECKS)} checks in this version; A computes all", "dim"))
+        self.title(f"Scrutiny of {about}", (f"  {len(CHECKS)} checks; A computes all", "dim"))
         rows = []
         for check in CHECKS:
             said, role = self.said(check)
             title = fit(check.title, NARROW, mark=self.bench.look.glyphs.ellipsis) if self.size.width < WIDE else check.title
-            plain = "" if check.available else "dim"
-            cells = ((str(check.number), plain), (safe(title, ascii=self.ascii), plain), (safe(said, ascii=self.ascii), role))
+            cells = ((str(check.number), ""), (safe(title, ascii=self.ascii), ""), (safe(said, ascii=self.ascii), role))
             rows.append(GridRow(cells, source=check))
         self.show_grid(Grid((grid(["", "check", "says"], rows, right=[0], frozen=2, most=200),)))
         self.cursor_moved()
@@ -70,19 +68,17 @@ class ScrutinyView(View):
             return verdict(found), ""
         if isinstance(found, AlsbenchError):
             return found.what, "warn"
-        return ("enter computes", "dim") if check.available else (ABSENT, "dim")
+        return "enter computes", "dim"
 
     def cursor_moved(self) -> None:
         check = self.source()
         if not isinstance(check, Check):
             return
-        without = f"; without {check.missing}" if check.missing else ""
-        self.say(f"{check.title}: {self.said(check)[0]}{without}")
+        self.say(f"{check.title}: {self.said(check)[0]}")
 
     async def do_open(self) -> None:
         check = self.source()
-        if not isinstance(check, Check) or not check.available:
-            self.bench.status("this check is not in this version")
+        if not isinstance(check, Check):
             return
         found = self.known(check)
         if isinstance(found, Result):
@@ -94,8 +90,8 @@ class ScrutinyView(View):
             self.bench.fault(found)
 
     def do_all(self) -> None:
-        """Compute every check that is there."""
-        self.compute(tuple(c for c in CHECKS if c.available and self.known(c) is None))
+        """Compute every check that was not yet."""
+        self.compute(tuple(c for c in CHECKS if self.known(c) is None))
 
     def compute(self, checks: tuple[Check, ...], then: Check | None = None) -> None:
         """Compute checks in a worker, and open ``then``."""
@@ -142,7 +138,7 @@ class ScrutinyView(View):
             return {}
         found = [c.id for c, _ in self.computed()]
         check = self.source()
-        here = check.id if isinstance(check, Check) and check.available else ""
+        here = check.id if isinstance(check, Check) else ""
         one = found[0] if len(found) == 1 else "" if found else here
         return {"name": self.subgroup, "check": one}
 
