@@ -13,7 +13,7 @@ from textual.events import Resize
 
 from alsbench.errors import AlsbenchError, UsageError
 from alsbench.tui import actions as act
-from alsbench.tui import outside, taking, twin
+from alsbench.tui import masked, outside, taking, twin
 from alsbench.tui.overlays import Overlaid
 from alsbench.tui.safetext import safe
 
@@ -87,6 +87,9 @@ class Takeaway(Overlaid):
 
     def do_copy_cell(self) -> None:
         text = self.view.cell_text()
+        if k := masked.mask_of(self.ready.source.study):
+            self.status(f"one cell cannot be masked (counts below {k} are hidden); Y copies the table masked")
+            return
         self.status(self.copy(text, "the cell") if text else "nothing to copy here")
 
     def do_copy_table(self) -> None:
@@ -95,18 +98,40 @@ class Takeaway(Overlaid):
             self.status("this view has no table to copy")
             return
         count = sum(len(b.lines) for b in page.blocks)
+        if k := masked.mask_of(self.ready.source.study):
+            self.status(self._copy_masked(k))
+            return
         self.status(self.copy(taking.page_in(page, "txt"), f"{count} rows"))
+
+    def _copy_masked(self, k: int) -> str:
+        """Copy the view as the shell prints it under a mask; says where it went, or why not."""
+        path = taking.clipboard_file("")
+        try:
+            masked.write_masked(self.shell_command(), "txt", k, path)
+        except AlsbenchError as error:
+            path.unlink(missing_ok=True)
+            return error.what
+        return self.copy(path.read_text("utf-8"), f"the table, counts below {k} masked,")
 
     def do_export(self) -> None:
         name = f"{self.session.screen}.txt"
         hint = "a new file; its ending says the format: " + ", ".join(f".{f}" for f in taking.FORMATS)
+        hint += "\nFILE --mask 5 hides counts below 5"
         self.ask("Export this view to", str(Path.cwd() / name), self.export, hint=hint, check=_check_export)
 
     def export(self, target: str) -> None:
-        """Write the view to a file in the format of its ending."""
+        """Write the view to a file in the format of its ending; ``FILE --mask K`` hides small cells."""
+        target, asked = masked.asked_for(target)
         path = Path(target)
         kind: Any = path.suffix.lstrip(".")
         try:
+            if k := masked.mask_of(self.ready.source.study, asked):
+                path = path.expanduser()
+                if path.exists():
+                    raise UsageError("the file exists", where=str(path), hint="choose another name; exports never overwrite")
+                masked.write_masked(self.shell_command(), kind, k, path)
+                self.status(f"wrote {path}, counts below {k} masked")
+                return
             if kind == "svg":
                 from alsbench.tui.picture import picture
 
@@ -192,7 +217,7 @@ def subgroup_line(path: Path, name: str) -> int:
 
 
 def _check_export(text: str) -> str:
-    path = Path(text).expanduser()
+    path = Path(masked.asked_for(text)[0]).expanduser()
     if path.suffix.lstrip(".") not in taking.FORMATS:
         return "the ending must be one of " + ", ".join(f".{f}" for f in taking.FORMATS)
     return "the file exists; exports never overwrite" if path.exists() else ""
