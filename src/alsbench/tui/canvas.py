@@ -280,7 +280,7 @@ def nice_ticks(low: float, high: float, count: int) -> list[float]:
 def ratio_ticks(low: float, high: float, count: int) -> list[float]:
     """Logs of about ``count`` round ratios between ``exp(low)`` and ``exp(high)``, 1 among them."""
     first, last = math.floor(low / math.log(10)), math.ceil(high / math.log(10))
-    for steps in ((1, 1.25, 1.5, 2, 3, 4, 5, 8), (1, 1.5, 2, 3, 5), (1, 2, 5), (1, 3), (1,)):
+    for steps in ((1, 1.5, 2, 3, 5), (1, 2, 5), (1, 3), (1,)):
         ticks = [math.log(m * 10.0**k) for k in range(first, last + 1) for m in steps]
         found = [t for t in ticks if low - 1e-9 <= t <= high + 1e-9]
         if len(found) <= count + 1:

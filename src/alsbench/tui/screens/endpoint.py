@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from textwrap import wrap
 from typing import Any, get_args
 
 from rich.text import Text
@@ -233,8 +234,9 @@ class EndpointView(AskingView):
             for line in block.lines:
                 name, about, value = (c.text for c in line.cells)
                 lines += folded(name, " ".join(t for t in (value, about) if t), look, self.size.width or 80)
-            lines += [Text(f"! {safe(w, ascii=self.ascii)}", look["warn"]) for w in result.warnings]
-            lines += [Text(safe(f, ascii=self.ascii), look["dim"]) for f in result.facts.footnotes]
+            width = max(self.size.width or 80, 20)
+            for note, role in (*((f"! {w}", "warn") for w in result.warnings), *((f, "dim") for f in result.facts.footnotes)):
+                lines += [Text(t, look[role]) for t in wrap(safe(note, ascii=self.ascii), width, subsequent_indent="  ")]
             lines.append(Text())
         self.show_lines(lines or [Text("being computed ...", look["dim"])])
 

@@ -28,7 +28,7 @@ from alsbench.tui.screens.asking import AskingView, with_command
 from alsbench.tui.screens.behind import behind
 from alsbench.tui.screens.plots import better_side, interval, interval_range
 
-LEAST_PLOT = 16
+LEAST_PLOT = 12
 MOST_SQUARES = 3
 GAP = 2
 
@@ -119,7 +119,7 @@ class ForestView(AskingView):
     def axis(self, low: float, high: float, room: int, log_scale: bool) -> str:
         """Tick labels over the plot column."""
         canvas = Canvas(room, 1, low, high, 0, 1, self.bench.look)
-        ticks = ratio_ticks(low, high, max(2, room // 10)) if log_scale else nice_ticks(low, high, max(2, room // 10))
+        ticks = (ratio_ticks if log_scale else nice_ticks)(low, high, max(2, min(room // 10, 9)))
         line = [" "] * room
         end = -1
         for tick in ticks:

@@ -180,7 +180,9 @@ def better_line(effects: Sequence[Effect], glyphs: Glyphs, zero: int, room: int)
     before, after = ("reference", "treatment") if right else ("treatment", "reference")
     before, after = f"{glyphs.more_left} {before}", f"{after} {glyphs.more_right}"
     line = before.rjust(max(zero - 1, 0)) if len(before) < zero else " " * zero
-    return (line.ljust(zero + 2) + after) if zero + 2 + len(after) <= room else line
+    if zero + 2 + len(after) <= room:
+        return line.ljust(zero + 2) + after
+    return line if line.strip() else fit(better_side(effects, glyphs), room, mark="")
 
 
 def interval_range(effects: Sequence[Effect], log_scale: bool) -> tuple[float, float]:
