@@ -6,6 +6,7 @@ Run as a program it makes mutations and reports, one JSON line each, what readin
 
 from __future__ import annotations
 
+import csv
 import json
 import random
 import sys
@@ -19,18 +20,30 @@ REFERENCE = Path(__file__).parents[1] / "reference"
 
 def make_originals(folder: Path) -> None:
     """One small trial table in every format that can be written here."""
+    import openpyxl
     import pyarrow.parquet as pq
     from tests.data.formats import write
+    from tests.data.sas7bdat_files import written
 
     from alsbench.data.readers.registry import read
 
     for name in ("adtte", "adae"):
         source = REFERENCE / "als-ref-1" / f"{name}.xpt"
         (dataset,) = read(source)
-        for form in ("csv", "json", "ndjson", "zlib"):
+        for form in ("csv", "json", "ndjson"):
             write(dataset, folder, form)
+        write(dataset, folder, "gzip").rename(folder / f"{name}_gzip.dsjc")
+        write(dataset, folder, "zlib")
         (folder / source.name).write_bytes(source.read_bytes())
         pq.write_table(dataset.table(), folder / f"{name}.parquet")
+        written(dataset, folder / f"{name}.sas7bdat", compressed=name == "adae")
+    book = openpyxl.Workbook(write_only=True)
+    sheet = book.create_sheet("ADTTE")
+    for line in csv.reader((folder / "adtte.csv").read_text("utf-8").splitlines()):
+        sheet.append(line)
+    book.save(folder / "adtte.xlsx")
+    text = (folder / "adtte.csv").read_text("utf-8").replace(",", "\t")
+    (folder / "adtte_tab.tsv").write_text(text, "utf-8")
     with zipfile.ZipFile(folder / "both.zip", "w", zipfile.ZIP_DEFLATED) as archive:
         archive.write(folder / "adtte.csv", "adtte.csv")
 

@@ -154,3 +154,65 @@ def test_a_zip_bomb_is_refused(tmp_path: Path, workspace: Workspace, monkeypatch
         archive.writestr("adsl.csv", "A\n" + "1\n" * 2**21)
     with pytest.raises(DataError, match="too much"):
         load([packed], workspace)
+
+
+def _zip(path: Path, *members: tuple[str, str | bytes]) -> Path:
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in members:
+            archive.writestr(name, content)
+    return path
+
+
+@pytest.mark.parametrize("name", ["../../adsl.csv", "/etc/adsl.csv", "..\\adsl.csv", "C:\\adsl.csv", "a/../../adsl.csv"])
+def test_a_path_that_leads_out_of_a_zip_is_refused(tmp_path: Path, workspace: Workspace, name: str) -> None:
+    packed = _zip(tmp_path / "t.zip", ("adqs.csv", "A\n1\n"), (name, "A\n1\n"))
+    with pytest.raises(DataError, match="leads out of it"):
+        load([packed], workspace)
+
+
+def test_what_is_not_read_is_named(tmp_path: Path, workspace: Workspace) -> None:
+    packed = _zip(tmp_path / "t.zip", ("adsl.csv", "A\n1\n"), ("in.zip", b"x"), ("define.xml", "<x/>"), ("odd.qqq", "x"))
+    folder = tmp_path / "folder"
+    (folder / "more").mkdir(parents=True)
+    (folder / "adqs.csv").write_text("A\n1\n")
+    (folder / "adlb.xls").write_text("x")
+    (folder / "protocol.pdf").write_text("x")
+    (folder / "more" / "adae.csv").write_text("A\n1\n")
+    found = [f for f in load([packed, folder], workspace, layout="adam").findings if f.rule == "file-not-read"]
+    assert [(f.severity, f.table, f.what) for f in found] == [
+        ("warning", "t.zip", "1 file was not read: in.zip"),
+        ("note", "t.zip", "1 file was not read: odd.qqq"),
+        ("warning", "folder", "1 file was not read: adlb.xls"),
+        ("note", "folder", "1 file was not read: more/"),
+    ]
+
+
+def test_a_fault_inside_a_zip_names_the_member(tmp_path: Path, workspace: Workspace) -> None:
+    packed = _zip(tmp_path / "t.zip", ("deep/adsl.csv", "A,B\n1,2\n3\n"))
+    with pytest.raises(DataError) as refused:
+        load([packed], workspace)
+    assert refused.value.where == "t.zip/deep/adsl.csv line 3"
+
+
+def test_a_name_that_cannot_be_printed_is_refused(tmp_path: Path, workspace: Workspace) -> None:
+    packed = _zip(tmp_path / "t.zip", ("ad\x1b[31msl.csv", "A\n1\n"))
+    with pytest.raises(DataError, match=r"cannot be printed: AD\\x1b\[31MSL"):
+        load([packed], workspace)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "says"),
+    [
+        ("t.json", b"\x1f\x8b" + bytes(70), "holds a gzip-compressed file"),
+        ("t.xls", b"x", "save it as .xlsx or CSV"),
+        ("t.csv.gz", b"x", "unpack it first"),
+        ("adsl", b"A\n1\n", "no ending|without an ending"),
+        ("t.xpt", b"**COMPRESSED** " * 20, "CPORT"),
+        ("t.xpt", b"A,B\n1,2\n", "not a SAS transport file"),
+    ],
+)
+def test_files_that_are_something_else(tmp_path: Path, name: str, content: bytes, says: str) -> None:
+    path = tmp_path / name
+    path.write_bytes(content)
+    with pytest.raises(DataError, match=says):
+        read(path)

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import duckdb
 
-from alsbench.data.archives import SourceFile, left_out, unpack
+from alsbench.data.archives import SourceFile, left_out, told_by_name, unpack
 from alsbench.data.checks import RULES, run_checks
 from alsbench.data.dataset import Dataset
 from alsbench.data.derive.layout import Derived
@@ -111,16 +111,17 @@ def _read_files(
     for source in (s for path in files for s in unpack(path, builder.workspace.snapshots_dir)):
         path = source.path
         sha256 = _file_hash(path)
-        for dataset in read(path):
-            stored = builder.add(dataset, source.name, progress)
-            wanted = _expected(source, dataset, unused, expect)
-            if wanted is not None and wanted != stored.rows:
-                raise DataError(f"{wanted} rows were expected, the file holds {stored.rows}", where=str(path))
-            verifiable = dataset.rows is not None or wanted is not None
-            messages = (*dataset.remarks, *(() if verifiable else (NO_ROW_COUNT,)))
-            receipts.append(
-                FileReceipt(source.name, dataset.name, stored.rows, len(dataset.columns), sha256, verifiable, messages)
-            )
+        with told_by_name(source):
+            for dataset in read(path):
+                stored = builder.add(dataset, source.name, progress)
+                wanted = _expected(source, dataset, unused, expect)
+                if wanted is not None and wanted != stored.rows:
+                    raise DataError(f"{wanted} rows were expected, the file holds {stored.rows}", where=str(path))
+                verifiable = dataset.rows is not None or wanted is not None
+                messages = (*dataset.remarks, *(() if verifiable else (NO_ROW_COUNT,)))
+                receipts.append(
+                    FileReceipt(source.name, dataset.name, stored.rows, len(dataset.columns), sha256, verifiable, messages)
+                )
     if unused:
         raise UsageError(
             f"no file or data set is named {next(iter(unused))}",

@@ -84,7 +84,8 @@ def _rows(sheet: Any, formulas: Any, where: str) -> _Rows:
     for number, (cells, written) in enumerate(zip(sheet.iter_rows(), formulas.iter_rows(), strict=True), start=1):
         for place, (cell, source) in enumerate(zip(cells, written, strict=True), start=1):
             if cell.data_type == "e":
-                raise DataError("the cell holds an error", where=f"{where} row {number} column {place}")
+                hint = "correct the formula, or empty the cell if the value is missing"
+                raise DataError("the cell holds an error", where=f"{where} row {number} column {place}", hint=hint)
             if source.data_type == "f" and cell.value is None:
                 what = "the formula has no stored result"
                 raise DataError(what, where=f"{where} row {number} column {place}", hint="open the file in Excel and save it")
@@ -99,11 +100,14 @@ def _dataset(name: str, rows: _Rows, where: str) -> Dataset:
     names = [str(v).strip() if v is not None else "" for v in header]
     while names and not names[-1]:
         names.pop()
-    check_columns(names, where)
+    check_columns(names, f"{where} row 1")
     width = len(names)
     for number, row in enumerate(body, start=2):
-        if any(not _blank(v) for v in row[width:]):
-            raise DataError(f"row {number} has a value beyond the last named column", where=where)
+        beyond = [i for i, v in enumerate(row) if i >= width and not _blank(v)]
+        if beyond:
+            what = f"row {number} has a value beyond the last named column"
+            hint = "the first row must hold the column names: is a title above them, or a name missing?"
+            raise DataError(what, where=f"{where} row {number} column {beyond[0] + 1}", hint=hint)
     kept = [row for row in body if any(not _blank(v) for v in row)]
     columns, arrays = [], []
     for i, column in enumerate(names):

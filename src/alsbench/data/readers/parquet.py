@@ -18,6 +18,7 @@ import pyarrow.parquet as pq
 
 from alsbench.data.dataset import ARROW_TYPE, BATCH_ROWS, Dataset, check_columns, clean_text, no_value
 from alsbench.data.frames import ColumnInfo
+from alsbench.data.safe_text import visible
 from alsbench.data.special import SpecialCells, attach, cells_of, within
 from alsbench.errors import DataError
 from alsbench.study.sql import Kind
@@ -61,7 +62,9 @@ def _stream(path: Path, names: list[str]) -> Iterator[pa.RecordBatch]:
 def _column(path: Path, field: pa.Field) -> ColumnInfo:
     kind = _kind(field.type)
     if kind is None:
-        raise DataError(f"column {field.name} has type {field.type}, which is not a table's", where=str(path))
+        what = f"column {visible(field.name)} has type {field.type}, which is not a table's"
+        where = f"{path} column {visible(field.name)}"
+        raise DataError(what, where=where, hint="write it as numbers, texts, dates or truth values, or leave it out")
     told = {k: v.decode("utf-8", "replace") for k, v in (field.metadata or {}).items() if k in _TOLD}
     length = told.get(b"length", "")
     return ColumnInfo(

@@ -11,6 +11,7 @@ from pathlib import Path
 from alsbench.data.dataset import Dataset
 from alsbench.data.safe_text import visible
 from alsbench.errors import DataError
+from alsbench.study.names import nearest
 
 Reader = Callable[..., list[Dataset]]
 
@@ -41,7 +42,21 @@ _SIGNATURES: tuple[tuple[bytes, str, str], ...] = (
 )
 
 
-_COMPATIBLE = {("gzip", "dataset_json"), ("zip", "excel")}
+_COMPATIBLE = {("gzip", ".dsjc"), ("zip", ".xlsx")}
+_ADVICE = {
+    ".xls": "save it as .xlsx or CSV",
+    ".xlsb": "save it as .xlsx or CSV",
+    ".ods": "save it as .xlsx or CSV",
+    ".gz": "unpack it first",
+    ".7z": "unpack it first",
+    ".txt": "if it is delimited text, name it .csv or .tsv",
+    ".dat": "if it is delimited text, name it .csv or .tsv",
+    ".sas7bcat": "a catalogue holds formats, no data",
+    ".cpt": "a CPORT file is for SAS only: write the data with the XPORT engine",
+    ".rds": "write it from R as CSV or Parquet",
+    ".rda": "write it from R as CSV or Parquet",
+    ".rdata": "write it from R as CSV or Parquet",
+}
 
 
 def formats() -> tuple[str, ...]:
@@ -58,11 +73,13 @@ def read(path: Path) -> list[Dataset]:
     """The data sets of one file. Raises DataError naming the file for whatever keeps it from being read whole."""
     format_ = _FORMATS.get(path.suffix.lower())
     if format_ is None:
-        raise DataError(
-            f"files ending in {visible(path.suffix) or 'nothing'} cannot be read",
-            where=str(path),
-            hint=f"readable: {', '.join(formats())}",
+        advice, known = _ADVICE.get(path.suffix.lower(), ""), f"readable: {', '.join(formats())}"
+        what = (
+            f"files ending in {visible(path.suffix)} cannot be read"
+            if path.suffix
+            else "a file without an ending cannot be read"
         )
+        raise DataError(what, where=str(path), hint=f"{advice}; {known}" if advice else known)
     try:
         with path.open("rb") as file:
             head = file.read(64)
@@ -71,9 +88,14 @@ def read(path: Path) -> list[Dataset]:
     if not head:
         raise DataError("the file is empty", where=str(path))
     for magic, holds, what in _SIGNATURES:
-        if head.startswith(magic) and holds != format_ and (holds, format_) not in _COMPATIBLE:
+        if head.startswith(magic) and holds != format_ and (holds, path.suffix.lower()) not in _COMPATIBLE:
             raise DataError(f"the file is named {path.suffix} but holds {what}", where=str(path), hint="rename or convert it")
-    return _reader(format_)(path, name=table_name(path))
+    datasets = _reader(format_)(path, name=table_name(path))
+    for dataset in datasets:
+        if not dataset.name.isprintable():
+            what = f"the name of a data set has characters that cannot be printed: {visible(dataset.name)}"
+            raise DataError(what, where=str(path), hint="rename it")
+    return datasets
 
 
 def table_name(path: Path) -> str:
@@ -95,7 +117,15 @@ def find_files(paths: list[Path]) -> Iterator[Path]:
         elif path.is_file():
             yield path
         else:
-            raise DataError("there is no such file or folder", where=str(path))
+            raise DataError("there is no such file or folder", where=str(path), hint=_neighbour(path))
+
+
+def _neighbour(path: Path) -> str:
+    try:
+        names = [p.name for p in path.parent.iterdir()]
+    except OSError:
+        return ""
+    return nearest(path.name, names)
 
 
 def _reader(format_: str) -> Reader:

@@ -29,7 +29,7 @@ def read_sas7bdat(path: Path, *, name: str) -> list[Dataset]:
     """The file as one data set. Raises DataError for what ReadStat cannot read."""
     _check_length(path)
     _, meta = _read(path, metadataonly=True)
-    names = list(meta.column_names)
+    names = [n or "" for n in meta.column_names]
     check_columns(names, str(path))
     formats: dict[str, str] = {k: v or "" for k, v in meta.original_variable_types.items()}
     labels: dict[str, str] = {k: v or "" for k, v in meta.column_names_to_labels.items()}
@@ -134,6 +134,8 @@ def _read(path: Path, **options: Any) -> tuple[dict[str, Any], Any]:
         UnicodeDecodeError,
         OverflowError,
         ValueError,
+        TypeError,
+        AttributeError,
         OSError,
     ) as fault:
         raise DataError(

@@ -63,6 +63,13 @@ class _Member:
 def read_xpt(path: Path, *, name: str) -> list[Dataset]:
     """The data sets of a transport file. Raises DataError for one that is damaged, cut short or has bytes left over."""
     data = np.memmap(path, dtype=np.uint8, mode="r") if path.stat().st_size else np.empty(0, np.uint8)
+    start = data[:CARD].tobytes()
+    if start.startswith(b"**COMPRESSED**"):
+        hint = "write the data with the XPORT engine (LIBNAME XPORT, or %loc2xpt)"
+        raise DataError("this is a SAS CPORT file, which only SAS can read", where=f"{path} byte 0", hint=hint)
+    if not start.startswith((_HEADER + b"LIBRARY ", _HEADER + b"LIBV8 ")):
+        what = "this is not a SAS transport file: its first 80 bytes are no library header"
+        raise DataError(what, where=f"{path} byte 0", hint="the file may be damaged or misnamed")
     if data.size % CARD:
         raise DataError(
             f"the file is cut short or damaged: its length, {data.size} bytes, is not a multiple of {CARD}",
@@ -74,7 +81,7 @@ def read_xpt(path: Path, *, name: str) -> list[Dataset]:
     datasets = [_dataset(path, m, name if len(members) == 1 else "") for m in members]
     names = [d.name for d in datasets]
     if len(set(names)) != len(names):
-        raise DataError("two data sets of the file have the same name", where=str(path))
+        raise DataError("two data sets of the file have the same name", where=str(path), hint="was it written twice?")
     return datasets
 
 
@@ -87,9 +94,6 @@ class _Parser:
         self.at = 0
 
     def members(self) -> Iterator[_Member]:
-        first = self.card()
-        if not first.startswith(_HEADER + b"LIBRARY ") and not first.startswith(_HEADER + b"LIBV8 "):
-            raise self.fault("this is not a SAS transport file: its first 80 bytes are no library header", 0)
         self.at = 3 * CARD
         while self.at < self.data.size:
             yield self.member()
@@ -188,6 +192,7 @@ class _Parser:
             raise DataError(
                 f"observation {rows} is blank, which no number is: the file is padded or damaged",
                 where=f"{self.path} byte {start + (rows - 1) * width}",
+                hint="copy the file again, in binary mode, with nothing added to its end",
             )
         return rows, width
 
