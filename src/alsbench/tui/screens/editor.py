@@ -1,12 +1,14 @@
 """The subgroup editor: name, label, expression, status, rationale, complement; checked while typing.
 
-The expression is parsed at every change: a fault is shown with its place in the text; a sound one shows its realised cut and
-how many subjects of each arm it selects. ``tab`` completes a column name in the expression.
+The expression is parsed at every change: a fault is shown with its place in the text; a sound one shows how many subjects of
+each arm it selects, who is left, overlaps, and its cut in the column's distribution. ``tab`` completes columns and levels. A
+locked plan decides what may be called pre-specified.
 """
 
 from __future__ import annotations
 
 import re
+from textwrap import wrap
 from typing import Any
 
 from rich.text import Text
@@ -16,15 +18,17 @@ from textual.events import Key
 from textual.widgets import Input
 
 from alsbench.analysis.source import Source
-from alsbench.errors import AlsbenchError, ExpressionError
+from alsbench.audit.lock import judged
 from alsbench.study.model import SUBGROUP_NAME, Subgroup
 from alsbench.tui.commands import common_start
-from alsbench.tui.safetext import fit, safe
+from alsbench.tui.safetext import safe
 from alsbench.tui.screens.dialog import Dialog, QuietInput
+from alsbench.tui.screens.examining import candidates, examine, masks_of
 from alsbench.tui.theme import Look
 from alsbench.tui.widgets.bars import Bar
 from alsbench.tui.widgets.pane import Pane
 
+OFFERED_LINES = 3
 FIELDS = ("where", "name", "label", "complement", "prespecified", "rationale")
 HINTS = {
     "where": "an expression over ADSL, such as AGE >= 60 and SEX == 'F'",
@@ -56,6 +60,8 @@ class SubgroupEditor(Dialog):
         self.labels = {name: Bar(look, ground="text") for name in FIELDS}
         self.said = Pane(look)
         self.said.can_focus = False
+        self.offered: list[str] = []  # what tab found for the word before the cursor
+        self.others = masks_of(source, subgroup.name if subgroup else "")
 
     def compose(self) -> ComposeResult:
         yield self.head
@@ -85,11 +91,23 @@ class SubgroupEditor(Dialog):
 
     def check(self) -> bool:
         """Say what the fields mean now; True when they can be saved."""
-        text = self.inputs["where"].value
-        good, lines = examine(self.source, text, self.look)
+        line, width = self.inputs["where"], self.size.width or 80
         faults = self.faults()
-        hint = Text(f"{self.here}: {HINTS.get(self.here, '')}", self.look["dim"])
-        self.said.show([hint, *(Text(f, self.look["warn"]) for f in faults), Text(), *lines])
+        notes = [Text(f"{self.here}: {HINTS.get(self.here, '')}", self.look["dim"])]
+        offered = wrap("  ".join(safe(c, ascii=self.ascii) for c in self.offered), width - 2)[:OFFERED_LINES]
+        notes += [Text(f"  {part}", self.look["bold"]) for part in offered]
+        told = (part for f in faults for part in wrap(safe(f, ascii=self.ascii), width))
+        notes += [Text(part, self.look["warn"]) for part in told]
+        good, lines = examine(
+            self.source,
+            line.value,
+            self.look,
+            others=self.others,
+            near=line.value[: line.cursor_position],
+            width=width,
+            height=max(self.size.height - len(FIELDS) - 3 - len(notes), 4),
+        )
+        self.said.show([*notes, Text(), *lines])
         return good and not faults
 
     def faults(self) -> list[str]:
@@ -102,10 +120,14 @@ class SubgroupEditor(Dialog):
             found.append(f"name: there is already a subgroup {name}")
         if self.value("prespecified") not in {"yes", "no"}:
             found.append("prespecified: yes or no")
-        return found
+        refused = self.locked_out()
+        return [*found, refused] if refused else found
 
     async def take(self, event: Key) -> None:
         moves = {"down": 1, "up": -1}
+        if event.key != "tab":
+            self.offered = []
+            self.say("")
         before = [line.value for line in self.inputs.values()]
         if event.key == "escape":
             self.dismiss(None)
@@ -121,98 +143,63 @@ class SubgroupEditor(Dialog):
             self.complete()
         else:
             await self.inputs[self.here].take(event)
-        if event.key in moves or [line.value for line in self.inputs.values()] != before:
+        if event.key in {*moves, "tab", "left", "right"} or [line.value for line in self.inputs.values()] != before:
             self.check()
+
+    def on_resize(self) -> None:
+        super().on_resize()
+        self.check()
 
     def save(self) -> None:
         """Return the subgroup, when it can be one."""
         if not self.check():
             self.say("not saved: see above")
             return
-        made: dict[str, Any] = {n: self.value(n) for n in FIELDS}
-        made["prespecified"] = made["prespecified"] == "yes"
-        self.dismiss(Subgroup(**made))
+        self.dismiss(self.made())
+
+    def made(self) -> Subgroup:
+        """The subgroup as the fields have it; what has no field stays as it was. Raises ValueError for a bad name."""
+        values: dict[str, Any] = self.subgroup.model_dump() if self.subgroup else {}
+        values |= {n: self.value(n) for n in FIELDS}
+        return Subgroup(**values | {"prespecified": values["prespecified"] == "yes"})
+
+    def locked_out(self) -> str:
+        """Why the subgroup cannot be called pre-specified; empty where it can."""
+        lock = self.source.lock
+        if lock is None or self.value("prespecified") != "yes":
+            return ""
+        try:
+            made = self.made()
+        except ValueError:
+            return ""
+        study = self.source.study.model_copy(update={"subgroups": (made,)})
+        if judged(lock, study).subgroups[0].prespecified:
+            return ""
+        return f"prespecified: no; the plan {lock.words().split('T')[0]} does not have it as it is now"
 
     def complete(self) -> None:
-        """Complete the word before the cursor to a column name or a function, or say what it could be."""
+        """Complete what stands before the cursor of the expression, or say what it could be."""
         line = self.inputs["where"]
-        before = line.value[: line.cursor_position]
-        word = re.search(r"[A-Za-z_][A-Za-z0-9_]*$", before)
-        stem = word.group() if word else ""
-        names = [*self.source.subjects.names, "mean(", "median(", "quantile("]
-        hits = [n for n in names if n.lower().startswith(stem.lower())]
-        if not hits:
-            self.say(f"nothing starts with {stem}")
+        if self.here == "prespecified":
+            self.put("prespecified", "no" if self.value("prespecified") == "yes" else "yes")
             return
+        if self.here != "where":
+            self.say("completes the expression: columns, and the levels of a column after ==")
+            return
+        taken, hits = candidates(self.source, line.value[: line.cursor_position])
+        self.offered = []
+        if not hits:
+            self.say("nothing completes this")
+            return
+        start = line.cursor_position - taken
         common = common_start(hits)
-        if len(common) > len(stem):
-            start = line.cursor_position - len(stem)
-            line.value = line.value[:start] + common + line.value[line.cursor_position :]
+        if len(common) >= taken:
+            after = line.value[line.cursor_position :]
+            line.value = line.value[:start] + common + after
             line.cursor_position = start + len(common)
-        if len(hits) > 1:
-            self.say(" ".join(hits)[: max(self.size.width - 60, 20)])
+        self.offered = list(hits) if len(hits) > 1 else []
+        self.say(f"{len(hits)} complete this" if len(hits) > 1 else "")
 
-
-def examine(source: Source, text: str, look: Look) -> tuple[bool, list[Text]]:
-    """Whether an expression can be used, and what to show: counts per arm and cut, or the fault under its place."""
-    from alsbench.analysis.subgroups import counts_by_arm, describe
-    from alsbench.study.expression import parse
-
-    ascii = not look.glyphs.dots
-    if not text.strip():
-        return False, [Text("type an expression", look["dim"])]
-    try:
-        found = describe(source, text)
-        expression = parse(text)
-    except ExpressionError as error:
-        caret = Text(" " * min(error.position, len(text)) + "^ here", look["warn"])
-        return False, [
-            Text(safe(text, ascii=ascii), look["text"]),
-            caret,
-            *(Text(safe(m), look["warn"]) for m in (error.what, error.hint) if m),
-        ]
-    except AlsbenchError as error:
-        return False, [Text(safe(m, ascii=ascii), look["warn"]) for m in error.message.split("\n")]
-    counts = counts_by_arm(source, found.mask)
-    lines = [Text(f"n = {found.n}: " + ", ".join(f"{safe(a)} {n}" for a, n in counts.items()), look["bold"])]
-    if found.cuts:
-        lines.append(Text(f"cut {found.cut_text()}", look["text"]))
-    if found.n_undecided:
-        lines.append(Text(f"{found.n_undecided} undecided: a value is missing", look["warn"]))
-    if not found.n or not all(counts.values()):
-        lines.append(Text("an arm has no subject in it", look["warn"]))
-    for column in expression.columns[:1]:
-        lines += [Text(), *histogram(source, column, found.cuts or constants(text, column), look)]
-    return True, lines
-
-
-def constants(text: str, column: str) -> tuple[tuple[str, float], ...]:
-    """The number a column is compared with, as a cut: ``BLNFL < 52``."""
-    found = re.search(rf"\b{re.escape(column)}\s*(?:<=?|>=?|==)\s*(-?\d+(?:\.\d+)?)", text)
-    return ((column, float(found[1])),) if found else ()
-
-
-def histogram(source: Source, column: str, cuts: tuple[tuple[str, float], ...], look: Look, bins: int = 10) -> list[Text]:
-    """How a numeric column is distributed, with the cut drawn."""
-    import numpy as np
-
-    if source.subjects.kind(column) != "number":
-        return []
-    values = np.asarray(source.subjects[column], dtype=float)
-    values = values[np.isfinite(values)]
-    if not values.size or values.min() == values.max():
-        return []
-    counts, edges = np.histogram(values, bins=bins)
-    cut = next((v for name, v in cuts if column in name), None)
-    lines = [Text(f"{column}, {values.size} values", look["head"])]
-    for k, n in enumerate(counts):
-        bar = look.glyphs.bar * round(30 * int(n) / max(int(counts.max()), 1))
-        here = cut is not None and edges[k] <= cut < edges[k + 1]
-        label = f"{edges[k]:>9.4g} "
-        lines.append(
-            Text(
-                label + fit(bar, 31) + f"{int(n):>4}" + (f"  {look.glyphs.more_left} cut {cut:.4g}" if here else ""),
-                look["text"],
-            )
-        )
-    return lines
+    def put(self, name: str, text: str) -> None:
+        self.inputs[name].value = text
+        self.inputs[name].cursor_position = len(text)

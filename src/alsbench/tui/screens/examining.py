@@ -1,0 +1,230 @@
+"""What an expression being typed selects: counts per arm, complement and overlap with the study's subgroups, the realised cut
+drawn in the column's distribution; or the fault under its place. And what the word before the cursor could become.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from textwrap import wrap
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from rich.text import Text
+
+from alsbench.analysis.source import Source
+from alsbench.errors import AlsbenchError, ExpressionError
+from alsbench.study.tree import Aggregate, Between, Column, Comparison, Expression, Junction, Node, Not, Value
+from alsbench.tui.safetext import fit, safe
+from alsbench.tui.theme import Look
+
+BINS = 10
+OVERLAP_LINES = 3
+TURNED = {"<": ">", "<=": ">=", ">": "<", ">=": "<="}
+LEVELS = 40  # texts of a column that are offered to complete
+WORDS = ("and ", "or ", "not ", "in ", "mean(", "median(", "quantile(", "missing(")
+_LEVEL = re.compile(
+    r"(?P<column>[A-Za-z_]\w*)\s*(?:==|!=|(?:not\s+)?in\s*\((?:[^()\"']|\"[^\"]*\"|'[^']*')*)\s*(?P<stem>[\"'][^\"']*)?$"
+)
+_WORD = re.compile(r"[A-Za-z_]\w*$")
+
+
+@dataclass(frozen=True)
+class Cut:
+    """Where a column is cut: at a value, and whether the value itself is on the lower side."""
+
+    at: float
+    below: bool
+
+
+def masks_of(source: Source, without: str = "") -> dict[str, NDArray[np.bool_]]:
+    """Who is in each of the study's subgroups, but for one; those that cannot be evaluated are left out."""
+    from alsbench.analysis.subgroups import members
+
+    found = {}
+    for subgroup in source.study.subgroups:
+        if subgroup.name == without:
+            continue
+        try:
+            found[subgroup.name] = members(source, subgroup.name).mask
+        except AlsbenchError:  # shown as such on the Subgroups screen
+            continue
+    return found
+
+
+def examine(
+    source: Source, text: str, look: Look, *, others: Mapping[str, Any], near: str = "", width: int = 80, height: int = 24
+) -> tuple[bool, list[Text]]:
+    """Whether an expression can be used, and what to show of it in ``height`` lines; ``near`` is the text before the cursor,
+    whose last column is drawn."""
+    from alsbench.analysis.subgroups import counts_by_arm, describe
+    from alsbench.study.expression import parse
+
+    ascii = not look.glyphs.dots
+    if not text.strip():
+        return False, [Text("type an expression", look["dim"])]
+    try:
+        found = describe(source, text)
+        expression = parse(text)
+    except ExpressionError as error:
+        return False, fault(error, text, look, width)
+    except AlsbenchError as error:
+        return False, [Text(safe(m, ascii=ascii), look["warn"]) for m in error.message.split("\n")]
+    counts = counts_by_arm(source, found.mask)
+    rest = found.decided & ~found.mask
+    lines = [
+        Text(_counted("in", found.n, counts, ascii), look["bold"]),
+        Text(_counted("not", int(rest.sum()), counts_by_arm(source, rest), ascii), look["text"]),
+    ]
+    if others:
+        shares = (f"{int((found.mask & mask).sum())} in {name} ({int(mask.sum())})" for name, mask in others.items())
+        parts = wrap("overlap  " + ", ".join(shares), width, subsequent_indent=" " * 9)
+        if len(parts) > OVERLAP_LINES:
+            parts = [*parts[: OVERLAP_LINES - 1], f"{' ' * 9}{look.glyphs.ellipsis} and others"]
+        lines += [Text(part, look["text"]) for part in parts]
+    if found.cuts:
+        lines.append(Text(f"cut      {found.cut_text()}", look["text"]))
+    if found.n_undecided:
+        lines.append(Text(f"{found.n_undecided} undecided: a value is missing; in neither", look["warn"]))
+    if not found.n or not all(counts.values()):
+        lines.append(Text("an arm has no subject in it", look["warn"]))
+    column = nearest_column(expression, near)
+    if column and height - len(lines) >= 4:
+        room = height - len(lines) - 1
+        lines += [Text(), *distribution(source, column, cut_of(expression, column, dict(found.cuts)), look, room)]
+    return True, lines
+
+
+def fault(error: ExpressionError, text: str, look: Look, width: int) -> list[Text]:
+    """The text with a mark under the fault, scrolled so that the mark is in view, and what is wrong."""
+    ascii = not look.glyphs.dots
+    at = min(error.position, len(text))
+    start = max(0, at - width + 12)
+    said = (*error.what.split("\n"), *error.hint.split("\n"))  # why shows the text once more
+    return [
+        Text(safe(text, ascii=ascii)[start : start + width], look["text"]),
+        Text(" " * (at - start) + "^ here", look["warn"]),
+        *(Text(safe(m, ascii=ascii), look["warn"]) for m in said if m.strip()),
+    ]
+
+
+def _counted(word: str, n: int, counts: Mapping[str, int], ascii: bool) -> str:
+    return f"{word:<8} n = {n}: " + ", ".join(f"{safe(a, ascii=ascii)} {k}" for a, k in counts.items())
+
+
+def nearest_column(expression: Expression, near: str) -> str:
+    """The column last named before the cursor, else the first of the expression."""
+    names = [w for w in re.findall(r"[A-Za-z_]\w*", near) if w in expression.columns]
+    return names[-1] if names else next(iter(expression.columns), "")
+
+
+def cut_of(expression: Expression, column: str, realised: Mapping[str, float]) -> Cut | None:
+    """Where the expression first cuts a column of numbers; None where it does not."""
+    for node in _comparisons(expression.root):
+        if isinstance(node, Between):
+            if node.column.name == column and node.low.kind == "number":
+                return Cut(float(node.low.value), below=False)
+            continue
+        left, right, op = node.left, node.right, str(node.op)
+        if isinstance(right, Column):
+            left, right, op = right, left, TURNED.get(op, op)
+        if not isinstance(left, Column) or left.name != column or op not in {"<", "<=", ">", ">="}:
+            continue
+        value = realised.get(str(right)) if isinstance(right, Aggregate) else None
+        if isinstance(right, Value) and right.kind == "number":
+            value = float(right.value)
+        if value is not None:
+            return Cut(value, below=op in {"<=", ">"})
+    return None
+
+
+def _comparisons(node: Node) -> Iterator[Comparison | Between]:
+    match node:
+        case Comparison() | Between():
+            yield node
+        case Not(term):
+            yield from _comparisons(term)
+        case Junction(_, terms):
+            for term in terms:
+                yield from _comparisons(term)
+        case _:
+            return
+
+
+def distribution(source: Source, column: str, cut: Cut | None, look: Look, height: int) -> list[Text]:
+    """How a column is distributed over the default population: bars of a number with the cut between them, or levels."""
+    inside = source.population()
+    values = np.asarray(source.subjects[column])[inside]
+    if source.subjects.kind(column) == "number":
+        return histogram(column, np.asarray(values, dtype=float), cut, look, height)
+    names, counts = tally([str(v) for v in values.tolist() if v is not None and v == v])
+    head = [Text(f"{column}, {int(counts.sum())} values, {len(names)} levels", look["head"])]
+    order = np.argsort(-counts, kind="stable")[: max(height - 1, 1)]
+    label = min(max((len(str(names[k])) for k in order), default=1), 24)
+    most = max((int(counts[k]) for k in order), default=1)
+    return head + [_bar(safe(str(names[k]), ascii=not look.glyphs.dots), label, int(counts[k]), most, look) for k in order]
+
+
+def histogram(column: str, values: NDArray[np.float64], cut: Cut | None, look: Look, height: int) -> list[Text]:
+    """Bars of a numeric column; the cut is an edge between two of them, drawn as a line."""
+    values = values[np.isfinite(values)]
+    if not values.size or values.min() == values.max():
+        return []
+    low, high = float(values.min()), float(values.max())
+    bins = max(2, min(BINS, height - 2))
+    edges = np.linspace(low, high, bins + 1)
+    at = None
+    if cut is not None and low < cut.at < high:
+        at = int(np.clip(round((cut.at - low) / (high - low) * bins), 1, bins - 1))
+        edges = np.concatenate([np.linspace(low, cut.at, at + 1), np.linspace(cut.at, high, bins - at + 1)[1:]])
+    side: Literal["left", "right"] = "left" if cut is not None and cut.below else "right"
+    which = np.clip(np.searchsorted(edges, values, side=side) - 1, 0, bins - 1)
+    counts = np.bincount(which, minlength=bins)
+    lines = [Text(f"{column}, {values.size} values, {low:.4g} to {high:.4g}", look["head"])]
+    for k, n in enumerate(counts.tolist()):
+        if k == at and cut is not None:
+            share = f"{int((which < k).sum())} below, {int((which >= k).sum())} above"
+            lines.append(Text(f"{look.glyphs.rule * 9} cut {cut.at:.6g}: {share} {look.glyphs.rule * 9}", look["warn"]))
+        lines.append(_bar(f"{edges[k]:.4g}", 9, n, int(counts.max()), look, right=True))
+    return lines
+
+
+def _bar(name: str, label: int, n: int, most: int, look: Look, *, right: bool = False) -> Text:
+    bar = look.glyphs.bar * round(30 * n / max(most, 1))
+    head = fit(name, label, align="right" if right else "left", mark=look.glyphs.ellipsis)
+    return Text(f"{head} {fit(bar, 31)}{n:>4}", look["text"])
+
+
+def candidates(source: Source, before: str) -> tuple[int, Sequence[str]]:
+    """How many letters before the cursor are being completed, and what they could become: levels of a column after a
+    comparison, else columns, functions and words."""
+    level = _LEVEL.search(before)
+    if level is not None and level["column"] in source.subjects.names:
+        stem = level["stem"] or ""
+        found = levels(source, level["column"])
+        return len(stem), [v for v in found if v.lower().startswith(stem.lower().replace("'", '"'))]
+    word = _WORD.search(before)
+    stem = word.group() if word else ""
+    names = [*source.subjects.names, *(w for w in WORDS if stem)]
+    return len(stem), [n for n in names if n.lower().startswith(stem.lower())]
+
+
+def levels(source: Source, column: str) -> list[str]:
+    """The levels of a column as the expression language writes them, the commonest first; none of a column with too many."""
+    values = [v for v in source.subjects[column].tolist() if v is not None and v == v]
+    names, counts = tally(values)
+    if len(names) > LEVELS:
+        return []
+    number = source.subjects.kind(column) == "number"
+    ordered = [names[k] for k in np.argsort(-counts, kind="stable")]
+    return [f"{v:g}" if number else str(Value(str(v), "text")) for v in ordered]
+
+
+def tally(values: Sequence[Any]) -> tuple[list[Any], NDArray[np.int64]]:
+    """The distinct values in order, and how many of each."""
+    found = Counter(values)
+    names = sorted(found)
+    return names, np.array([found[n] for n in names], dtype=np.int64)
