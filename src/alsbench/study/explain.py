@@ -15,10 +15,11 @@ from alsbench.study.model import Endpoint, Study
 from alsbench.study.names import nearest
 
 
-def explain(error: ValidationError, raw: dict[str, Any]) -> list[Fault]:
-    """One fault for each thing wrong with ``raw``; unknown keys first, since a misspelt key explains a missing one."""
+def explain(error: ValidationError, raw: dict[str, Any], root: type[BaseModel] = Study) -> list[Fault]:
+    """One fault for each thing wrong with ``raw``, a file of the shape ``root``; unknown keys first, since a misspelt key
+    explains a missing one."""
     ordered = sorted(error.errors(), key=lambda e: e["type"] != "extra_forbidden")
-    return [_explain(e["type"], e["loc"], e["msg"], e.get("ctx", {}), raw) for e in ordered]
+    return [_explain(e["type"], e["loc"], e["msg"], e.get("ctx", {}), raw, root) for e in ordered]
 
 
 def dotted(path: Sequence[str | int]) -> str:
@@ -33,9 +34,9 @@ def dotted(path: Sequence[str | int]) -> str:
     return text
 
 
-def _table(path: Sequence[str | int]) -> type[BaseModel] | None:
+def _table(path: Sequence[str | int], root: type[BaseModel]) -> type[BaseModel] | None:
     """The class that describes the table at ``path``, or None for free tables such as ``arms.labels``."""
-    found: Any = Study
+    found: Any = root
     for part in path:
         found = _inside(found, part)
     return found if isinstance(found, type) and issubclass(found, BaseModel) else None
@@ -59,23 +60,25 @@ def _required(annotation: Any) -> Any:
     return annotation
 
 
-def allowed_keys(path: Sequence[str | int]) -> list[str]:
+def allowed_keys(path: Sequence[str | int], root: type[BaseModel] = Study) -> list[str]:
     """The keys that may stand in the table at ``path``."""
-    table = _table(path)
+    table = _table(path, root)
     if table is None:
         return []
     hidden = {"name"} if table is Endpoint else set()
     return [f.alias or name for name, f in table.model_fields.items() if name not in hidden]
 
 
-def _explain(kind: str, loc: tuple[int | str, ...], message: str, ctx: dict[str, Any], raw: dict[str, Any]) -> Fault:
+def _explain(
+    kind: str, loc: tuple[int | str, ...], message: str, ctx: dict[str, Any], raw: dict[str, Any], root: type[BaseModel]
+) -> Fault:
     path = tuple(p for p in loc if p != "[key]")
     key = next((p for p in reversed(path) if isinstance(p, str)), "")
     parent = path[:-1]
     here = f"[{dotted(parent)}]" if parent else "the top of the file"
     match kind:
         case "extra_forbidden":
-            return Fault(path, f"unknown key {key!r} in {here}", nearest(key, allowed_keys(parent)))
+            return Fault(path, f"unknown key {key!r} in {here}", nearest(key, allowed_keys(parent, root)))
         case "missing":
             return Fault(path, f"{key!r} is missing from {here}", _MISSING.get(key, ""))
         case "literal_error":

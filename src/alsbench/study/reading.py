@@ -42,17 +42,17 @@ def parse_study(text: str, file: str = "study.toml") -> Study:
     try:
         raw = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise _syntax_error(str(error), text, file) from None
+        raise syntax_error(str(error), text, file) from None
     except RecursionError:
         raise StudyError("the file is nested too deeply", where=file) from None
     lines = key_lines(text)
     try:
         study = _fill(Study.model_validate(raw))
     except ValidationError as error:
-        raise _study_error(explain(error, raw), lines, file) from None
+        raise study_error(explain(error, raw), lines, file) from None
     found = list(faults(study))
     if found:
-        raise _study_error(found, lines, file)
+        raise study_error(found, lines, file)
     return study
 
 
@@ -87,7 +87,8 @@ def _fill_endpoint(name: str, endpoint: Endpoint) -> Endpoint:
     return endpoint.model_copy(update={"name": name, "title": endpoint.title or name, "dataset": dataset, "event": event})
 
 
-def _syntax_error(message: str, text: str, file: str) -> StudyError:
+def syntax_error(message: str, text: str, file: str) -> StudyError:
+    """What is wrong with the TOML ``text``, with its line."""
     match = _SYNTAX.match(message)
     what = (match.group("what") if match else message).rstrip()
     last = max(1, text.rstrip("\n").count("\n") + 1)
@@ -101,7 +102,9 @@ def _syntax_error(message: str, text: str, file: str) -> StudyError:
     )
 
 
-def _study_error(found: Sequence[Fault], lines: dict[tuple[str | int, ...], int], file: str) -> StudyError:
+def study_error(found: Sequence[Fault], lines: dict[tuple[str | int, ...], int], file: str) -> StudyError:
+    """The first of the faults, with its line and what is allowed there; the others are named after it."""
+
     def where(fault: Fault) -> str:
         return f"{file}:{line_of(lines, fault.path)} {dotted(fault.path)}".rstrip()
 

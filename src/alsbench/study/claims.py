@@ -1,0 +1,143 @@
+"""Published numbers to be checked: ``claims.toml``, one ``[[claims]]`` for each result that somebody reported.
+
+The numbers stand as texts, so that their digits count: ``"0.10"`` claims more than ``0.1``. A p-value may be ``"<0.001"``.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, ValidationError
+
+from alsbench.errors import StudyError
+from alsbench.study.checks import Fault
+from alsbench.study.explain import explain
+from alsbench.study.model import Table
+from alsbench.study.reading import study_error, syntax_error
+from alsbench.study.toml_lines import key_lines
+
+Relation = Literal["=", "<", ">"]
+Number = str | int | float
+_PRINTED = re.compile(r"\s*(?P<relation>[<>=]?)\s*(?P<number>[-+\u2212]?\d+(?:\.\d+)?|[-+\u2212]?\.\d+)\s*%?\s*")
+
+
+@dataclass(frozen=True)
+class Printed:
+    """A number as it was printed: any double from ``low`` to ``high`` would have been printed so."""
+
+    text: str
+    relation: Relation
+    value: float
+    half: float  # half a unit of the last printed digit
+
+    @property
+    def low(self) -> float:
+        return -float("inf") if self.relation == "<" else self.value - (self.half if self.relation == "=" else 0.0)
+
+    @property
+    def high(self) -> float:
+        return float("inf") if self.relation == ">" else self.value + (self.half if self.relation == "=" else 0.0)
+
+
+def printed(text: Number) -> Printed:
+    """The printed number that a text means. Raises ValueError for anything else."""
+    match = _PRINTED.fullmatch(str(text))
+    if match is None:
+        raise ValueError(f"{text!r} is not a printed number")
+    digits = Decimal(match["number"].replace("\u2212", "-"))
+    half = 0.5 * 10.0 ** int(digits.as_tuple().exponent)
+    relation: Relation = match["relation"] or "="  # type: ignore[assignment]
+    return Printed(str(text).strip(), relation, float(digits), half)
+
+
+class Claim(Table):
+    """One published result. ``contrast``, ``treatment`` and ``reference`` hold printed numbers by the names that results use
+    (``difference``, ``p_value``, ``conf_low``; ``ls_mean``, ``n``); the other keys say which analysis they are of."""
+
+    name: str
+    source: str = ""
+    endpoint: str
+    subgroup: str = "overall"
+    comparison: str
+    visit: Number | None = None
+    population: str = ""
+    method: str = ""
+    covariance: str = ""
+    df: str = ""
+    options: dict[str, Number | bool] = Field(default_factory=dict)
+    contrast: dict[str, Number] = Field(default_factory=dict)
+    treatment: dict[str, Number] = Field(default_factory=dict)
+    reference: dict[str, Number] = Field(default_factory=dict)
+
+    def numbers(self) -> Iterator[tuple[str, str, Printed]]:
+        """Every published number: where it stands, its statistic, and how it was printed."""
+        for part in ("contrast", "treatment", "reference"):
+            for stat, text in getattr(self, part).items():
+                yield part, stat, printed(text)
+
+    def number(self, part: str, stat: str) -> Printed | None:
+        """A published number, None where the claim does not have it."""
+        text = getattr(self, part).get(stat)
+        return None if text is None else printed(text)
+
+
+class Claims(Table):
+    schema_: Literal[1] = Field(alias="schema")
+    claims: tuple[Claim, ...]
+
+
+def read_claims(path: Path) -> tuple[Claim, ...]:
+    """The claims of a file. Raises StudyError that names the line and what is wrong there."""
+    try:
+        text = path.read_bytes().decode("utf-8-sig")
+    except FileNotFoundError:
+        raise StudyError(
+            "there is no such file of claims", where=str(path), hint="docs/claims.md shows how one is written"
+        ) from None
+    except UnicodeDecodeError as error:
+        raise StudyError("the file of claims is not UTF-8", where=str(path), why=f"byte {error.start} cannot be read") from None
+    except OSError as error:
+        raise StudyError("the file of claims cannot be read", where=str(path), why=error.strerror or str(error)) from None
+    return parse_claims(text, path.name)
+
+
+def parse_claims(text: str, file: str = "claims.toml") -> tuple[Claim, ...]:
+    """The claims that ``text`` makes. Raises StudyError."""
+    try:
+        raw = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise syntax_error(str(error), text, file) from None
+    lines = key_lines(text)
+    try:
+        claims = Claims.model_validate(raw).claims
+    except ValidationError as error:
+        raise study_error(explain(error, raw, Claims), lines, file) from None
+    found = list(_faults(claims))
+    if found:
+        raise study_error(found, lines, file)
+    return claims
+
+
+def _faults(claims: tuple[Claim, ...]) -> Iterator[Fault]:
+    if not claims:
+        yield Fault(("claims",), "there are no claims", "add [[claims]]")
+    names: set[str] = set()
+    for i, claim in enumerate(claims):
+        if claim.name in names:
+            yield Fault(("claims", i, "name"), f"two claims are named {claim.name!r}", "names tell claims apart")
+        names.add(claim.name)
+        if not (claim.contrast or claim.treatment or claim.reference):
+            hint = 'for instance: contrast = { difference = "7.29", p_value = "0.024" }'
+            yield Fault(("claims", i), "the claim has no number", hint)
+        for part in ("contrast", "treatment", "reference"):
+            for stat, text in getattr(claim, part).items():
+                try:
+                    printed(text)
+                except ValueError as error:
+                    yield Fault(("claims", i, part, stat), str(error), 'as printed: "7.29", "-1.0", "<0.001"')

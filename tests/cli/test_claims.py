@@ -1,0 +1,113 @@
+"""Claims on the command line: numbers as the data give them are reproduced, altered ones are not; what is missing is said."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from alsbench.audit.log import entries
+
+Run = Callable[..., Any]
+
+
+def claims_file(tmp_path: Path, **numbers: str) -> Path:
+    """One claim about CAFS in the slow subgroup, with these numbers of its contrast."""
+    values = ", ".join(f'{k} = "{v}"' for k, v in numbers.items())
+    path = tmp_path / "claims.toml"
+    path.write_text(
+        "schema = 1\n[[claims]]\n"
+        'name = "slow"\nsource = "a press release"\nendpoint = "cafs"\nsubgroup = "slow"\ncomparison = "G1-M6"\n'
+        f"contrast = {{ {values} }}\n",
+        "utf-8",
+    )
+    return path
+
+
+def shown(run: Run, workspace: Path) -> dict[str, float]:
+    """The contrast as `alsbench endpoint` has it."""
+    ran = run("endpoint", "cafs", "-s", "slow", "--comparison", "G1-M6", "-w", workspace, "--format", "json")
+    rows = json.loads(ran.out)["results"]
+    return {r["stat_name"]: r["stat"] for r in rows if r["context"] == "contrast" and r["level"] is None}
+
+
+def test_numbers_of_the_data_are_reproduced_and_coherent(run: Run, workspace: Path, tmp_path: Path) -> None:
+    stats = shown(run, workspace)
+    names = ("difference", "se", "df", "conf_low", "conf_high", "win_probability", "gehan_p")
+    file = claims_file(tmp_path, p_value=f"{stats['p_value']:.3f}", **{n: f"{stats[n]:.3f}" for n in names})
+    ran = run("claims", file, "-w", workspace, "--format", "json")
+    assert ran.code == 0, ran.out + ran.err
+    body = json.loads(ran.out)
+    assert [(r["coherent"], r["reproduced"], r["robust"]) for r in body["rows"]] == [("yes", "yes", "not asked")]
+    assert {r["outcome"] for r in body["more"][0]["rows"]} == {"reproduced"}
+    assert any("post hoc" in note for note in body["notes"])
+    assert "SYNTHETIC" in json.dumps(body["facts"])
+    actions = [e.action for e in entries(workspace / "audit.jsonl")]
+    assert actions[-2:] == ["look", "claims"]
+
+
+@pytest.mark.parametrize("part", ["p_value", "difference", "conf_high"])
+def test_an_altered_number_is_found(run: Run, workspace: Path, tmp_path: Path, part: str) -> None:
+    stats = {n: shown(run, workspace)[n] for n in ("difference", "conf_low", "conf_high", "p_value")}
+    stats[part] = stats[part] + (0.4 if part == "p_value" and stats[part] < 0.5 else -0.4 if part == "p_value" else 3.0)
+    ran = run("claims", claims_file(tmp_path, **{k: f"{v:.3f}" for k, v in stats.items()}), "-w", workspace, "--format", "json")
+    assert ran.code == 1
+    body = json.loads(ran.out)
+    assert [r["statistic"] for r in body["more"][0]["rows"] if r["outcome"] == "not reproduced"] == [part]
+    assert body["rows"][0]["coherent"] == "NO"
+
+
+def test_what_the_study_does_not_have_is_said_beside_the_rest(run: Run, workspace: Path, tmp_path: Path) -> None:
+    stats = shown(run, workspace)
+    file = claims_file(tmp_path, p_value=f"{stats['p_value']:.4f}", hazard_ratio="0.5")
+    text = file.read_text("utf-8")
+    more = text.removeprefix("schema = 1\n")
+    file.write_text(text + more.replace('"slow"', '"other"', 1).replace('"cafs"', '"caps"'), "utf-8")
+    ran = run("claims", file, "-w", workspace)
+    assert ran.code == 1
+    assert "no hazard_ratio" in ran.out
+    assert "caps" in ran.out
+    assert "not available" in ran.out
+    assert "NO: 1 of 2" in ran.out
+    assert "NO: 0 of 2" in ran.out
+
+
+def test_csv_holds_every_number(run: Run, workspace: Path, tmp_path: Path) -> None:
+    file = claims_file(tmp_path, p_value="0.5", difference="1.00")
+    rows = list(csv.DictReader(io.StringIO(run("claims", file, "-w", workspace, "--format", "csv").out)))
+    assert [(r["statistic"], r["published"]) for r in rows] == [("p_value", "0.5"), ("difference", "1.00")]
+
+
+def test_one_claim_by_name_and_a_name_that_is_not_there(run: Run, workspace: Path, tmp_path: Path) -> None:
+    file = claims_file(tmp_path, p_value="0.5")
+    assert run("claims", file, "--claim", "slow", "-w", workspace).code == 1
+    ran = run("claims", file, "--claim", "slew", "-w", workspace)
+    assert ran.code == 2
+    assert "slow" in ran.err
+
+
+def test_without_a_file_the_workspace_is_looked_into(run: Run, workspace: Path) -> None:
+    ran = run("claims", "-w", workspace)
+    assert ran.code == 2
+    assert str(workspace / "claims.toml") in ran.err
+
+
+def test_scrutiny_counts_the_checks_that_a_claim_survives(run: Run, workspace: Path, tmp_path: Path, monkeypatch: Any) -> None:
+    import alsbench.analysis.claims.robust as robust
+
+    few = tuple(c for c in robust.CHECKS if c.id in {"overall", "alternatives", "balance"})
+    monkeypatch.setattr(robust, "CHECKS", few)
+    file = claims_file(tmp_path, p_value="0.5")
+    body = json.loads(run("claims", file, "--scrutinise", "-w", workspace, "--format", "json").out)
+    about = ("-s", "slow", "-e", "cafs", "--comparison", "G1-M6", "-w", workspace, "--format", "json")
+    rows = json.loads(run("scrutinise", *about, "--check", "alternatives").out)["results"]
+    ps = [r["stat"] for r in rows if r["stat_name"] in {"p_value", "gehan_p"} and r["stat"] is not None]
+    survived = "1 of 1" if max(ps) < 0.05 else "0 of 1"
+    assert body["rows"][0]["robust"] == f"in {survived} checks"
+    scrutiny = next(s for s in body["more"] if s["table"] == "scrutiny")
+    assert [r["survived"] for r in scrutiny["rows"]] == [None, None, max(ps) < 0.05]
