@@ -77,3 +77,18 @@ def test_a_keymap_replaces_keys_and_is_checked() -> None:
 def test_the_keys_page_is_current() -> None:
     page = Path(__file__).resolve().parents[2] / "docs" / "keys.md"
     assert page.read_text(encoding="utf-8") == keys_markdown(), "write it again: python -m alsbench.tui.commands > docs/keys.md"
+
+
+def test_the_settings_page_is_current_and_says_all() -> None:
+    import tomllib
+
+    from alsbench.settings import KNOWN
+    from alsbench.tui.configuration import HEAD, SAID, page
+
+    made = (Path(__file__).resolve().parents[2] / "docs" / "configuration.md").read_text(encoding="utf-8")
+    assert made == page(), "write it again: python -m alsbench.tui.configuration > docs/configuration.md"
+    assert set(SAID) == set(KNOWN)
+    assert all(f"| `{c.id}` |" in made for c in COMMANDS)
+    example = tomllib.loads(HEAD.split("```toml\n")[1].split("```")[0])
+    assert set(example) <= set(KNOWN)
+    Registry(keymap={k: (v,) if isinstance(v, str) else tuple(v) for k, v in example["keys"].items()})
