@@ -68,6 +68,7 @@ def test_types_of_dataset_json(tmp_path: Path) -> None:
         ({"columns": []}, "no columns"),
         ({"columns": 5}, "no names"),
         ({"records": -1}, "records"),
+        ({"records": True}, "records"),
     ],
 )
 def test_what_does_not_fit_is_named(tmp_path: Path, changes: dict[str, Any], says: str) -> None:
@@ -216,3 +217,40 @@ def test_files_that_are_something_else(tmp_path: Path, name: str, content: bytes
     path.write_bytes(content)
     with pytest.raises(DataError, match=says):
         read(path)
+
+
+def test_dataset_json_under_the_wrong_name(tmp_path: Path) -> None:
+    document = _json(tmp_path).read_bytes()
+    lines = b'{"records": 0, "columns": [{"name": "A", "dataType": "integer"}]}\n'
+    old = json.dumps({"clinicalData": {"itemGroupData": {}}}).encode()
+    for name, content, says in (
+        ("t.dsjc", lines, "is not compressed"),
+        ("t.dsjc", zlib.compress(document), "one JSON document"),
+        ("t.ndjson", document, "one JSON document"),
+        ("t.ndjson", b"[1]\n", "no Dataset-JSON metadata"),
+        ("t.json", old, "Dataset-JSON 1.0"),
+    ):
+        path = tmp_path / name
+        path.write_bytes(content)
+        with pytest.raises(DataError, match=says) as refused:
+            read(path)[0].table()
+        assert refused.value.hint
+
+
+@pytest.mark.parametrize(("version", "remarks"), [("1.1.0", 0), ("2.0.0", 1)])
+def test_another_version_of_dataset_json_is_said(tmp_path: Path, version: str, remarks: int) -> None:
+    path = _json(tmp_path)
+    path.write_text(path.read_text("utf-8").replace("{", '{"datasetJSONVersion": "' + version + '", ', 1), "utf-8")
+    said = ["the file says it is Dataset-JSON 2.0.0: it was read as 1.1"]
+    assert read(path)[0].remarks == said[:remarks]
+
+
+def test_what_dataset_json_says_of_its_columns_is_kept(tmp_path: Path, workspace: Workspace) -> None:
+    columns = [
+        {"itemOID": "IT.A", "name": "A", "label": "Count", "dataType": "integer", "length": 8, "displayFormat": "F8."},
+        {"itemOID": "IT.B", "name": "B", "label": "Word", "dataType": "string", "length": 12},
+    ]
+    load([_json(tmp_path, columns=columns)], workspace, layout="adam")
+    with workspace.open_current() as snapshot:
+        info = [(c.label, c.kind, c.format, c.type, c.length) for c in snapshot.table("T").columns]
+    assert info == [("Count", "number", "F8.", "integer", 8), ("Word", "text", "", "string", 12)]

@@ -21,6 +21,7 @@ import pyarrow.compute as pc
 from alsbench.data.dataset import ARROW_TYPE, BATCH_ROWS, Dataset, check_columns, clean_text
 from alsbench.data.frames import ColumnInfo
 from alsbench.data.readers.json_stream import JsonObject, no_constant
+from alsbench.data.safe_text import visible
 from alsbench.errors import DataError
 from alsbench.study.sql import Kind
 
@@ -29,6 +30,7 @@ _TEXTS = {"string", "datetime", "time", "URI"}
 _BOMB_BYTES, _BOMB_RATIO = 2**28, 400
 _LONGEST_LINE = 2**26
 _CHUNK = 2**20
+_AGAIN = "copy or export it again, in binary mode"
 
 
 def read_dataset_json(path: Path, *, name: str) -> list[Dataset]:
@@ -36,11 +38,15 @@ def read_dataset_json(path: Path, *, name: str) -> list[Dataset]:
     meta, rows = _open(path)
     columns = _columns(meta, str(path))
     promised = meta.get("records")
-    if promised is not None and (not isinstance(promised, int) or promised < 0):
-        raise DataError("records is not a number of rows", where=str(path))
+    if promised is not None and (not isinstance(promised, int) or isinstance(promised, bool) or promised < 0):
+        hint = "it has to be the number of rows, a whole number"
+        raise DataError("records is not a number of rows", where=f"{path} records", hint=hint)
     inside = meta.get("name")
     given = inside.upper() if isinstance(inside, str) and inside.strip() else name
     remarks = [] if given == name else [f"the file is named {name}, the data set in it {given}: {given} is used"]
+    version = meta.get("datasetJSONVersion")
+    if isinstance(version, str) and not version.startswith("1.1"):
+        remarks.append(f"the file says it is Dataset-JSON {visible(version[:20])}: it was read as 1.1")
     label = meta.get("label")
     return [
         Dataset(
@@ -62,7 +68,12 @@ def _open(path: Path) -> tuple[Mapping[str, Any], Callable[[], Iterator[Any]]]:
     first = next(lines, None)
     meta = _parse(first, f"{path} line 1") if first is not None else None
     if not isinstance(meta, dict) or "columns" not in meta:
-        raise DataError("the first line is no Dataset-JSON metadata: it has no columns", where=str(path))
+        hint = "NDJSON has the metadata, with the columns, on the first line and a row on each line after"
+        what = "the first line is no Dataset-JSON metadata: it has no columns"
+        raise DataError(what, where=f"{path} line 1", hint=hint)
+    if "rows" in meta:
+        hint = "name it .json" if path.suffix.lower() == ".ndjson" else "unpack it and name it .json"
+        raise DataError("the file holds one JSON document, not a row a line", where=f"{path} line 1", hint=hint)
     return meta, lambda: _row_lines(path)
 
 
@@ -82,7 +93,10 @@ def _document(path: Path) -> tuple[Mapping[str, Any], Callable[[], Iterator[Any]
         for _ in document.rows():
             pass
     if "columns" not in meta:
-        raise DataError("the file is JSON but no Dataset-JSON: it has no columns", where=str(path))
+        if "clinicalData" in meta or "referenceData" in meta:
+            raise DataError("this is Dataset-JSON 1.0; 1.1 is read", where=str(path), hint="export it again as 1.1")
+        hint = "Dataset-JSON 1.1 describes its columns and holds rows"
+        raise DataError("the file is JSON but no Dataset-JSON: it has no columns", where=str(path), hint=hint)
 
     def rows() -> Iterator[Any]:
         again = JsonObject(path)
@@ -121,7 +135,11 @@ def _chunks(path: Path) -> Iterator[bytes]:
                     yield chunk
                 return
             size = path.stat().st_size
-            compressed = gzip.GzipFile(fileobj=file) if file.read(2) == b"\x1f\x8b" else None
+            start = file.read(2)
+            if start[:1] == b"{":
+                what, hint = "the file is named .dsjc but is not compressed", "name it .ndjson"
+                raise DataError(what, where=f"{path} byte 0", hint=hint)
+            compressed = gzip.GzipFile(fileobj=file) if start == b"\x1f\x8b" else None
             file.seek(0)
             total = 0
             for chunk in _gzip(compressed) if compressed is not None else _zlib(file, str(path)):
@@ -130,7 +148,8 @@ def _chunks(path: Path) -> Iterator[bytes]:
                     raise DataError(f"the file unpacks to more than {_BOMB_RATIO} times its size", where=str(path))
                 yield chunk
     except (OSError, EOFError, zlib.error) as fault:
-        raise DataError("the compressed file is damaged or cut short", where=str(path), why=str(fault)) from fault
+        what = "the compressed file is damaged or cut short"
+        raise DataError(what, where=str(path), why=str(fault)[:200], hint=_AGAIN) from fault
 
 
 def _gzip(stream: gzip.GzipFile) -> Iterator[bytes]:
@@ -146,9 +165,9 @@ def _zlib(file: Any, where: str) -> Iterator[bytes]:
             chunk = unpack.unconsumed_tail
     yield unpack.flush()
     if not unpack.eof:
-        raise DataError("the compressed file is cut short", where=where)
+        raise DataError("the compressed file is cut short", where=where, hint=_AGAIN)
     if unpack.unused_data:
-        raise DataError("bytes follow the end of the compressed data", where=where)
+        raise DataError("bytes follow the end of the compressed data", where=where, hint=_AGAIN)
 
 
 def _parse(raw: bytes, where: str) -> Any:
@@ -196,7 +215,8 @@ def _kind(column: Mapping[str, Any], where: str) -> Kind:
         return "date" if column.get("targetDataType") else "text"
     if declared in _TEXTS:
         return "text"
-    raise DataError(f"column {column['name']} has no known dataType", where=where)
+    hint = f"known: {', '.join(sorted(_NUMBERS | _TEXTS | {'boolean', 'date'}))}"
+    raise DataError(f"column {visible(column['name'])} has no known dataType", where=where, hint=hint)
 
 
 def _batches(rows: Iterator[Any], columns: tuple[ColumnInfo, ...], where: str) -> Iterator[pa.RecordBatch]:
@@ -206,7 +226,8 @@ def _batches(rows: Iterator[Any], columns: tuple[ColumnInfo, ...], where: str) -
     for number, row in enumerate(rows, start=1):
         if not isinstance(row, list) or len(row) != len(columns):
             found = len(row) if isinstance(row, list) else "no"
-            raise DataError(f"row {number} has {found} values, there are {len(columns)} columns", where=f"{where} row {number}")
+            what = f"row {number} has {found} values, there are {len(columns)} columns"
+            raise DataError(what, where=f"{where} row {number}", hint="every row is a list with one value per column")
         held.append(row)
         if len(held) == BATCH_ROWS:
             yield _batch(held, columns, schema, where, done)
@@ -251,7 +272,8 @@ def _converted(values: tuple[Any, ...], info: ColumnInfo, where: str, done: int)
             out.append(known[key])
         except (ValueError, TypeError, OverflowError) as fault:
             place = f"{where} row {number} column {info.name}"
-            raise DataError(f"{info.name} is declared a {info.kind} and holds something else", where=place) from fault
+            what = f"{info.name} is declared a {info.kind} and holds something else"
+            raise DataError(what, where=place, hint="correct the value, or the dataType of the column") from fault
     return out
 
 
