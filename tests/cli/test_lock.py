@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from typing import Any
 
@@ -89,3 +90,111 @@ def test_removing_the_lock_file_removes_no_word(locked: Any, run: Run) -> None:
     assert found["provenance"]["deviations"] == ["comparison Active: horizon 1.0 instead of 2.0"]
     assert "missing" in json.dumps(found["facts"])
     assert run("lock", "-w", locked.workspace).code == 4
+
+
+def deviations(run: Run, workspace: Any, *words: str) -> str:
+    """What a result says of its plan, after checking that every format carries the word."""
+    found = run(*words, "-w", workspace, "--format", "json").json
+    for form in ("table", "md", "csv", "tsv"):
+        assert "deviation" in run(*words, "-w", workspace, "--format", form).out.lower(), (words, form)
+    return json.dumps(found)
+
+
+def test_another_population_is_a_deviation_in_every_view(locked: Any, run: Run) -> None:
+    edit(locked, 'FAS = "FASFL"\n', 'FAS = "FASFL"\nALL = "FASFL"\n')
+    views = (("endpoint", "score"), ("evidence", "-s", "overall"), ("forest", "score"), ("scrutinise", "--check", "overall"))
+    for words in views:
+        assert "population ALL instead of" in deviations(run, locked.workspace, *words, "--population", "ALL")
+
+
+def test_a_lock_written_after_the_first_does_not_replace_it(locked: Any, run: Run) -> None:
+    """By whoever can append to the log: the chain holds, and the first lock counts."""
+    from alsbench.audit.lock import LOCKED, plan_hash, plan_of
+    from alsbench.audit.log import append, verify
+    from alsbench.study.reading import read_study
+
+    edit(locked, "horizon = 2", "horizon = 1")
+    plan = plan_of(read_study(locked.workspace / "study.toml"))
+    log = locked.workspace / "audit.jsonl"
+    append(log, LOCKED, {"hash": plan_hash(plan), "looks": 0, "sealed": "", "plan": plan})
+    (locked.workspace / "plan.lock.json").unlink()
+    assert verify(log).intact
+    said = deviations(run, locked.workspace, "endpoint", "score")
+    assert "horizon 1.0 instead of 2.0" in said and "second lock" in said
+    ran = run("lock", "--verify", "-w", locked.workspace)
+    assert ran.code == 1 and "second lock" in ran.out
+    assert "second lock" in run("arms", "-w", locked.workspace).out
+
+
+def test_an_edited_entry_of_the_lock_is_a_deviation(locked: Any, run: Run) -> None:
+    edit(locked, "horizon = 2", "horizon = 1")
+    log = locked.workspace / "audit.jsonl"
+    log.write_text(log.read_text().replace('"horizon":2.0', '"horizon":1.0'))
+    (locked.workspace / "plan.lock.json").unlink()
+    assert "was edited" in deviations(run, locked.workspace, "endpoint", "score")
+    assert run("audit", "verify", "-w", locked.workspace).code == 1
+
+
+def test_a_lock_file_without_its_entry_is_a_deviation(locked: Any, run: Run) -> None:
+    """The log cut before the lock, or a lock file put there: a result says so even where nothing else departs."""
+    log = locked.workspace / "audit.jsonl"
+    kept = [line for line in log.read_text().splitlines(keepends=True) if '"action":"plan locked"' not in line]
+    log.write_text("".join(kept))
+    assert "holds no entry of plan.lock.json" in deviations(run, locked.workspace, "endpoint", "score")
+    assert run("lock", "-w", locked.workspace).code == 4
+    assert run("lock", "--verify", "-w", locked.workspace).code == 1
+
+
+def test_deleting_file_and_log_is_found_by_what_they_leave(locked: Any, run: Run) -> None:
+    (locked.workspace / "plan.lock.json").unlink()
+    (locked.workspace / "audit.jsonl").unlink()
+    assert run("lock", "-w", locked.workspace).code == 0  # a new log begins: the snapshot it does not know tells
+    ran = run("audit", "verify", "-w", locked.workspace)
+    assert ran.code == 1 and "without an entry" in ran.out
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "words"),
+    [
+        ("[endpoints.score]", "[endpoints.renamed]", ("endpoint", "renamed")),
+        ('treatment = "Active"\n', 'name = "other"\ntreatment = "Active"\n', ("endpoint", "score", "--comparison", "other")),
+        ('paramcd = "TOTAL"', 'paramcd = "TOTAL"\ncovariates = ["AGE"]', ("endpoint", "score")),
+        ('FAS = "FASFL"', 'FAS = "SITE"', ("arms",)),
+    ],
+)
+def test_edits_by_hand_are_said(locked: Any, run: Run, before: str, after: str, words: tuple[str, ...]) -> None:
+    edit(locked, before, after)
+    if words == ("arms",):
+        ran = run("lock", "--verify", "-w", locked.workspace)
+        assert ran.code == 1 and "populations" in ran.out
+        return
+    for form in ("table", "md", "csv", "tsv", "json"):
+        text = run(*words, "-w", locked.workspace, "--format", form).out.lower()
+        assert "post hoc" in text or "deviation" in text, form
+
+
+def test_a_comparison_of_snapshots_says_what_departs_from_the_plan(locked: Any, run: Run) -> None:
+    records = locked.records()
+    records[2]["AVAL"] -= 3
+    records[2]["CHG"] = records[2]["AVAL"] - records[2]["BASE"]
+    assert run("load", locked.data(adqs=records), "-w", locked.workspace).code == 0
+    edit(locked, "horizon = 2", "horizon = 1")
+    assert "departs from the locked plan: comparison Active: horizon 1.0" in run("diff", "previous", "-w", locked.workspace).out
+
+
+def test_an_intersection_of_planned_subgroups_is_post_hoc_in_every_view(small: Any, run: Run) -> None:
+    path = small.workspace / "study.toml"
+    old = '[[subgroups]]\nname = "old"\nwhere = "AGE > 55"\nprespecified = true\n'
+    path.write_text(path.read_text().replace("where = \"SITE == 'A'\"", "where = \"SITE == 'A'\"\nprespecified = true") + old)
+    assert run("lock", "-w", small.workspace).code == 0
+    for words in (("endpoint", "score"), ("evidence",), ("forest", "score")):
+        plain = run(*words, "-s", "old", "-w", small.workspace).out.lower()
+        both = run(*words, "-s", "old and not actives", "-w", small.workspace).out.lower()
+        assert "post hoc" not in plain and "post hoc" in both, words
+
+
+def test_a_copied_workspace_keeps_its_lock(locked: Any, run: Run) -> None:
+    edit(locked, "horizon = 2", "horizon = 1")
+    copy = locked.workspace.parent / "copy"
+    shutil.copytree(locked.workspace, copy)
+    assert "horizon 1.0 instead of 2.0" in deviations(run, copy, "endpoint", "score")

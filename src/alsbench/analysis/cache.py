@@ -65,7 +65,7 @@ def cached_piece(
 
 def entry_key(source: Source, kind: str, asked: object) -> str:
     """SHA-256 over what was asked, of which data and study, and by which program."""
-    lock = "" if source.lock is None else source.lock.hash + source.lock.words() + source.lock.note
+    lock = "" if source.lock is None else source.lock.hash + source.lock.words() + source.lock.note + source.lock.doubt
     marks = [source.blinded, lock]
     parts = [FORMAT, kind, asked, source.snapshot.digest, source.study_digest, marks, alsbench.__version__, program_print()]
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()

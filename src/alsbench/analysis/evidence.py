@@ -19,7 +19,7 @@ from alsbench.analysis.methods import METHODS, analyse_with, interaction_with, m
 from alsbench.analysis.plan import marked, plan_word
 from alsbench.analysis.question import OVERALL, Question
 from alsbench.analysis.result import Facts, Provenance, Result, Row, merge_warnings
-from alsbench.analysis.run import guarded, provenance, subgroup_line, subgroup_rows
+from alsbench.analysis.run import default_population, guarded, provenance, subgroup_line, subgroup_rows
 from alsbench.analysis.source import Source
 from alsbench.analysis.subgroups import complement, members
 from alsbench.stats.errors import StatsError
@@ -157,7 +157,14 @@ def assemble(
         facts=Facts(title=title, lines=tuple(lines)),
         warnings=merge_warnings(piece.warnings for piece in pieces),
     )
-    result = marked(result, source, endpoints=endpoints, comparisons=source.comparisons(tuple(comparisons)), parts=parts)
+    result = marked(
+        result,
+        source,
+        endpoints=endpoints,
+        comparisons=source.comparisons(tuple(comparisons)),
+        parts=parts,
+        population=population if any(default_population(source, e) != population for e in endpoints) else "",
+    )
     return Evidence(tuple(c for piece in pieces for c in piece.cells), columns, result)
 
 

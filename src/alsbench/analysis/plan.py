@@ -30,10 +30,12 @@ def marked(
     parts: Sequence[Membership],
     question: Question | None = None,
     planned_population: str = "",
+    population: str = "",
 ) -> Result:
     """The result with its marks: lines of facts, and the flags of its provenance.
 
-    ``endpoints`` are as analysed, overrides applied. Without ``question`` the result is of the whole plan (evidence).
+    ``endpoints`` are as analysed, overrides applied. Without ``question`` the result is of the whole plan (evidence);
+    ``population`` is then the one it was asked in, where that is another than planned.
     """
     lines: list[tuple[str, str]] = []
     if source.blinded:
@@ -43,13 +45,17 @@ def marked(
     if source.lock is not None:
         lock = source.lock
         lines.append(("Plan", lock.words() + (f"; {lock.note}" if lock.note else "")))
+        if lock.doubt:
+            deviations.append(lock.doubt)
         if lock.sealed and not source.blinded:
             deviations.append("arms, comparisons and multiplicity: locked under blinding, never opened with the key")
         for change in _concerned(lock, source, endpoints, comparisons, parts, whole=question is None):
             (post_hoc if change.word == "post hoc" else deviations).append(change.words())
+        if population:
+            deviations.append(f"population {population} instead of that of the plan")
         if question is not None:
             deviations += _overrides(lock, source, endpoints[0], question, planned_population)
-            post_hoc += [f"subgroup {p.phrase}: not in the plan, though its parts are" for p in parts if _combined(p)]
+        post_hoc += [f"subgroup {p.phrase}: not in the plan, though its parts are" for p in parts if _combined(p, lock)]
     lines += [("POST HOC", text) for text in dict.fromkeys(post_hoc)]
     lines += [("DEVIATION", text) for text in dict.fromkeys(deviations)]
     origin = replace(
@@ -109,5 +115,6 @@ def _overrides(lock: Lock, source: Source, endpoint: Endpoint, question: Questio
     return found
 
 
-def _combined(part: Membership) -> bool:
-    return " and " in part.phrase and not part.post_hoc
+def _combined(part: Membership, lock: Lock) -> bool:
+    names = [p.removeprefix("not ") for p in part.phrase.split(" and ")]
+    return len(names) > 1 and all(name in lock.subgroups for name in names)

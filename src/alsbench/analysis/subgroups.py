@@ -70,6 +70,7 @@ def members(source: Source, phrase: str, population: str = "") -> Membership:
         labels.append(f"not: {title}" if negated else title)
         post_hoc |= not subgroup.prespecified
         post_randomisation |= subgroup.post_randomisation
+    post_hoc |= source.lock is not None and len(parsed.parts) > 1  # what two planned subgroups share was not planned
     mask: BoolArray = inside & (truth == 1.0)
     return Membership(
         phrase=parsed.text,

@@ -17,7 +17,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
-from alsbench.audit.log import LOOK_ACTIONS, Entry, append, entries, parse_entry
+from alsbench.audit.log import LOOK_ACTIONS, Entry, append, entries, is_genuine, parse_entry
 from alsbench.errors import DataError, UnavailableError
 from alsbench.study.model import Arms, Comparison, Endpoint, Multiplicity, Populations, Study, Subgroup, Visits
 
@@ -61,7 +61,7 @@ class Lock:
 
     ``sealed`` is the fingerprint of the blinding key where the plan was locked under blinding: arms, comparisons and
     multiplicity are then known to the key only, and compared once the workspace is unblinded. ``note`` says that the file
-    is not what was locked.
+    is not what was locked; ``doubt`` that the lock itself may not be the one that was made: a deviation of everything.
     """
 
     hash: str
@@ -71,6 +71,7 @@ class Lock:
     plan: Mapping[str, Any]
     sealed: str = ""
     note: str = ""
+    doubt: str = ""
 
     @cached_property
     def endpoints(self) -> dict[str, Endpoint]:
@@ -145,7 +146,7 @@ def complete_lock(lock: Lock, study: Study, directory: Path, log: Path, *, who: 
 
 
 def read_lock(directory: Path, log: Path) -> Lock | None:
-    """The lock of a workspace, from its audit log; from the file alone where the log knows of none. None without a lock.
+    """The lock of a workspace, from its audit log; from the file alone, in doubt, where the log knows of none; else None.
 
     Raises DataError where there is only a file and its content does not have its hash.
     """
@@ -154,7 +155,9 @@ def read_lock(directory: Path, log: Path) -> Lock | None:
     if logged is None:
         if fault:
             raise DataError(fault, where=str(directory / LOCK_NAME), hint="restore the file, or the audit log it belongs to")
-        return filed
+        if filed is None:
+            return None
+        return replace(filed, doubt=f"the audit log holds no entry of {LOCK_NAME}: the log was cut, or the file put there")
     if filed is None:
         return replace(logged, note=f"{fault or LOCK_NAME + ' is missing'}; the copy in the audit log counts")
     if (filed.hash, filed.who, filed.time, filed.looks) != (logged.hash, logged.who, logged.time, logged.looks):
@@ -230,7 +233,10 @@ def _shown(value: Any) -> str:
 
 
 def _logged(log: Path) -> Lock | None:
-    """The last lock entry of the log; lines that cannot be one are not parsed."""
+    """The first lock of the log, completed where it was locked blind; lines that cannot be one are not parsed.
+
+    No later entry replaces a lock, whoever wrote it.
+    """
     try:
         lines = log.read_bytes().split(b"\n")
     except FileNotFoundError:
@@ -238,12 +244,27 @@ def _logged(log: Path) -> Lock | None:
     except OSError as fault:
         raise UnavailableError(f"the audit log cannot be read: {fault.strerror}", where=str(log)) from fault
     marks = [f'"action":"{action}"'.encode() for action in (LOCKED, COMPLETED)]
-    for line in reversed(lines):
-        if any(mark in line for mark in marks):
-            entry = parse_entry(line)
-            if entry is not None and entry.action in (LOCKED, COMPLETED):
-                return _from_entry(entry)
-    return None
+    found = [e for line in lines if any(mark in line for mark in marks) and (e := parse_entry(line)) is not None]
+    locks = [e for e in found if e.action == LOCKED]
+    if not locks:
+        return None
+    first = _from_entry(locks[0])
+    completed = next((e for e in found if e.action == COMPLETED and _completes(first, e)), None)
+    counted = [locks[0]] if completed is None else [locks[0], completed]
+    lock = first if completed is None else _from_entry(completed)
+    if not all(is_genuine(e) and plan_hash(e.facts["plan"]) == e.facts["hash"] for e in counted):
+        return replace(lock, doubt="the entry of the lock in the audit log was edited")
+    if len(found) > len(counted):
+        return replace(lock, doubt="the audit log holds a second lock; the first counts")
+    return lock
+
+
+def _completes(lock: Lock, entry: Entry) -> bool:
+    """Whether an entry opens what blinding had sealed in a lock and changes nothing else."""
+    plan = entry.facts.get("plan") or {}
+    return bool(lock.sealed) and {k: v for k, v in plan.items() if k not in SEALED_PARTS} == {
+        k: v for k, v in lock.plan.items() if k not in SEALED_PARTS
+    }
 
 
 def _from_entry(entry: Entry) -> Lock:
@@ -271,7 +292,7 @@ def _filed(path: Path) -> tuple[Lock | None, str]:
 
 def _written(directory: Path, entry: Entry) -> Lock:
     lock = _from_entry(entry)
-    values = {"schema": SCHEMA, "entry": entry.hash, **{k: v for k, v in asdict(lock).items() if k != "note"}}
+    values = {"schema": SCHEMA, "entry": entry.hash, **{k: v for k, v in asdict(lock).items() if k not in ("note", "doubt")}}
     handle, name = tempfile.mkstemp(dir=directory, prefix=f".{LOCK_NAME}.", suffix=".tmp")  # created 0600
     with os.fdopen(handle, "w", encoding="utf-8") as stream:
         stream.write(json.dumps(values, indent=1, ensure_ascii=False) + "\n")

@@ -141,9 +141,7 @@ def verify(path: Path, head: str | None = None) -> Verdict:
             faults.append((line, "the line is not an entry"))
             continue
         count += 1
-        bare = entry.as_dict()
-        del bare["hash"]
-        if _hash(bare) != entry.hash or raw.rstrip(b"\n") != _canonical(entry.as_dict()).encode():
+        if not is_genuine(entry) or raw.rstrip(b"\n") != _canonical(entry.as_dict()).encode():
             faults.append((line, "the entry was changed: its hash is not that of its content"))
         if entry.previous != previous:
             faults.append((line, "the entry does not follow the one before: something was removed, added or moved"))
@@ -212,6 +210,13 @@ def parse_entry(raw: bytes) -> Entry | None:
     if not isinstance(values["number"], int) or not all(isinstance(t, str) for t in texts):
         return None
     return Entry(**values)
+
+
+def is_genuine(entry: Entry) -> bool:
+    """Whether the entry's content has its hash."""
+    bare = entry.as_dict()
+    del bare["hash"]
+    return _hash(bare) == entry.hash
 
 
 def _tail(handle: int, path: Path) -> tuple[int, str]:

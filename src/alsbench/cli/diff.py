@@ -176,6 +176,11 @@ def _results(common: Common, before: Snapshot, after: Snapshot, *, same: bool) -
     changed = [c for c in asked if c.changed]
     post_hoc = [s.name for s in now.study.subgroups if not s.prespecified]
     notes: tuple[str, ...] = (f"post hoc: {', '.join(post_hoc)}",) if post_hoc else ()
+    if now.lock is not None:
+        from alsbench.audit.lock import changes
+
+        departures = (now.lock.doubt, *(f"{c.words()}" for c in changes(now.lock, now.study)))
+        notes += tuple(f"departs from the locked plan: {text}" for text in departures if text)
     if now.study.info.synthetic:
         notes += ("SYNTHETIC DATA",)
     title = f"Results: {len(changed)} of {len(asked)} contrasts changed"

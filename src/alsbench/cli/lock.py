@@ -66,7 +66,7 @@ def _facts(found: Lock) -> tuple[tuple[str, str], ...]:
     facts = [("Plan", found.words()), ("SHA-256", found.hash)]
     if found.sealed:
         facts.append(("Sealed", f"arms, comparisons and multiplicity, until unblinded with key {found.sealed[:12]}"))
-    return (*facts, *((("WARNING", found.note),) if found.note else ()))
+    return (*facts, *(("WARNING", text) for text in (found.note, found.doubt) if text))
 
 
 def _plan(found: Lock) -> Sheet:
@@ -96,6 +96,8 @@ def _verdict(space: Workspace, found: Lock) -> Sheet:
     from alsbench.render.sheet import Field, Sheet
 
     records = [(c.word, c.part, c.name or None, c.words()) for c in changes(found, space.read_study())]
+    if found.doubt:
+        records.insert(0, ("deviation", "lock", None, found.doubt))
     if found.note:
         records.insert(0, ("deviation", "lock", None, found.note))
     records += [("broken", "audit log", f"line {line}", fault) for line, fault in verify(space.audit_path).faults]

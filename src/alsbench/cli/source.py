@@ -41,5 +41,6 @@ def about(source: Source) -> tuple[tuple[str, str], ...]:
     info = source.study.info
     synthetic = " · SYNTHETIC DATA" if info.synthetic else ""
     blinded = " · BLINDED" if source.blinded else ""
-    locked = (("Plan", source.lock.words()),) if source.lock is not None else ()
+    lock = source.lock
+    locked = () if lock is None else (("Plan", "; ".join(t for t in (lock.words(), lock.note, lock.doubt) if t)),)
     return (("Study", f"{info.id}{blinded}{synthetic}"), ("Snapshot", source.snapshot.digest[:12]), *locked)

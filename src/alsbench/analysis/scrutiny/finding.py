@@ -214,4 +214,5 @@ def result_of(check: Check, finding: Finding, answer: Answer) -> Result:
     origin = provenance(source, [member], f"{finding.command} --check {check.id}", endpoint)
     facts = Facts(f"{check.number}. {check.title}", tuple(lines))
     result = Result(question, origin, tuple(answer.rows), facts, answer.warnings)
-    return marked(result, source, endpoints=[endpoint], comparisons=finding.comparisons, parts=[member])
+    other = "" if finding.population == default_population(source, finding.endpoint) else finding.population
+    return marked(result, source, endpoints=[endpoint], comparisons=finding.comparisons, parts=[member], population=other)
