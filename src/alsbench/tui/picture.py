@@ -15,8 +15,12 @@ CHARACTER = 8.4  # units a character of that size is wide
 
 
 def picture(app: App[Any], title: str = "alsbench", caption: Sequence[str] = ()) -> str:
-    """What is on the screen, as Rich draws it, with a caption of lines below."""
-    return captioned(app.export_screenshot(title=title), caption)
+    """What is on the screen, as Rich draws it, with a caption of lines below.
+
+    Some renderers trim even no-break spaces, and would move what stands at the right of an empty cell: they are told not to.
+    """
+    svg = app.export_screenshot(title=title).replace("<svg ", '<svg xml:space="preserve" ', 1)
+    return captioned(svg, caption)
 
 
 def captioned(svg: str, lines: Sequence[str]) -> str:
