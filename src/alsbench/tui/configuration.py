@@ -49,7 +49,7 @@ VARIABLES = """## Environment
 | `PAGER` | the program of `P` on what is shown; without one less or more, where installed |
 | `ALSBENCH_WORKSPACE` | the workspace where `-w` does not name one |
 | `XDG_CONFIG_HOME` | where the settings are: `alsbench/config.toml` in it |
-| `XDG_STATE_HOME` | where the app keeps session logs, where you were, and what you copied last (`copied.txt`): `alsbench/` in it |
+| `XDG_STATE_HOME` | `alsbench/` in it: the session logs, where you were, what you copied last (`copied.txt`) |
 """
 KEYS_HEAD = """## Commands and their keys
 

@@ -15,6 +15,7 @@ from alsbench.tui.canvas import Canvas, Series, Under, nice_ticks, plot, ratio_t
 from alsbench.tui.cells import Effect, contrast_rows, effect_of
 from alsbench.tui.models import align
 from alsbench.tui.safetext import fit, safe
+from alsbench.tui.shortening import short_names
 from alsbench.tui.survival import Curves
 from alsbench.tui.theme import Glyphs, Look
 
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from alsbench.tui.screens.endpoint import EndpointView
 
 LEAST_HEIGHT = 18  # lines of one of several plots
+
+AT_RISK = 10  # cells for an arm's name before its numbers at risk; the legend has it in full
 
 
 def endpoint_plot(results: Sequence[tuple[str, Any, Any]], view: EndpointView, width: int, height: int) -> list[Text]:
@@ -110,13 +113,15 @@ def survival_plot(
     series, under = [], []
     last = max((float(c.time[-1]) for c in curves.by_arm.values()), default=1.0)
     ticks = [(t, tick_text(t, (0.0, 1.0))) for t in nice_ticks(0.0, last, max(3, width // 13))]
-    for arm in (a for a in order if a in curves.by_arm):
+    arms = [a for a in order if a in curves.by_arm]
+    names = [safe(a, ascii=not look.glyphs.dots) for a in arms]
+    short = short_names(names, AT_RISK, look.glyphs.ellipsis)
+    for arm, name, label in zip(arms, names, short, strict=True):
         curve, index = curves.by_arm[arm], order.index(arm)
         times, alive = [0.0, *map(float, curve.time)], [1.0, *map(float, curve.survival)]
         ended = [(float(t), float(s)) for t, s, n in zip(curve.time, curve.survival, curve.n_censor, strict=True) if n]
-        name = safe(arm, ascii=not look.glyphs.dots)
         series.append(Series(name, index, times, alive, step=True, ticks=ended))
-        under.append(Under(f"{look.marker(index)} {name}", [(t, str(curve.at(t).n_risk)) for t, _ in ticks]))
+        under.append(Under(f"{look.marker(index)} {label}", [(t, str(curve.at(t).n_risk)) for t, _ in ticks]))
     axis = f"  (axis from {floor:g})" if floor else ""
     ticks = [*ticks, (last, "")]
     return plot(
