@@ -107,19 +107,19 @@ def to_line(term: Terminal, line: str) -> None:
 
 def start(space: Path) -> None:
     """First paint, first number, memory; with answers kept and without; the whole of Evidence."""
-    print("start (best and worst of 5)            paint s          first number s   MB then")
+    print("start (best, worst of 5)          paint s          cpu  number s            cpu  MB then")
     for columns, rows in SIZES:
         for label, env in LOOKS.items():
             found = []
             for _ in range(5):
                 with app(space, columns, rows, **env) as term:
-                    paint = term.wait("alsbench")
+                    paint, first = term.wait("alsbench"), term.cpu()
                     data = term.wait(lambda text: bool(NUMBER.search(text)))
-                    found.append((paint, data, term.memory()))
-            paints, datas, memories = zip(*found, strict=True)
+                    found.append((paint, first, data, term.cpu(), term.memory()))
+            paints, firsts, datas, used, memories = zip(*found, strict=True)
             print(
-                f"  {f'{columns}x{rows} {label}, kept':<34} {min(paints):7.2f} {max(paints):5.2f}"
-                f" {min(datas):12.2f} {max(datas):5.2f} {max(memories):11.0f}"
+                f"  {f'{columns}x{rows} {label}, kept':<30} {min(paints):7.2f} {max(paints):5.2f} {min(firsts):8.2f}"
+                f" {min(datas):9.2f} {max(datas):5.2f} {min(used):8.2f} {max(memories):8.0f}"
             )
     cold = Path(tempfile.mkdtemp(dir=space.parent)) / "cold"
     shutil.copytree(space, cold)
@@ -129,7 +129,10 @@ def start(space: Path) -> None:
         data = term.wait(lambda text: bool(NUMBER.search(text)))
         memory = term.memory()
         full = term.wait(lambda text: "..." not in text and bool(NUMBER.search(text)))
-        print(f"  {'80x24, nothing kept':<34} {paint:7.2f} {'':5} {data:12.2f} {'':5} {memory:11.0f}  all cells {full:.2f} s")
+        print(
+            f"  {'80x24, nothing kept':<30} {paint:7.2f} {'':14} {data:9.2f} {'':14} {memory:8.0f}"
+            f"  all cells {full:.2f} s, cpu {term.cpu():.2f}"
+        )
 
 
 # ---- every screen

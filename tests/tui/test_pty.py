@@ -162,10 +162,39 @@ def test_dumb_terminal_is_refused_on_a_pty(on_pty: Callable[..., Terminal]) -> N
     assert "alsbench evidence" in term.text
 
 
+def modules_after(code: str) -> set[str]:
+    """The modules a fresh interpreter has imported after some code."""
+    told = f"import sys\n{code}\nprint('\\n' + ' '.join(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", told], capture_output=True, text=True, check=True)
+    return set(done.stdout.splitlines()[-1].split())
+
+
+HEAVY = {"numpy", "scipy", "duckdb", "pydantic", "pyarrow", "pandas", "statsmodels", "tomlkit"}
+
+
 def test_the_first_screen_imports_nothing_heavy() -> None:
+    """First paint needs Textual and the frame: no study, no database, no numbers. 449 modules when this was written."""
+    found = modules_after("import alsbench.tui.launch, alsbench.tui.screens.evidence")
+    assert not found & HEAVY
+    assert len(found) <= 475
+
+
+def test_kept_numbers_need_no_model(workspace: Path) -> None:
+    """The first numbers of Evidence, kept from before, come without SciPy and without any method's model. 773 modules."""
     code = (
-        "import sys, alsbench.tui.app as a, alsbench.tui.screens.evidence;"
-        "print([m for m in ('pandas', 'statsmodels', 'scipy.stats', 'plotext', 'matplotlib') if m in sys.modules])"
+        "from pathlib import Path\nimport alsbench.tui.launch, alsbench.tui.screens.evidence\n"
+        "from alsbench.tui.opening import PieceKey, compute, open_workspace\n"
+        f"opened = open_workspace(Path({str(workspace)!r}))\n"
+        "compute(PieceKey(opened.catalogue.endpoints[0].name, 'overall'), opened.source)"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "[]"
+    modules_after(code)  # now it is kept
+    found = modules_after(code)
+    assert not found & (HEAVY - {"numpy", "duckdb", "pydantic", "tomlkit"})
+    assert len(found) <= 820
+
+
+def test_help_of_the_shell_imports_little() -> None:
+    """196 modules when this was written."""
+    found = modules_after("import alsbench.__main__ as m\nm.main(['--help'])")
+    assert not found & (HEAVY | {"textual"})
+    assert len(found) <= 225

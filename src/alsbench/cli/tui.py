@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import importlib
 from pathlib import Path
 from typing import Annotated
@@ -36,6 +37,7 @@ def open_app(workspace: Path | None, *, ascii_only: bool = False, no_mouse: bool
     """Run the app with the user's settings; its exit code."""
     from alsbench.cli.config import checked_settings
 
+    gc.disable()  # nothing made while starting is garbage; the app collects again once the workspace is open
     own = checked_settings()
     app = importlib.import_module("alsbench.tui.launch")  # by name: shell and app stand beside each other and know no more
     code: int = app.run(

@@ -8,6 +8,7 @@ both are opened by a worker.
 from __future__ import annotations
 
 import asyncio
+import gc
 import signal
 import threading
 
@@ -80,6 +81,7 @@ class Workbench(Takeaway):
             self.fault(report.payload)
         if panel == "open":
             await self._opened(report)
+            collect_again()
         elif panel in self.views:
             self.views[panel].report(report)
         else:
@@ -157,3 +159,11 @@ class Workbench(Takeaway):
 def warm() -> None:
     """Import what the first model needs, after the first paint and off the interface thread."""
     import alsbench.analysis.run  # noqa: F401
+
+
+def collect_again() -> None:
+    """Garbage collection as usual where starting had switched it off. What starting made lives as long as the app: it is set
+    aside, since visiting it would hold up keys."""
+    if not gc.isenabled():
+        gc.freeze()
+        gc.enable()

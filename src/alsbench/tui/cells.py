@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from alsbench.analysis.cells import Cell as EvidenceCell
 from alsbench.analysis.cells import Piece
 from alsbench.analysis.result import Result, Row
 from alsbench.render.formats import format_p, format_stat
-from alsbench.study.model import Comparison, Direction
+
+if TYPE_CHECKING:
+    from alsbench.study.model import Comparison, Direction
 
 ESTIMATES = ("ratio", "difference", "hazard_ratio")
 LIMITS = {"ratio": ("ratio_low", "ratio_high"), "difference": ("conf_low", "conf_high"), "hazard_ratio": ("hr_low", "hr_high")}

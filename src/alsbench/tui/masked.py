@@ -10,11 +10,13 @@ import importlib
 import re
 import shlex
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from alsbench.errors import AlsbenchError, UsageError
 from alsbench.settings import read_settings
-from alsbench.study.model import Study
+
+if TYPE_CHECKING:
+    from alsbench.study.model import Study
 
 WITHOUT_COUNTS = frozenset({"audit"})  # commands that print no count of subjects
 _ASKED = re.compile(r"(?P<file>.*\S)\s+--mask[ =](?P<k>\d+)\s*")

@@ -38,6 +38,7 @@ class View(Vertical):
         self.panel = name
         self.title_bar = Bar(bench.look, ground="text", elastic=True)
         self.table = VirtualTable(bench.look, row_cursor=self.row_cursor)
+        self.table.moved = self.cursor_moved
         self.detail = Bar(bench.look, ground="text")
         self.pane = Pane(bench.look)
         self.pane.display = False
@@ -133,10 +134,6 @@ class View(Vertical):
         """What the cell under the cursor was made from."""
         model = self.table.model
         return model.source(self.table.cursor_row, self.table.cursor_col) if isinstance(model, Grid) else None
-
-    def on_virtual_table_moved(self, message: VirtualTable.Moved) -> None:
-        message.stop()
-        self.cursor_moved()
 
     def cursor_moved(self) -> None:
         """The cursor stands on another cell."""

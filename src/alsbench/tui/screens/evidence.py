@@ -10,21 +10,24 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from alsbench.analysis.cells import Cell, Piece
-from alsbench.analysis.evidence import Evidence, assemble, evidence_columns, evidence_endpoints
 from alsbench.analysis.question import OVERALL
 from alsbench.analysis.result import Result
 from alsbench.errors import AlsbenchError
 from alsbench.render.formats import format_p
 from alsbench.render.page import Page
-from alsbench.study.model import Comparison
 from alsbench.tui import actions as act
 from alsbench.tui.cells import ALPHA, Effect, effect_at
 from alsbench.tui.models import Grid, GridRow, grid
 from alsbench.tui.opening import PieceKey
 from alsbench.tui.safetext import safe
 from alsbench.tui.screens.asking import AskingView, with_command
+
+if TYPE_CHECKING:
+    from alsbench.analysis.evidence import Evidence
+    from alsbench.study.model import Comparison
 
 LABEL_WIDTH = 14
 CELL_WIDTH = 20
@@ -38,7 +41,7 @@ class EvidenceView(AskingView):
         return [self.key(e, phrase) for phrase in self.session.phrases for e in self.endpoints()]
 
     def endpoints(self) -> list[str]:
-        return [e.name for e in evidence_endpoints(self.bench.ready.source)]
+        return [item.name for item in self.bench.catalogue.endpoints]
 
     def key(self, endpoint: str, phrase: str) -> PieceKey:
         return PieceKey(endpoint, phrase, self.population)
@@ -169,6 +172,8 @@ class EvidenceView(AskingView):
 
     def evidence(self) -> Evidence | None:
         """All cells put together, once none is missing."""
+        from alsbench.analysis.evidence import assemble, evidence_columns  # NumPy: not before the first paint
+
         source, names = self.bench.ready.source, self.session.choice.subgroups
         pieces = [self.known(k) for k in self.wanted()]
         if not all(isinstance(p, Piece) for p in pieces):

@@ -6,14 +6,13 @@ only the cells the cursor left and entered. The model hands over text; the widge
 
 from __future__ import annotations
 
-from collections.abc import Container, Sequence
+from collections.abc import Callable, Container, Sequence
 from typing import Any, Protocol
 
 from rich.segment import Segment
 from rich.style import Style
 from textual.events import Click, MouseScrollDown, MouseScrollUp
 from textual.geometry import Region
-from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
 
@@ -42,22 +41,17 @@ class Model(Protocol):
 
 
 class VirtualTable(Widget, can_focus=True):
-    """A cursor over a :class:`Model`. Posts :class:`Moved` when the cursor enters another cell."""
+    """A cursor over a :class:`Model`. Calls ``moved`` when the cursor enters another cell, so that what stands beside the
+    table is painted with it."""
 
     DEFAULT_CSS = "VirtualTable { height: 1fr; width: 1fr; }"
-
-    class Moved(Message):
-        """The cursor stands somewhere else."""
-
-        def __init__(self, table: VirtualTable) -> None:
-            super().__init__()
-            self.table = table
 
     def __init__(self, look: Look, *, row_cursor: bool = False, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.look = look
         self.model: Model = Grid(())
         self.row_cursor = row_cursor
+        self.moved: Callable[[], None] = lambda: None
         self.cursor_row = 0
         self.cursor_col = 0
         self.top = 0
@@ -217,7 +211,7 @@ class VirtualTable(Widget, can_focus=True):
             self.refresh()
         else:
             self.refresh(*self._cursor_regions(*old), *self._cursor_regions(self.cursor_row, self.cursor_col))
-        self.post_message(self.Moved(self))
+        self.moved()
 
     def _cursor_regions(self, row: int, col: int) -> list[Region]:
         """Where the cursor is painted for a position: its cell and the row's first cell."""
