@@ -8,6 +8,9 @@ import zlib
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pandas as pd
+import pyreadstat
 import pytest
 from tests.data.formats import write
 from tests.data.small_trial import NOW, REFERENCE
@@ -18,7 +21,7 @@ from alsbench.data.readers.registry import read
 from alsbench.data.workspace import Workspace
 from alsbench.errors import DataError
 
-TABLES = ("adsl", "adlb", "adtte", "adre")
+TABLES = ("adsl", "adlb", "adtte", "adre", "adqs", "adae")
 
 
 @pytest.mark.parametrize("form", ["json", "ndjson", "zlib", "gzip"])
@@ -33,7 +36,38 @@ def test_a_trial_is_the_same_from_xpt_and_dataset_json(tmp_path: Path, form: str
     assert other.digest == xpt.digest
     assert all(f.row_count_verifiable for f in other.files)
     with Workspace(tmp_path / "a").open_current() as a, Workspace(tmp_path / "b").open_current() as b:
+        assert [(t.name, t.label, t.rows, t.sha256) for t in a.tables.values()] == [
+            (t.name, t.label, t.rows, t.sha256) for t in b.tables.values()
+        ]
         assert {n: t.columns for n, t in a.tables.items()} == {n: t.columns for n, t in b.tables.items()}
+        for name in a.tables:
+            assert a.page(name, None, offset=0, limit=10**6) == b.page(name, None, offset=0, limit=10**6)
+
+
+@pytest.mark.parametrize("version", [5, 8])
+def test_labels_and_formats_are_the_same_whatever_carries_them(tmp_path: Path, version: int) -> None:
+    """The reference files carry no labels: a table with some, written by ReadStat, then by our writers of the other formats."""
+    frame = pd.DataFrame(
+        {"USUBJID": ["S1", "S2"], "AVAL": [1.5, np.nan], "ADT": [22599.0, np.nan], "ADTM": [1.9e9, 0.0], "AVALC": ["", "ü"]}
+    )
+    path = tmp_path / "adqs.xpt"
+    pyreadstat.write_xport(
+        frame,
+        path,
+        table_name="ADQS",
+        file_label="Questionnaires & scales",
+        column_labels=["Unique subject", "Value, <raw>", "Date of visit", "Moment", "Größe"],
+        variable_format={"AVAL": "8.2", "ADT": "DATE9.", "ADTM": "DATETIME20."},
+        file_format_version=version,
+    )
+    (xpt,) = read(path)
+    assert [c.label for c in xpt.columns] == ["Unique subject", "Value, <raw>", "Date of visit", "Moment", "Größe"]
+    others = [write(xpt, tmp_path, form) for form in ("json", "ndjson", "zlib")]
+    others.append(write(xpt, tmp_path, "gzip").rename(tmp_path / "gzip.dsjc"))
+    write(xpt, tmp_path, "zlib")
+    for other in (read(p)[0] for p in others):
+        assert (other.name, other.label, other.columns) == (xpt.name, xpt.label, xpt.columns)
+        assert other.table().equals(xpt.table())
 
 
 def _json(tmp_path: Path, **changes: Any) -> Path:
