@@ -42,6 +42,7 @@ def odd(tmp_path_factory: pytest.TempPathFactory) -> Source:
     order = {s: i % 6 for i, s in enumerate(sorted(adsl.USUBJID))}
     site = adsl.USUBJID.map(order)
     adsl["SITEN"] = 1000001 + site
+    adsl["RATETEXT"] = adsl.LEADRATE.astype(str).mask(adsl.index == 3, "NA")
     adsl["SITE"] = "S" + site.astype(str)
     adsl["REGION"] = np.where(site < 2, "EU", "US")
     unfinished = adsl.USUBJID[adsl.TRT01A.eq("Placebo")].head(10)
@@ -104,6 +105,14 @@ def test_long_numbers_stay_apart_as_classes(odd: Source) -> None:
     assert not any("SITEN" in w for w in by_number.warnings)
     table = asked(odd, "who", base="baseline", covariates=("SITEN",), factors=("SITEN",))
     assert {r.level for r in table.rows if r.stat_name == "count"} == {str(1000001 + i) for i in range(6)}
+
+
+def test_a_measure_that_stands_as_text_is_no_factor(odd: Source) -> None:
+    """One NA makes a CSV column text; ninety lead-in rates as ninety classes turned a difference of 0.2 into -1.8."""
+    with pytest.raises(DataError, match="RATETEXT is text because of 'NA', though its values are numbers"):
+        asked(odd, "rates", covariates=("RATETEXT",))
+    as_classes = asked(odd, "classes", covariates=("RATETEXT",), factors=("RATETEXT",))
+    assert as_classes.get("n", context="arm", arm="Placebo", treatment="Drug 10 mg").stat
 
 
 def test_a_difference_outlives_nested_factors(odd: Source) -> None:

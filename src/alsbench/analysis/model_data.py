@@ -7,6 +7,7 @@ study lists them under ``factors``. Rows with a missing covariate are left out a
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,13 +18,15 @@ from alsbench.analysis.ask import Ask
 from alsbench.analysis.records import Records, number_text
 from alsbench.analysis.result import Context, Row
 from alsbench.analysis.source import BoolArray, IntArray
-from alsbench.errors import UsageError
+from alsbench.errors import DataError, UsageError
 from alsbench.stats.contrasts import Contrasts
 from alsbench.stats.design import Covariate, Design, Factor, Variable
 from alsbench.study.names import nearest
 
 ARM, VISIT, BASE, PART = "ARM", "VISIT", "BASE", "PART"
 Floats = NDArray[np.float64]
+NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
+WORDS_FOR_MISSING = frozenset({".", "-", "--", "?", "N/A", "NA", "NAN", "ND", "NONE", "NULL", "MISSING", "UNK", "UNKNOWN"})
 
 
 @dataclass(frozen=True)
@@ -73,9 +76,30 @@ def covariate_columns(ask: Ask) -> CovariateColumns:
                 numeric[name] = values
         else:
             values_text = np.array([None if v is None else str(v) for v in column.tolist()], dtype=object)
+            if name not in ask.endpoint.factors:
+                _refuse_measure_as_text(ask, name, values_text)
             complete &= np.array([v is not None for v in values_text], dtype=bool)
             text[name] = values_text
     return CovariateColumns(numeric, text, complete, names)
+
+
+def _refuse_measure_as_text(ask: Ask, name: str, values: NDArray[np.object_]) -> None:
+    """A measure that stands as text (one NA among numbers is enough) would be a factor of as many levels as values.
+
+    Codes of digits, as sites have, are classes; numbers with a decimal point, or numbers beside a word for missing, are not.
+    """
+    distinct = {str(v).strip() for v in values if v is not None}
+    others = sorted(v for v in distinct if not NUMBER.fullmatch(v))
+    numbers = len(distinct) - len(others)
+    missing = [v for v in others if v.upper() in WORDS_FOR_MISSING]
+    if len(others) > len(missing) or numbers < 3 or not (missing or any("." in v for v in distinct)):
+        return
+    because = f" because of {', '.join(repr(v) for v in missing)}" if missing else ""
+    raise DataError(
+        f"{name} is text{because}, though its values are numbers: as a factor it would have {len(distinct)} levels",
+        where=f"study.toml endpoints.{ask.endpoint.name}.covariates",
+        hint=f'leave missing values empty and load again; or, if these are classes: factors = ["{name}"]',
+    )
 
 
 def covariate_variables(columns: CovariateColumns, subject: IntArray) -> tuple[list[Variable], list[str]]:
