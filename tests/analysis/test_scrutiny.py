@@ -12,6 +12,7 @@ from alsbench.analysis.result import Result, Row
 from alsbench.analysis.run import answer
 from alsbench.analysis.scrutiny import CHECKS, run_check, verdict
 from alsbench.analysis.scrutiny import finding as scrutiny_finding
+from alsbench.analysis.scrutiny.balance import by_chance
 from alsbench.analysis.scrutiny.specification import specifications
 from alsbench.analysis.source import Source
 from alsbench.errors import UsageError
@@ -190,3 +191,44 @@ def test_what_is_not_there_is_refused(trial: Source) -> None:
         run_check("swep", trial, "slow")
     with pytest.raises(UsageError, match="no single contrast"):
         run_check("overall", trial, "slow", endpoint="baseline")
+
+
+def test_a_difference_by_chance(trial: Source) -> None:
+    """Two groups of 200: the SE of a standardised difference is 0.1, and 31.73 % lie beyond one standard error."""
+    assert by_chance(200, 200) == pytest.approx(0.3173, abs=5e-5)
+    assert "by chance" in verdict(run_check("balance", trial, "slow"))
+
+
+def test_unadjusted_has_neither_covariates_nor_factors(trial: Source) -> None:
+    endpoint = trial.endpoint("alsfrs_ancova").model_copy(update={"factors": ("SITEID",)})
+    endpoints = {**trial.study.endpoints, "alsfrs_ancova": endpoint}
+    other = replace(trial, study=trial.study.model_copy(update={"endpoints": endpoints}))
+    found = run_check("alternatives", other, "slow", endpoint="alsfrs_ancova", comparisons=("G1-M6",))
+    plain = answer(
+        Question("alsfrs_ancova", subgroups=("slow",), comparisons=("G1-M6",), visits=(6.0,), options=(("covariates", "[]"),)),
+        trial,
+    )
+    mine, direct = found.get("p_value", level="unadjusted"), plain.get("p_value", context="contrast")
+    assert mine is not None
+    assert direct is not None
+    assert mine.number() == direct.number()
+
+
+@pytest.mark.parametrize("endpoint", ["alsfrs_ancova", "alsfrs", "alsfrs_slope", "survival"])
+def test_every_endpoint_is_rerandomised(trial: Source, endpoint: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With 1,999 arrangements the p is near the model's: least squares and log-rank are nearly exact at these sizes."""
+    monkeypatch.setattr(scrutiny_finding, "DRAWS", 1999)
+    found = stats(run_check("rerandomisation", trial, "slow", endpoint=endpoint, comparisons=("G2-M12",)))
+    assert found["permutations"] == 1999
+    direct = answer(Question(endpoint, subgroups=("slow",), comparisons=("G2-M12",)), trial)
+    log_rank = direct.get("log_rank_p")
+    model = found["p_value"] if log_rank is None else log_rank.number()
+    assert abs(found["permutation_p"] - model) < (0.05 if endpoint == "alsfrs_ancova" else 0.25)
+
+
+def test_the_controls_counted_are_those_left_out(trial: Source) -> None:
+    found = run_check("controls", trial, "slow", comparisons=("G1-M6",))
+    arm, fas = trial.subject_column("TRT01P"), trial.population("FAS")
+    rate = np.asarray(trial.subject_column("LEADRATE"), dtype=float)
+    n = int((fas & (rate <= rate[fas].mean()) & (arm == "Placebo")).sum())
+    assert f"of {n} below" in verdict(found)

@@ -13,7 +13,7 @@ from alsbench.study.model import Comparison, Endpoint
 def alternatives(finding: Finding) -> Answer:
     """Check 14: adjusted and unadjusted; for a joint rank also Gehan-Wilcoxon, within strata and not."""
     member, endpoint = finding.member(), finding.endpoint
-    bare = endpoint.model_copy(update={"covariates": (), "at": {}})
+    bare = endpoint.model_copy(update={"covariates": (), "factors": (), "at": {}})
     variants: list[tuple[str, Endpoint]] = [("adjusted", endpoint), ("unadjusted", bare)]
     rows: list[Row] = []
     for name, variant in variants:

@@ -12,6 +12,8 @@ import numpy as np
 from alsbench.analysis.result import Row
 from alsbench.analysis.scrutiny.finding import Answer, Finding, contrasts, spreads
 
+EVERYBODY = "nobody"  # what is left out of the analysis as it was
+
 
 def controls(finding: Finding) -> Answer:
     """Check 17: effect and p without each control; ``level`` says who was left out."""
@@ -19,10 +21,11 @@ def controls(finding: Finding) -> Answer:
     arms = source.study.arms.order
     shared = {arms.index(c.reference) for c in finding.comparisons}
     inside = np.flatnonzero(member.mask & np.isin(source.planned_arm, sorted(shared)))
-    rows: list[Row] = contrasts(finding, finding.endpoint, member, variable="left out", level="nobody")
+    rows: list[Row] = contrasts(finding, finding.endpoint, member, variable="left out", level=EVERYBODY)
     for index in inside.tolist():
         mask = member.mask.copy()
         mask[index] = False
         without = replace(member, mask=mask, n=member.n - 1)
         rows += contrasts(finding, finding.endpoint, without, variable="left out", level=source.subject_ids[index])
-    return Answer(rows, spreads(finding, rows), (("Controls left out in turn", str(inside.size)),))
+    without_one = [r for r in rows if r.level != EVERYBODY]
+    return Answer(rows, spreads(finding, without_one), (("Controls left out in turn", str(inside.size)),))
