@@ -15,6 +15,7 @@ import pytest
 
 from alsbench.analysis.evidence import evidence_piece
 from alsbench.analysis.question import Question
+from alsbench.analysis.records import endpoint_records
 from alsbench.analysis.result import Result
 from alsbench.analysis.run import answer
 from alsbench.analysis.source import Source, open_source
@@ -169,6 +170,17 @@ def test_values_that_were_filled_in_are_said(odd: Source) -> None:
     for base in ("alsfrs", "alsfrs_ancova", "alsfrs_slope"):
         warnings = answer(Question(base), odd).warnings
         assert "4 records with DTYPE LOCF analysed as observed: leave them out with the endpoint's where" in warnings
+
+
+def test_a_change_follows_a_value_that_was_halved(trial: Source) -> None:
+    """A limit set in the study halves AVAL and BASE; the delivered CHG of those records would be that of other values."""
+    endpoint = trial.endpoint("nfl").model_copy(update={"scale": "raw", "lloq": 40.0})
+    before, after = endpoint_records(trial, trial.endpoint("nfl")), endpoint_records(trial, endpoint)
+    touched = (after.aval != before.aval) | (after.base != before.base)
+    touched &= np.isfinite(after.aval) & np.isfinite(after.base)
+    assert 50 < touched.sum() < len(after)
+    np.testing.assert_array_equal(after.chg[touched], (after.aval - after.base)[touched])
+    np.testing.assert_array_equal(after.chg[~touched], before.chg[~touched])
 
 
 def test_times_in_months_are_refused(odd: Source) -> None:

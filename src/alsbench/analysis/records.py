@@ -93,9 +93,12 @@ def endpoint_records(source: Source, endpoint: Endpoint) -> Records:
     aval = np.asarray(frame["AVAL"], dtype=np.float64)
     aval, below = _quantified(frame, aval, endpoint.lloq)
     base = _base(frame, index, number, aval, visits.baseline)
+    halved = np.abs(aval - np.asarray(frame["AVAL"], dtype=np.float64)) > 0
     if endpoint.lloq is not None:
+        halved |= base < endpoint.lloq
         base = np.where(base < endpoint.lloq, endpoint.lloq / 2.0, base)
-    chg = np.asarray(frame["CHG"], dtype=np.float64) if "CHG" in frame.columns else aval - base
+    # a delivered change does not know of values halved here
+    chg = np.where(halved, aval - base, np.asarray(frame["CHG"], dtype=np.float64)) if "CHG" in frame.columns else aval - base
     labels, unknown = visit_labels(frame, number, visits.label), int((~known).sum())
     records = Records(
         index,
