@@ -79,6 +79,7 @@ def test_completion(workspace: Path) -> None:
         assert candidates(source, "AGE > 3 and ONSETSIT != 'b") == (2, ['"BULBAR"'])
         assert candidates(source, 'ONSETSIT in ("LIMB", "B') == (2, ['"BULBAR"'])
         assert candidates(source, 'ONSETSIT in ("LIMB", ')[1] == ['"LIMB"', '"BULBAR"']
+        assert candidates(source, "ONSETSIT == bul") == (3, ['"BULBAR"']), "quotes are put where they belong"
         assert candidates(source, "AGE < med") == (3, ["median("])
         assert levels(source, "USUBJID") == [], "too many to offer"
         assert not candidates(source, "NOSUCH")[1]

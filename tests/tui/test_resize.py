@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,18 @@ PLACES: dict[str, tuple[str, ...]] = {
 }
 
 
+async def laid_out(pilot: Any, tui: Any, width: int, height: int) -> None:
+    """Wait until app, screen and footer have taken the size and nothing is on its way; at most a minute."""
+    end = asyncio.get_running_loop().time() + 60.0
+    while asyncio.get_running_loop().time() < end:
+        await tui.settle(pilot)
+        app = pilot.app
+        if app.size == app.screen.size == (width, height) and len(tui.text(app).splitlines()) == height:
+            await tui.settle(pilot)
+            return
+    raise AssertionError(f"{width}x{height} was never laid out: {pilot.app.size}, {pilot.app.screen.size}")
+
+
 @pytest.mark.parametrize("ascii", [False, True], ids=["unicode", "ascii"])
 async def test_every_screen_at_every_size(workspace: Path, tui: Any, ascii: bool) -> None:
     async with tui.run(workspace, ascii=ascii) as pilot:
@@ -40,10 +53,7 @@ async def test_every_screen_at_every_size(workspace: Path, tui: Any, ascii: bool
             await tui.press(pilot, *keys)
             for width, height in SIZES:
                 await pilot.resize_terminal(width, height)
-                for _ in range(200):  # a busy machine lays the screen out later
-                    await tui.settle(pilot)
-                    if len(tui.text(pilot.app).splitlines()) == height:
-                        break
+                await laid_out(pilot, tui, width, height)
                 lines = tui.text(pilot.app).splitlines()
                 assert len(lines) == height, (name, width, height)
                 assert max(map(len, lines)) <= width, (name, width, height)

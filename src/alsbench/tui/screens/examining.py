@@ -27,7 +27,7 @@ TURNED = {"<": ">", "<=": ">=", ">": "<", ">=": "<="}
 LEVELS = 40  # texts of a column that are offered to complete
 WORDS = ("and ", "or ", "not ", "in ", "mean(", "median(", "quantile(", "missing(")
 _LEVEL = re.compile(
-    r"(?P<column>[A-Za-z_]\w*)\s*(?:==|!=|(?:not\s+)?in\s*\((?:[^()\"']|\"[^\"]*\"|'[^']*')*)\s*(?P<stem>[\"'][^\"']*)?$"
+    r"(?P<column>[A-Za-z_]\w*)\s*(?:==|!=|(?:not\s+)?in\s*\((?:[^()\"']|\"[^\"]*\"|'[^']*')*)\s*(?P<stem>[\"'][^\"']*|[A-Za-z]\w*)?$"
 )
 _WORD = re.compile(r"[A-Za-z_]\w*$")
 
@@ -204,8 +204,10 @@ def candidates(source: Source, before: str) -> tuple[int, Sequence[str]]:
     level = _LEVEL.search(before)
     if level is not None and level["column"] in source.subjects.names:
         stem = level["stem"] or ""
-        found = levels(source, level["column"])
-        return len(stem), [v for v in found if v.lower().startswith(stem.lower().replace("'", '"'))]
+        plain = stem.strip("\"'").lower()
+        found = [v for v in levels(source, level["column"]) if v.strip('"').lower().startswith(plain)]
+        if found or not stem.isidentifier():
+            return len(stem), found
     word = _WORD.search(before)
     stem = word.group() if word else ""
     names = [*source.subjects.names, *(w for w in WORDS if stem)]
