@@ -198,7 +198,7 @@ def _head_lines(columns: Sequence[Column], chosen: list[int], widths: Sequence[i
             rules.append((rule if name else " ") * span)
         lines += [Text(GAP.join(names).rstrip(), style="bold"), Text(GAP.join(rules).rstrip(), style="dim")]
     titles = [[visible(part) for part in columns[j].title.split("\n")] for j in chosen]
-    depth = max(len(t) for t in titles)
+    depth = max((len(t) for t in titles), default=0)
     for k in range(depth):
         cells = []
         for j, title in zip(chosen, titles, strict=True):

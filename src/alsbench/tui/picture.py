@@ -9,6 +9,8 @@ from typing import Any
 
 from textual.app import App
 
+from alsbench.render.text import visible
+
 LINE = 20  # units of the picture between lines of the caption
 SIZE = 14
 CHARACTER = 8.4  # units a character of that size is wide
@@ -28,6 +30,7 @@ def captioned(svg: str, lines: Sequence[str]) -> str:
     box = re.search(r'viewBox="0 0 ([0-9.]+) ([0-9.]+)"', svg)
     if box is None or not lines:
         return svg
+    lines = [visible(line) for line in lines]  # a control byte would make it no XML
     width, height = float(box[1]), float(box[2])
     shown = [part for line in lines for part in folded(line, int(width / CHARACTER) - 2)]
     texts = "".join(

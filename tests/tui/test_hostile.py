@@ -1,0 +1,26 @@
+"""Hostile texts in data and study file on the screens of the app, and in what is taken from them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+from tests.cli.test_hostile import BIDI, hostile, raw_controls  # noqa: F401  a fixture
+
+
+async def test_no_screen_and_no_export_obeys_the_data(hostile: Path, tui: Any, tmp_path: Path) -> None:  # noqa: F811
+    async with tui.run(hostile) as pilot:
+        for key in ("1", "2", "3", "4", "5", "6", "8", "9"):
+            text = await tui.press(pilot, key)
+            assert raw_controls(text) == set() and BIDI not in text, key
+            for kind in ("svg", "txt", "csv", "tsv", "md"):
+                path = tmp_path / f"{key}.{kind}"
+                pilot.app.export(str(path))
+                if path.exists():
+                    if kind == "svg":
+                        ElementTree.parse(path)
+                    assert raw_controls(path.read_text(), "\n\t" if kind == "tsv" else "\n") == set(), (key, kind)
+        text = await tui.press(pilot, "2", "enter", "enter")  # the profile of a subject
+        assert raw_controls(text) == set() and BIDI not in text
+    assert len(list(tmp_path.glob("*.svg"))) == 8
