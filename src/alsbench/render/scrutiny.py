@@ -16,6 +16,7 @@ from alsbench.render.ard import ROW_KEYS, dump, provenance_dict, row_dict
 from alsbench.render.delimited import STANDING, Dialect, delimited, standing_rows
 from alsbench.render.formats import MISSING, NOT_ESTIMABLE, format_stat
 from alsbench.render.page import EMPTY, Block, Cell, Column, Line, Page, label
+from alsbench.render.scrutiny_plot import plot_block
 from alsbench.render.standing import CI, marked_title, page_facts, page_footnotes
 
 SCHEMA = "alsbench.scrutiny/1"
@@ -98,6 +99,8 @@ def scrutiny_page(found: Sequence[tuple[Check, Result]]) -> Page:
     subgroup = ", ".join(first.question["subgroups"])
     facts = tuple(line for line in page_facts(first) if line[0] != VERDICT)
     blocks = (verdicts_block(found), *(b for check, result in found for b in check_blocks(check, result)))
+    plot = check_plot(*found[0]) if len(found) == 1 else None  # among many checks it would hide the tables
+    blocks = (*blocks, plot) if plot is not None else blocks
     notes = dict.fromkeys(note for _, result in found for note in page_footnotes(result))
     return Page(marked_title(f"Scrutiny of {subgroup}", first.provenance), blocks, facts, tuple(notes))
 
@@ -159,6 +162,23 @@ def _block(check: Check, result: Result, heading: str) -> Block:
         columns, lines = columns[:-1], [Line(line.cells[:-1], line.heading) for line in lines]
     errors = dict.fromkeys(f"{NOT_ESTIMABLE}: {r.error}" for r in result.rows if r.error)
     return Block(heading, tuple(columns), tuple(lines), tuple(errors))
+
+
+def check_plot(check: Check, result: Result) -> Block | None:
+    """The check's contrasts drawn to one scale for each comparison; None where there are not three to compare."""
+    places: dict[Place, dict[str, Row]] = {}
+    for row in result.rows:
+        if row.context == "contrast" and row.treatment is not None:
+            places.setdefault(_place(row), {})[row.stat_name] = row
+    if check.id == "specification":
+        places = dict(sorted(places.items(), key=lambda item: _estimate(item[1])))
+    labels = _labels(list(places))
+    sections: dict[str, list[tuple[str, dict[str, Row]]]] = {}
+    for place, stats in places.items():
+        title = ", ".join(p for p in (place[PAIR], "" if VISIT in labels else place[VISIT]) if p)
+        name = " ".join(str(place[i]) for i in labels if place[i])
+        sections.setdefault(title, []).append((name, stats))
+    return plot_block(sections, INTERVALS)
 
 
 def _form(result: Result, heading: str) -> Block:

@@ -14,7 +14,7 @@ from alsbench.analysis.result import Result
 from alsbench.analysis.scrutiny import CHECKS, Check, verdict
 from alsbench.errors import AlsbenchError
 from alsbench.render.page import Page
-from alsbench.render.scrutiny import check_blocks, scrutiny_page
+from alsbench.render.scrutiny import check_blocks, check_plot, scrutiny_page
 from alsbench.tui.models import Grid, GridRow, block_section, grid
 from alsbench.tui.opening import CheckKey
 from alsbench.tui.safetext import fit, safe
@@ -144,7 +144,7 @@ class ScrutinyView(View):
 
 
 class CheckTable(Drill):
-    """One check: what it says, then its table."""
+    """One check: what it says, then its tables and its plot."""
 
     def __init__(self, bench: Any, check: Check, result: Result) -> None:
         look, ascii, width = bench.look, not bench.look.glyphs.dots, max(bench.size.width, 40)
@@ -153,7 +153,9 @@ class CheckTable(Drill):
             lines += folded(safe(name, ascii=ascii), safe(value, ascii=ascii), look, width)
         title = safe(f"{check.number}. {check.title}", ascii=ascii)
         super().__init__(bench, title, lines, ("h l", "columns"), ("enter", "behind"), row_cursor=False)
-        sections = [s for block in check_blocks(check, result) for s in block_section(block, ascii=ascii)]
+        plot = check_plot(check, result)
+        blocks = (*check_blocks(check, result), *([plot] if plot is not None else []))
+        sections = [s for block in blocks for s in block_section(block, ascii=ascii)]
         self.table.placeholder = "no rows"
         self.result = result
         self.whole = self.table.model = Grid(tuple(sections))
