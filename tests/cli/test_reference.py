@@ -45,3 +45,9 @@ def test_completion_knows_the_commands() -> None:
     environment = {**os.environ, "_ALSBENCH_COMPLETE": "complete_bash", "COMP_WORDS": "alsbench s", "COMP_CWORD": "1"}
     ran = subprocess.run([sys.executable, "-m", "alsbench"], env=environment, capture_output=True, text=True, check=True)
     assert {"subject", "subgroup", "safety", "scrutinise", "snapshots", "simulate"} == set(ran.stdout.split())
+
+
+def test_every_command_has_a_line_of_help_that_is_not_cut(run: Any) -> None:
+    listed = run("--help").out.partition("Commands:")[2]
+    assert "qualify" in listed
+    assert "..." not in listed

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
-    command(app, "claims")(claims)
+    command(app, "claims", short_help="Check published numbers: coherent, reproduced?")(claims)
 
 
 def claims(

@@ -33,6 +33,7 @@ class Format(str, Enum):  # noqa: UP042  StrEnum would change what typer prints
     MD = "md"
 
 
+HELP_WIDTH, LEAST_HELP = 60, 20  # characters of a command's line in the list of commands
 SUFFIXES = {".json": Format.JSON, ".csv": Format.CSV, ".tsv": Format.TSV, ".md": Format.MD}
 
 
@@ -121,10 +122,20 @@ def command(
         run.__doc__ = function.__doc__
         run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
         run.__annotations__ = {p.name: p.annotation for p in parameters}
-        app.command(name, **settings)(run)
+        app.command(name, **{"short_help": short_help(function.__doc__ or ""), **settings})(run)
         return function
 
     return register
+
+
+def short_help(text: str) -> str:
+    """The first sentence as the list of commands shows it: whole, or up to where a clause ends."""
+    sentence = " ".join(text.split("\n\n")[0].split()).split(". ")[0].rstrip(".")
+    if len(sentence) <= HELP_WIDTH:
+        return sentence
+    ends = [sentence.find(mark, LEAST_HELP, HELP_WIDTH) for mark in (": ", "; ", " (")]
+    end = min((e for e in ends if e > 0), default=max(sentence.rfind(m, 0, HELP_WIDTH) for m in (", ", " and ")))
+    return sentence[:end].removesuffix(" and") if end > 0 else sentence
 
 
 def make_common(

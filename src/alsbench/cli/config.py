@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 def register(app: typer.Typer) -> None:
     """Add the group."""
     group = typer.Typer(
-        no_args_is_help=True, help="Your own settings: theme, keys, ASCII, default format.", rich_markup_mode=None
+        no_args_is_help=True, help="Your own settings: theme, keys, ASCII, default format", rich_markup_mode=None
     )
     command(group, "show", configured=False)(show)
     command(group, "path", configured=False)(path)

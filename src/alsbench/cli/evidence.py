@@ -14,7 +14,7 @@ from alsbench.cli.masking import MaskOption
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
-    command(app, "evidence")(evidence)
+    command(app, "evidence", short_help="Every endpoint and comparison, overall and in subgroups")(evidence)
 
 
 def evidence(

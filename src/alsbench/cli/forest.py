@@ -15,7 +15,7 @@ from alsbench.cli.masking import MaskOption
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
-    command(app, "forest")(forest)
+    command(app, "forest", short_help="One endpoint across the subgroups, drawn to scale")(forest)
 
 
 def forest(

@@ -26,7 +26,7 @@ ForceOption = Annotated[
 
 def register(app: typer.Typer) -> None:
     """Add the group of commands."""
-    group = typer.Typer(help="List, show, add, edit and remove subgroups.", no_args_is_help=True, rich_markup_mode=None)
+    group = typer.Typer(help="List, show, add, edit and remove subgroups", no_args_is_help=True, rich_markup_mode=None)
     command(group, "list")(list_subgroups)
     command(group, "show")(show)
     command(group, "add")(add)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
-    command(app, "subject")(subject)
+    command(app, "subject", short_help="One subject: baseline, visits, events, doses")(subject)
 
 
 def subject(
