@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from tests.data.small_trial import ADQS, ADSL, ADTTE, STUDY
 
@@ -46,6 +49,15 @@ def _subjects(last: str, *values: str) -> dict[str, str]:
     return {"adsl": "".join(f"{line},{value}\n" for line, value in zip(lines, (last, *values), strict=True))}
 
 
+NO_BASELINE = "".join(
+    [ADQS.splitlines(keepends=True)[0], *(f"0{i},ALSFRSR,ALSFRS-R Total,Month 6,6,2024-07-01,35,,,\n" for i in (1, 2))]
+)
+EVENTS = """\
+USUBJID,PARAMCD,PARAM,AVAL,CNSR,STARTDT,ADT,EVNTDESC
+01,DEATH,Time to death (days),180,1,2024-01-01,2024-06-28,Censored
+02,DEATH,Time to death (days),AVAL2,0,2024-01-01,2024-06-18,Death
+03,DEATH,Time to death (days),20,1,2024-01-02,2024-01-21,Censored
+"""
 CASES: list[tuple[str, dict[str, str], str, tuple[int, ...]]] = [
     ("subject-unique", {"adsl": ADSL + "01,Placebo,Placebo,Y,1,2024-01-01\n"}, "error", (1, 4)),
     ("subject-missing", {"adsl": ADSL + ",Placebo,Placebo,Y,1,2024-01-01\n"}, "error", (4,)),
@@ -121,6 +133,30 @@ CASES: list[tuple[str, dict[str, str], str, tuple[int, ...]]] = [
     ("age-range", _subjects("AGE", "60", "60", "6"), "warning", (3,)),
     ("flag-values", _subjects("RILUFL", "Y", "Y", "maybe"), "warning", (3,)),
     ("one-study", _subjects("STUDYID", "a", "a", "b"), "warning", ()),
+    ("subject-table", {"adsl": ""}, "error", ()),
+    ("subject-column", {"adqs": ADQS.replace("USUBJID", "SUBJ")}, "error", ()),
+    (
+        "parameter-missing",
+        {"adqs": ADQS.replace("02,ALSFRSR,ALSFRS-R Total,Month", "02,,ALSFRS-R Total,Month")},
+        "warning",
+        (4,),
+    ),
+    ("parameter-no-baseline", {"adqs": NO_BASELINE}, "warning", (1, 2)),
+    (
+        "percent-change",
+        {
+            "adqs": ADQS.replace("ABLFL", "ABLFL,PCHG")
+            .replace("Y\n", "Y,\n")
+            .replace("-5,\n", "-5,,12.5\n")
+            .replace("-1,\n", "-1,,-2.4\n")
+        },
+        "warning",
+        (2,),
+    ),
+    ("percent-range", {"adqs": ADQS + "01,SVC,SVC (% predicted),Month 6,6,2024-07-01,250,,,\n"}, "warning", (6,)),
+    ("interval-order", {"adae": "USUBJID,ASTDT,AENDT\n01,2024-02-01,2024-02-01\n02,2024-02-02,2024-02-01\n"}, "warning", (2,)),
+    ("after-event", {"adtte": EVENTS.replace("AVAL2", "170")}, "warning", (4,)),
+    ("event-date", {"adtte": EVENTS.replace("AVAL2", "171")}, "note", (2,)),
 ]
 
 
@@ -247,3 +283,29 @@ def test_rows_told_apart_by_their_key_are_not_compared_whole(workspace: Workspac
             found = [f.count for name in ("duplicate-record", "exact-duplicate") for f in RULES[name].check(trial)]
         assert found == list(duplicates)
         assert sum("GROUP BY hash" in sql and "HAVING" not in sql for sql in asked) == 1
+
+
+def test_what_only_typed_files_can_hold(workspace: Workspace, trial: Path, study: Study) -> None:
+    """Infinite numbers, and a subject that is a number in one data set and a text in the others."""
+    (trial / "adtte.csv").unlink()
+    pq.write_table(
+        pa.table({"USUBJID": [1.0, 2.0], "PARAMCD": ["DEATH"] * 2, "AVAL": [1.0, math.inf], "CNSR": [0.0, 1.0]}),
+        trial / "adtte.parquet",
+    )
+    load([trial], workspace, accept=dict.fromkeys(RULES, "to see what is found"))
+    with workspace.open_current() as snapshot:
+        found = {f.rule: f for f in run_checks(snapshot, study)[0]}
+    assert (found["not-finite"].severity, found["not-finite"].table, found["not-finite"].rows) == ("error", "ADTTE", (2,))
+    assert (found["subject-kind"].severity, found["subject-kind"].table) == ("error", "ADTTE")
+
+
+def test_a_horizon_no_row_has(workspace: Workspace, tmp_path: Path) -> None:
+    study = _study(tmp_path, 'method = "mmrm"', 'method = "ancova"')
+    late = _findings(workspace, tmp_path, {"adqs": ADQS.replace("Month 6,6,", "Month 3,3,")}, study)
+    assert [(f.severity, f.table) for f in late if f.rule == "visit-horizon"] == [("warning", "ADQS")]
+
+
+def test_every_rule_has_a_test() -> None:
+    """A rule is named somewhere in this file, by its case or by its own test."""
+    text = Path(__file__).read_text("utf-8")
+    assert [r for r in RULES if f'"{r}"' not in text] == []

@@ -150,8 +150,17 @@ class Trial:
         key = quote(self.subject) if self.subject in table else "NULL"
         return self.find(f"SELECT rowid AS row, {key} AS key FROM {quote(table.name)} WHERE {condition}", params)
 
+    def same_subjects(self, one: TableInfo, other: TableInfo) -> bool:
+        """Whether the subjects of two tables can be compared."""
+        return self.subject in one and self.subject in other and one.kinds[self.subject] == other.kinds[self.subject]
+
     def joined(self, table: TableInfo, condition: str, params: Sequence[object] = ()) -> Hits:
-        """Rows of a table (alias ``r``) meeting a condition that may also use the subject's row of ADSL (alias ``s``)."""
+        """Rows of a table (alias ``r``) meeting a condition that may also use the subject's row of ADSL (alias ``s``).
+
+        None where the subject is not of the same kind in both (rule ``subject-kind``).
+        """
+        if self.adsl is None or not self.same_subjects(table, self.adsl):
+            return Hits(0, (), ())
         subject = quote(self.subject)
         return self.find(
             f"SELECT r.rowid AS row, r.{subject} AS key FROM {quote(table.name)} r JOIN "

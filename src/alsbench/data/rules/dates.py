@@ -60,7 +60,8 @@ def after_event(trial: Trial) -> Iterator[Fault]:
             f"WHERE \"CNSR\" = 0 AND upper(trim(\"EVNTDESC\")) IN ('DEATH', 'DEAD', 'DIED') GROUP BY {subject}"
         )
         for table in trial.records:
-            if table.name != events.name and table.kinds.get("ADT") == "date" and "CNSR" not in table:
+            dated = table.name != events.name and table.kinds.get("ADT") == "date" and "CNSR" not in table
+            if dated and trial.same_subjects(table, events):
                 hits = trial.find(
                     f"SELECT r.rowid AS row, r.{subject} AS key FROM {quote(table.name)} r JOIN ({deaths}) d "
                     f'ON r.{subject} = d.{subject} WHERE r."ADT" > d.died'

@@ -129,12 +129,16 @@ def parameter_no_baseline(trial: Trial) -> Iterator[Fault]:
     number = trial.study.visits.number
     for name, endpoint, table in trial.endpoints(*VISIT_METHODS):
         kept = _kept(endpoint, table)
-        if not kept or table.kinds.get(number) != "number" or not trial.where(table, kept).count:
+        if not kept or table.kinds.get(number) != "number":
+            continue
+        found = trial.where(table, kept)
+        if not found.count:
             continue
         at = f"{quote(number)} = {constant(trial.study.visits.baseline)}" + (" OR \"ABLFL\" = 'Y'" if "ABLFL" in table else "")
         known = ' OR "BASE" IS NOT NULL' if "BASE" in table else ""
         if not trial.where(table, f"{kept} AND ({at}{known})").count:
-            yield Fault(table.name, f"endpoint {name}: no record of {endpoint.paramcd} is a baseline and none carries BASE")
+            what = f"endpoint {name}: no record of {endpoint.paramcd} is a baseline and none carries BASE"
+            yield Fault(table.name, what, found.count, found.rows, found.keys)
 
 
 @rule("censoring", "error", "CNSR of a time-to-event parameter is a whole number from 0", needs_study=True)
@@ -160,7 +164,7 @@ def event_missing(trial: Trial) -> Iterator[Fault]:
         return
     subject = quote(trial.subject)
     for name, table, kept, _ in _events(trial):
-        if trial.subject in table:
+        if trial.same_subjects(table, trial.adsl):
             held = f"SELECT {subject} FROM {quote(table.name)} WHERE {kept} AND {subject} IS NOT NULL"
             hits = trial.where(trial.adsl, f"{quote(flag)} = 'Y' AND {subject} NOT IN ({held})")
             yield from fault(
