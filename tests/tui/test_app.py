@@ -586,3 +586,23 @@ async def test_help_can_be_searched(workspace: Path, tui: Any) -> None:
         assert "export" in dialog.pane.lines[dialog.pane.mark].plain.lower()
         await tui.press(pilot, "slash", *"nosuchword", "enter")
         assert "not here" in tui.text(pilot.app)
+
+
+async def test_esc_returns_from_an_opened_cell_to_the_cell(workspace: Path, tui: Any) -> None:
+    async with tui.run(workspace) as pilot:
+        app = pilot.app
+        await tui.press(pilot, "j", "j", "l", "l")
+        here = (app.view.table.cursor_row, app.view.table.cursor_col, app.view.table.top, app.view.table.left)
+        before = tui.text(app).splitlines()[1:-1]
+        text = await tui.press(pilot, "enter", "p")
+        assert app.session.screen == "endpoint"
+        assert " esc back" in text.splitlines()[-1]
+        await tui.press(pilot, "escape")
+        assert app.session.screen == "endpoint", "first back to the table"
+        await tui.press(pilot, "escape")
+        assert app.session.screen == "evidence"
+        table = app.view.table
+        assert (table.cursor_row, table.cursor_col, table.top, table.left) == here
+        assert tui.text(app).splitlines()[1:-1] == before
+        await tui.press(pilot, "4", "escape")
+        assert app.session.screen == "endpoint", "a screen chosen by its key has nowhere to go back to"

@@ -34,10 +34,11 @@ class Open(Action):
 
 @dataclass(frozen=True)
 class GoTo(Action):
-    """Show a screen at its top level."""
+    """Show a screen at its top level; ``origin`` is the screen that ``Back`` returns to, where it was opened from one."""
 
     kind: ClassVar[str] = "go"
     screen: str
+    origin: str = ""
 
 
 @dataclass(frozen=True)
@@ -165,7 +166,10 @@ KINDS: dict[str, type[Action]] = {
 
 def as_dict(action: Action) -> dict[str, Any]:
     """Plain JSON values with ``action`` first."""
-    return {"action": action.kind} | asdict(action)
+    values = asdict(action)
+    if isinstance(action, GoTo) and not action.origin:
+        del values["origin"]
+    return {"action": action.kind} | values
 
 
 def from_dict(values: dict[str, Any]) -> Action:

@@ -39,6 +39,7 @@ class Place:
     arm: str | None = None
     record: int | None = None  # subject, as its record number in ADSL
     table: str | None = None
+    origin: str = ""  # the screen this one was opened from, by its figure
 
 
 @dataclass(frozen=True)
@@ -78,7 +79,9 @@ def reduce(session: Session, action: act.Action) -> Session:
             start = Choice(action.population, action.subgroups, action.endpoint, action.comparison)
             return Session(action.study, action.snapshot, start, place)
         case act.GoTo() if action.screen in SCREENS:
-            return replace(session, place=Place(action.screen, place.tab))
+            return replace(
+                session, place=Place(action.screen, place.tab, origin=action.origin if action.origin in SCREENS else "")
+            )
         case act.SetTab() if action.tab in TABS:
             return replace(session, place=replace(place, tab=action.tab))
         case act.OpenArm():
@@ -140,7 +143,7 @@ def _up(place: Place) -> Place:
         return replace(place, arm=None)
     if place.screen == "data" and place.table is not None:
         return replace(place, table=None)
-    return place
+    return Place(place.origin, place.tab) if place.origin else place
 
 
 @dataclass(frozen=True)

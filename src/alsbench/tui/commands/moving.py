@@ -8,7 +8,8 @@ from alsbench.tui.session import Session
 
 def _deep(session: Session) -> bool:
     place = session.place
-    return (place.screen == "arms" and bool(place.arm or place.record)) or (place.screen == "data" and bool(place.table))
+    inside = (place.screen == "arms" and (place.arm or place.record)) or (place.screen == "data" and place.table)
+    return bool(place.origin or inside)
 
 
 COMMANDS: tuple[Command, ...] = (

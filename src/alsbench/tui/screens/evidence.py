@@ -166,7 +166,7 @@ class EvidenceView(AskingView):
         bench = self.bench
         await bench.dispatch_action(act.SetEndpoint(endpoint))
         await bench.dispatch_action(act.SetComparison(comparison.name or comparison.treatment))
-        await bench.dispatch_action(act.GoTo("endpoint"))
+        await bench.dispatch_action(act.GoTo("endpoint", origin="evidence"))
 
     # ---- what is shown, as the shell would print it
 
