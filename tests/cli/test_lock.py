@@ -198,3 +198,12 @@ def test_a_copied_workspace_keeps_its_lock(locked: Any, run: Run) -> None:
     copy = locked.workspace.parent / "copy"
     shutil.copytree(locked.workspace, copy)
     assert "horizon 1.0 instead of 2.0" in deviations(run, copy, "endpoint", "score")
+
+
+def test_why_a_rank_says_what_departs_from_the_plan(run: Run, workspace: Any) -> None:
+    assert run("lock", "-w", workspace).code == 0
+    where = ("-w", workspace)
+    subject = run("data", "ADSL", "-c", "USUBJID", "--limit", "1", *where, "--format", "json").json["rows"][0]["USUBJID"]
+    plain = run("endpoint", "cafs", "--why", subject, *where).out
+    changed = run("endpoint", "cafs", "--why", subject, "--option", "change=percent", *where)
+    assert "DEVIATION" not in plain and "DEVIATION" in changed.out and "percent" in changed.out

@@ -40,11 +40,42 @@ def marked(
     lines: list[tuple[str, str]] = []
     if source.blinded:
         lines.append(("Arms", BLINDED))
+    if source.lock is not None:
+        lines.append(("Plan", "; ".join(t for t in (source.lock.words(), source.lock.note) if t)))
+    post_hoc, deviations = departures(
+        source,
+        endpoints=endpoints,
+        comparisons=comparisons,
+        parts=parts,
+        question=question,
+        planned_population=planned_population,
+        population=population,
+    )
+    lines += departure_lines(post_hoc, deviations)
+    origin = replace(
+        result.provenance,
+        post_hoc=result.provenance.post_hoc or bool(post_hoc),
+        deviations=deviations,
+        blinded=source.blinded,
+    )
+    return replace(result, provenance=origin, facts=replace(result.facts, lines=(*lines, *result.facts.lines)))
+
+
+def departures(
+    source: Source,
+    *,
+    endpoints: Sequence[Endpoint],
+    comparisons: Sequence[Comparison],
+    parts: Sequence[Membership],
+    question: Question | None = None,
+    planned_population: str = "",
+    population: str = "",
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """What of an answer the locked plan did not have, and by what it deviates from it, in words; see :func:`marked`."""
     post_hoc: list[str] = []
     deviations: list[str] = []
     if source.lock is not None:
         lock = source.lock
-        lines.append(("Plan", lock.words() + (f"; {lock.note}" if lock.note else "")))
         if lock.doubt:
             deviations.append(lock.doubt)
         if lock.sealed and not source.blinded:
@@ -56,15 +87,12 @@ def marked(
         if question is not None:
             deviations += _overrides(lock, source, endpoints[0], question, planned_population)
         post_hoc += [f"subgroup {p.phrase}: not in the plan, though its parts are" for p in parts if _combined(p, lock)]
-    lines += [("POST HOC", text) for text in dict.fromkeys(post_hoc)]
-    lines += [("DEVIATION", text) for text in dict.fromkeys(deviations)]
-    origin = replace(
-        result.provenance,
-        post_hoc=result.provenance.post_hoc or bool(post_hoc),
-        deviations=tuple(dict.fromkeys(deviations)),
-        blinded=source.blinded,
-    )
-    return replace(result, provenance=origin, facts=replace(result.facts, lines=(*lines, *result.facts.lines)))
+    return tuple(dict.fromkeys(post_hoc)), tuple(dict.fromkeys(deviations))
+
+
+def departure_lines(post_hoc: Sequence[str], deviations: Sequence[str]) -> list[tuple[str, str]]:
+    """Departures as lines of facts."""
+    return [*(("POST HOC", text) for text in post_hoc), *(("DEVIATION", text) for text in deviations)]
 
 
 def plan_word(source: Source, endpoint: Endpoint, comparison: Comparison) -> str:

@@ -14,6 +14,7 @@ import numpy as np
 
 from alsbench.analysis.ask import Ask
 from alsbench.analysis.endpoints.joint_rank import Ranked, ranked_set, rankings, rule_words
+from alsbench.analysis.plan import departure_lines, departures
 from alsbench.analysis.question import Question
 from alsbench.analysis.records import endpoint_records, visit_label
 from alsbench.analysis.run import apply_overrides, default_population, subgroup_line
@@ -104,9 +105,11 @@ def why_rank_of(source: Source, question: Question, subject: str) -> Why:
     comparisons = source.comparisons(question.comparisons)
     found: list[RankReason] = []
     lines: list[tuple[str, str]] = []
+    parts = []
     for phrase in dict.fromkeys(question.subgroups):
         member = members(source, phrase, population)
         ask = Ask(source, endpoint, question, population, member, comparisons)
+        parts.append(member)
         lines.append(("Subgroup", subgroup_line(source, member)))
         if member.mask[index]:
             found += _rankings(ask, index)
@@ -118,7 +121,15 @@ def why_rank_of(source: Source, question: Question, subject: str) -> Why:
             why=f"its arm is {_arm(source, index)}, and the sets are those of the subgroups and comparisons asked for",
             hint="ask for another --comparison, --subgroup or --population",
         )
-    facts = (("Population", population), *dict.fromkeys(lines))
+    post_hoc, deviations = departures(
+        source,
+        endpoints=[endpoint],
+        comparisons=comparisons,
+        parts=parts,
+        question=question,
+        planned_population=default_population(source, endpoint),
+    )
+    facts = (*departure_lines(post_hoc, deviations), ("Population", population), *dict.fromkeys(lines))
     return Why(f"Why this rank: {subject}, {endpoint.title or endpoint.name}", facts, tuple(found))
 
 
