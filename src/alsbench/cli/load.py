@@ -25,7 +25,10 @@ def register(app: typer.Typer) -> None:
 
 def load(
     common: Common,
-    paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help="Files, folders, zips: XPT, SAS7BDAT, CSV, TSV, Parquet, Dataset-JSON.")],
+    paths: Annotated[
+        list[Path],
+        typer.Argument(metavar="PATH...", help="Files, folders, zips: XPT, SAS7BDAT, CSV, TSV, Parquet, Dataset-JSON."),
+    ],
     study: Annotated[
         Path | None, typer.Option("--study", metavar="FILE", help="Put this study.toml into the workspace.")
     ] = None,

@@ -35,12 +35,18 @@ def bar(common: Common) -> Iterator[Callable[[str, int, int | None], None]]:
         yield lambda _title, _done, _total: None
         return
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+    from rich.progress import BarColumn, Progress, Task, TaskID, TextColumn, TimeRemainingColumn
     from rich.text import Text
 
     from alsbench.render.text import visible
 
-    columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    class Counted(TextColumn):
+        """``7/21``; ``699`` where nobody knows of how many."""
+
+        def render(self, task: Task) -> Text:
+            return Text(f"{task.completed:.0f}/{task.total:.0f}" if task.total is not None else f"{task.completed:.0f}")
+
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), Counted(""), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
         tasks: dict[str, TaskID] = {}
 
