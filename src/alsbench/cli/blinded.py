@@ -54,7 +54,7 @@ def load_blinded(
     known, text = _start(space, key_path, study)
     with _staging() as folder:
         tables, sources = _read(paths, folder, dict(expect or {}))
-        derived = _derived(tables, layout)
+        derived = _derived(tables, layout, text or (text_of(space) if space.study_path.exists() else ""))
         tables |= {d.name: (d.table(), d.columns) for d in derived.tables}
         text = text or derived.study or text_of(space)
         real = parse_study(text)
@@ -249,12 +249,14 @@ def _refuse_traces(space: Workspace, tables: Tables, hide: Callable[[str], str])
             raise DataError("a file of this workspace names an arm", where=str(path), hint="blind into a new workspace")
 
 
-def _derived(tables: Tables, layout: str | None) -> Derived:
-    """Analysis data sets made from PRO-ACT files or SDTM domains; none where there are some already."""
+def _derived(tables: Tables, layout: str | None, text: str) -> Derived:
+    """Analysis data sets made from PRO-ACT files or SDTM domains by the study's rules; none where there are some already."""
     from alsbench.data.dataset import from_table
     from alsbench.data.derive.layout import derive
+    from alsbench.study.reading import parse_study
 
-    return derive([from_table(name, table, columns=columns) for name, (table, columns) in tables.items()], layout)
+    rules = parse_study(text).derive if text else None
+    return derive([from_table(name, table, columns=columns) for name, (table, columns) in tables.items()], layout, rules)
 
 
 def _write(folder: Path, name: str, table: Any, columns: Sequence[ColumnInfo], special: Mapping[bytes, bytes]) -> Path:

@@ -69,7 +69,7 @@ def load(
     workspace.create()
     with listening(progress), _writing(workspace), exclusive(workspace, purpose="load"), Builder(workspace) as builder:
         receipts = _read_files(files, builder, dict(expect or {}), progress)
-        made, noted, proposed = store_derived(builder, layout, derived, progress)
+        made, noted, proposed = store_derived(builder, layout, derived, progress, study.derive if study is not None else None)
         receipts += made
         if derivation is not None:
             receipts, noted = _with_remarks(receipts, derivation), (*noted, *derivation.findings)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from alsbench.errors import ExpressionError
 from alsbench.study.als import is_post_baseline
 from alsbench.study.expression import parse
-from alsbench.study.model import RESERVED_NAMES, Endpoint, Multiplicity, Study
+from alsbench.study.model import RESERVED_NAMES, Derive, Endpoint, Multiplicity, Study
 from alsbench.study.names import nearest
 
 REPEATED_MEASURES = ("mmrm", "ancova", "slope")
@@ -41,6 +41,20 @@ def faults(study: Study) -> Iterator[Fault]:
     yield from _subgroups(study)
     if study.multiplicity is not None:
         yield from _plan(study, study.multiplicity)
+    if study.derive is not None:
+        yield from _derive(study.derive)
+
+
+def _derive(rules: Derive) -> Iterator[Fault]:
+    days = (("baseline_days", (rules.baseline_days,)), *((("windows", v), (w,)) for v, w in rules.windows.items()))
+    for name, ((low, high),) in days:
+        if not low <= high:
+            path = ("derive", name) if isinstance(name, str) else ("derive", *name)
+            yield Fault(path, f"the days end ({high:g}) before they begin ({low:g})", "first day, last day")
+    inside = sorted((low, high, visit) for visit, (low, high) in rules.windows.items())
+    for (_, end, one), (begin, _, other) in itertools.pairwise(inside):
+        if begin <= end:
+            yield Fault(("derive", "windows", other), f"the windows of {one} and {other} share day {begin:g}")
 
 
 def _repeated(names: Iterable[str]) -> list[str]:

@@ -6,9 +6,9 @@ computed from data.
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer
 
 Method = Literal["mmrm", "ancova", "joint_rank", "slope", "time_to_event", "responder", "staging", "incidence", "baseline"]
 Covariance = Literal["us", "toep", "toeph", "ar1", "ar1h", "cs", "csh", "ad", "adh"]
@@ -189,6 +189,23 @@ class Multiplicity(Table):
     hypotheses: tuple[Hypothesis, ...]
 
 
+class Derive(Table):
+    """How analysis data are made where only PRO-ACT files or SDTM domains were delivered; what is left out is as documented.
+
+    ``windows`` gives first and last day by a visit's number or label; other visits have the midpoints between target days.
+    """
+
+    baseline: Literal["flagged", "last", "closest"] | None = None  # None: SDTM flagged, PRO-ACT closest
+    baseline_days: tuple[float, float] = (-30, 7)  # closest: from the day of the first dose or of entry
+    record: Literal["closest", "first", "last"] = "closest"  # of several in a window
+    windows: dict[str, tuple[float, float]] = Field(default_factory=dict)
+    lead_in_days: Annotated[float, Field(gt=0)] = 28  # a slope before baseline over less is no slope
+    ventilation: Literal["any", "invasive", "non-invasive"] = "any"  # whose hours count
+    ventilation_hours: Annotated[float, Field(gt=0, lt=24)] = 22  # more than these a day
+    ventilation_days: Annotated[int, Field(ge=1)] = 10  # on so many days one after the other
+    tracheostomy: bool = True  # is an event
+
+
 class Study(Table):
     """A whole ``study.toml``, validated and with its defaults filled in."""
 
@@ -201,8 +218,17 @@ class Study(Table):
     endpoints: dict[str, Endpoint] = Field(default_factory=dict)
     subgroups: tuple[Subgroup, ...] = ()
     multiplicity: Multiplicity | None = None
+    derive: Derive | None = None
 
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+
+    @model_serializer(mode="wrap")
+    def _without_absent_rules(self, serialise: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """A study that says nothing of derivation has the content, and the digest, it had before there were such rules."""
+        content: dict[str, Any] = serialise(self)
+        if self.derive is None:
+            content.pop("derive", None)
+        return content
 
     def subgroup(self, name: str) -> Subgroup | None:
         """The subgroup of that name, or None."""

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import TYPE_CHECKING, Literal, get_args
 
 from alsbench.data.dataset import Dataset
 from alsbench.data.receipt import Finding
 from alsbench.errors import DataError, UsageError
+from alsbench.study.model import Derive
 from alsbench.study.names import nearest
+
+if TYPE_CHECKING:
+    from alsbench.data.derive.qc import Report
 
 Layout = Literal["adam", "proact", "sdtm"]
 LAYOUTS: tuple[Layout, ...] = get_args(Layout)
@@ -38,8 +42,9 @@ def layout_of(datasets: Sequence[Dataset]) -> Layout:
     return "proact" if looks_like_proact(datasets) else "adam"
 
 
-def derive(datasets: Sequence[Dataset], layout: str | None = None) -> Derived:
-    """Analysis data from data sets; none where they are analysis data. ``layout`` overrides what the data look like.
+def derive(datasets: Sequence[Dataset], layout: str | None = None, rules: Derive | None = None) -> Derived:
+    """Analysis data from data sets; none where they are analysis data. ``layout`` overrides what the data look like, ``rules``
+    are those of the study file where it has any.
 
     Raises UsageError for an unknown layout, DataError where the data do not have the layout asked for.
     """
@@ -53,22 +58,44 @@ def derive(datasets: Sequence[Dataset], layout: str | None = None) -> Derived:
         raise DataError(f"there is a data set {SUBJECTS} already", why=f"{chosen} data have none", hint="load it without --as")
     from alsbench.data.derive.qc import Report
 
-    report = Report()
+    report, settings = Report(), rules or Derive()
     if chosen == "proact":
         from alsbench.data.derive.proact import derive_proact, proposed_study
 
-        made = derive_proact(datasets, report)
+        made = derive_proact(datasets, report, settings)
         study = proposed_study(made)
     else:
         from alsbench.data.derive.sdtm import derive_sdtm
 
-        made = derive_sdtm(datasets, report)
+        made = derive_sdtm(datasets, report, settings)
         study = _proposed(made)
+    _name_absent_visits(settings, made, report)
     tables = (*made, *report.tables())
     taken = [d.name for d in tables if d.name in present]
     if taken:
         raise DataError(f"a data set is named {taken[0]} already", why="a derived one would have its name")
     return Derived("proact" if chosen == "proact" else "sdtm", tables, tuple(report.findings), study)
+
+
+def _name_absent_visits(settings: Derive, made: Sequence[Dataset], report: Report) -> None:
+    """A window for a visit that no record counts at is a slip of the pen, or of the data."""
+    if not settings.windows:
+        return
+    seen: set[str] = set()
+    for dataset in made:
+        if any(c.name == "AVISITN" for c in dataset.columns):
+            table = dataset.table()
+            seen.update(f"{v:g}" for v in table.column("AVISITN").to_pylist() if v is not None)
+            seen.update(v for v in table.column("AVISIT").to_pylist() if v is not None)
+    for visit in settings.windows:
+        if visit not in seen:
+            what = f"derive.windows has {visit!r}, at which no record counts{_suggest(visit, seen)}"
+            report.findings.append(Finding("derive-window", "warning", "study.toml", what))
+
+
+def _suggest(visit: str, seen: set[str]) -> str:
+    hint = nearest(visit, sorted(seen))
+    return f"; {hint}" if hint else ""
 
 
 def _proposed(tables: Sequence[Dataset]) -> str:

@@ -21,9 +21,20 @@ from alsbench.data.derive.proact_subjects import People, people, subject_table
 from alsbench.data.derive.proact_tables import RawTable, one_per_day, read_tables
 from alsbench.data.derive.qc import Report
 from alsbench.data.derive.study_text import proact_study
-from alsbench.data.derive.windows import Flags, Grid, Ints, Placed, month_grid, nearest_baseline, place
+from alsbench.data.derive.windows import (
+    Flags,
+    Grid,
+    Ints,
+    Placed,
+    last_baseline,
+    month_grid,
+    nearest_baseline,
+    place,
+    which_record,
+    with_windows,
+)
 from alsbench.errors import DataError
-from alsbench.study.model import DAYS_PER_UNIT
+from alsbench.study.model import DAYS_PER_UNIT, Derive
 
 DAY = "Days from Trial Entry"
 _BASELINE = (
@@ -43,7 +54,7 @@ _BASELINE = (
 TOTAL, OLD_TOTAL, CONVERTED = "ALSFRSR", "ALSFRS", "ALSFRSRC"
 
 
-def derive_proact(datasets: Sequence[Dataset], report: Report) -> list[Dataset]:
+def derive_proact(datasets: Sequence[Dataset], report: Report, settings: Derive) -> list[Dataset]:
     """The analysis tables. Raises DataError where no subject has an arm or a measurement."""
     tables = read_tables(datasets, report)
     scores = read_scores(tables["ALSFRS"], report) if "ALSFRS" in tables else None
@@ -54,12 +65,13 @@ def derive_proact(datasets: Sequence[Dataset], report: Report) -> list[Dataset]:
     days = [scores.day] if scores is not None else []
     days += [c.day for c in capacities]
     grid = month_grid(max(int(np.max(np.concatenate(days), initial=0) / DAYS_PER_UNIT["month"] + 0.5), 1))
+    grid = with_windows(grid, settings.windows)
     made: list[Dataset] = []
     baselines: dict[str, dict[str, float]] = {}
     if scores is not None and any(np.isfinite(v).any() for v in (scores.items, scores.tenth, scores.revised, scores.original)):
-        made.append(_adqs(scores, grid, who, report, baselines))
+        made.append(_adqs(scores, grid, who, settings, report, baselines))
     if capacities:
-        made.append(_adre(capacities, grid, who, report, baselines))
+        made.append(_adre(capacities, grid, who, settings, report, baselines))
     if not any(t.rows for t in made):
         raise DataError("no usable record is left in ALSFRS, FVC or SVC", why="; ".join(f.what for f in report.findings[:3]))
     made.insert(0, subject_table(who, baselines, report))
@@ -97,9 +109,14 @@ def _after_death(source: str, rows: Ints, subject: Values, day: Floats, who: Peo
     return late
 
 
-def _placed(subject: Values, day: Floats, usable: Flags, grid: Grid) -> tuple[Ints, Placed]:
+def _placed(subject: Values, day: Floats, usable: Flags, grid: Grid, settings: Derive) -> tuple[Ints, Placed]:
     group = np.unique(subject.astype(str), return_inverse=True)[1].astype(np.int64)
-    return group, place(group, day, usable, nearest_baseline(group, day, usable), grid, after=0)
+    if settings.baseline == "last":
+        baseline = last_baseline(group, day, usable, first_dose=0)
+    else:
+        low, high = settings.baseline_days
+        baseline = nearest_baseline(group, day, usable, low=low, high=high)
+    return group, place(group, day, usable, baseline, grid, after=0, record=settings.record)
 
 
 def _baseline_values(block: Block) -> dict[str, float]:
@@ -107,13 +124,15 @@ def _baseline_values(block: Block) -> dict[str, float]:
     return dict(zip(block.subject[at].tolist(), block.value[at].tolist(), strict=True))
 
 
-def _adqs(scores: Scores, grid: Grid, who: People, report: Report, baselines: dict[str, dict[str, float]]) -> Dataset:
+def _adqs(
+    scores: Scores, grid: Grid, who: People, settings: Derive, report: Report, baselines: dict[str, dict[str, float]]
+) -> Dataset:
     late = _after_death(scores.source, scores.rows, scores.subject, scores.day, who, report)
     extra = (flag("AFTDTHFL", "Recorded after Death Flag", late),)
     blocks: list[Block] = []
 
     def add(code: str, title: str, value: Floats, usable: Flags, dtype: Values | None = None) -> None:
-        group, placed = _placed(scores.subject, scores.day, usable & ~late, grid)
+        group, placed = _placed(scores.subject, scores.day, usable & ~late, grid, settings)
         kind = text("DTYPE", "Derivation Type", dtype if dtype is not None else np.full(value.size, None, object))
         block = Block(code, title, scores.subject, group, scores.day, value, placed, extra=(*extra, kind))
         if np.isfinite(value).any():
@@ -135,7 +154,7 @@ def _adqs(scores: Scores, grid: Grid, who: People, report: Report, baselines: di
         "ADQS", "totals are sums of their items; a total with a missing item is missing, one without items is as delivered"
     )
     report.step("ADQS", "ALSFRS (10 items) and ALSFRS-R (12 items) are separate parameters")
-    _common_steps("ADQS", report)
+    _common_steps("ADQS", settings, report)
     return bds("ADQS", "ALSFRS and ALSFRS-R", blocks, grid, who.subjects, day_label=DAY, remarks=report.remarks("ADQS"))
 
 
@@ -170,7 +189,12 @@ def _best(trials: Floats) -> Floats:
 
 
 def _adre(
-    capacities: Sequence[_Capacity], grid: Grid, who: People, report: Report, baselines: dict[str, dict[str, float]]
+    capacities: Sequence[_Capacity],
+    grid: Grid,
+    who: People,
+    settings: Derive,
+    report: Report,
+    baselines: dict[str, dict[str, float]],
 ) -> Dataset:
     blocks = []
     for c in capacities:
@@ -180,17 +204,20 @@ def _adre(
             (f"{c.name}L", f"{c.title} (L)", c.litres, np.full(late.size, "")),
         )
         for code, title, value, dtype in measured:
-            group, placed = _placed(c.subject, c.day, np.isfinite(value) & ~late, grid)
+            group, placed = _placed(c.subject, c.day, np.isfinite(value) & ~late, grid, settings)
             extra = (flag("AFTDTHFL", "Recorded after Death Flag", late), text("DTYPE", "Derivation Type", dtype))
             blocks.append(Block(code, title, c.subject, group, c.day, value, placed, extra=extra))
             baselines[code] = _baseline_values(blocks[-1])
-    _common_steps("ADRE", report)
+    _common_steps("ADRE", settings, report)
     return bds("ADRE", "Vital Capacity", blocks, grid, who.subjects, day_label=DAY, remarks=report.remarks("ADRE"))
 
 
-def _common_steps(table: str, report: Report) -> None:
-    report.step(table, "baseline: the record closest to day 0 in [-30, +7]; of two equally close the later")
-    report.step(table, "AVISITN: months of 30.4375 days, windows at midpoints, the record closest to the target day counts")
+def _common_steps(table: str, settings: Derive, report: Report) -> None:
+    low, high = settings.baseline_days
+    closest = f"the record closest to day 0 in [{low:+g}, {high:+g}]; of two equally close the later"
+    report.step(table, f"baseline: {'the last record up to day 0' if settings.baseline == 'last' else closest}")
+    report.step(table, f"AVISITN: months of 30.4375 days, windows at midpoints, {which_record(settings)}")
+    report.given_windows(table, settings.windows)
     report.step(table, "records after death are flagged AFTDTHFL and count at no visit")
 
 

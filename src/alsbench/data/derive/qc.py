@@ -6,7 +6,7 @@ what was found; DERIVATIONS says how each derived table came about. The source f
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -43,6 +43,12 @@ class Report:
     def step(self, table: str, how: str) -> None:
         """How part of a derived table came about."""
         self.steps.append((table, how))
+
+    def given_windows(self, table: str, windows: Mapping[str, tuple[float, float]]) -> None:
+        """Windows that the study gives instead of midpoints."""
+        if windows:
+            listed = ", ".join(f"{visit}: days {low:g} to {high:g}" for visit, (low, high) in windows.items())
+            self.step(table, f"windows given by the study instead: {listed}")
 
     def found(
         self,

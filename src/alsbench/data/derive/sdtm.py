@@ -16,21 +16,21 @@ from alsbench.data.derive.bds import Block, bds
 from alsbench.data.derive.columns import Column, build, date, flag, number, text
 from alsbench.data.derive.qc import Report
 from alsbench.data.derive.sdtm_domains import FINDINGS, Domain, domains, visit_unit
-from alsbench.data.derive.sdtm_events import Settings, deaths, time_to_event
+from alsbench.data.derive.sdtm_events import deaths, time_to_event
 from alsbench.data.derive.sdtm_records import als_blocks, als_records, blocks_of, read_rows
 from alsbench.data.derive.sdtm_subjects import Measured, Trial, read_trial, study_day, subject_table
+from alsbench.data.derive.windows import which_record
 from alsbench.errors import DataError
-from alsbench.study.model import DAYS_PER_UNIT, VisitUnit
+from alsbench.study.model import DAYS_PER_UNIT, Derive, VisitUnit
 
 _TABLES = {"QS": "ADQS", "RS": "ADQS", "FT": "ADQS", "RE": "ADRE", "LB": "ADLB"}
 _TITLES = {"ADQS": "Questionnaires and Functional Tests", "ADRE": "Respiratory Analysis", "ADLB": "Laboratory Analysis"}
-_LEAD_IN_DAYS = 28  # a slope over less is no slope
 _AE_TEXTS = ("AESPID", "AETERM", "AELLT", "AEDECOD", "AEBODSYS", "AESOC", "AESER", "AESEV", "AETOXGR", "AEREL", "AEACN",
              "AEOUT", "AESDTH", "AESHOSP")  # fmt: skip
 _EX_TEXTS = ("EXTRT", "EXDOSU", "EXDOSFRM", "EXROUTE", "VISIT")
 
 
-def derive_sdtm(datasets: Sequence[Dataset], report: Report, settings: Settings | None = None) -> list[Dataset]:
+def derive_sdtm(datasets: Sequence[Dataset], report: Report, settings: Derive) -> list[Dataset]:
     """The analysis tables. Raises DataError where there is no usable DM or no measurement."""
     found = domains(datasets)
     if not any(found.get(d) for d in FINDINGS):
@@ -40,21 +40,21 @@ def derive_sdtm(datasets: Sequence[Dataset], report: Report, settings: Settings 
     tables: dict[str, list[Block]] = {}
     for code in FINDINGS:
         for domain in found.get(code, ()):
-            tables.setdefault(_TABLES[code], []).extend(_blocks(domain, trial, unit, report))
+            tables.setdefault(_TABLES[code], []).extend(_blocks(domain, trial, unit, settings, report))
     made = []
     for name, blocks in tables.items():
         if not blocks:
             continue
-        _steps(name, unit, report)
+        _steps(name, unit, settings, report)
         made.append(bds(name, _TITLES[name], blocks, None, trial.subjects, remarks=report.remarks(name)))
     died = deaths(found, report)
-    adsl = subject_table(trial, found, _measured(tables), died, report)
-    made = [adsl, *made, time_to_event(found, trial, died, settings or Settings(), report)]
+    adsl = subject_table(trial, found, _measured(tables, settings), died, report)
+    made = [adsl, *made, time_to_event(found, trial, died, settings, report)]
     made += [_adae(trial, d, report) for d in found.get("AE", ())[:1]]
     return [*made, *(_adex(trial, d, report) for d in found.get("EX", ())[:1])]
 
 
-def _blocks(domain: Domain, trial: Trial, unit: VisitUnit, report: Report) -> list[Block]:
+def _blocks(domain: Domain, trial: Trial, unit: VisitUnit, settings: Derive, report: Report) -> list[Block]:
     rows = read_rows(domain, trial, report)
     if not len(rows):
         return []
@@ -62,29 +62,33 @@ def _blocks(domain: Domain, trial: Trial, unit: VisitUnit, report: Report) -> li
     blocks: list[Block] = []
     if mine.any():
         chosen = [c for c in codes if c]
-        blocks += als_blocks(domain.source, rows.take(mine), chosen, unit, report)
+        blocks += als_blocks(domain.source, rows.take(mine), chosen, unit, settings, report)
         report.step("ADQS", "ALSFRSR: sum of the twelve items of one day; missing with one, as delivered without any")
-    return [*blocks, *blocks_of(domain.source, rows.take(~mine), unit, report, best=domain.code == "RE")]
+    return [*blocks, *blocks_of(domain.source, rows.take(~mine), unit, settings, report, best=domain.code == "RE")]
 
 
-def _steps(table: str, unit: VisitUnit, report: Report) -> None:
+def _steps(table: str, unit: VisitUnit, settings: Derive, report: Report) -> None:
     report.step(table, "AVAL: --STRESN, else --ORRES; CHG = AVAL - BASE; ADY from --DTC and TRTSDT, day 1 the first dose")
-    report.step(
-        table,
-        "ABLFL, BASE: --LOBXFL or --BLFL where delivered, else the last value on or before the day of the first dose",
-    )
+    low, high = settings.baseline_days
+    last = "the last value on or before the day of the first dose"
+    baseline = {
+        "last": last,
+        "closest": f"the value closest to the first dose, from {low:g} to {high:g} days from it",
+    }.get(settings.baseline or "", f"--LOBXFL or --BLFL where delivered, else {last}")
+    report.step(table, f"ABLFL, BASE: {baseline}")
     report.step(
         table,
         f"AVISITN in {unit}s: windows at midpoints between the target days of the visits planned for the test "
-        "(VISITDY, else the visit's name); the closest record counts, of two equally close the later",
+        f"(VISITDY, else the visit's name); {which_record(settings)}",
     )
+    report.given_windows(table, settings.windows)
     if table == "ADLB":
         report.step(table, "below the limit of quantification: half of --LLOQ (or of the number after <), DTYPE HALFLLOQ")
     if table == "ADRE":
         report.step(table, "of several values of a test on one day the highest")
 
 
-def _measured(tables: Mapping[str, Sequence[Block]]) -> Measured:
+def _measured(tables: Mapping[str, Sequence[Block]], settings: Derive) -> Measured:
     baselines: dict[str, dict[str, float]] = {}
     day: dict[str, float] = {}
     lead: dict[str, float] = {}
@@ -93,19 +97,19 @@ def _measured(tables: Mapping[str, Sequence[Block]]) -> Measured:
         baselines[block.code] = dict(zip(block.subject[at].tolist(), block.value[at].tolist(), strict=True))
         if block.code == TOTAL:
             day = dict(zip(block.subject[at].tolist(), block.day[at].tolist(), strict=True))
-            lead = _lead_in(block)
+            lead = _lead_in(block, settings.lead_in_days)
     return Measured(baselines, day, lead)
 
 
-def _lead_in(block: Block) -> dict[str, float]:
-    """Decline per month by least squares over the values up to baseline; positive for decline."""
+def _lead_in(block: Block, shortest: float) -> dict[str, float]:
+    """Decline per month by least squares over the values up to baseline; positive for decline. None over fewer days."""
     rates: dict[str, float] = {}
     known = np.isfinite(block.value) & (block.day <= 1)
     for subject in dict.fromkeys(block.subject[known].tolist()):
         mine = known & (block.subject == subject)
         day = block.day[mine]
         month = (day - (day > 0)) / DAYS_PER_UNIT["month"]
-        if np.ptp(day) >= _LEAD_IN_DAYS:
+        if np.ptp(day) >= shortest:
             centred = month - month.mean()
             rates[subject] = -float(np.sum(centred * block.value[mine]) / np.sum(centred**2))
     return rates

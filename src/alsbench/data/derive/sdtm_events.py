@@ -8,7 +8,6 @@ are settings. Nobody without an event is followed beyond the last date on record
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -18,6 +17,7 @@ from alsbench.data.derive.qc import Report
 from alsbench.data.derive.sdtm_domains import FINDINGS, Domain
 from alsbench.data.derive.sdtm_subjects import NAT, Days, Trial, study_day
 from alsbench.data.derive.ventilation import first_permanent_ventilation
+from alsbench.study.model import Derive
 
 _CONTACTS = (
     ("DS", ("DSSTDTC",)),
@@ -29,15 +29,7 @@ _CONTACTS = (
 _DIED = ("DEATH", "DIED", "DEAD")
 
 
-@dataclass(frozen=True)
-class Settings:
-    """What counts as permanent assisted ventilation, and whether a tracheostomy is an event."""
-
-    hours: float = 22
-    days: int = 10
-    tracheostomy: bool = True
-
-
+_NONINVASIVE = ("NON-INVASIVE", "NONINVASIVE", "NON INVASIVE", "(NIV)", "BIPAP")
 Found = Mapping[str, Sequence[Domain]]
 
 
@@ -71,7 +63,7 @@ def _death_sources(found: Found) -> Iterator[tuple[Values, Sequence[bool], Value
         yield ae.subject, fatal, ae.dates("AEENDTC")
 
 
-def time_to_event(found: Found, trial: Trial, died: Days, settings: Settings, report: Report) -> Dataset:
+def time_to_event(found: Found, trial: Trial, died: Days, settings: Derive, report: Report) -> Dataset:
     """ADTTE: DTHPAV and DEATH, days from the first dose, which is day 1. Subjects without a first dose have no record."""
     ids = np.array([s for s in trial.subjects.ids if not np.isnat(trial.start.get(s, NAT))], dtype=object)
     starts = trial.starts(ids)
@@ -80,7 +72,8 @@ def time_to_event(found: Found, trial: Trial, died: Days, settings: Settings, re
     report.step(
         "ADTTE",
         f"DTHPAV: first of death, {'tracheostomy, ' if settings.tracheostomy else ''}permanent assisted ventilation "
-        f"(recorded as such, or > {settings.hours:g} h a day on {settings.days} consecutive days, from the first of them)",
+        f"(recorded as such, or > {settings.ventilation_hours:g} h a day on {settings.ventilation_days} consecutive days"
+        f"{'' if settings.ventilation == 'any' else f' of {settings.ventilation} ventilation'}, from the first of them)",
     )
     report.step("ADTTE", "censored at the last date on record in DS, EX, AE, SV and the findings; AVAL = ADT - TRTSDT + 1")
     columns: dict[str, list[Values]] = {}
@@ -145,12 +138,20 @@ def _tracheostomies(found: Found) -> Days:
     return _recorded(found, "TRACHEOSTOMY")
 
 
-def _ventilated(found: Found, settings: Settings) -> Days:
+def _hours_that_count(test: str, settings: Derive) -> bool:
+    """Whether a test logs hours of ventilation, of the kind that counts."""
+    if "HOUR" not in test or "VENTILAT" not in test:
+        return False
+    without = any(word in test for word in _NONINVASIVE)
+    return settings.ventilation == "any" or without == (settings.ventilation == "non-invasive")
+
+
+def _ventilated(found: Found, settings: Derive) -> Days:
     """Recorded as permanent assisted ventilation, or the first day of a long enough run in a log of hours."""
     held = _recorded(found, "PERMANENT ASSISTED VENTILATION") | {}
     for domain in (d for code in FINDINGS for d in found.get(code, ())):
         tests = domain.upper(f"{domain.code}TEST")
-        logged = np.array(["VENTILAT" in t and "HOUR" in t for t in tests])
+        logged = np.array([_hours_that_count(t, settings) for t in tests])
         if not logged.any():
             continue
         hours = domain.numbers(f"{domain.code}STRESN")
@@ -160,7 +161,9 @@ def _ventilated(found: Found, settings: Settings) -> Days:
         for s in dict.fromkeys(domain.subject[logged].tolist()):
             mine = logged & (domain.subject == s)
             day = dates[mine].astype(np.int64).astype(np.float64)
-            first = first_permanent_ventilation(day, hours[mine], over=settings.hours, days=settings.days)
+            first = first_permanent_ventilation(
+                day, hours[mine], over=settings.ventilation_hours, days=settings.ventilation_days
+            )
             if first == first:
                 d = np.datetime64(int(first), "D")
                 held[s] = min(held.get(s, d), d)

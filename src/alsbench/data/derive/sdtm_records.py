@@ -17,9 +17,9 @@ from alsbench.data.derive.columns import Floats, Values, text
 from alsbench.data.derive.qc import Report
 from alsbench.data.derive.sdtm_domains import Domain, planned_grid
 from alsbench.data.derive.sdtm_subjects import Trial, study_day
-from alsbench.data.derive.windows import Flags, Ints, closest, last_baseline, place
+from alsbench.data.derive.windows import Flags, Ints, closest, last_baseline, nearest_baseline, place, with_windows
 from alsbench.study.als import ITEM_CODES, ITEMS, MAX_ITEM
-from alsbench.study.model import VisitUnit
+from alsbench.study.model import Derive, VisitUnit
 
 _BELOW = re.compile(r"\s*<\s*(\d+(?:\.\d+)?)\s*")
 _TITLES = {code: f"ALSFRS-R Item {i.number} {i.title}" for i in ITEMS for code in i.codes} | {
@@ -123,37 +123,48 @@ def _by_specimen(code: Values, specimen: Values) -> Values:
     return made
 
 
-def blocks_of(source: str, rows: Rows, unit: VisitUnit, report: Report, *, best: bool = False) -> Iterator[Block]:
+def blocks_of(
+    source: str, rows: Rows, unit: VisitUnit, settings: Derive, report: Report, *, best: bool = False
+) -> Iterator[Block]:
     """Every test as a parameter. ``best``: of several values on a day the highest counts (trials of a breathing test)."""
     for code in dict.fromkeys(rows.code.tolist()):
         mine = rows.take(rows.code == code)
         if best:
             slot = np.unique(np.column_stack([mine.group, mine.day.astype(np.int64)]), axis=0, return_inverse=True)[1]
             mine = mine.take(closest(slot.ravel().astype(np.int64), -mine.value, mine.day, np.isfinite(mine.value)))
-        block = _block(code, str(mine.title[0]), mine, mine.value, np.isfinite(mine.value), unit)
-        _other_baselines(source, mine, block, report)
+        block = _block(code, str(mine.title[0]), mine, mine.value, np.isfinite(mine.value), unit, settings)
+        _other_baselines(source, mine, block, settings, report)
         yield block
 
 
-def _block(code: str, title: str, rows: Rows, value: Floats, usable: Flags, unit: VisitUnit) -> Block:
-    grid = planned_grid(rows.label, rows.number, rows.planned, unit)
+def _block(code: str, title: str, rows: Rows, value: Floats, usable: Flags, unit: VisitUnit, settings: Derive) -> Block:
+    grid = with_windows(planned_grid(rows.label, rows.number, rows.planned, unit), settings.windows)
     group = rows.group
-    placed = place(group, rows.day, usable, _baseline(group, rows, usable), grid, after=1)
+    baseline = _baseline(group, rows, usable, settings)
+    placed = place(group, rows.day, usable, baseline, grid, after=1, record=settings.record)
     kind = text("DTYPE", "Derivation Type", rows.dtype)
     return Block(
         code, title, rows.subject, group, rows.day, value, placed, date=rows.date, label=rows.label, grid=grid, extra=(kind,)
     )
 
 
-def _baseline(group: Ints, rows: Rows, usable: Flags) -> Flags:
-    """The record the data flag as last before exposure; where a subject has none, the last on or before the first dose."""
+def _baseline(group: Ints, rows: Rows, usable: Flags, settings: Derive) -> Flags:
+    """The record the data flag as last before exposure; where a subject has none, or flags do not count, the last on or before
+    the first dose; or the closest to the first dose."""
+    if settings.baseline == "closest":
+        low, high = settings.baseline_days
+        return nearest_baseline(group, rows.day, usable, low=low, high=high, start=1)
+    if settings.baseline == "last":
+        return last_baseline(group, rows.day, usable)
     told = closest(group, -rows.day, rows.day, usable & rows.flagged)
     without = ~np.isin(group, group[told])
     return told | last_baseline(group, rows.day, usable & without)
 
 
-def _other_baselines(source: str, rows: Rows, block: Block, report: Report) -> None:
+def _other_baselines(source: str, rows: Rows, block: Block, settings: Derive, report: Report) -> None:
     """Report flagged baselines that are not the last value on or before the first dose."""
+    if settings.baseline not in (None, "flagged"):
+        return
     usable = np.isfinite(block.value)
     own = last_baseline(block.group, block.day, usable)
     off = block.placed.baseline & ~own
@@ -167,7 +178,7 @@ def als_records(rows: Rows) -> tuple[Flags, list[str]]:
     return np.array([c != "" for c in codes], dtype=bool), codes
 
 
-def als_blocks(source: str, rows: Rows, codes: list[str], unit: VisitUnit, report: Report) -> list[Block]:
+def als_blocks(source: str, rows: Rows, codes: list[str], unit: VisitUnit, settings: Derive, report: Report) -> list[Block]:
     """Total and items. An administration is what a subject answered on one day.
 
     Totals are sums of items; a missing item makes a missing total; a delivered total counts only where no item was
@@ -200,11 +211,11 @@ def als_blocks(source: str, rows: Rows, codes: list[str], unit: VisitUnit, repor
     whole = whole.take(keep)
     items = {code: values[keep] for code, values in items.items()}
     total = _totals(source, whole, items, report)
-    blocks = [_block(TOTAL, "ALSFRS-R Total Score", whole, total, np.isfinite(total), unit)]
-    _other_baselines(source, whole, blocks[0], report)
+    blocks = [_block(TOTAL, "ALSFRS-R Total Score", whole, total, np.isfinite(total), unit, settings)]
+    _other_baselines(source, whole, blocks[0], settings, report)
     for code in ITEM_CODES:
         if np.isfinite(items[code]).any():
-            blocks.append(_block(code, _TITLES[code], whole, items[code], np.isfinite(total), unit))
+            blocks.append(_block(code, _TITLES[code], whole, items[code], np.isfinite(total), unit, settings))
     return blocks
 
 

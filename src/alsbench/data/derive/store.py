@@ -8,16 +8,17 @@ from alsbench.data.derive.layout import Derived, derive
 from alsbench.data.progress import Progress
 from alsbench.data.publish import Builder
 from alsbench.data.receipt import FileReceipt, Finding
-from alsbench.study.model import Study
+from alsbench.study.model import Derive, Study
 
 Told = Callable[[Derived], Study | None]
 
 
 def store_derived(
-    builder: Builder, layout: str | None, told: Told | None, progress: Progress | None
+    builder: Builder, layout: str | None, told: Told | None, progress: Progress | None, rules: Derive | None = None
 ) -> tuple[list[FileReceipt], tuple[Finding, ...], Study | None]:
-    """Derive what the builder's data sets need and add it: receipts, findings, and the study ``told`` answers with."""
-    derived = derive([t.dataset for t in builder.tables], layout)
+    """Derive what the builder's data sets need by the study's ``rules`` and add it: receipts, findings, and the study that
+    ``told`` answers with."""
+    derived = derive([t.dataset for t in builder.tables], layout, rules)
     source = f"derived from {derived.layout.upper()}"
     receipts = []
     for dataset in derived.tables:

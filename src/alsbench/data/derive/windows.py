@@ -7,12 +7,13 @@ A month is 30.4375 days.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from alsbench.study.model import DAYS_PER_UNIT, VisitUnit
+from alsbench.study.model import DAYS_PER_UNIT, Derive, VisitUnit
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -28,6 +29,7 @@ class Grid:
     numbers: tuple[float, ...]
     labels: tuple[str, ...]
     targets: tuple[float, ...]
+    windows: tuple[tuple[float, float] | None, ...] = ()  # those the study gives, visit by visit
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,19 @@ class Placed:
     window: Ints
     baseline: Flags
     counts: Flags
+
+
+def with_windows(grid: Grid, windows: Mapping[str, tuple[float, float]]) -> Grid:
+    """The grid with the windows (first and last day) that are given by label or by number."""
+    names = [(label, f"{number:g}") for label, number in zip(grid.labels, grid.numbers, strict=True)]
+    return replace(grid, windows=tuple(next((windows[n] for n in both if n in windows), None) for both in names))
+
+
+def which_record(settings: Derive) -> str:
+    """In words which of several records in a window counts."""
+    if settings.record == "closest":
+        return "the closest record counts, of two equally close the later"
+    return f"the {settings.record} record counts"
 
 
 def target_day(number: float, unit: VisitUnit) -> int:
@@ -57,12 +72,22 @@ def month_grid(last: int, *, first_day: int = 0) -> Grid:
 
 
 def window_of(day: Floats, grid: Grid) -> Ints:
-    """Position of the window each day falls into. A day on a midpoint belongs to the later window; NaN to none."""
+    """Position of the window each day falls into. A day on a midpoint belongs to the later window; NaN to none.
+
+    A window that is given counts instead of the midpoints around its visit.
+    """
     targets = np.array(grid.targets)
     limits = (targets[1:] + targets[:-1]) / 2
     found = np.searchsorted(limits, np.nan_to_num(day), side="right")
     last = targets[-1] + (targets[-1] - targets[-2]) / 2 if targets.size > 1 else np.inf
-    return np.where(np.isnan(day) | (day > last), -1, found).astype(np.int64)
+    found = np.where(np.isnan(day) | (day > last), -1, found).astype(np.int64)
+    for position, given in enumerate(grid.windows):
+        if given is not None:
+            found[found == position] = -1
+    for position, given in enumerate(grid.windows):
+        if given is not None:
+            found[(day >= given[0]) & (day <= given[1])] = position
+    return found
 
 
 def closest(group: Ints, distance: Floats, day: Floats, candidates: Flags) -> Flags:
@@ -76,9 +101,10 @@ def closest(group: Ints, distance: Floats, day: Floats, candidates: Flags) -> Fl
     return chosen
 
 
-def nearest_baseline(group: Ints, day: Floats, usable: Flags, *, low: float = -30, high: float = 7) -> Flags:
-    """The record closest to day 0 in [low, high]."""
-    return closest(group, np.abs(day), day, usable & (day >= low) & (day <= high))
+def nearest_baseline(group: Ints, day: Floats, usable: Flags, *, low: float = -30, high: float = 7, start: float = 0) -> Flags:
+    """The record closest to day ``start``, from ``low`` to ``high`` days from it."""
+    away = day - start
+    return closest(group, np.abs(away), day, usable & (away >= low) & (away <= high))
 
 
 def last_baseline(group: Ints, day: Floats, usable: Flags, *, first_dose: float = 1) -> Flags:
@@ -86,17 +112,20 @@ def last_baseline(group: Ints, day: Floats, usable: Flags, *, first_dose: float 
     return closest(group, -day, day, usable & (day <= first_dose))
 
 
-def place(group: Ints, day: Floats, usable: Flags, baseline: Flags, grid: Grid, *, after: float) -> Placed:
+def place(
+    group: Ints, day: Floats, usable: Flags, baseline: Flags, grid: Grid, *, after: float, record: str = "closest"
+) -> Placed:
     """Windows of records (rows,) of subject-parameter ``group``; only ``usable`` ones count.
 
-    Records up to day ``after``, and those up to the subject's own baseline record, count at no visit but baseline.
+    ``record`` says which of several in a window counts: the closest to the target day, the first or the last. Records up to
+    day ``after``, and those up to the subject's own baseline record, count at no visit but baseline.
     """
     window = window_of(day, grid)
     own = np.full(int(group.max(initial=-1)) + 1, after, dtype=np.float64)
     own[group[baseline]] = np.maximum(own[group[baseline]], day[baseline])
     later = usable & ~baseline & (window > 0) & (day > own[group])
     slot = group * len(grid.targets) + np.maximum(window, 0)
-    distance = np.abs(day - np.array(grid.targets)[np.maximum(window, 0)])
+    distance = {"first": day, "last": -day}.get(record, np.abs(day - np.array(grid.targets)[np.maximum(window, 0)]))
     counts = closest(slot, distance, day, later)
     window = np.where(baseline, 0, np.where(counts, window, -1))
     return Placed(window, baseline, counts | baseline)
