@@ -606,3 +606,17 @@ async def test_esc_returns_from_an_opened_cell_to_the_cell(workspace: Path, tui:
         assert tui.text(app).splitlines()[1:-1] == before
         await tui.press(pilot, "4", "escape")
         assert app.session.screen == "endpoint", "a screen chosen by its key has nowhere to go back to"
+
+
+async def test_a_pane_of_lines_is_searched(workspace: Path, tui: Any) -> None:
+    async with tui.run(workspace) as pilot:
+        app = pilot.app
+        await tui.press(pilot, "4", "m", "slash", *"subgroup", "enter")
+        pane = app.view.pane
+        first = pane.mark
+        assert "subgroup" in pane.lines[first].plain.lower()
+        await tui.press(pilot, "n")
+        assert pane.mark != first
+        text = await tui.press(pilot, "N")
+        assert pane.mark == first
+        assert "/subgroup: " in text.splitlines()[-1]

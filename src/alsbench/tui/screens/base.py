@@ -44,6 +44,7 @@ class View(Vertical):
         self.pane.display = False
         self.full: Grid = Grid(())
         self.pattern = ""
+        self.searched = ""  # in a pane of lines
 
     def compose(self) -> Any:
         yield self.title_bar
@@ -178,6 +179,9 @@ class View(Vertical):
         self.main.move(rows=-self.main.page)
 
     def do_filter(self) -> None:
+        if self.pane.display:
+            self.bench.ask("/", self.searched, self.search, hint="go to a line that holds this text", kind="filter")
+            return
         self.bench.ask("/", self.pattern, self.set_filter, hint="show rows that hold this text; empty shows all", kind="filter")
 
     def set_filter(self, pattern: str) -> None:
@@ -197,7 +201,17 @@ class View(Vertical):
     def do_previous_match(self) -> None:
         self._match(-1)
 
+    def search(self, text: str, step: int = 0) -> None:
+        """Go to a line of the pane that holds a text."""
+        self.searched = text
+        at, hits = self.pane.find(text, step) if text else (0, 0)
+        said = f"{at} of {hits}; n N" if hits else "not here"
+        self.bench.status(f"/{safe(text, ascii=self.ascii)}: {said}" if text else "no text; / searches")
+
     def _match(self, step: int) -> None:
+        if self.pane.display:
+            self.search(self.searched, step)
+            return
         if not self.pattern:
             self.bench.status("no filter; / sets one")
             return

@@ -66,17 +66,9 @@ class Reader(Dialog):
         if not self.wanted:
             self.say("nothing searched; / searches")
             return
-        hits = [k for k, line in enumerate(self.pane.lines) if self.wanted.lower() in line.plain.lower()]
-        here = self.pane.top
-        after = [k for k in hits if (k >= here if step == 0 else k > here if step > 0 else k < here)]
-        if not hits:
-            self.say(f"/{safe(self.wanted, ascii=self.ascii)}: not here")
-            return
-        found = (after[-1] if step < 0 else after[0]) if after else hits[-1 if step < 0 else 0]
-        self.say(f"/{safe(self.wanted, ascii=self.ascii)}: {hits.index(found) + 1} of {len(hits)}")
-        self.pane.mark = found
-        self.pane.go(found)
-        self.pane.refresh()
+        at, hits = self.pane.find(self.wanted, step)
+        said = f"{at} of {hits}" if hits else "not here"
+        self.say(f"/{safe(self.wanted, ascii=self.ascii)}: {said}")
 
 
 class Picker(Dialog):

@@ -56,6 +56,20 @@ class Pane(Widget, can_focus=True):
     def go(self, row: int, col: int | None = None) -> None:
         self.move(rows=row - self.top, cols=col or 0)
 
+    def find(self, text: str, step: int) -> tuple[int, int]:
+        """Bring the next line that holds a text to the top, around the end; which of how many, (0, 0) for none. ``step`` 0
+        takes the first line in view if that holds it."""
+        hits = [k for k, line in enumerate(self.lines) if text.lower() in line.plain.lower()]
+        if not hits:
+            return 0, 0
+        here = self.mark if self.mark in hits else self.top
+        after = [k for k in hits if (k >= here if step == 0 else k > here if step > 0 else k < here)]
+        found = (after[-1] if step < 0 else after[0]) if after else hits[-1 if step < 0 else 0]
+        self.mark = found
+        self.go(found)
+        self.refresh()
+        return hits.index(found) + 1, len(hits)
+
     def render_line(self, y: int) -> Strip:
         width, ground = self.size.width, self.look["dim" if self.stale else "text"]
         index = self.top + y
