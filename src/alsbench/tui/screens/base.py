@@ -180,7 +180,7 @@ class View(Vertical):
 
     def do_filter(self) -> None:
         if self.pane.display:
-            self.bench.ask("/", self.searched, self.search, hint="go to a line that holds this text", kind="filter")
+            self.bench.ask("/", self.searched, self.search_lines, hint="go to a line that holds this text", kind="filter")
             return
         self.bench.ask("/", self.pattern, self.set_filter, hint="show rows that hold this text; empty shows all", kind="filter")
 
@@ -201,7 +201,7 @@ class View(Vertical):
     def do_previous_match(self) -> None:
         self._match(-1)
 
-    def search(self, text: str, step: int = 0) -> None:
+    def search_lines(self, text: str, step: int = 0) -> None:
         """Go to a line of the pane that holds a text."""
         self.searched = text
         at, hits = self.pane.find(text, step) if text else (0, 0)
@@ -210,7 +210,7 @@ class View(Vertical):
 
     def _match(self, step: int) -> None:
         if self.pane.display:
-            self.search(self.searched, step)
+            self.search_lines(self.searched, step)
             return
         if not self.pattern:
             self.bench.status("no filter; / sets one")

@@ -113,7 +113,8 @@ class DataView(View):
         self.reading = self.bench.jobs.start(self.panel, "", work, interrupt=snapshot.interrupt, lane="page")
 
     def report(self, report: Report) -> None:
-        kind, payload = report.payload if report.kind in ("part", "done") else ("", None)
+        said: tuple[str, Any] = report.payload if report.kind in ("part", "done") else ("", None)
+        kind, payload = said
         if report.job is self.reading:
             self.reading = None
         if self.session.place.table is None:

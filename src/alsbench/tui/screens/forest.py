@@ -151,8 +151,8 @@ class ForestView(AskingView):
         made = self.evidence()
         if made is not None and effect.rows:
             facts = made.result.facts
-            lines = tuple(f for f in facts.lines if f[0] != "Subgroup" or f[1].startswith(f"{phrase}:"))
-            behind(self.bench, effect.rows, replace(made.result, facts=replace(facts, lines=lines)))
+            told = tuple(f for f in facts.lines if f[0] != "Subgroup" or f[1].startswith(f"{phrase}:"))
+            behind(self.bench, effect.rows, replace(made.result, facts=replace(facts, lines=told)))
             return
         look = self.bench.look
         lines = [Text(f"{phrase}, n = {cell.n}", look["bold"]), Text(effect.interval(), look["text"]), Text()]
