@@ -81,6 +81,7 @@ HEADINGS = {
 }
 # Variables that head a table of their own, and those that only say what a check varies, as its title does.
 FAMILIES = {
+    "all": "All of them together",
     "imputed": "Under other assumptions about the missing",
     "concordance": "Pairs of endpoints",
     "mediator": "The mediator with the later slope",

@@ -49,7 +49,7 @@ def stepp(finding: Finding) -> Answer:
             both = everybody.mask & (values >= low) & (values <= high) if finding.endpoint.arms == "all" else mask
             member = replace(everybody, mask=both, n=int(both.sum()), phrase=finding.subgroup)
             mine += contrasts(only, finding.endpoint, member, variable=column, level=f"{low:.6g} to {high:.6g}")
-        test, text = _test(finding, comparison, column, [mask for _, _, mask in found])
+        test, text = _test(finding, comparison, [mask for _, _, mask in found])
         words[comparison.name] = f"{spread_words(of_comparison(mine, comparison))}, {text}"
         rows += [*mine, test]
     lines = (
@@ -76,8 +76,8 @@ def windows(values: Floats, inside: BoolArray) -> list[tuple[float, float, BoolA
     return [(low, high, mask) for (low, high), mask in found.items()]
 
 
-def _test(finding: Finding, comparison: Comparison, column: str, masks: list[BoolArray]) -> tuple[Row, str]:
-    at = place(finding.source, finding.endpoint, comparison) | {"variable": column, "level": "all windows"}
+def _test(finding: Finding, comparison: Comparison, masks: list[BoolArray]) -> tuple[Row, str]:
+    at = place(finding.source, finding.endpoint, comparison) | {"variable": "all", "level": "all windows"}
     try:
         p = sup_difference(finding, comparison, masks, against="all")
     except StatsError as error:

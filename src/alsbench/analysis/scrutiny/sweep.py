@@ -57,7 +57,7 @@ def sweep(finding: Finding) -> Answer:
         rows += [replace(r, warning=r.warning or "the subgroup's own cut") for r in made] if cut == own.value else made
     words = {c.name: spread_words(of_comparison(rows, c)) for c in finding.comparisons}
     for comparison in finding.comparisons:
-        mine, text = _sup_tests(finding, comparison, own.column, masks)
+        mine, text = _sup_tests(finding, comparison, masks)
         rows += mine
         words[comparison.name] += text
     lines = (
@@ -71,9 +71,9 @@ def sweep(finding: Finding) -> Answer:
     return Answer(rows, per_comparison(finding, words), lines)
 
 
-def _sup_tests(finding: Finding, comparison: Compared, column: str, masks: list[BoolArray]) -> tuple[list[Row], str]:
+def _sup_tests(finding: Finding, comparison: Compared, masks: list[BoolArray]) -> tuple[list[Row], str]:
     """Both tests over all cuts, as rows and in words."""
-    at = place(finding.source, finding.endpoint, comparison) | {"variable": column, "level": "all cuts"}
+    at = place(finding.source, finding.endpoint, comparison) | {"variable": "all", "level": "all cuts"}
     effect = sup_effect(finding, comparison, masks)
     rows = [finding.row("sup_p", effect, comparison, **at)]
     text = f", any effect p {p_text(effect)}"
