@@ -14,7 +14,7 @@ from textual._compositor import ChopsUpdate, LayoutUpdate
 from textual.geometry import Region
 from textual.strip import Strip
 
-from alsbench.tui.paint import Painter, Row, Written, cells, moved_block
+from alsbench.tui.paint import Painter, Row, Written, cells, change, moved_block
 
 WIDTH, HEIGHT = 40, 12
 SYSTEM = ColorSystem.TRUECOLOR
@@ -132,3 +132,20 @@ def test_updates_of_the_compositor() -> None:
     assert shown.painter.update(update, console).text == "", "what stands there is not sent again"
     shown.painter.forget()
     assert len(shown.painter.update(update, console).text) > 6, "all of the span once nothing is known"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "sent"),
+    [
+        ("", "1;31", "1;31"),
+        ("1;31", "", ""),
+        ("38;2;1;2;3;48;2;0;0;0", "38;2;9;2;3;48;2;0;0;0", "38;2;9;2;3"),
+        ("38;5;12;40", "38;5;12;48;5;3", "48;5;3"),
+        ("31;40", "97;104", "97;104"),
+        ("1;31;40", "31;40", "0;31;40"),  # bold can only be taken back with everything else
+        ("31;40", "40", "0;40"),  # so can a colour for the terminal's own
+    ],
+)
+def test_a_style_changes_by_what_differs(old: str, new: str, sent: str) -> None:
+    """SGR of ECMA-48: 1 bold, 30-37 and 90-97 and 38 foreground, 40-47 and 100-107 and 48 background, 0 nothing of it."""
+    assert change(old, new) == f"\x1b[{sent}m"

@@ -32,6 +32,8 @@ from alsbench.tui.worker import Jobs
 if TYPE_CHECKING:
     from alsbench.tui.app import Workbench
 
+SMALL = 1000  # bytes that a terminal gets in one piece anyway: they need no marks of where an update begins and ends
+
 
 class Frame(Screen[None], inherit_bindings=False):
     """The one screen under all dialogs."""
@@ -105,7 +107,12 @@ class Framed(App[int], inherit_bindings=False):
             return
         update = self.painter.update(renderable, self.console)
         if not isinstance(update, Written) or update.text:  # nothing changed: nothing is sent
+            known, self._sync_available = (
+                self._sync_available,
+                self._sync_available and len(getattr(update, "text", "")) > SMALL,
+            )
             super()._display(screen, update)
+            self._sync_available = known
 
     def get_default_screen(self) -> Screen[Any]:
         return Frame(id="frame")

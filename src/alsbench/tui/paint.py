@@ -12,6 +12,7 @@ driver: ``Framed._display`` hands its updates here. After a resize or another pr
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Any
 
 from rich.cells import cell_len
@@ -121,13 +122,40 @@ class Pen:
             for cell in row[start:end]:
                 text, codes = cell or (" ", "")
                 if codes != self.codes:
-                    self.parts.append(f"\x1b[0;{codes}m" if codes and self.codes else f"\x1b[{codes}m")
+                    self.parts.append(change(self.codes, codes))
                     self.codes = codes
                 self.parts.append(text)
 
     def finish(self) -> list[str]:
         """All that was written, leaving no style behind."""
         return [*self.parts, "\x1b[m"] if self.codes else self.parts
+
+
+@lru_cache(maxsize=4096)
+def change(old: str, new: str) -> str:
+    """The sequence from one style to another: only the colours that differ where nothing else does."""
+    if not old or not new:
+        return f"\x1b[{new}m"
+    (marks, *colours), (marks_new, *colours_new) = _parts(old), _parts(new)
+    if marks != marks_new or any(a and not b for a, b in zip(colours, colours_new, strict=True)):
+        return f"\x1b[0;{new}m"
+    differ = ";".join(b for a, b in zip(colours, colours_new, strict=True) if a != b)
+    return f"\x1b[{differ}m" if differ else ""
+
+
+def _parts(codes: str) -> tuple[str, str, str]:
+    """The codes of a style apart: marks (bold, underlined, ...), foreground, background."""
+    marks, found, left = [], {"3": "", "4": ""}, codes.split(";")
+    while left:
+        code = left[0]
+        many = (5 if left[1] == "2" else 3) if code in {"38", "48"} else 1
+        ground = {"9": "3", "10": "4"}.get(code[:-1], code[:-1])
+        if ground in found:
+            found[ground] = ";".join(left[:many])
+        else:
+            marks.append(code)
+        del left[:many]
+    return ";".join(marks), found["3"], found["4"]
 
 
 def runs(row: Row, shown: Row) -> Iterable[tuple[int, int]]:
