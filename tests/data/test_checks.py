@@ -8,10 +8,11 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from tests.data.small_trial import ADQS, ADSL, ADTTE, STUDY
+from tests.data.small_trial import ADQS, ADSL, ADTTE, NOW, STUDY
 
 from alsbench.data.checks import RULES, run_checks
 from alsbench.data.load import load
+from alsbench.data.readers.registry import read
 from alsbench.data.receipt import Finding
 from alsbench.data.workspace import Workspace
 from alsbench.errors import DataError
@@ -297,6 +298,22 @@ def test_what_only_typed_files_can_hold(workspace: Workspace, trial: Path, study
         found = {f.rule: f for f in run_checks(snapshot, study)[0]}
     assert (found["not-finite"].severity, found["not-finite"].table, found["not-finite"].rows) == ("error", "ADTTE", (2,))
     assert (found["subject-kind"].severity, found["subject-kind"].table) == ("error", "ADTTE")
+
+
+@pytest.mark.parametrize("kind", ["number", "date", "boolean"])
+@pytest.mark.parametrize("column", ["PARAMCD", "ABLFL"])
+def test_a_code_or_flag_of_another_kind_breaks_no_rule(
+    workspace: Workspace, trial: Path, study: Study, column: str, kind: str
+) -> None:
+    """Typed files hold what CSV never would: an empty flag as numbers, a code as dates."""
+    table = read(trial / "adqs.csv")[0].table()
+    other = {"number": pa.nulls(5, pa.float64()), "date": pa.array([NOW.date()] * 5), "boolean": pa.array([True] * 5)}[kind]
+    (trial / "adqs.csv").unlink()
+    pq.write_table(table.set_column(table.column_names.index(column), column, other), trial / "adqs.parquet")
+    load([trial], workspace, study=study, accept=dict.fromkeys(RULES, "to see what is found"))
+    with workspace.open_current() as snapshot:
+        found = {f.rule for f in run_checks(snapshot, study)[0]}
+    assert ("endpoint-parameter" in found) == (column == "PARAMCD")
 
 
 def test_a_horizon_no_row_has(workspace: Workspace, tmp_path: Path) -> None:

@@ -103,7 +103,7 @@ class Trial:
             for t in self.snapshot.tables.values()
             if t.name != SUBJECT_TABLE
             and all(c in t for c in (self.subject, "PARAMCD", "AVAL"))
-            and t.kinds["AVAL"] == "number"
+            and (t.kinds["PARAMCD"], t.kinds["AVAL"]) == ("text", "number")
         )
 
     @cached_property

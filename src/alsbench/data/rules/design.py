@@ -102,7 +102,7 @@ def visit_number(trial: Trial) -> Iterator[Fault]:
 def visit_horizon(trial: Trial) -> Iterator[Fault]:
     number = trial.study.visits.number
     for name, endpoint, table in trial.endpoints(*VISIT_METHODS):
-        if table.kinds.get(number) != "number" or "PARAMCD" not in table:
+        if table.kinds.get(number) != "number" or table.kinds.get("PARAMCD") != "text":
             continue
         rows = trial.snapshot.rows(
             f'SELECT DISTINCT {quote(number)} AS v FROM {quote(table.name)} WHERE "PARAMCD" = {constant(endpoint.paramcd)}'

@@ -89,7 +89,7 @@ def parameter_missing(trial: Trial) -> Iterator[Fault]:
 @rule("baseline-single", "warning", "at most one baseline record per subject and parameter")
 def baseline_single(trial: Trial) -> Iterator[Fault]:
     for table in trial.records:
-        if "ABLFL" in table:
+        if table.kinds.get("ABLFL") == "text":
             keys = [trial.subject, "PARAMCD", *(c for c in ("BASETYPE", "ATPT") if c in table)]
             hits = trial.among(table, keys, DUPLICATED, "\"ABLFL\" = 'Y'")
             yield from fault(table, "{n} records are a second baseline (ABLFL = 'Y') of their subject and parameter", hits)
@@ -107,7 +107,7 @@ def baseline_constant(trial: Trial) -> Iterator[Fault]:
 @rule("baseline-value", "warning", "BASE is the value of the record flagged as baseline")
 def baseline_value(trial: Trial) -> Iterator[Fault]:
     for table in trial.records:
-        if "ABLFL" in table and table.kinds.get("BASE") == "number":
+        if table.kinds.get("ABLFL") == "text" and table.kinds.get("BASE") == "number":
             hits = trial.where(table, '"ABLFL" = \'Y\' AND "BASE" IS DISTINCT FROM "AVAL" AND "BASE" IS NOT NULL')
             yield from fault(table, "{n} baseline records have a BASE that is not their AVAL", hits)
 
@@ -134,7 +134,9 @@ def parameter_no_baseline(trial: Trial) -> Iterator[Fault]:
         found = trial.where(table, kept)
         if not found.count:
             continue
-        at = f"{quote(number)} = {constant(trial.study.visits.baseline)}" + (" OR \"ABLFL\" = 'Y'" if "ABLFL" in table else "")
+        at = f"{quote(number)} = {constant(trial.study.visits.baseline)}" + (
+            " OR \"ABLFL\" = 'Y'" if table.kinds.get("ABLFL") == "text" else ""
+        )
         known = ' OR "BASE" IS NOT NULL' if "BASE" in table else ""
         if not trial.where(table, f"{kept} AND ({at}{known})").count:
             what = f"endpoint {name}: no record of {endpoint.paramcd} is a baseline and none carries BASE"
@@ -174,7 +176,7 @@ def event_missing(trial: Trial) -> Iterator[Fault]:
 
 def _kept(endpoint: Endpoint, table: TableInfo) -> str:
     """SQL of the records an endpoint counts: its parameter, its ``where``, a value; empty where that cannot be said."""
-    if "PARAMCD" not in table or table.kinds.get("AVAL") != "number":
+    if table.kinds.get("PARAMCD") != "text" or table.kinds.get("AVAL") != "number":
         return ""
     condition = f'"PARAMCD" = {constant(endpoint.paramcd)} AND "AVAL" IS NOT NULL'
     if not endpoint.where:
@@ -194,7 +196,7 @@ def _events(trial: Trial) -> Iterator[tuple[str, TableInfo, str, str]]:
         asked += [(endpoint.event.dataset, endpoint.event.paramcd)] if endpoint.event else []
         for dataset, paramcd in asked:
             table = trial.snapshot.tables.get(dataset.upper())
-            if table is None or "PARAMCD" not in table:
+            if table is None or table.kinds.get("PARAMCD") != "text":
                 continue
             condition = f'"PARAMCD" = {constant(paramcd)}'
             where = endpoint.where if endpoint.method == "time_to_event" else ""

@@ -56,7 +56,7 @@ def change_missing(trial: Trial) -> Iterator[Fault]:
 @rule("log-scale", "error", "endpoints analysed on the log scale have positive values", needs_study=True)
 def log_scale(trial: Trial) -> Iterator[Fault]:
     for name, endpoint, table in trial.endpoints():
-        if endpoint.scale == "log" and "PARAMCD" in table and table.kinds.get("AVAL") == "number":
+        if endpoint.scale == "log" and table.kinds.get("PARAMCD") == "text" and table.kinds.get("AVAL") == "number":
             low = '"AVAL" <= 0' + (' OR "BASE" <= 0' if table.kinds.get("BASE") == "number" else "")
             hits = trial.where(table, f'"PARAMCD" = {constant(endpoint.paramcd)} AND ({low})')
             yield from fault(table, f"endpoint {name}: {{n}} values are zero or negative and have no logarithm", hits)
