@@ -102,3 +102,20 @@ async def test_the_editor_changes_the_study_and_a_program_that_is_not_there_is_s
         text = await tui.press(pilot, "E")
         assert "the editor of $VISUAL is not installed" in text
     assert lent == ["lent", "back"] * 2
+
+
+async def test_a_pager_gets_no_more_than_a_mask_lets_out(
+    own_workspace: Path, tui: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lent: list[str]
+) -> None:
+    path = own_workspace / "study.toml"
+    path.write_text(path.read_text().replace("[study]\n", "[study]\nmask = 5\n"))
+    monkeypatch.setenv("PAGER", script(tmp_path / "pager", f'cat > "{tmp_path}/read.txt"'))
+    monkeypatch.chdir(own_workspace)
+    async with tui.run(own_workspace) as pilot:
+        await tui.press(pilot, "7", "P")
+        assert "<5" in (tmp_path / "read.txt").read_text()
+        (tmp_path / "read.txt").unlink()
+        text = await tui.press(pilot, "2", "enter", "enter", "P")
+        assert not (tmp_path / "read.txt").exists(), "one subject cannot be masked"
+        assert "mask" in text.splitlines()[-1]
+    assert not (tmp_path / "state" / "alsbench" / "copied.txt").exists()

@@ -124,6 +124,7 @@ class Takeaway(Overlaid):
         target, asked = masked.asked_for(target)
         path = Path(target)
         kind: Any = path.suffix.lstrip(".")
+        count = ""
         try:
             if k := masked.mask_of(self.ready.source.study, asked):
                 path = path.expanduser()
@@ -141,13 +142,14 @@ class Takeaway(Overlaid):
                 if page is None:
                     raise UsageError("this view has no table; .svg takes a picture of it")
                 text = taking.page_in(page, kind, self.view.taken())
+                count = f"{sum(len(b.lines) for b in page.blocks)} rows to " if kind != "json" else ""
             written = taking.write_new(path, text)
             for result in self.view.taken():
                 self.record("export", result, written.name)
         except AlsbenchError as error:
             self.fault(error)
             return
-        self.status(f"wrote {written}")
+        self.status(f"wrote {count}{written}")
 
     def hand_over(self, words: list[str], text: str | None = None) -> int:
         """Run another program on the terminal, then paint everything anew; its exit code."""
@@ -159,12 +161,19 @@ class Takeaway(Overlaid):
 
     def do_pager(self) -> None:
         """Read the view in $PAGER."""
-        page = self.view.page()
-        text = taking.page_in(page, "txt") if page is not None else self.view.plain_text()
+        words, page = outside.pager(), self.view.page()
+        if k := masked.mask_of(self.ready.source.study):  # a pager can save what it shows
+            path = taking.clipboard_file("")
+            try:
+                masked.write_masked(self.shell_command(), "txt", k, path)
+                text = path.read_text("utf-8")
+            finally:
+                path.unlink(missing_ok=True)
+        else:
+            text = taking.page_in(page, "txt") if page is not None else self.view.plain_text()
         if not text.strip():
             self.status("this view has no text to read")
             return
-        words = outside.pager()
         code = self.hand_over(words, text)
         self.status(f"{words[0]} ended with {code}" if code else "")
 
