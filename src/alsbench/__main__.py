@@ -37,7 +37,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _silence_stdout()
         return 0
     except Exception as fault:  # noqa: BLE001  the last resort: no traceback, no patient data, a place to look
+        if _is_interrupt(fault):
+            _report({"error": "interrupted", "kind": "interrupted", "exit_code": INTERRUPTED}, as_json)
+            return INTERRUPTED
         return _unforeseen(fault, as_json)
+
+
+def _is_interrupt(fault: BaseException) -> bool:
+    """Whether this is Ctrl-C as the database passes it on from inside a query: an error of its own, or a plain RuntimeError."""
+    return type(fault).__name__ == "InterruptException" or (type(fault) is RuntimeError and str(fault) == "Query interrupted")
 
 
 def _run(words: list[str]) -> int:

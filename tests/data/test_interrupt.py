@@ -11,9 +11,12 @@ import sys
 import time
 from pathlib import Path
 
+import duckdb
 import pytest
 
+from alsbench.__main__ import main
 from alsbench.data.load import load
+from alsbench.data.publish import Builder
 from alsbench.data.workspace import Workspace
 
 REFERENCE = Path(__file__).parents[1] / "reference" / "als-ref-1"
@@ -64,3 +67,21 @@ def test_interrupt_at_a_random_instant(seed: int, files: Path, tmp_path: Path) -
     if process.returncode != 0:
         assert space.current_name() == before or space.current_name() is not None
     load([files], space, study=space.read_study())  # the lock is free again
+
+
+@pytest.mark.parametrize("told", [RuntimeError("Query interrupted"), duckdb.InterruptException("Interrupted!")])
+def test_interrupt_inside_a_query_of_the_database(
+    told: Exception, files: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The database passes Ctrl-C on as an error of its own; it is an interrupt all the same, not a fault of the program."""
+    space = Workspace(tmp_path / "workspace")
+    load([files / "adsl.xpt"], space)
+    before = space.current_name()
+
+    def interrupted(*_: object) -> int:
+        raise told
+
+    monkeypatch.setattr(Builder, "_store", interrupted)
+    assert main(["load", str(files), "-w", str(space.path)]) == 130
+    assert space.current_name() == before
+    assert list(space.snapshots_dir.glob(".building*")) == []

@@ -95,6 +95,8 @@ def _writing(workspace: Workspace) -> Iterator[None]:
         yield
     except OSError as fault:
         raise UnavailableError(f"the workspace cannot be written: {fault.strerror}", where=str(workspace.path)) from fault
+    except duckdb.InterruptException as fault:
+        raise KeyboardInterrupt from fault
     except duckdb.Error as fault:
         why = visible(str(fault).split("\n")[0])[:300]
         raise UnavailableError("the snapshot cannot be written", where=str(workspace.path), why=why) from fault
