@@ -150,7 +150,11 @@ def _block(check: Check, result: Result, heading: str) -> Block:
         parts = (place[PAIR], "" if VISIT in labels else place[VISIT])
         sections.setdefault(", ".join(p for p in parts if p), []).append(place)
     names = _stat_names(result)
-    columns = [*(label(_HEADS[i]) for i in labels), *(Column(_heading(n, places)) for n in names), Column("", justify="left")]
+    columns = [
+        *(label(_HEADS[i]) for i in labels),
+        *(Column(_heading(n, places)) for n in names),
+        Column("note", justify="left"),
+    ]
     lines: list[Line] = []
     for title, members in sections.items():
         lines += [Line((Cell(title), *(EMPTY for _ in columns[1:])), heading=True)] if title else []
