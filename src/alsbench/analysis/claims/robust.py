@@ -13,8 +13,9 @@ from alsbench.study.claims import Claim
 from alsbench.study.model import Comparison
 
 ALPHA = 0.05
-NOT_OF_THE_CLAIM = frozenset({"overall", "complement"})  # other subjects: shown, not counted
-NOT_OF_AN_EFFECT = frozenset({"ph_p"})  # a test of the model
+# other subjects, other arms, other endpoints: shown, not counted
+NOT_OF_THE_CLAIM = frozenset({"overall", "complement", "dose", "multiplicity", "surrogate"})
+NOT_OF_AN_EFFECT = frozenset({"ph_p", "missing_p", "smallest_p"})  # tests of the model, of who is missing, of others
 
 
 @dataclass(frozen=True)
