@@ -28,9 +28,9 @@ DECIMALS: dict[str, int] = {
     "log_likelihood": 2, "aic": 2, "bic": 2, "sigma": 3,
     "cut": 4, "rank": 1, "score": 0, "horizon": 0,
     "first_lasting_visit": 0, "first_visit": 0,
-    "null_percent": 1, "missing_percent": 1, "kept_percent": 0, "power_percent": 1, "type_s_percent": 1, "type_m": 1, "assumed": 2,
-    "replication_percent": 0, "same_side_percent": 0, "share_percent": 0, "spearman": 2, "correlation": 2, "carry_over": 2, "dose_slope": 2,
-    "before": 2, "on_study": 2,
+    "null_percent": 1, "missing_percent": 1, "kept_percent": 0, "power_percent": 1, "type_s_percent": 1, "type_m": 1,
+    "assumed": 2, "replication_percent": 0, "same_side_percent": 0, "share_percent": 0, "spearman": 2, "correlation": 2,
+    "carry_over": 2, "dose_slope": 2, "before": 2, "on_study": 2,
 }  # fmt: skip
 COUNTS = frozenset(
     {
