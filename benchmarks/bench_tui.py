@@ -6,7 +6,7 @@ bytes; a subgroup to its MMRM table 150 ms on 115 x 12; cancel 0.3 s; 120 MB bef
 table 600 ms. Times are reported, counts are held by ``tests/tui/test_pty.py``. "First data" is the first number of Evidence,
 kept from an earlier session, or computed where nothing is kept. A key's time runs to the last byte of its answer.
 
-    python benchmarks/tui.py [--only start,screens,work,shell,others,large] [--visidata vd] [--harlequin harlequin]
+    python benchmarks/tui.py [--only start,screens,work,shell,others,large] [--rows 5000000] [--visidata VD] [--harlequin HQ]
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -32,10 +32,9 @@ SAMPLE = Path(__file__).resolve().parent.parent / "sample_data"
 SIZES = ((80, 24), (160, 45))
 LOOKS = {"truecolor": {"NO_COLOR": ""}, "16 colours": {"NO_COLOR": "", "COLORTERM": "", "TERM": "xterm"}}
 NUMBER = re.compile(r"^ ?cafs .*\d\.\d", re.MULTILINE)  # the first line of Evidence, its first cell there
-BIG_ROWS = 1_000_000
 BIG = """SELECT 'S-' || lpad(CAST(i % 20000 AS VARCHAR), 5, '0') AS USUBJID, chr(CAST(65 + i % 7 AS INTEGER)) AS PARAMCD,
     CAST(i // 20000 AS DOUBLE) AS AVISITN, CAST((i * 7919) % 100003 AS DOUBLE) / 7 AS AVAL,
-    CAST((i * 104729) % 1009 AS DOUBLE) AS CHG FROM range(1000000) t(i)"""
+    CAST((i * 104729) % 1009 AS DOUBLE) AS CHG FROM range({rows}) t(i)"""
 
 # Screens, the keys that lead there from any other, and what is then seen.
 SCREENS: tuple[tuple[str, tuple[bytes, ...], str], ...] = (
@@ -73,13 +72,13 @@ def workspace(folder: Path, files: Sequence[Path] = (), study: Path = SAMPLE / "
     return folder
 
 
-def large_files(folder: Path) -> Path:
-    """A parquet file, a CSV file and a DuckDB file of the same million rows, named BIG."""
+def large_files(folder: Path, count: int) -> Path:
+    """A parquet file, a CSV file and a DuckDB file of the same rows (a million, or as many as asked), named BIG."""
     import duckdb
 
     folder.mkdir(parents=True)
     with duckdb.connect(str(folder / "big.duckdb")) as base:
-        base.execute(f"CREATE TABLE BIG AS {BIG}")
+        base.execute(f"CREATE TABLE BIG AS {BIG.format(rows=count)}")
         base.execute(f"COPY BIG TO '{folder / 'big.parquet'}' (FORMAT parquet)")
         base.execute(f"COPY (SELECT * FROM BIG LIMIT 20000) TO '{folder / 'big.csv'}' (HEADER)")
     return folder
@@ -351,24 +350,34 @@ def others(space: Path, files: Path, programs: argparse.Namespace) -> None:
 # ---- a million rows
 
 
-def large(space: Path, columns: int, rows: int) -> None:
-    """A million rows: first page, the last, one in the middle, sorting, filtering, and what a cursor key costs there."""
+def large(space: Path, columns: int, rows: int, count: int) -> None:
+    """A big table: its first page, the last, one in the middle; a text, a sorting, a filter and a column's statistics."""
     with app(space, columns, rows) as term:
         term.wait("G1-M6")
         term.send(b"\x038", quiet=0.5)
+        print(f"{columns}x{rows}, {count} rows    ms to the rows   bytes   cpu ms   MB most")
+
+        def measure(name: str, keys: bytes, seen: str | Callable[[str], bool]) -> None:
+            used = term.cpu()
+            waited, size = term.until(keys, seen)
+            print(f"  {name:<24} {waited:12.0f} {size:7d} {(term.cpu() - used) * 1000:8.0f} {term.most_memory():9.0f}")
+
         to_line(term, "table BIG")
-        print(f"{columns}x{rows}, {BIG_ROWS} rows (ms to the rows, bytes)")
-        print("  first page    {:7.0f} {:6d}".format(*term.until(b"\r", "S-00003")))
-        print("  last page     {:7.0f} {:6d}".format(*term.until(b"G", "S-19997")))
-        to_line(term, "row 490000")
-        print("  middle page   {:7.0f} {:6d}".format(*term.until(b"\r", "S-09998")))
+        measure("first page", b"\r", "S-00003")
+        measure("last page", b"G", f"S-{(count - 1) % 20000:05d}")
+        to_line(term, f"row {count // 2 - 9990}")
+        measure("middle page", b"\r", f"S-{(count // 2 - 9988) % 20000:05d}")
+        to_line(term, f"search S-{(count - 3) % 20000:05d}")
+        measure("search, all places", b"\r", f" of {count // 20000} rows; n N")
+        term.send(b"\x1b", quiet=0.3)
         term.send(b"glll", quiet=0.3)
-        print("  sort          {:7.0f} {:6d}".format(*term.until(b"S", "by AVAL")))
-        print("  sorted, last  {:7.0f} {:6d}".format(*term.until(b"G", "14286")))
+        measure("statistics of a column", b"\r", "commonest values")
+        term.send(b"\x1b", quiet=0.3)
+        measure("sort", b"S", "by AVAL")
+        measure("sorted, last page", b"G", "14286")
         term.send(b"/", quiet=0.4)
         term.send(b"AVAL > 14000 and PARAMCD == 'C'", quiet=0.4)
-        print("  filter        {:7.0f} {:6d}".format(*term.until(b"\r", " of 1000000 rows")))
-        print(f"  memory {term.memory():.0f} MB")
+        measure("filter", b"\r", f" of {count} rows")
 
 
 PARTS = ("start", "screens", "work", "shell", "others", "large")
@@ -377,6 +386,7 @@ PARTS = ("start", "screens", "work", "shell", "others", "large")
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--only", default=",".join(PARTS), help=f"of {','.join(PARTS)}")
+    parser.add_argument("--rows", type=int, default=1_000_000, help="rows of the big table")
     parser.add_argument("--visidata", default="", help="the program vd; looked for on PATH otherwise")
     parser.add_argument("--harlequin", default="", help="the program harlequin; looked for on PATH otherwise")
     given = parser.parse_args()
@@ -396,13 +406,13 @@ def main() -> None:
         if "shell" in chosen:
             shell(space)
         if {"others", "large"} & set(chosen):
-            files = large_files(folder / "files")
+            files = large_files(folder / "files", given.rows)
             big = workspace(folder / "big", [*sorted(SAMPLE.glob("*.xpt")), files / "big.parquet"])
             if "others" in chosen:
                 others(big, files, given)
             if "large" in chosen:
                 for columns, rows in SIZES:
-                    large(big, columns, rows)
+                    large(big, columns, rows, given.rows)
 
 
 if __name__ == "__main__":

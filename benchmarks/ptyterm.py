@@ -160,8 +160,15 @@ class Terminal:
 
     def memory(self) -> float:
         """Resident megabytes."""
+        return self._status("VmRSS") / 1024
+
+    def most_memory(self) -> float:
+        """The most megabytes that were ever resident."""
+        return self._status("VmHWM") / 1024
+
+    def _status(self, field: str) -> int:
         text = Path(f"/proc/{self.process.pid}/status").read_text()
-        return next(int(line.split()[1]) for line in text.splitlines() if line.startswith("VmRSS")) / 1024
+        return next(int(line.split()[1]) for line in text.splitlines() if line.startswith(field))
 
     def cpu(self) -> float:
         """Processor seconds used so far by the program, all threads."""

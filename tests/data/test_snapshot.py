@@ -16,10 +16,10 @@ from hypothesis import strategies as st
 from tests.data.small_trial import NOW
 
 from alsbench.data.load import load
-from alsbench.data.snapshot import Snapshot
+from alsbench.data.snapshot import LOCK_DOWN, Snapshot, open_snapshot
 from alsbench.data.sql import constant, fill, quote
 from alsbench.data.workspace import Workspace
-from alsbench.errors import UsageError
+from alsbench.errors import UnavailableError, UsageError
 from alsbench.study.sql import Where
 
 
@@ -106,6 +106,18 @@ def test_no_statement_leaves_or_changes_the_file(snapshot: Snapshot, sql: str) -
     with pytest.raises(duckdb.Error):
         snapshot.cursor().execute(sql)
     assert snapshot.count("ADSL") == 3
+
+
+def test_a_query_is_bounded_in_memory(snapshot: Snapshot, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert snapshot.rows("SELECT current_setting('memory_limit'), current_setting('temp_directory')") == [("953.6 MiB", "")]
+    snapshot.close()
+    monkeypatch.setitem(LOCK_DOWN, "memory_limit", "20MB")
+    with open_snapshot(snapshot.path) as bounded:
+        with pytest.raises(UnavailableError, match="more memory than the database may take") as told:
+            bounded.rows("SELECT range AS n FROM range(5000000) ORDER BY hash(n)")
+        assert told.value.why == "at most 20MB"
+        assert bounded.count("ADSL") == 3, "the next query finds the snapshot as it was"
+    assert not [p for p in snapshot.path.parent.iterdir() if "tmp" in p.name], "no records are written beside it"
 
 
 @given(st.one_of(st.text(), st.floats(), st.integers(), st.booleans(), st.dates(), st.none()))

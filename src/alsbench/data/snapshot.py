@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from alsbench.data.frames import ColumnInfo, Frame, from_database
 from alsbench.data.safe_text import visible
 from alsbench.data.sql import fill, quote
-from alsbench.errors import DataError, UsageError
+from alsbench.errors import DataError, UnavailableError, UsageError
 from alsbench.study.names import nearest
 from alsbench.study.sql import Kind, Where
 
@@ -38,6 +38,8 @@ LOCK_DOWN: dict[str, str | bool | int | float | list[str]] = {
     "autoload_known_extensions": "false",
     "autoinstall_known_extensions": "false",
     "allow_community_extensions": "false",
+    "memory_limit": "1GB",  # five million rows are sorted in a third of it
+    "temp_directory": "",  # no records on disk but the snapshot's own
     "lock_configuration": "true",
 }
 
@@ -204,11 +206,18 @@ class Snapshot:
 
     @contextlib.contextmanager
     def _guarded(self) -> Iterator[None]:
-        """A damaged file shows as a data error; an interrupted query as what it is."""
+        """A damaged file shows as a data error, one too large for a query as that; an interrupted query as what it is."""
         try:
             yield
         except duckdb.InterruptException:
             raise
+        except duckdb.OutOfMemoryException as fault:
+            raise UnavailableError(
+                "this needs more memory than the database may take",
+                where=self.name,
+                why=f"at most {LOCK_DOWN['memory_limit']}",
+                hint="filter first, or sort by fewer columns",
+            ) from fault
         except duckdb.Error as fault:
             raise DataError(
                 "the snapshot cannot be read", where=self.name, why=visible(str(fault).split("\n")[0])[:300]
