@@ -11,6 +11,7 @@ from typing import Any
 import typer
 
 from alsbench.cli.app import app
+from alsbench.cli.listing import SECTIONS
 from alsbench.cli.reference import COMMON, commands, reference
 
 PAGE = Path(__file__).parents[2] / "docs" / "commands.md"
@@ -48,6 +49,17 @@ def test_completion_knows_the_commands() -> None:
 
 
 def test_every_command_has_a_line_of_help_that_is_not_cut(run: Any) -> None:
-    listed = run("--help").out.partition("Commands:")[2]
+    listed = run("--help").out.partition("Start here:")[2]
     assert "qualify" in listed
     assert "..." not in listed
+
+
+def test_every_command_is_listed_once_under_what_it_is_for(run: Any) -> None:
+    root: Any = typer.main.get_command(app)
+    listed = [line.split()[0] for line in run("--help").out.partition("Start here:")[2].splitlines() if line[:3].strip(" ")]
+    headings = [title for title, _ in SECTIONS]
+    lines = run("--help").out.partition("Options:")[2].splitlines()
+    assert [line.rstrip(":") for line in lines if line and not line.startswith(" ")] == headings
+    names = [name for _, section in SECTIONS for name in section if name in root.commands]
+    assert sorted(names) == sorted(n for n, c in root.commands.items() if not c.hidden)
+    assert [word for word in listed if word in root.commands] == names

@@ -33,9 +33,11 @@ from alsbench.cli import (
     unblind,
 )
 from alsbench.cli.common import JsonErrorsOption, WorkspaceOption
+from alsbench.cli.listing import ListedCommands
 
 app = typer.Typer(
     name="alsbench",
+    cls=ListedCommands,
     help="A workbench for the analysis and scrutiny of ALS trials: files become a snapshot, a question becomes a result.",
     epilog="Exit codes: 0 done, 1 negative verdict, 2 usage or configuration, 3 data, 4 unavailable, 130 interrupted.",
     add_completion=True,

@@ -24,7 +24,7 @@ def lock(
     show: Annotated[bool, typer.Option("--show", help="Show the locked plan.")] = False,
     verify: Annotated[bool, typer.Option("--verify", help="Compare study.toml, lock file and audit log with it.")] = False,
 ) -> int:
-    """Lock the plan: endpoints, comparisons, pre-specified subgroups, populations, arms, visits, multiplicity.
+    """Lock the analysis plan: endpoints, comparisons, pre-specified subgroups, populations, arms, visits, multiplicity.
 
     Done once. What is added afterwards is post hoc and what is edited a deviation, wherever it is shown. --verify exits 1
     where anything departs from the plan.

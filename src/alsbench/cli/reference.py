@@ -41,7 +41,8 @@ def reference() -> str:
 def commands(root: Any) -> list[tuple[str, Any]]:
     """Every command that is listed, with its full name, in the order of the program's help."""
     found: list[tuple[str, Any]] = []
-    for name, command in root.commands.items():
+    for name in root.ordered():
+        command = root.commands[name]
         if command.hidden:
             continue
         nested = getattr(command, "commands", None)
