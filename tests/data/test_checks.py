@@ -59,6 +59,14 @@ USUBJID,PARAMCD,PARAM,AVAL,CNSR,STARTDT,ADT,EVNTDESC
 02,DEATH,Time to death (days),AVAL2,0,2024-01-01,2024-06-18,Death
 03,DEATH,Time to death (days),20,1,2024-01-02,2024-01-21,Censored
 """
+
+
+def _with_units(*units: str) -> str:
+    """ADQS with the unit of every value."""
+    lines = ADQS.splitlines()
+    return "".join(f"{line},{unit}\n" for line, unit in zip(lines, ("AVALU", *units), strict=True))
+
+
 CASES: list[tuple[str, dict[str, str], str, tuple[int, ...]]] = [
     ("subject-unique", {"adsl": ADSL + "01,Placebo,Placebo,Y,1,2024-01-01\n"}, "error", (1, 4)),
     ("subject-missing", {"adsl": ADSL + ",Placebo,Placebo,Y,1,2024-01-01\n"}, "error", (4,)),
@@ -93,6 +101,8 @@ CASES: list[tuple[str, dict[str, str], str, tuple[int, ...]]] = [
     ("baseline-absent", {"adqs": ADQS.replace("41,42,-1,", "41,,,")}, "warning", (4,)),
     ("change", {"adqs": ADQS.replace("35,40,-5", "35,40,5")}, "warning", (2,)),
     ("change-missing", {"adqs": ADQS.replace("41,42,-1,", "41,42,,")}, "warning", (4,)),
+    ("text-among-numbers", {"adsl": ADSL.replace("Y,,", "Y,NA,")}, "warning", (3,)),
+    ("one-unit", {"adqs": _with_units("points", "points", "points", "percent", "points")}, "warning", (4,)),
     ("censoring", {"adtte": ADTTE.replace("170,0", "170,")}, "error", (2,)),
     ("event-time", {"adtte": ADTTE.replace("170,0", "-3,0")}, "error", (2,)),
     ("event-missing", {"adtte": ADTTE.rsplit("\n", 2)[0] + "\n"}, "warning", (3,)),
@@ -326,3 +336,44 @@ def test_every_rule_has_a_test() -> None:
     """A rule is named somewhere in this file, by its case or by its own test."""
     text = Path(__file__).read_text("utf-8")
     assert [r for r in RULES if f'"{r}"' not in text] == []
+
+
+def _text_findings(workspace: Workspace, tmp_path: Path, column: str, *values: str) -> list[Finding]:
+    found = _findings(workspace, tmp_path, _subjects(f"TRTSDT,{column}", *(f"2024-01-01,{v}" for v in values)), None)
+    return [f for f in found if f.rule == "text-among-numbers"]
+
+
+def test_a_word_among_numbers_is_named_with_its_rows(workspace: Workspace, tmp_path: Path) -> None:
+    """One NA in a text file makes the whole column text, which no later step would say."""
+    (finding,) = _text_findings(workspace, tmp_path, "BLNFL", "52.1", "NA", "61")
+    assert finding.what == "BLNFL is text: 1 of 3 values are not numbers: NA"
+    assert (finding.table, finding.rows, finding.keys) == ("ADSL", (2,), ("02",))
+    assert "leave missing values empty" in finding.hint
+
+
+@pytest.mark.parametrize(
+    ("column", "values"),
+    [
+        ("SITEID", ("01", "02", "UNK")),  # codes: leading zeros say so
+        ("RACE", ("WHITE", "NA", "ASIAN")),
+        ("GRADE", ("1", "2", "3b")),  # a third are words of their own: classes
+        ("DIED", ("", "", "")),
+        ("LEADRATEC", ("0.8", "1.1", "NA")),  # the text of a number that stands beside it
+        ("LBORRES", ("0.8", "1.1", "NA")),  # as collected
+        ("WEIGHT", ("0.8", "1.1", "")),
+    ],
+)
+def test_text_that_is_meant_as_text_is_no_finding(
+    workspace: Workspace, tmp_path: Path, column: str, values: tuple[str, ...]
+) -> None:
+    rows = ADSL.splitlines()
+    table = "".join(f"{row},{value}\n" for row, value in zip(rows, (column, *values), strict=True))
+    assert [f for f in _findings(workspace, tmp_path, {"adsl": table}, None) if f.rule == "text-among-numbers"] == []
+
+
+def test_units_of_a_parameter_are_counted(workspace: Workspace, tmp_path: Path) -> None:
+    """Values in pg/mL among values in ng/mL are a thousand times too large."""
+    mixed = {"adqs": _with_units("points", "points", "points", "percent", "points")}
+    (finding,) = [f for f in _findings(workspace, tmp_path, mixed, None) if f.rule == "one-unit"]
+    assert finding.what == "ALSFRSR is in 2 units: points (4), percent (1)"
+    assert "AVALU == 'points'" in finding.hint

@@ -18,6 +18,7 @@ from alsbench.analysis.ask import Ask
 from alsbench.analysis.records import Records, number_text
 from alsbench.analysis.result import Context, Row
 from alsbench.analysis.source import BoolArray, IntArray
+from alsbench.data.missing_words import WORDS_FOR_MISSING
 from alsbench.errors import DataError, UsageError
 from alsbench.stats.contrasts import Contrasts
 from alsbench.stats.design import Covariate, Design, Factor, Variable
@@ -26,7 +27,6 @@ from alsbench.study.names import nearest
 ARM, VISIT, BASE, PART = "ARM", "VISIT", "BASE", "PART"
 Floats = NDArray[np.float64]
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
-WORDS_FOR_MISSING = frozenset({".", "-", "--", "?", "N/A", "NA", "NAN", "ND", "NONE", "NULL", "MISSING", "UNK", "UNKNOWN"})
 
 
 @dataclass(frozen=True)

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from alsbench.data.rules.core import Fault, Trial, fault, rule
+from alsbench.data.missing_words import WORDS_FOR_MISSING
+from alsbench.data.rules.core import SHOWN, Fault, Trial, fault, rule
+from alsbench.data.safe_text import visible_line
+from alsbench.data.snapshot import TableInfo
 from alsbench.data.sql import constant, quote
 
 TOLERANCE = 1e-6  # relative to the values; what decimal fractions lose in subtraction is far less
 PERCENT_TOLERANCE = 0.06  # PCHG is often stored rounded to one decimal
+FIRST_LOOK = 2_000  # rows that tell a column of numbers with a few words from one of words
+WORDS_NAMED = 3
 
 
 @rule("not-finite", "error", "numbers are finite")
@@ -22,6 +27,85 @@ def not_finite(trial: Trial) -> Iterator[Fault]:
         for name, condition, any_ in zip(numbers, off, found, strict=True):
             if any_:
                 yield from fault(table, f"{name} is infinite in {{n}} rows", trial.where(table, condition))
+
+
+@rule("text-among-numbers", "warning", "a column of numbers holds no words")
+def text_among_numbers(trial: Trial) -> Iterator[Fault]:
+    """A few words (NA) make a column of a text file text: no mean, no covariate, no cut. Codes with leading zeros are no
+    numbers, and a text that stands beside its number (AVALC beside AVAL, LBSTRESC beside LBSTRESN) is meant to be text."""
+    for table in trial.snapshot.tables.values():
+        names = [n for n, kind in table.kinds.items() if kind == "text" and n != trial.subject and not _spelled(n, table)]
+        for name in _mostly_numbers(trial, table, names):
+            column, number = quote(name), _number(name)
+            n, others, words, coded = trial.snapshot.rows(
+                f"SELECT count(*), count(*) - count({number}), "
+                f"list_sort(list(DISTINCT trim({column})) FILTER (WHERE {number} IS NULL)), "
+                f"coalesce(bool_or(regexp_matches(trim({column}), '^0[0-9]')), FALSE) "
+                f"FROM {quote(table.name)} WHERE {column} IS NOT NULL"
+            )[0]
+            missing = bool(words) and all(word.upper() in WORDS_FOR_MISSING for word in words)
+            if coded or not others or (not missing and others > 0.05 * n) or others > n - 2:
+                continue
+            shown = ", ".join(visible_line(word, limit=20) for word in words[:WORDS_NAMED])
+            more = f" and {len(words) - WORDS_NAMED} more" if len(words) > WORDS_NAMED else ""
+            hits = trial.where(table, f"{column} IS NOT NULL AND {number} IS NULL")
+            yield Fault(
+                table.name,
+                f"{name} is text: {others:,} of {n:,} values are not numbers: {shown}{more}",
+                hits.count,
+                hits.rows,
+                hits.keys,
+                hint="leave missing values empty and load again" if missing else "",
+            )
+
+
+def _number(name: str) -> str:
+    """SQL of a text column's value as a finite number, NULL where it is none."""
+    value = f"TRY_CAST({quote(name)} AS DOUBLE)"
+    return f"CASE WHEN isfinite({value}) THEN {value} END"
+
+
+def _spelled(name: str, table: TableInfo) -> bool:
+    """Whether a text column stands for another: the character form of a number, or a result as it was collected."""
+    stem = name[:-1] if name.endswith("C") else ""
+    return name.endswith("ORRES") or (bool(stem) and (stem in table or f"{stem}N" in table))
+
+
+def _mostly_numbers(trial: Trial, table: TableInfo, names: list[str]) -> list[str]:
+    """Those of the text columns whose first values are numbers for the greater part, or that begin without any value."""
+    if not names or not table.rows:
+        return []
+    counts = ", ".join(f"count({quote(n)}), count({_number(n)})" for n in names)
+    listed = ", ".join(quote(n) for n in names)
+    row = trial.snapshot.rows(f"SELECT {counts} FROM (SELECT {listed} FROM {quote(table.name)} LIMIT {FIRST_LOOK})")[0]
+    return [n for n, filled, numbers in zip(names, row[::2], row[1::2], strict=True) if 2 * numbers > filled or filled == 0]
+
+
+@rule("one-unit", "warning", "the values of a parameter are in one unit")
+def one_unit(trial: Trial) -> Iterator[Fault]:
+    for table in trial.records:
+        if table.kinds.get("AVALU") != "text":
+            continue
+        found = trial.snapshot.rows(
+            f'SELECT "PARAMCD", trim("AVALU"), count(*) FROM {quote(table.name)} WHERE "AVAL" IS NOT NULL '
+            "AND trim(\"AVALU\") <> '' GROUP BY 1, 2 "
+            'QUALIFY count(*) OVER (PARTITION BY "PARAMCD") > 1 ORDER BY "PARAMCD", count(*) DESC, 2'
+        )
+        units: dict[str, list[tuple[str, int]]] = {}
+        for code, unit, n in found:
+            units.setdefault(str(code), []).append((str(unit), int(n)))
+        for code, named in units.items():
+            listed = ", ".join(f"{visible_line(unit, limit=20)} ({n:,})" for unit, n in named[:SHOWN])
+            others = ", ".join(constant(unit) for unit, _ in named[1:])
+            hits = trial.where(table, f'"PARAMCD" = {constant(code)} AND "AVAL" IS NOT NULL AND trim("AVALU") IN ({others})')
+            yield Fault(
+                table.name,
+                f"{visible_line(code, limit=20)} is in {len(named)} units: {listed}",
+                hits.count,
+                hits.rows,
+                hits.keys,
+                hint=f"say which records count: where = \"AVALU == '{visible_line(named[0][0], limit=20)}'\"",
+            )
 
 
 @rule("change", "warning", "CHG is AVAL - BASE")
