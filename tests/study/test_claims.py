@@ -76,8 +76,13 @@ def test_names_tell_claims_apart() -> None:
 
 
 def test_files_that_cannot_be_read(tmp_path: Path) -> None:
-    with pytest.raises(StudyError, match="no such file"):
+    with pytest.raises(StudyError, match="there is no file of claims"):
         read_claims(tmp_path / "claims.toml")
     (tmp_path / "claims.toml").write_bytes(b"schema = 1 # \xff")
     with pytest.raises(StudyError, match="not UTF-8"):
         read_claims(tmp_path / "claims.toml")
+
+
+def test_a_file_nested_too_deeply_is_refused_as_a_study_file_is() -> None:
+    with pytest.raises(StudyError, match="nested too deeply"):
+        parse_claims("claims = " + "[" * 5000 + "]" * 5000)

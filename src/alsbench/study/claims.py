@@ -6,7 +6,6 @@ The numbers stand as texts, so that their digits count: ``"0.10"`` claims more t
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
@@ -15,11 +14,10 @@ from typing import Literal
 
 from pydantic import Field, ValidationError
 
-from alsbench.errors import StudyError
 from alsbench.study.checks import Fault
 from alsbench.study.explain import explain
 from alsbench.study.model import Table
-from alsbench.study.reading import study_error, syntax_error
+from alsbench.study.reading import file_text, study_error, toml_table
 from alsbench.study.toml_lines import key_lines
 
 Relation = Literal["=", "<", ">"]
@@ -94,25 +92,13 @@ class Claims(Table):
 
 def read_claims(path: Path) -> tuple[Claim, ...]:
     """The claims of a file. Raises StudyError that names the line and what is wrong there."""
-    try:
-        text = path.read_bytes().decode("utf-8-sig")
-    except FileNotFoundError:
-        raise StudyError(
-            "there is no such file of claims", where=str(path), hint="docs/claims.md shows how one is written"
-        ) from None
-    except UnicodeDecodeError as error:
-        raise StudyError("the file of claims is not UTF-8", where=str(path), why=f"byte {error.start} cannot be read") from None
-    except OSError as error:
-        raise StudyError("the file of claims cannot be read", where=str(path), why=error.strerror or str(error)) from None
+    text = file_text(path, named="file of claims", hint="docs/claims.md shows how one is written")
     return parse_claims(text, path.name)
 
 
 def parse_claims(text: str, file: str = "claims.toml") -> tuple[Claim, ...]:
     """The claims that ``text`` makes. Raises StudyError."""
-    try:
-        raw = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise syntax_error(str(error), text, file) from None
+    raw = toml_table(text, file)
     lines = key_lines(text)
     try:
         claims = Claims.model_validate(raw).claims

@@ -8,6 +8,7 @@ import re
 import tomllib
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from pydantic import ValidationError
 
@@ -24,27 +25,13 @@ _ALSO = 5
 
 def read_study(path: Path) -> Study:
     """The study of ``path``. Raises StudyError with ``where`` = ``study.toml:LINE key.path``."""
-    try:
-        text = path.read_bytes().decode("utf-8-sig")
-    except FileNotFoundError:
-        raise StudyError(
-            "there is no study file", where=str(path), hint="alsbench init DIR DATA... proposes one from the data"
-        ) from None
-    except UnicodeDecodeError as error:
-        raise StudyError("the study file is not UTF-8", where=str(path), why=f"byte {error.start} cannot be read") from None
-    except OSError as error:
-        raise StudyError("the study file cannot be read", where=str(path), why=error.strerror or str(error)) from None
-    return parse_study(text, path.name)
+    hint = "alsbench init DIR DATA... proposes one from the data"
+    return parse_study(file_text(path, named="study file", hint=hint), path.name)
 
 
 def parse_study(text: str, file: str = "study.toml") -> Study:
     """The study that ``text`` says, defaults filled in. ``file`` is the name used in errors."""
-    try:
-        raw = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise syntax_error(str(error), text, file) from None
-    except RecursionError:
-        raise StudyError("the file is nested too deeply", where=file) from None
+    raw = toml_table(text, file)
     lines = key_lines(text)
     try:
         study = _fill(Study.model_validate(raw))
@@ -87,7 +74,29 @@ def _fill_endpoint(name: str, endpoint: Endpoint) -> Endpoint:
     return endpoint.model_copy(update={"name": name, "title": endpoint.title or name, "dataset": dataset, "event": event})
 
 
-def syntax_error(message: str, text: str, file: str) -> StudyError:
+def file_text(path: Path, *, named: str, hint: str) -> str:
+    """The text of a file somebody wrote, ``named`` in errors; ``hint`` is for whoever has none. Raises StudyError."""
+    try:
+        return path.read_bytes().decode("utf-8-sig")
+    except FileNotFoundError:
+        raise StudyError(f"there is no {named}", where=str(path), hint=hint) from None
+    except UnicodeDecodeError as error:
+        raise StudyError(f"the {named} is not UTF-8", where=str(path), why=f"byte {error.start} cannot be read") from None
+    except OSError as error:
+        raise StudyError(f"the {named} cannot be read", where=str(path), why=error.strerror or str(error)) from None
+
+
+def toml_table(text: str, file: str) -> dict[str, Any]:
+    """What the TOML ``text`` holds. Raises StudyError that names the line."""
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise _syntax_error(str(error), text, file) from None
+    except RecursionError:
+        raise StudyError("the file is nested too deeply", where=file) from None
+
+
+def _syntax_error(message: str, text: str, file: str) -> StudyError:
     """What is wrong with the TOML ``text``, with its line."""
     match = _SYNTAX.match(message)
     what = (match.group("what") if match else message).rstrip()
