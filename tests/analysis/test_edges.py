@@ -212,3 +212,20 @@ def test_records_of_no_visit_are_counted(trial: Source) -> None:
     records = replace(endpoint_records(trial, trial.endpoint("alsfrs")), n_unknown_subject=3)
     assert unplaced_warning(records) == ["3 records left out: no visit number, or a subject that is not in ADSL"]
     assert unplaced_warning(replace(records, n_unknown_subject=0)) == []
+
+
+def test_pairs_that_all_end_alike_say_why_there_is_no_ratio(trial: Source) -> None:
+    """One subject of each arm: one pair. Its winner has no ratio, no interval, and a single rank no SD."""
+    first = [next(i for i, arm in zip(trial.subject_ids, trial.planned_arm, strict=True) if arm == code) for code in (0, 1)]
+    source = with_subgroup(trial, f"USUBJID in ('{first[0]}', '{first[1]}')")
+    result = answer(Question("cafs", subgroups=("edge",), comparisons=("Group 1",)), source)
+    assert says_why(result)
+    assert "not a number" not in {r.error for r in result.rows}
+    told = {r.stat_name: r.error for r in result.select(context="contrast") if r.stat is None}
+    assert told["net_benefit_low"] == told["win_ratio_low"] == told["win_odds_high"]
+    assert told["win_ratio_low"] in {
+        "no pair is lost: there is no finite ratio or interval",
+        "no pair is won: there is no finite ratio or interval",
+        "every pair is tied",
+    }
+    assert {r.error for r in result.select(context="arm", stat_name="sd")} == {"a single rank has no SD"}

@@ -15,7 +15,7 @@ import pytest
 
 from alsbench.analysis.evidence import evidence_piece
 from alsbench.analysis.question import Question
-from alsbench.analysis.records import endpoint_records
+from alsbench.analysis.records import _unscheduled, endpoint_records
 from alsbench.analysis.result import Result
 from alsbench.analysis.run import answer
 from alsbench.analysis.source import Source, open_source
@@ -164,6 +164,40 @@ def test_severity_is_the_grade_where_no_word_was_delivered(odd: Source, plain: S
     """AESEV stands empty beside AETOXGR: the grade counts, not the worst case."""
     count = lambda s: [r.stat for r in answer(Question("ae"), s).rows if r.stat_name == "count" and r.level == "severe"]  # noqa: E731
     assert count(odd) == count(plain)
+
+
+def test_visits_outside_the_schedule_are_said(odd: Source, plain: Source) -> None:
+    """They enter a model like planned visits, which can cost it its covariance: the result says how to leave them out."""
+    result = answer(Question("alsfrs"), odd)
+    (said,) = [w for w in result.warnings if "unscheduled" in w]
+    n = sum(int(r.number()) for r in result.select(context="arm", stat_name="n") if r.visit_number in (8.0, 20.0))
+    assert int(said.split()[0]) >= n  # values of subjects outside the population, too, stand in the data set
+    assert "(Unscheduled (8), Unscheduled (20))" in said
+    assert 'where = "AVISITN not in (8, 20)"' in said
+    left_out = asked(odd, "planned", base="alsfrs", where="ANL01FL == 'Y' and AVISITN not in (8, 20)")
+    assert not any("unscheduled" in w for w in left_out.warnings)
+    named = asked(odd, "named", base="alsfrs", visits=(12.0, 24.0))
+    assert not any("unscheduled" in w for w in named.warnings)
+    assert not any("unscheduled" in w for w in answer(Question("alsfrs"), plain).warnings)
+
+
+def test_a_visit_between_months_that_few_attended_is_unscheduled() -> None:
+    """Without a word for it in the label. A half month that everybody attends is in the schedule."""
+    labels = {0.0: "Baseline", 0.5: "Month 0.5", 1.0: "Month 1", 1.3: "Visit 1.3"}
+    number = np.repeat([0.0, 0.5, 1.0, 1.3], [20, 20, 18, 2])
+    assert _unscheduled(labels, number, 0.0) == ((1.3, 2),)
+    assert _unscheduled({**labels, 99.0: "Early Termination"}, np.append(number, 99.0), 0.0) == ((1.3, 2), (99.0, 1))
+
+
+@pytest.mark.parametrize("endpoint", ["alsfrs", "alsfrs_ancova", "cafs", "alsfrs_slope"])
+def test_an_aliased_covariate_is_named(trial: Source, endpoint: str) -> None:
+    """A covariate that repeats another has no coefficient: every model says so, and the difference is that without it."""
+    base = trial.endpoint(endpoint)
+    changed = base.model_copy(update={"covariates": (*base.covariates, "TRT01PN", "TRT01AN"), "name": "twice"})
+    source = replace(trial, study=trial.study.model_copy(update={"endpoints": {**trial.study.endpoints, "twice": changed}}))
+    result = answer(Question("twice", visits=(6.0,)) if endpoint != "alsfrs_slope" else Question("twice"), source)
+    (said,) = [w for w in result.warnings if w.startswith("aliased coefficients left out")]
+    assert "TRT01AN" in said
 
 
 def test_values_that_were_filled_in_are_said(odd: Source) -> None:

@@ -26,6 +26,7 @@ from alsbench.study.names import nearest
 
 ARM, VISIT, BASE, PART = "ARM", "VISIT", "BASE", "PART"
 Floats = NDArray[np.float64]
+SHOWN = 4  # unscheduled visits named in a warning
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 
 
@@ -142,14 +143,34 @@ def dropped_rows_warning(n: int, what: str) -> list[str]:
     return [f"{n} row{'s' if n != 1 else ''} left out: {what}"] if n else []
 
 
+def aliased_warning(design: Design) -> list[str]:
+    """A warning that names the coefficients the analysed rows do not determine beside the others, or none."""
+    names = [name for name, out in zip(design.names, design.aliased, strict=True) if out]
+    return [f"aliased coefficients left out: {', '.join(names)}"] if names else []
+
+
 def unplaced_warning(records: Records) -> list[str]:
     """Warnings of the parameter's records that belong to no visit or to nobody in the subject-level table, and of those
-    that count although their value was filled in by whoever delivered them."""
+    that count although their value was filled in by whoever delivered them, or they stand outside the visit schedule."""
     filled = [
         f"{n} record{'s' if n != 1 else ''} with DTYPE {kind} analysed as observed: leave them out with the endpoint's where"
         for kind, n in records.imputed
     ]
-    return [*unplaced_words(records.n_unknown_subject), *filled]
+    return [*unplaced_words(records.n_unknown_subject), *filled, *_unscheduled_words(records)]
+
+
+def _unscheduled_words(records: Records) -> list[str]:
+    if not records.unscheduled:
+        return []
+    n = sum(count for _, count in records.unscheduled)
+    visits = [v for v, _ in records.unscheduled]
+    labels = ", ".join(records.labels[v] for v in visits[:SHOWN]) + (", ..." if len(visits) > SHOWN else "")
+    numbers = ", ".join(number_text(v) for v in visits)
+    where = f'where = "{records.visit_column} not in ({numbers})"' if len(visits) <= SHOWN else "where"
+    return [
+        f"{n} record{'s' if n != 1 else ''} at unscheduled visits ({labels}) analysed like planned ones: "
+        f"leave them out with the endpoint's {where}"
+    ]
 
 
 def unplaced_words(n: int) -> list[str]:

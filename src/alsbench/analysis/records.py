@@ -5,6 +5,7 @@ Delivered BASE, CHG and AVISIT are used as they are; BASE and CHG are derived on
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from dataclasses import dataclass, replace
 
@@ -26,6 +27,9 @@ FILLED_IN = frozenset(
     | {"POCF", "POV", "SOCF", "WC", "WOCF", "WOV"}
 )
 
+OFF_SCHEDULE = re.compile(r"\bunsch|\bunplanned|\bearly (term|disc|withdr)", re.IGNORECASE)
+SPARSE = 0.25  # a visit between whole numbers with fewer than this share of the fullest visit's records is nobody's schedule
+
 
 @dataclass(frozen=True)
 class Records:
@@ -34,7 +38,8 @@ class Records:
     ``subject`` indexes ``Source.subjects``; values are in the units of the data set, NaN where missing. ``below`` marks values
     below the limit of quantification, which stand at half of it; ``day`` is the study day (ADY) where the data set has it;
     ``weight`` is 1 unless the endpoint names a column of weights, NaN where that is missing or not positive; ``imputed`` counts
-    the records by a DTYPE that says their value was never observed.
+    the records by a DTYPE that says their value was never observed; ``unscheduled`` the visits after baseline that are outside
+    the schedule by their label, or by number and fewness, with their records: none where the endpoint names its visits.
     """
 
     subject: IntArray
@@ -48,6 +53,8 @@ class Records:
     day: Floats
     weight: Floats
     imputed: tuple[tuple[str, int], ...] = ()
+    unscheduled: tuple[tuple[float, int], ...] = ()
+    visit_column: str = "AVISITN"
 
     def __len__(self) -> int:
         return int(self.subject.size)
@@ -112,6 +119,8 @@ def endpoint_records(source: Source, endpoint: Endpoint) -> Records:
         _days(frame),
         _weights(source, endpoint, frame, index),
         _imputed(frame),
+        () if endpoint.visits else _unscheduled(labels, number[np.isfinite(aval)], visits.baseline),
+        visits.number,
     )
     _refuse_duplicates(source, endpoint, records)
     return records
@@ -185,6 +194,17 @@ def _imputed(frame: Frame) -> tuple[tuple[str, int], ...]:
     """How many records carry each DTYPE of a value filled in for a missing one."""
     kinds = Counter(str(v).strip().upper() for v in frame["DTYPE"].tolist() if v) if "DTYPE" in frame.columns else Counter()
     return tuple(sorted((kind, n) for kind, n in kinds.items() if kind in FILLED_IN))
+
+
+def _unscheduled(labels: dict[float, str], number: Floats, baseline: float) -> tuple[tuple[float, int], ...]:
+    """Visits after baseline that are outside the schedule, and how many values they hold."""
+    counts = {v: int((number == v).sum()) for v in labels if v > baseline}
+    fullest = max(counts.values(), default=0)
+    return tuple(
+        (v, n)
+        for v, n in counts.items()
+        if n and (OFF_SCHEDULE.search(labels[v]) or (not v.is_integer() and n < SPARSE * fullest))
+    )
 
 
 def _refuse_mixed_units(frame: Frame, endpoint: Endpoint) -> None:

@@ -15,6 +15,7 @@ from alsbench.analysis.model_data import (
     ARM,
     BASE,
     PART,
+    aliased_warning,
     arm_factor,
     covariate_columns,
     covariate_variables,
@@ -169,6 +170,7 @@ def _visit(ask: Ask, records: Records, visit: float, group: tuple[tuple[str, str
         design = build_design(variables, [(v.name,) for v in variables])
         fit = fit_ols(y, design, weights=complete.weight if ask.endpoint.weights else None)
         fit.check_inference()
+        warnings += aliased_warning(design)
     except StatsError as error:
         for arm in arms:
             rows += ask.failed("arm", arm_names, str(error), arm=arm, **own)

@@ -6,7 +6,9 @@ population and subgroup (or all arms); the horizon is the comparison's, or the v
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -17,6 +19,7 @@ from alsbench.analysis.model_data import (
     ARM,
     PART,
     Floats,
+    aliased_warning,
     arm_factor,
     covariate_columns,
     covariate_variables,
@@ -27,7 +30,7 @@ from alsbench.analysis.model_data import (
     unplaced_warning,
 )
 from alsbench.analysis.records import endpoint_records, visit_label
-from alsbench.analysis.result import Row, merge_warnings
+from alsbench.analysis.result import Context, Row, merge_warnings
 from alsbench.analysis.source import BoolArray, IntArray
 from alsbench.analysis.strata import strata_codes
 from alsbench.errors import UsageError
@@ -37,7 +40,7 @@ from alsbench.stats.errors import StatsError
 from alsbench.stats.finkelstein_schoenfeld import finkelstein_schoenfeld
 from alsbench.stats.joint_rank import FollowUp, JointRank, Rules, cut_at_horizon, score_pairs
 from alsbench.stats.summaries import describe
-from alsbench.stats.wins import win_statistics
+from alsbench.stats.wins import WinStatistics, win_statistics
 
 WINS = ("wins", "losses", "ties", "win_ratio", "win_odds", "net_benefit", "win_probability")
 GEHAN = ("gehan_w", "gehan_var", "gehan_z", "gehan_p")
@@ -198,7 +201,7 @@ def _arm_summary(ask: Ask, ranked: Ranked, code: int, arm: str, own: dict[str, o
     rows = [ask.row("arm", "n", int(here.sum()), arm=arm, **own)]
     if here.any():
         for name in ("mean", "sd", "median"):
-            rows.append(ask.row("arm", name, getattr(summary, name), arm=arm, **own))
+            rows.append(_defined(ask, "arm", name, getattr(summary, name), "a single rank has no SD", own | {"arm": arm}))
     else:
         rows += ask.failed("arm", ("mean", "sd", "median"), f"no ranked subjects of {arm}", arm=arm, **own)
     day = ask.source.study.visits.horizon_day(float(own["visit_number"]))  # type: ignore[arg-type]
@@ -233,7 +236,7 @@ def rank_ancova(
     design = build_design([*factors, *covariates], terms)
     fit = fit_ols(ranked.ranks[inside], design)
     fit.check_inference()
-    return fit, design, warnings + more
+    return fit, design, [*warnings, *more, *aliased_warning(design)]
 
 
 def _ls_mean_rows(
@@ -277,24 +280,40 @@ def _pair_rows(ask: Ask, ranked: Ranked, treated: int, reference: int, at: dict[
             source.scores_between(treated, reference)[both], ranked.arm[both] == treated, strata=strata
         )
         values = (test.W, test.variance, test.z, test.p)
-        rows += [ask.row("contrast", n, v, **at) for n, v in zip(GEHAN, values, strict=True)]
+        even = "no test: every pair is tied, W has no variance"
+        rows += [_defined(ask, "contrast", n, v, even, at) for n, v in zip(GEHAN, values, strict=True)]
         wins = win_statistics(ranked.rank, treated, reference)
     except StatsError as error:
         done = {r.stat_name for r in rows}
         return rows + ask.failed("contrast", [n for n in (*GEHAN, *WINS) if n not in done], str(error), **at)
     for name in ("wins", "losses", "ties"):
         rows.append(ask.row("contrast", name, int(getattr(wins, name)), **at))
+    reason = _one_sided(wins)
     for name in ("win_ratio", "win_odds", "net_benefit", "win_probability"):
         found = getattr(wins, name)
-        rows += [
-            ask.row("contrast", name, found.estimate, **at),
-            ask.row("contrast", f"{name}_low", found.low, **at),
-            ask.row("contrast", f"{name}_high", found.high, **at),
-        ]
+        limits = (found.low, found.high) if found.se > 0 else (math.nan, math.nan)  # pairs that do not vary: no interval
+        for end, value in zip(("", "_low", "_high"), (found.estimate, *limits), strict=True):
+            rows.append(_defined(ask, "contrast", f"{name}{end}", value, reason, at))
     parts = wins.components
     for name, value in (("event", parts.by_event), ("function", parts.by_function), ("tied", parts.tied)):
         rows.append(ask.row("contrast", "pairs", value, level=f"decided by {name}" if name != "tied" else "tied", **at))
     return rows
+
+
+def _defined(ask: Ask, context: Context, name: str, value: float, reason: str, at: dict[str, Any]) -> Row:
+    """A statistic, or the reason for its absence where it is not finite."""
+    if math.isfinite(value):
+        return ask.row(context, name, value, **at)
+    return ask.row(context, name, None, error=reason, **at)
+
+
+def _one_sided(wins: WinStatistics) -> str:
+    """Why a win statistic or its interval does not exist."""
+    if wins.wins + wins.losses == 0:
+        return "every pair is tied"
+    if wins.losses == 0 or wins.wins == 0:
+        return f"no pair is {'lost' if wins.losses == 0 else 'won'}: there is no finite ratio or interval"
+    return "the pairs do not vary within the arms: there is no interval"
 
 
 def _subject_rows(ask: Ask, ranked: Ranked, arms: tuple[str, ...], own: dict[str, object]) -> list[Row]:
@@ -327,7 +346,8 @@ def _warnings(ask: Ask, ranked: Ranked, horizon: float) -> list[str]:
     warnings = unplaced_warning(endpoint_records(ask.source, ask.source.endpoint(ask.endpoint.function)))
     if ranked.rank.n_excluded:
         label = f"{ask.source.study.visits.unit} {horizon:g}"
-        warnings.append(f"{ranked.rank.n_excluded} subjects not ranked at {label}: neither event nor value after baseline")
+        subjects = "subject" if ranked.rank.n_excluded == 1 else "subjects"
+        warnings.append(f"{ranked.rank.n_excluded} {subjects} not ranked at {label}: neither event nor value after baseline")
     unknown = int(ranked.rank.contact_unknown.sum())
     if unknown:
         warnings.append(f"{unknown} subjects have no time-to-event record: taken as not followed to anybody's event")

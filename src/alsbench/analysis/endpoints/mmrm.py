@@ -20,6 +20,7 @@ from alsbench.analysis.model_data import (
     PART,
     VISIT,
     Floats,
+    aliased_warning,
     arm_factor,
     covariate_columns,
     covariate_variables,
@@ -169,7 +170,7 @@ def fit_rows(ask: Ask, rows: Rows, interaction: BoolArray | None) -> tuple[MMRMF
     )
     if not varying_base:
         warnings = [*warnings, "baseline does not vary among the analysed rows and was left out of the model"]
-    return fit, design, tuple(warnings)
+    return fit, design, (*warnings, *aliased_warning(design))
 
 
 def model_terms(factors: list[Factor], covariates: list[str], base: bool, many_visits: bool) -> list[Term]:
