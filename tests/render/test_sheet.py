@@ -7,7 +7,7 @@ import math
 
 from alsbench.render.delimited import page_markdown
 from alsbench.render.layout import page_text
-from alsbench.render.sheet import Field, Sheet, sheet_delimited, sheet_json, sheets_json, sheets_page
+from alsbench.render.sheet import Field, Sheet, sheet_block, sheet_delimited, sheet_json, sheets_json, sheets_page
 
 SHEET = Sheet(
     "arms",
@@ -55,3 +55,12 @@ def test_prose_folds_to_the_page() -> None:
     lines = page_text(sheets_page((sheet,))).splitlines()
     assert max(map(len, lines)) <= 80
     assert sum(line.count("word") for line in lines) == 60
+
+
+def test_stored_numbers_are_printed_with_every_digit() -> None:
+    """1/3 as a double prints 15 digits; a decimal typed with 8 places prints those."""
+    sheet = Sheet(
+        "t", "T", (Field("a", number=True, stored=True), Field("b", number=True)), ((1 / 3, 1 / 3), (1.12345678, 6.0))
+    )
+    cells = [[c.text for c in line.cells] for line in sheet_block(sheet).lines]
+    assert cells == [["0.333333333333333", "0.3333"], ["1.12345678", "6"]]

@@ -91,3 +91,46 @@ async def test_a_cancelled_page_is_read_when_it_is_wanted_again(workspace: Path,
         view.fetch(30)
         await tui.settle(pilot)
         assert 30 in view.model.pages
+
+
+async def test_numbers_have_all_their_digits_and_stand_on_the_point(workspace: Path, tui: Any) -> None:
+    """What is stored is shown, copied and exported as stored; LEADRATE has four decimals in the files."""
+    from alsbench.render.delimited import page_markdown
+
+    async with tui.run(workspace) as pilot:
+        view = await _open(tui, pilot, "ADSL")
+        column = _column(view, "LEADRATE")
+        stored = [r[0] for r in view.snapshot.page("ADSL", ["LEADRATE"], offset=0, limit=115)]
+        texts = [view.model.row(k)[column][0] for k in range(115)]
+        assert [float(t) for t in texts] == stored
+        assert len({len(t.rstrip()) for t in texts}) > 1
+        assert len({(len(t), t.index(".")) for t in texts}) == 1
+        view.table.go(0, column)
+        assert view.cell_text() == repr(stored[0])
+        assert repr(stored[0]) in page_markdown(view.page())
+        text = await tui.press(pilot, "enter")
+        assert f"mean              {sum(stored) / 115:.4f}".rstrip("0") in text
+
+
+async def test_a_quotient_is_shown_short_with_a_mark_and_copied_whole(pilot_workspace: Path, tui: Any) -> None:
+    """AVAL of the pilot study's ADAS-Cog is prorated where items are missing."""
+    async with tui.run(pilot_workspace) as pilot:
+        view = await _open(tui, pilot, "ADADAS")
+        column = _column(view, "AVAL")
+        stored = [r[0] for r in view.snapshot.page("ADADAS", ["AVAL"], offset=0, limit=len(view.model))]
+        row = next(k for k, v in enumerate(stored) if v is not None and len(f"{v:.15g}") > 12)
+        await tui.press(pilot, f":row {row + 1}")
+        view.table.go(row, column)
+        text = await tui.press(pilot)
+        assert f"{stored[row]:.15g}".split(".")[0] + "." in view.model.row(row)[column][0]
+        assert view.model.row(row)[column][0].rstrip().endswith("…")
+        assert view.cell_text() == f"{stored[row]:.15g}"
+        assert f"= {stored[row]:.15g}" in text
+
+
+async def test_the_subjects_of_an_arm_have_their_values_as_stored(workspace: Path, tui: Any) -> None:
+    async with tui.run(workspace, size=(160, 45)) as pilot:
+        await tui.press(pilot, "2", "enter")
+        source = pilot.app.ready.source
+        values = [source.subjects["LEADRATE"][k] for k, a in enumerate(source.planned_arm) if a == 0]
+        assert all(f"{v:.15g}" in tui.text(pilot.app) for v in values[:20])

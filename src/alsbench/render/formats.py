@@ -128,3 +128,10 @@ def format_number(value: float | int, places: int = 4) -> str:
         return repr(value)
     text = round_half_away(value, places)
     return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def format_stored(value: float | int) -> str:
+    """A stored number with every digit that a decimal keeps in a double (15), none of them rounded away; whole ones whole."""
+    if isinstance(value, int) or not math.isfinite(value):
+        return str(value)
+    return f"{value:.15g}" if abs(value) < 1e15 else repr(value)

@@ -13,7 +13,7 @@ from rich.cells import cell_len
 
 from alsbench.render.ard import dump, plain_number
 from alsbench.render.delimited import Dialect, delimited
-from alsbench.render.formats import format_number
+from alsbench.render.formats import format_number, format_stored
 from alsbench.render.layout import PAGE_WIDTH
 from alsbench.render.page import Block, Cell, Column, Line, Page
 
@@ -24,12 +24,14 @@ Value = str | float | int | bool | None
 
 @dataclass(frozen=True)
 class Field:
-    """A column: its key in JSON and CSV, its heading in print, whether it holds numbers, or prose that may be folded."""
+    """A column: its key in JSON and CSV, its heading in print, whether it holds numbers (``stored``: printed with every
+    digit), or prose that may be folded."""
 
     key: str
     heading: str = ""
     number: bool = False
     prose: bool = False
+    stored: bool = False
 
 
 @dataclass(frozen=True)
@@ -78,7 +80,9 @@ def sheet_block(sheet: Sheet) -> Block:
         Column(f.heading or f.key, justify="right" if f.number else "left", label=i == 0 or f.prose)
         for i, f in enumerate(sheet.fields)
     )
-    lines = tuple(Line(tuple(Cell(_shown(value)) for value in record)) for record in sheet.records)
+    lines = tuple(
+        Line(tuple(Cell(_shown(v, f.stored)) for v, f in zip(record, sheet.fields, strict=True))) for record in sheet.records
+    )
     return Block("", columns, lines, sheet.notes, wide=_wide(sheet, columns, lines))
 
 
@@ -91,11 +95,11 @@ def _wide(sheet: Sheet, columns: Sequence[Column], lines: Sequence[Line]) -> boo
 
 
 def sheets_page(sheets: Sequence[Sheet]) -> Page:
-    """Several sheets below each other under the title and facts of the first."""
+    """Several sheets below each other under the title and facts of the first, which may be nothing but its facts."""
     from dataclasses import replace
 
     first, *rest = sheets
-    blocks = (sheet_block(first), *(replace(sheet_block(s), title=s.title) for s in rest))
+    blocks = (*([sheet_block(first)] if first.fields else []), *(replace(sheet_block(s), title=s.title) for s in rest))
     return Page(first.title, blocks, first.facts)
 
 
@@ -106,9 +110,11 @@ def raw_value(value: Value) -> Value:
     return value
 
 
-def _shown(value: Value) -> str:
+def _shown(value: Value, stored: bool = False) -> str:
     if value is None or (isinstance(value, float) and not math.isfinite(value)):
         return ""
     if isinstance(value, bool):
         return "yes" if value else "no"
-    return value if isinstance(value, str) else format_number(value)
+    if isinstance(value, str):
+        return value
+    return format_stored(value) if stored else format_number(value)

@@ -9,6 +9,7 @@ from rich.text import Text
 
 from alsbench.data.frames import ColumnInfo
 from alsbench.data.snapshot import Snapshot, TableInfo
+from alsbench.render.formats import format_number
 from alsbench.tui.paged import value_text
 from alsbench.tui.safetext import fit, safe
 
@@ -55,6 +56,9 @@ def column_lines(snapshot: Snapshot, table: str, column: str, text: str, look: A
         )[0]
         names = ("min", "lower quartile", "median", "upper quartile", "max")
         facts += list(zip(names, map(value_text, values), strict=True))
+        check()
+        mean, sd = snapshot.rows(f"SELECT avg({name}), stddev_samp({name}) FROM {source}{clause}")[0]
+        facts += [("mean", _rounded(mean)), ("SD", _rounded(sd))]
     special = special_counts(snapshot, table).get(column)
     if special:
         facts.append(("special missing", counted(special) + (", in all rows" if where is not None else "")))
@@ -67,3 +71,7 @@ def column_lines(snapshot: Snapshot, table: str, column: str, text: str, look: A
     lines += [Text(), Text("commonest values", look["head"])]
     lines += [Text(f"{fit(safe(value_text(v)) or '(missing)', 40)} {n:>8}", look["text"]) for v, n in common]
     return lines
+
+
+def _rounded(value: float | None) -> str:
+    return "" if value is None or value != value else format_number(float(value), 4)

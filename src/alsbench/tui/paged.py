@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from alsbench.data.snapshot import TableInfo
-from alsbench.render.formats import format_number
+from alsbench.render.formats import format_stored
 from alsbench.tui.models import Col
 from alsbench.tui.safetext import safe
 
@@ -16,14 +16,31 @@ KEPT_PAGES = 8
 EDGE = 50  # rows from the end of a page at which the next is asked for
 SAMPLE = 200  # rows that decide how wide a column is
 WIDEST = 40
+LONG, KEPT = 8, 4  # decimals past which a number is shown with the first few and a mark that says so
+
+
+def shortened(text: str, mark: str) -> str:
+    """A number with very many decimals (a quotient) as its first few and ``mark``; ``text`` otherwise."""
+    return text[: text.index(".") + 1 + KEPT] + mark if fraction(text) > LONG else text
+
+
+def fraction(text: str) -> int:
+    """Digits after the point."""
+    return len(text.partition(".")[2]) if "e" not in text else 0
+
+
+def on_point(text: str, places: int) -> str:
+    """A number padded so that its point stands above that of numbers with ``places`` decimals."""
+    lack = places - fraction(text)
+    return text + " " * (lack + (1 if "." not in text else 0)) if text and places and lack > 0 else text
 
 
 def value_text(value: object) -> str:
-    """A data value as text; missing is empty."""
+    """A data value as text, all its digits; missing is empty."""
     if value is None or value != value:
         return ""
     if isinstance(value, float):
-        return format_number(float(value), 3)
+        return format_stored(float(value))
     return "" if str(value) == "NaT" else str(value)
 
 
@@ -51,13 +68,32 @@ class PagedModel:
         self.fetch = fetch
         self.ascii = ascii
         self.pages: OrderedDict[int, list[tuple[Any, ...]]] = OrderedDict({0: first})
+        self.places = [self._places(j, first) for j in range(len(info.columns))]
         self.cols: Sequence[Col] = tuple(self._col(j, first) for j in range(len(info.columns)))
 
     def _col(self, j: int, rows: list[tuple[Any, ...]]) -> Col:
         column = self.info.columns[j]
-        longest = max((len(safe(value_text(r[j]), ascii=self.ascii)) for r in rows[:SAMPLE]), default=1)
+        longest = max((len(self._text(j, r[j])) for r in rows[:SAMPLE]), default=1)
         width = min(max(longest, len(column.name)), WIDEST)
         return Col((safe(column.name, ascii=self.ascii),), width, "right" if column.kind == "number" else "left")
+
+    def _places(self, j: int, rows: list[tuple[Any, ...]]) -> int:
+        """Decimals of a column of numbers, as its first rows have them."""
+        if self.info.columns[j].kind != "number":
+            return 0
+        return max((fraction(shortened(value_text(r[j]), "~")) for r in rows[:SAMPLE]), default=0)
+
+    def _text(self, j: int, value: object) -> str:
+        text = safe(value_text(value), ascii=self.ascii)
+        if self.info.columns[j].kind == "number":
+            text = on_point(shortened(text, "~" if self.ascii else "…"), self.places[j])
+        return text
+
+    def text(self, row: int, col: int) -> str:
+        """A cell with all its digits."""
+        rows = self.pages.get(row // PAGE_ROWS, ())
+        at = row % PAGE_ROWS
+        return safe(value_text(rows[at][col]), ascii=self.ascii) if at < len(rows) else ""
 
     def __len__(self) -> int:
         return self.count
@@ -79,7 +115,7 @@ class PagedModel:
         if offset >= len(rows):
             return [("", "")] * len(self.cols)
         self._look_ahead(page, offset)
-        return [(safe(value_text(v), ascii=self.ascii), "") for v in rows[offset]]
+        return [(self._text(j, v), "") for j, v in enumerate(rows[offset])]
 
     def _look_ahead(self, page: int, offset: int) -> None:
         """Ask for the neighbour of a page whose edge is near."""

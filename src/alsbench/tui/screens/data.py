@@ -19,7 +19,7 @@ from alsbench.render.page import Block, Cell, Column, Line, Page
 from alsbench.tui import actions as act
 from alsbench.tui.column_facts import column_lines, condition
 from alsbench.tui.models import Grid, GridRow, grid
-from alsbench.tui.paged import PAGE_ROWS, PagedModel, value_text
+from alsbench.tui.paged import LONG, PAGE_ROWS, PagedModel, fraction, value_text
 from alsbench.tui.safetext import safe
 from alsbench.tui.screens.base import View
 from alsbench.tui.worker import Job, Report
@@ -179,7 +179,9 @@ class DataView(View):
         if self.model is None:
             return
         column = self.model.info.columns[self.table.cursor_col]
-        self.say(f"{column.name}: {column.label or 'no label'} ({column.kind}{f', {column.format}' if column.format else ''})")
+        about = f"{column.name}: {column.label or 'no label'} ({column.kind}{f', {column.format}' if column.format else ''})"
+        full = self.cell_text() if column.kind == "number" and len(self.model) else ""
+        self.say(f"{about} = {full}" if fraction(full) > LONG else about)
 
     # ---- commands
 
@@ -325,7 +327,7 @@ class DataView(View):
     def cell_text(self) -> str:
         if self.model is None:
             return super().cell_text()
-        return str(self.model.row(self.table.cursor_row)[self.table.cursor_col][0])
+        return self.model.text(self.table.cursor_row, self.table.cursor_col)
 
     def page(self) -> Page | None:
         if self.model is None or self.rows is None:
