@@ -117,8 +117,9 @@ async def settle(pilot: Pilot[Any]) -> None:
 
 
 def _busy(app: Workbench) -> bool:
-    """Whether something is being computed, or the workspace is not open yet."""
-    return bool(app.jobs.labels) or app.opened is None
+    """Whether something is being computed, a panel waits for the cursor to rest, or the workspace is not open yet."""
+    waiting = any(getattr(view, "resting", None) is not None for view in app.views.values())
+    return bool(app.jobs.labels) or waiting or app.opened is None
 
 
 @asynccontextmanager

@@ -34,7 +34,8 @@ def mask_of(study: Study | None, asked: int = 0) -> int:
 
 
 def write_masked(command: str, kind: str, k: int, path: Path) -> None:
-    """Write what a shell command prints to a file. Raises AlsbenchError where it cannot be masked or written."""
+    """Write what a shell command prints to a file; ``k`` 0 hides nothing. Raises AlsbenchError where it cannot be masked or
+    written."""
     if kind == "svg":
         raise UsageError("a picture cannot be masked", hint="choose another ending: .txt, .csv, .tsv, .md, .json")
     if not command:
@@ -42,7 +43,7 @@ def write_masked(command: str, kind: str, k: int, path: Path) -> None:
     import typer
 
     name, *words = shlex.split(command)[1:]
-    mask = [] if name in WITHOUT_COUNTS else ["--mask", str(k)]
+    mask = [] if name in WITHOUT_COUNTS or not k else ["--mask", str(k)]
     form = "table" if kind == "txt" else kind
     app: Any = importlib.import_module("alsbench.cli.app").app  # by name: shell and app stand beside each other
     line = [name, *words, *mask, "--format", form, "--quiet", "-o", str(path)]

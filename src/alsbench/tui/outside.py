@@ -1,5 +1,6 @@
 """The user's own programs: ``$EDITOR`` on the study file, ``$PAGER`` for a table. The app hands over the terminal and takes it
-back as it was; an interrupt typed there is the program's, not ours.
+back as it was; an interrupt typed there is the program's, not ours. Told to end, or without its terminal, the app ends that
+program first, and then itself.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import signal
 import subprocess
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -56,20 +57,27 @@ def hand_over(app: App[Any], words: list[str], text: str | None = None) -> int:
     """Run a program on the terminal, with ``text`` as its input; its exit code. Raises UnavailableError where it cannot run."""
     environment = {"LESS": "-S", **os.environ}
     try:
-        with app.suspend(), _interrupts_elsewhere():
-            done = subprocess.run(  # noqa: S603 - the user's own program, without a shell
-                words, input=text, text=True, env=environment, check=False
-            )
+        with app.suspend():
+            return _run(words, text, environment)
     except SuspendNotSupported as error:
         raise UnavailableError("this terminal cannot be handed over") from error
     except OSError as error:
         raise UnavailableError(f"{words[0]} cannot be run", why=error.strerror or str(error)) from error
-    return done.returncode
+
+
+def _run(words: list[str], text: str | None, environment: dict[str, str]) -> int:
+    """Run a program to its end, handing it a text; its exit code."""
+    entrance = None if text is None else subprocess.PIPE
+    with subprocess.Popen(words, stdin=entrance, text=True, env=environment) as program:  # noqa: S603 - the user's own
+        with _signals_meanwhile(program), suppress(BrokenPipeError):  # a pager may end before it has read all
+            program.communicate(text)
+        return program.wait()
 
 
 @contextmanager
-def _interrupts_elsewhere() -> Iterator[None]:
-    """While another program has the terminal, an interrupt typed there does not end this one."""
+def _signals_meanwhile(program: subprocess.Popen[str]) -> Iterator[None]:
+    """While another program has the terminal, an interrupt typed there does not end this one; what ends this one ends that
+    program before, and then reaches the event loop, which hears of every signal."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -77,8 +85,16 @@ def _interrupts_elsewhere() -> Iterator[None]:
     def ignored(_number: int, _frame: FrameType | None) -> None:
         """The program in front has had it: a handler of ours is not inherited, as ignoring would be."""
 
-    before = signal.signal(signal.SIGINT, ignored)
+    def ended(_number: int, _frame: FrameType | None) -> None:
+        """Told once to end; who is told again does not wait."""
+        program.kill() if told else program.terminate()
+        told.append(True)
+
+    told: list[bool] = []
+    before = {n: signal.signal(n, ended) for n in (signal.SIGTERM, signal.SIGHUP)}
+    before[signal.SIGINT] = signal.signal(signal.SIGINT, ignored)
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -19,6 +19,7 @@ from alsbench.analysis.result import Row
 from alsbench.data.frames import ColumnInfo
 from alsbench.data.order import RowOrder, holding, row_order
 from alsbench.data.snapshot import TableInfo
+from alsbench.study.model import Endpoint
 from alsbench.study.sql import Where
 from alsbench.tui.paged import PAGE_ROWS
 
@@ -46,8 +47,15 @@ class Records:
 
     def page(self, source: Source, number: int) -> list[tuple[Any, ...]]:
         """One page of rows: subject, arm, then the columns of the data set."""
+        return self._between(source, number * PAGE_ROWS, PAGE_ROWS)
+
+    def rows_to(self, source: Source, most: int) -> list[tuple[Any, ...]]:
+        """The first rows, as many as there are up to ``most``."""
+        return self._between(source, 0, most)
+
+    def _between(self, source: Source, offset: int, limit: int) -> list[tuple[Any, ...]]:
         columns = [c.name for j, c in enumerate(self.info.columns) if j != 1]
-        rows = self.rows.page(source.snapshot, columns, offset=number * PAGE_ROWS, limit=PAGE_ROWS)
+        rows = self.rows.page(source.snapshot, columns, offset=offset, limit=limit)
         return [(r[0], self.arms.get(str(r[0]), ""), *r[1:]) for r in rows]
 
     def holding(self, source: Source, text: str) -> Records:
@@ -70,8 +78,13 @@ class Ranks:
 
 def behind_row(source: Source, row: Row) -> Records | Ranks | None:
     """What stands behind a row; None where its data set is not there. Raises AlsbenchError as the analysis would."""
-    endpoint = source.study.endpoints[row.endpoint]
+    endpoint = endpoint_of(source, row)
     return ranks(source, row) if row.method == "joint_rank" or endpoint.method == "joint_rank" else records(source, row)
+
+
+def endpoint_of(source: Source, row: Row) -> Endpoint:
+    """The endpoint of a row; the balance of a subgroup needs none of the study's."""
+    return source.study.endpoints.get(row.endpoint) or Endpoint(name=row.endpoint, method=row.method)
 
 
 def records(source: Source, row: Row) -> Records | None:
@@ -80,7 +93,7 @@ def records(source: Source, row: Row) -> Records | None:
     from alsbench.data.sql import fill, quote
 
     study = source.study
-    endpoint = study.endpoints[row.endpoint]
+    endpoint = endpoint_of(source, row)
     of_subject = endpoint.method == "baseline" or row.variable == EXPOSURE
     info = source.snapshot.tables.get("ADSL" if of_subject else endpoint.dataset.upper())
     subject, number = study.info.subject, study.visits.number
@@ -130,7 +143,7 @@ def condition(source: Source, row: Row, info: TableInfo, subjects: Iterable[str]
     from alsbench.study.expression import compile_sql, parse
 
     study, params = source.study, list[object](subjects)
-    endpoint, number = study.endpoints[row.endpoint], study.visits.number
+    endpoint, number = endpoint_of(source, row), study.visits.number
     clauses = [f"{quote(study.info.subject)} IN ({', '.join('?' for _ in params) or 'NULL'})"]
     if of_subject:
         return Where(clauses[0], tuple(params))

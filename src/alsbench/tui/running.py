@@ -33,8 +33,15 @@ class Running(Framed):
     async def take_key(self, event: Key) -> None:
         """Hand a key to the dialog on top, else to the commands; then wait until what it opened can take the next."""
         top = await self._top()
-        if isinstance(top, Dialog):
-            await top.take(event)
+        command = self.registry.for_key(event.key, self.session)
+        if isinstance(top, Dialog) and command is not None and command.id == "cancel" and not event.is_printable:
+            top.cancelled(self.jobs.cancel_all())
+            self.progress("")
+        elif isinstance(top, Dialog):
+            try:
+                await top.take(event)
+            except AlsbenchError as error:
+                top.say(error.what)
         else:
             await self.run_key(event)
         await self._flush_next_callbacks()  # what was to follow a closed dialog
@@ -76,7 +83,11 @@ class Running(Framed):
             self.status(str(error))
             return
         if action is not None:
+            before = self.session
             await self.dispatch_action(action)
+            action = None if self.session == before else action
+        if action is None and command.idle:
+            self.status(command.idle)
 
     async def _run_method(self, command: Command, argument: str) -> None:
         name = f"do_{command.method}"

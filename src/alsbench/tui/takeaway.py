@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.text import Text
 from textual.events import Resize
@@ -16,6 +17,9 @@ from alsbench.tui import actions as act
 from alsbench.tui import masked, outside, taking, twin
 from alsbench.tui.overlays import Overlaid
 from alsbench.tui.safetext import safe
+
+if TYPE_CHECKING:
+    from alsbench.render.page import Page
 
 
 class Takeaway(Overlaid):
@@ -57,15 +61,15 @@ class Takeaway(Overlaid):
 
     # ---- taking away
 
-    def shell_command(self) -> str:
-        """The command that prints this view."""
+    def shell_command(self, **said: str) -> str:
+        """The command that prints this view; ``said`` goes before what the view says of itself."""
         population = self.opened.source.study.populations.default if self.opened else ""
-        here = self.workspace.resolve() == Path.cwd()
+        here = self.workspace.resolve() == Path.cwd() and not os.environ.get("ALSBENCH_WORKSPACE")
         return twin.command(
             self.session,
             workspace="" if here else str(self.workspace),
             default_population=population,
-            **self.view.shell_words(),
+            **{**self.view.shell_words(), **said},
         )
 
     def do_shell(self) -> None:
@@ -86,32 +90,45 @@ class Takeaway(Overlaid):
         return f"copied {what} to the clipboard and {path}" if sequence else f"copied {what} to {path} (too long for OSC 52)"
 
     def do_copy_cell(self) -> None:
-        text = self.view.cell_text()
+        self.status(self.copy_cell(self.view.cell_text()))
+
+    def copy_cell(self, text: str) -> str:
+        """Copy one cell, which cannot be masked; says where it went, or why not."""
         if k := masked.mask_of(self.ready.source.study):
-            self.status(f"one cell cannot be masked (counts below {k} are hidden); Y copies the table masked")
-            return
-        self.status(self.copy(text, "the cell") if text else "nothing to copy here")
+            return f"one cell cannot be masked (counts below {k} are hidden); Y copies the table masked"
+        return self.copy(text, "the cell") if text else "nothing to copy here"
 
     def do_copy_table(self) -> None:
-        page = self.view.page()
-        if page is None:
-            self.status("this view has no table to copy")
-            return
-        count = sum(len(b.lines) for b in page.blocks)
-        if k := masked.mask_of(self.ready.source.study):
-            self.status(self._copy_masked(k))
-            return
-        self.status(self.copy(taking.page_in(page, "txt"), f"{count} rows"))
+        if self.view.printed and not masked.mask_of(self.ready.source.study):
+            self.status(self.copy_printed(self.shell_command()))
+        else:
+            self.status(self.copy_page(self.view.page(), self.shell_command()))
 
-    def _copy_masked(self, k: int) -> str:
-        """Copy the view as the shell prints it under a mask; says where it went, or why not."""
+    def copy_page(self, page: Page | None, command: str) -> str:
+        """Copy a page; under a mask, what the shell command prints of it. Says where it went, or why not."""
+        if k := masked.mask_of(self.ready.source.study):
+            return self.copy_printed(command, k) if command else f"single subjects are not copied (counts below {k} are hidden)"
+        if page is None:
+            return "this view has no table to copy"
+        return self.copy(taking.page_in(page, "txt"), f"{sum(len(b.lines) for b in page.blocks)} rows")
+
+    def copy_printed(self, command: str, k: int = 0) -> str:
+        """Copy what a shell command prints, under a mask where there is one; says where it went, or why not."""
+        try:
+            text = self.printed(command, k)
+        except AlsbenchError as error:
+            return error.what
+        lines = text.count("\n")
+        return self.copy(text, f"the table, counts below {k} masked," if k else f"{lines} lines")
+
+    def printed(self, command: str, k: int = 0) -> str:
+        """What a shell command prints. Raises AlsbenchError where it cannot, or cannot be masked."""
         path = taking.clipboard_file("")
         try:
-            masked.write_masked(self.shell_command(), "txt", k, path)
-        except AlsbenchError as error:
+            masked.write_masked(command, "txt", k, path)
+            return path.read_text("utf-8")
+        finally:
             path.unlink(missing_ok=True)
-            return error.what
-        return self.copy(path.read_text("utf-8"), f"the table, counts below {k} masked,")
 
     def do_export(self) -> None:
         name = f"{self.session.screen}.txt"
@@ -126,12 +143,13 @@ class Takeaway(Overlaid):
         kind: Any = path.suffix.lstrip(".")
         count = ""
         try:
-            if k := masked.mask_of(self.ready.source.study, asked):
+            k = masked.mask_of(self.ready.source.study, asked)
+            if k or (self.view.printed and kind != "svg"):
                 path = path.expanduser()
                 if path.exists():
                     raise UsageError("the file exists", where=str(path), hint="choose another name; exports never overwrite")
                 masked.write_masked(self.shell_command(), kind, k, path)
-                self.status(f"wrote {path}, counts below {k} masked")
+                self.status(f"wrote {path}, counts below {k} masked" if k else f"wrote {path}")
                 return
             if kind == "svg":
                 from alsbench.tui.picture import picture
@@ -163,12 +181,7 @@ class Takeaway(Overlaid):
         """Read the view in $PAGER."""
         words, page = outside.pager(), self.view.page()
         if k := masked.mask_of(self.ready.source.study):  # a pager can save what it shows
-            path = taking.clipboard_file("")
-            try:
-                masked.write_masked(self.shell_command(), "txt", k, path)
-                text = path.read_text("utf-8")
-            finally:
-                path.unlink(missing_ok=True)
+            text = self.printed(self.shell_command(), k)
         else:
             text = taking.page_in(page, "txt") if page is not None else self.view.plain_text()
         if not text.strip():

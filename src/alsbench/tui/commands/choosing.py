@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from alsbench.tui import actions as act
-from alsbench.tui.commands.model import CHOOSE, ENDPOINT_SCREENS, Build, Command
+from alsbench.tui.commands.model import CHOOSE, COMPARISON_SCREENS, ENDPOINT_SCREENS, Build, Command
 from alsbench.tui.session import OPTIONS, Catalogue, Session, neighbour, next_visit
 
 
@@ -48,7 +48,8 @@ COMMANDS: tuple[Command, ...] = (
         "Next comparison",
         build=_step_comparison(1),
         group=CHOOSE,
-        screens=ENDPOINT_SCREENS,
+        screens=COMPARISON_SCREENS,
+        idle="the study has no other comparison",
         footer="comparison",
         rank=9,
     ),
@@ -59,7 +60,8 @@ COMMANDS: tuple[Command, ...] = (
         "Previous comparison",
         build=_step_comparison(-1),
         group=CHOOSE,
-        screens=ENDPOINT_SCREENS,
+        screens=COMPARISON_SCREENS,
+        idle="the study has no other comparison",
     ),
     Command(
         "endpoint.next",
@@ -69,6 +71,7 @@ COMMANDS: tuple[Command, ...] = (
         build=_step_endpoint(1),
         group=CHOOSE,
         screens=ENDPOINT_SCREENS,
+        idle="the study has no other endpoint",
         footer="endpoint",
         rank=8,
     ),
@@ -80,6 +83,7 @@ COMMANDS: tuple[Command, ...] = (
         build=_step_endpoint(-1),
         group=CHOOSE,
         screens=ENDPOINT_SCREENS,
+        idle="the study has no other endpoint",
     ),
     Command(
         "visit.next",
@@ -88,7 +92,8 @@ COMMANDS: tuple[Command, ...] = (
         "Next visit; past the last come all visits",
         build=_step_visit(1),
         group=CHOOSE,
-        screens=ENDPOINT_SCREENS,
+        screens=frozenset({"endpoint"}),
+        idle="this endpoint has no visits to choose from",
         footer="visit",
         rank=12,
     ),
@@ -99,7 +104,8 @@ COMMANDS: tuple[Command, ...] = (
         "Previous visit",
         build=_step_visit(-1),
         group=CHOOSE,
-        screens=ENDPOINT_SCREENS,
+        screens=frozenset({"endpoint"}),
+        idle="this endpoint has no visits to choose from",
     ),
     Command("endpoint", "Endpoint", (), "Choose an endpoint", argument="endpoint", with_argument=act.SetEndpoint, group=CHOOSE),
     Command(
@@ -130,6 +136,6 @@ COMMANDS: tuple[Command, ...] = (
         with_argument=_option,
         group=CHOOSE,
     ),
-    Command("undo", "Undo", ("u",), "Undo the last change of choice", build=_undo, group=CHOOSE),
-    Command("redo", "Redo", ("ctrl+r",), "Redo what was undone", build=_redo, group=CHOOSE),
+    Command("undo", "Undo", ("u",), "Undo the last change of choice", build=_undo, group=CHOOSE, idle="nothing to undo"),
+    Command("redo", "Redo", ("ctrl+r",), "Redo what was undone", build=_redo, group=CHOOSE, idle="nothing to redo"),
 )

@@ -15,12 +15,14 @@ MOVE = "Moving"
 CHOOSE = "Choosing what is asked"
 SHOW = "Showing and taking away"
 CHOICE_SCREENS = frozenset({"evidence", "endpoint", "forest", "scrutiny", "safety", "subgroups", "arms"})
-ENDPOINT_SCREENS = frozenset({"endpoint", "forest"})
+ENDPOINT_SCREENS = frozenset({"endpoint", "forest", "scrutiny"})
+COMPARISON_SCREENS = frozenset({"endpoint", "forest"})
 
 
 @dataclass(frozen=True)
 class Command:
-    """One thing the app can do. Empty ``screens`` means everywhere; ``rank`` orders the footer, 0 leaves a command out."""
+    """One thing the app can do. Empty ``screens`` means everywhere; ``rank`` orders the footer, 0 leaves a command out;
+    ``idle`` is said where it finds nothing to change."""
 
     id: str
     name: str
@@ -36,6 +38,7 @@ class Command:
     rank: int = 0
     when: Callable[[Session], bool] | None = None
     shown: Callable[[Session], bool] | None = None  # whether the footer offers it, where it is enabled
+    idle: str = ""
 
     def enabled(self, session: Session) -> bool:
         """Whether the command does something where the session stands."""
@@ -51,3 +54,9 @@ def on_profile(session: Session) -> bool:
 
 def not_on_profile(session: Session) -> bool:
     return session.place.record is None
+
+
+def on_table(session: Session) -> bool:
+    """Whether there are cells under a cursor: not on a profile, a plot or a model's facts."""
+    place = session.place
+    return place.record is None and not (place.screen == "endpoint" and place.tab in {"plot", "model"})

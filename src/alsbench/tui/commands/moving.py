@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from alsbench.tui.commands.model import MOVE, Command, not_on_profile, on_profile
+from alsbench.tui.commands.model import MOVE, Command, on_profile, on_table
 from alsbench.tui.session import Session
 
 
@@ -22,7 +22,7 @@ COMMANDS: tuple[Command, ...] = (
         group=MOVE,
         footer="open",
         rank=1,
-        when=not_on_profile,
+        when=on_table,
     ),
     Command("back", "Back", ("escape",), "Back one level; never quits", "back", group=MOVE, footer="back", rank=2, shown=_deep),
     Command("up", "Up", ("k", "up"), "One row up", "up", group=MOVE),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from alsbench.tui import actions as act
-from alsbench.tui.commands.model import SHOW, Build, Command, not_on_profile
+from alsbench.tui.commands.model import SHOW, Build, Command, not_on_profile, on_table
 from alsbench.tui.session import Catalogue, Session
 
 
@@ -131,7 +131,7 @@ COMMANDS: tuple[Command, ...] = (
         footer="command",
         rank=10,
     ),
-    Command("copy_cell", "Copy cell", ("y",), "Copy the cell (OSC 52, and a file)", "copy_cell", group=SHOW),
+    Command("copy_cell", "Copy cell", ("y",), "Copy the cell (OSC 52, and a file)", "copy_cell", group=SHOW, when=on_table),
     Command("copy_table", "Copy table", ("Y",), "Copy the table (OSC 52, and a file)", "copy_table", group=SHOW),
     Command("pager", "Pager", ("P",), "Read this view as text in $PAGER", "pager", group=SHOW),
     Command("editor", "Edit study.toml", ("E",), "Change study.toml and its subgroups in $EDITOR", "editor", group=SHOW),

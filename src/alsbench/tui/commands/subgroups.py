@@ -61,6 +61,6 @@ COMMANDS: tuple[Command, ...] = (
         group=CHOOSE,
         footer="subgroups",
         rank=7,
-        screens=CHOICE_SCREENS - {"subgroups"},
+        shown=lambda s: s.screen in CHOICE_SCREENS - {"subgroups"},
     ),
 )

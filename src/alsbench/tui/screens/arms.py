@@ -14,7 +14,7 @@ from alsbench.analysis.source import Source
 from alsbench.errors import AlsbenchError
 from alsbench.render.formats import format_number
 from alsbench.tui import actions as act
-from alsbench.tui.models import Grid, GridRow, grid
+from alsbench.tui.models import Grid, GridRow, Section, grid
 from alsbench.tui.paged import value_text
 from alsbench.tui.safetext import safe
 from alsbench.tui.screens.base import View
@@ -59,8 +59,11 @@ class ArmsView(View):
             texts = [counted.arm, marker, counted.label, "" if dose is None else format_number(dose), *counts, *ends]
             role = "" if one else "bold"
             rows.append(GridRow(tuple((safe(t, ascii=self.ascii), role) for t in texts), source=counted.arm if one else None))
+        self.table.row_cursor = True
         heads = ["arm", "", "label", "doses", "random-\nised", *flags, "discon-\ntinued", "deaths"]
         self.show_grid(Grid((grid(heads, rows, right=range(3, len(heads))),)))
+        self.back_to(self.shown_arm)
+        self.shown_arm = ""
         unknown = int((source.planned_arm < 0).sum())
         self.say(f"{unknown} subjects have an arm that study.toml does not name" if unknown else "", "warn")
 
@@ -86,8 +89,25 @@ class ArmsView(View):
         right = [j for j, c in enumerate(columns, start=1 + len(chips)) if source.subjects.kind(c) == "number"]
         label = study.arms.labels.get(arm, "")
         self.title(f"{arm}  {label}", (f"  {len(records)} subjects; enter opens a profile; S sorts, / filters", "dim"))
-        self.show_grid(Grid((grid(heads, rows, right=right, most=24),)))
-        self.say("")
+        self.table.row_cursor = False
+        self.show_grid(Grid((ordered(grid(heads, rows, right=right, most=24), *self.sorted_by),)))
+        self.back_to(self.shown_record[0])
+        self.shown_record, self.shown_arm = (0, 0), arm
+        self.cursor_moved()
+
+    def back_to(self, shown: Any) -> None:
+        """Put the cursor on the line that was opened, when what it opened is left."""
+        model = self.table.model
+        if shown and isinstance(model, Grid):
+            self.table.go(next((k for k in range(len(model)) if model.source(k, 0) == shown), self.table.cursor_row))
+
+    def cursor_moved(self) -> None:
+        """The column under the cursor of a list of subjects, in words."""
+        if self.session.place.arm is None or self.session.place.record is not None or not self.full.sections:
+            return
+        name = self.full.cols[self.table.cursor_col].head[-1]
+        columns = self.source_data.snapshot.table("ADSL").columns
+        self.say(next((f"{c.name}: {c.label}" for c in columns if c.name == name and c.label), ""))
 
     def memberships(self) -> list[tuple[str, list[str]]]:
         """For each active subgroup a mark per subject: ``x`` in, ``.`` out, ``?`` undecided, ``-`` not in the population."""
@@ -109,28 +129,21 @@ class ArmsView(View):
         return found
 
     def do_sort(self) -> None:
-        """Sort the subjects by the first scrolling column in view: up, down, as loaded."""
-        if self.session.place.arm is None or self.session.place.record is not None:
+        """Sort the subjects by the column under the cursor: up, down, as loaded."""
+        place = self.session.place
+        if place.arm is None or place.record is not None:
+            self.bench.status("enter lists the subjects of an arm; they can be sorted")
             return
-        section = self.full.sections[0]
-        column = min(section.frozen + self.table.left, len(section.cols) - 1)
-        self.sorted_by = (column, not self.sorted_by[1] if self.sorted_by[0] == column else False)
-        down = self.sorted_by[1]
+        column = self.table.cursor_col
+        name = self.full.sections[0].cols[column].head[-1]
+        turns = {(name, False): (name, True), (name, True): ("", False)}
+        self.sorted_by = turns.get(self.sorted_by, (name, False))
+        self.show_subjects(place.arm)
+        self.table.go(0, column)
+        by, down = self.sorted_by
+        self.bench.status(f"sorted by {by}, {'down' if down else 'up'}" if by else "as loaded")
 
-        def key(row: GridRow) -> tuple[int, float, str]:
-            text = row.cells[column][0].strip()
-            try:
-                return (0, float(text), "")
-            except ValueError:
-                return (1 if text else 2, 0.0, text)
-
-        rows = tuple(sorted(section.rows, key=key, reverse=down))
-        self.show_grid(Grid((type(section)(section.cols, rows, section.frozen),)), keep=False)
-        self.bench.status(
-            f"sorted by {section.cols[column].head[-1]}, {'down' if down else 'up'}; scroll right for another column"
-        )
-
-    sorted_by: tuple[int, bool] = (-1, False)
+    sorted_by: tuple[str, bool] = ("", False)
 
     # ---- one subject
 
@@ -154,6 +167,7 @@ class ArmsView(View):
         self.shown_record = (record, width)
 
     shown_record: tuple[int, int] = (0, 0)
+    shown_arm = ""
 
     def report(self, report: Report) -> None:
         if report.kind == "done" and self.session.place.record is not None:
@@ -167,7 +181,8 @@ class ArmsView(View):
             return
         self.shown_record = (0, 0)
         if self.session.place.arm is None:
-            self.table.go(0)
+            self.sorted_by = ("", False)
+            self.table.go(0, 0)
             await self.bench.dispatch_action(act.OpenArm(found))
         else:
             await self.bench.dispatch_action(act.OpenSubject(found))
@@ -193,6 +208,11 @@ class ArmsView(View):
             return {"where": f"{self.source_data.study.arms.planned} == {place.arm!r}"}
         return {}
 
+    @property
+    def printed(self) -> bool:
+        """A profile is taken away as ``alsbench subject`` prints it."""
+        return self.session.place.record is not None
+
     def page_title(self) -> str:
         arm = self.session.place.arm
         return f"Subjects of {arm}" if arm else "Arms"
@@ -200,6 +220,22 @@ class ArmsView(View):
     def on_resize(self) -> None:
         if self.bench.opened is not None and self.display and self.session.place.record is not None:
             self.refresh_view()
+
+
+def ordered(section: Section, by: str, down: bool) -> Section:
+    """A section sorted by a column: numbers before texts before what is missing; unchanged without one."""
+    column = next((j for j, c in enumerate(section.cols) if c.head[-1] == by), -1)
+    if column < 0:
+        return section
+
+    def key(row: GridRow) -> tuple[int, float, str]:
+        text = row.cells[column][0].strip()
+        try:
+            return (0, float(text), "")
+        except ValueError:
+            return (1 if text else 2, 0.0, text)
+
+    return Section(section.cols, tuple(sorted(section.rows, key=key, reverse=down)), section.frozen)
 
 
 def subject_columns(source: Source) -> list[str]:

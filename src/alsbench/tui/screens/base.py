@@ -83,6 +83,11 @@ class View(Vertical):
         """The lines of a view without a table."""
         return "\n".join(line.plain.rstrip() for line in self.pane.lines) + "\n" if self.pane.display else ""
 
+    @property
+    def printed(self) -> bool:
+        """Whether what is taken away is what the shell prints, the view itself holding no table."""
+        return False
+
     def page_title(self) -> str:
         return self.panel.title()
 
@@ -240,4 +245,4 @@ class View(Vertical):
         model = self.table.model
         if self.pane.display or not isinstance(model, Grid) or not len(model):
             return ""
-        return model.text(self.table.cursor_row, 0 if self.row_cursor else self.table.cursor_col)
+        return model.text(self.table.cursor_row, 0 if self.table.row_cursor else self.table.cursor_col)

@@ -14,11 +14,12 @@ from alsbench.analysis.command import endpoint_command
 from alsbench.analysis.question import Question
 from alsbench.analysis.result import Result, Row
 from alsbench.render.formats import format_number
+from alsbench.render.page import Block, Cell, Column, Line, Page
 from alsbench.tui.models import Grid, GridRow, Section, grid
-from alsbench.tui.paged import PagedModel
+from alsbench.tui.paged import PagedModel, value_text
 from alsbench.tui.records_behind import Ranks, Records, behind_row, pairs
 from alsbench.tui.safetext import safe
-from alsbench.tui.screens.drill import Drill
+from alsbench.tui.screens.drill import COPIED, Drill
 from alsbench.tui.widgets.pane import folded
 from alsbench.tui.worker import Job
 
@@ -40,6 +41,7 @@ class BehindNumber(Drill):
     def __init__(self, bench: Workbench, rows: tuple[Row, ...], result: Result) -> None:
         super().__init__(bench, "Behind this number", facts(bench, rows, result))
         self.rows = rows
+        self.result = result
         self.found: Records | Ranks | None = None
         self.shown: Records | Ranks | None = None  # what a filter leaves of them
         self.asked: set[int] = set()
@@ -105,6 +107,30 @@ class BehindNumber(Drill):
         self.asked.add(page)
         self.work("rows:", lambda _: ("page", (page, found.page(source, page))))
 
+    def page(self) -> Page | None:
+        """The rows, those of a filter where one is set, as they stand in the data."""
+        found = self.shown
+        if not isinstance(found, Records):
+            return super().page()
+        columns = tuple(
+            Column(c.name, justify="right" if c.kind == "number" else "left", label=j == 0)
+            for j, c in enumerate(found.info.columns)
+        )
+        lines = tuple(Line(tuple(Cell(value_text(v)) for v in row)) for row in found.rows_to(self.bench.ready.source, COPIED))
+        cut = (f"The first {COPIED} of {found.count} rows.",) if found.count > COPIED else ()
+        notes = (*cut, *self.bench.page_footnotes())
+        return Page(self.page_title(), (Block("", columns, lines),), self.page_facts(), notes)
+
+    def page_title(self) -> str:
+        return f"Behind this number: {about(self.rows[0])}" if self.rows else "Behind this number"
+
+    def page_facts(self) -> tuple[tuple[str, str], ...]:
+        """The study, the statistics, what was asked; whether it was defined after the data were seen."""
+        study = self.bench.page_facts()[:1]
+        stats = ((r.stat_name, stat_text(r)) for r in self.rows)
+        mark = [("status", "post hoc")] if self.result.provenance.post_hoc else []
+        return (*study, *stats, *mark, *told(self.rows, self.result))
+
     def open_row(self) -> None:
         model = self.table.model
         if not isinstance(self.found, Ranks) or not isinstance(model, Grid) or not len(model):
@@ -127,6 +153,7 @@ class BehindRank(Drill):
         )
         self.question = question
         self.subject = subject
+        self.told: tuple[tuple[str, str], ...] = ()
 
     def start(self) -> None:
         source, question, subject = self.bench.ready.source, self.question, self.subject
@@ -143,10 +170,9 @@ class BehindRank(Drill):
         self.bench.record_subject(self.command)
         width = self.size.width
         lines = list(self.pane.lines)
-        for name, value in why.facts:
+        self.told = (*why.facts, *(("Rank", f"{r.title}: {r.error or sums(r)}") for r in why.rankings))
+        for name, value in self.told:
             lines += _fact(self.bench, name, value, width)
-        for r in why.rankings:
-            lines += _fact(self.bench, "Rank", f"{r.title}: {r.error or sums(r)}", width)
         self.pane.show(lines, keep=False)
         self.divide()
         sections = []
@@ -155,6 +181,12 @@ class BehindRank(Drill):
                 sections.append(Section((), (GridRow(((safe(r.title, ascii=self.ascii), "bold"),), heading=True),)))
             sections.append(grid(list(PAIR_HEADS), [self.pair(p) for p in r.pairs], right=range(5, 9)))
         self.show_whole(Grid(tuple(sections)))
+
+    def page_title(self) -> str:
+        return f"Why this rank: {self.subject}"
+
+    def page_facts(self) -> tuple[tuple[str, str], ...]:
+        return (*self.bench.page_facts()[:1], *self.told, ("command", self.command))
 
     def pair(self, p: Any) -> GridRow:
         role = {"won": "good", "lost": "bad"}.get(p.result, "")
@@ -181,21 +213,33 @@ def facts(bench: Workbench, rows: tuple[Row, ...], result: Result) -> list[Text]
     width = max(bench.size.width, 40)
     lines: list[Text] = []
     for row in rows:
-        value = "not estimable" if row.stat is None else repr(row.stat) if isinstance(row.stat, float) else str(row.stat)
-        lines.append(Text.assemble((f"{row.stat_name:<22}", look["dim"]), (value, look["bold"])))
+        lines.append(Text.assemble((f"{row.stat_name:<22}", look["dim"]), (stat_text(row), look["bold"])))
         for text in (row.warning, row.error):
             if text:
                 lines.append(Text(f"{'':<22}{safe(text, ascii=ascii)}", look["warn"]))
-    first = rows[0] if rows else None
-    told = [("command", result.provenance.command), ("title", result.facts.title), *result.facts.lines]
-    if first is not None:
-        pair = f"{first.treatment} vs {first.reference}" if first.treatment else ""
-        told.insert(0, ("about", ", ".join(t for t in (first.subgroup, first.arm or "", pair, first.visit or "") if t)))
-    told.append(("snapshot", result.provenance.snapshot[:16]))
-    for name, value in told:
+    for name, value in told(rows, result):
         lines += _fact(bench, name, value, width)
     lines += [Text(f"! {safe(w, ascii=ascii)}", look["warn"]) for w in result.warnings]
     return [*lines, *(Text(safe(a, ascii=ascii), look["dim"]) for a in result.facts.attempts)]
+
+
+def told(rows: tuple[Row, ...], result: Result) -> list[tuple[str, str]]:
+    """What was asked, of which data, by which model."""
+    found = [("command", result.provenance.command), ("title", result.facts.title), *result.facts.lines]
+    if rows:
+        found.insert(0, ("about", about(rows[0])))
+    return [*found, ("snapshot", result.provenance.snapshot[:16])]
+
+
+def about(row: Row) -> str:
+    """Whose statistic a row is: ``slow, Group 2 vs Placebo, Month 12``."""
+    pair = f"{row.treatment} vs {row.reference}" if row.treatment else ""
+    return ", ".join(t for t in (row.subgroup, row.arm or "", pair, row.variable or "", row.visit or "") if t)
+
+
+def stat_text(row: Row) -> str:
+    """A statistic with all its digits."""
+    return "not estimable" if row.stat is None else repr(row.stat) if isinstance(row.stat, float) else str(row.stat)
 
 
 def _fact(bench: Workbench, name: str, value: str, width: int) -> list[Text]:

@@ -56,6 +56,10 @@ class Dialog(ModalScreen[Any], inherit_bindings=False):
         self._said = text
         self.show_foot()
 
+    def cancelled(self, count: int) -> None:
+        """Running work was told to stop: so many pieces of it."""
+        self.say(f"cancelled {count} running" if count else "nothing is running; esc goes back")
+
     @property
     def ascii(self) -> bool:
         return not self.look.glyphs.dots

@@ -1,6 +1,7 @@
 """A dialog of facts above and rows below, filled by a worker; what Behind this number and a check's table have in common.
 
-``tab`` moves between the two; ``/`` shows only the rows that hold a text, ``n N`` go from one to the next, ``esc`` shows all.
+``tab`` moves between the two; ``/`` shows only the rows that hold a text, ``n N`` go from one to the next, ``esc`` shows all;
+``y`` copies the cell, ``Y`` the table with its facts; the app's key for it cancels the reading.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from rich.text import Text
 from textual.app import ComposeResult
 from textual.events import Key
 
+from alsbench.render.page import Page
 from alsbench.tui.models import Grid
 from alsbench.tui.safetext import safe
 from alsbench.tui.screens.dialog import MOVES, Dialog, scroll
@@ -24,7 +26,8 @@ if TYPE_CHECKING:
 
 _SERIAL = count(1)
 LEAST_ROWS = 9  # lines kept for the rows; the facts above scroll
-KEYS = (("esc", "back"), ("j k", "rows"), ("tab", "facts"), ("/", "filter"))
+KEYS = (("esc", "back"), ("j k", "rows"), ("tab", "facts"), ("/", "filter"), ("y Y", "copy"))
+COPIED = 1000  # rows copied at most
 
 
 class Drill(Dialog):
@@ -102,12 +105,49 @@ class Drill(Dialog):
         elif key == "slash":
             hint = "show rows that hold this text; empty shows all"
             self.bench.ask("/", self.pattern, self.set_filter, hint=hint, kind="filter")
+        elif key == "y":
+            self.say(self.bench.copy_cell(self.cell_text()))
+        elif key == "Y":
+            self.say(self.bench.copy_page(self.page(), self.twin()))
         elif key in {"n", "N"}:
             self.next_match(1 if key == "n" else -1)
         elif key in MOVES:
             scroll(self.pane if self.focused is self.pane else self.table, key)
         elif key in {"h", "left", "l", "right"}:
             self.table.move(cols=1 if key in {"l", "right"} else -1)
+
+    def cancelled(self, count: int) -> None:
+        super().cancelled(count)
+        if count and self.table.placeholder.endswith("..."):
+            self.table.placeholder = "cancelled"
+            self.table.refresh()
+
+    # ---- taking away
+
+    def cell_text(self) -> str:
+        """The text under the cursor."""
+        at = self.table.cursor_row
+        if not 0 <= at < len(self.table.model) or self.table.model.heading(at):
+            return ""
+        return self.table.model.text(at, 0 if self.table.row_cursor else self.table.cursor_col)
+
+    def page(self) -> Page | None:
+        """The table as a page that stands alone; None where there is none yet."""
+        if not len(self.whole):
+            return None
+        return Page(self.page_title(), self.whole.blocks(), self.page_facts(), self.bench.page_footnotes())
+
+    def page_title(self) -> str:
+        return ""
+
+    def page_facts(self) -> tuple[tuple[str, str], ...]:
+        return self.bench.page_facts()
+
+    def twin(self) -> str:
+        """The shell command that prints the table under a mask; empty where single subjects stand in it."""
+        return ""
+
+    # ---- filtering
 
     def set_filter(self, pattern: str) -> None:
         """Show only the rows that hold a text."""

@@ -108,7 +108,7 @@ class ForestView(AskingView):
             return safe(name, ascii=self.ascii), "", "NE" if isinstance(effect, AlsbenchError) else "...", "", ""
         estimate = "NE"
         if math.isfinite(effect.estimate):
-            values = [format_stat("difference", v) for v in (effect.estimate, effect.low, effect.high)]
+            values = [format_stat(effect.kind, v) for v in (effect.estimate, effect.low, effect.high)]
             estimate = f"{values[0]} ({values[1]}, {values[2]})"
         p = format_p(effect.p) if math.isfinite(effect.p) else ""
         if study is not None and study.multiplicity is not None and p:
@@ -146,13 +146,12 @@ class ForestView(AskingView):
     async def do_open(self) -> None:
         found = self.source()
         if not found or not isinstance(found[1], Effect):
+            failed = found is not None and isinstance(found[1], AlsbenchError)
+            self.bench.status(found[1].what if failed else "being computed" if found else "nothing to open here")
             return
         phrase, effect, cell = found
-        made = self.evidence()
-        if made is not None and effect.rows:
-            facts = made.result.facts
-            told = tuple(f for f in facts.lines if f[0] != "Subgroup" or f[1].startswith(f"{phrase}:"))
-            behind(self.bench, effect.rows, replace(made.result, facts=replace(facts, lines=told)))
+        if effect.rows:
+            behind(self.bench, effect.rows, self.assembled((phrase,)).result)
             return
         look = self.bench.look
         lines = [Text(f"{phrase}, n = {cell.n}", look["bold"]), Text(effect.interval(), look["text"]), Text()]
@@ -168,10 +167,15 @@ class ForestView(AskingView):
 
     def evidence(self) -> Evidence | None:
         """All subgroups put together for the comparison shown, once none is missing."""
-        source, choice = self.bench.ready.source, self.session.choice
-        pieces = [self.known(k) for k in self.wanted()]
-        if not all(isinstance(p, Piece) for p in pieces):
+        if not all(isinstance(self.known(k), Piece) for k in self.wanted()):
             return None
+        names = tuple(s.name for s in self.bench.ready.source.study.subgroups)
+        return self.assembled(evidence_columns(self.bench.ready.source, names))
+
+    def assembled(self, columns: tuple[str, ...]) -> Evidence:
+        """Some of the lines put together, as far as they are known."""
+        source, choice = self.bench.ready.source, self.session.choice
+        pieces = [self.known(k) for k in self.wanted() if k.phrase in columns]
         names = tuple(s.name for s in source.study.subgroups)
         comparison = source.comparisons((choice.comparison,))[0]
         pair = (comparison.treatment, comparison.reference)
@@ -182,9 +186,9 @@ class ForestView(AskingView):
                 p.warnings,
             )
             for p in pieces
+            if isinstance(p, Piece)
         ]
-        columns, only = evidence_columns(source, names), choice.endpoint
-        made = assemble(source, columns, names, (choice.comparison,), narrow, self.population, only=only)
+        made = assemble(source, columns, names, (choice.comparison,), narrow, self.population, only=choice.endpoint)
         return replace(made, result=made.result.with_command(self.bench.shell_command()))
 
     @property

@@ -55,7 +55,7 @@ class ScrutinyView(View):
         rows = []
         for check in CHECKS:
             said, role = self.said(check)
-            title = fit(check.title, NARROW, mark=self.bench.look.glyphs.ellipsis) if self.size.width < WIDE else check.title
+            title = fit(check.short, NARROW, mark=self.bench.look.glyphs.ellipsis) if self.size.width < WIDE else check.title
             cells = ((str(check.number), ""), (safe(title, ascii=self.ascii), ""), (safe(said, ascii=self.ascii), role))
             rows.append(GridRow(cells, source=check))
         self.show_grid(Grid((grid(["", "check", "says"], rows, right=[0], frozen=2, most=200),)))
@@ -157,8 +157,15 @@ class CheckTable(Drill):
         blocks = (*check_blocks(check, result), *([plot] if plot is not None else []))
         sections = [s for block in blocks for s in block_section(block, ascii=ascii)]
         self.table.placeholder = "no rows"
-        self.result = result
+        self.check, self.result = check, result
+        self.command = bench.shell_command(check=check.id)
         self.whole = self.table.model = Grid(tuple(sections))
+
+    def page(self) -> Page | None:
+        return with_command(scrutiny_page(((self.check, self.result),)), self.twin())
+
+    def twin(self) -> str:
+        return self.command
 
     def open_row(self) -> None:
         """Open the number under the cursor."""

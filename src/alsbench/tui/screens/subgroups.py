@@ -1,5 +1,6 @@
 """Screen 3: who is in each subgroup. A check-list with counts per arm, and beside it the definition, the realised cut, the
-complement, overlaps and baseline balance. Changes are written to study.toml, which keeps its comments.
+complement, overlaps and baseline balance; ``enter`` opens it, with every number's subjects. The details follow the cursor
+once it rests, so that a held key costs no more than the list. Changes are written to study.toml, which keeps its comments.
 """
 
 from __future__ import annotations
@@ -9,11 +10,12 @@ from typing import Any
 
 from rich.text import Text
 from textual.containers import Container
+from textual.timer import Timer
 
 from alsbench.analysis.result import Result
 from alsbench.analysis.source import Source
 from alsbench.errors import AlsbenchError
-from alsbench.study.model import Endpoint, Subgroup
+from alsbench.study.model import Subgroup
 from alsbench.tui import actions as act
 from alsbench.tui.models import Grid, GridRow, grid
 from alsbench.tui.safetext import fit, safe
@@ -21,6 +23,7 @@ from alsbench.tui.screens.base import View
 from alsbench.tui.widgets.pane import Pane, folded
 from alsbench.tui.worker import Job, Report
 
+REST = 0.12  # seconds after which a cursor rests
 BESIDE = 130  # columns from which the details stand beside the list
 
 
@@ -73,23 +76,6 @@ def count(source: Source) -> tuple[Counted, ...]:
     )
 
 
-def balance(source: Source, name: str) -> list[tuple[str, list[tuple[str, float]]]]:
-    """Standardised mean differences within a subgroup: variable -> (comparison, SMD)."""
-    from alsbench.analysis.ask import Ask
-    from alsbench.analysis.endpoints import baseline
-    from alsbench.analysis.question import Question
-    from alsbench.analysis.subgroups import members
-
-    endpoint = Endpoint(name="balance", method="baseline")
-    population = source.study.populations.default
-    ask = Ask(source, endpoint, Question("balance", (name,)), population, members(source, name), source.comparisons())
-    found: dict[str, list[tuple[str, float]]] = {}
-    for row in baseline.analyse(ask).rows:
-        if row.stat_name == "smd" and row.variable:
-            found.setdefault(row.variable, []).append((f"{row.treatment}", row.number()))
-    return list(found.items())
-
-
 class SubgroupsView(View):
     DEFAULT_CSS = """
     SubgroupsView Container#list { height: auto; max-height: 50%; }
@@ -103,7 +89,9 @@ class SubgroupsView(View):
     def __init__(self, bench: Any, name: str) -> None:
         super().__init__(bench, name)
         self.counted: dict[str, Counted] = {}
-        self.balanced: dict[str, Any] = {}
+        self.balanced: dict[str, Result] = {}
+        self.table.moved = self.moved
+        self.resting: Timer | None = None
         self.of: Any = None
         self.about = Pane(bench.look)
         self.about.can_focus = False
@@ -183,7 +171,14 @@ class SubgroupsView(View):
             self.balanced |= report.payload
             self.cursor_moved()
 
+    def moved(self) -> None:
+        """The cursor stands on another subgroup: its details once it rests."""
+        if self.resting is not None:
+            self.resting.stop()
+        self.resting = self.set_timer(REST, self.cursor_moved)
+
     def cursor_moved(self) -> None:
+        self.resting = None
         subgroup = self.here
         if subgroup is None:
             self.about.show([])
@@ -193,16 +188,20 @@ class SubgroupsView(View):
         if known is not None and not known.error and subgroup.name not in self.balanced:
             source, name = self.bench.ready.source, subgroup.name
 
-            def work(job: Job) -> dict[str, Any]:
+            def work(job: Job) -> dict[str, Result]:
+                from alsbench.analysis.balance import balance
+
                 job.check()
                 return {name: balance(source, name)}
 
             self.bench.jobs.start(self.panel, "balance", work)
 
-    def about_lines(self, subgroup: Subgroup) -> list[Text]:
-        look, width = self.bench.look, self.about.size.width or 80
+    def about_lines(self, subgroup: Subgroup, *, balance: bool = True) -> list[Text]:
+        """What is known of a subgroup, as wide as it will stand: beside the list, or opened without its balance."""
+        look, width = self.bench.look, (self.about.size.width if balance else self.size.width) or 80
         known = self.counted.get(subgroup.name)
         facts = [
+            ("subgroup", f"{subgroup.name}{f': {subgroup.label}' if subgroup.label else ''}"),
             ("where", subgroup.where),
             ("defined", "pre-specified" if subgroup.prespecified else "POST HOC: after the data were seen"),
         ]
@@ -222,14 +221,22 @@ class SubgroupsView(View):
             if known.overlap:
                 facts.append(("overlap", ", ".join(f"{k} also in {n}" for n, k in known.overlap)))
         lines = [line for name, value in facts for line in folded(name, safe(value, ascii=self.ascii), look, width)]
-        found = self.balanced.get(subgroup.name)
+        return [*lines, *self.balance_lines(subgroup.name, width)] if balance else lines
+
+    def balance_lines(self, name: str, width: int) -> list[Text]:
+        """Baseline balance of a subgroup, once it is known."""
+        look, result = self.bench.look, self.balanced.get(name)
+        found: dict[str, list[tuple[str, float]]] = {}
+        for row in result.select(stat_name="smd", subgroup=name) if result is not None else ():
+            found.setdefault(row.variable or "", []).append((row.treatment or "", row.number()))
+        lines: list[Text] = []
         if found:
-            names = [t for t, _ in found[0][1]]
+            names = [t for t, _ in next(iter(found.values()))]
             room = max(12, min(max(map(len, names)), (width - 22) // len(names) - 3))
             mark = look.glyphs.ellipsis
             heads = (fit(safe(n, ascii=self.ascii), room, align="right", mark=mark) + " " for n in names)
             lines += [Text(), Text("balance (SMD)         " + "  ".join(heads), look["head"])]
-            for variable, values in found:
+            for variable, values in found.items():
                 line = Text(fit(safe(variable, ascii=self.ascii), 20, mark=mark), look["text"])
                 for _, value in values:
                     far = abs(value) >= 0.25
@@ -249,7 +256,15 @@ class SubgroupsView(View):
             await self.bench.dispatch_action(act.ToggleSubgroup(target))
 
     async def do_open(self) -> None:
-        await self.do_toggle()
+        """Open the subgroup: its counts and balance, each with the subjects behind."""
+        from alsbench.tui.screens.membership import Membership
+
+        subgroup = self.here
+        if subgroup is None:
+            self.bench.status("no subgroup here; a adds one")
+            return
+        facts, found = self.about_lines(subgroup, balance=False), self.balanced.get(subgroup.name)
+        self.bench.push_screen(Membership(self.bench, subgroup.name, facts, found))
 
     def do_add(self) -> None:
         self.edit(None)
