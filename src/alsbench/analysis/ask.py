@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 from alsbench.analysis.question import Question
 from alsbench.analysis.result import Context, Row
 from alsbench.analysis.source import Source
-from alsbench.analysis.subgroups import Membership
 from alsbench.study.model import Comparison, Endpoint
 
-if TYPE_CHECKING:  # SciPy comes with it, and a cached answer needs none of it
+if TYPE_CHECKING:  # NumPy and SciPy come with them, and a kept answer needs neither
+    from alsbench.analysis.subgroups import Membership
     from alsbench.stats.contrasts import Contrasts
 
 

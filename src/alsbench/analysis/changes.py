@@ -11,7 +11,8 @@ from dataclasses import dataclass
 
 from alsbench.analysis.cache import cached_piece
 from alsbench.analysis.cells import Cell
-from alsbench.analysis.evidence import evidence_columns, evidence_endpoints
+from alsbench.analysis.evidence import evidence_columns
+from alsbench.analysis.methods import evidence_endpoints
 from alsbench.analysis.source import Source
 from alsbench.errors import AlsbenchError
 

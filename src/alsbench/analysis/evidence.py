@@ -15,7 +15,7 @@ from alsbench.analysis.cache import cached_piece
 from alsbench.analysis.cells import Cell, Piece
 from alsbench.analysis.command import evidence_command
 from alsbench.analysis.gates import gated, gates
-from alsbench.analysis.methods import METHODS, analyse_with, interaction_with, method_info
+from alsbench.analysis.methods import analyse_with, evidence_endpoints, interaction_with, method_info
 from alsbench.analysis.plan import marked, plan_word
 from alsbench.analysis.question import OVERALL, Question
 from alsbench.analysis.result import Facts, Provenance, Result, Row, merge_warnings
@@ -49,13 +49,6 @@ def evidence_columns(source: Source, subgroups: Sequence[str]) -> tuple[str, ...
         if " and " not in phrase:
             columns.append(complement(source, phrase))
     return tuple(dict.fromkeys(columns))
-
-
-def evidence_endpoints(source: Source) -> tuple[Endpoint, ...]:
-    """Endpoints whose method gives a contrast: primary first, then as in the study."""
-    order = {"primary": 0, "secondary": 1, "exploratory": 2}
-    found = [e for e in source.study.endpoints.values() if e.method in METHODS and METHODS[e.method].summary is not None]
-    return tuple(sorted(found, key=lambda e: order[e.level]))
 
 
 def evidence_piece(

@@ -7,8 +7,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from alsbench.analysis.ask import Ask, Block
-from alsbench.analysis.source import BoolArray
+from alsbench.analysis.source import BoolArray, Source
 from alsbench.errors import UsageError
+from alsbench.study.model import Endpoint
 
 Analyse = Callable[[Ask], Block]
 Interaction = Callable[[Ask, BoolArray, tuple[float, ...]], Block]
@@ -46,6 +47,13 @@ def method_info(name: str) -> MethodInfo:
     if name not in METHODS:
         raise UsageError(f"the method {name} is not available in this version", hint=f"available: {', '.join(METHODS)}")
     return METHODS[name]
+
+
+def evidence_endpoints(source: Source) -> tuple[Endpoint, ...]:
+    """Endpoints whose method gives a contrast: primary first, then as in the study."""
+    order = {"primary": 0, "secondary": 1, "exploratory": 2}
+    found = [e for e in source.study.endpoints.values() if e.method in METHODS and METHODS[e.method].summary is not None]
+    return tuple(sorted(found, key=lambda e: order[e.level]))
 
 
 def analyse_with(name: str) -> Analyse:

@@ -9,9 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, TypeAlias
 
 from alsbench.audit.lock import Lock, judged, read_lock
 from alsbench.data.frames import Frame
@@ -20,11 +18,15 @@ from alsbench.data.workspace import Workspace
 from alsbench.errors import DataError, UsageError
 from alsbench.study.model import Comparison, Endpoint, Study
 from alsbench.study.names import nearest
-from alsbench.study.spec import study_digest
+from alsbench.study.reading import study_digest
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray  # a kept answer needs no NumPy: it comes with the first column read
 
 SUBJECT_TABLE = "ADSL"
-BoolArray = NDArray[np.bool_]
-IntArray = NDArray[np.int64]
+BoolArray: TypeAlias = "NDArray[np.bool_]"
+IntArray: TypeAlias = "NDArray[np.int64]"
 
 
 @dataclass(frozen=True)
@@ -77,6 +79,8 @@ class Source:
         return self._arm_codes(self.study.arms.actual)
 
     def _arm_codes(self, column: str) -> IntArray:
+        import numpy as np
+
         codes = {arm: i for i, arm in enumerate(self.study.arms.order)}
         return np.array([codes.get(a, -1) for a in self.subject_column(column)], dtype=np.int64)
 
@@ -93,6 +97,8 @@ class Source:
 
     def population(self, name: str = "") -> BoolArray:
         """Who is in the analysis set (flag = 'Y'); the study's default set for an empty name."""
+        import numpy as np
+
         name = name or self.study.populations.default
         flags = self.study.populations.flags
         if name not in flags:

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import typer
 
-from alsbench.cli.common import Common, Format, command
+from alsbench.cli.common import Common, command
 from alsbench.cli.endpoint import ComparisonsOption, PopulationOption, SubgroupsOption
 from alsbench.cli.masking import MaskOption
 
@@ -32,7 +32,8 @@ def show_evidence(
     common: Common, subgroups: list[str] | None, comparisons: tuple[str, ...], population: str, mask: int = 0
 ) -> None:
     """Compute, log and print the table. ``subgroups`` None means every subgroup of the study."""
-    from alsbench.analysis.evidence import Evidence, assemble, evidence_columns, evidence_endpoints, iter_evidence
+    from alsbench.analysis.evidence import Evidence, assemble, evidence_columns, iter_evidence
+    from alsbench.analysis.methods import evidence_endpoints
     from alsbench.cli.masking import limit, mask_evidence
     from alsbench.cli.output import emit_page, emit_result
     from alsbench.cli.progress import steps
@@ -52,7 +53,7 @@ def show_evidence(
         made = replace(made, result=made.result.with_command(common.repeat(command_text)))
         made = mask_evidence(made, source, limit(common, mask))
         looked(common, made.result, source)
-        if common.format in (Format.TABLE, Format.MD):
+        if common.format.printed:
             emit_page(common, evidence_page(made))
         else:
             emit_result(common, made.result)

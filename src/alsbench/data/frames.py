@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, Any
 
 from alsbench.study.sql import Kind
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray  # NumPy comes with the first frame, not with the names of columns
 
 
 @dataclass(frozen=True)
@@ -41,6 +41,8 @@ class Frame:
     kinds: Mapping[str, Kind] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        import numpy as np
+
         lengths = {len(a) for a in self.columns.values()}
         if len(lengths) > 1:
             raise ValueError(f"columns of unequal length: {sorted(lengths)}")
@@ -82,6 +84,8 @@ class Frame:
 
 def from_database(array: NDArray[Any], kind: Kind) -> NDArray[Any]:
     """An array as DuckDB delivers it (masked where missing) in the representation of its kind."""
+    import numpy as np
+
     missing = np.ma.getmaskarray(array) if isinstance(array, np.ma.MaskedArray) else None
     values = np.asarray(array.data) if isinstance(array, np.ma.MaskedArray) else np.asarray(array)
     match kind:

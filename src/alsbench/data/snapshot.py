@@ -17,8 +17,6 @@ from types import MappingProxyType, TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 import duckdb
-import numpy as np
-from numpy.typing import NDArray
 
 from alsbench.data.frames import ColumnInfo, Frame, from_database
 from alsbench.data.safe_text import visible
@@ -28,6 +26,9 @@ from alsbench.study.names import nearest
 from alsbench.study.sql import Kind, Where
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from alsbench.data.workspace import Workspace
 
 SUFFIX = ".duckdb"
@@ -96,8 +97,7 @@ class Snapshot:
         info = self.table(table)
         condition = fill(where.sql, where.params)
         sql = f"SELECT CAST(({condition}) AS DOUBLE) AS truth FROM {quote(info.name)}{self._order(info, order_by)}"
-        values = self._arrays(sql)["truth"]
-        return np.asarray(from_database(values, "number"), dtype=np.float64)
+        return from_database(self._arrays(sql)["truth"], "number")
 
     def count(self, table: str, where: Where | None = None) -> int:
         """Number of rows meeting the condition."""
@@ -127,7 +127,7 @@ class Snapshot:
         """The rows meeting ``where``, as their numbers in load order counted from 0, in the order asked for."""
         info = self.table(table)
         sql = f"SELECT rowid AS row FROM {quote(info.name)}{self._filter(where)}{self._order(info, order_by)}"
-        return np.asarray(self._arrays(sql)["row"], dtype=np.int64)
+        return self._arrays(sql)["row"].astype("int64", copy=False)
 
     def rows_by_id(self, table: str, columns: Sequence[str] | None, ids: Sequence[int]) -> list[tuple[Any, ...]]:
         """Rows by their numbers, in that order; what a few rows cost does not depend on where in the table they stand."""

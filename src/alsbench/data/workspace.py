@@ -61,7 +61,7 @@ class Workspace:
 
     def read_study(self) -> Study:
         """The study file, validated. Raises StudyError."""
-        from alsbench.study.spec import read_study
+        from alsbench.study.reading import read_study
 
         return read_study(self.study_path)
 

@@ -45,7 +45,7 @@ def open_workspace(workspace: Path) -> Opened:
 
 def catalogue(source: Source) -> Catalogue:
     """Names and titles of everything that can be chosen."""
-    from alsbench.analysis.evidence import evidence_endpoints
+    from alsbench.analysis.methods import evidence_endpoints
 
     study = source.study
     return Catalogue(

@@ -9,8 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from alsbench.analysis.ask import Ask, Block
-from alsbench.analysis.evidence import evidence_endpoints
-from alsbench.analysis.methods import analyse_with, method_info
+from alsbench.analysis.methods import analyse_with, evidence_endpoints, method_info
 from alsbench.analysis.p_text import p_text
 from alsbench.analysis.plan import marked
 from alsbench.analysis.question import OVERALL, Question

@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from alsbench.analysis.cache import cached_piece
-from alsbench.analysis.evidence import evidence_endpoints
+from alsbench.analysis.methods import evidence_endpoints
 from alsbench.analysis.p_text import p_text
 from alsbench.analysis.question import OVERALL
 from alsbench.analysis.result import Row

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from alsbench.analysis.evidence import evidence_endpoints
+from alsbench.analysis.methods import evidence_endpoints
 from alsbench.analysis.p_text import p_text
 from alsbench.analysis.result import Row
 from alsbench.analysis.run import default_population
