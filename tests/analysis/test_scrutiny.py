@@ -232,3 +232,7 @@ def test_the_controls_counted_are_those_left_out(trial: Source) -> None:
     rate = np.asarray(trial.subject_column("LEADRATE"), dtype=float)
     n = int((fas & (rate <= rate[fas].mean()) & (arm == "Placebo")).sum())
     assert f"of {n} below" in verdict(found)
+
+
+def test_every_check_has_a_title_that_a_narrow_list_shows_whole() -> None:
+    assert [c.title for c in CHECKS if len(c.short) > 36] == []
