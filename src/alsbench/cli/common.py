@@ -31,10 +31,26 @@ class Format(str, Enum):  # noqa: UP042  StrEnum would change what typer prints
     CSV = "csv"
     TSV = "tsv"
     MD = "md"
+    HTML = "html"
+    RTF = "rtf"
+
+    @property
+    def printed(self) -> bool:
+        """Whether it is for reading: a page, not records."""
+        return self not in (Format.JSON, Format.CSV, Format.TSV)
 
 
 HELP_WIDTH, LEAST_HELP = 60, 20  # characters of a command's line in the list of commands
-SUFFIXES = {".json": Format.JSON, ".csv": Format.CSV, ".tsv": Format.TSV, ".md": Format.MD}
+SUFFIXES = {
+    ".json": Format.JSON,
+    ".csv": Format.CSV,
+    ".tsv": Format.TSV,
+    ".md": Format.MD,
+    ".html": Format.HTML,
+    ".htm": Format.HTML,
+    ".rtf": Format.RTF,
+    ".txt": Format.TABLE,
+}
 
 
 @dataclass(frozen=True)
@@ -76,7 +92,7 @@ WorkspaceOption = Annotated[
 ]
 FormatOption = Annotated[
     Format | None,
-    typer.Option("--format", help="table (default), json, csv, tsv or md.", show_default=False),
+    typer.Option("--format", help="table (default), json, csv, tsv, md, html or rtf.", show_default=False),
 ]
 OutputOption = Annotated[
     Path | None,

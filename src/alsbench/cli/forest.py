@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from alsbench.cli.common import Common, Format, command
+from alsbench.cli.common import Common, command
 from alsbench.cli.complete import endpoint_names
 from alsbench.cli.endpoint import ComparisonsOption, PopulationOption, SubgroupsOption
 from alsbench.cli.masking import MaskOption
@@ -62,7 +62,7 @@ def forest(
         made = mask_evidence(replace(made, result=made.result.with_command(common.repeat(text))), source, limit(common, mask))
         result = made.result
         looked(common, result, source)
-        if common.format in (Format.TABLE, Format.MD):
+        if common.format.printed:
             emit_page(common, forest_page(made))
         else:
             emit_result(common, result)

@@ -70,12 +70,22 @@ def _blinded(common: Common, sheets: tuple[Sheet, ...]) -> tuple[Sheet, ...]:
 
 
 def emit_page(common: Common, page: Page, *, width: int | None = None) -> None:
-    """A page as Markdown or text; on a terminal the same lines in colour."""
+    """A page as HTML, RTF, Markdown or text; on a terminal the lines of the text in colour."""
     from alsbench.render.delimited import page_markdown
     from alsbench.render.layout import PAGE_WIDTH, page_lines, page_text
 
     width = PAGE_WIDTH if width is None else width
-    if common.format is Format.MD:
+    if common.format is Format.HTML:
+        from alsbench.render.document import page_document
+        from alsbench.render.html import document_html
+
+        write_text(common, document_html(page_document(page)))
+    elif common.format is Format.RTF:
+        from alsbench.render.document import page_document
+        from alsbench.render.rtf import document_rtf
+
+        write_text(common, document_rtf(page_document(page)))
+    elif common.format is Format.MD:
         write_text(common, page_markdown(page))
     elif common.output is None and sys.stdout.isatty():
         from rich.console import Console

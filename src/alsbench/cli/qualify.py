@@ -68,7 +68,7 @@ def _emit(common: Common, found: Qualification, *, numbers: bool) -> None:
     elif common.format is Format.TABLE:
         emit_page(common, _short_page(found))
     else:
-        printed = common.format is Format.MD
+        printed = common.format.printed
         failures = (_failures(found),) if found.failed else ()
         emit_sheets(common, _methods(found, printed=printed), _kinds(found, printed=printed), *failures)
 

@@ -10,7 +10,8 @@ HEAD = """# Commands
 Written by `python -m alsbench.cli.reference` from the program's own help; do not edit.
 
 Standard output is data, standard error narration. Every command takes `-w/--workspace` (or `ALSBENCH_WORKSPACE`, else the
-current directory), `--format table|json|csv|tsv|md`, `-o FILE`, `--quiet` and `--json-errors`; they are not repeated below.
+current directory), `--format table|json|csv|tsv|md|html|rtf`, `-o FILE` (its suffix names the format too), `--quiet` and
+`--json-errors`; they are not repeated below.
 
 | exit code | means |
 |---|---|

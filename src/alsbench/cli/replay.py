@@ -14,7 +14,7 @@ import typer
 
 from alsbench.cli.common import Common, Format, command
 from alsbench.cli.masking import MaskOption, at_least, limit
-from alsbench.errors import AlsbenchError
+from alsbench.errors import AlsbenchError, UsageError
 
 
 def register(app: typer.Typer) -> None:
@@ -37,6 +37,10 @@ def replay(
     """
     from alsbench.cli.output import write_chunks, write_text
 
+    if common.format in (Format.HTML, Format.RTF):
+        raise UsageError(
+            "a session is no one document", where=f"--format {common.format.value}", hint="md, or `alsbench report` for one"
+        )
     session = importlib.import_module("alsbench.tui.replay")  # by name: shell and app stand beside each other
     lines: tuple[str, ...] = session.replay_commands(log, common.workspace if common.given else None)
     if listed:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from alsbench.cli.common import Common, Format
+from alsbench.cli.common import Common
 
 if TYPE_CHECKING:
     from alsbench.analysis.question import Question
@@ -29,7 +29,7 @@ def show_why(common: Common, source: Source, question: Question, subject: str) -
     command = common.repeat(f"{endpoint_command(question)} --why {shlex.quote(subject)}")
     shown(common, "subject", {"asked": command, "snapshot": source.snapshot.digest})
     sheets = [_pairs(why), _sums(why)]
-    if common.format in (Format.TABLE, Format.MD):
+    if common.format.printed:
         sheets = [_sums(why), *(_printed(ranking) for ranking in why.rankings if ranking.pairs)]
     facts = (*about(source), *why.facts, ("Command", command))
     emit_sheets(common, replace(sheets[0], title=why.title, facts=facts), *sheets[1:])

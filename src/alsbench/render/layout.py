@@ -8,7 +8,7 @@ a pipe and to a terminal; colour is the only difference.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from rich.cells import cell_len
@@ -66,8 +66,30 @@ def page_text(page: Page, *, width: int = PAGE_WIDTH) -> str:
 
 def block_lines(block: Block, *, width: int = PAGE_WIDTH, rule: str = "─") -> list[Text]:
     """One block as styled lines."""
-    texts = _aligned(block)
     lines = [Text(part, style="bold") for part in _fold(visible(block.title), width or PAGE_WIDTH)] if block.title else []
+    laid = laid_out(block, width=width)
+    for number, chosen in enumerate(laid.parts):
+        if number:
+            lines.append(Text())
+        lines += _part_lines(block, laid, chosen, width, rule)
+    for note in block.notes:
+        lines += [Text(part, style="dim") for part in _fold(visible(note), width or PAGE_WIDTH, indent="  ")]
+    return lines
+
+
+@dataclass(frozen=True)
+class Laid:
+    """A block laid out: its cells as they are shown, the width of each column in characters, and the columns of each of the
+    parts that it is continued in."""
+
+    texts: tuple[tuple[str, ...], ...]
+    widths: tuple[int, ...]
+    parts: tuple[tuple[int, ...], ...]
+
+
+def laid_out(block: Block, *, width: int) -> Laid:
+    """How a block stands in ``width`` characters (0: as many as it needs), whatever draws it."""
+    texts = _aligned(block)
     widths = _widths(block, texts)
     figures = any(not c.label for c in block.columns)
     if (
@@ -77,13 +99,15 @@ def block_lines(block: Block, *, width: int = PAGE_WIDTH, rule: str = "─") -> 
         widths = _narrowed(block.columns, widths, width)
     parts = _parts(block.columns, widths, width)
     parts = [p for k, p in enumerate(parts) if not k or _filled(block.columns, texts, p)]
-    for number, chosen in enumerate(parts):
-        if number:
-            lines.append(Text())
-        lines += _part_lines(block, texts, chosen, widths, width, rule)
-    for note in block.notes:
-        lines += [Text(part, style="dim") for part in _fold(visible(note), width or PAGE_WIDTH, indent="  ")]
-    return lines
+    return Laid(tuple(map(tuple, texts)), tuple(widths), tuple(map(tuple, parts)))
+
+
+def lines_of_part(block: Block, laid: Laid, chosen: Sequence[int]) -> Iterator[tuple[Line, tuple[str, ...]]]:
+    """The lines of a part with their texts, without those whose figures all stand in another part."""
+    labels = [j for j in chosen if block.columns[j].label]
+    for line, row in zip(block.lines, laid.texts, strict=True):
+        if len(chosen) == len(block.columns) or line.heading or not _says_nothing(row, chosen, labels):
+            yield line, row
 
 
 def _aligned(block: Block) -> list[list[str]]:
@@ -110,7 +134,7 @@ def _widths(block: Block, texts: Sequence[Sequence[str]]) -> list[int]:
             continue  # a heading runs over the columns to its right
         for j, text in enumerate(row):
             widths[j] = max(widths[j], cell_len(text))
-    for group in _groups(block.columns):
+    for group in column_groups(block.columns):
         name = block.columns[group[0]].group
         room = sum(widths[j] for j in group) + len(GAP) * (len(group) - 1)
         widths[group[-1]] += max(0, cell_len(visible(name)) - room) if name else 0
@@ -126,7 +150,7 @@ def _narrowed(columns: Sequence[Column], widths: list[int], width: int) -> list[
     return [w - over if j == widest else w for j, w in enumerate(widths)]
 
 
-def _groups(columns: Sequence[Column]) -> list[list[int]]:
+def column_groups(columns: Sequence[Column]) -> list[list[int]]:
     """Indices of columns that stand together: neighbours with the same group name; each ungrouped column by itself."""
     groups: list[list[int]] = []
     for j, column in enumerate(columns):
@@ -140,7 +164,7 @@ def _groups(columns: Sequence[Column]) -> list[list[int]]:
 def _parts(columns: Sequence[Column], widths: Sequence[int], width: int) -> list[list[int]]:
     """Columns of each part of a block: label columns, then as many groups as the width holds."""
     labels = [j for j, c in enumerate(columns) if c.label]
-    rest = [g for g in _groups(columns) if not columns[g[0]].label]
+    rest = [g for g in column_groups(columns) if not columns[g[0]].label]
     if not width or not rest:
         return [list(range(len(columns)))]
     start = sum(widths[j] + len(GAP) for j in labels)
@@ -156,21 +180,19 @@ def _parts(columns: Sequence[Column], widths: Sequence[int], width: int) -> list
     return parts
 
 
-def _filled(columns: Sequence[Column], texts: Sequence[Sequence[str]], chosen: list[int]) -> bool:
+def _filled(columns: Sequence[Column], texts: Sequence[Sequence[str]], chosen: Sequence[int]) -> bool:
     """Whether a part has a cell beside its labels."""
     return any(row[j] for row in texts for j in chosen if j < len(row) and not columns[j].label)
 
 
-def _says_nothing(row: Sequence[str], chosen: list[int], labels: list[int]) -> bool:
+def _says_nothing(row: Sequence[str], chosen: Sequence[int], labels: Sequence[int]) -> bool:
     """Whether a line has figures, and none of them in the chosen columns."""
     figures = [j for j in range(len(row)) if j not in labels]
     return any(row[j] for j in figures) and not any(row[j] for j in figures if j in chosen)
 
 
-def _part_lines(
-    block: Block, texts: Sequence[Sequence[str]], chosen: list[int], widths: Sequence[int], width: int, rule: str
-) -> list[Text]:
-    widths = list(widths)
+def _part_lines(block: Block, laid: Laid, chosen: Sequence[int], width: int, rule: str) -> list[Text]:
+    widths = list(laid.widths)
     total = sum(widths[j] for j in chosen) + len(GAP) * (len(chosen) - 1)
     labels = [j for j in chosen if block.columns[j].label]
     if width and total > width and labels:
@@ -179,18 +201,16 @@ def _part_lines(
         total = sum(widths[j] for j in chosen) + len(GAP) * (len(chosen) - 1)
     lines = _head_lines(block.columns, chosen, widths, rule)
     lines.append(Text(rule * total, style="dim"))
-    for line, row in zip(block.lines, texts, strict=True):
-        if len(chosen) < len(block.columns) and not line.heading and _says_nothing(row, chosen, labels):
-            continue  # a line whose figures all stand in another part
+    for line, row in lines_of_part(block, laid, chosen):
         lines += _body_lines(block.columns, line, row, chosen, widths, max(width, total))
     return lines
 
 
-def _head_lines(columns: Sequence[Column], chosen: list[int], widths: Sequence[int], rule: str) -> list[Text]:
+def _head_lines(columns: Sequence[Column], chosen: Sequence[int], widths: Sequence[int], rule: str) -> list[Text]:
     lines: list[Text] = []
     if any(columns[j].group for j in chosen):
         names, rules = [], []
-        for group in _groups([columns[j] for j in chosen]):
+        for group in column_groups([columns[j] for j in chosen]):
             members = [chosen[k] for k in group]
             span = sum(widths[j] for j in members) + len(GAP) * (len(members) - 1)
             name = visible(columns[members[0]].group)
@@ -209,7 +229,7 @@ def _head_lines(columns: Sequence[Column], chosen: list[int], widths: Sequence[i
 
 
 def _body_lines(
-    columns: Sequence[Column], line: Line, row: Sequence[str], chosen: list[int], widths: Sequence[int], width: int
+    columns: Sequence[Column], line: Line, row: Sequence[str], chosen: Sequence[int], widths: Sequence[int], width: int
 ) -> list[Text]:
     if line.heading and sum(bool(t) for t in row) <= 1:
         return [Text(part, style="bold") for part in _fold(next((t for t in row if t), ""), width, indent="  ")]
