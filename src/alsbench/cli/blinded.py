@@ -104,7 +104,7 @@ def load_blinded(
             staged,
             space,
             study=parse_study(dummy),
-            accept=accept or {},
+            accept={rule: hide(reason) for rule, reason in (accept or {}).items()},
             layout="adam",
             derivation=replace(derived, tables=tuple(kept), findings=tuple(found), study=""),
             before_publish=install,

@@ -30,7 +30,7 @@ def check(common: Common, mask: MaskOption = 0) -> int:
     space = Workspace(common.workspace)
     with space.open_current() as snapshot:
         findings, passed = run_checks(snapshot, space.read_study() if space.study_path.exists() else None)
-        accepted = {f["rule"]: f["accepted"] for f in snapshot.receipt.get("findings", ()) if f.get("accepted")}
+        accepted = dict(snapshot.receipt.get("allowed") or {})
         name = snapshot.name
     from dataclasses import replace
 

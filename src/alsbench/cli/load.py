@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -40,6 +41,7 @@ def load(
         list[str] | None,
         typer.Option("--accept", metavar="RULE=REASON", help="Let errors of this check stand, for a reason; repeats."),
     ] = None,
+    reason: Annotated[str, typer.Option("--reason", metavar="TEXT", help="The reason of every --accept without one.")] = "",
     layout: Annotated[
         str | None,
         typer.Option("--as", metavar="LAYOUT", help="What the files are, if their names do not say: adam, proact or sdtm."),
@@ -59,7 +61,7 @@ def load(
         paths,
         study=study,
         expect={name: _rows(text, rows) for text in expect or () for name, rows in [_pair(text, "--expect", "FILE=ROWS")]},
-        accept=dict(_pair(text, "--accept", "RULE=REASON") for text in accept or ()),
+        accept=_accepted(accept or (), reason),
         layout=layout,
         blinded=blinded,
         key=key,
@@ -223,6 +225,14 @@ class _Proposed:
 
         if self.text:
             publish(space.study_path, self.text.encode())
+
+
+def _accepted(texts: Sequence[str], reason: str) -> dict[str, str]:
+    """Rules whose errors may stand, with the reason each was given, or the one given for all."""
+    if reason and not texts:
+        raise UsageError("--reason is the reason of --accept", where="--reason", hint="--accept RULE=REASON")
+    given = (text if "=" in text or not reason.strip() else f"{text}={reason}" for text in texts)
+    return dict(_pair(text, "--accept", "RULE=REASON") for text in given)
 
 
 def _pair(text: str, option: str, shape: str) -> tuple[str, str]:

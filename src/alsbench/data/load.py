@@ -76,7 +76,7 @@ def load(
         digest = _digest(builder.tables)
         data_cut = builder.latest_date()
         draft = Receipt(tuple(receipts), (), (), "", digest, data_cut, blinded)
-        builder.seal(now=moment, digest=digest, data_cut=data_cut, receipt=draft.as_dict())
+        builder.seal(now=moment, digest=digest, data_cut=data_cut, receipt=draft.as_dict() | {"allowed": accepted})
         with open_snapshot(builder.path) as candidate:
             findings, passed = run_checks(candidate, study or proposed)
         receipt = replace(draft, findings=_judge((*noted, *left_out(named), *findings), accepted), passed=passed)
@@ -191,10 +191,10 @@ def _refuse_errors(receipt: Receipt) -> None:
     lines = [f"{f.rule} {f.table}: {f.what}" + (f" (row {', '.join(map(str, f.rows))})" if f.rows else "") for f in blocking]
     more = [f"and {len(lines) - _SHOWN} more"] if len(lines) > _SHOWN else []
     hints = list(dict.fromkeys(f.hint for f in blocking if f.hint))
+    allow = list(dict.fromkeys(f.rule for f in blocking))[:_SHOWN]
+    way_out = f"the previous snapshot stays current; to load anyway: {' '.join(f'--accept {rule}=REASON' for rule in allow)}"
     raise DataError(
         lines[0] if len(lines) == 1 else f"{len(lines)} checks failed",
         why="\n".join([*(lines[:_SHOWN] if len(lines) > 1 else []), *more]),
-        hint="; ".join(
-            [*hints[:3], f"the previous snapshot stays current; to load anyway: --accept {blocking[0].rule} with a reason"]
-        ),
+        hint="; ".join([*hints[:3], way_out]),
     )
