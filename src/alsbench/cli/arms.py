@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from alsbench.cli.common import Common, command
 from alsbench.cli.masking import MaskOption
+
+if TYPE_CHECKING:
+    from alsbench.analysis.source import Source
+    from alsbench.render.sheet import Sheet
 
 
 def register(app: typer.Typer) -> None:
@@ -24,44 +28,52 @@ def arms(
     mask: MaskOption = 0,
 ) -> None:
     """Subjects per planned arm: randomised, in each population, discontinued, dead."""
+    from alsbench.cli.masking import limit
+    from alsbench.cli.output import emit_sheets
+    from alsbench.cli.source import opened
+
+    with opened(common) as source:
+        emit_sheets(common, arms_sheet(source, subgroup, limit(common, mask)))
+
+
+def arms_sheet(source: Source, subgroup: str = "overall", k: int = 0) -> Sheet:
+    """The table of one subgroup, counts below ``k`` masked."""
     from alsbench.analysis.roster import ALL_ARMS, ArmCount, arm_counts
     from alsbench.analysis.subgroups import members
-    from alsbench.cli.masking import around, canonical_names, limit
-    from alsbench.cli.output import emit_sheets
-    from alsbench.cli.source import about, opened
+    from alsbench.cli.masking import around, canonical_names
+    from alsbench.cli.source import about
     from alsbench.render.mask_counts import Count, masked_counts
     from alsbench.render.sheet import Field, Sheet, Value
 
-    with opened(common) as source:
-        whole = subgroup == "overall"
-        member = None if whole else members(source, subgroup)
-        counts = arm_counts(source, None if member is None else member.mask)
-        names = list(source.study.populations.flags)
-        fields = (
-            Field("arm", "Arm"),
-            Field("label", "Label"),
-            Field("randomised", "Randomised", number=True),
-            *(Field(name, name, number=True) for name in names),
-            Field("discontinued", "Discontinued", number=True),
-            Field("deaths", "Deaths", number=True),
-        )
+    whole = subgroup == "overall"
+    member = None if whole else members(source, subgroup)
+    counts = arm_counts(source, None if member is None else member.mask)
+    names = list(source.study.populations.flags)
+    fields = (
+        Field("arm", "Arm"),
+        Field("label", "Label"),
+        Field("randomised", "Randomised", number=True),
+        *(Field(name, name, number=True) for name in names),
+        Field("discontinued", "Discontinued", number=True),
+        Field("deaths", "Deaths", number=True),
+    )
 
-        def cells(found: ArmCount, phrase: str) -> dict[Count, int | None]:
-            arm = None if found.arm == ALL_ARMS else found.arm
-            values = {"": found.randomised, **found.populations, "gone": found.discontinued, "dead": found.deaths}
-            return {Count(phrase, arm, column): n for column, n in values.items()}
+    def cells(found: ArmCount, phrase: str) -> dict[Count, int | None]:
+        arm = None if found.arm == ALL_ARMS else found.arm
+        values = {"": found.randomised, **found.populations, "gone": found.discontinued, "dead": found.deaths}
+        return {Count(phrase, arm, column): n for column, n in values.items()}
 
-        shown: dict[Count, Value] = {place: n for c in counts for place, n in cells(c, "").items()}
-        facts = about(source)
-        if k := limit(common, mask):
-            own = "overall" if member is None else canonical_names(source, [member.phrase])[member.phrase]
-            every: dict[Count, int | None] = {}
-            for phrase in dict.fromkeys(["overall", *(around(own) if member is not None else ())]):
-                part = None if phrase == "overall" else members(source, phrase).mask
-                every |= {place: n for c in arm_counts(source, part) for place, n in cells(c, phrase).items()}
-            shown = {replace(place, subgroup=""): v for place, v in masked_counts(every, k).items() if place.subgroup == own}
-            facts += (("Masked", f"counts below {k}, and what would tell them"),)
-        records = tuple((c.arm, c.label or None, *(shown[place] for place in cells(c, ""))) for c in counts)
-        if member is not None:
-            facts += (("Subgroup", f"{member.phrase}: {member.definition}{' [post hoc]' if member.post_hoc else ''}"),)
-        emit_sheets(common, Sheet("arms", "Arms", fields, records, facts))
+    shown: dict[Count, Value] = {place: n for c in counts for place, n in cells(c, "").items()}
+    facts = about(source)
+    if k:
+        own = "overall" if member is None else canonical_names(source, [member.phrase])[member.phrase]
+        every: dict[Count, int | None] = {}
+        for phrase in dict.fromkeys(["overall", *(around(own) if member is not None else ())]):
+            part = None if phrase == "overall" else members(source, phrase).mask
+            every |= {place: n for c in arm_counts(source, part) for place, n in cells(c, phrase).items()}
+        shown = {replace(place, subgroup=""): v for place, v in masked_counts(every, k).items() if place.subgroup == own}
+        facts += (("Masked", f"counts below {k}, and what would tell them"),)
+    records = tuple((c.arm, c.label or None, *(shown[place] for place in cells(c, ""))) for c in counts)
+    if member is not None:
+        facts += (("Subgroup", f"{member.phrase}: {member.definition}{' [post hoc]' if member.post_hoc else ''}"),)
+    return Sheet("arms", "Arms", fields, records, facts)

@@ -10,6 +10,7 @@ from alsbench.cli.common import Common, command
 from alsbench.cli.masking import MaskOption
 
 if TYPE_CHECKING:
+    from alsbench.data.snapshot import Snapshot
     from alsbench.render.sheet import Sheet
 
 
@@ -20,35 +21,34 @@ def register(app: typer.Typer) -> None:
 
 def check(common: Common, mask: MaskOption = 0) -> int:
     """Run every data check on the current snapshot. Exits 1 if an error-level finding stands that was not accepted."""
-    from alsbench.cli.load import findings_sheet
     from alsbench.cli.masking import limit
     from alsbench.cli.output import emit_sheets
+    from alsbench.data.workspace import Workspace
+
+    with Workspace(common.workspace).open_current() as snapshot:
+        sheet, errors = findings_of(common, snapshot, limit(common, mask))
+    emit_sheets(common, sheet)
+    return 1 if errors else 0
+
+
+def findings_of(common: Common, snapshot: Snapshot, k: int) -> tuple[Sheet, int]:
+    """What the rules find in a snapshot, masked below ``k``, and how many errors of it stand."""
+    from dataclasses import replace
+
+    from alsbench.cli.load import findings_sheet
     from alsbench.cli.source import study_words
     from alsbench.data.checks import run_checks
     from alsbench.data.workspace import Workspace
 
     space = Workspace(common.workspace)
-    with space.open_current() as snapshot:
-        findings, passed = run_checks(snapshot, space.read_study() if space.study_path.exists() else None)
-        accepted = dict(snapshot.receipt.get("allowed") or {})
-        name = snapshot.name
-    from dataclasses import replace
-
+    findings, passed = run_checks(snapshot, space.read_study() if space.study_path.exists() else None)
+    accepted = dict(snapshot.receipt.get("allowed") or {})
     judged = tuple(replace(f, accepted=accepted.get(f.rule, "")) for f in findings)
     errors = [f for f in judged if f.severity == "error" and not f.accepted]
     verdict = f"{len(passed)} rules passed, {len({f.rule for f in judged})} with findings, {len(errors)} errors stand"
+    facts = (*study_words(common.workspace), ("Snapshot", snapshot.name), ("Verdict", verdict))
     sheet = findings_sheet(judged)
-    if k := limit(common, mask):
-        sheet = _masked(sheet, k)
-    emit_sheets(
-        common,
-        replace(
-            sheet,
-            title="Checks",
-            facts=(*study_words(common.workspace), ("Snapshot", name), ("Verdict", verdict)),
-        ),
-    )
-    return 1 if errors else 0
+    return replace(_masked(sheet, k) if k else sheet, title="Checks", facts=facts), len(errors)
 
 
 def _masked(sheet: Sheet, k: int) -> Sheet:

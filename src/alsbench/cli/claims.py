@@ -43,32 +43,43 @@ def claims(
 
     Exits 1 where a claim contradicts itself or the data. CSV and TSV hold every number; the other formats all tables.
     """
-    import hashlib
-
     from alsbench.cli.masking import limit
     from alsbench.cli.output import emit_sheets
-    from alsbench.cli.progress import steps
-    from alsbench.cli.source import about, opened
-    from alsbench.cli.trail import record
+    from alsbench.cli.source import opened
     from alsbench.render.claims import claims_sheets, numbers_sheet
-    from alsbench.study.claims import read_claims
 
     path = file or common.workspace / "claims.toml"
-    chosen = _chosen(read_claims(path), claim or (), path)
     k = limit(common, mask)
     with opened(common) as source:
-        sizes = _sizes(chosen, source)
-        each = (_checked(common, c, source, sizes.get(c.name, ()), k, scrutinise=scrutinise) for c in chosen)
-        checked = list(steps(common, each, len(chosen), "claims"))
-        facts = (*about(source), ("Claims", path.name))
-        notes = [f"post hoc: {', '.join(p)}" for p in [dict.fromkeys(c.claim.subgroup for c in checked if c.post_hoc)] if p]
-        digest = hashlib.sha256(path.read_bytes()).hexdigest()
-        record(common, "claims", {"file": path.name, "sha256": digest, "claims": [c.name for c in chosen]})
+        made = checked_claims(common, source, path, claim or (), k, scrutinise=scrutinise)
     if common.format in (Format.CSV, Format.TSV):
-        emit_sheets(common, numbers_sheet(checked, facts, tuple(notes)))
+        emit_sheets(common, numbers_sheet(*made))
     else:
-        emit_sheets(common, *claims_sheets(checked, facts, tuple(notes)))
-    return 1 if any(c.refuted for c in checked) else 0
+        emit_sheets(common, *claims_sheets(*made))
+    return 1 if any(c.refuted for c in made[0]) else 0
+
+
+def checked_claims(
+    common: Common, source: Source, path: Path, names: Sequence[str], k: int, *, scrutinise: bool
+) -> tuple[list[Checked], tuple[tuple[str, str], ...], tuple[str, ...]]:
+    """The claims of a file (``names``: of these only) compared with the data and entered in the log, with the facts and
+    notes that belong above and below their tables."""
+    import hashlib
+
+    from alsbench.cli.progress import steps
+    from alsbench.cli.source import about
+    from alsbench.cli.trail import record
+    from alsbench.study.claims import read_claims
+
+    chosen = _chosen(read_claims(path), names, path)
+    sizes = _sizes(chosen, source)
+    each = (_checked(common, c, source, sizes.get(c.name, ()), k, scrutinise=scrutinise) for c in chosen)
+    checked = list(steps(common, each, len(chosen), "claims"))
+    facts = (*about(source), ("Claims", path.name))
+    notes = tuple(f"post hoc: {', '.join(p)}" for p in [dict.fromkeys(c.claim.subgroup for c in checked if c.post_hoc)] if p)
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    record(common, "claims", {"file": path.name, "sha256": digest, "claims": [c.name for c in chosen]})
+    return checked, facts, notes
 
 
 def _chosen(all_claims: tuple[Claim, ...], names: Sequence[str], path: Path) -> list[Claim]:

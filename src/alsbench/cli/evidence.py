@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import typer
 
 from alsbench.cli.common import Common, command
 from alsbench.cli.endpoint import ComparisonsOption, PopulationOption, SubgroupsOption
 from alsbench.cli.masking import MaskOption
+
+if TYPE_CHECKING:
+    from alsbench.analysis.evidence import Evidence
+    from alsbench.analysis.source import Source
 
 
 def register(app: typer.Typer) -> None:
@@ -32,28 +38,42 @@ def show_evidence(
     common: Common, subgroups: list[str] | None, comparisons: tuple[str, ...], population: str, mask: int = 0
 ) -> None:
     """Compute, log and print the table. ``subgroups`` None means every subgroup of the study."""
-    from alsbench.analysis.evidence import Evidence, assemble, evidence_columns, iter_evidence
-    from alsbench.analysis.methods import evidence_endpoints
-    from alsbench.cli.masking import limit, mask_evidence
+    from alsbench.cli.masking import limit
     from alsbench.cli.output import emit_page, emit_result
-    from alsbench.cli.progress import steps
     from alsbench.cli.source import opened
     from alsbench.cli.trail import looked
     from alsbench.render.evidence import evidence_page
 
     with opened(common) as source:
-        chosen = tuple(subgroups) if subgroups is not None else tuple(s.name for s in source.study.subgroups)
-        columns = evidence_columns(source, chosen)
-        total = len(columns) * len(evidence_endpoints(source))
-        found = list(steps(common, iter_evidence(source, chosen, comparisons, population), total, "evidence"))
-        made: Evidence = assemble(source, columns, chosen, comparisons, found, population)
-        command_text = made.result.provenance.command
-        if population:
-            command_text += f" --population {shlex.quote(population)}"
-        made = replace(made, result=made.result.with_command(common.repeat(command_text)))
-        made = mask_evidence(made, source, limit(common, mask))
+        made = made_evidence(common, source, subgroups, comparisons, population, limit(common, mask))
+        made = replace(made, result=made.result.with_command(common.repeat(made.result.provenance.command)))
         looked(common, made.result, source)
         if common.format.printed:
             emit_page(common, evidence_page(made))
         else:
             emit_result(common, made.result)
+
+
+def made_evidence(
+    common: Common,
+    source: Source,
+    subgroups: Sequence[str] | None = None,
+    comparisons: tuple[str, ...] = (),
+    population: str = "",
+    k: int = 0,
+) -> Evidence:
+    """The table with counts below ``k`` masked; progress is shown, nothing is logged."""
+    from alsbench.analysis.evidence import assemble, evidence_columns, iter_evidence
+    from alsbench.analysis.methods import evidence_endpoints
+    from alsbench.cli.masking import mask_evidence
+    from alsbench.cli.progress import steps
+
+    chosen = tuple(subgroups) if subgroups is not None else tuple(s.name for s in source.study.subgroups)
+    columns = evidence_columns(source, chosen)
+    total = len(columns) * len(evidence_endpoints(source))
+    found = list(steps(common, iter_evidence(source, chosen, comparisons, population), total, "evidence"))
+    made = assemble(source, columns, chosen, comparisons, found, population)
+    if population:
+        text = f"{made.result.provenance.command} --population {shlex.quote(population)}"
+        made = replace(made, result=made.result.with_command(text))
+    return mask_evidence(made, source, k)

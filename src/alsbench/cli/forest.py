@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -11,6 +12,10 @@ from alsbench.cli.common import Common, command
 from alsbench.cli.complete import endpoint_names
 from alsbench.cli.endpoint import ComparisonsOption, PopulationOption, SubgroupsOption
 from alsbench.cli.masking import MaskOption
+
+if TYPE_CHECKING:
+    from alsbench.analysis.evidence import Evidence
+    from alsbench.analysis.source import Source
 
 
 def register(app: typer.Typer) -> None:
@@ -27,45 +32,56 @@ def forest(
     mask: MaskOption = 0,
 ) -> None:
     """One endpoint overall, in each subgroup and in its complement, drawn to scale (default: all subgroups)."""
-    from alsbench.analysis.cache import cached_piece
-    from alsbench.analysis.command import evidence_command
-    from alsbench.analysis.evidence import assemble, evidence_columns
-    from alsbench.analysis.gates import gated
     from alsbench.analysis.methods import method_info
-    from alsbench.cli.masking import limit, mask_evidence
+    from alsbench.cli.masking import limit
     from alsbench.cli.output import emit_page, emit_result
-    from alsbench.cli.progress import steps
     from alsbench.cli.source import opened
     from alsbench.cli.trail import looked
     from alsbench.errors import UsageError
     from alsbench.render.forest import forest_page
 
     with opened(common) as source:
-        endpoint = source.endpoint(name)
-        if method_info(endpoint.method).summary is None:
+        if method_info(source.endpoint(name).method).summary is None:
             raise UsageError(
                 f"endpoint {name} has no single contrast to draw", where="forest", hint=f"alsbench endpoint {name}"
             )
-        chosen = tuple(subgroup) if subgroup is not None else tuple(s.name for s in source.study.subgroups)
-        columns = evidence_columns(source, chosen)
-        comparisons = source.comparisons(tuple(comparison or ()))
-        pieces = (
-            gated(source, cached_piece(source, endpoint.name, phrase, comparisons, population), population)
-            for phrase in columns
-        )
-        found = list(steps(common, pieces, len(columns), "forest"))
-        made = assemble(source, columns, chosen, tuple(comparison or ()), found, population, only=endpoint.name)
-        words = evidence_command(chosen if subgroup is not None else (), tuple(comparison or ())).split(" ", 2)
-        text = " ".join(
-            ["alsbench forest", _quoted(name), *words[2:], *(["--population", _quoted(population)] if population else [])]
-        )
-        made = mask_evidence(replace(made, result=made.result.with_command(common.repeat(text))), source, limit(common, mask))
-        result = made.result
+        made = made_forest(common, source, name, subgroup, tuple(comparison or ()), population, limit(common, mask))
+        result = made.result.with_command(common.repeat(made.result.provenance.command))
         looked(common, result, source)
         if common.format.printed:
-            emit_page(common, forest_page(made))
+            emit_page(common, forest_page(replace(made, result=result)))
         else:
             emit_result(common, result)
+
+
+def made_forest(
+    common: Common,
+    source: Source,
+    name: str,
+    subgroups: Sequence[str] | None = None,
+    comparisons: tuple[str, ...] = (),
+    population: str = "",
+    k: int = 0,
+) -> Evidence:
+    """What the plot is drawn from, with counts below ``k`` masked; progress is shown, nothing is logged."""
+    from alsbench.analysis.cache import cached_piece
+    from alsbench.analysis.command import evidence_command
+    from alsbench.analysis.evidence import assemble, evidence_columns
+    from alsbench.analysis.gates import gated
+    from alsbench.cli.masking import mask_evidence
+    from alsbench.cli.progress import steps
+
+    chosen = tuple(subgroups) if subgroups is not None else tuple(s.name for s in source.study.subgroups)
+    columns = evidence_columns(source, chosen)
+    compared = source.comparisons(comparisons)
+    pieces = (gated(source, cached_piece(source, name, phrase, compared, population), population) for phrase in columns)
+    found = list(steps(common, pieces, len(columns), "forest"))
+    made = assemble(source, columns, chosen, comparisons, found, population, only=name)
+    words = evidence_command(chosen if subgroups is not None else (), comparisons).split(" ", 2)
+    text = " ".join(
+        ["alsbench forest", _quoted(name), *words[2:], *(["--population", _quoted(population)] if population else [])]
+    )
+    return mask_evidence(replace(made, result=made.result.with_command(text)), source, k)
 
 
 def _quoted(text: str) -> str:

@@ -49,7 +49,7 @@ def lock(
     if show:
         emit_sheets(common, _plan(found))
         return 0
-    sheet = _verdict(space, found)
+    sheet = departures_sheet(space, found)
     emit_sheets(common, sheet)
     return 1 if sheet.records else 0
 
@@ -90,7 +90,8 @@ def _given(item: dict[str, object]) -> dict[str, object]:
     return {k: v for k, v in item.items() if k != "name" and v not in (None, "", [], {}, False)}
 
 
-def _verdict(space: Workspace, found: Lock) -> Sheet:
+def departures_sheet(space: Workspace, found: Lock) -> Sheet:
+    """Everything by which study file, lock file and log depart from the locked plan."""
     from alsbench.audit.lock import changes
     from alsbench.audit.log import verify
     from alsbench.render.sheet import Field, Sheet

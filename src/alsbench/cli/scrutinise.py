@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -10,6 +11,11 @@ from alsbench.cli.common import Common, Format, command
 from alsbench.cli.complete import check_names, endpoint_names, subgroup_names
 from alsbench.cli.endpoint import ComparisonsOption, PopulationOption
 from alsbench.cli.masking import MaskOption
+
+if TYPE_CHECKING:
+    from alsbench.analysis.result import Result
+    from alsbench.analysis.scrutiny import Check
+    from alsbench.analysis.source import Source
 
 
 def register(app: typer.Typer) -> None:
@@ -54,10 +60,9 @@ def scrutinise(
     mask: MaskOption = 0,
 ) -> None:
     """Put a finding through what a sceptical reviewer asks: 22 checks, each with a verdict and a table."""
-    from alsbench.analysis.scrutiny import CHECKS, find_check, run_check
-    from alsbench.cli.masking import limit, mask_check
+    from alsbench.analysis.scrutiny import CHECKS, find_check
+    from alsbench.cli.masking import limit
     from alsbench.cli.output import emit_page, write_text
-    from alsbench.cli.progress import steps
     from alsbench.cli.source import opened
     from alsbench.cli.trail import looked
     from alsbench.render.scrutiny import scrutiny_delimited, scrutiny_json, scrutiny_page
@@ -68,13 +73,12 @@ def scrutinise(
     k = limit(common, mask)
     chosen = [find_check(name) for name in check] if check else list(CHECKS)
     with opened(common) as source:
-        first = source.study.subgroups[0].name if source.study.subgroups else "overall"
-        asked = {"endpoint": endpoint, "comparisons": tuple(comparison or ()), "population": population}
-        found = []
-        for each in steps(common, dict.fromkeys(chosen), len(chosen), "scrutiny"):
-            result = run_check(each.id, source, subgroup or first, **asked)  # type: ignore[arg-type]
-            result = result.with_command(common.repeat(result.provenance.command))
-            found.append((each, mask_check(each.id, result, source, subgroup or first, population, k)))
+        found = [
+            (each, result.with_command(common.repeat(result.provenance.command)))
+            for each, result in made_scrutiny(
+                common, source, subgroup, chosen, endpoint, tuple(comparison or ()), population, k
+            )
+        ]
         for _, result in found:
             looked(common, result, source)
         if common.format is Format.JSON:
@@ -83,6 +87,30 @@ def scrutinise(
             write_text(common, scrutiny_delimited(found, common.format.value))
         else:
             emit_page(common, scrutiny_page(found))
+
+
+def made_scrutiny(
+    common: Common,
+    source: Source,
+    subgroup: str = "",
+    chosen: Sequence[Check] = (),
+    endpoint: str = "",
+    comparisons: tuple[str, ...] = (),
+    population: str = "",
+    k: int = 0,
+) -> list[tuple[Check, Result]]:
+    """Each check (default: all) with what it found, counts below ``k`` masked; progress is shown, nothing is logged."""
+    from alsbench.analysis.scrutiny import CHECKS, run_check
+    from alsbench.cli.masking import mask_check
+    from alsbench.cli.progress import steps
+
+    chosen = chosen or CHECKS
+    phrase = subgroup or (source.study.subgroups[0].name if source.study.subgroups else "overall")
+    found = []
+    for each in steps(common, dict.fromkeys(chosen), len(chosen), "scrutiny"):
+        result = run_check(each.id, source, phrase, endpoint=endpoint, comparisons=comparisons, population=population)
+        found.append((each, mask_check(each.id, result, source, phrase, population, k)))
+    return found
 
 
 def _list(common: Common) -> None:
