@@ -161,3 +161,25 @@ def test_a_comparison_of_snapshots_is_a_look_at_what_it_lists(small: Any, run: R
     assert run("diff", "previous", "-w", small.workspace).code == 1
     contrasts = run("audit", "looks", "-w", small.workspace, "--format", "json").json["more"][0]["rows"]
     assert "score [ancova] overall: Active vs Placebo, Month 2" in [c["contrast"] for c in contrasts]
+
+
+def test_verify_says_each_fact_once(small: Any, run: Run) -> None:
+    """In print the facts are all; scripts get them as a record too."""
+    for form in ("table", "md"):
+        said = run("audit", "verify", "-w", small.workspace, "--format", form).out
+        head = run("audit", "verify", "-w", small.workspace, "--format", "json").json["rows"][0]["head"]
+        assert said.count(head) == 1
+        assert said.count("Entries") == 1
+
+
+def test_snapshots_are_listed_within_eighty_columns(small: Any, run: Run) -> None:
+    said = run("snapshots", "-w", small.workspace).out
+    digest = run("snapshots", "-w", small.workspace, "--format", "json").json["rows"][0]["digest"]
+    assert max(map(len, said.splitlines())) <= 80
+    assert said.split().count(digest) == 1
+    spoilt = small.workspace / "snapshots" / "20200101T000000Z-0123456789ab.duckdb"
+    spoilt.write_bytes(b"no database")
+    said = run("snapshots", "-w", small.workspace).out
+    spoilt.unlink()
+    assert "20200101T000000Z-0123456789ab: the file is not a readable snapshot" in said
+    assert max(map(len, said.splitlines())) <= 80

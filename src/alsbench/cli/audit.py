@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -59,7 +60,9 @@ def audit(
         return 1
     odd = odd_snapshots(path, Workspace(common.workspace).snapshot_names())
     if part is Part.VERIFY:
-        emit_sheets(common, _verdict(verdict, odd), *([_odd(odd)] if odd else []))
+        said = _verdict(verdict, odd)
+        told = replace(said, fields=(), records=()) if common.format.printed else said  # the facts say it
+        emit_sheets(common, told, *([_odd(odd)] if odd else []))
     else:
         emit_sheets(common, *([_entries(path, verdict)] if part is Part.LOG else _looks(path, verdict)))
     for each in odd:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -10,6 +11,7 @@ from alsbench.cli.common import Common, command
 
 if TYPE_CHECKING:
     from alsbench.data.workspace import Workspace
+    from alsbench.render.sheet import Sheet
 
 
 def register(app: typer.Typer) -> None:
@@ -61,7 +63,18 @@ def snapshots(
         Field("data_cut", "Data cut"),
         Field("error", "Fault"),
     )
-    emit_sheets(common, Sheet("snapshots", "Snapshots", fields, tuple(records)))
+    sheet = Sheet("snapshots", "Snapshots", fields, tuple(records))
+    emit_sheets(common, _printed(sheet) if common.format.printed else sheet)
+
+
+def _printed(sheet: Sheet) -> Sheet:
+    """As it is read: the whole digest of the current snapshot above the list, whose names hold the first digits of each, and
+    faults below it."""
+    said = tuple(("Digest", str(digest)) for _, current, digest, *_ in sheet.records if current and digest)
+    faults = tuple(f"{name}: {fault}" for name, *_, fault in sheet.records if fault)
+    kept = [j for j, field in enumerate(sheet.fields) if field.key not in ("digest", "error")]
+    records = tuple(tuple(record[j] for j in kept) for record in sheet.records)
+    return replace(sheet, fields=tuple(sheet.fields[j] for j in kept), records=records, facts=said, notes=faults)
 
 
 def _prune(common: Common, space: Workspace, keep: int) -> None:
