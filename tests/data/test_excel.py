@@ -86,3 +86,15 @@ def test_without_openpyxl_the_extra_is_named(tmp_path: Path, monkeypatch: pytest
     monkeypatch.setitem(sys.modules, "openpyxl", None)
     with pytest.raises(UnavailableError, match="openpyxl"):
         read(path)
+
+
+def test_an_empty_column_that_is_named_like_a_number_is_one(tmp_path: Path) -> None:
+    (dataset,) = read(_book(tmp_path / "adlb.xlsx", A=[["USUBJID", "AVAL", "CHG", "DTYPE"], ["a", 1, None, None]]))
+    assert [c.kind for c in dataset.columns] == ["text", "number", "number", "text"]
+
+
+def test_bytes_after_the_end_of_a_workbook_are_refused(tmp_path: Path) -> None:
+    path = _book(tmp_path / "adsl.xlsx", A=[["USUBJID"], ["a"]])
+    path.write_bytes(path.read_bytes() + b"more")
+    with pytest.raises(DataError, match="bytes stand after its end"):
+        read(path)

@@ -362,3 +362,9 @@ def test_a_large_text_file_tells_how_far_its_types_are_known(
             load([path], workspace, now=NOW + timedelta(days=2), progress=cancel)
         assert workspace.current_name() == before
         assert [p.name for p in workspace.snapshots_dir.iterdir() if p.name.startswith(".building")] == []
+
+
+def test_a_pipe_is_not_a_missing_file(workspace: Workspace, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "adsl.csv")
+    with pytest.raises(DataError, match="a device or a pipe"):
+        load([tmp_path / "adsl.csv"], workspace)

@@ -173,6 +173,8 @@ def test_bad_zip_files(tmp_path: Path, workspace: Workspace, trial: Path) -> Non
         (doubled.read_bytes(), "same name"),
         (bytes(flipped), "damaged"),
         (b"PK\x05\x06" + bytes(18), "no data files"),
+        (whole + b"more", "bytes stand after its end"),
+        (b"more" + whole, "bytes stand before its first file"),
     ):
         packed.write_bytes(content)
         with pytest.raises(DataError, match=says):

@@ -21,7 +21,8 @@ from alsbench.data.safe_text import visible
 from alsbench.errors import DataError
 
 _MOST_BYTES = 20 * 2**30
-_RATIO, _FREE_BYTES = 400, 2**28
+_RATIO, _FREE_BYTES = 400, 2**26
+_END_MARK, _END_BYTES = b"PK\x05\x06", 22
 _MOST_MEMBERS = 10_000
 _NAMED = 6
 _PAPERS = {".md", ".toml", ".pdf", ".html", ".htm", ".xml", ".xsl", ".doc", ".docx", ".rtf", ".log", ".lst", ".sas", ".r"}
@@ -47,6 +48,7 @@ def unpack(path: Path, scratch: Path) -> list[SourceFile]:
     folder = Path(tempfile.mkdtemp(prefix=_FOLDER, dir=scratch))
     try:
         with zipfile.ZipFile(path) as archive:
+            check_ends(archive, path)
             members = _members(archive, path)
             return [SourceFile(_extract(archive, m, folder, path), f"{path.name}/{visible(m.filename)}") for m in members]
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, OSError, UnicodeDecodeError) as fault:
@@ -54,6 +56,19 @@ def unpack(path: Path, scratch: Path) -> list[SourceFile]:
         raise DataError(
             "the zip file is damaged or cut short", where=str(path), why=visible(str(fault))[:200], hint=hint
         ) from fault
+
+
+def check_ends(archive: zipfile.ZipFile, path: Path) -> None:
+    """Refuse bytes before the first file or after the end of a zip file: it was damaged or added to on its way."""
+    end = path.stat().st_size - _END_BYTES - len(archive.comment)
+    with path.open("rb") as file:
+        file.seek(max(end, 0))
+        closed = file.read(len(_END_MARK)) == _END_MARK
+    first = min((i.header_offset for i in archive.infolist()), default=0)
+    if first or not closed:
+        place = "before its first file" if first else "after its end"
+        hint = "copy or download it again, in binary mode"
+        raise DataError(f"bytes stand {place}", where=f"{path} byte {0 if first else end}", hint=hint)
 
 
 @contextlib.contextmanager

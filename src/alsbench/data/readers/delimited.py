@@ -39,7 +39,7 @@ _GLANCE = 2**20  # bytes judged at a time where quotes are checked: what the pro
 _TRIAL = 64  # values that rule most columns of text out as numbers or dates
 _DELIMITERS = ",\t;|"
 _ALWAYS_TEXT = ("ID", "PARAMCD", "ARMCD", "TESTCD", "AVALC", "DTC")
-_NUMBER_BY_NAME = ("AVAL", "BASE", "CHG", "PCHG", "CNSR", "ADY", "AVISITN")
+NUMBER_BY_NAME = ("AVAL", "BASE", "CHG", "PCHG", "CNSR", "ADY", "AVISITN")
 
 
 @dataclass(frozen=True)
@@ -269,7 +269,7 @@ class _Guess:
                 return dates
             self._date = False
         numbers = self._numbers(texts)
-        if numbers is None and self._number and self.name.upper().endswith(_NUMBER_BY_NAME):
+        if numbers is None and self._number and self.name.upper().endswith(NUMBER_BY_NAME):
             self._odd = before + _first_odd(texts)
         self._number = self._number and numbers is not None and not _written_as_code(texts)
         return numbers if self._number else None
@@ -300,7 +300,7 @@ class _Guess:
         if not self._seen and not self._forced:
             if self._date:
                 return "date"
-            return "number" if self.name.upper().endswith(_NUMBER_BY_NAME) else "text"
+            return "number" if self.name.upper().endswith(NUMBER_BY_NAME) else "text"
         return "date" if self._date else "number" if self._number else "text"
 
 

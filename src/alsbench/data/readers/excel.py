@@ -15,12 +15,14 @@ from typing import Any
 
 import pyarrow as pa
 
+from alsbench.data.archives import check_ends
 from alsbench.data.dataset import Dataset, check_columns, clean_text, from_table
 from alsbench.data.frames import ColumnInfo
+from alsbench.data.readers.delimited import NUMBER_BY_NAME
 from alsbench.errors import DataError, UnavailableError
 from alsbench.study.sql import Kind
 
-_BOMB_BYTES, _BOMB_RATIO = 2**28, 400
+_BOMB_BYTES, _BOMB_RATIO = 2**26, 400
 _Rows = list[list[Any]]
 
 
@@ -72,6 +74,7 @@ def read_excel(path: Path, *, name: str) -> list[Dataset]:
 def _check_size(path: Path) -> None:
     try:
         with zipfile.ZipFile(path) as archive:
+            check_ends(archive, path)
             total = sum(i.file_size for i in archive.infolist())
     except (zipfile.BadZipFile, OSError) as fault:
         raise DataError("the file is not a readable Excel workbook", where=str(path), why=str(fault)[:200]) from fault
@@ -112,7 +115,7 @@ def _dataset(name: str, rows: _Rows, where: str) -> Dataset:
     columns, arrays = [], []
     for i, column in enumerate(names):
         values = [row[i] if i < len(row) and not _blank(row[i]) else None for row in kept]
-        kind = _kind(values)
+        kind = _kind(values, column)
         columns.append(ColumnInfo(column, kind=kind))
         arrays.append(_array(values, kind))
     dataset = from_table(name, pa.Table.from_arrays(arrays, names=names), columns=columns)
@@ -125,13 +128,15 @@ def _blank(value: Any) -> bool:
     return value is None or (isinstance(value, str) and value.strip() in ("", "."))
 
 
-def _kind(values: list[Any]) -> Kind:
+def _kind(values: list[Any], column: str) -> Kind:
     present = [v for v in values if v is not None]
-    if present and all(isinstance(v, bool) for v in present):
+    if not present:
+        return "number" if column.upper().endswith(NUMBER_BY_NAME) else "text"
+    if all(isinstance(v, bool) for v in present):
         return "boolean"
-    if present and all(isinstance(v, (int, float)) and not isinstance(v, bool) for v in present):
+    if all(isinstance(v, (int, float)) and not isinstance(v, bool) for v in present):
         return "number"
-    if present and all(isinstance(v, dt.date) and _midnight(v) for v in present):
+    if all(isinstance(v, dt.date) and _midnight(v) for v in present):
         return "date"
     return "text"
 

@@ -116,6 +116,9 @@ def find_files(paths: list[Path]) -> Iterator[Path]:
             yield from found
         elif path.is_file():
             yield path
+        elif path.exists():
+            hint = "save what it gives into a file, and load that"
+            raise DataError("this is a device or a pipe, not a file", where=str(path), hint=hint)
         else:
             raise DataError("there is no such file or folder", where=str(path), hint=_neighbour(path))
 
