@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -72,6 +73,37 @@ async def test_endpoint_with_options(here: Path, tui: Any) -> None:
             stats = {row["stat"] for row in made["results"]}
             for rows, _ in cells:
                 assert all(r.stat in stats for r in rows)
+
+
+DECIMAL = re.compile(r"(?<![\w.])-?\d+\.\d+(?![\w.]*\w)")
+
+
+@pytest.mark.parametrize("endpoint", ["cafs", "alsfrs", "survival", "alsfrs_slope", "nfl"])
+async def test_every_decimal_of_every_tab_is_printed_by_its_command(here: Path, tui: Any, endpoint: str) -> None:
+    """Of the comparison that the command names and no other; but for the marks of an axis."""
+    async with tui.run(here, size=(160, 60)) as pilot:
+        await tui.press(pilot, "4", f":endpoint {endpoint}")
+        for tab in ("t", "p", "m"):
+            text = await tui.press(pilot, tab)
+            printed = shell(pilot.app.shell_command(), here)
+            lines = [line for line in text.split("\n")[1:-2] if "│" not in line and "axis from" not in line]
+            if endpoint in {"cafs", "alsfrs_slope"} and tab == "p":
+                lines = [re.sub(r"^.*[─■┼│] ", "", line) for line in text.split("\n") if "■" in line]
+                assert len(lines) == 3  # overall, slow, not slow; one comparison
+            found = {n for line in lines for n in DECIMAL.findall(line)}
+            assert found <= set(DECIMAL.findall(printed))
+            assert found or tab == "p"
+
+
+@pytest.mark.parametrize("endpoint", ["survival", "nfl", "svc"])
+async def test_ratios_have_the_decimals_of_their_page(here: Path, tui: Any, endpoint: str) -> None:
+    """A hazard ratio to two decimals and a ratio of means to three, on every page and screen."""
+    async with tui.run(here, size=(160, 45)) as pilot:
+        text = await tui.press(pilot, "5", f":endpoint {endpoint}")
+        intervals = re.findall(r"-?\d+\.\d+ \( *-?\d+\.\d+, +-?\d+\.\d+\)", text)
+        assert len(intervals) > 5
+        squeezed = re.sub(r"([(,]) +", r"\1", shell(pilot.app.shell_command(), here))
+        assert all(re.sub(r"([(,]) +", r"\1", i) in squeezed for i in intervals)
 
 
 @pytest.mark.parametrize(

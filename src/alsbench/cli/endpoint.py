@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from alsbench.cli.common import Common, command
+from alsbench.cli.common import Common, Format, command
 from alsbench.cli.complete import comparison_names, endpoint_names, population_names, subgroup_names
 from alsbench.cli.masking import MaskOption
 from alsbench.errors import UsageError
@@ -34,6 +34,8 @@ PopulationOption = Annotated[
     str,
     typer.Option("--population", metavar="P", autocompletion=population_names, help="Analysis set. Default: the endpoint's."),
 ]
+
+LONG = (Format.JSON, Format.CSV, Format.TSV)  # these hold the model's rows in any case
 
 
 def register(app: typer.Typer) -> None:
@@ -69,6 +71,9 @@ def endpoint(
     why: Annotated[
         str, typer.Option("--why", metavar="SUBJECT", help="joint_rank: instead, every pair of a subject and what decided it.")
     ] = "",
+    model: Annotated[
+        bool, typer.Option("--model", help="Print the facts of the fit too: likelihood, iterations, sigma, tests of terms.")
+    ] = False,
     mask: MaskOption = 0,
 ) -> None:
     """Analyse an endpoint as study.toml says, in each subgroup asked for (default: overall)."""
@@ -77,9 +82,10 @@ def endpoint(
     from alsbench.analysis.records import resolve_visit
     from alsbench.analysis.run import apply_overrides
     from alsbench.cli.masking import limit, mask_answer, refuse_mask
-    from alsbench.cli.output import emit_result
+    from alsbench.cli.output import emit_page, emit_result
     from alsbench.cli.source import opened
     from alsbench.cli.trail import looked
+    from alsbench.render.tables import endpoint_page
 
     with opened(common) as source:
         question = Question(
@@ -108,7 +114,10 @@ def endpoint(
         result = mask_answer(cached_answer(question, source), question, source, k)
         result = result.with_command(common.repeat(result.provenance.command))
         looked(common, result, source)
-        emit_result(common, result)
+        if model and common.format not in LONG:
+            emit_page(common, endpoint_page(result, model=True))
+        else:
+            emit_result(common, result)
 
 
 def _pairs(options: list[str] | None) -> dict[str, str]:

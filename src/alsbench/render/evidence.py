@@ -109,10 +109,10 @@ def _cells(cell: Cell | None, behind: dict[tuple[object, ...], tuple[Row, ...]],
 
 
 def estimate_text(cell: Cell) -> str:
-    """``1.12 (-1.23, 3.46)``, or a ratio to three decimals; ``NE`` where there is none."""
+    """``1.12 (-1.23, 3.46)``, with the decimals that the endpoint's own page has; ``NE`` where there is none."""
     if cell.estimate is None:
         return absent(cell.error or NOT_ESTIMABLE)
-    name = "ratio" if cell.ratio else "difference"
+    name = "difference" if not cell.ratio else "hazard_ratio" if cell.method == "time_to_event" else "ratio"
     inner = ", ".join(format_stat(name, v) for v in (cell.low, cell.high))
     return f"{format_stat(name, cell.estimate)} ({inner})"
 

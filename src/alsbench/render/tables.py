@@ -12,7 +12,7 @@ from alsbench.render.imputed import imputation_blocks
 from alsbench.render.joint_rank import joint_rank_blocks
 from alsbench.render.layout import PageView
 from alsbench.render.lookup import Rows, problems, shown
-from alsbench.render.model_facts import subject_blocks
+from alsbench.render.model_facts import model_block, subject_blocks
 from alsbench.render.page import Block, Page, label
 from alsbench.render.responder import responder_blocks, staging_blocks
 from alsbench.render.slopes import slope_blocks
@@ -27,12 +27,15 @@ def endpoint_table(result: Result, *, width: int | None = None, ascii_only: bool
     return PageView(endpoint_page(result), width=width, ascii_only=ascii_only)
 
 
-def endpoint_page(result: Result) -> Page:
-    """Title, facts, one block or more for each subgroup, and footnotes."""
+def endpoint_page(result: Result, *, model: bool = False) -> Page:
+    """Title, facts, one block or more for each subgroup, and footnotes; with ``model`` the facts of each fit too."""
     rows = Rows.of(result)
     blocks: list[Block] = []
     for subgroup in rows.subgroups():
         found = subgroup_blocks(result, rows, subgroup)
+        fitted = model_block(result, subgroup)
+        if model and fitted.lines:
+            found = [*found, fitted]
         heading = subgroup_heading(rows, subgroup)
         notes = problems(r for r in result.rows if r.subgroup == subgroup)
         if not found:

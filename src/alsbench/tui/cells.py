@@ -66,14 +66,14 @@ class Effect:
         """``1.23 (95% CI 0.21, 2.25) p 0.024``: one line, whatever was estimated."""
         if not math.isfinite(self.estimate):
             return self.interval()
-        values = [format_stat("difference", v) for v in (self.estimate, self.low, self.high)]
+        values = [format_stat(self.kind, v) for v in (self.estimate, self.low, self.high)]
         return f"{values[0]} (95% CI {values[1]}, {values[2]}) p {format_p(self.p)}"
 
     def interval(self) -> str:
         """``difference 1.23 (95% CI 0.21, 2.25), p 0.024``."""
         if not math.isfinite(self.estimate):
             return f"NE: {self.error}" if self.error else "NE"
-        values = [format_stat("difference", v) for v in (self.estimate, self.low, self.high)]
+        values = [format_stat(self.kind, v) for v in (self.estimate, self.low, self.high)]
         return f"{NAMES[self.kind]} {values[0]} (95% CI {values[1]}, {values[2]}), p {format_p(self.p)}"
 
 

@@ -56,6 +56,7 @@ def command(
     if place.screen == "endpoint":
         words += _flags({"--visit": "" if choice.visit is None else f"{choice.visit:g}"})
         words += _flags({f"--{key}": value for key, value in choice.options})
+        words += ["--model"] if place.tab == "model" else []
     if workspace:
         words += ["-w", workspace]
     return shlex.join(words)

@@ -145,9 +145,14 @@ class EndpointView(AskingView):
             return result
         horizon = self.session.choice.visit if self.session.choice.visit is not None else comparison.horizon
         pair = (comparison.treatment, comparison.reference)
+        timed = [r for r in result.rows if r.context == "contrast" and r.level is not None]
+        mine_at = {r.level for r in timed if (r.treatment, r.reference) == pair}
+        others_at = {r.level for r in timed} - mine_at  # the horizon days of other comparisons
 
         def kept(row: Any) -> bool:
             if row.treatment is None:
+                if row.context == "arm" and row.level in others_at:
+                    return False
                 return row.arm is None or row.arm in pair or not arms
             mine = (row.treatment, row.reference) == pair
             at = self.method != "joint_rank" or row.visit_number is None or horizon is None or row.visit_number == horizon
@@ -230,7 +235,7 @@ class EndpointView(AskingView):
             lines.append(Text(safe(result.facts.title, ascii=self.ascii) + ": " + question.subgroups[0], look["bold"]))
             for name, value in (*result.facts.lines, *(("Tried", a) for a in result.facts.attempts)):
                 lines += folded(name, safe(value, ascii=self.ascii), look, self.size.width or 80)
-            block = model_block(result, next((r.subgroup for r in result.rows), ""))
+            block = model_block(self.narrowed(result, arms=False), next((r.subgroup for r in result.rows), ""))
             for line in block.lines:
                 name, about, value = (c.text for c in line.cells)
                 lines += folded(name, " ".join(t for t in (value, about) if t), look, self.size.width or 80)
@@ -285,7 +290,8 @@ class EndpointView(AskingView):
         results = self.results
         if not results:
             return None
-        pages = [endpoint_page(self.narrowed(r)) for r in results]
+        fitted = self.session.place.tab == "model"
+        pages = [endpoint_page(self.narrowed(r), model=fitted) for r in results]
         facts = tuple(dict.fromkeys(f for p in pages for f in p.facts))
         notes = tuple(dict.fromkeys(n for p in pages for n in p.footnotes))
         title = next((p.title for p in pages if "Post hoc" in p.title), pages[0].title)

@@ -33,6 +33,7 @@ def endpoint_plot(results: Sequence[tuple[str, Any, Any]], view: EndpointView, w
     lines: list[Text] = []
     each = height if height < 2 * LEAST_HEIGHT else max(LEAST_HEIGHT, height // min(max(len(results), 1), 3))
     floor = axis_floor(c for _, _, c in results if isinstance(c, Curves))
+    contrasts: list[tuple[str, Effect, str]] = []
     for phrase, result, curves in results:
         if not isinstance(result, Result) or (view.method == "time_to_event" and not isinstance(curves, Curves)):
             failed = next((r for r in (result, curves) if isinstance(r, AlsbenchError)), None)
@@ -40,8 +41,15 @@ def endpoint_plot(results: Sequence[tuple[str, Any, Any]], view: EndpointView, w
             lines.append(Text(safe(f"{phrase}: {said}", ascii=view.ascii), look["dim"]))
             continue
         subgroup = next((r.subgroup for r in result.rows), phrase)
-        lines += one_plot(result, curves, subgroup, view, width, each, floor)
-    return lines
+        made = one_plot(result, curves, subgroup, view, width, each, floor)
+        lines += made
+        if not made:
+            contrasts += contrast_items(result, view, subgroup)
+    if not contrasts:
+        return lines
+    visits = {e.visit for _, e, _ in contrasts} - {""}
+    title = ", ".join([*(visits if len(visits) == 1 else ()), "estimate (95% CI)"])
+    return [*interval_lines(contrasts, look, width, safe(title, ascii=view.ascii)), *lines]
 
 
 def axis_floor(curves: Iterable[Curves]) -> float:
@@ -53,7 +61,7 @@ def axis_floor(curves: Iterable[Curves]) -> float:
 def one_plot(
     result: Result, curves: Curves | None, subgroup: str, view: EndpointView, width: int, height: int, floor: float
 ) -> list[Text]:
-    """The plot of one subgroup: survival curves, means by visit, or contrasts as intervals."""
+    """The plot of one subgroup: survival curves, or means by visit; none where only contrasts can be drawn."""
     look, study = view.bench.look, view.study
     known = study.subgroup(subgroup.removeprefix("not "))
     mark = "" if known is None or known.prespecified else "  POST HOC"
@@ -67,7 +75,7 @@ def one_plot(
         and view.method != "joint_rank"
     ):
         return visit_plot(result, arms, study.arms.order, title, look, width, height)
-    return contrast_plot(result, view, subgroup, title, width)
+    return []
 
 
 def visit_plot(
@@ -130,17 +138,20 @@ def survival_plot(
     )  # fmt: skip
 
 
-def contrast_plot(result: Result, view: EndpointView, subgroup: str, title: str, width: int) -> list[Text]:
-    """Every contrast as an interval on one line, the null as a rule."""
-    endpoint = view.study.endpoints[view.session.choice.endpoint]
-    found = []
-    for comparison in view.study.comparisons:
-        for stats in contrast_rows(result, comparison, subgroup):
-            effect = effect_of(stats, endpoint.better)
-            at = f" {effect.visit}" if effect.visit else ""
-            found.append((f"{comparison.name or comparison.treatment}{at}", effect, ""))
-    seen: dict[tuple[str, str], tuple[str, Effect, str]] = {(name, e.visit): (name, e, note) for name, e, note in found}
-    return interval_lines(list(seen.values()), view.bench.look, width, title)
+def contrast_items(result: Result, view: EndpointView, subgroup: str) -> list[tuple[str, Effect, str]]:
+    """The contrasts of the comparison asked about in one subgroup, as named effects: all subgroups share one scale."""
+    study, comparison = view.study, view.comparison
+    if comparison is None:
+        return []
+    known = study.subgroup(subgroup.removeprefix("not "))
+    mark = "" if known is None or known.prespecified else "POST HOC"
+    effects = [
+        effect_of(s, study.endpoints[view.session.choice.endpoint].better)
+        for s in contrast_rows(view.narrowed(result), comparison, subgroup)
+    ]
+    n = result.get("n", context="subgroup", arm=None)
+    name = f"{subgroup}, n {n.stat}" if n else subgroup
+    return [(f"{name}{f' {e.visit}' if e.visit and len(effects) > 1 else ''}", e, mark) for e in effects]
 
 
 def interval_lines(items: Sequence[tuple[str, Effect, str]], look: Look, width: int, title: str = "") -> list[Text]:
@@ -153,11 +164,12 @@ def interval_lines(items: Sequence[tuple[str, Effect, str]], look: Look, width: 
     low, high = interval_range(usable, log_scale)
     label = min(max(len("better:"), *(len(name) for name, _, _ in items)), 24)
     texts = align([e.interval().removeprefix(f"{e.kind.replace('_', ' ')} ").replace("95% CI ", "") for _, e, _ in items])
-    room = max(width - label - max(len(t) for t in texts) - 4, 12)
-    for (name, effect, note), text in zip(items, texts, strict=True):
+    texts = [f"{text} {note}".rstrip() for text, (_, _, note) in zip(texts, items, strict=True)]
+    room = max(width - label - max(len(t) for t in texts) - 3, 12)
+    for (name, effect, _), text in zip(items, texts, strict=True):
         line = Text(fit(safe(name), label, mark=look.glyphs.ellipsis) + " ", look["text"])
         line += interval(effect, look, room, low, high, log_scale)
-        line.append(f" {text} {note}", look["bold"] if effect.p < 0.05 else look["text"])
+        line.append(f" {text}", look["bold"] if effect.p < 0.05 else look["text"])
         lines.append(line)
     ticks = ratio_ticks(low, high, 4) if log_scale else [t for t in nice_ticks(low, high, 4) if low <= t <= high]
     axis = Canvas(room, 1, low, high, 0, 1, look)
