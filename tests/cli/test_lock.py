@@ -207,3 +207,24 @@ def test_why_a_rank_says_what_departs_from_the_plan(run: Run, workspace: Any) ->
     plain = run("endpoint", "cafs", "--why", subject, *where).out
     changed = run("endpoint", "cafs", "--why", subject, "--option", "change=percent", *where)
     assert "DEVIATION" not in plain and "DEVIATION" in changed.out and "percent" in changed.out
+
+
+def test_rules_of_derivation_are_part_of_the_plan(small: Any, run: Run) -> None:
+    path = small.workspace / "study.toml"
+    plain = path.read_text()
+    path.write_text(plain + "[derive]\nbaseline_days = [-14, 1]\n")
+    run("lock", "-w", small.workspace)
+    assert "baseline_days" in run("lock", "--show", "-w", small.workspace).out
+    assert run("lock", "--verify", "-w", small.workspace).code == 0
+    path.write_text(plain)
+    assert run("lock", "--verify", "-w", small.workspace).code == 1
+    for words in (("endpoint", "score"), ("evidence",), ("forest", "score")):
+        assert "deviation" in run(*words, "-w", small.workspace).out.lower()
+
+
+def test_rules_of_derivation_that_are_the_defaults_are_none(locked: Any, run: Run) -> None:
+    path = locked.workspace / "study.toml"
+    path.write_text(path.read_text() + "[derive]\n")
+    assert run("lock", "--verify", "-w", locked.workspace).code == 0
+    path.write_text(path.read_text() + 'record = "last"\n')
+    assert run("lock", "--verify", "-w", locked.workspace).code == 1

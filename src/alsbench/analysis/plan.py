@@ -18,7 +18,7 @@ from alsbench.audit.lock import Change, Lock, changes, endpoint_change
 from alsbench.study.model import Comparison, Endpoint
 
 BLINDED = "BLINDED: dummy arms; who is which is known to the holder of the key"
-EVERYWHERE = ("arms", "populations", "visits", "subject")
+EVERYWHERE = ("arms", "populations", "visits", "subject", "derive")
 
 
 def marked(

@@ -19,7 +19,7 @@ from typing import Any, Literal
 
 from alsbench.audit.log import LOOK_ACTIONS, Entry, append, entries, is_genuine, parse_entry
 from alsbench.errors import DataError, UnavailableError
-from alsbench.study.model import Arms, Comparison, Endpoint, Multiplicity, Populations, Study, Subgroup, Visits
+from alsbench.study.model import Arms, Comparison, Derive, Endpoint, Multiplicity, Populations, Study, Subgroup, Visits
 
 LOCK_NAME = "plan.lock.json"
 LOCKED, COMPLETED = "plan locked", "plan completed"
@@ -101,7 +101,10 @@ class Lock:
 
 
 def plan_of(study: Study, *, sealed: bool = False) -> dict[str, Any]:
-    """The pre-specified part of a study as plain JSON values. A sealed plan leaves out what blinding hides."""
+    """The pre-specified part of a study as plain JSON values. A sealed plan leaves out what blinding hides.
+
+    Rules of derivation are part of it where they are not the defaults: windows and baselines decide which records count.
+    """
     plan: dict[str, Any] = {
         "study": study.info.id,
         "subject": study.info.subject,
@@ -113,6 +116,8 @@ def plan_of(study: Study, *, sealed: bool = False) -> dict[str, Any]:
         "subgroups": [s.model_dump(mode="json") for s in study.subgroups if s.prespecified],
         "multiplicity": None if study.multiplicity is None else study.multiplicity.model_dump(mode="json"),
     }
+    if study.derive is not None and study.derive != Derive():
+        plan["derive"] = study.derive.model_dump(mode="json")
     return plan | dict.fromkeys(SEALED_PARTS) if sealed else plan
 
 
@@ -170,6 +175,9 @@ def changes(lock: Lock, study: Study) -> tuple[Change, ...]:
     found: list[Change] = []
     for part, kind in (("arms", Arms), ("populations", Populations), ("visits", Visits), ("multiplicity", Multiplicity)):
         found += _part_changes(lock, study, part, kind)
+    before, after = Derive.model_validate(lock.plan.get("derive") or {}), study.derive or Derive()
+    if detail := _difference(before.model_dump(mode="json"), after.model_dump(mode="json")):
+        found.append(Change("derive", "", "edited", detail))
     if lock.plan["subject"] != study.info.subject:
         found.append(Change("subject", "", "edited", f"{study.info.subject} instead of {lock.plan['subject']}"))
     if lock.comparisons is not None:
