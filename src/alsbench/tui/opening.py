@@ -6,6 +6,7 @@ Runs in a worker after the first paint; nothing heavy is imported before it is c
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -114,16 +115,22 @@ class Answers:
         with self.lock:
             return self.found.get(key)
 
-    def ask(self, key: Key, source: Source) -> None:
-        """Compute and store an answer that is not there yet. An error is an answer too: it is shown in its place."""
+    def ask(self, key: Key, source: Source, check: Callable[[], None]) -> None:
+        """Compute and store an answer that is not there yet. An error is an answer too: it is shown in its place.
+
+        ``check`` raises where nobody wants the answer any more: an interrupted query is no error of the question, which is
+        asked anew the next time.
+        """
         if self.get(key) is not None:
             return
         made: Result | Piece | Curves | AlsbenchError
         try:
             made = compute(key, source)
         except AlsbenchError as error:
+            check()
             made = error
         except Exception as error:  # noqa: BLE001 - one answer must not take the others with it; the fault is shown in its place
+            check()
             made = unexpected(error)
         with self.lock:
             self.found[key] = made

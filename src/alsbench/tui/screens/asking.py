@@ -70,7 +70,7 @@ class AskingView(View):
         def work(job: Job) -> None:
             for done, key in enumerate(missing, start=1):
                 job.check()
-                answers.ask(key, source)
+                answers.ask(key, source, job.check)
                 job.post(key, done=done, total=total)
 
         self.bench.jobs.start(self.panel, f"{self.panel}:", work, heavy=True, interrupt=source.snapshot.interrupt)

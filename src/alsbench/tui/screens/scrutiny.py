@@ -100,7 +100,7 @@ class ScrutinyView(View):
         def work(job: Job) -> Check | None:
             for done, key in enumerate(keys, start=1):
                 job.check()
-                answers.ask(key, source)
+                answers.ask(key, source, job.check)
                 job.post(key, done=done, total=len(keys))
             return then
 
