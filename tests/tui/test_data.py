@@ -5,7 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from alsbench.data.snapshot import Snapshot
+from alsbench.data.frames import ColumnInfo
+from alsbench.data.snapshot import Snapshot, TableInfo
+from alsbench.tui.paged import PAGE_ROWS, PagedModel
+from alsbench.tui.safetext import fit
 
 
 async def _open(tui: Any, pilot: Any, name: str) -> Any:
@@ -134,3 +137,31 @@ async def test_the_subjects_of_an_arm_have_their_values_as_stored(workspace: Pat
         source = pilot.app.ready.source
         values = [source.subjects["LEADRATE"][k] for k, a in enumerate(source.planned_arm) if a == 0]
         assert all(f"{v:.15g}" in tui.text(pilot.app) for v in values[:20])
+
+
+async def test_the_subject_stands_first_and_is_frozen_in_every_table_that_has_one(workspace: Path, tui: Any) -> None:
+    """Files put STUDYID first; the copy of the table keeps the file's order, as the shell does."""
+    async with tui.run(workspace, size=(80, 24)) as pilot:
+        view = await _open(tui, pilot, "ADQS")
+        snapshot: Snapshot = view.snapshot
+        assert snapshot.table("ADQS").columns[0].name == "STUDYID"
+        text = await tui.press(pilot, *["l"] * 12)
+        subject = snapshot.page("ADQS", ["USUBJID"], offset=0, limit=1)[0][0]
+        assert [line.split()[0] for line in text.splitlines()[2:4]] == ["USUBJID", subject]
+        assert view.page().blocks[0].columns[0].title == "STUDYID"
+        view.table.go(700, _column(view, "PARAMCD"))
+        await tui.settle(pilot)
+        wanted = snapshot.page("ADQS", ["USUBJID", "PARAMCD"], offset=700, limit=1)[0]
+        assert (view.model.row(700)[0][0], view.cell_text()) == wanted
+
+
+def test_columns_make_room_for_what_a_later_page_holds() -> None:
+    """Digits are never cut by the width of another page, and points stay above each other."""
+    column = ColumnInfo("AVAL")
+    info = TableInfo("T", "", 2 * PAGE_ROWS, (column,), "t.csv", "")
+    model = PagedModel(info, 2 * PAGE_ROWS, [(12345.0,)] * PAGE_ROWS, frozen=0, fetch=lambda _: None, ascii=True)
+    assert model.cols[0].width == 5
+    assert model.put(1, [(0.25,), (123456.0,)] + [(1.0,)] * (PAGE_ROWS - 2))
+    shown = [fit(model.row(k)[0][0], model.cols[0].width, align="right") for k in (0, PAGE_ROWS, PAGE_ROWS + 1)]
+    assert shown == [" 12345   ", "     0.25", "123456   "]
+    assert not model.put(1, [(0.5,)] * PAGE_ROWS)

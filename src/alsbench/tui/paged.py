@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from alsbench.data.snapshot import TableInfo
@@ -68,17 +69,33 @@ class PagedModel:
         self.fetch = fetch
         self.ascii = ascii
         self.pages: OrderedDict[int, list[tuple[Any, ...]]] = OrderedDict({0: first})
-        self.places = [self._places(j, first) for j in range(len(info.columns))]
-        self.cols: Sequence[Col] = tuple(self._col(j, first) for j in range(len(info.columns)))
+        self.places = [0] * len(info.columns)
+        self.cols: Sequence[Col] = tuple(
+            Col((safe(c.name, ascii=ascii),), min(len(c.name), WIDEST), "right" if c.kind == "number" else "left")
+            for c in info.columns
+        )
+        self._make_room(first)
 
-    def _col(self, j: int, rows: list[tuple[Any, ...]]) -> Col:
-        column = self.info.columns[j]
-        longest = max((len(self._text(j, r[j])) for r in rows[:SAMPLE]), default=1)
-        width = min(max(longest, len(column.name)), WIDEST)
-        return Col((safe(column.name, ascii=self.ascii),), width, "right" if column.kind == "number" else "left")
+    def _make_room(self, rows: list[tuple[Any, ...]]) -> bool:
+        """Widen columns to what rows hold, points of numbers staying above each other; whether any had to be."""
+        before, places = self.cols, self.places
+        self.places = [max(known, self._places(j, rows)) for j, known in enumerate(places)]
+        self.cols = tuple(
+            replace(col, width=max(col.width + self._grown(j, places[j]), self._longest(j, rows)))
+            for j, col in enumerate(before)
+        )
+        return self.cols != before
+
+    def _grown(self, j: int, places: int) -> int:
+        """Cells that the numbers shown so far are longer by, padded to more decimals than ``places``."""
+        more = self.places[j] - places
+        return more + (places == 0) if more and len(self.pages) > 1 else 0
+
+    def _longest(self, j: int, rows: list[tuple[Any, ...]]) -> int:
+        return min(max((len(self._text(j, r[j])) for r in rows[:SAMPLE]), default=1), WIDEST)
 
     def _places(self, j: int, rows: list[tuple[Any, ...]]) -> int:
-        """Decimals of a column of numbers, as its first rows have them."""
+        """Decimals of a column of numbers, as these rows have them."""
         if self.info.columns[j].kind != "number":
             return 0
         return max((fraction(shortened(value_text(r[j]), "~")) for r in rows[:SAMPLE]), default=0)
@@ -123,7 +140,9 @@ class PagedModel:
         if beside not in self.pages and 0 <= beside * PAGE_ROWS < self.count:
             self.fetch(beside)
 
-    def put(self, page: int, rows: list[tuple[Any, ...]]) -> None:
+    def put(self, page: int, rows: list[tuple[Any, ...]]) -> bool:
+        """Take a page in; whether columns are wider for it, so that lines already painted stand elsewhere."""
         self.pages[page] = rows
         while len(self.pages) > KEPT_PAGES:
             self.pages.popitem(last=False)
+        return self._make_room(rows)

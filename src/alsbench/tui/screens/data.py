@@ -1,19 +1,20 @@
 """Screen 8: any table of the snapshot, paged from DuckDB; a million rows cost what the lines on the screen cost.
 
-Pages are fetched by a worker and kept in a small ring; ``/`` filters by an expression of the subgroup language, ``S`` sorts
-by the column under the cursor, ``f`` freezes the columns up to it, ``w`` says where a text is and ``n N`` go from row to row
-that holds it. ``enter`` tells about the column under the cursor. Sorting and filtering are done once, in the worker; what is
-kept is the order of the rows, so that every page after costs the same.
+The subject stands first. Pages are fetched by a worker and kept in a small ring; ``/`` filters by an expression of the subgroup
+language, ``S`` sorts by the column under the cursor, ``f`` freezes the columns up to it, ``w`` says where a text is and ``n N``
+go from row to row that holds it. ``enter`` tells about the column under the cursor. Sorting and filtering are done once, in the
+worker; what is kept is the order of the rows, so that every page after costs the same.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from alsbench.data.order import Hits, RowOrder, pieces_holding, row_order
-from alsbench.data.snapshot import Snapshot
+from alsbench.data.snapshot import Snapshot, TableInfo
 from alsbench.errors import AlsbenchError
 from alsbench.render.page import Block, Cell, Column, Line, Page
 from alsbench.tui import actions as act
@@ -82,13 +83,14 @@ class DataView(View):
         wanted = (name, text, order, snapshot.name)
         if self.shown == wanted:
             return
-        info = snapshot.table(name)
+        info = self.as_shown(name)
+        names = [c.name for c in info.columns]
         found = self.hits if self.shown[3:] == (snapshot.name,) else None
 
         def work(job: Job) -> tuple[str, Any]:
             rows = row_order(snapshot, name, where=condition(info, text), order_by=order)
             job.check()
-            first = rows.page(snapshot, None, offset=0, limit=PAGE_ROWS)
+            first = rows.page(snapshot, names, offset=0, limit=PAGE_ROWS)
             job.check()
             hits = None if found is None else Hits(found.text, found.rows, rows.places(found.rows))
             return "opened", (wanted, rows, first, hits, keep)
@@ -96,18 +98,24 @@ class DataView(View):
         self.bench.jobs.cancel(self.panel, "page")
         self.bench.jobs.start(self.panel, f"{name}:", work, interrupt=snapshot.interrupt)
 
+    def as_shown(self, name: str) -> TableInfo:
+        """A table with the subject's column first, where it is frozen; the others as the file has them."""
+        info, subject = self.snapshot.table(name), self.bench.ready.source.study.info.subject
+        return replace(info, columns=tuple(sorted(info.columns, key=lambda column: column.name != subject)))
+
     def fetch(self, page: int) -> None:
         """Read a page in a worker; pages asked for meanwhile are read next."""
         self.wanted.add(page)
-        if self.rows is None or (self.reading is not None and not self.reading.cancelled):
+        if self.model is None or self.rows is None or (self.reading is not None and not self.reading.cancelled):
             return
         snapshot, rows, pages = self.snapshot, self.rows, sorted(self.wanted)
+        names = [c.name for c in self.model.info.columns]
 
         def work(job: Job) -> tuple[str, Any]:
             found = {}
             for number in pages:
                 job.check()
-                found[number] = rows.page(snapshot, None, offset=number * PAGE_ROWS, limit=PAGE_ROWS)
+                found[number] = rows.page(snapshot, names, offset=number * PAGE_ROWS, limit=PAGE_ROWS)
             return "pages", (rows, found)
 
         self.reading = self.bench.jobs.start(self.panel, "", work, interrupt=snapshot.interrupt, lane="page")
@@ -134,11 +142,12 @@ class DataView(View):
         """Show pages that were read; ask for those wanted since, unless they have left the screen."""
         if self.model is None:
             return
+        wider = False
         for page, rows in found.items():
-            self.model.put(page, rows)
+            wider |= self.model.put(page, rows)
         self.wanted.clear()
         top, end = self.table.top // PAGE_ROWS, (self.table.top + self.table.page) // PAGE_ROWS
-        if any(top <= page <= end for page in found):
+        if wider or any(top <= page <= end for page in found):
             self.table.refresh()
         for page in range(top, end + 1):
             if page not in self.model.pages and page * PAGE_ROWS < len(self.model):
@@ -150,7 +159,7 @@ class DataView(View):
         self.shown, self.rows, self.hits = wanted, rows, hits
         self.wanted.clear()
         self.reading = None
-        info = self.snapshot.table(wanted[0])
+        info = self.as_shown(wanted[0])
         frozen = min(self.frozen, len(info.columns) - 1)
         self.model = PagedModel(info, rows.count, first, frozen=frozen, fetch=self.fetch, ascii=self.ascii)
         self.table.row_cursor = False
@@ -161,6 +170,7 @@ class DataView(View):
         self.table.matches = hits or frozenset()
         self.focus_main()
         self.describe()
+        self.bench.record_rows(info.name, wanted[1])
 
     def describe(self) -> None:
         name, text, order, _ = self.shown
@@ -332,7 +342,8 @@ class DataView(View):
     def page(self) -> Page | None:
         if self.model is None or self.rows is None:
             return super().page()
-        name, info = self.shown[0], self.model.info
+        name = self.shown[0]
+        info = self.snapshot.table(name)  # columns as the shell writes them
         rows = self.rows.page(self.snapshot, None, offset=0, limit=COPIED)
         columns = tuple(
             Column(c.name, justify="right" if c.kind == "number" else "left", label=j == 0) for j, c in enumerate(info.columns)
