@@ -111,3 +111,10 @@ def test_scrutiny_counts_the_checks_that_a_claim_survives(run: Run, workspace: P
     assert body["rows"][0]["robust"] == f"in {survived} checks"
     scrutiny = next(s for s in body["more"] if s["table"] == "scrutiny")
     assert [r["survived"] for r in scrutiny["rows"]] == [None, None, max(ps) < 0.05]
+
+
+def test_a_bound_near_zero_is_printed_as_less_than_its_last_decimal() -> None:
+    from alsbench.render.claims import _span
+
+    assert _span((1.1567e-06, 0.0006)) == "<0.0001 to 0.0006"
+    assert _span((0.0, 0.0004)) == "0 to 0.0004"

@@ -620,3 +620,13 @@ async def test_a_pane_of_lines_is_searched(workspace: Path, tui: Any) -> None:
         text = await tui.press(pilot, "N")
         assert pane.mark == first
         assert "/subgroup: " in text.splitlines()[-1]
+
+
+async def test_the_log_names_the_claims_that_were_checked(own_workspace: Path, tui: Any) -> None:
+    from alsbench.audit.log import append
+
+    append(own_workspace / "audit.jsonl", "claims", {"file": "release.toml", "sha256": "0" * 64, "claims": ["cafs", "nfl-4"]})
+    async with tui.run(own_workspace) as pilot:
+        text = await tui.press(pilot, "9")
+        assert "release.toml: cafs, nfl-4" in text
+        assert '"nfl-4"' in await tui.press(pilot, "enter")

@@ -191,4 +191,6 @@ def _bound(value: float) -> str:
     if math.isinf(value):
         return MISSING
     places = 4 if abs(value) < 1 else 3 if abs(value) < 100 else 1
+    if 0 < value < 0.5 * 10.0**-places:
+        return f"<{10.0**-places:.{places}f}"
     return format_number(value, places)

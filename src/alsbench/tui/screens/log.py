@@ -58,6 +58,8 @@ class LogView(View):
     def entry(self, values: dict[str, Any]) -> GridRow:
         facts = values["facts"]
         about = str(facts.get("asked") or facts.get("file") or ", ".join(f"{k} {v}" for k, v in facts.items()))
+        if values["action"] == "claims":
+            about += f": {', '.join(facts['claims'])}"
         mark = " [post hoc]" if facts.get("post_hoc") else ""
         texts = (str(values["number"]), str(values["time"])[:19], str(values["who"]), str(values["action"]), about + mark)
         return GridRow(tuple((safe(t, ascii=self.ascii), "") for t in texts), source=values)
