@@ -12,6 +12,7 @@ from rich.segment import Segments
 from rich.traceback import Traceback
 from textual.app import App, ComposeResult
 from textual.containers import Container
+from textual.driver import Driver
 from textual.events import Resize
 from textual.screen import Screen
 
@@ -113,6 +114,15 @@ class Framed(App[int], inherit_bindings=False):
             )
             super()._display(screen, update)
             self._sync_available = known
+
+    def get_driver_class(self) -> type[Driver]:
+        """The driver for this platform; where Textual has one for Linux and the like, one that outlives its terminal."""
+        found = super().get_driver_class()
+        if found.__name__ != "LinuxDriver":
+            return found
+        from alsbench.tui.driver import LastingDriver
+
+        return LastingDriver
 
     def get_default_screen(self) -> Screen[Any]:
         return Frame(id="frame")

@@ -10,6 +10,8 @@ import shlex
 import shutil
 import signal
 import subprocess
+import sys
+import termios
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -57,7 +59,7 @@ def hand_over(app: App[Any], words: list[str], text: str | None = None) -> int:
     """Run a program on the terminal, with ``text`` as its input; its exit code. Raises UnavailableError where it cannot run."""
     environment = {"LESS": "-S", **os.environ}
     try:
-        with app.suspend():
+        with app.suspend(), _terminal_as_it_was():
             return _run(words, text, environment)
     except SuspendNotSupported as error:
         raise UnavailableError("this terminal cannot be handed over") from error
@@ -72,6 +74,21 @@ def _run(words: list[str], text: str | None, environment: dict[str, str]) -> int
         with _signals_meanwhile(program), suppress(BrokenPipeError):  # a pager may end before it has read all
             program.communicate(text)
         return program.wait()
+
+
+@contextmanager
+def _terminal_as_it_was() -> Iterator[None]:
+    """How the terminal takes lines and echoes them, put back after a program that was killed before it could."""
+    try:
+        before = termios.tcgetattr(sys.__stdin__.fileno()) if sys.__stdin__ is not None else None
+    except (OSError, ValueError, termios.error):  # no terminal: nothing to put back
+        before = None
+    try:
+        yield
+    finally:
+        if before is not None and sys.__stdin__ is not None:
+            with suppress(termios.error):  # the terminal is gone
+                termios.tcsetattr(sys.__stdin__.fileno(), termios.TCSANOW, before)
 
 
 @contextmanager

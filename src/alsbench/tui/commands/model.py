@@ -52,8 +52,15 @@ def on_profile(session: Session) -> bool:
     return session.place.record is not None
 
 
-def not_on_profile(session: Session) -> bool:
-    return session.place.record is None
+def on_data(session: Session) -> bool:
+    """Whether the rows of a data table are shown."""
+    return session.place.table is not None
+
+
+def sortable(session: Session) -> bool:
+    """Whether there are rows to sort: an arm's subjects, or a data table."""
+    place = session.place
+    return place.table is not None if place.screen == "data" else place.arm is not None and place.record is None
 
 
 def on_table(session: Session) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from alsbench.tui.commands.model import MOVE, Command, on_profile, on_table
+from alsbench.tui.commands.model import MOVE, Command, on_data, on_profile, on_table
 from alsbench.tui.session import Session
 
 
@@ -46,6 +46,7 @@ COMMANDS: tuple[Command, ...] = (
         argument="text",
         group=MOVE,
         screens=frozenset({"data"}),
+        when=on_data,
         footer="search",
         rank=8,
     ),

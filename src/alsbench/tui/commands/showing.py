@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from alsbench.tui import actions as act
-from alsbench.tui.commands.model import SHOW, Build, Command, not_on_profile, on_table
+from alsbench.tui.commands.model import SHOW, Build, Command, on_data, on_table, sortable
 from alsbench.tui.session import Catalogue, Session
 
 
@@ -75,7 +75,7 @@ COMMANDS: tuple[Command, ...] = (
         screens=frozenset({"data", "arms"}),
         footer="sort",
         rank=6,
-        when=not_on_profile,
+        when=sortable,
     ),
     Command(
         "freeze",
@@ -85,6 +85,7 @@ COMMANDS: tuple[Command, ...] = (
         "freeze",
         group=SHOW,
         screens=frozenset({"data"}),
+        when=on_data,
         footer="freeze",
         rank=7,
     ),

@@ -132,7 +132,6 @@ class ArmsView(View):
         """Sort the subjects by the column under the cursor: up, down, as loaded."""
         place = self.session.place
         if place.arm is None or place.record is not None:
-            self.bench.status("enter lists the subjects of an arm; they can be sorted")
             return
         column = self.table.cursor_col
         name = self.full.sections[0].cols[column].head[-1]

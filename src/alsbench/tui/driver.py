@@ -1,0 +1,34 @@
+"""The terminal as Textual drives it, but for one that goes away: what cannot be written any more is dropped, and the app ends.
+
+Textual hands what it writes to a thread through a short queue. When the terminal is gone that thread ends, the queue fills,
+and who writes next waits for ever: an app that had just taken its terminal back from a pager would stay behind.
+"""
+
+from __future__ import annotations
+
+from textual.drivers.linux_driver import LinuxDriver
+
+LOST = 129  # 128 + SIGHUP: what a shell reports of a program whose terminal hung up
+
+
+class LastingDriver(LinuxDriver):
+    """A driver that outlives its terminal."""
+
+    lost = False
+
+    @property
+    def writable(self) -> bool:
+        """Whether somebody still takes what is written; the first time nobody does, the app is told to end."""
+        thread = self._writer_thread
+        if thread is not None and not thread.is_alive() and not self.lost:
+            self.lost = True
+            self._app.call_later(self._app.exit, LOST, return_code=LOST)
+        return not self.lost
+
+    def write(self, data: str) -> None:
+        if self.writable:
+            super().write(data)
+
+    def close(self) -> None:
+        if self.writable:
+            super().close()
