@@ -132,7 +132,7 @@ class Takeaway(Overlaid):
 
     def do_export(self) -> None:
         name = f"{self.session.screen}.txt"
-        hint = "a new file; its ending says the format: " + ", ".join(f".{f}" for f in taking.FORMATS)
+        hint = "a new file, in the form of its ending: " + " ".join(f".{f}" for f in taking.FORMATS)
         hint += "\nFILE --mask 5 hides counts below 5"
         self.ask("Export this view to", str(Path.cwd() / name), self.export, hint=hint, check=_check_export)
 
@@ -144,7 +144,7 @@ class Takeaway(Overlaid):
         count = ""
         try:
             k = masked.mask_of(self.ready.source.study, asked)
-            if k or (self.view.printed and kind != "svg"):
+            if k or (kind != "svg" and self.printed_only(kind)):
                 path = path.expanduser()
                 if path.exists():
                     raise UsageError("the file exists", where=str(path), hint="choose another name; exports never overwrite")
@@ -168,6 +168,12 @@ class Takeaway(Overlaid):
             self.fault(error)
             return
         self.status(f"wrote {count}{written}")
+
+    def printed_only(self, kind: str) -> bool:
+        """Whether only the view's shell command writes this form of it: no result stands behind the view, or the form is one
+        of documents. What is still being computed is not asked for again."""
+        known = kind in {"html", "rtf"} or (kind == "json" and not self.view.taken())
+        return self.view.printed or (known and bool(self.shell_command()) and not self.jobs.labels)
 
     def hand_over(self, words: list[str], text: str | None = None) -> int:
         """Run another program on the terminal, then paint everything anew; its exit code."""

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from alsbench.render.delimited import Dialect
     from alsbench.render.page import Page
 
-Format = Literal["txt", "csv", "tsv", "md", "json", "svg"]
-FORMATS: tuple[Format, ...] = ("txt", "csv", "tsv", "md", "json", "svg")
+Format = Literal["txt", "csv", "tsv", "md", "json", "svg", "html", "rtf"]
+FORMATS: tuple[Format, ...] = ("txt", "csv", "tsv", "md", "json", "svg", "html", "rtf")
 OSC_LIMIT = 74_994  # bytes of base64 most terminals take
 
 
