@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import shlex
 import subprocess
 import sys
 from collections.abc import Callable
@@ -183,3 +185,23 @@ def test_snapshots_are_listed_within_eighty_columns(small: Any, run: Run) -> Non
     spoilt.unlink()
     assert "20200101T000000Z-0123456789ab: the file is not a readable snapshot" in said
     assert max(map(len, said.splitlines())) <= 80
+
+
+def test_who_browsed_rows_of_a_table_is_entered_and_is_no_look(small: Any, run: Run) -> None:
+    asked = ["data", "ADQS", "--where", "AVISITN == 1", "-c", "AVAL", "--order-by", "-AVAL"]
+    for form in ("table", "csv"):
+        assert run(*asked, "-w", small.workspace, "--format", form).code == 0
+    run("data", "ADSL", "--columns", "-w", small.workspace)  # what a table is, not what it holds
+    run("data", "-w", small.workspace)
+    log = [json.loads(line) for line in (small.workspace / "audit.jsonl").read_text().splitlines()]
+    found = [e["facts"] for e in log if e["action"] == "data"]
+    assert [f["asked"].split(" --workspace")[0] for f in found] == [shlex.join(["alsbench", *asked])] * 2
+    assert {(f["table"], f["where"]) for f in found} == {("ADQS", "AVISITN == 1")}
+    assert run("audit", "looks", "-w", small.workspace, "--format", "json").json["rows"] == []
+
+
+def test_reasons_are_shown(small: Any, run: Run) -> None:
+    folder = small.data(adqs=[*small.records(), small.records()[-1]])
+    assert run("load", folder, "-w", small.workspace, "--accept", "duplicate-visit=query open").code == 0
+    rows = run("audit", "-w", small.workspace, "--format", "json").json["rows"]
+    assert [(r["action"], r["reason"]) for r in rows][-1] == ("load", "duplicate-visit: query open")

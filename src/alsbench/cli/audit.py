@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from enum import Enum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -109,9 +109,12 @@ def _entries(path: Path, verdict: Verdict) -> Sheet:
         Field("who", "Who"),
         Field("action", "Action"),
         Field("what", "What"),
+        Field("reason", "Reason"),
         Field("hash", "Hash"),
     )
-    records = tuple((e.number, e.time, e.who, e.action, _what(dict(e.facts)), e.hash[:12]) for e in entries(path))
+    records = tuple(
+        (e.number, e.time, e.who, e.action, _what(dict(e.facts)), _reason(dict(e.facts)), e.hash[:12]) for e in entries(path)
+    )
     return Sheet("audit", "Audit log", fields, records, _facts(verdict))
 
 
@@ -121,6 +124,12 @@ def _what(facts: dict[str, object]) -> str:
         if facts.get(key):
             return str(facts[key])
     return ""
+
+
+def _reason(facts: dict[str, Any]) -> str | None:
+    """Why: of an unblinding, and of every rule whose errors were accepted."""
+    accepted = [f"{rule}: {reason}" for rule, reason in (facts.get("accepted") or {}).items()]
+    return "; ".join([*([str(facts["reason"])] if facts.get("reason") else []), *accepted]) or None
 
 
 def _looks(path: Path, verdict: Verdict) -> tuple[Sheet, Sheet]:

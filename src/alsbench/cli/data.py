@@ -63,11 +63,12 @@ def data(
         if describe or special:
             _refuse_choice(describe and special, where, order_by)
         names = [_column(info, c) for c in columns] if columns else [c.name for c in info.columns]
-        most = limit if limit is not None else SHOWN if common.format in (Format.TABLE, Format.MD) else None
+        most = limit if limit is not None else SHOWN if common.format.printed else None
         if describe:
             emit_sheets(common, column_sheet(snapshot, info, names, _about(common, snapshot)))
             return
         if special:
+            _entered(common, snapshot, info.name, None, ["--special"])
             emit_sheets(common, special_sheet(snapshot, info, names, _about(common, snapshot), offset=offset, most=most))
             return
         condition = _condition(common, snapshot, info, where) if where is not None else None
@@ -80,7 +81,22 @@ def data(
                 yield rows.page(snapshot, names, offset=start, limit=min(PAGE, last - start))
 
         facts = _about(common, snapshot)
+        _entered(common, snapshot, info.name, where, _flags("-c", columns) + _flags("--order-by", order_by))
         _emit(common, info, names, pages(), facts, shown=max(0, last - offset), total=total)
+
+
+def _entered(common: Common, snapshot: Snapshot, table: str, where: str | None, options: list[str]) -> None:
+    """Rows of subjects are about to be shown: the log keeps which table and which filter, never what they hold."""
+    import shlex
+
+    from alsbench.cli.trail import shown
+
+    asked = shlex.join(["alsbench", "data", table, *_flags("--where", [where] if where is not None else None), *options])
+    shown(common, "data", {"asked": common.repeat(asked), "table": table, "where": where or "", "snapshot": snapshot.digest})
+
+
+def _flags(option: str, values: list[str] | None) -> list[str]:
+    return [word for value in values or () for word in (option, value)]
 
 
 def _refuse_choice(both: bool, where: str | None, order_by: list[str] | None) -> None:
@@ -131,7 +147,7 @@ def _fields(info: TableInfo, names: list[str]) -> tuple[Field, ...]:
     from alsbench.render.sheet import Field
 
     kinds = info.kinds
-    return tuple(Field(n, n, number=kinds[n] == "number") for n in names)
+    return tuple(Field(n, n, number=kinds[n] == "number", stored=True) for n in names)
 
 
 def _about(common: Common, snapshot: Snapshot) -> tuple[tuple[str, str], ...]:

@@ -20,3 +20,8 @@ def record(path: Path, action: str, result: Result, study: Study, file: str = ""
 def record_subject(path: Path, command: str, snapshot: str) -> None:
     """Append that one subject's data were shown, as the shell does. Raises UnavailableError where the log cannot be written."""
     append(path, "subject", {"asked": command, "snapshot": snapshot, "format": "screen"})
+
+
+def record_rows(path: Path, command: str, table: str, where: str, snapshot: str) -> None:
+    """Append that rows of a table were shown, as the shell does. Raises UnavailableError where the log cannot be written."""
+    append(path, "data", {"asked": command, "table": table, "where": where, "snapshot": snapshot, "format": "screen"})

@@ -52,6 +52,16 @@ class Takeaway(Overlaid):
             path, digest = self.workspace / "audit.jsonl", self.session.snapshot
             self.jobs.start(f"audit-{self.jobs.started}", "", lambda _: record_subject(path, command, digest))
 
+    def record_rows(self, table: str, where: str) -> None:
+        """Append that rows of a table were shown: each view once while this snapshot is open."""
+        from alsbench.tui.looks import record_rows
+
+        command, digest = self.shell_command(), self.session.snapshot
+        if self.audit and command not in self.counted:
+            self.counted.add(command)
+            path = self.workspace / "audit.jsonl"
+            self.jobs.start(f"audit-{self.jobs.started}", "", lambda _: record_rows(path, command, table, where, digest))
+
     async def dispatch_action(self, action: act.Action) -> None:
         """Opening a subject's profile is entered in the audit log."""
         before = self.session
