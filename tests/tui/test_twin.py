@@ -192,3 +192,16 @@ async def test_opening_a_subject_is_entered_as_the_shell_enters_it(here: Path, t
     shell(line, here)
     found = [e for e in entries(here / "audit.jsonl") if e.action == "subject"]
     assert [e.facts["asked"].split(" -w ")[0].split(" --workspace ")[0] for e in found] == [line.split(" -w ")[0]] * 2
+
+
+async def test_rows_of_a_table_are_entered_once_as_the_shell_enters_them(here: Path, tui: Any) -> None:
+    async with tui.run(here, audit=True) as pilot:
+        await tui.press(pilot, "8", "enter")
+        line = pilot.app.shell_command()
+        await tui.press(pilot, "escape", "enter")
+        await tui.settle(pilot)
+    shell(line, here)
+    found = [e.facts for e in entries(here / "audit.jsonl") if e.action == "data"]
+    assert [(f["asked"].split(" -w ")[0].split(" --workspace ")[0], f["table"], f["where"]) for f in found] == [
+        (line.split(" -w ")[0], line.split()[2], "")
+    ] * 2
