@@ -27,7 +27,7 @@ START = (
 )
 BYTES_PER_CURSOR_KEY = 300
 BYTES_PER_PAGE = 5000
-ALLOWED = {"subjects of an arm": 5000, "subgroups": 5000}  # sideways all columns move; the subgroup's own panel follows
+HELD = {"subgroups"}  # the subgroup's own panel follows a cursor that rests: a page for that, a key's budget while it moves
 SGR = re.compile(rb"\x1b\[([0-9;]*)m")
 
 
@@ -72,6 +72,15 @@ def test_start_keys_and_quit(on_pty: Callable[..., Terminal], tmp_path: Path) ->
     assert kinds == ['{"action":"open"', '{"action":"go"'], "esc at the top changed nothing"
 
 
+def held(term: Terminal, times: int = 12) -> int:
+    """Bytes per key of keys that follow each other as a held key's do, with what is painted once they stop."""
+    cost = 0
+    for key in (b"\x1b[B", b"\x1b[A") * times:
+        term.write(key)
+        cost += len(term.read(0.03))
+    return (cost + len(term.read(2.0, quiet=0.5))) // (2 * times)
+
+
 def test_bytes_of_keys_and_pages_on_every_screen(on_pty: Callable[..., Terminal]) -> None:
     """A cursor key at most 300 bytes, a page at most 5 kB, nothing while nobody presses a key."""
     term = on_pty()
@@ -86,15 +95,31 @@ def test_bytes_of_keys_and_pages_on_every_screen(on_pty: Callable[..., Terminal]
         term.settle(0.7)
         for direction in ("B", "B", "A", "B", "C", "D"):
             cost = len(term.send(f"\x1b[{direction}".encode(), quiet=0.2, seconds=0.5))
-            keys[name] = max(keys.get(name, 0), cost)
+            taken = pages if name in HELD else keys
+            taken[name] = max(taken.get(name, 0), cost)
+        if name in HELD:
+            keys[name] = held(term)
         for key in (b"\x1b[6~", b"\x1b[6~", b"\x1b[5~"):
             pages[name] = max(pages.get(name, 0), len(term.send(key, quiet=0.3, seconds=0.6)))
         term.settle(0.5)
         idle[name] = len(term.read(0.7))
-    assert {n: b for n, b in keys.items() if b > ALLOWED.get(n, BYTES_PER_CURSOR_KEY)} == {}, keys
+    assert {n: b for n, b in keys.items() if b > BYTES_PER_CURSOR_KEY} == {}, keys
     assert {n: b for n, b in pages.items() if b > BYTES_PER_PAGE} == {}, pages
     assert set(idle.values()) == {0}, idle
     assert sum(cost > 0 for cost in keys.values()) >= len(SCREENS) - 2, keys
+
+
+def test_bytes_of_walking_through_the_columns_of_a_list(on_pty: Callable[..., Terminal]) -> None:
+    """Sideways through all columns of an arm's subjects: a key while the cursor moves in view, a page where columns shift."""
+    term = on_pty()
+    full(term)
+    for key in (b"2", b"\r"):
+        term.send(key, quiet=0.3)
+    term.wait("subjects;")
+    term.settle(0.7)
+    costs = [len(term.send(key, quiet=0.2, seconds=0.5)) for key in (*[b"\x1b[C"] * 16, *[b"\x1b[D"] * 16)]
+    assert max(costs) <= BYTES_PER_PAGE, costs
+    assert max(costs[:6]) <= BYTES_PER_CURSOR_KEY, costs
 
 
 def test_no_color_sends_no_colour(on_pty: Callable[..., Terminal]) -> None:
