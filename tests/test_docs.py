@@ -23,6 +23,7 @@ RUNNABLE = (
     "init",
     "load",
     "demo",
+    "report",
     "safety",
     "snapshots",
 )

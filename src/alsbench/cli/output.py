@@ -17,6 +17,7 @@ BLINDED = "BLINDED"
 
 if TYPE_CHECKING:
     from alsbench.analysis.result import Result
+    from alsbench.render.document import Document
     from alsbench.render.page import Page
     from alsbench.render.sheet import Sheet
 
@@ -75,16 +76,10 @@ def emit_page(common: Common, page: Page, *, width: int | None = None) -> None:
     from alsbench.render.layout import PAGE_WIDTH, page_lines, page_text
 
     width = PAGE_WIDTH if width is None else width
-    if common.format is Format.HTML:
+    if common.format in (Format.HTML, Format.RTF):
         from alsbench.render.document import page_document
-        from alsbench.render.html import document_html
 
-        write_text(common, document_html(page_document(page)))
-    elif common.format is Format.RTF:
-        from alsbench.render.document import page_document
-        from alsbench.render.rtf import document_rtf
-
-        write_text(common, document_rtf(page_document(page)))
+        emit_document(common, page_document(page))
     elif common.format is Format.MD:
         write_text(common, page_markdown(page))
     elif common.output is None and sys.stdout.isatty():
@@ -99,6 +94,22 @@ def emit_page(common: Common, page: Page, *, width: int | None = None) -> None:
             raise ReaderGone from None
     else:
         write_text(common, page_text(page, width=width))
+
+
+def emit_document(common: Common, document: Document) -> None:
+    """Numbered tables under a front page, in any format."""
+    from alsbench.render import document as made
+    from alsbench.render.html import document_html
+    from alsbench.render.layout import PAGE_WIDTH
+    from alsbench.render.rtf import document_rtf
+
+    if common.format in (Format.CSV, Format.TSV):
+        write_text(common, made.document_delimited(document, common.format.value))
+    elif common.format is Format.TABLE:
+        write_text(common, made.document_text(document, width=PAGE_WIDTH))
+    else:
+        writers = {Format.HTML: document_html, Format.RTF: document_rtf, Format.MD: made.document_markdown}
+        write_text(common, writers.get(common.format, made.document_json)(document))
 
 
 def write_text(common: Common, text: str) -> None:

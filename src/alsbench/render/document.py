@@ -75,9 +75,11 @@ def heading(name: str, page: Page) -> str:
 def page_tables(name: str, page: Page) -> list[Table]:
     """The tables of a page under their captions, none wider than the paper."""
     found: list[Table] = []
+    title = ""
     for count, block in enumerate(page.blocks, start=1):
         number = f"{name}.{count}" if name and len(page.blocks) > 1 else name
-        caption = " · ".join(t for t in (page.title, block.title) if t)
+        title = block.title or title  # a block without a title goes on with the one above
+        caption = " · ".join(t for t in (page.title, title) if t)
         found += _block_tables(f"{number}. {caption}" if number else caption, block)
     return found
 

@@ -31,6 +31,8 @@ nav ol { list-style: none; padding: 0; margin: .3rem 0; } nav a { color: #0b4a8f
 .wide { overflow-x: auto; margin: 0 0 1rem; }
 table { border-collapse: collapse; border-top: 1.5px solid #111; border-bottom: 1.5px solid #111; }
 caption { text-align: left; font-weight: 600; padding: .5rem 0 .3rem; font-size: .92rem; }
+caption span { display: block; width: max-content; max-width: min(58rem, calc(100vw - 4rem));
+  margin-right: -58rem; }
 th, td { padding: .08rem .7rem; vertical-align: top; text-align: right; white-space: pre; font-weight: 400;
   font: 13px/1.4 ui-monospace, "DejaVu Sans Mono", Menlo, Consolas, "Courier New", monospace; }
 thead th { font-weight: 700; vertical-align: bottom; }
@@ -43,6 +45,7 @@ tbody + tbody tr:first-child > * { padding-top: .45rem; }
 ul.notes { margin: .1rem 0 1rem; padding: 0; list-style: none; font-size: .82rem; color: #333; overflow-wrap: anywhere; }
 footer { margin-top: 2rem; font-size: .82rem; color: #333; }
 @media print { body { padding: 0; max-width: none; font-size: 9pt; } .wide { overflow: visible; }
+  caption { font-size: 8.5pt; } dl, ul.notes { font-size: 8pt; } h2 { font-size: 11pt; }
   thead { display: table-header-group; } th, td { font-size: 7.6pt; padding: .3pt 4pt; } tr { break-inside: avoid; }
   section { break-before: page; border: 0; margin: 0; padding: 0; } section:only-child { break-before: auto; }
   a { color: inherit; text-decoration: none; } }
@@ -105,9 +108,10 @@ def _notes(notes: Iterable[str]) -> str:
 
 def _table(ident: str, table: Table) -> str:
     body = "".join(_bodies(table))
+    caption = f'<caption id="{ident}"><span>{_text(table.caption)}</span></caption>'
     return (
         f'<div class="wide" role="region" tabindex="0" aria-labelledby="{ident}">\n<table>\n'
-        f'<caption id="{ident}">{_text(table.caption)}</caption>\n<thead>\n{_head(table)}</thead>\n{body}</table>\n</div>\n'
+        f"{caption}\n<thead>\n{_head(table)}</thead>\n{body}</table>\n</div>\n"
         f"{_notes(table.notes)}"
     )
 

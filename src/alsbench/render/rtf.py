@@ -1,6 +1,7 @@
-"""A document as Rich Text Format 1.5, which Word and LibreOffice open: A4 landscape, real tables, heads repeated on every page.
+"""A document as Rich Text Format 1.5, which Word and LibreOffice open: A4 landscape, real tables.
 
-The caption is the first of the repeated rows, so that each printed page says whose numbers it shows. Figures are set in a
+Caption and heads are marked as rows that every page repeats, so that each says whose numbers it shows (LibreOffice 7 reads the
+mark and ignores it). Figures are set in a
 monospaced face and padded with hard spaces: decimals stand under each other. The file is plain ASCII; everything else is
 written as ``\\u`` with a question mark for readers that know no Unicode.
 """
@@ -83,11 +84,11 @@ def _page(k: int, name: str, page: Page, *, style: int, broken: bool) -> str:
 
 
 def _facts(facts: Sequence[tuple[str, str]]) -> str:
-    """Names and values in two columns by a hanging indent."""
-    parts, before = [], None
+    """Names and values in two columns by a hanging indent, a little below what stands above."""
+    parts, before = [r"\pard\plain\f0\fs8\par" + "\n"] if facts else [], None
     for name, value in facts:
         shown = _text(name) if name != before else ""
-        parts.append(rf"\pard\plain\li2600\fi-2600\tx2600\f0\fs17 {{\cf4 {shown}}}\tab {_text(value)}\par" + "\n")
+        parts.append(rf"\pard\plain\li3000\fi-3000\tx3000\f0\fs17 {{\cf4 {shown}}}\tab {_text(value)}\par" + "\n")
         before = name
     return "".join(parts)
 

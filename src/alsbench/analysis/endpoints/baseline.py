@@ -26,6 +26,7 @@ def analyse(ask: Ask) -> Block:
     rows: list[Row] = [ask.row("arm", "n", int(m.sum()), arm=arm) for arm, m in zip(ask.arms, masks, strict=True)]
     names = variables(ask)
     for name in names:
+        ask.source.subject_column(name, f"study.toml endpoints.{ask.endpoint.name}.covariates")  # says which is not there
         as_factor = ask.source.subjects.kind(name) != "number" or name in ask.endpoint.factors
         rows += _factor_rows(ask, name, masks) if as_factor else _numeric_rows(ask, name, masks)
     return Block(
