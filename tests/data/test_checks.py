@@ -104,6 +104,15 @@ CASES: list[tuple[str, dict[str, str], str, tuple[int, ...]]] = [
     ("text-among-numbers", {"adsl": ADSL.replace("Y,,", "Y,NA,")}, "warning", (3,)),
     ("one-unit", {"adqs": _with_units("points", "points", "points", "percent", "points")}, "warning", (4,)),
     ("censoring", {"adtte": ADTTE.replace("170,0", "170,")}, "error", (2,)),
+    ("event-none", {"adtte": ADTTE.replace("170,0", "170,1")}, "warning", (1, 2, 3)),
+    (
+        "event-coding",
+        {
+            "adtte": "USUBJID,PARAMCD,AVAL,CNSR,EVNTDESC\n01,DEATH,9,1,DEATH\n02,DEATH,9,0,LAST CONTACT\n03,DEATH,9,0,DEATH\n",
+        },
+        "warning",
+        (1, 2),
+    ),
     ("event-time", {"adtte": ADTTE.replace("170,0", "-3,0")}, "error", (2,)),
     ("event-missing", {"adtte": ADTTE.rsplit("\n", 2)[0] + "\n"}, "warning", (3,)),
     (
@@ -111,6 +120,15 @@ CASES: list[tuple[str, dict[str, str], str, tuple[int, ...]]] = [
         {"adtte": "USUBJID,PARAMCD,AVAL,CNSR,TRT01P\n01,DEATH,9,1,Placebo\n02,DEATH,9,0,Active\n03,DEATH,9,1,Placebo\n"},
         "error",
         (3,),
+    ),
+    (
+        "treatment-mismatch",
+        {
+            **_subjects("TRT01PN", "1", "0", "1"),
+            "adtte": "USUBJID,PARAMCD,AVAL,CNSR,TRT01PN\n01,DEATH,9,1,1\n02,DEATH,9,0,1\n03,DEATH,9,1,\n",
+        },
+        "warning",
+        (2,),
     ),
     (
         "dates-order",
@@ -142,6 +160,8 @@ CASES: list[tuple[str, dict[str, str], str, tuple[int, ...]]] = [
     ("empty-column", {"adtte": ADTTE.replace("CNSR", "CNSR,X").replace("1\n", "1,\n").replace(",0\n", ",0,\n")}, "note", ()),
     ("empty-table", {"adae": "USUBJID,AETERM\n"}, "warning", ()),
     ("age-range", _subjects("AGE", "60", "60", "6"), "warning", (3,)),
+    ("flag-values", {"adqs": ADQS.replace("41,42,-1,", "41,42,-1,X")}, "warning", (4,)),
+    ("parameter-no-baseline", {"adqs": "\n".join(line for line in ADQS.split("\n") if ",0," not in line)}, "warning", (1, 2)),
     ("flag-values", _subjects("RILUFL", "Y", "Y", "maybe"), "warning", (3,)),
     ("one-study", _subjects("STUDYID", "a", "a", "b"), "warning", ()),
     ("subject-table", {"adsl": ""}, "error", ()),

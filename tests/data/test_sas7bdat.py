@@ -103,6 +103,7 @@ def test_a_trial_in_sas7bdat_is_the_trial_in_xpt(tmp_path: Path) -> None:
 
 def test_more_rows_than_a_batch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("alsbench.data.readers.sas7bdat.BATCH_ROWS", 64)
+    monkeypatch.setattr("alsbench.data.readers.sas7bdat.CELLS", 0)
     rows = [(f"S{i}", float(i) if i % 100 else ".C", 1.0, 1.0, 1.0, 1.0) for i in range(500)]
     (dataset,) = read(_write(tmp_path / "t.sas7bdat", rows))
     assert [b.num_rows for b in dataset.batches()] == [64] * 7 + [52]
@@ -169,3 +170,12 @@ def test_every_row_or_none(tmp_path: Path) -> None:
             assert dataset.table().num_rows == dataset.rows
         except DataError:
             continue
+
+
+def test_a_narrow_table_is_read_in_few_readings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("alsbench.data.readers.sas7bdat.BATCH_ROWS", 64)
+    rows = [(f"S{i}", float(i) if i % 100 else ".C", 1.0, 1.0, 1.0, 1.0) for i in range(500)]
+    path = _write(tmp_path / "t.sas7bdat", rows)
+    (dataset,) = read(path)
+    monkeypatch.setattr("alsbench.data.readers.sas7bdat.CELLS", 300 * len(dataset.columns))
+    assert [b.num_rows for b in dataset.batches()] == [300, 200]

@@ -22,6 +22,7 @@ from alsbench.data.sas import FieldValues, date_kind, to_arrow
 from alsbench.data.special import SpecialCells, attach, counted
 from alsbench.errors import DataError
 
+CELLS = 2_000_000  # of one reading: ReadStat decompresses the rows before an offset again each time
 _PADDED = 0x33  # the header byte that says: four bytes more stand here
 
 
@@ -85,8 +86,9 @@ def _check_length(path: Path) -> None:
 def _batches(path: Path, columns: tuple[ColumnInfo, ...], rows: int | None, remarks: list[str]) -> Iterator[pa.RecordBatch]:
     schema = pa.schema([(c.name, ARROW_TYPE[c.kind]) for c in columns])
     done, special, fresh = 0, dict[str, Counter[str]](), len(remarks)
+    most = max(BATCH_ROWS, CELLS // max(len(columns), 1))
     while rows is None or done < rows:
-        values, _ = _read(path, row_offset=done, row_limit=BATCH_ROWS, user_missing=True)
+        values, _ = _read(path, row_offset=done, row_limit=most, user_missing=True)
         count = len(next(iter(values.values()), ()))
         if count == 0:
             break

@@ -141,6 +141,9 @@ def parameter_no_baseline(trial: Trial) -> Iterator[Fault]:
         if not trial.where(table, f"{kept} AND ({at}{known})").count:
             what = f"endpoint {name}: no record of {endpoint.paramcd} is a baseline and none carries BASE"
             yield Fault(table.name, what, found.count, found.rows, found.keys)
+        elif not trial.where(table, f"{kept} AND ({at})").count:
+            what = f"endpoint {name}: no record of {endpoint.paramcd} is a baseline; BASE is used as delivered"
+            yield Fault(table.name, what, found.count, found.rows, found.keys)
 
 
 @rule("censoring", "error", "CNSR of a time-to-event parameter is a whole number from 0", needs_study=True)
@@ -149,6 +152,27 @@ def censoring(trial: Trial) -> Iterator[Fault]:
         if table.kinds.get("CNSR") == "number":
             hits = trial.where(table, f'{kept} AND ("CNSR" IS NULL OR "CNSR" < 0 OR "CNSR" <> round("CNSR"))')
             yield from fault(table, f"endpoint {name}: CNSR is missing, negative or not whole in {{n}} records", hits)
+
+
+@rule("event-none", "warning", "a time-to-event parameter has events", needs_study=True)
+def event_none(trial: Trial) -> Iterator[Fault]:
+    for name, table, kept, paramcd in _events(trial):
+        if table.kinds.get("CNSR") == "number":
+            found = trial.where(table, kept)
+            if found.count and not trial.where(table, f'{kept} AND "CNSR" = 0').count:
+                what = f"endpoint {name}: no record of {paramcd} is an event: CNSR is 0 nowhere"
+                yield Fault(table.name, what, found.count, found.rows, found.keys)
+
+
+@rule("event-coding", "warning", "deaths are events and last contacts are not, as CNSR and EVNTDESC say", needs_study=True)
+def event_coding(trial: Trial) -> Iterator[Fault]:
+    """Whoever is described as dead is no censored subject, and whoever was in contact last is no event."""
+    for name, table, kept, _ in _events(trial):
+        if table.kinds.get("CNSR") == "number" and table.kinds.get("EVNTDESC") == "text":
+            said = 'upper(trim("EVNTDESC"))'
+            dead, alive = f"{said} IN ('DEATH', 'DEAD', 'DIED')", f"({said} LIKE '%CENSORED%' OR {said} = 'LAST CONTACT')"
+            hits = trial.where(table, f'{kept} AND ("CNSR" > 0 AND {dead} OR "CNSR" = 0 AND {alive})')
+            yield from fault(table, f"endpoint {name}: CNSR contradicts EVNTDESC in {{n}} records", hits)
 
 
 @rule("event-time", "error", "times to event are known and not negative", needs_study=True)

@@ -164,15 +164,15 @@ def population_empty(trial: Trial) -> Iterator[Fault]:
             yield Fault(SUBJECT_TABLE, f"nobody has {flag} = 'Y': population {name} is empty", severity=severity)
 
 
-@rule("flag-values", "warning", "flags of ADSL are Y, N or blank")
+@rule("flag-values", "warning", "flags of ADSL and of analysis records are Y, N or blank")
 def flag_values(trial: Trial) -> Iterator[Fault]:
-    if trial.adsl is None:
-        return
     judged = set(trial.study_or_none.populations.flags.values()) if trial.study_or_none else set()
-    for column in trial.adsl.columns:
-        if column.name.endswith("FL") and column.kind == "text" and column.name not in judged:
-            hits = trial.where(trial.adsl, f"{quote(column.name)} NOT IN ('Y', 'N')")
-            yield from fault(trial.adsl, f"{column.name} is neither Y, N nor blank in {{n}} rows", hits)
+    for table in (*((trial.adsl,) if trial.adsl is not None else ()), *trial.records):
+        for column in table.columns:
+            population = table is trial.adsl and column.name in judged  # rule population-values
+            if column.name.endswith("FL") and column.kind == "text" and not population:
+                hits = trial.where(table, f"{quote(column.name)} NOT IN ('Y', 'N')")
+                yield from fault(table, f"{column.name} is neither Y, N nor blank in {{n}} rows", hits)
 
 
 @rule("treatment-mismatch", "error", "arms carried in other data sets are those of ADSL")
@@ -189,6 +189,11 @@ def treatment_mismatch(trial: Trial) -> Iterator[Fault]:
                 name = quote(column)
                 hits = trial.joined(table, f"r.{name} IS DISTINCT FROM s.{name} AND r.{name} IS NOT NULL")
                 yield from fault(table, f"{column} differs from ADSL in {{n}} rows", hits)
+        for column in (f"{name}N" for name in carried):  # nothing is computed from the numbers of arms
+            if column in table and column in trial.adsl and table.kinds[column] == trial.adsl.kinds[column]:
+                name = quote(column)
+                hits = trial.joined(table, f"r.{name} <> s.{name}")
+                yield from fault(table, f"{column} differs from ADSL in {{n}} rows", hits, severity="warning")
 
 
 @rule("age-range", "warning", "ages are those of adults")
