@@ -13,7 +13,7 @@ from dataclasses import replace
 import numpy as np
 
 from alsbench.analysis.result import Row
-from alsbench.analysis.scrutiny.finding import Answer, Finding, per_comparison
+from alsbench.analysis.scrutiny.finding import Answer, Finding, each_comparison
 from alsbench.analysis.scrutiny.modifier import Floats
 from alsbench.analysis.scrutiny.outcomes import change_at, own_visit
 from alsbench.analysis.source import IntArray
@@ -29,18 +29,14 @@ def concordance(finding: Finding) -> Answer:
     measures = measures_of(finding)
     if len(measures) < 2:
         return Answer([], "not applicable: fewer than two endpoints have values by visit")
-    rows: list[Row] = []
-    words: dict[str, str] = {}
-    for comparison in finding.comparisons:
-        mine, words[comparison.name] = _one(finding, comparison, measures)
-        rows += mine
+    rows, said = each_comparison(finding, lambda c: _one(finding, c, measures))
     lines = (
         ("Measures", ", ".join(e.title or e.name for e in measures)),
         ("Visit", "the horizon, or each endpoint's last analysed visit before it"),
         ("Within arm", "ranks over both arms, centred within arm: what treatment itself does to both is taken out"),
         ("Better", "than the median of the comparison's reference arm in the subgroup; subjects with every value only"),
     )
-    return Answer(rows, per_comparison(finding, words), lines)
+    return Answer(rows, said, lines)
 
 
 def measures_of(finding: Finding) -> tuple[Endpoint, ...]:

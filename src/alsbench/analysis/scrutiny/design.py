@@ -10,7 +10,7 @@ import numpy as np
 
 from alsbench.analysis.result import Row
 from alsbench.analysis.scrutiny.effect import Effect, effect_of
-from alsbench.analysis.scrutiny.finding import Answer, Finding, per_comparison
+from alsbench.analysis.scrutiny.finding import Answer, Finding, each_comparison
 from alsbench.analysis.scrutiny.outcomes import place
 from alsbench.analysis.scrutiny.shrinkage import shrunken_effect
 from alsbench.stats.errors import StatsError
@@ -22,17 +22,13 @@ STATS = ("assumed", "power_percent", "type_s_percent", "type_m", "subjects_80", 
 
 def errors(finding: Finding) -> Answer:
     """Check 21: the errors of the comparison under the overall, the shrunken, half the observed and the observed effect."""
-    rows: list[Row] = []
-    words: dict[str, str] = {}
-    for comparison in finding.comparisons:
-        mine, words[comparison.name] = _one(finding, comparison)
-        rows += mine
+    rows, said = each_comparison(finding, lambda c: _one(finding, c))
     lines = (
         ("Assumed", "true effects on the finding's scale; an effect noticed for its size is no guide to the true one"),
         ("Type S, type M", "share of significant results with the wrong sign; how many times too large they are on average"),
         ("N", "per arm, two equal arms, two-sided 0.05, for 80 % and 90 % power, all in the subgroup, same visit and model"),
     )
-    return Answer(rows, per_comparison(finding, words), lines)
+    return Answer(rows, said, lines)
 
 
 def _one(finding: Finding, comparison: Comparison) -> tuple[list[Row], str]:

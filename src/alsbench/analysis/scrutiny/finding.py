@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import shlex
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -184,6 +184,13 @@ def spreads(finding: Finding, rows: list[Row]) -> str:
 def per_comparison(finding: Finding, words: dict[str, str]) -> str:
     """A clause for each comparison, by its name."""
     return "; ".join(f"{c.name}: {words[c.name]}" for c in finding.comparisons)
+
+
+def each_comparison(finding: Finding, one: Callable[[Comparison], tuple[Iterable[Row], str]]) -> tuple[list[Row], str]:
+    """What ``one`` makes of every comparison: the rows of all, and a clause for each by its name."""
+    made = {c.name: one(c) for c in finding.comparisons}
+    rows = [row for mine, _ in made.values() for row in mine]
+    return rows, per_comparison(finding, {name: words for name, (_, words) in made.items()})
 
 
 def no_joint_rank() -> Answer:

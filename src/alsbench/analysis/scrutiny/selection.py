@@ -18,7 +18,7 @@ from alsbench.analysis.methods import evidence_endpoints
 from alsbench.analysis.p_text import p_text
 from alsbench.analysis.result import Row
 from alsbench.analysis.run import default_population
-from alsbench.analysis.scrutiny.finding import ALPHA, Answer, Finding, per_comparison
+from alsbench.analysis.scrutiny.finding import ALPHA, Answer, Finding, each_comparison
 from alsbench.analysis.scrutiny.outcomes import SEARCHED, STAND_INS, Measured, measured, own_visit, place, searched_visits
 from alsbench.analysis.source import BoolArray
 from alsbench.analysis.strata import strata_codes
@@ -59,11 +59,7 @@ class Search:
 def selection(finding: Finding) -> Answer:
     """Check 7: for each comparison the adjusted p of the finding in ever wider searches."""
     found = search(finding)
-    rows: list[Row] = []
-    words: dict[str, str] = {}
-    for comparison in finding.comparisons:
-        mine, words[comparison.name] = _adjusted(finding, found, comparison)
-        rows += mine
+    rows, said = each_comparison(finding, lambda c: _adjusted(finding, found, c))
     lines = [
         ("Search", f"{len(found.tests)} tests: {_size(found)}"),
         (
@@ -75,7 +71,7 @@ def selection(finding: Finding) -> Answer:
     stand_ins = dict.fromkeys(t.endpoint.method for t in found.tests if t.endpoint.method in STAND_INS)
     lines += [("In the search", f"{m.replace('_', ' ')}: {STAND_INS[m]}") for m in stand_ins]
     warnings = tuple(f"not in the search: {name}" for name in found.left_out)
-    return Answer(rows, per_comparison(finding, words), tuple(lines), warnings)
+    return Answer(rows, said, tuple(lines), warnings)
 
 
 def search(finding: Finding, wanted: Callable[[Test], bool] | None = None) -> Search:

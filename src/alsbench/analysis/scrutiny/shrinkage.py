@@ -13,7 +13,7 @@ import numpy as np
 
 from alsbench.analysis.result import Row
 from alsbench.analysis.scrutiny.effect import Z95, Effect, effect_of
-from alsbench.analysis.scrutiny.finding import Answer, Finding, per_comparison
+from alsbench.analysis.scrutiny.finding import Answer, Finding, each_comparison
 from alsbench.analysis.scrutiny.modifier import Floats, Pair, pair_of
 from alsbench.analysis.scrutiny.outcomes import place
 from alsbench.analysis.subgroups import complement, members
@@ -30,11 +30,7 @@ MIDDLE = "r = 1/6"
 
 def shrinkage(finding: Finding) -> Answer:
     """Check 8: as estimated, corrected for selection under three tunings, and shrunken."""
-    rows: list[Row] = []
-    words: dict[str, str] = {}
-    for comparison in finding.comparisons:
-        mine, words[comparison.name] = _one(finding, comparison)
-        rows += mine
+    rows, said = each_comparison(finding, lambda c: _one(finding, c))
     lines = (
         (
             "Corrected",
@@ -45,7 +41,7 @@ def shrinkage(finding: Finding) -> Answer:
         ("Shrunken", "normal model of subgroup and complement, spread by moments: with two parts it is hardly determined"),
         *([("Scale", "logarithm of the ratio")] if finding.endpoint.scale == "log" else []),
     )
-    return Answer(rows, per_comparison(finding, words), lines)
+    return Answer(rows, said, lines)
 
 
 def shrunken_effect(finding: Finding, comparison: Comparison) -> tuple[Effect, Shrunken]:

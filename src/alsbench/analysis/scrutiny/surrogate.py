@@ -16,7 +16,7 @@ from alsbench.analysis.ask import Ask
 from alsbench.analysis.question import Question
 from alsbench.analysis.records import endpoint_records
 from alsbench.analysis.result import Row
-from alsbench.analysis.scrutiny.finding import Answer, Finding, per_comparison
+from alsbench.analysis.scrutiny.finding import Answer, Finding, each_comparison
 from alsbench.analysis.scrutiny.missingness import carrier
 from alsbench.analysis.scrutiny.modifier import Floats
 from alsbench.analysis.scrutiny.outcomes import change_at, measured, months, own_visit, searched_visits
@@ -44,11 +44,7 @@ def surrogate(finding: Finding) -> Answer:
     mediator = mediator_of(finding, function)
     if mediator is None:
         return Answer([], "not applicable: the study has no log-scale endpoint by visit beside it")
-    rows: list[Row] = []
-    words: dict[str, str] = {}
-    for comparison in finding.comparisons:
-        mine, words[comparison.name] = _one(finding, function, mediator, comparison)
-        rows += mine
+    rows, said = each_comparison(finding, lambda c: _one(finding, function, mediator, c))
     lines = (
         (
             "Mediator",
@@ -58,7 +54,7 @@ def surrogate(finding: Finding) -> Answer:
         ("Share", f"1 - effect with the mediator held / effect, {finding.draws} bootstrap samples of each arm"),
         *(("Limit", text) for text in LIMITS),
     )
-    return Answer(rows, per_comparison(finding, words), lines, endpoint=function)
+    return Answer(rows, said, lines, endpoint=function)
 
 
 def mediator_of(finding: Finding, function: Endpoint) -> Endpoint | None:
