@@ -147,7 +147,8 @@ async def test_dialogs_with_tables_copy_a_cell_and_the_table(workspace: Path, tu
         text = await tui.press(pilot, "y")
         assert "copied the cell" in text.splitlines()[-1]
         assert copied(tmp_path).startswith("ALSDEMO-")
-        text = await tui.press(pilot, "Y")
+        assert "y Y     copy" in await tui.press(pilot, "question_mark")
+        text = await tui.press(pilot, "escape", "Y")
         table = copied(tmp_path)
         count = int(text.splitlines()[0].split("number")[1].split()[0])
         assert f"copied {count} rows" in text.splitlines()[-1]
@@ -227,6 +228,14 @@ async def test_subjects_are_sorted_by_the_column_under_the_cursor_and_found_agai
         assert [row.cells[0][0] for row in view().full.sections[0].rows] == loaded
         await tui.press(pilot, "escape")
         assert view().table.cursor_row == 1, "back on the arm that was opened"
+
+
+async def test_a_data_table_that_is_left_is_under_the_cursor(workspace: Path, tui: Any) -> None:
+    async with tui.run(workspace) as pilot:
+        await tui.press(pilot, "8", "j", "enter", *["j"] * 30, "escape")
+        view = pilot.app.view
+        assert view.table.cursor_row == 1
+        assert view.cell_text() == view.source()
 
 
 async def test_the_details_of_a_subgroup_follow_a_cursor_that_rests(workspace: Path, tui: Any) -> None:

@@ -95,12 +95,6 @@ class ArmsView(View):
         self.shown_record, self.shown_arm = (0, 0), arm
         self.cursor_moved()
 
-    def back_to(self, shown: Any) -> None:
-        """Put the cursor on the line that was opened, when what it opened is left."""
-        model = self.table.model
-        if shown and isinstance(model, Grid):
-            self.table.go(next((k for k in range(len(model)) if model.source(k, 0) == shown), self.table.cursor_row))
-
     def cursor_moved(self) -> None:
         """The column under the cursor of a list of subjects, in words."""
         if self.session.place.arm is None or self.session.place.record is not None or not self.full.sections:

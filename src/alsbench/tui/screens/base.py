@@ -141,6 +141,12 @@ class View(Vertical):
         model = self.table.model
         return model.source(self.table.cursor_row, self.table.cursor_col) if isinstance(model, Grid) else None
 
+    def back_to(self, shown: Any) -> None:
+        """Put the cursor on the line that was opened, when what it opened is left."""
+        model = self.table.model
+        if shown and isinstance(model, Grid):
+            self.table.go(next((k for k in range(len(model)) if model.source(k, 0) == shown), self.table.cursor_row))
+
     def cursor_moved(self) -> None:
         """The cursor stands on another cell."""
 

@@ -64,6 +64,7 @@ class DataView(View):
             self.load(*self.shown[:3], keep=True)
 
     def show_tables(self) -> None:
+        left = self.shown[0] if self.shown else ""
         self.shown, self.model, self.rows, self.hits = (), None, None, None
         self.table.row_cursor = True
         self.title("Data", (f"  snapshot {self.snapshot.digest[:12]}; enter opens a table", "dim"))
@@ -75,6 +76,7 @@ class DataView(View):
             for i in self.snapshot.tables.values()
         ]
         self.show_grid(Grid((grid(["table", "rows", "columns", "label", "file"], rows, right=[1, 2]),)))
+        self.back_to(left)
         self.say("")
 
     def load(self, name: str, text: str, order: tuple[str, ...], *, keep: bool) -> None:

@@ -109,6 +109,8 @@ class Drill(Dialog):
             self.say(self.bench.copy_cell(self.cell_text()))
         elif key == "Y":
             self.say(self.bench.copy_page(self.page(), self.twin()))
+        elif key == "question_mark":
+            self.bench.read("Keys here", [Text(f"  {keys:<8}{label}", self.look["text"]) for keys, label in self._keys])
         elif key in {"n", "N"}:
             self.next_match(1 if key == "n" else -1)
         elif key in MOVES:
