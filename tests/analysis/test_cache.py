@@ -7,12 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from alsbench.analysis import cache
+from alsbench.analysis import cache, records
 from alsbench.analysis.cache import cached_answer, cached_piece, entry_key
 from alsbench.analysis.evidence import evidence_piece
 from alsbench.analysis.question import Question
+from alsbench.analysis.records import Records
 from alsbench.analysis.run import answer
 from alsbench.analysis.source import Source
+from alsbench.study.model import Endpoint
 
 QUESTIONS = [Question(e, subgroups=("slow",)) for e in ("cafs", "nfl", "alsfrs_slope", "survival", "ae", "baseline")]
 
@@ -43,6 +45,23 @@ def test_the_second_time_nothing_is_computed(trial: Source, tmp_path: Path, monk
     cached_answer(question, keeping(trial, tmp_path))
     monkeypatch.setattr("alsbench.analysis.run.answer", lambda *_: pytest.fail("computed again"))
     cached_answer(question, keeping(trial, tmp_path))
+
+
+def test_records_are_read_once_for_all_subgroups_of_an_endpoint(trial: Source, monkeypatch: pytest.MonkeyPatch) -> None:
+    expected = [answer(Question("alsfrs", subgroups=(p,)), replace(trial)) for p in ("slow", "not slow")]
+    fresh, read = replace(trial), []
+
+    def counting(source: Source, endpoint: Endpoint) -> Records:
+        read.append(endpoint.name)
+        return reading(source, endpoint)
+
+    reading = records._read_records
+    monkeypatch.setattr(records, "_read_records", counting)
+    assert [answer(Question("alsfrs", subgroups=(p,)), fresh) for p in ("slow", "not slow")] == expected
+    assert read == ["alsfrs"]
+    answer(Question("svc"), fresh)
+    answer(Question("alsfrs"), replace(fresh, study=fresh.study))
+    assert read == ["alsfrs", "svc", "alsfrs"], "another endpoint, or another source, is read anew"
 
 
 def test_no_subject_is_kept(trial: Source, tmp_path: Path) -> None:

@@ -75,11 +75,19 @@ class Records:
 
 
 def endpoint_records(source: Source, endpoint: Endpoint) -> Records:
-    """Every record of an endpoint's parameter that its ``where`` lets in, all visits.
+    """Every record of an endpoint's parameter that its ``where`` lets in, all visits. The source keeps those of the endpoint
+    asked for last: its subgroups and their complements are of the same records.
 
     Raises DataError when the data set, the parameter or a needed column is not there, or a subject has two records at one
     visit.
     """
+    kept = source.last_read.get("records")
+    if kept is None or kept[0] != endpoint:
+        kept = source.last_read["records"] = (endpoint, _read_records(source, endpoint))
+    return kept[1]
+
+
+def _read_records(source: Source, endpoint: Endpoint) -> Records:
     frame = parameter_frame(source, endpoint.dataset, endpoint.paramcd, endpoint.where, label=f"endpoints.{endpoint.name}")
     visits = source.study.visits
     for column in (visits.number, "AVAL"):

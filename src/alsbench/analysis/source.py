@@ -6,10 +6,10 @@ looked up there, by subject, so that no endpoint data set can disagree with it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from alsbench.audit.lock import Lock, judged, read_lock
 from alsbench.data.frames import Frame
@@ -34,7 +34,7 @@ class Source:
     """A study, a snapshot, and the hash of the study as it was when the source was opened.
 
     ``results_dir`` is where answers may be kept between sessions; None keeps none. Under a ``lock`` the subgroups of
-    ``study`` are pre-specified only where the locked plan has them.
+    ``study`` are pre-specified only where the locked plan has them. ``last_read`` holds what was read for one endpoint.
     """
 
     study: Study
@@ -42,6 +42,7 @@ class Source:
     study_digest: str
     results_dir: Path | None = None
     lock: Lock | None = None
+    last_read: dict[str, tuple[Endpoint, Any]] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @property
     def blinded(self) -> bool:
