@@ -390,6 +390,7 @@ def main() -> None:
     parser.add_argument("--visidata", default="", help="the program vd; looked for on PATH otherwise")
     parser.add_argument("--harlequin", default="", help="the program harlequin; looked for on PATH otherwise")
     given = parser.parse_args()
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # an installed program has its bytecode, and so have the others
     chosen = given.only.split(",")
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)

@@ -6,6 +6,7 @@ import os
 import pty
 import select
 import sys
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -84,3 +85,24 @@ def read_until(terminal: int, text: bytes, seconds: float = 60.0) -> bytes:
         if select.select([terminal], [], [], 0.2)[0]:
             seen += os.read(terminal, 65536)
     return seen
+
+
+async def test_models_give_way_to_keys(own_workspace: Path, tui: Any) -> None:
+    """A thread that fits models is of low priority, others are not; what models need is imported once nothing else runs."""
+    from alsbench.tui.app import Workbench
+    from alsbench.tui.worker import NICE
+
+    app = Workbench(own_workspace, audit=False)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await tui.settle(pilot)
+        assert app.warmed
+        usual = os.getpriority(os.PRIO_PROCESS, 0)
+        found: dict[bool, int] = {}
+        for heavy in (True, False):
+
+            def work(_: Any, heavy: bool = heavy) -> None:
+                found[heavy] = os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+
+            app.jobs.start("arms", "", work, heavy=heavy)
+            await tui.settle(pilot)
+        assert found == {True: NICE if sys.platform == "linux" else usual, False: usual}

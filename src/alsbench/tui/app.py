@@ -27,6 +27,8 @@ NEWER_SECONDS = 10.0  # between looks for a newer snapshot
 class Workbench(Takeaway):
     """The workbench on one workspace."""
 
+    warmed = False  # whether what the first model needs was imported ahead
+
     async def on_mount(self) -> None:
         self._end_on_signals()
         await self.show_view()
@@ -88,6 +90,9 @@ class Workbench(Takeaway):
             for screen in self.screen_stack:
                 if getattr(screen, "panel", "") == panel:
                     screen.report(report)  # type: ignore[attr-defined]
+        if not self.warmed and self.opened is not None and not self.jobs.labels:
+            self.warmed = True
+            self.jobs.start("warm", "", lambda _: warm())
 
     async def _opened(self, report: Report) -> None:
         if report.kind == "failed":
@@ -108,7 +113,6 @@ class Workbench(Takeaway):
                 await self.dispatch_action(action)
         else:
             await self._reopened(opened)
-        self.jobs.start("warm", "", lambda _: warm())
 
     async def _reopened(self, opened: opening.Opened) -> None:
         """A newer snapshot or study: what was chosen stays where it still exists."""
@@ -157,7 +161,7 @@ class Workbench(Takeaway):
 
 
 def warm() -> None:
-    """Import what the first model needs, after the first paint and off the interface thread."""
+    """Import what the first model needs, once the first screen has its numbers and off the interface thread."""
     import alsbench.analysis.run  # noqa: F401
 
 

@@ -7,9 +7,11 @@ leaving the app never waits for a model.
 
 from __future__ import annotations
 
+import os
+import sys
 import threading
 from collections.abc import Callable
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,6 +20,8 @@ from textual.message import Message
 
 from alsbench.errors import AlsbenchError
 from alsbench.tui.opening import unexpected
+
+NICE = 10  # of the threads that fit models
 
 
 class Cancelled(Exception):
@@ -105,6 +109,8 @@ class Jobs:
 
     def _run(self, job: Job, work: Callable[[Job], Any], heavy: bool) -> None:
         job.thread = threading.get_ident()
+        if heavy:
+            give_way()
         try:
             with self._gate if heavy else nullcontext():
                 job.check()
@@ -153,3 +159,11 @@ class Jobs:
     @property
     def labels(self) -> tuple[str, ...]:
         return tuple(job.label for job in tuple(self._running.values()))
+
+
+def give_way() -> None:
+    """Let the processor prefer other threads to this one: on a busy machine a key is then answered before a model is fitted
+    on. Only Linux knows priorities of threads."""
+    if sys.platform == "linux":
+        with suppress(OSError):  # a container may forbid it; the work is the same
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICE)
