@@ -95,8 +95,8 @@ def mask_check(check: str, result: Result, source: Source, subgroup: str, popula
     sizes: list[Row] = []
     for phrase in dict.fromkeys(["overall", *around(own)]):
         found = members(source, phrase, population)
-        counts: dict[str | None, int] = {None: found.n, **counts_by_arm(source, found.mask)}
-        for arm, n in counts.items():
+        counts: list[tuple[str | None, int]] = [(None, found.n), *counts_by_arm(source, found.mask).items()]
+        for arm, n in counts:
             sizes.append(Row("", "mmrm", population, phrase, "subgroup", "n", n, arm=arm))
     return masked_check(check, result, k, sizes)
 

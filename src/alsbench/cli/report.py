@@ -26,7 +26,7 @@ LEDGER = "Multiplicity ledger: what has been looked at, this report included"
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
-    command(app, "report", short_help="All tables of the trial in one document (HTML, RTF ...)")(report)
+    command(app, "report", short_help="All tables in one document: HTML, RTF, Markdown, text")(report)
 
 
 def report(

@@ -128,7 +128,7 @@ def _aligned(block: Block) -> list[list[str]]:
 
 def _widths(block: Block, texts: Sequence[Sequence[str]]) -> list[int]:
     """The natural width of each column; the last of a group grows where the group's name needs room."""
-    widths = [max((cell_len(part) for part in visible(c.title).split("\n")), default=0) for c in block.columns]
+    widths = [max((cell_len(visible(part)) for part in c.title.split("\n")), default=0) for c in block.columns]
     for line, row in zip(block.lines, texts, strict=True):
         if line.heading and sum(bool(t) for t in row) <= 1:
             continue  # a heading runs over the columns to its right
