@@ -228,3 +228,13 @@ def test_rules_of_derivation_that_are_the_defaults_are_none(locked: Any, run: Ru
     assert run("lock", "--verify", "-w", locked.workspace).code == 0
     path.write_text(path.read_text() + 'record = "last"\n')
     assert run("lock", "--verify", "-w", locked.workspace).code == 1
+
+
+def test_taking_the_lock_out_of_the_log_and_its_file_away_is_said_by_every_result(locked: Any, run: Run) -> None:
+    run("subgroup", "add", "old", "--where", "AGE > 55", "--prespecified", "-w", locked.workspace)
+    (locked.workspace / "plan.lock.json").unlink()
+    log = locked.workspace / "audit.jsonl"
+    log.write_text("".join(line for line in log.read_text().splitlines(True) if '"plan locked"' not in line))
+    for words in (("endpoint", "score", "-s", "old"), ("evidence",), ("forest", "score")):
+        ran = run(*words, "-w", locked.workspace)
+        assert "DEVIATION" in ran.out and "a locked plan may have been taken out of it" in " ".join(ran.out.split())

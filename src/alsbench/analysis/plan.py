@@ -73,7 +73,7 @@ def departures(
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """What of an answer the locked plan did not have, and by what it deviates from it, in words; see :func:`marked`."""
     post_hoc: list[str] = []
-    deviations: list[str] = []
+    deviations: list[str] = [source.doubt] if source.doubt else []
     if source.lock is not None:
         lock = source.lock
         if lock.doubt:

@@ -11,7 +11,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from alsbench.audit.lock import Lock, judged, read_lock
+from alsbench.audit.lock import Lock, judged, lost, read_lock
 from alsbench.data.frames import Frame
 from alsbench.data.snapshot import Snapshot
 from alsbench.data.workspace import Workspace
@@ -42,6 +42,7 @@ class Source:
     study_digest: str
     results_dir: Path | None = None
     lock: Lock | None = None
+    doubt: str = ""  # without a lock: why there may have been one
     last_read: dict[str, tuple[Endpoint, Any]] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @property
@@ -136,4 +137,5 @@ def open_source(workspace: Path) -> Source:
     space = Workspace(workspace)
     study = space.read_study()
     lock = read_lock(space.path, space.audit_path)
-    return Source(judged(lock, study), space.open_current(), study_digest(study), space.results_dir, lock)
+    doubt = lost(space.audit_path) if lock is None else ""
+    return Source(judged(lock, study), space.open_current(), study_digest(study), space.results_dir, lock, doubt)

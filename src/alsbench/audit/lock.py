@@ -17,7 +17,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
-from alsbench.audit.log import LOOK_ACTIONS, Entry, append, entries, is_genuine, parse_entry
+from alsbench.audit.log import LOOK_ACTIONS, Entry, append, entries, is_genuine, parse_entry, verify
 from alsbench.errors import DataError, UnavailableError
 from alsbench.study.model import Arms, Comparison, Derive, Endpoint, Multiplicity, Populations, Study, Subgroup, Visits
 
@@ -168,6 +168,14 @@ def read_lock(directory: Path, log: Path) -> Lock | None:
     if (filed.hash, filed.who, filed.time, filed.looks) != (logged.hash, logged.who, logged.time, logged.looks):
         return replace(logged, note=f"{LOCK_NAME} is not what was locked; the copy in the audit log counts")
     return logged
+
+
+def lost(log: Path) -> str:
+    """Why a log that holds no lock may have held one: entries were changed or taken out of it. Empty where its chain holds."""
+    if not log.exists():
+        return ""
+    faults = verify(log).faults
+    return f"the audit log is broken at line {faults[0][0]}: a locked plan may have been taken out of it" if faults else ""
 
 
 def changes(lock: Lock, study: Study) -> tuple[Change, ...]:
