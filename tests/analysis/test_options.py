@@ -81,6 +81,37 @@ def test_max_t_lies_between_p_and_bonferroni(trial: Source) -> None:
         assert raw <= adjusted[visit] <= min(1.0, len(p) * raw) + 1e-3
 
 
+def test_a_first_significant_visit_has_its_max_t_p(trial: Source) -> None:
+    """Beside the month a press release names stands what it is worth among all months tested: the p of ``adjust = "max-t"``."""
+    result = answer(Question("nfl"), trial)
+    whole = answer(Question("nfl", options=(("adjust", "max-t"),)), trial)
+    firsts = {(r.treatment, r.number()) for r in result.rows if r.stat_name.startswith("first_") and r.stat is not None}
+    found = {(r.treatment, r.visit_number): r for r in result.select(stat_name="p_adjusted")}
+    assert firsts and found.keys() == firsts
+    every = {(r.treatment, r.visit_number): r.stat for r in whole.select(stat_name="p_adjusted")}
+    assert {k: r.stat for k, r in found.items()} == {k: every[k] for k in firsts}
+    assert {r.level for r in found.values()} == {"max-t over 6 visits"}
+    assert not list(answer(Question("nfl", visits=(12.0,)), trial).select(stat_name="p_adjusted"))  # rows of that visit only
+    keys = [r.key() for r in result.rows]
+    assert len(keys) == len(set(keys))
+
+
+def test_max_t_goes_over_the_visits_that_have_a_difference(trial: Source) -> None:
+    """An arm that is missing at a visit leaves that visit out of the family; its other visits keep their adjusted p."""
+    arms = {s: trial.study.arms.order[c] for s, c in zip(trial.subject_ids, trial.planned_arm.tolist(), strict=True) if c >= 0}
+    gone = ", ".join(f"'{s}'" for s, arm in arms.items() if arm == "Group 1")
+    where = f"not (AVISITN == 4 and USUBJID in ({gone}))"
+    result = answer(Question("nfl", options=(("adjust", "max-t"), ("where", where))), trial)
+    visits = lambda arm: [r.visit_number for r in result.select(stat_name="p_adjusted", treatment=arm)]  # noqa: E731
+    assert visits("Group 1") == [1, 2, 7, 10, 12]
+    assert visits("Group 2") == [1, 2, 4, 7, 10, 12]
+
+
+def test_an_answer_for_one_visit_has_no_rows_of_others(trial: Source) -> None:
+    result = answer(Question("alsfrs", visits=(6.0,)), trial)
+    assert {r.visit_number for r in result.rows if r.visit_number is not None} == {6.0}
+
+
 def test_death_always_loses_changes_scores_as_the_method_says(trial: Source) -> None:
     """With the rule on, nobody with an event ranks above anybody without one."""
     options = ((), (("death_always_loses", "true"),))

@@ -113,3 +113,10 @@ def test_bad_input_is_named() -> None:
         max_t([1], [[1.0]], 0)
     with pytest.raises(StatsError, match="one column"):
         westfall_young([1, 2], [[1.0]])
+
+
+def test_some_of_a_family_have_the_p_they_have_in_all_of_it() -> None:
+    t, R = [1.2, -3.0, 2.1, 0.4], compound(4, 0.6)
+    every, some = max_t(t, R, 40), max_t(t, R, 40, only=(1, 2))
+    assert np.array_equal(np.isnan(some), [True, False, False, True])
+    assert np.array_equal(some[1:3], every[1:3])

@@ -82,7 +82,8 @@ def answer(question: Question, source: Source) -> Result:
         member = members(source, phrase, population)
         ask = Ask(source, endpoint, question, population, member, comparisons)
         rows += subgroup_rows(ask)
-        for each in (guarded(analyse, ask), *_sensitivity(ask)):
+        found = guarded(analyse, ask)
+        for each in (found, *_beside(ask, found)):
             rows += each.rows
             blocks.append(each)
         parts.append(member)
@@ -105,14 +106,20 @@ def answer(question: Question, source: Source) -> Result:
     )
 
 
-def _sensitivity(ask: Ask) -> list[Block]:
-    """What the endpoint asks for beside its main analysis: missing values imputed."""
-    if ask.endpoint.imputation == "none" or ask.endpoint.method != "mmrm":
+def _beside(ask: Ask, found: Block) -> list[Block]:
+    """What stands beside an endpoint's main analysis ``found``: the adjusted p of its first significant visits, and, where the
+    endpoint asks for it, missing values imputed."""
+    if ask.endpoint.method != "mmrm":
         return []
-    from alsbench.analysis.endpoints.imputed import sensitivity
+    from alsbench.analysis.endpoints.mmrm import first_visits_adjusted
 
     with one_blas_thread():
-        return [sensitivity(ask)]
+        blocks = [first_visits_adjusted(ask, found)]
+        if ask.endpoint.imputation != "none":
+            from alsbench.analysis.endpoints.imputed import sensitivity
+
+            blocks.append(sensitivity(ask))
+    return blocks
 
 
 def apply_overrides(endpoint: Endpoint, question: Question) -> Endpoint:

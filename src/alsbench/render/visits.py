@@ -79,12 +79,24 @@ def first_visit_block(rows: Rows, subgroup: str) -> Block | None:
     places = [p for p in rows.places("contrast", subgroup) if "first_lasting_visit" in rows.at[p]]
     if not places:
         return None
-    columns = (label("p < 0.05"), Column("at every visit from"), Column("first at"), Column("visits tested"))
-    names = ("first_lasting_visit", "first_visit", "visits_tested")
-    lines = [
-        Line((Cell(f"{p.pair[0]} vs {p.pair[1]}"), *(_never(value_cell(rows.at[p], n), n) for n in names))) for p in places
-    ]
-    return Block("", columns, tuple(lines))
+    adjusted = {(p.pair, p.visit[1]): rows.at[p] for p in rows.places("contrast", subgroup) if "p_adjusted" in rows.at[p]}
+    columns = [label("p < 0.05")]
+    named = (("first_lasting_visit", "at every visit from"), ("first_visit", "first at"))
+    for _, words in named:
+        columns += [Column(words), *([Column("adj. p")] if adjusted else [])]
+    lines = []
+    for p in places:
+        cells = [Cell(f"{p.pair[0]} vs {p.pair[1]}")]
+        for name, _ in named:
+            cell = value_cell(rows.at[p], name)
+            cells.append(_never(cell, name))
+            visit = cell.rows[0].stat if cell.rows else None
+            if adjusted:
+                at = adjusted.get((p.pair, visit)) if isinstance(visit, int | float) else None
+                cells.append(value_cell(at, "p_adjusted") if at else Cell(""))
+        lines.append(Line((*cells, value_cell(rows.at[p], "visits_tested"))))
+    notes = ("adj. p: max-t over the visits tested",) if adjusted else ()
+    return Block("", (*columns, Column("visits tested")), tuple(lines), notes)
 
 
 def _never(cell: Cell, name: str) -> Cell:

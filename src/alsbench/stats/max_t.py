@@ -13,6 +13,7 @@ is about 1e-4 (R's mvtnorm stops at 1e-3).
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -37,11 +38,14 @@ class WestfallYoung:
     step_down: Array
 
 
-def max_t(t: ArrayLike, correlation: ArrayLike, df: float, *, step_down: bool = False) -> Array:
+def max_t(
+    t: ArrayLike, correlation: ArrayLike, df: float, *, step_down: bool = False, only: Sequence[int] | None = None
+) -> Array:
     """Adjusted p (m,) of the statistics ``t`` (m,) with estimates' ``correlation`` (m, m) and common ``df`` (infinite: normal).
 
     Where the statistics have different degrees of freedom, give the smallest: that errs on the safe side. Statistics that are
-    NaN are left out of the family and have no p. Raises StatsError unless ``correlation`` is one and ``df`` positive.
+    NaN are left out of the family and have no p; with ``only``, nor have those at other positions, which remain in the family.
+    Raises StatsError unless ``correlation`` is one and ``df`` positive.
     """
     observed, R = np.abs(np.asarray(t, dtype=np.float64)), np.asarray(correlation, dtype=np.float64)
     _check(observed, R, df)
@@ -49,11 +53,14 @@ def max_t(t: ArrayLike, correlation: ArrayLike, df: float, *, step_down: bool = 
     order = known[np.argsort(-observed[known], kind="stable")]
     adjusted = np.full(observed.size, np.nan)
     for rank, k in enumerate(order):
+        if only is not None and k not in only:
+            continue
         family = order[rank:] if step_down else order
         outside = 1.0 - inside_probability(observed[k], R[np.ix_(family, family)], df)
         adjusted[k] = min(max(outside, 2.0 * _tail(observed[k], df)), 1.0)
     # a smaller |t| never has the smaller p, whatever the integration's last digits
-    adjusted[order] = np.maximum.accumulate(adjusted[order])
+    found = order[~np.isnan(adjusted[order])]
+    adjusted[found] = np.maximum.accumulate(adjusted[found])
     return adjusted
 
 

@@ -46,6 +46,8 @@ from alsbench.stats.mmrm import MMRMFit, fit_mmrm
 from alsbench.stats.mmrm_diagnostics import diagnose
 
 AVERAGE = "average over visits"
+MAX_T = "max-t over"  # begins the level of an adjusted p that stands beside a first significant visit
+Line = np.ndarray[tuple[int], np.dtype[np.float64]]
 TERM_STATS = ("f", "num_df", "den_df", "p_value")
 
 
@@ -79,7 +81,7 @@ def analyse(ask: Ask) -> Block:
             out += _arm_rows(ask, fit, design, rows, arm, i)
     for treatment, reference in ask.pairs:
         out += _contrast_rows(ask, fit, design, rows, (treatment, reference), shown)
-    out += _model_rows(ask, fit, rows)
+    out += _model_rows(ask, fit, rows, shown)
     out += _term_rows(ask, fit, design)
     if ask.question.subjects:
         out += _influence_rows(ask, fit, design, rows)
@@ -100,6 +102,28 @@ def analyse(ask: Ask) -> Block:
         warnings=(*rows.warnings, *warnings, *missing),
         attempts=tuple(str(a) for a in fit.attempts),
     )
+
+
+def first_visits_adjusted(ask: Ask, found: Block) -> Block:
+    """The max-t adjusted p over all visits of each first (lasting) significant visit in ``found``, what :func:`analyse` gave.
+
+    A month named for its p was looked for among all of them. ``level`` says among how many. Nothing where every visit's p is
+    adjusted already. Kept apart from :func:`analyse`: each costs as much as a fit, and the table of evidence shows none.
+    """
+    firsts = [r for r in found.rows if r.stat_name in ("first_visit", "first_lasting_visit") and r.stat is not None]
+    shown = [r for r in firsts if not ask.question.visits or r.number() in ask.question.visits]
+    if ask.endpoint.adjust != "none" or not shown:
+        return Block([])
+    rows = analysed_rows(ask, ask.member.mask)
+    fit, design, _ = fit_rows(ask, rows, interaction=None)
+    out: list[Row] = []
+    for pair in ask.pairs:
+        wanted = sorted({rows.visits.index(r.number()) for r in shown if (r.treatment, r.reference) == pair})
+        lines = {i: line for i, label in enumerate(rows.labels) if (line := _estimable(ask, design, pair, label)) is not None}
+        if wanted and len(lines) > 1:
+            where = {"treatment": pair[0], "reference": pair[1], "level": f"{MAX_T} {len(lines)} visits"}
+            out += _adjusted(ask, fit, lines, rows, wanted, **where)
+    return Block(out)
 
 
 def interaction(ask: Ask, whole: BoolArray, visits: tuple[float, ...]) -> Block:
@@ -218,7 +242,7 @@ def _contrast_rows(ask: Ask, fit: MMRMFit, design: Design, rows: Rows, pair: tup
             out += ask.failed("contrast", names, reason, **at)
         return out
     p_values: list[float] = []
-    estimable: list[np.ndarray[tuple[int], np.dtype[np.float64]]] = []
+    estimable: dict[int, Line] = {}
     for i, label in enumerate(rows.labels):
         at = where | {"visit": label, "visit_number": rows.visits[i]}
         try:
@@ -230,15 +254,15 @@ def _contrast_rows(ask: Ask, fit: MMRMFit, design: Design, rows: Rows, pair: tup
             if i in shown:
                 out += ask.failed("contrast", names, str(error), **at)
             continue
-        estimable.append(row)
+        estimable[i] = row
         p_values.append(float(found.p[0]))
         if i in shown:
             out += ask.inference("contrast", "difference", found, 0, **at)
             out += exponentiated(ask, "contrast", "ratio", found, 0, **at)
-    if ask.endpoint.adjust == "max-t" and len(estimable) == len(rows.labels) > 1:
-        out += _adjusted(ask, fit, np.array(estimable), rows, shown, **where)
+    if ask.endpoint.adjust == "max-t" and len(estimable) > 1:
+        out += _adjusted(ask, fit, estimable, rows, shown, **where)
     if len(estimable) == len(rows.labels) > 1:
-        found = fit.contrast(np.mean(estimable, axis=0)[None, :])
+        found = fit.contrast(np.mean(list(estimable.values()), axis=0)[None, :])
         out += ask.inference("contrast", "difference", found, 0, level=AVERAGE, **where)
         out += exponentiated(ask, "contrast", "ratio", found, 0, level=AVERAGE, **where)
     out += _chosen(ask, fit, design, rows, pair)
@@ -266,19 +290,32 @@ def _chosen(ask: Ask, fit: MMRMFit, design: Design, rows: Rows, pair: tuple[str,
     return out
 
 
-def _adjusted(ask: Ask, fit: MMRMFit, L: Floats, rows: Rows, shown: list[int], **where: Any) -> list[Row]:
-    """Single-step max-t adjusted p of every visit's difference, over all visits: multivariate t with the smallest df."""
+def _estimable(ask: Ask, design: Design, pair: tuple[str, str], label: str) -> Line | None:
+    """The row of the difference at a visit, None where the analysed rows do not determine it."""
+    try:
+        row = difference_row(ask, design, pair, **{VISIT: label})
+        design.check_estimable(row)
+    except StatsError:
+        return None
+    return row
+
+
+def _adjusted(ask: Ask, fit: MMRMFit, lines: dict[int, Line], rows: Rows, wanted: list[int], **where: Any) -> list[Row]:
+    """Single-step max-t adjusted p of the difference at each ``wanted`` visit, over all visits that have one (``lines``):
+    multivariate t with the smallest df."""
+    L = np.array(list(lines.values()))
     found = fit.contrast(L)
     covariance = L @ np.nan_to_num(fit.vcov) @ L.T
     sd = np.sqrt(np.diag(covariance))
-    p = max_t(found.t, covariance / np.outer(sd, sd), float(found.df.min()))
+    positions = {i: k for k, i in enumerate(lines) if i in wanted}
+    p = max_t(found.t, covariance / np.outer(sd, sd), float(found.df.min()), only=tuple(positions.values()))
     return [
-        ask.row("contrast", "p_adjusted", float(p[i]), visit=rows.labels[i], visit_number=rows.visits[i], **where)
-        for i in shown
+        ask.row("contrast", "p_adjusted", float(p[k]), visit=rows.labels[i], visit_number=rows.visits[i], **where)
+        for i, k in positions.items()
     ]
 
 
-def _model_rows(ask: Ask, fit: MMRMFit, rows: Rows) -> list[Row]:
+def _model_rows(ask: Ask, fit: MMRMFit, rows: Rows, shown: list[int]) -> list[Row]:
     facts: list[tuple[str, float | int]] = [
         ("n_subjects", fit.n_subjects),
         ("n_observations", fit.n_observations),
@@ -295,8 +332,8 @@ def _model_rows(ask: Ask, fit: MMRMFit, rows: Rows) -> list[Row]:
     out.append(ask.row("model", "covariance", fit.covariance, level=fit.covariance, warning=warning))
     groups = [ask.arms[int(g)] for g in fit.groups] if fit.sigma.ndim == 3 else [None]
     for group, sigma in zip(groups, fit.sigma.reshape(len(groups), len(rows.labels), len(rows.labels)), strict=True):
-        for i, label in enumerate(rows.labels):
-            at = {"visit": label, "visit_number": rows.visits[i], "level": group}
+        for i in shown:
+            at = {"visit": rows.labels[i], "visit_number": rows.visits[i], "level": group}
             out.append(ask.row("model", "sigma", math.sqrt(float(sigma[i, i])), **at))
     return out
 
