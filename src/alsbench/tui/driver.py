@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from textual.drivers.linux_driver import LinuxDriver
 
+CLEARED = "\x1b[0m\x1b[H\x1b[2J"
 LOST = 129  # 128 + SIGHUP: what a shell reports of a program whose terminal hung up
 
 
@@ -32,3 +33,8 @@ class LastingDriver(LinuxDriver):
     def close(self) -> None:
         if self.writable:
             super().close()
+
+    def stop_application_mode(self) -> None:
+        """Leave the alternate screen empty: tmux pulls lines of it into the shell's where the window has grown meanwhile."""
+        self.write(CLEARED)
+        super().stop_application_mode()
