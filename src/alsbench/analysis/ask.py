@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -75,13 +75,16 @@ class Ask:
 
 @dataclass(frozen=True)
 class Block:
-    """What a method answers for one subgroup: rows, and what the table must say about the model."""
+    """What a method answers for one subgroup: rows, and what the table must say about the model.
+
+    ``later`` makes further rows from the same fit, for whoever shows them: they cost about as much as the fit."""
 
     rows: list[Row]
     model: tuple[tuple[str, str], ...] = ()
     warnings: tuple[str, ...] = ()
     attempts: tuple[str, ...] = ()
     footnotes: tuple[str, ...] = field(default=())
+    later: Callable[[], list[Row]] | None = field(default=None, compare=False, repr=False)
 
 
 ARM_STATS = ("ls_mean", "se", "df", "conf_low", "conf_high")

@@ -107,15 +107,13 @@ def answer(question: Question, source: Source) -> Result:
 
 
 def _beside(ask: Ask, found: Block) -> list[Block]:
-    """What stands beside an endpoint's main analysis ``found``: the adjusted p of its first significant visits, and, where the
-    endpoint asks for it, missing values imputed."""
-    if ask.endpoint.method != "mmrm":
-        return []
-    from alsbench.analysis.endpoints.mmrm import first_visits_adjusted
-
+    """What stands beside an endpoint's main analysis ``found``: further rows of its fit, and, where the endpoint asks for it,
+    missing values imputed."""
+    blocks: list[Block] = []
     with one_blas_thread():
-        blocks = [first_visits_adjusted(ask, found)]
-        if ask.endpoint.imputation != "none":
+        if found.later is not None:
+            blocks.append(Block(found.later()))
+        if ask.endpoint.method == "mmrm" and ask.endpoint.imputation != "none":
             from alsbench.analysis.endpoints.imputed import sensitivity
 
             blocks.append(sensitivity(ask))

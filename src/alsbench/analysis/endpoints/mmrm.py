@@ -101,21 +101,20 @@ def analyse(ask: Ask) -> Block:
         ),
         warnings=(*rows.warnings, *warnings, *missing),
         attempts=tuple(str(a) for a in fit.attempts),
+        later=lambda: _first_visits_adjusted(ask, fit, design, rows, out),
     )
 
 
-def first_visits_adjusted(ask: Ask, found: Block) -> Block:
+def _first_visits_adjusted(ask: Ask, fit: MMRMFit, design: Design, rows: Rows, found: list[Row]) -> list[Row]:
     """The max-t adjusted p over all visits of each first (lasting) significant visit in ``found``, what :func:`analyse` gave.
 
     A month named for its p was looked for among all of them. ``level`` says among how many. Nothing where every visit's p is
-    adjusted already. Kept apart from :func:`analyse`: each costs as much as a fit, and the table of evidence shows none.
+    adjusted already.
     """
-    firsts = [r for r in found.rows if r.stat_name in ("first_visit", "first_lasting_visit") and r.stat is not None]
+    firsts = [r for r in found if r.stat_name in ("first_visit", "first_lasting_visit") and r.stat is not None]
     shown = [r for r in firsts if not ask.question.visits or r.number() in ask.question.visits]
     if ask.endpoint.adjust != "none" or not shown:
-        return Block([])
-    rows = analysed_rows(ask, ask.member.mask)
-    fit, design, _ = fit_rows(ask, rows, interaction=None)
+        return []
     out: list[Row] = []
     for pair in ask.pairs:
         wanted = sorted({rows.visits.index(r.number()) for r in shown if (r.treatment, r.reference) == pair})
@@ -123,7 +122,7 @@ def first_visits_adjusted(ask: Ask, found: Block) -> Block:
         if wanted and len(lines) > 1:
             where = {"treatment": pair[0], "reference": pair[1], "level": f"{MAX_T} {len(lines)} visits"}
             out += _adjusted(ask, fit, lines, rows, wanted, **where)
-    return Block(out)
+    return out
 
 
 def interaction(ask: Ask, whole: BoolArray, visits: tuple[float, ...]) -> Block:
