@@ -124,3 +124,23 @@ def test_no_subject_level_table() -> None:
         propose([records(AVAL=[1.0, 2.0, 2.5, 3.0])])
     with pytest.raises(DataError, match="no planned arm"):
         propose([sketch("ADSL", {"USUBJID": ["1"]})])
+
+
+@pytest.mark.parametrize("codes", [("DEATH", "DTHPAV"), ("DTHPAV", "DEATH")])
+def test_an_event_of_cafs_is_death_or_what_is_equal_to_it(codes: tuple[str, str]) -> None:
+    """Death, tracheostomy or permanent assisted ventilation, where the data have a parameter of it beside death alone."""
+    titles = {"DEATH": "Time to Death (days)", "DTHPAV": "Time to Death, Tracheostomy or Permanent Assisted Ventilation (days)"}
+    times = sketch(
+        "adtte",
+        {
+            "USUBJID": ["1", "2"] * 2,
+            "PARAMCD": [c for c in codes for _ in "12"],
+            "PARAM": [titles[c] for c in codes for _ in "12"],
+            "AVAL": [10.0, 20.0] * 2,
+            "CNSR": [0.0, 1.0] * 2,
+        },
+    )
+    scores = records(PARAMCD=["ALSFRSR"] * 2, PARAM=["ALSFRS-R Total Score"] * 2, AVAL=[40.0, 41.0], AVISITN=[0.0, 1.0])
+    study, _ = proposed([adsl(), scores, times])
+    event = study.endpoints["cafs"].event
+    assert event is not None and event.paramcd == "DTHPAV"

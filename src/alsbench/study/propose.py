@@ -34,6 +34,7 @@ _BIOMARKER = re.compile(r"neurofilament|\bNfL\b|^N[FE]+L$", re.IGNORECASE)
 _HIGHER = re.compile(r"ALSFRS|vital capacity|VC(PP)?$|MMSE|strength|survival", re.IGNORECASE)
 _LOWER = re.compile(r"neurofilament|\bNfL\b|^N[FE]+L$|ADAS|event", re.IGNORECASE)
 _FATAL = re.compile(r"death|surviv|tracheo|ventilat|mortality", re.IGNORECASE)
+_VENTILATED = re.compile(r"tracheo|ventilat", re.IGNORECASE)
 _UNITS = ("month", "week", "day")
 _DOSE = re.compile(r"(\d+(?:\.\d+)?)\s*(?:mg|mcg|µg|g)\b", re.IGNORECASE)
 _MOST = 6
@@ -192,11 +193,11 @@ class _Writer:
         return "\n".join([*lines, f"better = {_q(better)}{'' if known else '  # CHECK'}"])
 
     def _timed(self) -> Iterator[str]:
-        fatal: tuple[str, str] | None = None
+        fatal: list[tuple[bool, str, str]] = []  # whether it is death alone, data set, parameter
         for table in self.tables:
             for parameter in table.parameters if table.events else ():
                 deadly = bool(_FATAL.search(parameter.title))
-                fatal = fatal or ((table.name, parameter.code) if deadly else None)
+                fatal += [(not _VENTILATED.search(parameter.title), table.name, parameter.code)] if deadly else []
                 lines = [
                     f"[endpoints.{self._name('survival' if deadly else parameter.code)}]",
                     f"title = {_q(parameter.title)}",
@@ -207,13 +208,14 @@ class _Writer:
                 ]
                 yield "\n".join(lines)
         if fatal and "alsfrs" in self.names:
+            _, dataset, paramcd = min(fatal, key=lambda f: f[0])  # an event of CAFS is death or what is equal to it
             covariates = self._known(("BLALSFR", *_COVARIATES[:3]))
             lines = [
                 f"[endpoints.{self._name('cafs')}]",
                 'title = "CAFS (joint rank)"',
                 'method = "joint_rank"',
                 'function = "alsfrs"',
-                f"event = {{ dataset = {_q(fatal[0])}, paramcd = {_q(fatal[1])} }}  # CHECK",
+                f"event = {{ dataset = {_q(dataset)}, paramcd = {_q(paramcd)} }}  # CHECK",
                 f"covariates = {_list(covariates)}  # CHECK",
                 'better = "higher"',
             ]
