@@ -112,14 +112,17 @@ def _limit(name: str, row: Row) -> str:
     return format_stat(name, row.stat) if bound and row.stat is not None else shown(row)
 
 
+UNEXPLAINED = frozenset({"first_lasting_visit", "first_visit", "df"})
+
+
 def problems(rows: Iterable[Row]) -> tuple[str, ...]:
     """Why statistics are missing, each reason once with what it concerns: the footnotes of ``NE``.
 
-    A first visit that never came is printed as ``never`` and needs no footnote.
+    A first visit that never came is printed as ``never`` and needs no footnote; degrees of freedom are not printed.
     """
     found: dict[str, list[str]] = {}
     for row in rows:
-        if row.error and not row.error.startswith(MASKED) and row.stat_name not in {"first_lasting_visit", "first_visit"}:
+        if row.error and not row.error.startswith(MASKED) and row.stat_name not in UNEXPLAINED:
             about = ", ".join(
                 part
                 for part in (row.arm or (f"{row.treatment} vs {row.reference}" if row.treatment else ""), row.visit)

@@ -313,7 +313,7 @@ def _estimate(ask: Ask, context: Context, first: str, found: Estimate, **where: 
     rows = [
         ask.row(context, first, found.estimate, **where),
         ask.row(context, "se", found.se, **where),
-        ask.row(context, "df", None if normal else found.df, warning=normal, **where),
+        ask.row(context, "df", None if normal else found.df, error=normal, **where),
         ask.row(context, "conf_low", found.low, **where),
         ask.row(context, "conf_high", found.high, **where),
     ]
