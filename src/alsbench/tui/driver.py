@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from textual.drivers.linux_driver import LinuxDriver
 
-CLEARED = "\x1b[0m\x1b[H\x1b[2J"
+LEFT = "\x1b[?1049l"  # the alternate screen
+CLEARED = "\x1b[0m\x1b[H\x1b[2J"  # before that: tmux mixes its lines into the shell's where the window has grown meanwhile
 LOST = 129  # 128 + SIGHUP: what a shell reports of a program whose terminal hung up
 
 
@@ -28,13 +29,8 @@ class LastingDriver(LinuxDriver):
 
     def write(self, data: str) -> None:
         if self.writable:
-            super().write(data)
+            super().write(CLEARED + data if data == LEFT else data)
 
     def close(self) -> None:
         if self.writable:
             super().close()
-
-    def stop_application_mode(self) -> None:
-        """Leave the alternate screen empty: tmux pulls lines of it into the shell's where the window has grown meanwhile."""
-        self.write(CLEARED)
-        super().stop_application_mode()
