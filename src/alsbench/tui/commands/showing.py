@@ -136,5 +136,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("copy_table", "Copy table", ("Y",), "Copy the table (OSC 52, and a file)", "copy_table", group=SHOW),
     Command("pager", "Pager", ("P",), "Read this view as text in $PAGER", "pager", group=SHOW),
     Command("editor", "Edit study.toml", ("E",), "Change study.toml and its subgroups in $EDITOR", "editor", group=SHOW),
-    Command("export", "Export", ("x",), "Write this view to a file: txt, csv, tsv, md, json, svg, html, rtf", "export", group=SHOW),
+    Command(
+        "export", "Export", ("x",), "Write this view to a file: txt, csv, tsv, md, json, svg, html, rtf", "export", group=SHOW
+    ),
 )
