@@ -50,6 +50,29 @@ def test_why_of_nobody(workspace: Path) -> None:
     assert main(["endpoint", "alsfrs", "--why", SUBJECT, "-w", str(workspace), "-q"]) == 2
 
 
+def test_the_life_table(workspace: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """By hand: at risk falls by the events and censorings of each day, and the curve is the product of 1 - events / at risk."""
+    words = ("endpoint", "survival", "-s", "slow", "-w", str(workspace))
+    rows = json.loads(run(capsys, *words, "--curve", "--format", "json"))["rows"]
+    result = json.loads(run(capsys, *words, "--format", "json"))["results"]
+    counts = {(r["arm"], r["stat_name"]): r["stat"] for r in result if r["context"] == "arm" and r["level"] is None}
+    assert len({r["arm"] for r in rows}) == 3
+    for arm in {r["arm"] for r in rows}:
+        free, at_risk = 1.0, counts[arm, "n"]
+        mine = [r for r in rows if r["arm"] == arm]
+        for row in mine:
+            assert row["at_risk"] == at_risk
+            free *= 1.0 - row["events"] / at_risk
+            assert row["event_free"] == pytest.approx(free)
+            at_risk -= row["events"] + row["censored"]
+        assert at_risk == 0
+        assert sum(r["events"] for r in mine) == counts[arm, "events"]
+    text = run(capsys, *words, "--curve")
+    assert "SYNTHETIC" in text and "post hoc" in text and "--curve" in text
+    assert main(["endpoint", "alsfrs", "--curve", "-w", str(workspace), "-q"]) == 2
+    assert main([*words, "--curve", "--mask", "5", "-q"]) == 2
+
+
 def test_imputation_by_option(workspace: Path, capsys: pytest.CaptureFixture[str]) -> None:
     words = ("endpoint", "nfl", "--comparison", "Group 2", "--visit", "4", "--option", "imputation=jump-to-reference")
     found = json.loads(run(capsys, *words, "-w", str(workspace), "--format", "json"))

@@ -392,6 +392,7 @@ async def test_the_survival_plot_has_steps_censor_ticks_and_numbers_at_risk(work
         assert "+" in "".join(line for line in lines if "│" in line)
         assert any(line.lstrip().startswith("└") for line in lines)
         assert not any(isinstance(v, Curves) for v in app.view.taken())
+        assert app.shell_command().startswith("alsbench endpoint survival") and "--curve" in app.shell_command()
 
 
 async def test_a_command_line_chooses_an_endpoint(workspace: Path, tui: Any) -> None:

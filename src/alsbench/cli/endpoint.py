@@ -74,6 +74,10 @@ def endpoint(
     model: Annotated[
         bool, typer.Option("--model", help="Print the facts of the fit too: likelihood, iterations, sigma, tests of terms.")
     ] = False,
+    curve: Annotated[
+        bool,
+        typer.Option("--curve", help="time_to_event: instead, the life table: at risk, events, event-free by day."),
+    ] = False,
     mask: MaskOption = 0,
 ) -> None:
     """Analyse an endpoint as study.toml says, in each subgroup asked for (default: overall)."""
@@ -110,6 +114,12 @@ def endpoint(
             from alsbench.cli.why import show_why
 
             show_why(common, source, question, why)
+            return
+        if curve:
+            refuse_mask(common, mask, "the days of a survival curve")
+            from alsbench.cli.curve import show_curve
+
+            show_curve(common, source, question)
             return
         result = mask_answer(cached_answer(question, source), question, source, k)
         result = result.with_command(common.repeat(result.provenance.command))

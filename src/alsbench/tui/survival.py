@@ -33,13 +33,6 @@ class Curves:
 
 def survival_curves(key: CurveKey, source: Source) -> Curves:
     """Curves of the question's members, with the overrides of the question. Raises AlsbenchError as its answer would."""
-    from alsbench.analysis.ask import Ask
-    from alsbench.analysis.endpoints.time_to_event import curves
-    from alsbench.analysis.run import apply_overrides, default_population
-    from alsbench.analysis.subgroups import members
+    from alsbench.analysis.curves import curves_of
 
-    question = key.question
-    endpoint = apply_overrides(source.endpoint(question.endpoint), question)
-    population = question.population or default_population(source, endpoint)
-    member = members(source, question.subgroups[0], population)
-    return Curves(curves(Ask(source, endpoint, question, population, member, source.comparisons(question.comparisons))))
+    return Curves(curves_of(key.question, source)[key.question.subgroups[0]])

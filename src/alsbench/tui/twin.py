@@ -38,10 +38,11 @@ def command(
     where: str = "",
     order_by: str = "",
     check: str = "",
+    curve: str = "",
 ) -> str:
     """The command of the current view; empty where the shell has none. The rest is what the session does not hold: ``subject``
     the id of the subject shown, ``name`` the subgroup under the cursor or scrutiny, ``where`` and ``order_by`` what a table is
-    filtered and sorted by, ``check`` the one check shown."""
+    filtered and sorted by, ``check`` the one check shown, ``curve`` whether survival curves are."""
     choice, place = session.choice, session.place
     words = _words(session, subject=subject, name=name, where=where, order_by=order_by, check=check)
     if not words:
@@ -56,7 +57,7 @@ def command(
     if place.screen == "endpoint":
         words += _flags({"--visit": "" if choice.visit is None else f"{choice.visit:g}"})
         words += _flags({f"--{key}": value for key, value in choice.options})
-        words += ["--model"] if place.tab == "model" else []
+        words += ["--model"] if place.tab == "model" else ["--curve"] if curve else []
     if workspace:
         words += ["-w", workspace]
     return shlex.join(words)

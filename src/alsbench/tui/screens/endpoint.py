@@ -50,9 +50,15 @@ class EndpointView(AskingView):
 
     def needed(self) -> Sequence[Key]:
         wanted = self.wanted()
-        if self.session.place.tab != "plot" or self.method != "time_to_event":
-            return wanted
-        return [key for q in wanted for key in (q, CurveKey(q))]
+        return [key for q in wanted for key in (q, CurveKey(q))] if self.curves else wanted
+
+    @property
+    def curves(self) -> bool:
+        """Whether what is shown are survival curves."""
+        return self.session.place.tab == "plot" and self.method == "time_to_event"
+
+    def shell_words(self) -> dict[str, str]:
+        return {"curve": "curve"} if self.curves else {}
 
     @property
     def study(self) -> Any:
