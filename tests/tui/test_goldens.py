@@ -148,6 +148,7 @@ async def test_screens_are_as_reviewed(
 ) -> None:
     workspace = workspace_of(trial)
     monkeypatch.chdir(workspace)
+    (workspace / "audit.jsonl").unlink(missing_ok=True)  # what other tests of this process entered
     write = os.environ.get("ALSBENCH_GOLDENS") == "write"
     wrong = []
     async with tui.run(workspace, size=size) as pilot:
