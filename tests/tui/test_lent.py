@@ -103,7 +103,7 @@ def test_a_terminal_that_goes_away_leaves_nothing_running(lent: Callable[[], Ter
     term = lent()
     app = term.process.pid
     pager = int(told(tmp_path))
-    os.close(term.process.fd)
+    term.process.fileobj.close()
     term.process.closed = True
     assert ended([app, pager])
     log = next((tmp_path / "alsbench" / "sessions").glob("*.jsonl"))

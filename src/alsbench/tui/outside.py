@@ -13,7 +13,8 @@ import subprocess
 import sys
 import termios
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
@@ -70,9 +71,15 @@ def hand_over(app: App[Any], words: list[str], text: str | None = None) -> int:
 def _run(words: list[str], text: str | None, environment: dict[str, str]) -> int:
     """Run a program to its end, handing it a text; its exit code."""
     entrance = None if text is None else subprocess.PIPE
-    with subprocess.Popen(words, stdin=entrance, text=True, env=environment) as program:  # noqa: S603 - the user's own
-        with _signals_meanwhile(program), suppress(BrokenPipeError):  # a pager may end before it has read all
-            program.communicate(text)
+    with (
+        subprocess.Popen(words, stdin=entrance, text=True, env=environment) as program,  # noqa: S603 - the user's own
+        ThreadPoolExecutor(1) as apart,
+        _signals_meanwhile(program) as wait_for,
+    ):
+        fed = apart.submit(program.communicate, text)
+        wait_for(fed)
+        with suppress(BrokenPipeError):  # a pager may end before it has read all
+            fed.result()
         return program.wait()
 
 
@@ -92,11 +99,11 @@ def _terminal_as_it_was() -> Iterator[None]:
 
 
 @contextmanager
-def _signals_meanwhile(program: subprocess.Popen[str]) -> Iterator[None]:
+def _signals_meanwhile(program: subprocess.Popen[str]) -> Iterator[Callable[[Future[Any]], object]]:
     """While another program has the terminal, an interrupt typed there does not end this one; what ends this one ends that
-    program before, and then reaches the event loop, which hears of every signal."""
+    program before, and then reaches the event loop. Gives the way to wait meanwhile."""
     if threading.current_thread() is not threading.main_thread():
-        yield
+        yield lambda work: wait([work])
         return
 
     def ignored(_number: int, _frame: FrameType | None) -> None:
@@ -111,7 +118,36 @@ def _signals_meanwhile(program: subprocess.Popen[str]) -> Iterator[None]:
     before = {n: signal.signal(n, ended) for n in (signal.SIGTERM, signal.SIGHUP)}
     before[signal.SIGINT] = signal.signal(signal.SIGINT, ignored)
     try:
-        yield
+        with _woken_by_signals() as wait_for:
+            yield wait_for
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+@contextmanager
+def _woken_by_signals() -> Iterator[Callable[[Future[Any]], None]]:
+    """A way to wait that every signal interrupts.
+
+    The kernel may hand a signal to any thread of the process. Python runs the handler in the main thread, but nothing wakes
+    that one out of a plain wait for the program: the app would stay behind a terminal that is gone. The interpreter does
+    write the signal's number to the wake-up pipe, whichever thread had it. The event loop is told afterwards what came.
+    """
+    exit_, entrance = os.pipe()
+    os.set_blocking(entrance, False)
+    events = signal.set_wakeup_fd(entrance)
+    came = bytearray()
+
+    def wait_for(work: Future[Any]) -> None:
+        work.add_done_callback(lambda _: os.write(entrance, b"\0"))
+        while b"\0" not in came:
+            came.extend(os.read(exit_, 64))
+
+    try:
+        yield wait_for
+    finally:
+        signal.set_wakeup_fd(events)
+        os.close(exit_)
+        os.close(entrance)
+        if events >= 0 and (numbers := bytes(came).replace(b"\0", b"")):
+            os.write(events, numbers)
