@@ -114,7 +114,7 @@ def test_scrutiny_counts_the_checks_that_a_claim_survives(run: Run, workspace: P
 
 
 def test_a_bound_near_zero_is_printed_as_less_than_its_last_decimal() -> None:
-    from alsbench.render.claims import _span
+    from alsbench.render.claims import span
 
-    assert _span((1.1567e-06, 0.0006)) == "<0.0001 to 0.0006"
-    assert _span((0.0, 0.0004)) == "0 to 0.0004"
+    assert span((1.1567e-06, 0.0006)) == "<0.0001 to 0.0006"
+    assert span((0.0, 0.0004)) == "0 to 0.0004"

@@ -146,9 +146,12 @@ class Asked:
         """Plain tables as a page with the marks, facts and version that results carry of themselves."""
         from alsbench.render.sheet import sheets_page
 
-        page = sheets_page((sheet, *more))
-        known = {name for name, _ in sheet.facts}
-        facts = (*sheet.facts, *(f for f in self.about() if f[0] not in known))
+        return self.standing(sheets_page((sheet, *more)), title, notes=notes, post_hoc=post_hoc)
+
+    def standing(self, page: Page, title: str, *, notes: tuple[str, ...] = (), post_hoc: bool = False) -> Page:
+        """A page with the marks, facts and version that results carry of themselves."""
+        known = {name for name, _ in page.facts}
+        facts = (*page.facts, *(f for f in self.about() if f[0] not in known))
         return replace(page, title=self.marked(title, post_hoc=post_hoc), facts=facts, footnotes=(*notes, self.version))
 
 
@@ -259,12 +262,11 @@ def _scrutiny(asked: Asked) -> list[Page]:
 def _claims(asked: Asked, path: Path) -> list[Page]:
     """The verdicts, then the numbers and what was made of them."""
     from alsbench.cli.claims import checked_claims
-    from alsbench.render.claims import claims_sheets
+    from alsbench.render.claims_page import claims_page
 
     checked, facts, notes = checked_claims(asked.common, asked.source, path, (), asked.k, scrutinise=False)
-    first, *rest = claims_sheets(checked, facts, notes)
-    post_hoc = any(c.post_hoc for c in checked)
-    return [asked.sheet_page(first, f"Claims of {path.name} beside the data", *rest, post_hoc=post_hoc)]
+    page, post_hoc = claims_page(checked, facts, notes), any(c.post_hoc for c in checked)
+    return [asked.standing(page, f"Claims of {path.name} beside the data", notes=notes, post_hoc=post_hoc)]
 
 
 def _departures(asked: Asked) -> list[Page]:

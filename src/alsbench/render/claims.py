@@ -1,45 +1,33 @@
-"""Claims in print: the verdicts, then every published number beside that of the data, then why."""
+"""Claims as tables for scripts: the verdicts, then every published number beside that of the data, then why; and the words
+in which print says the same."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 
-from alsbench.analysis.claims import NEVER, Recomputed, Relation, SizeRange, Survival
+from alsbench.analysis.claims import NEVER, Checked, Recomputed, SizeRange
 from alsbench.render.formats import MISSING, format_number, format_p, is_p_value, round_half_away
 from alsbench.render.sheet import Field, Sheet
-from alsbench.study.claims import Claim
 
 PARTS = {"contrast": "", "treatment": "treated ", "reference": "control "}
 
 
-@dataclass(frozen=True)
-class Checked:
-    """A claim with all that was found about it; ``survived`` is None where robustness was not asked for."""
+RELATION_NOTE = "each printed number stands for every value that is printed so; an interval is what these values allow"
+SIZES_NOTE = (
+    "ranks 1 to N add up to N(N + 1) / 2, so that mean ranks imply sizes; N is allowed to be off by 7 %, since LS means "
+    "are adjusted, and the arms to be unequal as by chance (95 %)"
+)
+SURVIVAL_NOTE = (
+    "the largest of the p-values that a check computes for the claimed contrast in the claimed subgroup; empty where it "
+    "computes none; `alsbench scrutinise` shows what each check says"
+)
 
-    claim: Claim
-    about: str
-    post_hoc: bool
-    numbers: Sequence[Recomputed]
-    relations: Sequence[Relation]
-    sizes: Sequence[SizeRange] = ()
-    survived: Sequence[Survival] | None = None
 
-    @property
-    def coherent(self) -> bool | None:
-        """None where there is nothing that could be checked."""
-        found = [r.coherent for r in self.relations] + [s.coherent for s in self.sizes]
-        return all(found) if found else None
-
-    @property
-    def reproduced(self) -> bool:
-        return all(n.outcome == "reproduced" for n in self.numbers)
-
-    @property
-    def refuted(self) -> bool:
-        """Whether the claim contradicts itself or the data."""
-        return self.coherent is False or not self.reproduced
+def post_hoc_note(checked: Sequence[Checked]) -> tuple[str, ...]:
+    """The subgroups of claims that were defined after the data were seen."""
+    found = dict.fromkeys(c.claim.subgroup for c in checked if c.post_hoc)
+    return (f"post hoc: {', '.join(found)}",) if found else ()
 
 
 def claims_sheets(checked: Sequence[Checked], facts: tuple[tuple[str, str], ...], notes: tuple[str, ...]) -> tuple[Sheet, ...]:
@@ -65,7 +53,7 @@ def numbers_sheet(checked: Sequence[Checked], facts: tuple[tuple[str, str], ...]
         Field("outcome", "Outcome"),
     )
     records = tuple(
-        (c.claim.name, PARTS[n.part] + n.stat, n.visit, n.published.text, _value(n), n.outcome)
+        (c.claim.name, PARTS[n.part] + n.stat, n.visit, n.published.text, shown_value(n), n.outcome)
         for c in checked
         for n in c.numbers
     )
@@ -81,7 +69,7 @@ def _verdicts(checked: Sequence[Checked], facts: tuple[tuple[str, str], ...], no
         Field("robust", "Robust"),
         Field("about", "About", prose=True),
     )
-    records = tuple((c.claim.name, _coherent(c), _reproduced(c), _robust(c), _about(c)) for c in checked)
+    records = tuple((c.claim.name, coherent_words(c), reproduced_words(c), robust_words(c), _about(c)) for c in checked)
     return Sheet("claims", "Claims", fields, records, facts, notes)
 
 
@@ -89,18 +77,21 @@ def _about(c: Checked) -> str:
     return f"{c.about} ({c.claim.source})" if c.claim.source else c.about
 
 
-def _coherent(c: Checked) -> str:
+def coherent_words(c: Checked) -> str:
+    """Do the published numbers agree with each other?"""
     if c.coherent is None:
         return "nothing to check"
     return "yes" if c.coherent else "NO"
 
 
-def _reproduced(c: Checked) -> str:
+def reproduced_words(c: Checked) -> str:
+    """How many of the published numbers the data give."""
     good = sum(n.outcome == "reproduced" for n in c.numbers)
     return "yes" if good == len(c.numbers) else f"NO: {good} of {len(c.numbers)}"
 
 
-def _robust(c: Checked) -> str:
+def robust_words(c: Checked) -> str:
+    """In how many checks the claimed contrast stays below the level."""
     if c.survived is None:
         return "not asked"
     counted = [s for s in c.survived if s.survived is not None]
@@ -118,10 +109,9 @@ def _relations(checked: Sequence[Checked]) -> Sheet:
         Field("coherent", "Coherent"),
     )
     records = tuple(
-        (c.claim.name, r.what, _span(r.published), _span(r.implied), r.coherent) for c in checked for r in c.relations
+        (c.claim.name, r.what, span(r.published), span(r.implied), r.coherent) for c in checked for r in c.relations
     )
-    note = "each printed number stands for every value that is printed so; an interval is what these values allow"
-    return Sheet("relations", "Do the published numbers agree with each other?", fields, records, notes=(note,))
+    return Sheet("relations", "Do the published numbers agree with each other?", fields, records, notes=(RELATION_NOTE,))
 
 
 def _sizes(checked: Sequence[Checked]) -> Sheet:
@@ -133,17 +123,18 @@ def _sizes(checked: Sequence[Checked]) -> Sheet:
     records: list[tuple[str | None, ...]] = []
     for found in dict.fromkeys(s.claims for c in checked for s in c.sizes):
         sizes = next(s for c in checked for s in c.sizes if s.claims == found)
-        name = ", ".join(found)
-        records += [(name, f"subjects of {arm}", *map(str, span)) for arm, span in sizes.sizes.items()]
-        for claim, span in sizes.win_probability.items():
-            records.append((name, f"win probability, {claim}", *(round_half_away(p, 2) for p in span)))
-        if not sizes.coherent:
-            records.append((name, "no sizes of the arms agree with these mean ranks", None, None, None))
-    note = (
-        "ranks 1 to N add up to N(N + 1) / 2, so that mean ranks imply sizes; N is allowed to be off by 7 %, since LS means "
-        "are adjusted, and the arms to be unequal as by chance (95 %)"
-    )
-    return Sheet("sizes", "What mean ranks say of the subgroup", fields, tuple(records), notes=(note,))
+        records += [(", ".join(found), *record) for record in size_records(sizes)]
+    return Sheet("sizes", "What mean ranks say of the subgroup", fields, tuple(records), notes=(SIZES_NOTE,))
+
+
+def size_records(sizes: SizeRange) -> list[tuple[str | None, ...]]:
+    """What is implied, with the best value and the range it lies in."""
+    records: list[tuple[str | None, ...]] = [(f"subjects of {arm}", *map(str, span)) for arm, span in sizes.sizes.items()]
+    for claim, span in sizes.win_probability.items():
+        records.append((f"win probability, {claim}", *(round_half_away(p, 2) for p in span)))
+    if not sizes.coherent:
+        records.append(("no sizes of the arms agree with these mean ranks", None, None, None))
+    return records
 
 
 def _survival(checked: Sequence[Checked]) -> Sheet:
@@ -163,26 +154,24 @@ def _survival(checked: Sequence[Checked]) -> Sheet:
         for c in checked
         for s in c.survived or ()
     )
-    notes = (
-        "the largest of the p-values that a check computes for the claimed contrast in the claimed subgroup; empty where it",
-        "computes none; `alsbench scrutinise` shows what each check says",
-    )
-    return Sheet("scrutiny", "Does it survive scrutiny?", fields, records, notes=(" ".join(notes),))
+    return Sheet("scrutiny", "Does it survive scrutiny?", fields, records, notes=(SURVIVAL_NOTE,))
 
 
-def _value(found: Recomputed) -> str | None:
+def shown_value(found: Recomputed) -> str | None:
+    """The recomputed number with two decimals more than were published; None where there is none."""
     if found.value is None:
         return NEVER if found.outcome == "not reproduced" else None
     if is_p_value(found.stat):
         return format_p(found.value) if found.value < 0.001 else format_number(found.value, 4)
-    return format_number(found.value, _places(found) + 2)
+    return f"{found.value:.0f}" if found.value.is_integer() else round_half_away(found.value, _places(found) + 2)
 
 
 def _places(found: Recomputed) -> int:
     return max(0, round(-math.log10(2.0 * found.published.half)))
 
 
-def _span(interval: tuple[float, float]) -> str:
+def span(interval: tuple[float, float]) -> str:
+    """An interval in words."""
     low, high = (_bound(x) for x in interval)
     return low if low == high else f"{low} to {high}"
 

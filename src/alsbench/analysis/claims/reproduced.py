@@ -26,7 +26,8 @@ _ROUNDING = 1e-9
 
 @dataclass(frozen=True)
 class Recomputed:
-    """One published number of a claim and the same statistic of the data; ``why`` where there is none, or it was altered."""
+    """One published number of a claim and the same statistic of the data, with its ``row`` in the answer; ``why`` where there
+    is none, or it was altered."""
 
     claim: str
     part: str
@@ -36,6 +37,7 @@ class Recomputed:
     value: float | None = None
     visit: str | None = None
     why: str = ""
+    row: Row | None = None
 
 
 def answer_of(claim: Claim, source: Source, answer: Answer) -> Result:
@@ -85,7 +87,7 @@ def _compared(claim: Claim, part: str, stat: str, published: Printed, result: Re
         return Recomputed(claim.name, part, stat, published, "not available", why=why or "the statistic is a word")
     value = row.number()
     outcome: Outcome = "reproduced" if agrees(published, value) else "not reproduced"
-    return Recomputed(claim.name, part, stat, published, outcome, value, row.visit, row.warning or "")
+    return Recomputed(claim.name, part, stat, published, outcome, value, row.visit, row.warning or "", row)
 
 
 def _row(part: str, stat: str, result: Result, comparison: Comparison) -> tuple[Row | None, str]:

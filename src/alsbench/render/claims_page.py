@@ -1,0 +1,133 @@
+"""Claims as a page: the verdicts, then claim by claim every published number beside that of the data, and why.
+
+A recomputed number keeps the row of the analysis it comes from, so that a screen can open it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+
+from alsbench.analysis.claims import Checked, Recomputed, SizeRange
+from alsbench.render.claims import (
+    PARTS,
+    RELATION_NOTE,
+    SIZES_NOTE,
+    SURVIVAL_NOTE,
+    coherent_words,
+    reproduced_words,
+    robust_words,
+    shown_value,
+    size_records,
+    span,
+)
+from alsbench.render.formats import format_p
+from alsbench.render.page import EMPTY, Block, Cell, Column, Line, Page
+
+Facts = tuple[tuple[str, str], ...]
+YES_NO = {True: "yes", False: "no", None: ""}
+
+
+def claims_page(checked: Sequence[Checked], facts: Facts, notes: tuple[str, ...]) -> Page:
+    """The verdicts on all claims, and what each rests on."""
+    return Page("Claims", (verdicts_block(checked), *claim_blocks(checked)), facts, notes)
+
+
+def verdicts_block(checked: Sequence[Checked]) -> Block:
+    """A line for every claim: what it is of, and the three verdicts; robustness only where it was asked for."""
+    asked = any(c.survived is not None for c in checked)
+    heads = ("Claim", "Endpoint", "Subgroup", "Comparison", "Coherent", "Reproduced", *(("Robust",) if asked else ()))
+    columns = tuple(Column(h, justify="left", label=i == 0) for i, h in enumerate(heads))
+    lines = []
+    for c in checked:
+        subgroup = f"{c.claim.subgroup} (post hoc)" if c.post_hoc else c.claim.subgroup
+        cells = [Cell(c.claim.name), Cell(c.claim.endpoint), Cell(subgroup), Cell(c.claim.comparison)]
+        cells.append(Cell(coherent_words(c), style="bad" if c.coherent is False else ""))
+        cells.append(Cell(reproduced_words(c), style="" if c.reproduced else "bad"))
+        cells += [Cell(robust_words(c))] if asked else []
+        lines.append(Line(tuple(cells)))
+    return Block("", columns, tuple(lines))
+
+
+def claim_blocks(checked: Sequence[Checked], *, headed: bool = True) -> tuple[Block, ...]:
+    """Numbers, relations, implied sizes and checks, each with the claims below one another; ``headed``: under their names."""
+    found = (_numbers(checked, headed), _relations(checked, headed), _sizes(checked, headed), _survival(checked, headed))
+    return tuple(block for block in found if block.lines)
+
+
+def _numbers(checked: Sequence[Checked], headed: bool) -> Block:
+    columns = (_left("Statistic", label=True), _left("At"), Column("Published"), Column("Recomputed"), _left("Outcome"))
+    why = dict.fromkeys(f"{n.claim}, {PARTS[n.part]}{n.stat}: {n.why}" for c in checked for n in c.numbers if n.why)
+    lines = _sections(checked, lambda c: map(_number, c.numbers), headed, sources=True)
+    return Block("Published numbers and those of the data", columns, lines, tuple(why), aligned=False)
+
+
+def _number(found: Recomputed) -> Line:
+    rows = () if found.row is None else (found.row,)
+    style = "" if found.outcome == "reproduced" else "bad"
+    cells = (found.visit or "", found.published.text)
+    return Line(
+        (
+            Cell(PARTS[found.part] + found.stat),
+            *map(Cell, cells),
+            Cell(shown_value(found) or "", rows),
+            Cell(found.outcome, style=style),
+        )
+    )
+
+
+def _relations(checked: Sequence[Checked], headed: bool) -> Block:
+    columns = (_left("Relation", label=True), _left("Published"), _left("Implied"), _left("Coherent"))
+
+    def lines(c: Checked) -> Iterable[Line]:
+        for r in c.relations:
+            verdict = Cell("yes") if r.coherent else Cell("NO", style="bad")
+            yield Line((Cell(r.what), Cell(span(r.published)), Cell(span(r.implied)), verdict))
+
+    return Block(
+        "Do the published numbers agree with each other?", columns, _sections(checked, lines, headed), (RELATION_NOTE,)
+    )
+
+
+def _sizes(checked: Sequence[Checked], headed: bool) -> Block:
+    columns = (_left("Implied", label=True), Column("Best"), Column("From"), Column("To"))
+    groups: dict[tuple[str, ...], SizeRange] = {s.claims: s for c in checked for s in c.sizes}
+    lines: list[Line] = []
+    for claims, sizes in groups.items():
+        if headed or len(claims) > 1:
+            lines.append(_heading(", ".join(claims), len(columns)))
+        lines += [Line(tuple(Cell(text or "") for text in record)) for record in size_records(sizes)]
+    return Block("What mean ranks say of the subgroup", columns, tuple(lines), (SIZES_NOTE,), aligned=False)
+
+
+def _survival(checked: Sequence[Checked], headed: bool) -> Block:
+    columns = (_left("Check", label=True), Column("Largest p"), _left("< 0.05"))
+
+    def lines(c: Checked) -> Iterable[Line]:
+        for s in c.survived or ():
+            p = "" if s.largest is None else format_p(s.largest)
+            yield Line((Cell(f"{s.check.number}. {s.check.title}"), Cell(p), Cell(YES_NO[s.survived])))
+
+    return Block("Does it survive scrutiny?", columns, _sections(checked, lines, headed), (SURVIVAL_NOTE,))
+
+
+def _sections(
+    checked: Sequence[Checked], lines: Callable[[Checked], Iterable[Line]], headed: bool, *, sources: bool = False
+) -> tuple[Line, ...]:
+    """The lines of each claim that has some, under what the claim is about (and ``sources``: where it was published)."""
+    out: list[Line] = []
+    for c in checked:
+        found = list(lines(c))
+        if found and headed:
+            out.append(_heading(f"{c.claim.name}: {c.about}{', POST HOC' if c.post_hoc else ''}", len(found[0].cells)))
+            if sources and c.claim.source:
+                out.append(_heading(f"  {c.claim.source}", len(found[0].cells)))
+        out += found
+    return tuple(out)
+
+
+def _heading(text: str, width: int) -> Line:
+    return Line((Cell(text), *(EMPTY,) * (width - 1)), heading=True)
+
+
+def _left(title: str, *, label: bool = False) -> Column:
+    return Column(title, justify="left", label=label)
