@@ -8,11 +8,12 @@ from pathlib import Path
 import pytest
 
 from alsbench.analysis import cache, records
-from alsbench.analysis.cache import cached_answer, cached_piece, entry_key
+from alsbench.analysis.cache import cached_answer, cached_check, cached_piece, entry_key
 from alsbench.analysis.evidence import evidence_piece
 from alsbench.analysis.question import Question
 from alsbench.analysis.records import Records
 from alsbench.analysis.run import answer
+from alsbench.analysis.scrutiny import run_check
 from alsbench.analysis.source import Source
 from alsbench.study.model import Endpoint
 
@@ -38,6 +39,23 @@ def test_a_piece_comes_back_as_it_was(trial: Source, tmp_path: Path) -> None:
     fresh = evidence_piece(trial, trial.endpoint("nfl"), "slow", chosen)
     for _ in range(2):
         assert cached_piece(keeping(trial, tmp_path), "nfl", "slow", chosen, "") == fresh
+
+
+@pytest.mark.parametrize("check", ["interaction", "balance", "components"])
+def test_a_check_comes_back_as_it_was(trial: Source, tmp_path: Path, check: str) -> None:
+    fresh = run_check(check, trial, "slow", endpoint="cafs")
+    for _ in range(2):
+        assert cached_check(check, keeping(trial, tmp_path), "slow", endpoint="cafs") == fresh
+    assert any(tmp_path.iterdir())
+
+
+def test_a_check_that_names_subjects_is_not_kept(trial: Source, tmp_path: Path) -> None:
+    source = keeping(trial, tmp_path)
+    found = cached_check("controls", source, "slow", endpoint="cafs", comparisons=("G1-M6",))
+    named = {r.level for r in found.rows} & set(trial.subject_ids)
+    assert named, "each control left out is named"
+    kept = "".join(p.read_text("utf-8") for p in tmp_path.iterdir())
+    assert not any(subject in kept for subject in named)
 
 
 def test_the_second_time_nothing_is_computed(trial: Source, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

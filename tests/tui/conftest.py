@@ -5,7 +5,10 @@ from __future__ import annotations
 
 import asyncio
 import importlib.util
+import shlex
 import shutil
+import subprocess
+import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -42,7 +45,8 @@ PATIENCE = 90.0  # seconds a test waits for work to finish on a busy machine
 def workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The sample trial, loaded. Shared: do not edit it."""
     folder = tmp_path_factory.mktemp("sample")
-    shutil.copy(SAMPLE / "study.toml", folder / "study.toml")
+    for name in ("study.toml", "claims.toml"):
+        shutil.copy(SAMPLE / name, folder / name)
     space = Workspace(folder)
     space.create()
     load(sorted(SAMPLE.glob("*.xpt")), space, study=space.read_study())
@@ -153,6 +157,15 @@ class Driving:
                 await pilot.press(key)
             await settle(pilot)
         return screen_text(pilot.app)  # type: ignore[arg-type]
+
+    def shell(self, line: str, workspace: Path, *more: str, code: int = 0) -> str:
+        """The output of a command that the app has shown, run in a process of its own."""
+        words = shlex.split(line)
+        assert words[0] == "alsbench"
+        ran = [sys.executable, "-m", "alsbench", *words[1:], *more]
+        done = subprocess.run(ran, cwd=workspace, capture_output=True, text=True, check=False)
+        assert done.returncode == code, done.stderr
+        return done.stdout
 
 
 @pytest.fixture

@@ -30,6 +30,7 @@ PLACES = {
     "tables": ("8",),
     "data": ("8", "enter"),
     "log": ("9", "j"),
+    "claims": ("0",),
 }
 ELSEWHERE = {"quit", "fold.all", "scrutiny.all", "reload", "pager", "editor"}  # end the app, take long, or have own tests
 ALREADY = {"freeze"}  # the first column is frozen from the start

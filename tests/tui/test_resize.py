@@ -26,6 +26,8 @@ PLACES: dict[str, tuple[str, ...]] = {
     "tables": ("8",),
     "table": ("8", "enter", "G", "l", "l", "l"),
     "log": ("9",),
+    "claims": ("0",),
+    "claim": ("0", "enter"),
     "help": ("question_mark",),
     "palette": ("ctrl+p", "s"),
     "chips": ("1", "s"),

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -16,19 +14,6 @@ from alsbench.audit.log import entries, verify
 from alsbench.tui.cells import Effect
 from alsbench.tui.session import Choice, Place, Session
 from alsbench.tui.twin import command
-
-
-def shell(line: str, workspace: Path, *more: str) -> str:
-    """The output of a command that the app has shown."""
-    import shlex
-
-    words = shlex.split(line)
-    assert words[0] == "alsbench"
-    done = subprocess.run(
-        [sys.executable, "-m", "alsbench", *words[1:], *more], cwd=workspace, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout
 
 
 def numbers(text: str) -> set[Any]:
@@ -47,7 +32,7 @@ async def test_evidence_and_forest(here: Path, tui: Any) -> None:
         for key in ("1", "5"):
             await tui.press(pilot, key)
             view = pilot.app.view
-            stats = numbers(shell(pilot.app.shell_command(), here, "--format", "json"))
+            stats = numbers(tui.shell(pilot.app.shell_command(), here, "--format", "json"))
             shown = 0
             for row in view.full.sections[0].rows:
                 for source in (*row.sources, row.source):
@@ -65,7 +50,7 @@ async def test_endpoint_with_options(here: Path, tui: Any) -> None:
         for line in ("", "endpoint alsfrs", "option covariance cs", "comparison G2-M12", "visit 6", "endpoint alsfrs_ancova"):
             await app.run_line(line)
             await tui.settle(pilot)
-            made = json.loads(shell(app.shell_command(), here, "--format", "json"))
+            made = json.loads(tui.shell(app.shell_command(), here, "--format", "json"))
             seen = app.view.seen()
             assert made["question"] == json.loads(json.dumps(seen.question)), app.shell_command()
             cells = [s for section in app.view.full.sections for row in section.rows for s in row.sources if s]
@@ -85,7 +70,7 @@ async def test_every_decimal_of_every_tab_is_printed_by_its_command(here: Path, 
         await tui.press(pilot, "4", f":endpoint {endpoint}")
         for tab in ("t", "p", "m"):
             text = await tui.press(pilot, tab)
-            printed = shell(pilot.app.shell_command(), here)
+            printed = tui.shell(pilot.app.shell_command(), here)
             lines = [line for line in text.split("\n")[1:-2] if "│" not in line and "axis from" not in line]
             if endpoint in {"cafs", "alsfrs_slope"} and tab == "p":
                 lines = [re.sub(r"^.*[─■┼│] ", "", line) for line in text.split("\n") if "■" in line]
@@ -102,7 +87,7 @@ async def test_ratios_have_the_decimals_of_their_page(here: Path, tui: Any, endp
         text = await tui.press(pilot, "5", f":endpoint {endpoint}")
         intervals = re.findall(r"-?\d+\.\d+ \( *-?\d+\.\d+, +-?\d+\.\d+\)", text)
         assert len(intervals) > 5
-        squeezed = re.sub(r"([(,]) +", r"\1", shell(pilot.app.shell_command(), here))
+        squeezed = re.sub(r"([(,]) +", r"\1", tui.shell(pilot.app.shell_command(), here))
         assert all(re.sub(r"([(,]) +", r"\1", i) in squeezed for i in intervals)
 
 
@@ -124,7 +109,7 @@ async def test_other_screens(here: Path, tui: Any, keys: tuple[str, ...], expect
         await tui.press(pilot, *keys)
         line = pilot.app.shell_command()
         assert shlex.split(line) == shlex.split(expected)
-        printed = shell(line, here)
+        printed = tui.shell(line, here)
         model = pilot.app.view.table.model
         for row in range(min(len(model), 1 if keys == ("3",) else 5)):
             first = model.row(row)[0][0].strip().removeprefix("[x] ")
@@ -137,7 +122,7 @@ async def test_subject(here: Path, tui: Any) -> None:
         await tui.press(pilot, "2", "enter", "enter")
         line = pilot.app.shell_command()
         assert line.startswith("alsbench subject ALSDEMO-")
-        assert line.split()[-1] in shell(line, here)
+        assert line.split()[-1] in tui.shell(line, here)
 
 
 def test_the_workspace_is_named_where_it_is_not_here() -> None:
@@ -158,7 +143,7 @@ async def test_looks_and_exports_are_counted_once_and_as_the_shell_counts_them(h
         seen = question_digest(pilot.app.view.seen().question, pilot.app.ready.source.study)
         pilot.app.export(str(here / "endpoint.csv"))
         await tui.settle(pilot)
-    shell(line, here)
+    tui.shell(line, here)
     found = list(entries(here / "audit.jsonl"))
     assert [e.action for e in found] == ["look", "look", "export", "look"]
     assert [e.facts["question"] for e in found[1:]] == [seen] * 3
@@ -181,7 +166,7 @@ async def test_a_recorded_session_becomes_the_commands_of_its_views(here: Path, 
     tail = f" -w {here}"
     assert [line for line in found if line.removesuffix(tail) in shown] == [f"{line}{tail}" for line in dict.fromkeys(shown)]
     for line in found[:2]:
-        assert "CAFS" in shell(line, here)
+        assert "CAFS" in tui.shell(line, here)
 
 
 async def test_opening_a_subject_is_entered_as_the_shell_enters_it(here: Path, tui: Any) -> None:
@@ -189,7 +174,7 @@ async def test_opening_a_subject_is_entered_as_the_shell_enters_it(here: Path, t
         await tui.press(pilot, "2", "enter", "enter")
         line = pilot.app.shell_command()
         await tui.settle(pilot)
-    shell(line, here)
+    tui.shell(line, here)
     found = [e for e in entries(here / "audit.jsonl") if e.action == "subject"]
     assert [e.facts["asked"].split(" -w ")[0].split(" --workspace ")[0] for e in found] == [line.split(" -w ")[0]] * 2
 
@@ -200,7 +185,7 @@ async def test_rows_of_a_table_are_entered_once_as_the_shell_enters_them(here: P
         line = pilot.app.shell_command()
         await tui.press(pilot, "escape", "enter")
         await tui.settle(pilot)
-    shell(line, here)
+    tui.shell(line, here)
     found = [e.facts for e in entries(here / "audit.jsonl") if e.action == "data"]
     assert [(f["asked"].split(" -w ")[0].split(" --workspace ")[0], f["table"], f["where"]) for f in found] == [
         (line.split(" -w ")[0], line.split()[2], "")

@@ -63,6 +63,32 @@ def cached_piece(
     return piece
 
 
+def cached_check(
+    name: str,
+    source: Source,
+    subgroup: str,
+    *,
+    endpoint: str = "",
+    comparisons: tuple[str, ...] = (),
+    population: str = "",
+) -> Result:
+    """One check of a finding, read from the source's ``results_dir`` when it is there. Raises what ``run_check`` raises.
+
+    A check whose rows name single subjects is not kept.
+    """
+    key = entry_key(source, "check", [name, subgroup, endpoint, list(comparisons), population])
+    body = read_entry(source.results_dir, key)
+    if body is not None:
+        return _result(body)
+    from alsbench.analysis.scrutiny import run_check
+
+    result = run_check(name, source, subgroup, endpoint=endpoint, comparisons=comparisons, population=population)
+    people = frozenset(source.subject_ids)
+    if not any(row.context == "subject" or row.level in people for row in result.rows):
+        write_entry(source.results_dir, key, asdict(result))
+    return result
+
+
 def entry_key(source: Source, kind: str, asked: object) -> str:
     """SHA-256 over what was asked, of which data and study, and by which program."""
     lock = "" if source.lock is None else source.lock.hash + source.lock.words() + source.lock.note + source.lock.doubt

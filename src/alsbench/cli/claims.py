@@ -69,7 +69,7 @@ def checked_claims(
     import hashlib
 
     from alsbench.analysis.cache import cached_answer
-    from alsbench.analysis.claims import check_claim, scrutinised, sizes_by_claim
+    from alsbench.analysis.claims import check_claim, checks_of, scrutinised, sizes_by_claim
     from alsbench.cli.masking import mask_answer
     from alsbench.cli.progress import steps
     from alsbench.cli.source import about
@@ -82,7 +82,7 @@ def checked_claims(
 
     def check(claim: Claim) -> Checked:
         found = check_claim(claim, source, sizes.get(claim.name, ()), answer)
-        found = scrutinised(found, source) if scrutinise else found
+        found = scrutinised(found, source, checks_of(claim, source)) if scrutinise else found
         for result in found.results:
             looked(common, result, source)
         return found

@@ -41,6 +41,7 @@ def demo(
 def prepare(common: Common) -> None:
     """Load the sample trial unless the workspace holds it already. Raises UsageError where it holds another study."""
     from alsbench.cli.load import load_files
+    from alsbench.cli.output import write_file
     from alsbench.data.workspace import Workspace
     from alsbench.errors import UsageError
     from alsbench.simulate.sample import sample_dir
@@ -58,3 +59,6 @@ def prepare(common: Common) -> None:
         return
     files = sorted(p for p in sample.iterdir() if p.suffix == ".xpt")
     load_files(common, files, study=None if space.study_path.exists() else study_file)
+    claims = common.workspace / "claims.toml"
+    if not claims.exists():
+        write_file(claims, [(sample / "claims.toml").read_text("utf-8")])

@@ -100,7 +100,8 @@ def made_scrutiny(
     k: int = 0,
 ) -> list[tuple[Check, Result]]:
     """Each check (default: all) with what it found, counts below ``k`` masked; progress is shown, nothing is logged."""
-    from alsbench.analysis.scrutiny import CHECKS, run_check
+    from alsbench.analysis.cache import cached_check
+    from alsbench.analysis.scrutiny import CHECKS
     from alsbench.cli.masking import mask_check
     from alsbench.cli.progress import steps
 
@@ -108,7 +109,7 @@ def made_scrutiny(
     phrase = subgroup or (source.study.subgroups[0].name if source.study.subgroups else "overall")
     found = []
     for each in steps(common, dict.fromkeys(chosen), len(chosen), "scrutiny"):
-        result = run_check(each.id, source, phrase, endpoint=endpoint, comparisons=comparisons, population=population)
+        result = cached_check(each.id, source, phrase, endpoint=endpoint, comparisons=comparisons, population=population)
         found.append((each, mask_check(each.id, result, source, phrase, population, k)))
     return found
 

@@ -90,14 +90,15 @@ def reproduced_words(c: Checked) -> str:
     return "yes" if good == len(c.numbers) else f"NO: {good} of {len(c.numbers)}"
 
 
-def robust_words(c: Checked) -> str:
+def robust_words(c: Checked, *, brief: bool = False) -> str:
     """In how many checks the claimed contrast stays below the level."""
     if c.survived is None:
         return "not asked"
     counted = [s for s in c.survived if s.survived is not None]
     if not counted:
-        return "no check applies"
-    return f"in {sum(bool(s.survived) for s in counted)} of {len(counted)} checks"
+        return "-" if brief else "no check applies"
+    share = f"{sum(bool(s.survived) for s in counted)} of {len(counted)}"
+    return share if brief else f"in {share} checks"
 
 
 def _relations(checked: Sequence[Checked]) -> Sheet:

@@ -43,7 +43,7 @@ def verdicts_block(checked: Sequence[Checked]) -> Block:
         cells = [Cell(c.claim.name), Cell(c.claim.endpoint), Cell(subgroup), Cell(c.claim.comparison)]
         cells.append(Cell(coherent_words(c), style="bad" if c.coherent is False else ""))
         cells.append(Cell(reproduced_words(c), style="" if c.reproduced else "bad"))
-        cells += [Cell(robust_words(c))] if asked else []
+        cells += [Cell(robust_words(c, brief=True))] if asked else []
         lines.append(Line(tuple(cells)))
     return Block("", columns, tuple(lines))
 

@@ -1,4 +1,4 @@
-"""The terminal app: a frame of one header and one footer line around nine screens, one session, one command registry.
+"""The terminal app: a frame of one header and one footer line around ten screens, one session, one command registry.
 
 Keys, palette, command line and mouse all end in :meth:`Workbench.run_command`, which builds an action; :func:`reduce` moves the
 session; the screens show it. Work runs in threads that post reports back here. First paint needs no study and no data:
@@ -11,6 +11,7 @@ import asyncio
 import gc
 import signal
 import threading
+from pathlib import Path
 
 from alsbench.errors import AlsbenchError
 from alsbench.tui import actions as act
@@ -139,13 +140,18 @@ class Workbench(Takeaway):
     def do_editor(self, subgroup: str = "") -> None:
         """Change study.toml in $EDITOR, at a subgroup if one is named; then read it again."""
         path = self.workspace / "study.toml"
-        words = outside.editor(path, subgroup_line(path, subgroup))
+        if self.edited(path, subgroup_line(path, subgroup)):
+            self.do_reload()
+
+    def edited(self, path: Path, line: int = 0) -> bool:
+        """Hand a file to $EDITOR; whether it was changed. What did not change is said."""
+        words = outside.editor(path, line)
         before = path.read_bytes() if path.is_file() else b""
         code = self.hand_over(words)
-        if path.is_file() and path.read_bytes() == before:
-            self.status(f"study.toml is unchanged{f'; {words[0]} ended with {code}' if code else ''}")
-        else:
-            self.do_reload()
+        changed = not path.is_file() or path.read_bytes() != before
+        if not changed:
+            self.status(f"{path.name} is unchanged{f'; {words[0]} ended with {code}' if code else ''}")
+        return changed
 
     def do_cancel(self) -> None:
         count = self.jobs.cancel_all()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,11 @@ def record(path: Path, action: str, result: Result, study: Study, file: str = ""
 def record_subject(path: Path, command: str, snapshot: str) -> None:
     """Append that one subject's data were shown, as the shell does. Raises UnavailableError where the log cannot be written."""
     append(path, "subject", {"asked": command, "snapshot": snapshot, "format": "screen"})
+
+
+def record_claims(path: Path, file: str, sha256: str, names: Sequence[str]) -> None:
+    """Append that claims were checked, as the shell does. Raises UnavailableError where the log cannot be written."""
+    append(path, "claims", {"file": file, "sha256": sha256, "claims": list(names)})
 
 
 def record_rows(path: Path, command: str, table: str, where: str, snapshot: str) -> None:

@@ -142,16 +142,14 @@ class Answers:
 
 def compute(key: Key, source: Source) -> Result | Piece | Curves:
     """Answer a question, an evidence piece or a plot's curves: here models are imported, never before the first paint."""
-    from alsbench.analysis.cache import cached_answer, cached_piece
+    from alsbench.analysis.cache import cached_answer, cached_check, cached_piece
 
     if isinstance(key, Question):
         return cached_answer(key, source)
     if isinstance(key, CurveKey):
         return survival_curves(key, source)
     if isinstance(key, CheckKey):
-        from alsbench.analysis.scrutiny import run_check
-
-        return run_check(key.check, source, key.subgroup, endpoint=key.endpoint, population=key.population)
+        return cached_check(key.check, source, key.subgroup, endpoint=key.endpoint, population=key.population)
     from alsbench.analysis.gates import gated
 
     piece = cached_piece(source, key.endpoint, key.phrase, source.study.comparisons, key.population)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 
 from alsbench.tui import actions as act
 
-SCREENS = ("evidence", "arms", "subgroups", "endpoint", "forest", "scrutiny", "safety", "data", "log")
+SCREENS = ("evidence", "arms", "subgroups", "endpoint", "forest", "scrutiny", "safety", "data", "log", "claims")
 TABS = ("table", "plot", "model", "options")
 OPTIONS = ("covariance", "df", "method")
 HISTORY = 100  # choices kept for undo

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import sys
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -61,6 +63,16 @@ class Takeaway(Overlaid):
             self.counted.add(command)
             path = self.workspace / "audit.jsonl"
             self.jobs.start(f"audit-{self.jobs.started}", "", lambda _: record_rows(path, command, table, where, digest))
+
+    def record_claims(self, file: Path, names: Sequence[str]) -> None:
+        """Append that claims were checked: each state of their file once while this snapshot is open."""
+        from alsbench.tui.looks import record_claims
+
+        digest = hashlib.sha256(file.read_bytes()).hexdigest()
+        if self.audit and digest not in self.counted:
+            self.counted.add(digest)
+            path = self.workspace / "audit.jsonl"
+            self.jobs.start(f"audit-{self.jobs.started}", "", lambda _: record_claims(path, file.name, digest, names))
 
     async def dispatch_action(self, action: act.Action) -> None:
         """Opening a subject's profile is entered in the audit log."""
@@ -227,16 +239,18 @@ class Takeaway(Overlaid):
                 facts.append((f"Subgroup {name}", f"{found.where} ({'pre-specified' if found.prespecified else 'post hoc'})"))
         return (*facts, ("Snapshot", self.session.snapshot[:12]), ("Command", self.shell_command()))
 
+    def data_notes(self) -> tuple[str, ...]:
+        """What must be said of the data wherever they are shown."""
+        source = self.opened.source if self.opened is not None else None
+        synthetic = ("SYNTHETIC DATA",) if source is not None and source.study.info.synthetic else ()
+        return (*synthetic, "BLINDED: the arms are dummies.") if source is not None and source.blinded else synthetic
+
     def page_footnotes(self) -> tuple[str, ...]:
-        notes = []
-        if self.opened is not None and self.opened.source.study.info.synthetic:
-            notes.append("SYNTHETIC DATA")
+        notes = list(self.data_notes())
         study = self.opened.source.study if self.opened else None
         active = [study.subgroup(n) for n in self.session.choice.subgroups] if study else []
         if any(s is not None and not s.prespecified for s in active):
             notes.append("Post hoc: at least one subgroup was defined after the data were seen.")
-        if self.opened is not None and self.opened.source.blinded:
-            notes.append("BLINDED: the arms are dummies.")
         return tuple(notes)
 
 

@@ -41,8 +41,9 @@ def command(
     curve: str = "",
 ) -> str:
     """The command of the current view; empty where the shell has none. The rest is what the session does not hold: ``subject``
-    the id of the subject shown, ``name`` the subgroup under the cursor or scrutiny, ``where`` and ``order_by`` what a table is
-    filtered and sorted by, ``check`` the one check shown, ``curve`` whether survival curves are."""
+    the id of the subject shown, ``name`` the subgroup under the cursor or scrutiny, or one claim, ``where`` and ``order_by``
+    what a table is filtered and sorted by, ``check`` the one check shown (of claims: whether they were put to scrutiny),
+    ``curve`` whether survival curves are."""
     choice, place = session.choice, session.place
     words = _words(session, subject=subject, name=name, where=where, order_by=order_by, check=check)
     if not words:
@@ -76,6 +77,8 @@ def _words(session: Session, *, subject: str, name: str, where: str, order_by: s
             return [place.screen, choice.endpoint]
         case "scrutiny":
             return ["scrutinise", *_flags({"--subgroup": name, "--endpoint": choice.endpoint, "--check": check})]
+        case "claims":
+            return ["claims", *_flags({"--claim": name}), *(["--scrutinise"] if check else [])]
         case "data":
             return ["data", place.table, *_flags({"--where": where, "--order-by": order_by})] if place.table else ["data"]
         case "log":

@@ -19,6 +19,7 @@ VIEWS = {
     "safety": ("safety", "SafetyView"),
     "data": ("data", "DataView"),
     "log": ("log", "LogView"),
+    "claims": ("claims", "ClaimsView"),
 }
 
 

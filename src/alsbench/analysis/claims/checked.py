@@ -5,12 +5,12 @@ How an answer comes about (kept or computed, masked or not) and what is entered 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from alsbench.analysis.claims.coherent import Relation, SizeRange, coherence, implied_sizes
 from alsbench.analysis.claims.reproduced import Answer, Recomputed, reproduce
-from alsbench.analysis.claims.robust import Survival, checks_of, survival
+from alsbench.analysis.claims.robust import Survival, survival
 from alsbench.analysis.result import Result
 from alsbench.analysis.scrutiny import Check
 from alsbench.analysis.source import Source
@@ -65,11 +65,11 @@ def check_claim(claim: Claim, source: Source, sizes: Sequence[SizeRange], answer
     return Checked(claim, _about(claim, source), numbers, coherence(claim, rank=rank), sizes if rank else (), result)
 
 
-def scrutinised(checked: Checked, source: Source) -> Checked:
-    """The claim put to every check of METHODS 7; unchanged where the data do not have its analysis."""
+def scrutinised(checked: Checked, source: Source, checks: Iterable[tuple[Check, Result]]) -> Checked:
+    """The claim put to ``checks`` (of :func:`checks_of`); unchanged, and none run, where the data do not have its analysis."""
     if checked.result is None:
         return checked
-    found = tuple(checks_of(checked.claim, source))
+    found = tuple(checks)
     return replace(checked, survived=tuple(survival(checked.claim, source, found)), scrutiny=found)
 
 

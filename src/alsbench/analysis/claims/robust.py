@@ -6,8 +6,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from alsbench.analysis.cache import cached_check
 from alsbench.analysis.result import Result, Row
-from alsbench.analysis.scrutiny import CHECKS, Check, run_check
+from alsbench.analysis.scrutiny import CHECKS, Check
 from alsbench.analysis.source import Source
 from alsbench.study.claims import Claim
 from alsbench.study.model import Comparison
@@ -45,7 +46,7 @@ def checks_of(claim: Claim, source: Source) -> Iterator[tuple[Check, Result]]:
     for check in CHECKS:
         if check.available:
             asked = {"endpoint": claim.endpoint, "comparisons": (claim.comparison,), "population": claim.population}
-            yield check, run_check(check.id, source, claim.subgroup, **asked)  # type: ignore[arg-type]
+            yield check, cached_check(check.id, source, claim.subgroup, **asked)  # type: ignore[arg-type]
 
 
 def _claimed(result: Result, comparison: Comparison) -> list[Row]:

@@ -1,4 +1,4 @@
-"""The nine screens: their titles, what they hold, and the keys that lead to them."""
+"""The ten screens: their titles, what they hold, and the keys that lead to them."""
 
 from __future__ import annotations
 
@@ -18,13 +18,16 @@ SCREEN_TITLES: dict[str, tuple[str, str]] = {
     "safety": ("Safety", "adverse events by class and term, with exposure"),
     "data": ("Data", "any table of the snapshot, paged"),
     "log": ("Log", "looks, loads and exports; the chain verified"),
+    "claims": ("Claims", "published numbers beside those of the data"),
 }
 
 
 def _screen_commands() -> Iterator[Command]:
     for number, screen in enumerate(SCREENS, start=1):
         title, what = SCREEN_TITLES[screen]
-        yield Command(f"screen.{screen}", title, (str(number),), f"Go to {title}: {what}", group="Screens", build=_go(screen))
+        yield Command(
+            f"screen.{screen}", title, (str(number % 10),), f"Go to {title}: {what}", group="Screens", build=_go(screen)
+        )
 
 
 def _go(screen: str) -> Build:

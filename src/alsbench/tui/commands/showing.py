@@ -115,10 +115,10 @@ COMMANDS: tuple[Command, ...] = (
         "scrutiny.all",
         "Compute all checks",
         ("A",),
-        "Compute every check of the list",
+        "Compute every check of the list; of claims, put each to all of them",
         "all",
         group=SHOW,
-        screens=frozenset({"scrutiny"}),
+        screens=frozenset({"scrutiny", "claims"}),
         footer="all",
         rank=3,
     ),
@@ -135,7 +135,14 @@ COMMANDS: tuple[Command, ...] = (
     Command("copy_cell", "Copy cell", ("y",), "Copy the cell (OSC 52, and a file)", "copy_cell", group=SHOW, when=on_table),
     Command("copy_table", "Copy table", ("Y",), "Copy the table (OSC 52, and a file)", "copy_table", group=SHOW),
     Command("pager", "Pager", ("P",), "Read this view as text in $PAGER", "pager", group=SHOW),
-    Command("editor", "Edit study.toml", ("E",), "Change study.toml and its subgroups in $EDITOR", "editor", group=SHOW),
+    Command(
+        "editor",
+        "Edit study.toml",
+        ("E",),
+        "Change study.toml and its subgroups in $EDITOR; on Claims, claims.toml",
+        "editor",
+        group=SHOW,
+    ),
     Command(
         "export", "Export", ("x",), "Write this view to a file: txt, csv, tsv, md, json, svg, html, rtf", "export", group=SHOW
     ),

@@ -1,0 +1,274 @@
+"""Screen 0: published numbers beside those of the data. The workspace's ``claims.toml``, a line for each claim with its three
+verdicts; ``enter`` opens the numbers behind them, ``A`` puts every claim to scrutiny as well, ``E`` edits the file.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.text import Text
+
+from alsbench.analysis.claims import Checked, check_claim, checks_of, scrutinised, sizes_by_claim
+from alsbench.analysis.question import Question
+from alsbench.analysis.result import Result
+from alsbench.analysis.scrutiny import CHECKS, Check
+from alsbench.errors import AlsbenchError
+from alsbench.render.claims import coherent_words, post_hoc_note, reproduced_words, robust_words
+from alsbench.render.claims_page import claim_blocks, claims_page
+from alsbench.render.page import Page
+from alsbench.study.claims import Claim, read_claims
+from alsbench.tui.models import Grid, GridRow, block_section, grid
+from alsbench.tui.safetext import safe
+from alsbench.tui.screens.base import View
+from alsbench.tui.screens.behind import behind
+from alsbench.tui.screens.drill import Drill
+from alsbench.tui.taking import write_new
+from alsbench.tui.worker import Job, Report
+
+FILE = "claims.toml"
+HEADS = ("claim", "endpoint", "subgroup", "contrast", "coherent", "reproduced", "robust")
+HOW = (
+    "Published numbers are checked against the data, claim by claim:",
+    "",
+    "  coherent     do the numbers agree with each other?",
+    "  reproduced   do the loaded data give them, at the digits that were printed?",
+    "  robust       do they survive the checks of Scrutiny?",
+    "",
+    "They stand in claims.toml in the workspace, for instance:",
+    "",
+)
+
+
+class ClaimsView(View):
+    row_cursor = True
+
+    def __init__(self, bench: Any, name: str) -> None:
+        super().__init__(bench, name)
+        self.claims: tuple[Claim, ...] = ()
+        self.found: dict[str, Checked] = {}
+        self.digest = ""  # of the claims, the data and the study that ``found`` is about
+
+    @property
+    def path(self) -> Path:
+        return self.bench.workspace / FILE
+
+    # ---- showing
+
+    def refresh_view(self) -> None:
+        if self.bench.opened is None:
+            return
+        self.title("Claims", (f"  {FILE}; published numbers beside those of the data", "dim"))
+        try:
+            self.read_file()
+        except AlsbenchError as error:
+            self.claims = ()
+            self.show_texts(error.message.split("\n"), "error")
+            self.say("E edits the file")
+            return
+        if not self.claims:
+            lines = (*HOW, "  schema = 1", *(f"  {line}" for line in self.example()))
+            self.show_texts(lines, "text")
+            self.say("E writes the file")
+            return
+        self.build()
+        if missing := [c for c in self.claims if c.name not in self.found]:
+            self.check(missing)
+
+    def read_file(self) -> None:
+        """The claims as the file now has them; what was found of others is forgotten. Raises StudyError."""
+        source = self.bench.ready.source
+        text = self.path.read_bytes() if self.path.is_file() else b""
+        digest = hashlib.sha256(b"\0".join((text, source.snapshot.digest.encode(), source.study_digest.encode()))).hexdigest()
+        if digest != self.digest:
+            self.found = {}
+        self.claims = read_claims(self.path) if text else ()
+        self.digest = digest
+
+    def show_texts(self, lines: Sequence[str], role: str) -> None:
+        self.show_lines([Text(safe(line, ascii=self.ascii), self.bench.look[role]) for line in lines])
+
+    def example(self) -> tuple[str, ...]:
+        """How a claim is written, in this study's own names."""
+        study = self.bench.ready.source.study
+        subgroup = next((s.name for s in study.subgroups), "overall")
+        comparison = next((c.name or c.treatment for c in study.comparisons), "")
+        return (
+            "[[claims]]",
+            'name = "first"',
+            'source = "press release, table 1"',
+            f"endpoint = {json.dumps(self.session.choice.endpoint)}",
+            f"subgroup = {json.dumps(subgroup)}",
+            f"comparison = {json.dumps(comparison)}",
+            'contrast = { difference = "7.29", p_value = "0.024" }',
+        )
+
+    def build(self) -> None:
+        asked = any(c.survived is not None for c in self.found.values())
+        rows = [GridRow(tuple(self.cells(c, asked)), source=c) for c in self.claims]
+        heads = HEADS if asked else HEADS[:-1]
+        self.show_grid(Grid((grid(heads, rows, most=32),)))
+        self.cursor_moved()
+
+    def cells(self, claim: Claim, asked: bool) -> Iterator[tuple[str, str]]:
+        found = self.found.get(claim.name)
+        mark = " post hoc" if found is not None and found.post_hoc else ""
+        for text in (claim.name, claim.endpoint, claim.subgroup + mark, claim.comparison):
+            yield safe(text, ascii=self.ascii), ""
+        if found is None:
+            yield from (("...", "dim"),) * (3 if asked else 2)
+            return
+        yield coherent_words(found), "bad" if found.coherent is False else ""
+        yield reproduced_words(found), "" if found.reproduced else "bad"
+        if asked:
+            yield robust_words(found, brief=True), ""
+
+    def cursor_moved(self) -> None:
+        claim = self.source()
+        if isinstance(claim, Claim):
+            found = self.found.get(claim.name)
+            about = found.about if found is not None else claim.endpoint
+            self.say(f"{about}{'; post hoc' if found and found.post_hoc else ''}{f' ({claim.source})' if claim.source else ''}")
+
+    # ---- checking
+
+    def check(self, claims: list[Claim], *, scrutinise: bool = False) -> None:
+        """Check claims in a worker, each shown when it is done; ``scrutinise`` puts them to every check too."""
+        source, answers, all_claims, known = self.bench.ready.source, self.bench.answers, self.claims, dict(self.found)
+        total = len(claims) * (len(CHECKS) if scrutinise else 1)
+
+        def work(job: Job) -> None:
+            done = 0
+
+            def answer(question: Question) -> Result:
+                answers.ask(question, source, job.check)
+                found = answers.get(question)
+                if isinstance(found, Result):
+                    return found
+                raise found  # type: ignore[misc]
+
+            def each(claim: Claim) -> Iterator[tuple[Check, Result]]:
+                nonlocal done
+                for found in checks_of(claim, source):
+                    job.check()
+                    done += 1
+                    job.post(None, done=done, total=total)
+                    yield found
+
+            sizes = sizes_by_claim(all_claims, source)
+            for number, claim in enumerate(claims, start=1):
+                job.check()
+                found = known.get(claim.name) or check_claim(claim, source, sizes.get(claim.name, ()), answer)
+                found = scrutinised(found, source, each(claim)) if scrutinise else found
+                job.post(found, done=number * total // len(claims), total=total)
+
+        self.bench.jobs.start(self.panel, "claims:", work, heavy=True, interrupt=source.snapshot.interrupt)
+        self.bench.progress(f"claims: 0/{total}  ^c cancels")
+
+    def report(self, report: Report) -> None:
+        if isinstance(report.payload, Checked):
+            self.found[report.payload.claim.name] = report.payload
+            if self.display:
+                self.build()
+        if report.kind == "done" and self.display:
+            for found in self.found.values():
+                for result in found.results:
+                    self.bench.looked(result)
+            self.bench.record_claims(self.path, [c.name for c in self.claims])
+
+    def do_all(self) -> None:
+        """Put every claim to scrutiny."""
+        if missing := [c for c in self.claims if (f := self.found.get(c.name)) is None or f.survived is None]:
+            self.check(missing, scrutinise=True)
+        else:
+            self.bench.status("every claim was put to scrutiny" if self.claims else "there are no claims; E writes the file")
+
+    async def do_open(self) -> None:
+        claim = self.source()
+        found = self.found.get(claim.name) if isinstance(claim, Claim) else None
+        if found is not None:
+            self.bench.push_screen(ClaimTable(self.bench, found))
+        else:
+            self.bench.status("being checked" if claim else "nothing to open here")
+
+    def do_editor(self) -> None:
+        """Hand the terminal to $EDITOR on the claims; a file that is not there yet begins with an example, commented out."""
+        new = not self.path.exists()
+        if new:
+            write_new(self.path, "\n".join(("schema = 1", "", *(f"# {line}" for line in self.example()), "")))
+        changed = self.bench.edited(self.path)
+        if new and not changed:
+            self.path.unlink()
+        self.refresh_view()
+
+    # ---- taking away
+
+    def checked(self) -> list[Checked]:
+        return [self.found[c.name] for c in self.claims if c.name in self.found]
+
+    def page(self) -> Page | None:
+        made = self.checked() if self.bench.opened is not None and not self.pane.display else []
+        return self.page_of(made, self.bench.shell_command()) if made else None
+
+    def page_of(self, checked: list[Checked], command: str) -> Page:
+        """Claims as a page that stands alone."""
+        study = self.bench.ready.source.study
+        facts = (
+            ("Study", f"{study.info.id} {study.info.title}".strip()),
+            ("Snapshot", self.session.snapshot[:12]),
+            ("Claims", FILE),
+            ("Command", command),
+        )
+        return claims_page(checked, facts, (*post_hoc_note(checked), *self.bench.data_notes()))
+
+    @property
+    def printed(self) -> bool:
+        return not self.pane.display
+
+    def shell_words(self) -> dict[str, str]:
+        return {"check": "all" if any(c.survived is not None for c in self.found.values()) else ""}
+
+
+class ClaimTable(Drill):
+    """One claim: what it says and the verdicts, then its numbers, relations, implied sizes and checks."""
+
+    def __init__(self, bench: Any, found: Checked) -> None:
+        look, ascii = bench.look, not bench.look.glyphs.dots
+        claim = found.claim
+        told = [
+            f"{found.about}{', POST HOC' if found.post_hoc else ''}{f'; {claim.source}' if claim.source else ''}",
+            f"coherent: {coherent_words(found)}   reproduced: {reproduced_words(found)}   robust: {robust_words(found)}",
+        ]
+        lines = [Text(safe(line, ascii=ascii), look["text"]) for line in told]
+        super().__init__(
+            bench,
+            safe(f"Claim {claim.name}", ascii=ascii),
+            lines,
+            ("h l", "columns"),
+            ("enter", "behind a number"),
+            row_cursor=False,
+        )
+        sections = [s for block in claim_blocks([found], headed=False) for s in block_section(block, ascii=ascii)]
+        self.found = found
+        self.command = bench.shell_command(name=claim.name, check="all" if found.survived is not None else "")
+        self.whole = self.table.model = Grid(tuple(sections))
+        self.table.placeholder = "no numbers"
+
+    def page(self) -> Page | None:
+        view = self.bench.view
+        return view.page_of([self.found], self.command) if isinstance(view, ClaimsView) else None
+
+    def twin(self) -> str:
+        return self.command
+
+    def open_row(self) -> None:
+        """Open the number under the cursor."""
+        model = self.table.model
+        rows = model.source(self.table.cursor_row, self.table.cursor_col) if isinstance(model, Grid) else ()
+        if rows and self.found.result is not None:
+            behind(self.bench, rows, self.found.result)
+        else:
+            self.say("no number of the data here; Recomputed opens")
