@@ -50,6 +50,7 @@ SCREENS: tuple[tuple[str, tuple[bytes, ...], str], ...] = (
     ("tables", (b"8",), "enter opens a table"),
     ("data", (b"jj", b"\r"), " rows"),
     ("log", (b"9",), "chain"),
+    ("claims", (b"0",), "published numbers"),
     ("behind", (b"4", b"l", b"\r"), "esc"),
     ("chips", (b"\x1b", b"s"), "Active subgroups"),
     ("palette", (b"\x1b", b"\x10"), "Commands"),

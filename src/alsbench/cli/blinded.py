@@ -284,7 +284,7 @@ def _stored(snapshot: Any, name: str) -> Any:
     from alsbench.data.sql import quote
 
     with snapshot.cursor() as cursor:
-        return cursor.execute(f"SELECT * FROM {quote(name)} ORDER BY rowid").to_arrow_table()
+        return cursor.sql(f"SELECT * FROM {quote(name)} ORDER BY rowid").to_arrow_table()
 
 
 def _with_subgroups(text: str, real: Study, blind: Study, folder: Path) -> str:
