@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from alsbench.cli.common import Common
+from alsbench.cli.common import Common, Format
 
 if TYPE_CHECKING:
     from alsbench.analysis.question import Question
     from alsbench.analysis.source import Source
+    from alsbench.render.page import Page
     from alsbench.render.sheet import Value
     from alsbench.stats.survival import SurvivalCurve
 
@@ -50,6 +52,20 @@ def show_curve(common: Common, source: Source, question: Question) -> None:
     post_hoc = ("post hoc",) if result.provenance.post_hoc else ()
     notes = (*post_hoc, *(f"Deviation from the locked plan: {text}" for text in result.provenance.deviations))
     emit_sheets(common, Sheet("curve", f"{result.facts.title}: life table", fields, records, facts, notes))
+
+
+def with_curves(common: Common, page: Page, question: Question, source: Source, k: int) -> Page:
+    """The page of a time to event with its survival curves drawn, where the format shows drawings and nothing is masked: the
+    steps of a curve tell of single subjects."""
+    from alsbench.analysis.curves import curves_of
+    from alsbench.analysis.run import apply_overrides
+    from alsbench.render.figures import survival_figures
+
+    endpoint = apply_overrides(source.endpoint(question.endpoint), question)
+    if common.format is not Format.HTML or k or endpoint.method != "time_to_event":
+        return page
+    found = curves_of(question, source).items()
+    return replace(page, figures=tuple(f for phrase, arms in found for f in survival_figures(arms, f"{page.title} · {phrase}")))
 
 
 def _steps(curve: SurvivalCurve) -> Iterator[tuple[Value, ...]]:

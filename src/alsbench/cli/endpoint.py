@@ -124,8 +124,10 @@ def endpoint(
         result = mask_answer(cached_answer(question, source), question, source, k)
         result = result.with_command(common.repeat(result.provenance.command))
         looked(common, result, source)
-        if model and common.format not in LONG:
-            emit_page(common, endpoint_page(result, model=True))
+        if common.format not in LONG:
+            from alsbench.cli.curve import with_curves
+
+            emit_page(common, with_curves(common, endpoint_page(result, model=model), question, source, k))
         else:
             emit_result(common, result)
 

@@ -196,6 +196,7 @@ def _endpoints(asked: Asked, names: Iterable[str], word: str) -> list[Page]:
 def _endpoint(asked: Asked, name: str, phrase: str) -> Page:
     from alsbench.analysis.cache import cached_answer
     from alsbench.analysis.question import Question
+    from alsbench.cli.curve import with_curves
     from alsbench.cli.masking import mask_answer
     from alsbench.render.tables import endpoint_page
 
@@ -203,7 +204,8 @@ def _endpoint(asked: Asked, name: str, phrase: str) -> Page:
     result = mask_answer(cached_answer(question, asked.source), question, asked.source, asked.k)
     asked.seen(result)
     titled = replace(result, facts=replace(result.facts, title=f"{result.facts.title}, {phrase}"))
-    return _repeatable(asked, endpoint_page(titled), result)
+    page = with_curves(asked.common, endpoint_page(titled), question, asked.source, asked.k)
+    return _repeatable(asked, page, result)
 
 
 def _efficacy(asked: Asked) -> list[Page]:

@@ -10,8 +10,9 @@ import math
 from typing import TYPE_CHECKING
 
 from alsbench.render.evidence import estimate_text, nominal_note, p_text
+from alsbench.render.figures import forest_figures
 from alsbench.render.formats import MASKED, NOT_ESTIMABLE, format_p
-from alsbench.render.page import Block, Column, Line, Page, label
+from alsbench.render.page import Block, Column, Figure, Line, Page, label
 from alsbench.render.page import Cell as PageCell
 from alsbench.render.standing import CI, marked_title, page_facts, page_footnotes
 
@@ -31,7 +32,15 @@ def forest_page(evidence: Evidence) -> Page:
     names = dict.fromkeys(c.comparison for c in evidence.cells)
     blocks = tuple(_block([c for c in evidence.cells if c.comparison == name]) for name in names)
     notes = (LEGEND, *nominal_note(evidence), *page_footnotes(result))
-    return Page(marked_title(result.facts.title, result.provenance), blocks, page_facts(result), notes)
+    title = marked_title(result.facts.title, result.provenance)
+    figures = tuple(f for name in names for f in _figures([c for c in evidence.cells if c.comparison == name], title))
+    return Page(title, blocks, page_facts(result), notes, figures)
+
+
+def _figures(cells: list[Cell], title: str) -> tuple[Figure, ...]:
+    visit = next((c.visit for c in cells if c.visit), "")
+    about = " · ".join(t for t in (title, f"{cells[0].treatment} vs {cells[0].reference}", visit) if t)
+    return forest_figures(cells, scale_of(cells), [estimate_text(c) for c in cells], about)
 
 
 def _block(cells: list[Cell]) -> Block:

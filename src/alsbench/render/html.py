@@ -1,4 +1,4 @@
-"""A document as one HTML file that needs nothing else: no script, no picture, no font from elsewhere.
+"""A document as one HTML file that needs nothing else: no script, no font, no picture from elsewhere; figures are drawn in it.
 
 Tables carry a caption, column heads with their scope and row heads; on paper, in landscape, heads are repeated and rows stay
 whole. Text is escaped after control characters and bidirectional overrides were made visible, and a content policy in
@@ -11,9 +11,10 @@ from collections.abc import Iterable, Sequence
 from html import escape
 
 from alsbench.render.document import Document, Table, heading, numbered, page_tables
-from alsbench.render.page import Cell, Column, Line, Page
+from alsbench.render.page import Cell, Column, Figure, Line, Page
 from alsbench.render.text import visible
 
+LABEL = 36  # characters beyond which a label may be folded
 FOLDED = 60  # characters beyond which a cell that is no label may be folded
 STYLE = """
 @page { size: landscape; margin: 14mm; }
@@ -38,10 +39,13 @@ th, td { padding: .08rem .7rem; vertical-align: top; text-align: right; white-sp
 thead th { font-weight: 700; vertical-align: bottom; }
 thead th.group, thead tr:last-child > * { border-bottom: 1px solid #111; }
 thead th.group { text-align: center; }
-.left { text-align: left; } th.label, .fold { white-space: pre-wrap; overflow-wrap: anywhere; }
+.left { text-align: left; } .fold { white-space: pre-wrap; overflow-wrap: break-word; min-width: 20ch; }
 tbody .head { font-weight: 700; }
 tbody + tbody tr:first-child > * { padding-top: .45rem; }
 .good { color: #0a5c1f; } .bad { color: #a11212; } .note { color: #555; }
+figure { margin: .4rem 0 1.2rem; max-width: 58rem; break-inside: avoid; }
+figure svg { display: block; width: 100%; height: auto; font: 12px/1 system-ui, "Segoe UI", Arial, sans-serif; }
+figcaption { font-weight: 600; font-size: .92rem; padding: .2rem 0; }
 ul.notes { margin: .1rem 0 1rem; padding: 0; list-style: none; font-size: .82rem; color: #333; overflow-wrap: anywhere; }
 footer { margin-top: 2rem; font-size: .82rem; color: #333; }
 @media print { body { padding: 0; max-width: none; font-size: 9pt; } .wide { overflow: visible; }
@@ -85,10 +89,15 @@ def _front(document: Document) -> str:
 def _page(document: Document, k: int, name: str, page: Page) -> str:
     level = "h2" if document.contents else "h1"
     tables = "".join(_table(f"t{k}-{n}", table) for n, table in enumerate(page_tables(name, page), start=1))
+    figures = "".join(_figure(figure) for figure in page.figures)
     return (
         f'<section id="t{k}" aria-labelledby="t{k}-h">\n<{level} id="t{k}-h">{_text(heading(name, page))}</{level}>\n'
-        f"{_facts(page.facts)}{tables}{_notes(page.footnotes)}</section>\n"
+        f"{_facts(page.facts)}{tables}{figures}{_notes(page.footnotes)}</section>\n"
     )
+
+
+def _figure(figure: Figure) -> str:
+    return f"<figure>\n{figure.draw()}<figcaption>{_text(figure.caption)}</figcaption>\n</figure>\n"
 
 
 def _facts(facts: Sequence[tuple[str, str]]) -> str:
@@ -160,7 +169,7 @@ def _cell(column: Column, cell: Cell, text: str, *, heading: bool) -> str:
     kinds = [
         "label" if label else "",
         "left" if column.justify == "left" else "",
-        "fold" if len(text) > FOLDED else "",
+        "fold" if len(text) > (LABEL if label else FOLDED) else "",
         "head" if heading else "",
         cell.style if cell.style in ("good", "bad", "note") else "",
     ]

@@ -6,7 +6,7 @@ everything a table needs to stand alone: title, facts, footnotes.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -63,13 +63,22 @@ class Block:
 
 
 @dataclass(frozen=True)
+class Figure:
+    """A drawing for documents that can show one: what it shows, and what makes it (SVG text) when it is wanted."""
+
+    caption: str
+    draw: Callable[[], str]
+
+
+@dataclass(frozen=True)
 class Page:
-    """Blocks under one title with the facts and footnotes that let them stand alone."""
+    """Blocks under one title with the facts and footnotes that let them stand alone, and figures of the same numbers."""
 
     title: str
     blocks: tuple[Block, ...]
     facts: tuple[tuple[str, str], ...] = ()
     footnotes: tuple[str, ...] = ()
+    figures: tuple[Figure, ...] = ()
 
 
 def label(title: str) -> Column:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from alsbench.analysis.result import Result
+from alsbench.render.figures import visit_figures
 from alsbench.render.imputed import imputation_blocks
 from alsbench.render.joint_rank import joint_rank_blocks
 from alsbench.render.layout import PageView
@@ -45,7 +46,9 @@ def endpoint_page(result: Result, *, model: bool = False) -> Page:
         last = found[-1]
         found[-1] = replace(last, notes=(*last.notes, *notes))
         blocks += found
-    return Page(marked_title(result.facts.title, result.provenance), tuple(blocks), page_facts(result), page_footnotes(result))
+    title = marked_title(result.facts.title, result.provenance)
+    figures = tuple(f for s in rows.subgroups() for f in visit_figures(result, s, f"{title} · {subgroup_heading(rows, s)}"))
+    return Page(title, tuple(blocks), page_facts(result), page_footnotes(result), figures)
 
 
 def subgroup_blocks(result: Result, rows: Rows, subgroup: str) -> list[Block]:

@@ -19,7 +19,8 @@ from alsbench.analysis.result import Result
 from alsbench.errors import AlsbenchError
 from alsbench.render.formats import format_p, format_stat
 from alsbench.render.page import Page
-from alsbench.tui.canvas import Canvas, nice_ticks, ratio_ticks, tick_text
+from alsbench.render.ticks import nice_ticks, ratio_ticks, tick_text
+from alsbench.tui.canvas import Canvas
 from alsbench.tui.cells import ALPHA, Effect, effect_at
 from alsbench.tui.models import Grid, GridRow, Head, align, grid
 from alsbench.tui.opening import PieceKey

@@ -11,7 +11,8 @@ from rich.text import Text
 from alsbench.analysis.result import Result, Row
 from alsbench.errors import AlsbenchError
 from alsbench.render.formats import format_p, format_stat
-from alsbench.tui.canvas import Canvas, Series, Under, nice_ticks, plot, ratio_ticks, tick_text
+from alsbench.render.ticks import nice_ticks, ratio_ticks, tick_text
+from alsbench.tui.canvas import Canvas, Series, Under, plot
 from alsbench.tui.cells import Effect, contrast_rows, effect_of
 from alsbench.tui.models import align
 from alsbench.tui.safetext import fit, safe
