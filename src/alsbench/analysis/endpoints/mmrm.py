@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from alsbench.analysis.ask import ARM_STATS, CONTRAST_STATS, Ask, Block
 from alsbench.analysis.endpoints.first_visits import first_visit_rows
+from alsbench.analysis.endpoints.visits_max_t import Line, adjusted_rows, first_visits_adjusted
 from alsbench.analysis.model_data import (
     ARM,
     BASE,
@@ -41,13 +41,10 @@ from alsbench.analysis.source import BoolArray, IntArray
 from alsbench.stats.design import Covariate, Design, Factor, Term, build_design
 from alsbench.stats.errors import StatsError
 from alsbench.stats.lsmeans import type3_tests
-from alsbench.stats.max_t import max_t
 from alsbench.stats.mmrm import MMRMFit, fit_mmrm
 from alsbench.stats.mmrm_diagnostics import diagnose
 
 AVERAGE = "average over visits"
-MAX_T = "max-t over"  # begins the level of an adjusted p that stands beside a first significant visit
-Line = np.ndarray[tuple[int], np.dtype[np.float64]]
 TERM_STATS = ("f", "num_df", "den_df", "p_value")
 
 
@@ -101,28 +98,8 @@ def analyse(ask: Ask) -> Block:
         ),
         warnings=(*rows.warnings, *warnings, *missing),
         attempts=tuple(str(a) for a in fit.attempts),
-        later=lambda: _first_visits_adjusted(ask, fit, design, rows, out),
+        later=lambda: first_visits_adjusted(ask, fit, design, rows.visits, rows.labels, out),
     )
-
-
-def _first_visits_adjusted(ask: Ask, fit: MMRMFit, design: Design, rows: Rows, found: list[Row]) -> list[Row]:
-    """The max-t adjusted p over all visits of each first (lasting) significant visit in ``found``, what :func:`analyse` gave.
-
-    A month named for its p was looked for among all of them. ``level`` says among how many. Nothing where every visit's p is
-    adjusted already.
-    """
-    firsts = [r for r in found if r.stat_name in ("first_visit", "first_lasting_visit") and r.stat is not None]
-    shown = [r for r in firsts if not ask.question.visits or r.number() in ask.question.visits]
-    if ask.endpoint.adjust != "none" or not shown:
-        return []
-    out: list[Row] = []
-    for pair in ask.pairs:
-        wanted = sorted({rows.visits.index(r.number()) for r in shown if (r.treatment, r.reference) == pair})
-        lines = {i: line for i, label in enumerate(rows.labels) if (line := _estimable(ask, design, pair, label)) is not None}
-        if wanted and len(lines) > 1:
-            where = {"treatment": pair[0], "reference": pair[1], "level": f"{MAX_T} {len(lines)} visits"}
-            out += _adjusted(ask, fit, lines, rows, wanted, **where)
-    return out
 
 
 def interaction(ask: Ask, whole: BoolArray, visits: tuple[float, ...]) -> Block:
@@ -259,7 +236,7 @@ def _contrast_rows(ask: Ask, fit: MMRMFit, design: Design, rows: Rows, pair: tup
             out += ask.inference("contrast", "difference", found, 0, **at)
             out += exponentiated(ask, "contrast", "ratio", found, 0, **at)
     if ask.endpoint.adjust == "max-t" and len(estimable) > 1:
-        out += _adjusted(ask, fit, estimable, rows, shown, **where)
+        out += adjusted_rows(ask, fit, estimable, rows.visits, rows.labels, shown, **where)
     if len(estimable) == len(rows.labels) > 1:
         found = fit.contrast(np.mean(list(estimable.values()), axis=0)[None, :])
         out += ask.inference("contrast", "difference", found, 0, level=AVERAGE, **where)
@@ -287,31 +264,6 @@ def _chosen(ask: Ask, fit: MMRMFit, design: Design, rows: Rows, pair: tuple[str,
         except StatsError as error:
             out += ask.failed("contrast", CONTRAST_STATS, str(error), **where)
     return out
-
-
-def _estimable(ask: Ask, design: Design, pair: tuple[str, str], label: str) -> Line | None:
-    """The row of the difference at a visit, None where the analysed rows do not determine it."""
-    try:
-        row = difference_row(ask, design, pair, **{VISIT: label})
-        design.check_estimable(row)
-    except StatsError:
-        return None
-    return row
-
-
-def _adjusted(ask: Ask, fit: MMRMFit, lines: dict[int, Line], rows: Rows, wanted: list[int], **where: Any) -> list[Row]:
-    """Single-step max-t adjusted p of the difference at each ``wanted`` visit, over all visits that have one (``lines``):
-    multivariate t with the smallest df."""
-    L = np.array(list(lines.values()))
-    found = fit.contrast(L)
-    covariance = L @ np.nan_to_num(fit.vcov) @ L.T
-    sd = np.sqrt(np.diag(covariance))
-    positions = {i: k for k, i in enumerate(lines) if i in wanted}
-    p = max_t(found.t, covariance / np.outer(sd, sd), float(found.df.min()), only=tuple(positions.values()))
-    return [
-        ask.row("contrast", "p_adjusted", float(p[k]), visit=rows.labels[i], visit_number=rows.visits[i], **where)
-        for i, k in positions.items()
-    ]
 
 
 def _model_rows(ask: Ask, fit: MMRMFit, rows: Rows, shown: list[int]) -> list[Row]:
