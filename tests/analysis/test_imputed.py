@@ -22,6 +22,7 @@ from alsbench.analysis.result import Result
 from alsbench.analysis.run import answer
 from alsbench.analysis.source import Source
 from alsbench.errors import UsageError
+from alsbench.render.layout import page_text
 from alsbench.render.tables import endpoint_page
 from alsbench.stats.design import Covariate, Factor, build_design
 from alsbench.stats.imputation import conditional_means, moments, outcomes
@@ -51,7 +52,7 @@ def with_subgroup(source: Source, where: str) -> Source:
 
 def says_why(result: Result) -> bool:
     keys = [r.key() for r in result.rows]
-    return len(keys) == len(set(keys)) and all(r.error or r.warning for r in result.rows if r.stat is None)
+    return len(keys) == len(set(keys)) and all(r.error for r in result.rows if r.stat is None)
 
 
 @cache
@@ -163,7 +164,22 @@ def test_a_tipping_point_that_does_not_exist_says_why(trial: Source) -> None:
     weak = ask(trial, "svc", visit=1.0, imputation="mar")
     assert "nothing to tip" in weak.get("tipping_delta").error
     near = ask(trial, visit=4.0, imputation="jump-to-reference", tipping_deltas="[0, 0.01]")
-    assert "does not tip" in near.get("tipping_delta").warning
+    assert "does not tip" in near.get("tipping_delta").error
+    # the grid that does not reach it is shown; of a log-scale endpoint the shift is one of logarithms
+    page = page_text(endpoint_page(near), width=120)
+    assert "by delta" in page
+    assert "log points per month" in page
+    assert "Log difference" in page
+
+
+def test_the_jackknife_says_what_it_could_not_do(trial: Source) -> None:
+    """One covariance per arm of few subjects: the whole can be fitted, not so without every one of them."""
+    options = (("covariance_by_arm", "true"), ("imputation", "mar"))
+    result = answer(Question("svc", subgroups=("slow",), comparisons=("G2-M12",), options=options), trial)
+    assert result.get("difference", variable=None, visit_number=12.0).stat is not None
+    reason = result.get("difference", variable="imputed").error
+    assert "no jackknife error (choose a covariance of fewer parameters): without one subject" in reason
+    assert says_why(result)
 
 
 def test_the_default_grid_is_easily_read_and_reaches_three_sd(trial: Source) -> None:

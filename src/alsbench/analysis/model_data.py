@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from alsbench.analysis.ask import Ask
 from alsbench.analysis.records import Records, number_text
 from alsbench.analysis.result import Context, Row
-from alsbench.analysis.source import BoolArray, IntArray
+from alsbench.analysis.source import SUBJECT_TABLE, BoolArray, IntArray
 from alsbench.data.missing_words import WORDS_FOR_MISSING
 from alsbench.errors import DataError, UsageError
 from alsbench.stats.contrasts import Contrasts
@@ -25,6 +25,7 @@ from alsbench.stats.design import Covariate, Design, Factor, Variable
 from alsbench.study.names import nearest
 
 ARM, VISIT, BASE, PART = "ARM", "VISIT", "BASE", "PART"
+TAKEN = frozenset({ARM, VISIT, BASE, PART, "TIME"})  # what models (TIME: stats.slopes) call variables of their own
 Floats = NDArray[np.float64]
 SHOWN = 4  # unscheduled visits named in a warning
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
@@ -104,17 +105,21 @@ def _refuse_measure_as_text(ask: Ask, name: str, values: NDArray[np.object_]) ->
 
 
 def covariate_variables(columns: CovariateColumns, subject: IntArray) -> tuple[list[Variable], list[str]]:
-    """Model variables for the rows of ``subject``, and warnings for those that do not vary among these rows (left out)."""
+    """Model variables for the rows of ``subject``, and warnings for those that do not vary among these rows (left out).
+
+    A column that shares its name with a variable of the model's own (a study PART, say) is called ``ADSL.PART``.
+    """
     variables: list[Variable] = []
     warnings: list[str] = []
     for name in columns.order:
+        called = f"{SUBJECT_TABLE}.{name}" if name in TAKEN else name
         if name in columns.numeric:
             values = columns.numeric[name][subject]
             if values.size and np.ptp(values) > 0:
-                variables.append(Covariate(name, values))
+                variables.append(Covariate(called, values))
                 continue
         else:
-            found = factor(name, columns.text[name][subject])
+            found = factor(called, columns.text[name][subject])
             if len(found.levels) > 1:
                 variables.append(found)
                 continue

@@ -224,7 +224,7 @@ def _facts(source: Source, endpoint: Endpoint, population: str, parts: list[Memb
         ("Population", f"{population} ({flag} = 'Y'), N = {int(source.population(population).sum())}")
     ]
     for member in parts:
-        lines.append(("Subgroup", subgroup_line(source, member)))
+        lines.append(("Subgroup", subgroup_line(source, member, actual=endpoint.method == "incidence")))
     for block in blocks:
         lines += [line for line in block.model if line not in lines]
     lines.append(("Intervals", "95%, two-sided"))
@@ -236,9 +236,15 @@ def _facts(source: Source, endpoint: Endpoint, population: str, parts: list[Memb
     return Facts(title=title, lines=tuple(lines), attempts=attempts, footnotes=footnotes)
 
 
-def subgroup_line(source: Source, member: Membership) -> str:
-    """Name, definition, realised cut, n per arm and status of a subgroup, in one line."""
-    counts = ", ".join(f"{arm} {n}" for arm, n in counts_by_arm(source, member.mask).items())
+def subgroup_line(source: Source, member: Membership, *, actual: bool = False) -> str:
+    """Name, definition, realised cut, n per planned (or actual) arm and status of a subgroup, in one line.
+
+    Members whose arm is none of the study's are in no analysis: they are counted after the arms.
+    """
+    sizes = counts_by_arm(source, member.mask, actual=actual)
+    elsewhere = member.n - sum(sizes.values())
+    counts = ", ".join(f"{arm} {n}" for arm, n in sizes.items())
+    counts += f", in no arm of the study {elsewhere}" if elsewhere else ""
     cut = f" [{member.cut_text()}]" if member.cuts else ""
     status = "; POST HOC" if member.post_hoc else "; pre-specified" if member.definition != "all subjects" else ""
     late = "; POST-RANDOMISATION" if member.post_randomisation else ""

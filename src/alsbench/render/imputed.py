@@ -33,8 +33,8 @@ def imputation_blocks(rows: Rows, subgroup: str) -> list[Block]:
         lines += [_line(rows, p, False, log_scale), _line(rows, p, True, log_scale)]
     return [
         Block("Missing values imputed", columns, tuple(_filled(line, len(columns)) for line in lines)),
-        _tipping(rows, subgroup),
-        *_grids(rows, subgroup),
+        _tipping(rows, subgroup, log_scale),
+        *_grids(rows, subgroup, log_scale),
     ]
 
 
@@ -64,9 +64,10 @@ def _effect(stats: Stats, log_scale: bool) -> Cell:
     return interval_cell(stats, "difference", "conf_low", "conf_high")
 
 
-def _tipping(rows: Rows, subgroup: str) -> Block:
+def _tipping(rows: Rows, subgroup: str, log_scale: bool) -> Block:
     names = ("tipping_delta", "tipping_sd", "tipping_per_month")
-    columns = (label("Comparison"), label("Visit"), Column("points"), Column("SDs observed"), Column("points per month"))
+    points = "log points" if log_scale else "points"
+    columns = (label("Comparison"), label("Visit"), Column(points), Column("SDs observed"), Column(f"{points} per month"))
     lines = []
     notes: dict[str, None] = {}
     for p in rows.places("contrast", subgroup, lambda p: p.variable == TIPPING):
@@ -81,10 +82,11 @@ def _tipping(rows: Rows, subgroup: str) -> Block:
     return Block("Tipping point: shift of the treatment arm's imputed values", columns, tuple(lines), tuple(notes))
 
 
-def _grids(rows: Rows, subgroup: str) -> list[Block]:
+def _grids(rows: Rows, subgroup: str, log_scale: bool) -> list[Block]:
     """The grid of each comparison that has something to tip."""
     found = rows.places("contrast", subgroup, lambda p: p.variable == TIPPING)
-    idle = {(p.pair, p.visit) for p in found if "tipping_delta" in rows.at[p] and rows.at[p]["tipping_delta"].error}
+    tips = {(p.pair, p.visit): rows.at[p]["tipping_delta"] for p in found if "tipping_delta" in rows.at[p]}
+    idle = {at for at, row in tips.items() if row.error and not row.warning}  # a warning: it does not tip within the grid
     steps = [p for p in found if (p.level or "").startswith("delta ") and (p.pair, p.visit) not in idle]
     blocks = []
     for pair, visit in dict.fromkeys((p.pair, p.visit) for p in steps):
@@ -94,5 +96,6 @@ def _grids(rows: Rows, subgroup: str) -> list[Block]:
             if (p.pair, p.visit) == (pair, visit)
         )
         title = f"{pair[0]} vs {pair[1]}, {visit[0]}: by delta"
-        blocks.append(Block(title, (label("Delta"), Column(f"Difference {CI}"), Column("p")), lines))
+        measure = "Log difference" if log_scale else "Difference"
+        blocks.append(Block(title, (label("Delta"), Column(f"{measure} {CI}"), Column("p")), lines))
     return blocks

@@ -85,9 +85,13 @@ def first_visit_block(rows: Rows, subgroup: str) -> Block | None:
     for _, words in named:
         columns += [Column(words), *([Column("adj. p")] if adjusted else [])]
     lines = []
+    notes = {"adj. p: max-t over the visits tested": None} if adjusted else {}
     for p in places:
         cells = [Cell(f"{p.pair[0]} vs {p.pair[1]}")]
-        for name, _ in named:
+        for name, words in named:
+            row = rows.at[p].get(name)
+            if row is not None and row.warning and row.stat is not None:
+                notes[f"{p.pair[0]} vs {p.pair[1]}: {words} {shown(row)}, but {row.warning}"] = None
             cell = value_cell(rows.at[p], name)
             cells.append(_never(cell, name))
             visit = cell.rows[0].stat if cell.rows else None
@@ -95,8 +99,7 @@ def first_visit_block(rows: Rows, subgroup: str) -> Block | None:
                 at = adjusted.get((p.pair, visit)) if isinstance(visit, int | float) else None
                 cells.append(value_cell(at, "p_adjusted") if at else Cell(""))
         lines.append(Line((*cells, value_cell(rows.at[p], "visits_tested"))))
-    notes = ("adj. p: max-t over the visits tested",) if adjusted else ()
-    return Block("", (*columns, Column("visits tested")), tuple(lines), notes)
+    return Block("", (*columns, Column("visits tested")), tuple(lines), tuple(notes))
 
 
 def _never(cell: Cell, name: str) -> Cell:

@@ -48,18 +48,21 @@ def analyse(ask: Ask) -> Block:
     warnings = unplaced_warning(records)
     formula = ""
     for group in arm_groups(ask):
-        p_values: dict[tuple[str, str], list[float]] = {pair: [] for pair in group}
+        tested: dict[tuple[str, str], dict[str, list[float]]] = {pair: {"p_value": [], "difference": []} for pair in group}
         for visit in visits:
             found, words, more = _visit(ask, records, visit, group)
             if visit in shown:
                 rows += found
                 warnings += more
                 formula = words
-            for pair in group:
-                p = [r.number() for r in found if r.stat_name == "p_value" and (r.treatment, r.reference) == pair]
-                p_values[pair].append(p[0] if p else math.nan)
-        for treatment, reference in group:
-            rows += first_visit_rows(ask, visits, p_values[treatment, reference], treatment=treatment, reference=reference)
+            for pair, columns in tested.items():
+                for name, column in columns.items():
+                    value = [r.number() for r in found if r.stat_name == name and (r.treatment, r.reference) == pair]
+                    column.append(value[0] if value else math.nan)
+        for (treatment, reference), columns in tested.items():
+            rows += first_visit_rows(
+                ask, visits, columns["p_value"], columns["difference"], treatment=treatment, reference=reference
+            )
     return Block(
         rows,
         model=(

@@ -152,11 +152,20 @@ class _Imputation:
                 seen = np.zeros_like(self.observed)
                 seen[index] = self.observed[index]
                 whole = index.size == self.panel.n
-                self._refits[key] = self.fit if whole else self._fitted(seen, self.fit.covariance, fallback=False)
+                self._refits[key] = self.fit if whole else self._without_one(seen)
             found = self._refits[key]
             return moments(self.own, control, found.beta, found.sigma)
 
         return fit
+
+    def _without_one(self, seen: BoolArray) -> MMRMFit:
+        """A fit of the structure that the whole has: another would be another estimator."""
+        try:
+            return self._fitted(seen, self.fit.covariance, fallback=False)
+        except StatsError as error:
+            raise StatsError(
+                f"no jackknife error (choose a covariance of fewer parameters): without one subject {error}"
+            ) from error
 
     def _as_if(self, reference: int) -> Floats:
         return self.panel.design(np.full(self.panel.n, reference, dtype=np.int64))
@@ -303,8 +312,9 @@ def _averaged(ask: Ask, design: Design) -> BoolArray:
 
 
 def _months(ask: Ask, panel: Panel) -> Floats:
-    days = DAYS_PER_UNIT[ask.source.study.visits.unit]
-    return np.array(panel.visits) * days / DAYS_PER_UNIT["month"]
+    """Months (T,) from baseline to each visit by its number."""
+    visits = ask.source.study.visits
+    return (np.array(panel.visits) - visits.baseline) * DAYS_PER_UNIT[visits.unit] / DAYS_PER_UNIT["month"]
 
 
 def _estimate(ask: Ask, context: Context, first: str, found: Estimate, **where: Any) -> list[Row]:
@@ -341,7 +351,8 @@ def _tipping(
     start = answer.at(0.0)
     worse = -1.0 if ask.endpoint.better == "higher" else 1.0
     if not np.any(shift[:, at]):
-        return ask.failed("contrast", TIPPING_STATS, "no value of the treatment arm is imputed at this visit", **own)
+        reason = "no value of the treatment arm after its subject's last observed one is imputed at this visit"
+        return ask.failed("contrast", TIPPING_STATS, reason, **own)
     spread = sd(panel.values[:, at])
     grid = ask.endpoint.tipping_deltas or _grid(worse, GRID_SD * spread)
     if not start.p < 0.05:
@@ -352,7 +363,9 @@ def _tipping(
         tip = tipping_point(answer.at, grid, data, _months(ask, panel), at, shift=shift)
         never = f"does not tip up to a delta of {grid[-1]:g}" if math.isnan(tip.delta) else None
         values = zip(TIPPING_STATS, (tip.delta, tip.in_sd, tip.per_month), strict=True)
-        rows = [ask.row("contrast", name, None if never else value, warning=never, **own) for name, value in values]
+        rows = [
+            ask.row("contrast", name, None if never else value, error=never, warning=never, **own) for name, value in values
+        ]
     for delta in grid:
         found = answer.at(delta)
         step = own | {"level": f"delta {delta:.6g}"}
@@ -388,7 +401,8 @@ def _words(ask: Ask) -> tuple[tuple[str, str], ...]:
     if endpoint.imputation_method == "multiple":
         error = f"{endpoint.imputations} imputations (seed {endpoint.seed}), Rubin's rules, Barnard-Rubin df"
     scale = "log points" if endpoint.scale == "log" else "points"
-    shift = f"{endpoint.delta:g} {scale} added to the treatment arm's imputed values" if endpoint.delta else "none"
+    shifted = "the treatment arm's values imputed after the last observed one"
+    shift = f"{endpoint.delta:g} {scale} added to {shifted}" if endpoint.delta else "none"
     names = ["BASE", *endpoint.covariates]
     change = "ln(AVAL/BASE)" if endpoint.scale == "log" else "CHG"
     formula = f"{change} ~ {' + '.join([ask.source.study.arms.planned, *names])}, all arms"
@@ -396,5 +410,5 @@ def _words(ask: Ask) -> tuple[tuple[str, str], ...]:
         ("Imputation", f"missing values after the last observed one {how}, gaps before it at random; {error}"),
         ("Imputed analysis", f"ANCOVA at the comparison's horizon, or the last visit before it: {formula}"),
         ("Delta", shift),
-        ("Tipping point", "the first delta at which p reaches 0.05 or the sign turns"),
+        ("Tipping point", f"the first shift of {shifted} at which p reaches 0.05 or the sign turns"),
     )

@@ -32,7 +32,7 @@ from alsbench.analysis.model_data import (
 from alsbench.analysis.records import endpoint_records, visit_label
 from alsbench.analysis.result import Context, Row, merge_warnings
 from alsbench.analysis.source import BoolArray, IntArray
-from alsbench.analysis.strata import strata_codes
+from alsbench.analysis.strata import strata_codes, strata_warnings
 from alsbench.errors import UsageError
 from alsbench.stats.ancova import OLSFit, fit_ols
 from alsbench.stats.design import Design, Factor, build_design
@@ -348,6 +348,7 @@ def _warnings(ask: Ask, ranked: Ranked, horizon: float) -> list[str]:
         label = f"{ask.source.study.visits.unit} {horizon:g}"
         subjects = "subject" if ranked.rank.n_excluded == 1 else "subjects"
         warnings.append(f"{ranked.rank.n_excluded} {subjects} not ranked at {label}: neither event nor value after baseline")
+    warnings += strata_warnings(ask.source, ask.endpoint.strata, ranked.kept())
     unknown = int(ranked.rank.contact_unknown.sum())
     if unknown:
         warnings.append(f"{unknown} subjects have no time-to-event record: taken as not followed to anybody's event")

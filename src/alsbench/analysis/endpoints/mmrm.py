@@ -218,6 +218,7 @@ def _contrast_rows(ask: Ask, fit: MMRMFit, design: Design, rows: Rows, pair: tup
             out += ask.failed("contrast", names, reason, **at)
         return out
     p_values: list[float] = []
+    differences: list[float] = []
     estimable: dict[int, Line] = {}
     for i, label in enumerate(rows.labels):
         at = where | {"visit": label, "visit_number": rows.visits[i]}
@@ -227,11 +228,13 @@ def _contrast_rows(ask: Ask, fit: MMRMFit, design: Design, rows: Rows, pair: tup
             found = fit.contrast(row[None, :])
         except StatsError as error:
             p_values.append(math.nan)
+            differences.append(math.nan)
             if i in shown:
                 out += ask.failed("contrast", names, str(error), **at)
             continue
         estimable[i] = row
         p_values.append(float(found.p[0]))
+        differences.append(float(found.estimate[0]))
         if i in shown:
             out += ask.inference("contrast", "difference", found, 0, **at)
             out += exponentiated(ask, "contrast", "ratio", found, 0, **at)
@@ -242,7 +245,7 @@ def _contrast_rows(ask: Ask, fit: MMRMFit, design: Design, rows: Rows, pair: tup
         out += ask.inference("contrast", "difference", found, 0, level=AVERAGE, **where)
         out += exponentiated(ask, "contrast", "ratio", found, 0, level=AVERAGE, **where)
     out += _chosen(ask, fit, design, rows, pair)
-    return out + first_visit_rows(ask, rows.visits, p_values, **where)
+    return out + first_visit_rows(ask, rows.visits, p_values, differences, **where)
 
 
 def _chosen(ask: Ask, fit: MMRMFit, design: Design, rows: Rows, pair: tuple[str, str]) -> list[Row]:

@@ -15,7 +15,7 @@ from alsbench.analysis.follow_up import times_by_subject
 from alsbench.analysis.model_data import ARM, PART, Floats, arm_factor, covariate_columns, covariate_variables
 from alsbench.analysis.result import Row, merge_warnings
 from alsbench.analysis.source import BoolArray, IntArray
-from alsbench.analysis.strata import strata_codes
+from alsbench.analysis.strata import strata_codes, strata_warnings
 from alsbench.stats.cox import CoxFit, fit_cox
 from alsbench.stats.design import Factor, build_design
 from alsbench.stats.errors import StatsError
@@ -69,7 +69,7 @@ def survival_rows(ask: Ask, times: Times) -> tuple[list[Row], list[str]]:
     """Every statistic of times to event, with warnings: Kaplan-Meier by arm, log-rank, Cox and restricted means by pair."""
     horizons = _horizon_days(ask)
     rows: list[Row] = []
-    warnings: list[str] = []
+    warnings = strata_warnings(ask.source, ask.endpoint.strata, times.subject)
     for code, arm in enumerate(ask.arms):
         rows += _arm(ask, times.take(times.arm == code), arm, horizons)
     for pair in ask.pairs:

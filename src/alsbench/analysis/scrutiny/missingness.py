@@ -44,7 +44,7 @@ def missingness(finding: Finding) -> Answer:
     found, warnings = _assumed(about)
     rows += found
     for comparison in finding.comparisons:
-        words[comparison.name] += _said(found, comparison)
+        words[comparison.name] += _said(found, comparison, log_scale=function.scale == "log")
     lines = (
         ("Missing", "no change from baseline at the visit; whoever died or left before it is among them"),
         ("Completers", "a value at every analysed visit up to the horizon: a group formed after randomisation"),
@@ -140,11 +140,11 @@ def _completers(about: Finding, comparison: Comparison) -> Membership:
     return replace(member, mask=mask, n=int(mask.sum()))
 
 
-def _said(rows: list[Row], comparison: Comparison) -> str:
+def _said(rows: list[Row], comparison: Comparison, *, log_scale: bool) -> str:
     p = {r.level: r for r in of_comparison(rows, comparison) if r.stat_name == "p_value"}
     names = (("as analysed", "observed"), ("completers", "completers"), ("jump-to-reference", "jump to reference"))
     said = [f"{word} p {p_text(p[name].number()) if p[name].stat is not None else 'NE'}" for name, word in names if name in p]
     tip = next((r for r in of_comparison(rows, comparison) if r.stat_name == "tipping_delta"), None)
     if tip is not None and tip.stat is not None:
-        said.append(f"tips at {tip.number():.1f} points")
+        said.append(f"tips at {tip.number():.2f} log points" if log_scale else f"tips at {tip.number():.1f} points")
     return ", " + ", ".join(said) if said else ""
