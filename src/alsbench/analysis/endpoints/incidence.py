@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from alsbench.analysis.ask import Ask, Block
+from alsbench.analysis.endpoints.event_words import flags_of, texts, word_warnings
 from alsbench.analysis.model_data import Floats
 from alsbench.analysis.records import parameter_frame
 from alsbench.analysis.result import Row
@@ -27,15 +28,11 @@ from alsbench.stats.incidence import (
     event_rate,
     exposure,
     overview,
-    related,
-    severe,
     soc_pt_table,
 )
 from alsbench.stats.proportions import zero_events
 
 OVERVIEW, EXPOSURE = "Overview", "Exposure"
-FATAL = frozenset({"FATAL", "DEATH", "5", "GRADE 5"})
-WITHDRAWN = frozenset({"DRUG WITHDRAWN", "DISCONTINUED", "DRUG DISCONTINUED", "PERMANENTLY DISCONTINUED"})
 
 
 @dataclass(frozen=True)
@@ -62,15 +59,15 @@ def analyse(ask: Ask) -> Block:
     years = _exposure_rows(ask, subjects, days, doses, rows)
     who = _positions(ask, frame, subjects)
     timed = np.isfinite(days[subjects.index])  # a rate's events are those of the subjects whose time it counts
-    found = overview(who, subjects.arm, len(ask.arms), **_flags(frame))
-    in_time = overview(who[timed[who]], subjects.arm, len(ask.arms), **_flags(frame.take(timed[who])))
+    found = overview(who, subjects.arm, len(ask.arms), **flags_of(frame))
+    in_time = overview(who[timed[who]], subjects.arm, len(ask.arms), **flags_of(frame.take(timed[who])))
     for line, rated in zip(found, in_time, strict=True):
         rows += _line(ask, OVERVIEW, line.category, line.arms, years, rated=rated.arms)
-    counted = _emergent(frame)
+    counted = flags_of(frame)["emergent"] == 1.0
     table = soc_pt_table(
         who[counted],
-        _texts(frame.take(counted), "AEBODSYS"),
-        _texts(frame.take(counted), "AEDECOD"),
+        texts(frame.take(counted), "AEBODSYS"),
+        texts(frame.take(counted), "AEDECOD"),
         subjects.arm,
         len(ask.arms),
     )
@@ -83,7 +80,7 @@ def analyse(ask: Ask) -> Block:
         warnings.append(f"{n} have no TRTSDT or no TRTEDT: neither their time nor their events are in a rate")
     if _is_parameters(ask):
         warnings.append("ADEX holds several parameters: its rows are not doses, and none are counted")
-    warnings += _absent(frame)
+    warnings += [*_absent(frame), *word_warnings(frame)]
     counted_words = "treatment-emergent records (TRTEMFL = 'Y')" if "TRTEMFL" in frame.columns else "every record"
     return Block(
         rows,
@@ -101,28 +98,12 @@ def analyse(ask: Ask) -> Block:
 def counted_records(frame: Frame, variable: str | None, level: str | None) -> NDArray[np.bool_]:
     """Which records of an adverse event data set a line of the tables counts: of the overview, of a class, of a term."""
     if variable == OVERVIEW and level is not None:
-        return categories(len(frame), **_flags(frame))[level]
-    counted: NDArray[np.bool_] = _emergent(frame)
+        return categories(len(frame), **flags_of(frame))[level]
+    counted: NDArray[np.bool_] = flags_of(frame)["emergent"] == 1.0
     for wanted, column in ((variable, "AEBODSYS"), (level, "AEDECOD")):
         if wanted is not None:
-            counted = counted & np.array([(v or UNCODED) == wanted for v in _texts(frame, column)], dtype=bool)
+            counted = counted & np.array([(v or UNCODED) == wanted for v in texts(frame, column)], dtype=bool)
     return counted
-
-
-def _flags(frame: Frame) -> dict[str, Floats]:
-    """What the overview asks of each record."""
-    return {
-        "emergent": _flag(frame, "TRTEMFL"),
-        "related": related(_texts(frame, "AEREL")),
-        "severe": severe([a or b for a, b in zip(_texts(frame, "AESEV"), _texts(frame, "AETOXGR"), strict=True)]),
-        "serious": _flag(frame, "AESER"),
-        "discontinued": _word_in(frame, "AEACN", WITHDRAWN),
-        "fatal": _fatal(frame),
-    }
-
-
-def _emergent(frame: Frame) -> NDArray[np.bool_]:
-    return np.asarray(_flag(frame, "TRTEMFL") == 1.0)
 
 
 def _absent(frame: Frame) -> list[str]:
@@ -251,30 +232,3 @@ def _rate(ask: Ask, count: ArmCount, years: float, where: dict[str, str | None])
         return ask.failed("arm", ("rate", "rate_low", "rate_high"), str(error), **where)
     values = (found.estimate, found.low, found.high)
     return [ask.row("arm", n, v, **where) for n, v in zip(("rate", "rate_low", "rate_high"), values, strict=True)]
-
-
-def _texts(frame: Frame, column: str) -> list[str | None]:
-    """A column as text, None where missing; all missing where the data set does not have it."""
-    if column not in frame.columns:
-        return [None] * len(frame)
-    if frame.kind(column) == "number":
-        return [f"{v:g}" if v == v else None for v in frame[column].tolist()]
-    return [None if v is None else str(v) for v in frame[column].tolist()]
-
-
-def _flag(frame: Frame, column: str) -> Floats:
-    """1 for Y, 0 for anything else; where the data set has no such column, 1 for TRTEMFL and 0 for the others."""
-    if column not in frame.columns:
-        return np.full(len(frame), 1.0 if column == "TRTEMFL" else 0.0)
-    return np.array([1.0 if v == "Y" else 0.0 for v in _texts(frame, column)])
-
-
-def _word_in(frame: Frame, column: str, words: frozenset[str]) -> Floats:
-    return np.array([1.0 if (v or "").strip().upper() in words else 0.0 for v in _texts(frame, column)])
-
-
-def _fatal(frame: Frame) -> Floats:
-    if "AESDTH" in frame.columns:
-        return _flag(frame, "AESDTH")
-    column = "AEOUT" if "AEOUT" in frame.columns else "AETOXGR"
-    return _word_in(frame, column, FATAL)
