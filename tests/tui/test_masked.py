@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.tui.test_twin import here, shell  # noqa: F401  a fixture
+from tests.tui.test_twin import here  # noqa: F401  a fixture
 
 from alsbench.audit.log import entries
 from alsbench.tui.masked import asked_for
@@ -44,7 +44,7 @@ async def test_exports_under_a_mask_are_those_of_the_shell(here: Path, tui: Any,
     found = json.loads((tmp_path / "out.json").read_text())
     counts = [r for r in found["results"] if r["stat_name"] == "n"]
     assert counts and all(r["stat"] is None or r["stat"] >= K for r in counts)
-    assert json.loads(shell(f"{line} --mask {K} --format json", here))["results"] == found["results"]
+    assert json.loads(tui.shell(f"{line} --mask {K} --format json", here))["results"] == found["results"]
     for kind in ("csv", "tsv", "md", "txt"):
         text = (tmp_path / f"out.{kind}").read_text()
         assert f"<{K}" in text.replace("\\", "")
