@@ -43,6 +43,8 @@ def _column(tmp_path: Path, name: str, *values: str) -> tuple[str, list[Any]]:
         ("X", ("1", "nan"), "text", ["1", "nan"]),
         ("X", ("1", "inf"), "text", ["1", "inf"]),
         ("X", ("1", "1e999"), "text", ["1", "1e999"]),
+        ("KIT", ("12345678901234567", "12345678901234568"), "text", ["12345678901234567", "12345678901234568"]),
+        ("X", ("9007199254740992.5", "1e20"), "number", [9007199254740992.0, 1e20]),
         ("X", ("a  ", "  "), "text", ["a", None]),
         ("DTYPE", ("", ""), "text", [None, None]),
         ("CHG", ("", "."), "number", [None, None]),
@@ -51,6 +53,21 @@ def _column(tmp_path: Path, name: str, *values: str) -> tuple[str, list[Any]]:
 )
 def test_what_a_column_is(tmp_path: Path, name: str, values: tuple[str, ...], kind: str, read_as: list[Any]) -> None:
     assert _column(tmp_path, name, *values) == (kind, read_as)
+
+
+def test_blanks_around_a_column_name_are_no_part_of_it(tmp_path: Path) -> None:
+    dataset = _read(tmp_path, 'USUBJID, AVAL ,"a b"\nx,1,y\n')
+    assert [(c.name, c.kind) for c in dataset.columns] == [("USUBJID", "text"), ("AVAL", "number"), ("a b", "text")]
+    with pytest.raises(DataError, match="two columns are named"):
+        _read(tmp_path, "AVAL, AVAL\n1,2\n")
+
+
+@pytest.mark.parametrize("ends", ["\n", "\r\n"])
+def test_a_blank_line_of_one_column_is_a_row(tmp_path: Path, ends: str) -> None:
+    one = _read(tmp_path, ends.join(["", "", "AVAL", "1", "", "2", "", ""]))
+    assert one.table().column("AVAL").to_pylist() == [1.0, None, 2.0, None]
+    two = _read(tmp_path, ends.join(["", "AVAL,B", "1,2", "", "2,3", ""]))
+    assert two.table().num_rows == 2, "a blank line is no row of two columns"
 
 
 def test_dates_are_found_by_name_and_form(tmp_path: Path) -> None:

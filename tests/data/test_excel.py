@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import sys
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +40,23 @@ def test_kinds_of_cells(tmp_path: Path) -> None:
         ["a", "01", 61.0, dt.date(2024, 1, 2), True, "1"],
         ["b", "02", 40.5, None, None, "x"],
     ]
+
+
+@pytest.mark.parametrize("says", ["A1", "A1:B2"])
+def test_a_size_stated_too_small_hides_nothing(tmp_path: Path, says: str) -> None:
+    rows = [[f"s{i}", "01", i, None, None, "x"] for i in range(10)]
+    path = _book(tmp_path / "adsl.xlsx", Sheet1=[HEAD, *rows])
+    small = tmp_path / "small" / "adsl.xlsx"
+    small.parent.mkdir()
+    with zipfile.ZipFile(path) as whole, zipfile.ZipFile(small, "w") as other:
+        for member in whole.infolist():
+            content = whole.read(member)
+            if member.filename.endswith("sheet1.xml"):
+                assert b'<dimension ref="A1:F11"' in content
+                content = content.replace(b'<dimension ref="A1:F11"', f'<dimension ref="{says}"'.encode())
+            other.writestr(member.filename, content)
+    assert read(small)[0].table().equals(read(path)[0].table())
+    assert read(small)[0].table().num_rows == 10
 
 
 def test_sheets_are_data_sets(tmp_path: Path, workspace: Workspace) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import stat
 import zipfile
 import zlib
 from pathlib import Path
@@ -10,6 +11,8 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pyreadstat
 import pytest
 from tests.data.formats import write
@@ -90,9 +93,39 @@ def test_types_of_dataset_json(tmp_path: Path) -> None:
     assert str(list(dataset.table().to_pylist()[0].values())) == "[1.5, 0.25, datetime.date(2024, 1, 2), '2024-01', True]"
 
 
+def test_numbers_with_a_date_format_of_sas_are_dates(tmp_path: Path) -> None:
+    """SAS day 23377 is 2024-01-02: 16071 is 2004-01-01 (SAS documentation of DATE.), and 20 years and a day are 7306 days."""
+    columns = [
+        {"name": "ADT", "dataType": "integer", "displayFormat": "DATE9."},
+        {"name": "ADTM", "dataType": "double", "displayFormat": "DATETIME20."},
+        {"name": "TPT", "dataType": "integer", "displayFormat": "TIMEPT."},
+    ]
+    rows = [[16071 + 7306, 23377 * 86400 + 61, 1], [None, None, None]]
+    (dataset,) = read(_json(tmp_path, columns=columns, rows=rows))
+    assert [c.kind for c in dataset.columns] == ["date", "text", "number"]
+    first, second = (list(r.values()) for r in dataset.table().to_pylist())
+    assert str(first) == "[datetime.date(2024, 1, 2), '2024-01-02T00:01:01', 1.0]"
+    assert second == [None, None, None]
+    rows[1][0] = 9 * 10**12
+    with pytest.raises(DataError, match="ADT is no possible date") as fault:
+        read(_json(tmp_path, columns=columns, rows=rows))[0].table()
+    assert fault.value.where.endswith("row 2 column ADT")
+
+
+def test_large_integers_in_a_dictionary_keep_their_digits(tmp_path: Path) -> None:
+    path = tmp_path / "t.parquet"
+    pq.write_table(pa.table({"KIT": pa.array([2**60 + 1, None]).dictionary_encode()}), path)
+    assert read(path)[0].table().column("KIT").to_pylist() == ["1152921504606846977", None]
+
+
 @pytest.mark.parametrize(
     ("changes", "says"),
     [
+        ({"rows": [[1, "x"], [2**53 + 1, "x"]]}, "A is declared a number and holds more digits"),
+        (
+            {"columns": [{"name": "ADT", "dataType": "date", "targetDataType": "integer"}], "rows": [["2024-01-02T10:11"]]},
+            "ADT is declared a date",
+        ),
         ({"rows": [[1, "x"], [2]]}, "row 2 has 1 values, there are 2 columns"),
         ({"rows": [[1, "x"], ["y", "x"]]}, "A is declared a number"),
         ({"rows": [[1, "x"], [1, 5]]}, "B is declared a text"),
@@ -180,6 +213,29 @@ def test_bad_zip_files(tmp_path: Path, workspace: Workspace, trial: Path) -> Non
         with pytest.raises(DataError, match=says):
             load([packed], workspace)
     assert list(workspace.snapshots_dir.glob(".building*")) == []
+
+
+def test_a_link_in_a_zip_is_no_table(tmp_path: Path, workspace: Workspace) -> None:
+    path = tmp_path / "t.zip"
+    link = zipfile.ZipInfo("adsl.csv")
+    link.create_system, link.external_attr = 3, (stat.S_IFLNK | 0o777) << 16
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("adae.csv", "USUBJID,AETERM\na,fall\n")
+        archive.writestr(link, "../../adsl.csv")
+    with pytest.raises(DataError, match="only a link") as fault:
+        load([path], workspace)
+    assert fault.value.where.endswith("adsl.csv")
+
+
+def test_a_link_is_what_it_is_named(tmp_path: Path, workspace: Workspace) -> None:
+    """A folder of links to dated files, or to files named by their hash."""
+    store, folder = tmp_path / "store", tmp_path / "current"
+    store.mkdir()
+    folder.mkdir()
+    (store / "8f3a").write_text("USUBJID,AETERM\na,fall\n")
+    (folder / "adae.csv").symlink_to(store / "8f3a")
+    receipt = load([folder, folder / "adae.csv"], workspace)
+    assert [(f.name, f.dataset, f.rows) for f in receipt.files] == [("adae.csv", "ADAE", 1)]
 
 
 def test_a_zip_bomb_is_refused(tmp_path: Path, workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -75,6 +75,17 @@ def test_both_versions_with_labels_and_formats(tmp_path: Path, version: int) -> 
     ]
 
 
+@pytest.mark.parametrize("version", [5, 8])
+def test_formats_of_the_trial_are_not_those_of_sas(tmp_path: Path, version: int) -> None:
+    """Formats made with PROC FORMAT may begin like one of SAS; they say nothing of dates."""
+    forms = {"TPT": "TIMEPT.", "DAYN": "DAYFMT8.", "MON": "MONTHF.", "YRS": "YEARS.", "ADT": "YYMMDDN8.", "T": "E8601TM8."}
+    frame = pd.DataFrame({name: [1.0, 2.0] for name in forms})
+    (dataset,) = read(_write(tmp_path / "tt.xpt", frame, file_format_version=version, variable_format=forms))
+    assert [c.kind for c in dataset.columns] == ["number"] * 4 + ["date", "text"]
+    assert [c.format for c in dataset.columns] == list(forms.values())
+    assert list(dataset.table().to_pylist()[0].values()) == [1.0] * 4 + [date(1960, 1, 2), "00:00:01"]
+
+
 def test_several_data_sets_in_one_file(tmp_path: Path) -> None:
     one = _write(tmp_path / "one.xpt", pd.DataFrame({"A": [1.0, 2.0]})).read_bytes()
     two = _write(tmp_path / "two.xpt", pd.DataFrame({"B": ["x"]})).read_bytes()

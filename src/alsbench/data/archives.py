@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+import stat
 import tempfile
 import zipfile
 import zlib
@@ -105,6 +106,9 @@ def _members(archive: zipfile.ZipFile, path: Path) -> list[zipfile.ZipInfo]:
             hint = "load the one that is meant"
             raise DataError("two files of the zip file have the same name", where=str(path), why=why, hint=hint)
     for member in members:
+        if stat.S_ISLNK(member.external_attr >> 16):
+            where, hint = f"{path} {visible(member.filename)}", "pack the file it leads to instead (zip does without -y)"
+            raise DataError("a file of the zip file is only a link", where=where, hint=hint)
         if member.flag_bits & 1:
             raise DataError("the zip file is encrypted", where=f"{path} {visible(member.filename)}", hint="unpack it first")
     return sorted(members, key=lambda m: m.filename)

@@ -149,7 +149,8 @@ def _expected(source: SourceFile, dataset: Dataset, unused: dict[str, int], expe
 
 
 def _unique(paths: list[Path]) -> list[Path]:
-    found = list(dict.fromkeys(p.resolve() for p in find_files(paths)))
+    """The files named, each once; a link is what it is named and not what it leads to."""
+    found = list({(p.resolve(), p.name): p.absolute() for p in find_files(paths)}.values())
     if not found:
         raise UsageError("no file was named", hint="alsbench load PATH...")
     return found

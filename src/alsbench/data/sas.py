@@ -19,11 +19,14 @@ from alsbench.study.sql import Kind
 
 EPOCH = np.datetime64("1960-01-01")
 _FIRST, _LAST = np.datetime64("1582-10-15"), np.datetime64("9999-12-31")
-_DATETIME = re.compile(r"(DATETIME|DATEAMPM|MDYAMPM|DTDATE|DTMONYY|DTYEAR|(E|B|IS)8601(DT|DZ|DN|LZ)|NLDATM)")
-_TIME = re.compile(r"(TIME|TOD|HHMM|HOUR|MMSS|TIMEAMPM|(E|B|IS)8601(TM|TZ|LZ)|NLTIM)")
+_DATETIME = re.compile(
+    r"DATETIME|DATEAMPM|MDYAMPM|DTDATE|DTMONYY|DTWKDATX|DTYEAR|DTYYQC|(E|B|IS)8601(DT|DZ|DN|DX|LX)|NLDATM[A-Z]*|EURDFDT"
+)
+_TIME = re.compile(r"TIME|TIMEAMPM|TOD|HHMM|HOUR|MMSS|(E|B|IS)8601(TM|TZ|TX|LZ)|NLTIM(AP|E)")
 _DATE = re.compile(
-    r"(DATE|DAY|DDMMYY|MMDDYY|YYMMDD|YYMM|YYQ|MMYY|MONYY|MONNAME|MONTH|QTR|YEAR|WEEKDA|WORDDAT|JULDAY|JULIAN|NLDATE"
-    r"|(E|B|IS)8601DA|EURDF|MINGUO|NENGO|DOWNAME|WEEK[UVW])"
+    r"DATE|DAY|(DDMMYY|MMDDYY|YYMMDD|MMYY|YYMM|YYQ|YYQR)[BCDNPS]?|YYQZ|YYWEEK[UVW]|MONYY|YYMON|MONNAME|MONTH|QTRR?|YEAR"
+    r"|WEEKDA(TE|TX|Y)|WORDDAT[EX]|JULDAY|JULIAN|PDJUL[GI]|NLDATE[A-Z]*|(E|B|IS)8601DA|EURDF(DD|DE|DN|DWN|MN|MY|WDX|WKX)|HDATE"
+    r"|HEBDATE|MINGUO|NENGO|DOWNAME|WEEK[UVW]"
 )
 
 
@@ -36,11 +39,19 @@ class FieldValues:
 
 
 def date_kind(form: str) -> Kind:
-    """The kind of a numeric SAS column, from its format: date, text (datetimes and times) or number."""
-    name = form.upper()
-    if _DATETIME.match(name) or _TIME.match(name):
+    """The kind of a numeric SAS column, from its format: date, text (datetimes and times) or number.
+
+    A trial's own formats tell nothing: ``TIMEPT.`` is not ``TIME.``, ``VISDAY.`` not ``DAY.``.
+    """
+    name = _name(form)
+    if _DATETIME.fullmatch(name) or _TIME.fullmatch(name):
         return "text"
-    return "date" if _DATE.match(name) else "number"
+    return "date" if _DATE.fullmatch(name) else "number"
+
+
+def _name(form: str) -> str:
+    """The name of a format without width and decimals: ``DATETIME`` of ``DATETIME20.3``."""
+    return re.sub(r"\d*\.?\d*$", "", form.strip().upper())
 
 
 def to_arrow(field: FieldValues, kind: Kind, form: str, *, where: str, column: str, first_row: int = 1) -> Any:
@@ -49,7 +60,7 @@ def to_arrow(field: FieldValues, kind: Kind, form: str, *, where: str, column: s
         return pa.array(field.values, mask=field.missing)
     if kind == "date":
         return _dates(field, where, column, first_row)
-    if _DATETIME.match(form.upper()):
+    if _DATETIME.fullmatch(_name(form)):
         return _datetimes(field, where, column, first_row)
     return _times(field, where, column, first_row)
 

@@ -2,7 +2,8 @@
 
 The specification compresses DSJC with zlib; files in the wild are gzip: both are read. ``records`` must be the number of
 rows. A column is a date if it is one in the analysis data too (``dataType`` date with a ``targetDataType``); other ISO
-dates are character in CDISC and stay text. Numbers are numbers whatever the integer type declared.
+dates are character in CDISC and stay text. Numbers are numbers whatever the integer type declared; one with a date or time
+format of SAS as its displayFormat counts from 1960, as in SAS.
 """
 
 from __future__ import annotations
@@ -11,10 +12,12 @@ import gzip
 import json
 import zlib
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -22,6 +25,7 @@ from alsbench.data.dataset import ARROW_TYPE, BATCH_ROWS, Dataset, check_columns
 from alsbench.data.frames import ColumnInfo
 from alsbench.data.readers.json_stream import JsonObject, no_constant
 from alsbench.data.safe_text import visible
+from alsbench.data.sas import FieldValues, date_kind, to_arrow
 from alsbench.errors import DataError
 from alsbench.study.sql import Kind
 
@@ -208,7 +212,7 @@ def _text(value: Any) -> str:
 def _kind(column: Mapping[str, Any], where: str) -> Kind:
     declared = column.get("dataType")
     if declared in _NUMBERS:
-        return "number"
+        return date_kind(_text(column.get("displayFormat")))
     if declared == "boolean":
         return "boolean"
     if declared == "date":
@@ -239,6 +243,9 @@ def _batches(rows: Iterator[Any], columns: tuple[ColumnInfo, ...], where: str) -
 def _batch(rows: list[list[Any]], columns: tuple[ColumnInfo, ...], schema: pa.Schema, where: str, done: int) -> pa.RecordBatch:
     arrays = []
     for info, values in zip(columns, zip(*rows, strict=True), strict=True):
+        if info.kind != "number" and info.type.split(" ")[0] in _NUMBERS:
+            arrays.append(_sas_dates(values, info, where, done))
+            continue
         array = _as_they_are(values, info.kind)
         if array is None:
             array = pa.array(_converted(values, info, where, done), ARROW_TYPE[info.kind])
@@ -260,6 +267,14 @@ def _as_they_are(values: tuple[Any, ...], kind: Kind) -> Any:
     return None
 
 
+def _sas_dates(values: tuple[Any, ...], info: ColumnInfo, where: str, done: int) -> Any:
+    """Numbers that a format of SAS makes dates, datetimes or times."""
+    numbers = np.array(_converted(values, replace(info, kind="number"), where, done), dtype=np.float64)
+    held = FieldValues(numbers, np.isnan(numbers))
+    array = to_arrow(held, info.kind, info.format, where=where, column=info.name, first_row=done + 1)
+    return clean_text(array) if info.kind == "text" else array
+
+
 def _converted(values: tuple[Any, ...], info: ColumnInfo, where: str, done: int) -> list[Any]:
     """The values in the column's kind, one by one; each is converted once."""
     convert, known = _CONVERT[info.kind], dict[Any, Any]()
@@ -272,7 +287,8 @@ def _converted(values: tuple[Any, ...], info: ColumnInfo, where: str, done: int)
             out.append(known[key])
         except (ValueError, TypeError, OverflowError) as fault:
             place = f"{where} row {number} column {info.name}"
-            what = f"{info.name} is declared a {info.kind} and holds something else"
+            held = "more digits than a number keeps" if isinstance(fault, OverflowError) else "something else"
+            what = f"{info.name} is declared a {info.kind} and holds {held}"
             raise DataError(what, where=place, hint="correct the value, or the dataType of the column") from fault
     return out
 
@@ -285,13 +301,15 @@ def _number(value: Any) -> float | None:
     number = float(value)  # decimals come as text
     if number != number or number in (float("inf"), float("-inf")):
         raise ValueError("no finite number")
+    if isinstance(value, int) and int(number) != value:
+        raise OverflowError("more digits than a number keeps")
     return number
 
 
 def _date(value: Any) -> date | None:
     if not isinstance(value, str):
         raise TypeError("no date")
-    return date.fromisoformat(value[:10]) if value else None
+    return date.fromisoformat(value.removesuffix("T00:00:00")) if value else None
 
 
 def _string(value: Any) -> str:

@@ -1,9 +1,10 @@
 """CSV and TSV: one header line, one record per line, quotes as in RFC 4180.
 
 The delimiter is found in the header. A column is a number only if every value is one and none is written like a code
-(``01``); columns named ``...ID``, ``...DTC``, PARAMCD, ARMCD, TESTCD and AVALC are text whatever they hold; a column named
-``...DT`` whose values are all ISO dates is a date. An empty field and a lone ``.`` are missing. Between semicolons numbers may
-have decimal commas. A row with another number of fields than the header, or a quote that is not closed, is refused with its
+(``01``) or has more digits than a number keeps; columns named ``...ID``, ``...DTC``, PARAMCD, ARMCD, TESTCD and AVALC are
+text whatever they hold; a column named ``...DT`` whose values are all ISO dates is a date. An empty field and a lone ``.``
+are missing. A blank line is no row, but where there is one column a missing value. Between semicolons numbers may have
+decimal commas. A row with another number of fields than the header, or a quote that is not closed, is refused with its
 line number (``delimited_faults``): nothing is skipped.
 """
 
@@ -36,6 +37,7 @@ from alsbench.study.sql import Kind
 _IN_MEMORY = 192 * 2**20  # bytes of file up to which its text is kept between finding types and converting
 _BLOCK = 4 * 2**20
 _GLANCE = 2**20  # bytes judged at a time where quotes are checked: what the processor's cache holds
+_LARGEST_EXACT = 2**53
 _TRIAL = 64  # values that rule most columns of text out as numbers or dates
 _DELIMITERS = ",\t;|"
 _ALWAYS_TEXT = ("ID", "PARAMCD", "ARMCD", "TESTCD", "AVALC", "DTC")
@@ -49,6 +51,7 @@ class _Layout:
     names: tuple[str, ...]
     utf16: bool = False
     only_header: bool = False
+    blank_lines: int = 0  # before the header of a single column, whose blank lines count
 
     def open(self) -> Any:
         """The file as a stream of UTF-8 bytes without a byte order mark."""
@@ -60,13 +63,14 @@ class _Layout:
 def read_delimited(path: Path, *, name: str) -> list[Dataset]:
     """The file as one data set. Raises DataError naming the file and, where there is one, the line at fault."""
     layout = _examine(path)
-    guesses = [_Guess(n, comma=layout.delimiter == ";") for n in layout.names]
+    names = [n.strip() for n in layout.names]
+    guesses = [_Guess(n, comma=layout.delimiter == ";") for n in names]
     if path.stat().st_size <= _IN_MEMORY:
         table = _read_all(layout)
         with ThreadPoolExecutor(max_workers=2) as pool:  # Arrow works outside the interpreter's lock
             settled = list(pool.map(_settle, guesses, table.columns))
         columns = tuple(ColumnInfo(g.name, kind=g.kind) for g in guesses)
-        dataset = from_table(name, pa.Table.from_arrays(settled, names=list(layout.names)), columns=columns)
+        dataset = from_table(name, pa.Table.from_arrays(settled, names=names), columns=columns)
         dataset.remarks.extend(_remarks(path, guesses))
         return [dataset]
     seen = 0
@@ -123,6 +127,7 @@ def _examine(path: Path) -> _Layout:
     except UnicodeDecodeError as fault:
         where = f"{path} byte {fault.start} line {_line_of(head, fault.start)}"
         raise DataError("the file is not valid UTF-8", where=where, hint=ENCODING) from fault
+    blank_lines = len(re.findall(r"\r\n|\r|\n", text[: len(text) - len(text.lstrip("\r\n"))]))
     text = text.lstrip("\r\n")
     first = re.split(r"[\r\n]", text, maxsplit=1)[0]
     delimiter = max(_DELIMITERS, key=lambda d: (_outside_quotes(first).count(d), d == ","))
@@ -132,7 +137,8 @@ def _examine(path: Path) -> _Layout:
         unread = _Layout(path, delimiter, tuple(first.split(delimiter)), utf16)
         raise _row_fault(unread, ValueError("the header cannot be read")) from fault
     _check_names(path, names)
-    layout = _Layout(path, delimiter, tuple(names), utf16, only_header=len(head) < _GLANCE and not re.search(r"[\r\n]", text))
+    only_header = len(head) < _GLANCE and not re.search(r"[\r\n]", text)
+    layout = _Layout(path, delimiter, tuple(names), utf16, only_header, blank_lines if len(names) == 1 else 0)
     _check_quotes(layout)
     return layout
 
@@ -161,7 +167,7 @@ def _check_names(path: Path, names: list[str]) -> None:
     if names and not names[-1].strip():
         hint = "a delimiter at the end of the line makes one more column: remove it there and in the rows, or name the column"
         raise DataError(f"column {len(names)}, the last, has no name", where=where, hint=hint)
-    check_columns(names, where)
+    check_columns([n.strip() for n in names], where)
 
 
 def _outside_quotes(line: str) -> str:
@@ -225,8 +231,8 @@ def _stream(layout: _Layout) -> Iterator[pa.RecordBatch]:
 
 def _options(layout: _Layout) -> tuple[Any, Any, Any]:
     return (
-        pacsv.ReadOptions(block_size=_BLOCK),
-        pacsv.ParseOptions(delimiter=layout.delimiter, newlines_in_values=True),
+        pacsv.ReadOptions(block_size=_BLOCK, skip_rows=layout.blank_lines),
+        pacsv.ParseOptions(delimiter=layout.delimiter, newlines_in_values=True, ignore_empty_lines=len(layout.names) > 1),
         pacsv.ConvertOptions(column_types=dict.fromkeys(layout.names, pa.string()), strings_can_be_null=False),
     )
 
@@ -271,7 +277,9 @@ class _Guess:
         numbers = self._numbers(texts)
         if numbers is None and self._number and self.name.upper().endswith(NUMBER_BY_NAME):
             self._odd = before + _first_odd(texts)
-        self._number = self._number and numbers is not None and not _written_as_code(texts)
+        self._number = (
+            self._number and numbers is not None and not _written_as_code(texts) and not _loses_digits(texts, numbers)
+        )
         return numbers if self._number else None
 
     def _numbers(self, texts: Any) -> Any:
@@ -312,6 +320,14 @@ def _first_odd(texts: Any) -> int:
     """The first row, from 1, whose text is no finite decimal number; 0 if there is none."""
     fits = pc.match_substring_regex(texts, r"^\s*[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?$")
     return int(pc.index(fits, value=False).as_py()) + 1
+
+
+def _loses_digits(texts: Any, numbers: Any) -> bool:
+    """Whether a double cannot keep every digit of an integer among the texts."""
+    bounds = pc.min_max(numbers).as_py()
+    if bounds["min"] is None or max(abs(bounds["min"]), abs(bounds["max"])) < _LARGEST_EXACT:
+        return False
+    return bool(pc.any(pc.match_substring_regex(texts, r"^\s*[-+]?\d{16,}$")).as_py())
 
 
 def _written_as_code(texts: Any) -> bool:

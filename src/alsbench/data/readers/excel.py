@@ -83,6 +83,8 @@ def _check_size(path: Path) -> None:
 
 
 def _rows(sheet: Any, formulas: Any, where: str) -> _Rows:
+    sheet.reset_dimensions()  # a size that the file states too small would hide rows and columns
+    formulas.reset_dimensions()
     rows: _Rows = []
     for number, (cells, written) in enumerate(zip(sheet.iter_rows(), formulas.iter_rows(), strict=True), start=1):
         for place, (cell, source) in enumerate(zip(cells, written, strict=True), start=1):

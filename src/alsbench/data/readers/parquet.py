@@ -98,7 +98,8 @@ def _settle(path: Path, info: ColumnInfo, type_: pa.DataType) -> ColumnInfo:
     """Decide what only the values can tell: whether timestamps are dates, whether integers fit a double."""
     if pa.types.is_timestamp(type_) and all(_midnight(b.column(0)) for b in _stream(path, [info.name])):
         return replace(info, kind="date", format=info.format or "TIMESTAMP")
-    if type_ in (pa.int64(), pa.uint64()) and not all(_exact(b.column(0)) for b in _stream(path, [info.name])):
+    plain = type_.value_type if pa.types.is_dictionary(type_) else type_
+    if plain in (pa.int64(), pa.uint64()) and not all(_exact(b.column(0)) for b in _stream(path, [info.name])):
         return replace(info, kind="text", format=info.format or "INTEGER")
     return info
 
@@ -109,7 +110,8 @@ def _midnight(array: Any) -> bool:
 
 
 def _exact(array: Any) -> bool:
-    bounds = pc.min_max(array).as_py()
+    plain = array.dictionary_decode() if pa.types.is_dictionary(array.type) else array
+    bounds = pc.min_max(plain).as_py()
     return bounds["min"] is None or max(abs(bounds["min"]), abs(bounds["max"])) <= _LARGEST_EXACT
 
 
