@@ -116,7 +116,16 @@ def test_looks_count_distinct_questions(tmp_path: Path) -> None:
         ("a", 2, ("ada", "bob"), True),
         ("b", 1, ("ada",), False),
     ]
-    assert ledger[0].asked == "alsfrs slow"
+    assert ledger[0].asked == ledger[0].what == "alsfrs slow"
+    several = {"a": {"what": "A", "post_hoc": False}, "c": {"what": "C", "post_hoc": True}}
+    append(
+        path, "look", {"question": "table", "questions": several, "post_hoc": True, "asked": "evidence"}, who="eve", now=NOON
+    )
+    assert [(x.question, x.what, x.times, x.post_hoc) for x in looks(path)] == [
+        ("a", "A", 3, True),
+        ("b", "", 1, False),
+        ("c", "C", 1, True),
+    ]
 
 
 def test_terminal_escapes_do_not_reach_the_file(tmp_path: Path) -> None:

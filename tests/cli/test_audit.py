@@ -22,12 +22,39 @@ def test_looks_count_questions_and_contrasts(small: Any, run: Run) -> None:
     assert run("endpoint", "score", "--visit", "2", *where).code == 0  # another question, no other contrast
     assert run("evidence", "-s", "actives", *where).code == 0
     found = run("audit", "looks", *where, "--format", "json").json
-    assert [(r["times"], r["post_hoc"]) for r in found["rows"]] == [(2, False), (1, False), (1, True)]
-    assert found["facts"]["Distinct questions"] == "3"
+    assert [(r["what"], r["times"], r["post_hoc"]) for r in found["rows"]] == [
+        ("score [ancova] overall: Active vs Placebo", 3, False),  # asked twice, and in the evidence table
+        ("score [ancova] overall: Active vs Placebo; visits 2", 1, False),
+        ("score [ancova] actives: Active vs Placebo", 1, True),
+        ("score [ancova] not actives: Active vs Placebo", 1, True),
+    ]
+    assert found["facts"]["Distinct questions"] == "4"
     contrasts = {r["contrast"]: r["times"] for r in found["more"][0]["rows"]}
     assert contrasts["score [ancova] overall: Active vs Placebo, Month 1"] == 2
     assert contrasts["score [ancova] overall: Active vs Placebo, Month 2"] == 4
     assert found["facts"]["Distinct contrasts with a p-value"] == str(len(contrasts))
+
+
+def test_a_table_of_many_questions_counts_each_and_fits_a_page(workspace: Path, run: Run) -> None:
+    """Each endpoint of the table overall, in a subgroup and its complement, for three comparisons (two of the same arms)."""
+    where = ("-w", workspace)
+    found = run("evidence", "-s", "slow", *where, "--format", "json").json["results"]
+    endpoints = {r["endpoint"] for r in found if r["treatment"]}
+    table = len(endpoints) * 3 * 3
+    assert len(endpoints) > 4 and questions(run, workspace) == table
+    assert run("endpoint", "alsfrs", "-s", "not slow", *where).code == 0
+    assert run("endpoint", "cafs", "--comparison", "G2-M12", *where).code == 0
+    assert run("forest", "svc", "-s", "slow", *where).code == 0
+    assert questions(run, workspace) == table, "answered by the table already"
+    for words in (("forest", "svc", "-s", "nfl_low"), ("endpoint", "svc", "-s", "not nfl_low")):
+        assert run(*words, *where).code == 0
+        assert questions(run, workspace) == table + 2 * 3
+    rows = run("audit", "looks", *where, "--format", "json").json["rows"]
+    assert {r["post_hoc"] for r in rows if " overall:" in r["what"]} == {False}
+    assert {r["post_hoc"] for r in rows if "slow:" in r["what"]} == {True}
+    assert max(map(len, run("audit", "looks", *where).out.splitlines())) <= 80
+    assert run("scrutinise", "-s", "slow", "--check", "1", *where).code == 0
+    assert questions(run, workspace) == table + 2 * 3 + 1
 
 
 def test_verify_exits_one_when_the_chain_is_broken(small: Any, run: Run) -> None:

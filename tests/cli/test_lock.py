@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from alsbench.audit.log import append, entries
+
 Run = Callable[..., Any]
 
 
@@ -37,6 +39,25 @@ def test_lock_show_and_verify(locked: Any, run: Run) -> None:
     ran = run("lock", "--verify", "-w", locked.workspace, "--format", "json")
     assert ran.code == 1
     assert [(r["word"], r["part"]) for r in ran.json["rows"]] == [("deviation", "comparison")]
+
+
+def test_the_head_to_note_finds_a_log_rewritten_with_its_lock(small: Any, run: Run) -> None:
+    """Whoever may write the workspace can make a log without the lock that verifies; the hash noted at the lock tells."""
+    where = ("-w", small.workspace)
+    made = run("lock", *where)
+    noted = made.err.split("--head ")[1].split()[0]
+    log = small.workspace / "audit.jsonl"
+    assert json.loads(log.read_text().splitlines()[-1])["hash"] == noted and noted[:40] in made.out
+    assert run("endpoint", "score", *where).code == 0
+    assert run("audit", "verify", "--head", noted, *where).code == 0
+    kept = [e for e in entries(log) if e.action != "plan locked"]
+    log.unlink()
+    (small.workspace / "plan.lock.json").unlink()
+    for e in kept:
+        append(log, e.action, e.facts, who=e.who)
+    assert run("lock", "--verify", *where).code == 4
+    assert run("audit", "verify", *where).code == 0
+    assert run("audit", "verify", "--head", noted, *where).code == 1
 
 
 def test_without_a_lock_there_is_nothing_to_show(small: Any, run: Run) -> None:

@@ -1,19 +1,20 @@
 """What a result lets its reader test, and which question it answers, for the ledger of looks.
 
-Two questions are one where their answers must be the same: subgroups by their expressions (a named complement is the
-complement), comparisons by their arms and horizons, options that repeat what the study file says. An endpoint that was edited
-since is another question.
+A question is of one endpoint, population, subgroup, comparison and set of options: a table that answers many counts as many,
+and a question counts once, whichever table answered it. Two questions are one where their answers must be the same: subgroups
+by their expressions (a named complement is the complement), comparisons by their arms and horizons, options that repeat what
+the study file says. An endpoint that was edited since is another question.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from typing import Any
 
-from alsbench.analysis.question import Question
+from alsbench.analysis.question import OVERALL, Question
 from alsbench.analysis.result import Result
 from alsbench.errors import AlsbenchError
 from alsbench.study.model import Study
@@ -41,6 +42,7 @@ def look_facts(result: Result, study: Study) -> dict[str, object]:
     origin = result.provenance
     return {
         "question": question_digest(result.question, study),
+        "questions": questions_shown(result, study),
         "asked": origin.command,
         "post_hoc": origin.post_hoc,
         "snapshot": origin.snapshot,
@@ -49,6 +51,78 @@ def look_facts(result: Result, study: Study) -> dict[str, object]:
         "deviations": len(origin.deviations),
         "contrasts": contrasts_shown(result),
     }
+
+
+def questions_shown(result: Result, study: Study) -> dict[str, dict[str, object]]:
+    """Every question a result answers, by the start of its digest: in words (``what``), and whether it is post hoc.
+
+    A check of scrutiny is one question, whatever it computes on its way.
+    """
+    asked, found = result.question, dict[str, dict[str, object]]()
+    departs = any(name == "POST HOC" for name, _ in result.facts.lines)
+    if "check" in asked:
+        what = f"{asked['endpoint']} {', '.join(asked['subgroups'])}: check {asked['check']}"
+        return {_short(asked, study): {"what": what, "post_hoc": result.provenance.post_hoc}}
+    where = dict.fromkeys((r.endpoint, r.method, r.population, r.subgroup, r.treatment, r.reference) for r in result.rows)
+    compared = {key[:4] for key in where if key[4] is not None}
+    for endpoint, method, population, subgroup, treatment, reference in where:
+        if treatment is None and (endpoint, method, population, subgroup) in compared:
+            continue
+        whole = asked if "options" in asked else Question(endpoint).as_dict() | {"comparisons": asked.get("comparisons", [])}
+        one = {**whole, "endpoint": endpoint, "method": method, "population": population, "subgroups": [subgroup]}
+        post_hoc = result.provenance.post_hoc and (departs or _is_post_hoc(subgroup, study))
+        for comparison in _compared(treatment, reference, whole["comparisons"], study):
+            if comparison:
+                one["comparisons"] = [comparison]
+            what = f"{endpoint} [{method}] {subgroup}{_pair(treatment, reference, comparison, study)}{_beside(one, study)}"
+            found[_short(one, study)] = {"what": what, "post_hoc": post_hoc}
+    return found or {_short(asked, study): {"what": result.provenance.command, "post_hoc": result.provenance.post_hoc}}
+
+
+def planned_question(
+    endpoint: str, method: str, population: str, subgroup: str, comparison: str, study: Study
+) -> dict[str, dict[str, object]]:
+    """A contrast asked as the study file says, as :func:`questions_shown` names it."""
+    compared = (comparison,)
+    one = Question(endpoint, subgroups=(subgroup,), comparisons=compared, population=population).as_dict() | {"method": method}
+    about = next((_pair(c.treatment, c.reference, c.name, study) for c in study.comparisons if c.name == comparison), "")
+    return {_short(one, study): {"what": f"{endpoint} [{method}] {subgroup}{about}", "post_hoc": _is_post_hoc(subgroup, study)}}
+
+
+def _compared(treatment: str | None, reference: str | None, asked: Sequence[str], study: Study) -> list[str]:
+    """The comparisons of two arms that were asked for, by name: their horizons may differ. An empty name: of no two arms."""
+    names = [c.name for c in study.comparisons if (c.treatment, c.reference) == (treatment, reference)]
+    return [n for n in names if n in asked] or names or [""]
+
+
+def _pair(treatment: str | None, reference: str | None, comparison: str, study: Study) -> str:
+    if treatment is None:
+        return ""
+    several = sum((c.treatment, c.reference) == (treatment, reference) for c in study.comparisons) > 1
+    return f": {treatment} vs {reference}" + (f" ({comparison})" if several else "")
+
+
+def _short(question: Mapping[str, Any], study: Study) -> str:
+    return question_digest(question, study)[:16]
+
+
+def _is_post_hoc(phrase: str, study: Study) -> bool:
+    """Whether a subgroup is none of the plan's; two that were planned are not planned together."""
+    if phrase == OVERALL:
+        return False
+    planned = {n for s in study.subgroups if s.prespecified for n in (s.name, s.complement) if n}
+    return phrase.removeprefix("not ") not in planned
+
+
+def _beside(question: Mapping[str, Any], study: Study) -> str:
+    """What was asked otherwise than the study file says, in words."""
+    endpoint = study.endpoints.get(question["endpoint"])
+    usual = (endpoint.population if endpoint is not None else "") or study.populations.default
+    words = [f"population {question['population']}"] if question["population"] != usual else []
+    words += [f"visits {', '.join(f'{v:g}' for v in question['visits'])}"] if question["visits"] else []
+    words += [f"{name} {question[name]}" for name in ("covariance", "df") if question[name]]
+    words += [f"{name}={value}" for name, value in sorted(question["options"].items())]
+    return "".join(f"; {w}" for w in words)
 
 
 def question_digest(question: Mapping[str, Any], study: Study) -> str:

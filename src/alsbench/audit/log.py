@@ -63,9 +63,10 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Look:
-    """A distinct question whose answer was seen: how often, by whom, first and last."""
+    """A distinct question, ``what`` in words, whose answer was seen: by which command first, how often, by whom, since when."""
 
     question: str
+    what: str
     asked: str
     times: int
     who: tuple[str, ...]
@@ -165,25 +166,38 @@ def head(path: Path) -> str:
 
 
 def looks(path: Path) -> tuple[Look, ...]:
-    """The multiplicity ledger: every distinct question (``facts.question``, a hash) seen or exported, in first-seen order."""
-    found: dict[str, list[Entry]] = {}
+    """The multiplicity ledger: every distinct question seen or exported, in first-seen order.
+
+    ``facts.questions`` are the questions a look answered; where it is missing the look is one question, ``facts.question``.
+    """
+    found: dict[str, list[tuple[Entry, Mapping[str, Any]]]] = {}
     for entry in entries(path):
-        question = entry.facts.get("question")
-        if entry.action in LOOK_ACTIONS and isinstance(question, str):
-            found.setdefault(question, []).append(entry)
-    return tuple(_look(q, es) for q, es in found.items())
+        if entry.action in LOOK_ACTIONS:
+            for question, about in _questions(entry.facts).items():
+                found.setdefault(question, []).append((entry, about))
+    return tuple(_look(q, group) for q, group in found.items())
 
 
-def _look(question: str, group: list[Entry]) -> Look:
+def _questions(facts: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    several, one = facts.get("questions"), facts.get("question")
+    if isinstance(several, dict) and several:
+        return {str(q): about if isinstance(about, dict) else {} for q, about in several.items()}
+    return {one: facts} if isinstance(one, str) else {}
+
+
+def _look(question: str, group: list[tuple[Entry, Mapping[str, Any]]]) -> Look:
+    held = [entry for entry, _ in group]
+    asked = next((str(e.facts["asked"]) for e in held if "asked" in e.facts), "")
     return Look(
         question=question,
-        asked=next((str(e.facts["asked"]) for e in group if "asked" in e.facts), ""),
-        times=len(group),
-        who=tuple(dict.fromkeys(e.who for e in group)),
-        first=group[0].time,
-        last=group[-1].time,
-        post_hoc=any(bool(e.facts.get("post_hoc")) for e in group),
-        actions=tuple(dict.fromkeys(e.action for e in group)),
+        what=next((str(about["what"]) for _, about in group if "what" in about), asked),
+        asked=asked,
+        times=len(held),
+        who=tuple(dict.fromkeys(e.who for e in held)),
+        first=held[0].time,
+        last=held[-1].time,
+        post_hoc=any(bool(about.get("post_hoc")) for _, about in group),
+        actions=tuple(dict.fromkeys(e.action for e in held)),
     )
 
 

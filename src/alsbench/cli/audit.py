@@ -64,7 +64,9 @@ def audit(
         told = replace(said, fields=(), records=()) if common.format.printed else said  # the facts say it
         emit_sheets(common, told, *([_odd(odd)] if odd else []))
     else:
-        emit_sheets(common, *([_entries(path, verdict)] if part is Part.LOG else _looks(path, verdict)))
+        emit_sheets(
+            common, *([_entries(path, verdict)] if part is Part.LOG else _looks(path, verdict, printed=common.format.printed))
+        )
     for each in odd:
         common.note(f"snapshot {each.snapshot} {each.words()}")
     return 1 if part is Part.VERIFY and any(each.fault for each in odd) else 0
@@ -132,23 +134,25 @@ def _reason(facts: dict[str, Any]) -> str | None:
     return "; ".join([*([str(facts["reason"])] if facts.get("reason") else []), *accepted]) or None
 
 
-def _looks(path: Path, verdict: Verdict) -> tuple[Sheet, Sheet]:
-    """Questions, then the distinct contrasts whose p-values they showed."""
+def _looks(path: Path, verdict: Verdict, *, printed: bool) -> tuple[Sheet, Sheet]:
+    """Questions, then the distinct contrasts whose p-values they showed. In print without what is the same in every line, and
+    without what only a script compares, so that a page of 80 columns holds it."""
     from alsbench.audit.log import looks
     from alsbench.audit.looks import contrasts_seen
     from alsbench.render.sheet import Field, Sheet
 
     fields = (
-        Field("asked", "Asked"),
+        Field("what", "Question", prose=True),
         Field("times", "Times", number=True),
         Field("who", "Who"),
-        Field("post_hoc", "Post hoc"),
+        Field("post_hoc", "Post\nhoc"),
         Field("first", "First (UTC)"),
         Field("last", "Last (UTC)"),
-        Field("question", "Question"),
+        Field("asked", "Asked first"),
+        Field("question", "Digest"),
     )
     found = looks(path)
-    records = tuple((k.asked, k.times, ", ".join(k.who), k.post_hoc, k.first, k.last, k.question[:12]) for k in found)
+    records = tuple((k.what, k.times, ", ".join(k.who), k.post_hoc, k.first, k.last, k.asked, k.question[:12]) for k in found)
     tests = contrasts_seen(path)
     counted = (
         ("Distinct questions", str(len(found))),
@@ -158,13 +162,32 @@ def _looks(path: Path, verdict: Verdict) -> tuple[Sheet, Sheet]:
     )
     seen = tuple((s.contrast, s.times, s.snapshots, ", ".join(s.who), s.blinded, s.first, s.last) for s in tests)
     about = (
-        Field("contrast", "Contrast"),
+        Field("contrast", "Contrast", prose=True),
         Field("times", "Times", number=True),
-        Field("snapshots", "Snapshots", number=True),
+        Field("snapshots", "Snap-\nshots", number=True),
         Field("who", "Who"),
         Field("blinded", "Blinded"),
         Field("first", "First (UTC)"),
         Field("last", "Last (UTC)"),
     )
     ledger = Sheet("looks", "Looks: the multiplicity ledger", fields, records, (*counted, *_facts(verdict)))
-    return ledger, Sheet("contrasts", "Contrasts seen", about, seen)
+    contrasts = Sheet("contrasts", "Contrasts seen", about, seen)
+    if not printed:
+        return ledger, contrasts
+    several, blinded = any(s.snapshots > 1 for s in tests), any(s.blinded for s in tests)
+    kept = {"contrast", "times", "who", "first", *(["snapshots"] if several else []), *(["blinded"] if blinded else [])}
+    note = (
+        "a question counts once, however often and in whichever table it was answered; --format csv and json have more columns"
+    )
+    return (
+        replace(_columns(ledger, {"what", "times", "who", "post_hoc", "first"}), notes=(note,)),
+        _columns(contrasts, kept),
+    )
+
+
+def _columns(sheet: Sheet, kept: set[str]) -> Sheet:
+    """Some columns of a sheet, times to the minute."""
+    at = [i for i, f in enumerate(sheet.fields) if f.key in kept]
+    times = {i for i, f in enumerate(sheet.fields) if f.key == "first"}
+    records = tuple(tuple(str(r[i])[:16].replace("T", " ") if i in times else r[i] for i in at) for r in sheet.records)
+    return replace(sheet, fields=tuple(sheet.fields[i] for i in at), records=records)

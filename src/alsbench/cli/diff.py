@@ -189,12 +189,19 @@ def _results(common: Common, before: Snapshot, after: Snapshot, *, same: bool) -
 
 def _looked(common: Common, old: Source, new: Source, asked: list[Contrast]) -> None:
     """One look at every contrast that is listed."""
-    from alsbench.analysis.looks import question_digest
+    from alsbench.analysis.looks import planned_question, question_digest
+    from alsbench.analysis.run import default_population
     from alsbench.cli.trail import shown
 
     question = {"method": "diff", "old": old.snapshot.digest, "new": new.snapshot.digest}
+    listed = {}
+    for c in asked:
+        if c.changed and c.treatment:
+            population = default_population(new, new.endpoint(c.endpoint))
+            listed |= planned_question(c.endpoint, c.method, population, c.subgroup, c.comparison, new.study)
     facts = {
         "question": question_digest(question, new.study),
+        **({"questions": listed} if listed else {}),
         "asked": f"alsbench diff {old.snapshot.name} {new.snapshot.name}",
         "post_hoc": any(not s.prespecified for s in new.study.subgroups),
         "snapshot": new.snapshot.digest,

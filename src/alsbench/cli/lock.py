@@ -27,9 +27,11 @@ def lock(
     """Lock the analysis plan: endpoints, comparisons, pre-specified subgroups, populations, arms, visits, multiplicity.
 
     Done once. What is added afterwards is post hoc and what is edited a deviation, wherever it is shown. --verify exits 1
-    where anything departs from the plan.
+    where anything departs from the plan. Note the head of the log that it prints outside the workspace: only who has it
+    finds out that log and lock were rewritten together.
     """
     from alsbench.audit.lock import lock_plan, read_lock
+    from alsbench.audit.log import head
     from alsbench.cli.output import emit_sheets
     from alsbench.data.workspace import Workspace
     from alsbench.errors import UnavailableError, UsageError
@@ -40,8 +42,10 @@ def lock(
     if not (show or verify):
         study = space.read_study()
         made = lock_plan(study, space.path, space.audit_path, sealed=_sealed(space))
+        entered = head(space.audit_path)
         common.note(f"the plan is {made.words()}: from now on additions are post hoc and edits are deviations")
-        emit_sheets(common, _plan(made))
+        common.note(f"note this hash outside the workspace; later: alsbench audit verify --head {entered}")
+        emit_sheets(common, _plan(made, ("Log head", entered)))
         return 0
     found = read_lock(space.path, space.audit_path)
     if found is None:
@@ -69,7 +73,7 @@ def _facts(found: Lock) -> tuple[tuple[str, str], ...]:
     return (*facts, *(("WARNING", text) for text in (found.note, found.doubt) if text))
 
 
-def _plan(found: Lock) -> Sheet:
+def _plan(found: Lock, *more: tuple[str, str]) -> Sheet:
     import json
 
     from alsbench.render.sheet import Field, Sheet
@@ -82,7 +86,7 @@ def _plan(found: Lock) -> Sheet:
         else:
             records.append((part, "", "sealed" if value is None and found.sealed else json.dumps(value, ensure_ascii=False)))
     fields = (Field("part", "Part"), Field("name", "Name"), Field("content", "Content", prose=True))
-    return Sheet("plan", "Locked plan", fields, tuple(records), _facts(found))
+    return Sheet("plan", "Locked plan", fields, tuple(records), (*_facts(found), *more))
 
 
 def _given(item: dict[str, object]) -> dict[str, object]:
