@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 import math
+
+import pytest
 
 from alsbench.render.delimited import page_markdown
 from alsbench.render.layout import page_text
 from alsbench.render.sheet import Field, Sheet, sheet_block, sheet_delimited, sheet_json, sheets_json, sheets_page
+from alsbench.render.text import guard_formula
 
 SHEET = Sheet(
     "arms",
@@ -32,6 +37,15 @@ def test_json_keeps_raw_values() -> None:
 def test_csv_guards_formulas_and_tsv_escapes() -> None:
     assert sheet_delimited(SHEET, "csv") == "arm,n,rate,flag\nPlacebo,46,0.98765432,true\n'=cmd(),23,,false\n\\x1b[1mX,6,,\n"
     assert sheet_delimited(SHEET, "tsv").splitlines()[3] == "\\x1b[1mX\t6\t\t"
+
+
+@pytest.mark.parametrize("text", ["a\r=1", "a\n=1", "a\r\n=1", 'a"b,c', "\r"])
+def test_a_line_break_inside_a_text_begins_no_row(text: str) -> None:
+    sheet = Sheet("t", "T", (Field("a"), Field("b")), ((text, "x"), ("y", "z")))
+    written = sheet_delimited(sheet, "csv")
+    assert list(csv.reader(io.StringIO(written, newline=""))) == [["a", "b"], [guard_formula(text), "x"], ["y", "z"]]
+    assert written.endswith("y,z\n") and "\n\n" not in written
+    assert sheet_delimited(sheet, "tsv").count("\n") == 3
 
 
 def test_print_shows_escapes_and_leaves_missing_empty() -> None:

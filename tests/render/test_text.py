@@ -34,12 +34,34 @@ def test_nothing_shown_is_a_control_or_format_character(text: str) -> None:
     assert not any(unicodedata.category(c) in {"Cc", "Cf", "Cs", "Zl", "Zp"} for c in visible(text))
 
 
-@pytest.mark.parametrize("text", ["=1+1", "+cmd|' /C calc'!A0", "-2+3", "@SUM(A1)", "\t=1", "\r=1", "=HYPERLINK(...)"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "=1+1",
+        "+cmd|' /C calc'!A0",
+        "-2+3",
+        "@SUM(A1)",
+        "\t=1",
+        "\r=1",
+        "=HYPERLINK(...)",
+        " =1+1",
+        "  -2+3",
+        '"=1"',
+        ' "\t@SUM(A1)',
+        "\n=1",
+        "\u00a0=1",
+        "\uff1d1+1",
+        "\uff20SUM(A1)",
+        "\tx",
+    ],
+)
 def test_a_formula_is_guarded(text: str) -> None:
     assert guard_formula(text) == "'" + text
 
 
-@pytest.mark.parametrize("text", ["-4.12", "+1", "-1e-05", "-.5", "-", "Placebo", "", "<0.001", "a=b"])
+@pytest.mark.parametrize(
+    "text", ["-4.12", "+1", "-1e-05", "-.5", "-", "Placebo", "", "<0.001", "a=b", "  -4.12", " - ", '"quoted"', "  indented"]
+)
 def test_numbers_and_words_are_not(text: str) -> None:
     assert guard_formula(text) == text
 

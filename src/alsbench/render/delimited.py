@@ -70,7 +70,7 @@ def delimited(headings: Sequence[str] | None, records: Iterable[Sequence[Any]], 
     """
     out = io.StringIO()
     if dialect == "csv":
-        writer = csv.writer(out, lineterminator="\n")
+        writer = csv.writer(_Lines(out), lineterminator="\r\n")
         if headings is not None:
             writer.writerow([_cell(h) for h in headings])
         writer.writerows([_cell(v) for v in record] for record in records)
@@ -78,6 +78,20 @@ def delimited(headings: Sequence[str] | None, records: Iterable[Sequence[Any]], 
         for record in (*([headings] if headings is not None else []), *records):
             out.write(SEPARATORS[dialect].join(visible(_cell(v)) for v in record) + "\n")
     return out.getvalue()
+
+
+class _Lines:
+    """Takes rows that end in CR LF and writes them ending in LF.
+
+    The writer quotes only what its own line end holds: with LF alone a carriage return inside a text would begin a row, and
+    with it a formula.
+    """
+
+    def __init__(self, out: io.StringIO) -> None:
+        self._out = out
+
+    def write(self, row: str) -> int:
+        return self._out.write(row.removesuffix("\r\n") + "\n")
 
 
 def page_markdown(page: Page) -> str:

@@ -12,7 +12,17 @@ import unicodedata
 # Control, format (bidi, zero width), surrogate, line and paragraph separators.
 _UNSAFE = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?")
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+_DROPPED = ' \t\r\n"\u00a0\u3000\ufeff'
+_FORMULA = (
+    "=",
+    "+",
+    "-",
+    "@",
+    "\uff1d",
+    "\uff0b",
+    "\uff0d",
+    "\uff20",
+)  # the last four in full width: some spreadsheets obey them
 
 
 def visible(text: str) -> str:
@@ -35,13 +45,14 @@ def without_controls(text: str) -> str:
 
 
 def guard_formula(text: str) -> str:
-    """``text`` that a spreadsheet cannot take for a formula: a leading ``= + - @`` or tab gets an apostrophe.
+    """``text`` that a spreadsheet cannot take for a formula: it gets an apostrophe where it begins with ``= + - @``, or would
+    once a spreadsheet has dropped blanks, tabs, line breaks and quotes, or with a tab or line break.
 
     Numbers and a lone sign are left as they are.
     """
-    if not text.startswith(_FORMULA) or text in {"-", "+"} or _NUMBER.fullmatch(text):
-        return text
-    return "'" + text
+    inner = text.lstrip(_DROPPED)
+    starts = inner.startswith(_FORMULA) and inner.strip() not in {"-", "+"} and not _NUMBER.fullmatch(inner.strip())
+    return "'" + text if starts or text.startswith(("\t", "\r")) else text
 
 
 def markdown_cell(text: str) -> str:
