@@ -259,3 +259,27 @@ def test_taking_the_lock_out_of_the_log_and_its_file_away_is_said_by_every_resul
     for words in (("endpoint", "score", "-s", "old"), ("evidence",), ("forest", "score")):
         ran = run(*words, "-w", locked.workspace)
         assert "DEVIATION" in ran.out and "a locked plan may have been taken out of it" in " ".join(ran.out.split())
+
+
+@pytest.mark.parametrize("form", ["table", "csv", "tsv", "json", "md", "html", "rtf"])
+def test_life_tables_claims_and_counts_say_it_in_every_format(run: Run, workspace: Any, tmp_path: Any, form: str) -> None:
+    """What is no table of an analysis shows numbers of it all the same."""
+    where = ("-w", workspace, "--format", form)
+    claims = tmp_path / "claims.toml"
+    claims.write_text(
+        'schema = 1\n[[claims]]\nname = "c"\nendpoint = "alsfrs_ancova"\nsubgroup = "slow"\ncomparison = "G2-M12"\n'
+        'visit = 12\ncontrast = { p_value = "0.041" }\n'
+    )
+    asked = {"curve": ("endpoint", "survival", "--curve"), "claims": ("claims", claims), "arms": ("arms", "-s", "slow")}
+    assert run("lock", "-w", workspace).code == 0
+    assert "eviation" not in run(*asked["curve"], *where).out
+    path = workspace / "study.toml"
+    text = path.read_text()
+    for name in ("survival", "alsfrs_ancova"):
+        text = text.replace(f"[endpoints.{name}]", f"[endpoints.{name}]\nseed = 7")
+    path.write_text(text)
+    for name in ("curve", "claims"):
+        assert "eviation from the locked plan" in " ".join(run(*asked[name], *where).out.split()), name
+    assert "ost hoc" in run(*asked["claims"], *where).out
+    assert "post hoc" in run(*asked["arms"], *where).out.replace("\\[", "[")
+    assert "post hoc" in run("subgroup", "show", "slow", *where).out.lower().replace("\\[", "[")

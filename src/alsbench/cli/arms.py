@@ -76,4 +76,4 @@ def arms_sheet(source: Source, subgroup: str = "overall", k: int = 0) -> Sheet:
     records = tuple((c.arm, c.label or None, *(shown[place] for place in cells(c, ""))) for c in counts)
     if member is not None:
         facts += (("Subgroup", f"{member.phrase}: {member.definition}{' [post hoc]' if member.post_hoc else ''}"),)
-    return Sheet("arms", "Arms", fields, records, facts)
+    return Sheet("arms", "Arms", fields, records, facts, standing=True)

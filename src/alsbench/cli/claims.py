@@ -74,7 +74,7 @@ def checked_claims(
     from alsbench.cli.progress import steps
     from alsbench.cli.source import about
     from alsbench.cli.trail import looked, record
-    from alsbench.render.claims import post_hoc_note
+    from alsbench.render.claims import standing_notes
     from alsbench.study.claims import read_claims
 
     def answer(question: Question) -> Result:
@@ -93,7 +93,7 @@ def checked_claims(
     facts = (*about(source), ("Claims", path.name))
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
     record(common, "claims", {"file": path.name, "sha256": digest, "claims": [c.name for c in chosen]})
-    return checked, facts, post_hoc_note(checked)
+    return checked, facts, standing_notes(checked)
 
 
 def _chosen(all_claims: tuple[Claim, ...], names: Sequence[str], path: Path) -> list[Claim]:

@@ -35,6 +35,7 @@ def show_curve(common: Common, source: Source, question: Question) -> None:
     from alsbench.cli.source import about
     from alsbench.cli.trail import looked
     from alsbench.render.sheet import Field, Sheet
+    from alsbench.render.standing import marked_title
 
     found = curves_of(question, source)
     result = cached_answer(question, source).with_command(common.repeat(f"{endpoint_command(question)} --curve"))
@@ -51,7 +52,8 @@ def show_curve(common: Common, source: Source, question: Question) -> None:
     facts = (*about(source), *told, ("Command", result.provenance.command))
     post_hoc = ("post hoc",) if result.provenance.post_hoc else ()
     notes = (*post_hoc, *(f"Deviation from the locked plan: {text}" for text in result.provenance.deviations))
-    emit_sheets(common, Sheet("curve", f"{result.facts.title}: life table", fields, records, facts, notes))
+    title = marked_title(f"{result.facts.title}: life table", result.provenance)
+    emit_sheets(common, Sheet("curve", title, fields, records, facts, notes, standing=True))
 
 
 def with_curves(common: Common, page: Page, question: Question, source: Source, k: int) -> Page:

@@ -184,7 +184,7 @@ def _results(common: Common, before: Snapshot, after: Snapshot, *, same: bool) -
     if now.study.info.synthetic:
         notes += ("SYNTHETIC DATA",)
     title = f"Results: {len(changed)} of {len(asked)} contrasts changed"
-    return Sheet("results", title, fields, tuple(_contrast(c) for c in changed), notes=notes)
+    return Sheet("results", title, fields, tuple(_contrast(c) for c in changed), notes=notes, standing=True)
 
 
 def _looked(common: Common, old: Source, new: Source, asked: list[Contrast]) -> None:

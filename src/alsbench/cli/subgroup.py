@@ -104,9 +104,8 @@ def show(common: Common, name: NameArgument, mask: MaskOption = 0) -> None:
             (p.phrase, *(shown[Count(p.phrase, a)] for a in (None, *arms)), shown[Count(p.phrase, None, "undecided")])
             for p in parts
         )
-        emit_sheets(
-            common, Sheet("subgroup", f"Subgroup {member.phrase}", fields, records, (*about(source), *_facts(source, member)))
-        )
+        facts = (*about(source), *_facts(source, member))
+        emit_sheets(common, Sheet("subgroup", f"Subgroup {member.phrase}", fields, records, facts, standing=True))
 
 
 def add(

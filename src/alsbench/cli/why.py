@@ -32,7 +32,7 @@ def show_why(common: Common, source: Source, question: Question, subject: str) -
     if common.format.printed:
         sheets = [_sums(why), *(_printed(ranking) for ranking in why.rankings if ranking.pairs)]
     facts = (*about(source), *why.facts, ("Command", command))
-    emit_sheets(common, replace(sheets[0], title=why.title, facts=facts), *sheets[1:])
+    emit_sheets(common, replace(sheets[0], title=why.title, facts=facts, standing=True), *sheets[1:])
 
 
 TEXTS = ("opponent", "arm", "result", "decided_by", "compared_at")

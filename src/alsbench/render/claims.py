@@ -24,10 +24,15 @@ SURVIVAL_NOTE = (
 )
 
 
-def post_hoc_note(checked: Sequence[Checked]) -> tuple[str, ...]:
-    """The subgroups of claims that were defined after the data were seen."""
-    found = dict.fromkeys(c.claim.subgroup for c in checked if c.post_hoc)
-    return (f"post hoc: {', '.join(found)}",) if found else ()
+def standing_notes(checked: Sequence[Checked]) -> tuple[str, ...]:
+    """The claims whose analyses are post hoc, and by what others deviate from the locked plan."""
+    late = [c.claim.name for c in checked if c.post_hoc]
+    by_claim = {c.claim.name: c.result.provenance.deviations for c in checked if c.result is not None}
+    notes = [f"Post hoc: {', '.join(late)}"] if late else []
+    for words in dict.fromkeys(d for found in by_claim.values() for d in found):
+        names = ", ".join(name for name, found in by_claim.items() if words in found)
+        notes.append(f"Deviation from the locked plan ({names}): {words}")
+    return tuple(notes)
 
 
 def claims_sheets(checked: Sequence[Checked], facts: tuple[tuple[str, str], ...], notes: tuple[str, ...]) -> tuple[Sheet, ...]:
@@ -58,7 +63,7 @@ def numbers_sheet(checked: Sequence[Checked], facts: tuple[tuple[str, str], ...]
         for n in c.numbers
     )
     why = dict.fromkeys(f"{n.claim}, {PARTS[n.part]}{n.stat}: {n.why}" for c in checked for n in c.numbers if n.why)
-    return Sheet("numbers", "Published numbers and those of the data", fields, records, facts, (*why, *notes))
+    return Sheet("numbers", "Published numbers and those of the data", fields, records, facts, (*why, *notes), standing=True)
 
 
 def _verdicts(checked: Sequence[Checked], facts: tuple[tuple[str, str], ...], notes: tuple[str, ...]) -> Sheet:

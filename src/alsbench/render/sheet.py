@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from rich.cells import cell_len
 
 from alsbench.render.ard import dump, plain_number
-from alsbench.render.delimited import Dialect, delimited
+from alsbench.render.delimited import STANDING, Dialect, delimited, standing
 from alsbench.render.formats import format_number, format_stored
 from alsbench.render.layout import PAGE_WIDTH
 from alsbench.render.page import Block, Cell, Column, Line, Page
@@ -36,7 +36,11 @@ class Field:
 
 @dataclass(frozen=True)
 class Sheet:
-    """``name`` is stable for scripts; ``facts`` and ``notes`` are printed above and below and kept in JSON."""
+    """``name`` is stable for scripts; ``facts`` and ``notes`` are printed above and below and kept in JSON.
+
+    With ``standing`` CSV and TSV carry title, facts and notes too, in the columns that files of results have: that something is
+    post hoc or a deviation leaves with the numbers.
+    """
 
     name: str
     title: str
@@ -44,6 +48,7 @@ class Sheet:
     records: tuple[tuple[Value, ...], ...]
     facts: tuple[tuple[str, str], ...] = ()
     notes: tuple[str, ...] = ()
+    standing: bool = False
 
 
 def sheet_json(sheet: Sheet) -> str:
@@ -71,7 +76,11 @@ def sheets_json(sheets: Sequence[Sheet]) -> str:
 
 
 def sheet_delimited(sheet: Sheet, dialect: Dialect) -> str:
-    return delimited([f.key for f in sheet.fields], ([raw_value(v) for v in record] for record in sheet.records), dialect)
+    heads, records = [f.key for f in sheet.fields], ([raw_value(v) for v in record] for record in sheet.records)
+    if not sheet.standing:
+        return delimited(heads, records, dialect)
+    beside = standing(sheet.title, sheet.facts, sheet.notes)
+    return delimited([*heads, *STANDING], ([*r, *more] for r, more in zip(records, beside, strict=False)), dialect)
 
 
 def sheet_block(sheet: Sheet) -> Block:

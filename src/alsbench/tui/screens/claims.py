@@ -17,7 +17,7 @@ from alsbench.analysis.question import Question
 from alsbench.analysis.result import Result
 from alsbench.analysis.scrutiny import CHECKS, Check
 from alsbench.errors import AlsbenchError
-from alsbench.render.claims import coherent_words, post_hoc_note, reproduced_words, robust_words
+from alsbench.render.claims import coherent_words, reproduced_words, robust_words, standing_notes
 from alsbench.render.claims_page import claim_blocks, claims_page
 from alsbench.render.page import Page
 from alsbench.study.claims import Claim, read_claims
@@ -222,7 +222,7 @@ class ClaimsView(View):
             ("Claims", FILE),
             ("Command", command),
         )
-        return claims_page(checked, facts, (*post_hoc_note(checked), *self.bench.data_notes()))
+        return claims_page(checked, facts, (*standing_notes(checked), *self.bench.data_notes()))
 
     @property
     def printed(self) -> bool:
