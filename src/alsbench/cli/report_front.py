@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from alsbench.cli.report import Asked
     from alsbench.render.sheet import Sheet
 
-LIBRARIES = ("numpy", "scipy", "statsmodels", "duckdb")
+LIBRARIES = ("numpy", "scipy", "duckdb")
 Facts = tuple[tuple[str, str], ...]
 
 
