@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import sys
@@ -13,11 +14,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from alsbench.errors import AlsbenchError, ReaderGone
+from alsbench.errors import INTERRUPTED, AlsbenchError, ReaderGone, UnavailableError, is_interrupt
 
-INTERRUPTED = 130
 INTERNAL = 70
 USAGE = 2
+REFUSED = frozenset(  # by the system, not by a fault of ours: full, read-only, somebody else's, broken, out of handles
+    {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EFBIG, errno.EIO, errno.EMFILE, errno.ENFILE}
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -36,16 +39,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (ReaderGone, BrokenPipeError):
         _silence_stdout()
         return 0
+    except OSError as fault:
+        if fault.errno not in REFUSED:
+            return _unforeseen(fault, as_json)
+        what = f"this cannot be read or written: {fault.strerror}"
+        refused = UnavailableError(what, where=str(fault.filename or "standard output or a file"))
+        _report({"error": refused.message, **refused.as_dict()}, as_json)
+        return refused.exit_code
     except Exception as fault:  # noqa: BLE001  the last resort: no traceback, no patient data, a place to look
-        if _is_interrupt(fault):
+        if is_interrupt(fault):
             _report({"error": "interrupted", "kind": "interrupted", "exit_code": INTERRUPTED}, as_json)
             return INTERRUPTED
         return _unforeseen(fault, as_json)
-
-
-def _is_interrupt(fault: BaseException) -> bool:
-    """Whether this is Ctrl-C as the database passes it on from inside a query: an error of its own, or a plain RuntimeError."""
-    return type(fault).__name__ == "InterruptException" or (type(fault) is RuntimeError and str(fault) == "Query interrupted")
 
 
 def _run(words: list[str]) -> int:
@@ -65,6 +70,8 @@ def _run(words: list[str]) -> int:
         if not hasattr(error, "format_message"):  # not a message of the option parser, whichever copy of click it is
             raise
         return _usage(error, "--json-errors" in words)
+    if code == INTERRUPTED:  # the option parser makes a code of Ctrl-C and says nothing
+        raise KeyboardInterrupt
     return code if isinstance(code, int) else 0
 
 
@@ -72,7 +79,7 @@ def _usage(error: Any, as_json: bool) -> int:
     """A bad command line, in the parser's words, with where to read on."""
     context = getattr(error, "ctx", None)
     path = context.command_path if context is not None else "alsbench"
-    message = error.format_message()
+    message = error.format_message().replace("Value error, ", "")  # the validator's own words
     if not message:  # help was printed instead, for a group without a command
         return USAGE
     hint = f"see: {path} --help"

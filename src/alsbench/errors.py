@@ -6,6 +6,8 @@ Each says what is wrong, where (file, row, column, key), why and what to do, and
 
 from __future__ import annotations
 
+INTERRUPTED = 130  # the exit code of Ctrl-C
+
 
 class AlsbenchError(Exception):
     """Base of every error that reaches the user as one message, never as a traceback.
@@ -80,3 +82,13 @@ class UnavailableError(AlsbenchError):
 
     exit_code = 4
     kind = "unavailable"
+
+
+def unwritable(fault: OSError, where: str) -> UnavailableError:
+    """A file that the system does not let be written: a full disk, a read-only place, somebody else's file."""
+    return UnavailableError(f"this cannot be written: {fault.strerror or fault}", where=where)
+
+
+def is_interrupt(fault: BaseException) -> bool:
+    """Whether this is Ctrl-C as the database passes it on from inside a query: an error of its own, or a plain RuntimeError."""
+    return type(fault).__name__ == "InterruptException" or (type(fault) is RuntimeError and str(fault) == "Query interrupted")

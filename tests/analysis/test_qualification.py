@@ -206,6 +206,16 @@ def test_a_method_that_cannot_run_fails_without_a_path(run: Run, monkeypatch: py
     assert "someone" not in out
 
 
+@pytest.mark.parametrize("said", [KeyboardInterrupt(), RuntimeError("Query interrupted")], ids=["signal", "database"])
+def test_an_interrupt_ends_it_without_a_verdict(run: Run, monkeypatch: pytest.MonkeyPatch, said: BaseException) -> None:
+    def stopped(_p: object) -> None:
+        raise said
+
+    monkeypatch.setattr(multiplicity, "hochberg", stopped)
+    code, out, _ = run("--method", "multiplicity", "--quiet")
+    assert (code, out) == (130, "")
+
+
 def test_a_case_of_several_methods_fails_them_all(monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(*_a: object, **_k: object) -> None:
         raise StatsError("no linear algebra here")

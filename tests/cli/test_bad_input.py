@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import resource
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -224,3 +227,71 @@ def test_a_fault_of_the_program_keeps_data_to_itself(run: Run, small: Small, mon
     assert "S01" not in kept.read_text()
     assert "endpoint.py" in kept.read_text()
     assert kept.stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize("words", [("arms", "-w", ""), ("-w", " ", "arms")])
+def test_an_empty_workspace_is_a_variable_that_was_not_set(run: Run, loaded: Path, monkeypatch, words: tuple[str, ...]) -> None:
+    monkeypatch.chdir(loaded)
+    ran = run(*words)
+    assert ran.code == 2
+    assert "the workspace is empty" in ran.err
+
+
+def test_a_file_name_that_promises_another_format_is_refused_unless_the_format_is_said(
+    run: Run, loaded: Path, tmp_path: Path
+) -> None:
+    ran = run("arms", "-w", loaded, "-o", tmp_path / "arms.docx")
+    assert ran.code == 2
+    assert ".rtf" in ran.err
+    assert not list(tmp_path.iterdir())
+    assert run("arms", "-w", loaded, "-o", tmp_path / "arms.xlsx", "--format", "csv").code == 0
+    assert (tmp_path / "arms.xlsx").read_text().startswith("arm,")
+
+
+def _limited(size: int, words: list[object]) -> subprocess.CompletedProcess[str]:
+    """The program where no file may grow beyond ``size`` bytes: what a full disk is to it, for root too."""
+    return subprocess.run(
+        [sys.executable, "-m", "alsbench", *map(str, words)],
+        capture_output=True,
+        text=True,
+        check=False,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (size, size)),
+    )
+
+
+def test_where_nothing_can_be_written_the_old_files_stand_and_the_exit_code_is_4(workspace: Path, tmp_path: Path) -> None:
+    study = (workspace / "study.toml").read_bytes()
+    refused = _limited(0, ["subgroup", "add", "late", "--where", "AGE > 50", "-w", workspace])
+    assert refused.returncode == 4, refused.stderr
+    assert "study.toml: this cannot be written" in refused.stderr
+    assert (workspace / "study.toml").read_bytes() == study
+    assert not list(workspace.glob(".*.tmp"))
+    kept = tmp_path / "arms.csv"
+    kept.write_text("as it was")
+    refused = _limited(0, ["arms", "-w", workspace, "-o", kept])
+    assert refused.returncode == 4, refused.stderr
+    assert "arms.csv: this cannot be written" in refused.stderr
+    assert sorted(p.name for p in tmp_path.iterdir()) == [kept.name, workspace.name]
+    assert kept.read_text() == "as it was"
+    refused = _limited(100, ["simulate", tmp_path / "made"])
+    assert refused.returncode == 4, refused.stderr
+
+
+@pytest.mark.parametrize("words", [["--version"], ["--help"]])
+def test_a_full_standard_output_is_said(words: list[str]) -> None:
+    with Path("/dev/full").open("w") as full:
+        ran = subprocess.run(
+            [sys.executable, "-m", "alsbench", *words], stdout=full, stderr=subprocess.PIPE, text=True, check=False
+        )
+    assert ran.returncode == 4, ran.stderr
+    assert ran.stderr.count("\n") == 1
+    assert "No space left on device" in ran.stderr
+
+
+def test_a_session_log_that_is_none(run: Run, tmp_path: Path) -> None:
+    missing = run("replay", tmp_path / "nowhere.jsonl")
+    assert missing.code == 3
+    assert missing.err == f"alsbench: {tmp_path / 'nowhere.jsonl'}: the session log cannot be read\nNo such file or directory\n"
+    binary = tmp_path / "log.bin"
+    binary.write_bytes(b"\xff\xfe\x00")
+    assert run("replay", binary).code == 3

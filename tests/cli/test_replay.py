@@ -77,3 +77,15 @@ def test_no_terminal_library_is_imported(log: Path) -> None:
         f"main(['replay', {str(log)!r}, '-q'])\nsys.exit('textual' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, check=False).returncode == 0
+
+
+def test_an_interrupt_ends_the_whole_replay(run: Run, log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+
+    def stopped(*_args: object, **_more: object) -> None:
+        asked.append(1)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("alsbench.analysis.source.open_source", stopped)
+    assert run("replay", log).code == 130
+    assert asked == [1]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -51,9 +52,14 @@ def test_without_a_usable_terminal_the_app_refuses_and_demo_prints(loaded: Path,
     assert "alsbench evidence" in shown
 
 
-def test_an_interrupt_exits_130(loaded: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_interrupt_exits_130_and_says_so(
+    loaded: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     def stopped(*_args: object, **_more: object) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr("alsbench.analysis.source.open_source", stopped)
     assert main(["arms", "-w", str(loaded)]) == 130
+    assert capsys.readouterr() == ("", "alsbench: interrupted\n")
+    assert main(["arms", "-w", str(loaded), "--json-errors"]) == 130
+    assert json.loads(capsys.readouterr().err) == {"error": "interrupted", "kind": "interrupted", "exit_code": 130}

@@ -51,6 +51,9 @@ SUFFIXES = {
     ".rtf": Format.RTF,
     ".txt": Format.TABLE,
 }
+FOREIGN = frozenset(
+    [".doc", ".docx", ".odt", ".pdf", ".xls", ".xlsx", ".ods", ".xpt", ".sas7bdat", ".parquet", ".svg", ".png", ".zip"]
+)  # promise what is not made
 
 
 @dataclass(frozen=True)
@@ -79,11 +82,19 @@ class Common:
         return f"{command} --workspace {shlex.quote(str(self.workspace.resolve()))}" if self.given else command
 
 
+def _directory(text: str | Path) -> Path:
+    """What ``-w`` names. An empty word is an unset variable of a script, not the current directory."""
+    if not str(text).strip():
+        raise UsageError("the workspace is empty", where="--workspace", hint=f"name a directory, or unset {WORKSPACE_VARIABLE}")
+    return Path(text)
+
+
 WorkspaceOption = Annotated[
     Path | None,
     typer.Option(
         "--workspace",
         "-w",
+        parser=_directory,
         metavar="DIR",
         envvar=WORKSPACE_VARIABLE,
         help="The workspace: a directory with study.toml and snapshots. Default: the current directory.",
@@ -169,10 +180,11 @@ def make_common(
     if output is not None and str(output) == "-":
         output = None
     if format is None:
+        if output is not None and output.suffix.lower() in FOREIGN:
+            hint = f"endings that name a format: {', '.join(SUFFIXES)}; or say --format"
+            raise UsageError(f"nothing is written as {output.suffix}", where=f"--output {output}", hint=hint)
         default = Format(settings.format or Format.TABLE)
         format = SUFFIXES.get(output.suffix.lower(), default) if output is not None else default
-    if workspace is not None and not str(workspace).strip():
-        raise UsageError("the workspace is empty", where="--workspace", hint=f"name a directory, or unset {WORKSPACE_VARIABLE}")
     quiet = quiet or settings.quiet
     return Common(workspace or Path(), workspace is not None, format, output, quiet, json_errors, settings.mask)
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from alsbench.cli.common import Common, Format
-from alsbench.errors import ReaderGone, UnavailableError, UsageError
+from alsbench.errors import ReaderGone, UnavailableError, UsageError, unwritable
 
 BLINDED = "BLINDED"
 
@@ -152,6 +152,9 @@ def write_file(path: Path, chunks: Iterable[str]) -> None:
             stream.flush()
             os.fsync(stream.fileno())
         temporary.replace(path)
+    except OSError as fault:
+        temporary.unlink(missing_ok=True)
+        raise unwritable(fault, str(path)) from fault
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
@@ -179,3 +182,5 @@ def _stdout(text: str) -> None:
         sys.stdout.flush()
     except BrokenPipeError:
         raise ReaderGone from None
+    except OSError as fault:
+        raise unwritable(fault, "standard output") from fault

@@ -14,7 +14,7 @@ import typer
 
 from alsbench.cli.common import Common, Format, command
 from alsbench.cli.masking import MaskOption, at_least, limit
-from alsbench.errors import AlsbenchError, UsageError
+from alsbench.errors import INTERRUPTED, AlsbenchError, UsageError
 
 
 def register(app: typer.Typer) -> None:
@@ -89,4 +89,6 @@ def _run(common: Common, line: str) -> tuple[int, str]:
             code = typer.main.get_command(app).main(args=words, prog_name="alsbench", standalone_mode=False)
     except AlsbenchError as error:
         return error.exit_code, f"{visible_lines(error.message)}\n"
+    if code == INTERRUPTED:
+        raise KeyboardInterrupt
     return code if isinstance(code, int) else 0, out.getvalue()

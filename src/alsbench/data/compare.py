@@ -64,6 +64,9 @@ class Comparison:
                 self._connection.execute(f"ATTACH {_literal(str(snapshot.path))} AS {alias} (READ_ONLY)")
             self._connection.execute("SET enable_external_access = false")
             self._connection.execute("SET lock_configuration = true")
+        except duckdb.InterruptException:
+            self._connection.close()
+            raise
         except duckdb.Error as fault:
             self._connection.close()
             raise _unreadable(fault) from fault

@@ -31,7 +31,7 @@ from alsbench.data.snapshot import META_SCHEMA, SCHEMA_VERSION, SUFFIX
 from alsbench.data.special import CELLS, CELLS_SQL, cell_records
 from alsbench.data.sql import constant, quote
 from alsbench.data.workspace import POINTER, Workspace
-from alsbench.errors import DataError, UnavailableError
+from alsbench.errors import DataError, UnavailableError, unwritable
 
 BUILDING = ".building-"
 LOCK = ".lock"
@@ -76,7 +76,10 @@ class StoredTable:
 def exclusive(workspace: Workspace, *, purpose: str) -> Iterator[None]:
     """Hold the workspace's load lock. Raises UnavailableError naming the holder if somebody else has it."""
     path = workspace.snapshots_dir / LOCK
-    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, _FILE_MODE)
+    try:
+        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, _FILE_MODE)
+    except OSError as fault:
+        raise unwritable(fault, str(path)) from fault
     try:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -266,6 +266,9 @@ def open_snapshot(path: Path) -> Snapshot:
                 f"the snapshot has layout {meta.get('schema')}, this version reads {SCHEMA_VERSION}", where=str(path)
             )
         return Snapshot(path, connection, meta)
+    except duckdb.InterruptException:
+        connection.close()
+        raise
     except (duckdb.Error, ValueError, KeyError, TypeError) as fault:
         connection.close()
         raise _damaged(path, fault) from fault

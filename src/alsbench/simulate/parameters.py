@@ -148,7 +148,9 @@ def read_parameters(path: Path | None = None, overrides: Sequence[str] = ()) -> 
         try:
             text = path.read_text(encoding="utf-8-sig")
             given = tomllib.loads(text)
-        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        except OSError as error:
+            raise UsageError("the parameter file cannot be read", where=str(path), why=error.strerror or "") from None
+        except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
             raise UsageError("the parameter file cannot be read", where=str(path), why=str(error)) from None
         for key, value in given.items():
             raw[key] = raw[key] | value if isinstance(value, dict) and isinstance(raw.get(key), dict) else value

@@ -15,7 +15,7 @@ from typing import Any
 import tomlkit
 from tomlkit.items import AoT, Array, InlineTable, Table
 
-from alsbench.errors import UnavailableError, UsageError
+from alsbench.errors import UnavailableError, UsageError, unwritable
 from alsbench.study.model import Subgroup
 from alsbench.study.names import nearest
 from alsbench.study.reading import parse_study, read_study
@@ -109,7 +109,17 @@ def _rewrite(path: Path, change: Callable[[tomlkit.TOMLDocument], None]) -> None
 
 
 def publish(path: Path, content: bytes, *, unless_changed_from: bytes | None = None) -> None:
-    """Replace ``path`` by ``content`` in one step: temporary file beside it, fsync, ``os.replace``; the mode is kept."""
+    """Replace ``path`` by ``content`` in one step: temporary file beside it, fsync, ``os.replace``; the mode is kept.
+
+    Raises UnavailableError where the place is read-only or full, or the file changed meanwhile: the old one stands.
+    """
+    try:
+        _publish(path, content, unless_changed_from)
+    except OSError as fault:
+        raise unwritable(fault, str(path)) from fault
+
+
+def _publish(path: Path, content: bytes, unless_changed_from: bytes | None) -> None:
     target = path.resolve()
     descriptor, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.", suffix=".tmp")
     temporary = Path(name)

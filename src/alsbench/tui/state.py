@@ -72,7 +72,9 @@ def read_log(path: Path) -> tuple[Path, tuple[act.Action, ...]]:
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except OSError as error:
-        raise DataError("the session log cannot be read", where=str(path), why=str(error)) from error
+        raise DataError("the session log cannot be read", where=str(path), why=error.strerror or "") from error
+    except UnicodeDecodeError:
+        raise DataError("this is not a session log: it is not text", where=str(path)) from None
     return _workspace(path, lines), tuple(_actions(path, lines))
 
 

@@ -24,7 +24,7 @@ from alsbench.analysis.qualification.survival_data import survival_cases
 from alsbench.analysis.qualification.trial_engine import engine_cases
 from alsbench.analysis.qualification.trials import Case, load_trial, trial_cases
 from alsbench.analysis.source import Source
-from alsbench.errors import UnavailableError
+from alsbench.errors import UnavailableError, is_interrupt
 from alsbench.stats.errors import StatsError
 
 Progress = Callable[[str, int, int], None]
@@ -125,7 +125,9 @@ def _opener(archive: Archive, directory: Path, opened: contextlib.ExitStack) -> 
 def _guarded(case: Case) -> list[Check]:
     try:
         return case.compare()
-    except Exception as fault:  # noqa: BLE001  whatever goes wrong on this installation is a finding of the report
+    except Exception as fault:
+        if is_interrupt(fault):
+            raise KeyboardInterrupt from fault
         # a message may hold a path of this machine; those of the engine never do
         why = f"{type(fault).__name__}: {fault}" if isinstance(fault, StatsError) else type(fault).__name__
         tallies = [Tally(method, case.name, "") for method in case.methods]

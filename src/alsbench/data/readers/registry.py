@@ -128,7 +128,7 @@ def _neighbour(path: Path) -> str:
         names = [p.name for p in path.parent.iterdir()]
     except OSError:
         return ""
-    return nearest(path.name, names)
+    return nearest(path.name, names) if names else ""
 
 
 def _reader(format_: str) -> Reader:
