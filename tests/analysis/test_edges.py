@@ -61,6 +61,17 @@ def test_empty_or_tiny_subgroup(trial: Source, endpoint: str, where: str) -> Non
         assert result.get("n", context="subgroup", arm=None).stat == 0
 
 
+@pytest.mark.parametrize("endpoint", ["cafs", "survival", "alsfrs_ancova"])
+def test_nobody_is_said_in_the_same_words_of_every_statistic_of_a_comparison(trial: Source, endpoint: str) -> None:
+    """Both arms are named, the reference first; no covariate is said to have been left out of a model that was not fitted."""
+    result = answer(Question(endpoint, subgroups=("edge",)), with_subgroup(trial, "AGE > 200"))
+    pair = [r for r in result.rows if (r.treatment, r.context) == ("Group 1", "contrast") and r.stat is None]
+    said = {r.error.split(" at Month")[0] for r in pair if r.error != "never" and r.stat_name not in FIRST}
+    what = {"cafs": "ranked subjects", "survival": "subjects", "alsfrs_ancova": "analysed rows"}[endpoint]
+    assert said == {f"no {what} of Placebo or Group 1{'' if endpoint == 'alsfrs_ancova' else ' in this subgroup'}"}
+    assert not [w for w in result.warnings if "does not vary" in w]
+
+
 def test_an_answer_does_not_depend_on_when_it_is_asked(trial: Source) -> None:
     for endpoint in ("alsfrs", "cafs", "alsfrs_slope"):
         question = Question(endpoint, subgroups=("slow", "not slow"))

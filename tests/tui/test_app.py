@@ -631,3 +631,65 @@ async def test_the_log_names_the_claims_that_were_checked(own_workspace: Path, t
         text = await tui.press(pilot, "9")
         assert "release.toml: cafs, nfl-4" in text
         assert '"nfl-4"' in await tui.press(pilot, "enter")
+
+
+async def test_details_that_are_cut_say_so_and_scroll(workspace: Path, tui: Any) -> None:
+    async with tui.run(workspace) as pilot:
+        text = await tui.press(pilot, "3")
+        assert "more lines; tab, then j k" in text
+        assert "BLNFL" not in text
+        text = await tui.press(pilot, "tab", "G")
+        assert "BLNFL" in text
+        assert "more lines" not in text
+        assert pilot.app.view.table.cursor_row == 0, "the list stays where it was"
+        text = await tui.press(pilot, "escape", "j")
+        assert "nfl_low: " in text
+        assert pilot.app.view.table.cursor_row == 1
+
+
+async def test_every_subgroup_of_a_long_list_can_be_seen_under_the_cursor(own_workspace: Path, tui: Any) -> None:
+    more = "".join(f'\n[[subgroups]]\nname = "over{k}"\nwhere = "AGE >= {k}"\n' for k in range(30, 50))
+    with (own_workspace / "study.toml").open("a") as out:
+        out.write(more)
+    async with tui.run(own_workspace) as pilot:
+        for keys, name in ((("3", "G"), "over49"), (("k",), "over48"), (("g",), "slow")):
+            text = await tui.press(pilot, *keys)
+            assert f"] {name} " in text
+
+
+async def test_a_subgroup_of_nobody_says_so_in_table_and_plot(own_workspace: Path, tui: Any) -> None:
+    with (own_workspace / "study.toml").open("a") as out:
+        out.write('\n[[subgroups]]\nname = "nobody"\nwhere = "AGE > 200"\n')
+    async with tui.run(own_workspace, size=(80, 60)) as pilot:
+        await pilot.app.dispatch_action(act.SetSubgroups(("nobody",)))
+        text = await tui.press(pilot, ":endpoint alsfrs", "4")
+        assert "NE: no analysed rows in this subgroup" in text
+        text = await tui.press(pilot, "p")
+        assert "n = 0  POST HOC: no analysed rows in this subgroup" in text
+        assert "nothing could be estimated" not in text
+
+
+async def test_a_reload_keeps_visit_and_options_and_leaves_a_profile_of_other_data(own_workspace: Path, tui: Any) -> None:
+    """A record number is somebody else's in other data; what the new study file no longer has falls back."""
+    path = own_workspace / "study.toml"
+    async with tui.run(own_workspace) as pilot:
+        app = pilot.app
+        await tui.press(pilot, ":endpoint alsfrs", ":visit 6", ":option covariance cs", "2", "enter", "enter")
+        choice, record = app.session.choice, app.session.place.record
+        await tui.press(pilot, "r")
+        assert (app.session.choice, app.session.place.record) == (choice, record)
+        sample = Path(__file__).resolve().parents[2] / "sample_data"
+        load([sample / "adsl.xpt", sample / "adqs.xpt"], Workspace(own_workspace), study=None)
+        path.write_text(path.read_text().replace("[endpoints.alsfrs]", "[endpoints.total]").replace('"alsfrs"', '"total"'))
+        await tui.press(pilot, "r")
+        assert app.session.place.record is None
+        assert app.session.place.arm == "Placebo"
+        assert app.session.choice.endpoint in {i.name for i in app.catalogue.endpoints}
+
+
+async def test_a_profile_follows_the_subgroups_chosen_over_it(workspace: Path, tui: Any) -> None:
+    async with tui.run(workspace) as pilot:
+        text = await tui.press(pilot, "2", "enter", "enter")
+        assert "nfl_low" not in text
+        text = await tui.press(pilot, "s", "j", "space", "enter")
+        assert "nfl_low" in text.split("ALSFRS-R total score")[0].split("\n", 1)[1]

@@ -58,6 +58,7 @@ async def test_endpoint_with_options(here: Path, tui: Any) -> None:
             stats = {row["stat"] for row in made["results"]}
             for rows, _ in cells:
                 assert all(r.stat in stats for r in rows)
+            assert {r.stat for r in seen.rows} == stats  # what is exported: these numbers and no others
 
 
 DECIMAL = re.compile(r"(?<![\w.])-?\d+\.\d+(?![\w.]*\w)")

@@ -123,7 +123,8 @@ def covariate_variables(columns: CovariateColumns, subject: IntArray) -> tuple[l
             if len(found.levels) > 1:
                 variables.append(found)
                 continue
-        warnings.append(f"{name} does not vary among the analysed rows and was left out of the model")
+        if subject.size:  # without a row there is no model to leave it out of
+            warnings.append(f"{name} does not vary among the analysed rows and was left out of the model")
     return variables, warnings
 
 

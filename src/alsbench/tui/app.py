@@ -17,7 +17,7 @@ from alsbench.errors import AlsbenchError
 from alsbench.tui import actions as act
 from alsbench.tui import help as help_pages
 from alsbench.tui import opening, outside
-from alsbench.tui.place import kept_actions
+from alsbench.tui.place import actions_to, kept_actions, still_there
 from alsbench.tui.takeaway import Takeaway, subgroup_line
 from alsbench.tui.worker import Report
 
@@ -117,17 +117,12 @@ class Workbench(Takeaway):
 
     async def _reopened(self, opened: opening.Opened) -> None:
         """A newer snapshot or study: what was chosen stays where it still exists."""
-        known = {i.name for i in opened.catalogue.subgroups}
-        choice = self.session.choice
-        start = act.Open(
-            study=opened.start.study,
-            snapshot=opened.start.snapshot,
-            population=choice.population,
-            subgroups=tuple(n for n in choice.subgroups if n in known),
-            endpoint=choice.endpoint,
-            comparison=choice.comparison,
-        )
-        await self.dispatch_action(start)
+        chosen = [a for a in actions_to(self.session) if isinstance(a, act.Open | act.SetVisit | act.SetOption)]
+        other = opened.start.snapshot != self.session.snapshot
+        for action in still_there(chosen, opened.start, opened.catalogue):
+            await self.dispatch_action(action)
+        if other and self.session.place.record is not None:  # a record number of the old data names somebody else in the new
+            await self.dispatch_action(act.Back())
         await self.show_view()
         self.show_frame()
 

@@ -19,9 +19,12 @@ from rich.text import Text
 
 from alsbench.render.ticks import nice_ticks, tick_text
 from alsbench.tui.safetext import fit
+from alsbench.tui.shortening import without_shared
 from alsbench.tui.theme import Look
 
 MOST_APART = 4  # columns between arms at one visit, at most
+LEAST_ROWS = 8  # lines for the curves of a plot with a legend, at least
+LEGEND = 24  # cells of a name in a legend of many lines
 MARKER_EVERY = 18  # columns between markers of one step curve
 DOTS = ((0x01, 0x08), (0x02, 0x10), (0x04, 0x20), (0x40, 0x80))  # braille bit by row and column of a cell
 
@@ -130,17 +133,17 @@ def plot(
     verticals: Sequence[float] = (),
     least_margin: int = 0,
 ) -> list[Text]:
-    """The plot in exactly ``height`` lines where that leaves at least four for the curves, in ``width`` columns."""
+    """The plot in exactly ``height`` lines where that leaves at least ``LEAST_ROWS`` for the curves, in ``width`` columns."""
     ground = look["text"]
     head = [Text(fit(title, width, mark=look.glyphs.ellipsis), look["bold"])] if title else []
     if legend and series:
-        head.append(_legend(series, look, width))
+        head += _legend(series, look, width)
     y0, y1 = y_range or _range(series, zero)
     ticks = nice_ticks(y0, y1, max(2, min(6, (height - len(head) - 2) // 3)))
     labels = [tick_text(t, ticks) for t in ticks]
     margin = max([cell_len(t) for t in labels] + [min(cell_len(u.label), 12) for u in under] + [3]) + 1
     margin = max(margin, least_margin)
-    rows = max(4, height - len(head) - 2 - len(under))
+    rows = max(LEAST_ROWS if legend else 4, height - len(head) - 2 - len(under))
     x0, x1 = (min(x for x, _ in x_ticks), max(x for x, _ in x_ticks)) if x_ticks else (0.0, 1.0)
     columns = max(width - margin - 2, 8)
     apart = _apart(series, x0, x1, columns)
@@ -173,13 +176,20 @@ def plot(
     return lines
 
 
-def _legend(series: Sequence[Series], look: Look, width: int) -> Text:
-    text = Text()
-    for s in series:
-        text.append(f"{look.marker(s.index)} ", look.arm(s.index))
-        text.append(f"{s.name}   ", look["text"])
-    text.truncate(width, overflow="ellipsis" if look.glyphs.dots else "crop")
-    return text
+def _legend(series: Sequence[Series], look: Look, width: int) -> list[Text]:
+    """Marker and name of every curve, in as many lines as they need; long names lose what they share where they are many."""
+    names = [s.name for s in series]
+    if sum(cell_len(n) + 5 for n in names) > 2 * width:
+        names = list(without_shared(names, LEGEND))
+    lines, used = [Text()], 0
+    for s, name in zip(series, names, strict=True):
+        if used and used + 2 + cell_len(name) > width:
+            lines.append(Text())
+            used = 0
+        lines[-1].append(f"{look.marker(s.index)} ", look.arm(s.index))
+        lines[-1].append(f"{name}   ", look["text"])
+        used += cell_len(name) + 5
+    return lines
 
 
 def _apart(series: Sequence[Series], x0: float, x1: float, columns: int) -> int:

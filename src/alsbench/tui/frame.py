@@ -8,6 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+from rich.cells import cell_len
 from rich.segment import Segments
 from rich.traceback import Traceback
 from textual.app import App, ComposeResult
@@ -21,13 +22,13 @@ from alsbench.tui import actions as act
 from alsbench.tui import opening
 from alsbench.tui.commands import COMMANDS, SCREEN_TITLES, Registry
 from alsbench.tui.paint import Painter, Written
-from alsbench.tui.safetext import safe
+from alsbench.tui.safetext import fit, safe
 from alsbench.tui.screens.base import View
 from alsbench.tui.session import Catalogue, Session, reduce
 from alsbench.tui.state import SessionLog
 from alsbench.tui.theme import default_theme, look, no_color, plain_terminal, textual_themes, theme_name
 from alsbench.tui.views import make_view
-from alsbench.tui.widgets.bars import Bar, Piece, footer_pieces
+from alsbench.tui.widgets.bars import LEAST_TITLE, Bar, Piece, chips, footer_pieces
 from alsbench.tui.worker import Jobs
 
 if TYPE_CHECKING:
@@ -138,13 +139,13 @@ class Framed(App[int], inherit_bindings=False):
 
     def show_frame(self, width: int = 0) -> None:
         """Header and footer as the session now is."""
-        self.header.show(self.header_pieces())
+        self.header.show(self.header_pieces(width or self.size.width))
         keys = self.registry.footer(self.session)
         text = self._progress or self._status
         self.footer.show(footer_pieces(keys, f"{safe(text, ascii=self.ascii)} " if text else "", width or self.size.width))
 
-    def header_pieces(self) -> list[Piece]:
-        """Study, marks, snapshot, population, active subgroups as chips, comparison."""
+    def header_pieces(self, width: int) -> list[Piece]:
+        """Study, marks, snapshot, population, active subgroups as chips, comparison; chips that do not fit are counted."""
         if self.opened is None:
             return [(f" alsbench {SCREEN_TITLES[self.session.screen][0]}", "key"), (f"  {self.workspace}", "bar")]
         choice, study = self.session.choice, self.opened.source.study
@@ -154,12 +155,13 @@ class Framed(App[int], inherit_bindings=False):
         if self.opened.source.blinded:
             pieces += [(" BLINDED ", "chip"), (" ", "bar")]
         pieces.append((f"{self.session.snapshot[: opening.HASH]} {choice.population} ", "bar"))
-        for name in choice.subgroups:
-            found = study.subgroup(name)
-            mark = "" if found is not None and found.prespecified else " post hoc"
-            pieces += [(f" {name}{mark} ", "chip"), (" ", "bar")]
-        pieces.append((f"{choice.comparison} {self._horizon()}".rstrip(), "bar"))
-        return pieces
+        post_hoc = {s.name for s in study.subgroups if not s.prespecified}
+        name, mark = safe(choice.comparison, ascii=self.ascii), self.look.glyphs.ellipsis
+        horizon = f" {self._horizon()}".rstrip()
+        room = width - sum(cell_len(text) for text, _ in pieces) - cell_len(horizon)
+        pieces += chips(choice.subgroups, post_hoc, room - min(cell_len(name), max(room // 2, LEAST_TITLE)), mark)
+        room = max(width - sum(cell_len(text) for text, _ in pieces) - cell_len(horizon), LEAST_TITLE)
+        return [*pieces, ((fit(name, room, mark=mark) if cell_len(name) > room else name) + horizon, "bar")]
 
     def _horizon(self) -> str:
         name = self.session.choice.comparison

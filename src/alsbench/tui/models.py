@@ -15,10 +15,12 @@ from rich.cells import cell_len
 
 from alsbench.render.page import Block, Cell, Column, Line
 from alsbench.tui.safetext import safe
+from alsbench.tui.shortening import without_shared
 
 Head = tuple[str, ...]
 _PARTS = re.compile(r"^(?P<a>\S+) \((?P<b>[^,()]+)(?:, (?P<c>[^,()]+))?\)(?P<d>.*)$")
 _PLAIN = re.compile(r"^(<?>?-?\d+)(\.\d+)?(!?)$")
+GROUP = 28  # cells that the name of a group of columns may widen them to
 _ROLES = {"good": "good", "bad": "bad", "note": "dim"}
 
 
@@ -202,14 +204,14 @@ def grid(
 
 
 def _room_for_groups(cols: list[Col]) -> list[Col]:
-    """The last column of each group grown where the group's name needs room."""
+    """The last column of each group grown where the group's name needs room, up to a point: a longer name is shortened."""
     made = list(cols)
     start = 0
     for j in range(1, len(cols) + 1):
         if j < len(cols) and cols[j].group == cols[start].group:
             continue
         room = sum(c.width + 2 for c in cols[start:j]) - 2
-        lack = cell_len(cols[start].group) - room
+        lack = min(cell_len(cols[start].group), GROUP) - room
         if lack > 0:
             made[j - 1] = replace(cols[j - 1], width=cols[j - 1].width + lack)
         start = j
@@ -272,8 +274,11 @@ def _titles(section: Section) -> bool:
 
 def _group_row(section: Section) -> GridRow:
     """Group names over the first column of each group, as a line of heads."""
+    names = tuple(dict.fromkeys(c.group for c in section.cols if c.group))
+    room = min((sum(c.width + 2 for c in section.cols if c.group == n) - 2 for n in names), default=0)
+    shown = dict(zip(names, without_shared(names, room), strict=True))
     cells, last = [], ""
     for col in section.cols:
-        cells.append((col.group if col.group != last else "", "head"))
+        cells.append((shown.get(col.group, "") if col.group != last else "", "head"))
         last = col.group
     return GridRow(tuple(cells), heading=True)

@@ -77,8 +77,10 @@ class Overlaid(Running):
 
     def do_command(self) -> None:
         def check(text: str) -> str:
-            found = entries(self.registry, self.session, self.catalogue, text)
-            return "" if not text else "\n".join(f"{e.command.id} {e.argument}  {e.label}" for e in found[:12])
+            found = entries(self.registry, self.session, self.catalogue, text)[:12] if text else ()
+            lines = [(f"{e.command.id} {e.argument}".rstrip(), safe(e.label, ascii=self.ascii)) for e in found]
+            room = max((len(line) for line, _ in lines), default=0)
+            return "\n".join(f"{line:<{room}}  {label}" for line, label in lines)
 
         def complete(text: str) -> tuple[str, ...]:
             return completions(self.registry, self.session, self.catalogue, text)

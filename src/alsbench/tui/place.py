@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -49,9 +49,16 @@ def kept_actions(workspace: Path, start: act.Open, known: Catalogue) -> tuple[ac
         values = json.loads(place_path(workspace).read_text("utf-8"))
         if values["format"] != FORMAT or values["study"] != start.study:
             return (start,)
-        first, *rest = [act.from_dict(v) for v in values["actions"]]
+        actions = [act.from_dict(v) for v in values["actions"]]
     except (OSError, ValueError, KeyError, TypeError):
         return (start,)
+    return still_there(actions, start, known)
+
+
+def still_there(actions: Sequence[act.Action], start: act.Open, known: Catalogue) -> tuple[act.Action, ...]:
+    """``actions``, of which an ``Open`` is the first, as far as the study and data now have what they name; ``start`` where
+    they begin otherwise or name something that is gone."""
+    first, *rest = actions or (start,)
     if not isinstance(first, act.Open):
         return (start,)
     names = {k: {i.name for i in getattr(known, k)} for k in ("endpoints", "comparisons", "populations", "subgroups")}

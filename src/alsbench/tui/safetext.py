@@ -58,6 +58,17 @@ def fit(text: str, width: int, *, align: str = "left", mark: str = "…") -> str
     return text + pad
 
 
+def fit_middle(text: str, width: int, *, mark: str = "…") -> str:
+    """``text`` in at most ``width`` cells; what is cut is cut from its middle: many long names differ at their end."""
+    if cell_len(text) <= width:
+        return text
+    end = max((width - len(mark)) // 3, 0)
+    tail = text
+    while tail and cell_len(tail) > end:
+        tail = tail[1:]
+    return fit(text, width - cell_len(tail), mark=mark) + tail
+
+
 def align_points(texts: list[str]) -> list[str]:
     """The texts padded so that their first numbers stand with their units digits under each other; all equally wide.
 

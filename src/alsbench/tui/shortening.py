@@ -21,6 +21,17 @@ def short_names(names: Sequence[str], room: int, mark: str) -> tuple[str, ...]:
     return tuple(f"{k} {fit(name, max(room - 2, 1), mark=mark)}".rstrip()[:room] for k, name in enumerate(names, start=1))
 
 
+def without_shared(names: Sequence[str], room: int) -> tuple[str, ...]:
+    """The names, those that need more than ``room`` cells without the words that other names begin with; none is cut. All as
+    they are where two would become the same."""
+    made = []
+    for name in names:
+        words = name.split()
+        shared = max((_shared_start(words, n.split()) for n in names if n != name), default=0)
+        made.append(" ".join(words[shared:]) or name if cell_len(name) > room else name)
+    return tuple(made) if len(set(made)) == len(set(names)) else tuple(names)
+
+
 def _shortened(name: str, names: Sequence[str], room: int, mark: str) -> str:
     if cell_len(name) <= room:
         return name

@@ -29,7 +29,7 @@ class Glyphs:
     dash: str = "–"
     rule: str = "─"
     stale: str = "≈"
-    markers: str = "●▲■◆▼○"
+    markers: str = "●▲■◆▼○△□◇▽"
     dots: bool = True  # braille dots for lines
     bar: str = "█"
     h: str = "─"
@@ -42,7 +42,9 @@ class Glyphs:
 
 
 UNICODE = Glyphs()
-ASCII = Glyphs(">", "<", "~", "^", "v", "[x]", "[ ]", "-", "-", "~", "o^#*vx", False, "#", "-", "|", "+", "+", "#", "+", "-")
+ASCII = Glyphs(
+    ">", "<", "~", "^", "v", "[x]", "[ ]", "-", "-", "~", "o^#*vx@%&=", False, "#", "-", "|", "+", "+", "#", "+", "-"
+)
 
 
 @dataclass(frozen=True)

@@ -203,7 +203,7 @@ def _arm_summary(ask: Ask, ranked: Ranked, code: int, arm: str, own: dict[str, o
         for name in ("mean", "sd", "median"):
             rows.append(_defined(ask, "arm", name, getattr(summary, name), "a single rank has no SD", own | {"arm": arm}))
     else:
-        rows += ask.failed("arm", ("mean", "sd", "median"), f"no ranked subjects of {arm}", arm=arm, **own)
+        rows += ask.failed("arm", ("mean", "sd", "median"), f"no ranked subjects of {arm} in this subgroup", arm=arm, **own)
     day = ask.source.study.visits.horizon_day(float(own["visit_number"]))  # type: ignore[arg-type]
     events = here & (ranked.days.censored == 0) & (ranked.days.day <= day)
     rows.append(ask.row("arm", "events", int(events.sum()), arm=arm, **own))
@@ -258,7 +258,7 @@ def _difference_rows(
     try:
         if fit is None or design is None:
             raise StatsError(failure)
-        absent = [a for a in pair if a not in design.factor(ARM).levels]
+        absent = [a for a in reversed(pair) if a not in design.factor(ARM).levels]
         if absent:
             raise StatsError(f"no ranked subjects of {' or '.join(absent)} in this subgroup")
         row = difference_row(ask, design, pair)
@@ -273,8 +273,13 @@ def _pair_rows(ask: Ask, ranked: Ranked, treated: int, reference: int, at: dict[
     source = ranked.stratified or ranked.rank
     both = source.included & np.isin(ranked.arm, (treated, reference))
     try:
-        if not all((source.included & (ranked.arm == code)).any() for code in (treated, reference)):
-            raise StatsError(f"no ranked subjects of {at['treatment']} or {at['reference']} in this subgroup")
+        absent = [
+            str(at[name])
+            for name, code in (("reference", reference), ("treatment", treated))
+            if not (source.included & (ranked.arm == code)).any()
+        ]
+        if absent:
+            raise StatsError(f"no ranked subjects of {' or '.join(absent)} in this subgroup")
         strata = strata_codes(ask.source, ask.endpoint.strata, ranked.subject)[both] if ranked.stratified is not None else None
         test = finkelstein_schoenfeld(
             source.scores_between(treated, reference)[both], ranked.arm[both] == treated, strata=strata

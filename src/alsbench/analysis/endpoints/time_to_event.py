@@ -161,8 +161,7 @@ def _contrast(
     rows: list[Row] = []
     warnings: list[str] = []
     try:
-        if treated.all() or not treated.any():
-            raise StatsError(f"no subjects of {pair[0] if not treated.any() else pair[1]} in this subgroup")
+        _both_arms(treated, pair)
         strata = strata_codes(ask.source, ask.endpoint.strata, two.subject) if ask.endpoint.strata else None
         test = log_rank(two.day, two.event, treated.astype(np.int64), groups=2, strata=strata)
         rows += [
@@ -187,6 +186,13 @@ def _contrast(
     return rows, warnings
 
 
+def _both_arms(treated: BoolArray, pair: tuple[str, str]) -> None:
+    """StatsError that names every arm of ``pair`` (treatment, reference) without subjects; ``treated`` per subject."""
+    absent = [arm for arm, there in ((pair[1], not treated.all()), (pair[0], treated.any())) if not there or not treated.size]
+    if absent:
+        raise StatsError(f"no subjects of {' or '.join(absent)} in this subgroup")
+
+
 def _proportional(ask: Ask, fit: CoxFit, where: dict[str, str]) -> Row:
     try:
         return ask.row("contrast", "ph_p", fit.proportional_hazards()[ARM].p, **where)
@@ -197,8 +203,7 @@ def _proportional(ask: Ask, fit: CoxFit, where: dict[str, str]) -> Row:
 def _rmst_rows(ask: Ask, two: Times, treated: BoolArray, day: int, where: dict[str, str]) -> list[Row]:
     level = f"day {day}"
     try:
-        if treated.all() or not treated.any():
-            raise StatsError("an arm has no subjects in this subgroup")
+        _both_arms(treated, (where["treatment"], where["reference"]))
         found = rmst_difference(
             rmst(two.day[treated], two.event[treated], float(day)), rmst(two.day[~treated], two.event[~treated], float(day))
         )
@@ -218,8 +223,7 @@ def _cox(ask: Ask, times: Times, pair: tuple[str, str], part: BoolArray | None =
     left_out = int(both.sum()) - two.subject.size
     incomplete = f"{pair[0]} against {pair[1]}: {left_out} subjects left out of the Cox model: a covariate is missing"
     treated = two.arm == ask.arms.index(pair[0])
-    if two.subject.size == 0 or treated.all() or not treated.any():
-        raise StatsError(f"no subjects of {pair[1] if treated.any() else pair[0]} in this subgroup")
+    _both_arms(treated, pair)
     covariates, warnings = covariate_variables(columns, two.subject)
     arm = arm_factor(ask, two.arm)
     arm = Factor(ARM, treated.astype(np.int64), (pair[1], pair[0])) if arm.levels[0] != pair[1] else arm

@@ -53,6 +53,17 @@ COMMANDS: tuple[Command, ...] = (
         rank=6,
     ),
     Command(
+        "subgroup.details",
+        "Details",
+        ("tab",),
+        "Scroll the details of the subgroup; back to the list",
+        "details",
+        screens=frozenset({"subgroups"}),
+        group="Subgroups",
+        footer="details",
+        rank=8,
+    ),
+    Command(
         "subgroup.chips",
         "Choose subgroups",
         ("s",),

@@ -61,11 +61,20 @@ class ArmsView(View):
             rows.append(GridRow(tuple((safe(t, ascii=self.ascii), role) for t in texts), source=counted.arm if one else None))
         self.table.row_cursor = True
         heads = ["arm", "", "label", "doses", "random-\nised", *flags, "discon-\ntinued", "deaths"]
+        self.enter_level("")
         self.show_grid(Grid((grid(heads, rows, right=range(3, len(heads))),)))
         self.back_to(self.shown_arm)
         self.shown_arm = ""
         unknown = int((source.planned_arm < 0).sum())
         self.say(f"{unknown} subjects have an arm that study.toml does not name" if unknown else "", "warn")
+
+    def enter_level(self, level: str) -> None:
+        """Another table than the one shown before starts at its first column."""
+        if level != self.level:
+            self.table.left = self.table.cursor_col = 0
+            self.level = level
+
+    level = ""  # the arm whose subjects the table lists; empty for the arms
 
     # ---- subjects
 
@@ -90,9 +99,10 @@ class ArmsView(View):
         label = study.arms.labels.get(arm, "")
         self.title(f"{arm}  {label}", (f"  {len(records)} subjects; enter opens a profile; S sorts, / filters", "dim"))
         self.table.row_cursor = False
+        self.enter_level(arm)
         self.show_grid(Grid((ordered(grid(heads, rows, right=right, most=24), *self.sorted_by),)))
         self.back_to(self.shown_record[0])
-        self.shown_record, self.shown_arm = (0, 0), arm
+        self.shown_record, self.shown_arm = (0,), arm
         self.cursor_moved()
 
     def cursor_moved(self) -> None:
@@ -155,11 +165,12 @@ class ArmsView(View):
         def work(_: Any) -> Any:
             return profile_lines(job_source, record - 1, look, width, height, chips)
 
-        if self.shown_record != (record, width):
+        shown = (record, width, tuple(name for name, _ in chips), source.study_digest)
+        if self.shown_record != shown:
             self.bench.jobs.start(self.panel, "profile", work)
-        self.shown_record = (record, width)
+        self.shown_record = shown
 
-    shown_record: tuple[int, int] = (0, 0)
+    shown_record: tuple[Any, ...] = (0,)  # the subject whose profile is shown, and all else it depends on
     shown_arm = ""
 
     def report(self, report: Report) -> None:
@@ -172,7 +183,7 @@ class ArmsView(View):
         found = self.source()
         if self.session.place.record is not None or found is None:
             return
-        self.shown_record = (0, 0)
+        self.shown_record = (0,)
         if self.session.place.arm is None:
             self.sorted_by = ("", False)
             self.table.go(0, 0)

@@ -42,6 +42,7 @@ class View(Vertical):
         self.detail = Bar(bench.look, ground="text")
         self.pane = Pane(bench.look)
         self.pane.display = False
+        self.pane.moved = self.pane_moved
         self.full: Grid = Grid(())
         self.pattern = ""
         self.searched = ""  # in a pane of lines
@@ -136,6 +137,11 @@ class View(Vertical):
         """The detail line: more about what is under the cursor."""
         self.detail.show([(safe(text, ascii=self.ascii), role)])
 
+    def pane_moved(self) -> None:
+        """Say how many lines are below those in view."""
+        if self.pane.display:
+            self.say(f"{self.pane.below} more lines below; j scrolls" if self.pane.below else "")
+
     def source(self) -> Any:
         """What the cell under the cursor was made from."""
         model = self.table.model
@@ -168,7 +174,7 @@ class View(Vertical):
         self.main.go(0)
 
     def do_bottom(self) -> None:
-        self.main.go(len(self.pane.lines) if self.pane.display else len(self.table.model) - 1)
+        self.main.go(len(self.main.lines) if isinstance(self.main, Pane) else len(self.table.model) - 1)
 
     def do_row(self, number: str = "") -> None:
         """Go to a row by its number; headings count."""

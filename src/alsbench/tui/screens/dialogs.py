@@ -4,6 +4,7 @@ question to answer. Each closes with ``esc``; none blinks or animates."""
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from textwrap import wrap
 from typing import Any
 
 from rich.text import Text
@@ -88,7 +89,7 @@ class Picker(Dialog):
         marks: Sequence[Any] | None = None,
         query: bool = True,
     ) -> None:
-        keys = [("enter", "choose"), ("esc", "close")]
+        keys = [("enter", "choose"), ("esc", "close" if marks is None else "leave as it was")]
         keys += [("space", "on/off")] if marks is not None else []
         super().__init__(look, title, keys if query else [*keys, ("/", "filter")])
         self.find = find
@@ -123,7 +124,8 @@ class Picker(Dialog):
             rows.append(GridRow(tuple((t, "") for t in (*mark, *texts)), source=value))
         heads = (["", *self.heads] if self.marks is not None else list(self.heads))[: len(rows[0].cells) if rows else 1]
         self.table.placeholder = "nothing matches"
-        model = Grid((grid(heads, rows, frozen=1, most=70),))
+        most = max((self.size.width or 80) // 2, 24)
+        model = Grid((grid(heads, rows, frozen=1 if self.marks is None else 2, most=most),))
         if len(model) == len(self.table.model):
             self.table.update_model(model)
         else:
@@ -152,6 +154,8 @@ class Picker(Dialog):
             scroll(self.table, {"ctrl+n": "down", "ctrl+p": "up"}.get(key, key))
         elif key == "slash" and not self.typing:
             self.type_query(on=True)
+        elif key in {"h", "left", "l", "right"} and not self.typing:
+            self.table.move(cols=1 if key in {"l", "right"} else -1)
         elif self.typing:
             before = self.line.value
             await self.line.take(event)
@@ -212,13 +216,16 @@ class Prompt(Dialog):
         self.show_note(self.line.value)
 
     def show_note(self, value: str) -> None:
-        said = self.check(value) if self.check else ""
-        self.note.show(
-            [Text(line, self.look["warn"] if said else self.look["dim"]) for line in (said or self.hint).split("\n")]
-        )
+        said, width = self.check(value) if self.check else "", max(self.size.width or 80, 20)
+        lines = [part for line in (said or self.hint).split("\n") for part in (wrap(line, width) if not said else [line])]
+        self.note.show([Text(line, self.look["warn"] if said else self.look["dim"]) for line in lines])
 
     def on_input_changed(self, event: Input.Changed) -> None:
         event.stop()
+
+    def on_resize(self) -> None:
+        super().on_resize()
+        self.show_note(self.line.value)
 
     async def take(self, event: Key) -> None:
         before = self.line.value

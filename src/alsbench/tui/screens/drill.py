@@ -43,6 +43,7 @@ class Drill(Dialog):
         self.panel = f"behind-{next(_SERIAL)}"
         self.pane = Pane(bench.look)
         self.pane.lines = tuple(facts)
+        self.pane.hint = "tab, then j k"
         self.table = VirtualTable(bench.look, row_cursor=row_cursor)
         self.table.placeholder = "being read ..."
         self.whole = Grid(())

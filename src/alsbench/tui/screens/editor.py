@@ -93,7 +93,7 @@ class SubgroupEditor(Dialog):
         """Say what the fields mean now; True when they can be saved."""
         line, width = self.inputs["where"], self.size.width or 80
         faults = self.faults()
-        notes = [Text(f"{self.here}: {HINTS.get(self.here, '')}", self.look["dim"])]
+        notes = [Text(part, self.look["dim"]) for part in wrap(f"{self.here}: {HINTS.get(self.here, '')}", width)]
         offered = wrap("  ".join(safe(c, ascii=self.ascii) for c in self.offered), width - 2)[:OFFERED_LINES]
         notes += [Text(f"  {part}", self.look["bold"]) for part in offered]
         told = (part for f in faults for part in wrap(safe(f, ascii=self.ascii), width))

@@ -30,11 +30,10 @@ from alsbench.tui.opening import Key
 from alsbench.tui.safetext import safe
 from alsbench.tui.screens.asking import AskingView
 from alsbench.tui.screens.behind import behind
-from alsbench.tui.screens.plots import endpoint_plot
+from alsbench.tui.screens.plots import BY_VISIT, endpoint_plot, failure
 from alsbench.tui.survival import CurveKey
 from alsbench.tui.widgets.pane import folded
 
-BY_VISIT = {"mmrm", "ancova"}
 ALLOWED = {"covariance": get_args(Covariance), "df": get_args(DfMethod), "method": get_args(Method)}
 
 
@@ -128,7 +127,7 @@ class EndpointView(AskingView):
                 subgroup = next(iter(found.subgroups()), phrase)
                 heading = self.heading(found, subgroup)
                 if by_visit:
-                    rows += [heading, *self.visit_rows(found, subgroup, result)]
+                    rows += [heading, *(self.visit_rows(found, subgroup, result) or [self.nothing(result)])]
                 else:
                     sections.append(Section((), (heading,)))
                     for block in subgroup_blocks(self.narrowed(result), Rows.of(self.narrowed(result)), subgroup):
@@ -144,9 +143,9 @@ class EndpointView(AskingView):
         self.show_grid(Grid(tuple(sections)))
 
     def narrowed(self, result: Result, *, arms: bool = True) -> Result:
-        """The result with only the contrasts of the session's comparison (a joint rank: at its horizon), and with ``arms``
-        only its two arms."""
-        comparison = self.comparison
+        """The result with only the contrasts of the session's comparison (a joint rank: at its horizon), only the visit that
+        is looked at, and with ``arms`` only its two arms."""
+        comparison, looked_at = self.comparison, self.session.choice.visit
         if comparison is None:
             return result
         horizon = self.session.choice.visit if self.session.choice.visit is not None else comparison.horizon
@@ -156,6 +155,8 @@ class EndpointView(AskingView):
         others_at = {r.level for r in timed} - mine_at  # the horizon days of other comparisons
 
         def kept(row: Any) -> bool:
+            if self.method in BY_VISIT and looked_at is not None and row.visit_number not in {None, looked_at}:
+                return False
             if row.treatment is None:
                 if row.context == "arm" and row.level in others_at:
                     return False
@@ -179,6 +180,10 @@ class EndpointView(AskingView):
         known = self.study.subgroup(name)
         mark = "" if known is None or known.prespecified else "  POST HOC"
         return GridRow(((safe(subgroup_heading(found, subgroup) + mark, ascii=self.ascii), "bold"),), heading=True)
+
+    def nothing(self, result: Result) -> GridRow:
+        """Said in the place of a subgroup's visits where there are none."""
+        return GridRow(((safe(f"  NE: {failure(result)}", ascii=self.ascii), "dim"),), heading=True)
 
     def visit_rows(self, found: Rows, subgroup: str, result: Result) -> list[GridRow]:
         """A line for each visit: n and LS mean of both arms, difference, p."""
@@ -238,14 +243,15 @@ class EndpointView(AskingView):
             result = self.known(question)
             if not isinstance(result, Result):
                 continue
-            lines.append(Text(safe(result.facts.title, ascii=self.ascii) + ": " + question.subgroups[0], look["bold"]))
+            width = max(self.size.width or 80, 20)
+            head = safe(f"{result.facts.title}: {question.subgroups[0]}", ascii=self.ascii)
+            lines += [Text(t, look["bold"]) for t in wrap(head, width, subsequent_indent="  ")]
             for name, value in (*result.facts.lines, *(("Tried", a) for a in result.facts.attempts)):
                 lines += folded(name, safe(value, ascii=self.ascii), look, self.size.width or 80)
             block = model_block(self.narrowed(result, arms=False), next((r.subgroup for r in result.rows), ""))
             for line in block.lines:
                 name, about, value = (c.text for c in line.cells)
                 lines += folded(name, " ".join(t for t in (value, about) if t), look, self.size.width or 80)
-            width = max(self.size.width or 80, 20)
             for note, role in (*((f"! {w}", "warn") for w in result.warnings), *((f, "dim") for f in result.facts.footnotes)):
                 lines += [Text(t, look[role]) for t in wrap(safe(note, ascii=self.ascii), width, subsequent_indent="  ")]
             lines.append(Text())

@@ -10,6 +10,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 
+from rich.cells import cell_len
 from rich.text import Text
 
 from alsbench.analysis.cells import Cell, Piece
@@ -24,12 +25,14 @@ from alsbench.tui.canvas import Canvas
 from alsbench.tui.cells import ALPHA, Effect, effect_at
 from alsbench.tui.models import Grid, GridRow, Head, align, grid
 from alsbench.tui.opening import PieceKey
-from alsbench.tui.safetext import safe
+from alsbench.tui.safetext import fit_middle, safe
 from alsbench.tui.screens.asking import AskingView, with_command
 from alsbench.tui.screens.behind import behind
 from alsbench.tui.screens.plots import better_side, interval, interval_range
 
+POST_HOC = " (post hoc)"
 LEAST_PLOT = 12
+LEAST_NAME = 24  # cells a subgroup's name keeps
 MOST_SQUARES = 3
 GAP = 2
 
@@ -69,20 +72,24 @@ class ForestView(AskingView):
             (f"  better: {better_side(effects, look.glyphs)}" if effects else "", "dim"),
             ("; n nominal" if study.multiplicity is not None else "", "dim"),
         )
-        log_scale = bool(effects) and effects[0].kind != "difference"
+        ratios = endpoint.scale == "log" or endpoint.method == "time_to_event"
+        log_scale = effects[0].kind != "difference" if effects else ratios
         low, high = interval_range(effects, log_scale) if effects else (-1.0, 1.0)
         most = max((c.n for _, c in found.values() if c is not None), default=1)
         texts = {p: self.texts(p, e, c) for p, (e, c) in found.items()}
-        ends = ["subgroup", "n", "ratio (95% CI)" if log_scale else "difference (95% CI)", "p", "inter."]
+        ends = ["subgroup", "n", "ratio (95% CI)" if log_scale else "difference (95% CI)", "p", "p int"]
         columns = [[head, *align([t[k] for t in texts.values()])] for k, head in enumerate(ends)]
-        room = max(self.size.width - sum(max(map(len, c)) + GAP for c in columns), LEAST_PLOT)
+        beside = sum(max(map(cell_len, c)) + GAP for c in columns[1:]) + GAP
+        most_name = max(self.size.width - beside - LEAST_PLOT, LEAST_NAME)
+        columns[0] = [ends[0], *(self.shortened(t[0], most_name) for t in texts.values())]
+        room = max(self.size.width - beside - max(map(cell_len, columns[0])), LEAST_PLOT)
         rows = []
-        for phrase, (effect, cell) in found.items():
+        for (phrase, (effect, cell)), name in zip(found.items(), columns[0][1:], strict=True):
             drawn = ""
             if isinstance(effect, Effect) and cell is not None:
                 squares = max(1, round(MOST_SQUARES * math.sqrt(cell.n / max(most, 1))))
                 drawn = interval(effect, look, room, low, high, log_scale, squares).plain
-            name, n, estimate, p, interaction = texts[phrase]
+            _, n, estimate, p, interaction = texts[phrase]
             small = isinstance(effect, Effect) and effect.p < ALPHA
             cells = ((name, "bold" if phrase == OVERALL else ""), (n, ""), (drawn, "axis"), (estimate, "bold" if small else ""))
             rows.append(GridRow((*cells, (p, "bold" if small else ""), (interaction, "")), source=(phrase, effect, cell)))
@@ -92,7 +99,7 @@ class ForestView(AskingView):
             fixed = [c[1] for c in columns]
             overall = (*fixed[:2], above.cells[2][0], *fixed[2:])
             heads = [(*h, o) for h, o in zip(heads, overall, strict=True)]
-        section = grid(heads, rows, right=[1, 3, 4, 5], least=[1, 1, room], most=max(room, 30))
+        section = grid(heads, rows, right=[1, 3, 4, 5], least=[1, 1, room], most=max(room, most_name))
         self.show_grid(Grid((section,)))
         self.cursor_moved()
 
@@ -104,7 +111,7 @@ class ForestView(AskingView):
         if subgroup is not None and phrase.startswith("not "):
             name = f"  {subgroup.complement or phrase}"
         if subgroup is not None and not phrase.startswith("not "):
-            name += "" if subgroup.prespecified else " (post hoc)"
+            name += "" if subgroup.prespecified else POST_HOC
         if not isinstance(effect, Effect) or cell is None:
             return safe(name, ascii=self.ascii), "", "NE" if isinstance(effect, AlsbenchError) else "...", "", ""
         estimate = "NE"
@@ -116,6 +123,11 @@ class ForestView(AskingView):
             p += " n" if cell.verdict == "nominal" else "  "
         interaction = format_p(cell.interaction_p) if cell.interaction_p is not None else ""
         return safe(name, ascii=self.ascii), str(cell.n), estimate, p, interaction
+
+    def shortened(self, name: str, room: int) -> str:
+        """A subgroup's name in at most ``room`` cells; that it is post hoc stays legible."""
+        name, mark, _ = name.partition(POST_HOC)
+        return fit_middle(name, room - len(mark), mark=self.bench.look.glyphs.ellipsis) + mark
 
     def axis(self, low: float, high: float, room: int, log_scale: bool) -> str:
         """Tick labels over the plot column."""

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 LEAST_HEIGHT = 18  # lines of one of several plots
 
+BY_VISIT = {"mmrm", "ancova"}  # methods whose means are drawn by visit
 AT_RISK = 10  # cells for an arm's name before its numbers at risk; the legend has it in full
 
 
@@ -76,7 +77,14 @@ def one_plot(
         and view.method != "joint_rank"
     ):
         return visit_plot(result, arms, study.arms.order, title, look, width, height)
+    if view.method in BY_VISIT:
+        return [Text(fit(f"{title}: {safe(failure(result), ascii=view.ascii)}", width, mark=look.glyphs.ellipsis), look["dim"])]
     return []
+
+
+def failure(result: Result) -> str:
+    """Why a result has no number: the reason of its first contrast that says one."""
+    return next((r.error for r in result.select(context="contrast") if r.error), "nothing could be estimated")
 
 
 def visit_plot(

@@ -21,9 +21,11 @@ from alsbench.tui.models import Grid, GridRow, grid
 from alsbench.tui.safetext import fit, safe
 from alsbench.tui.screens.base import View
 from alsbench.tui.widgets.pane import Pane, folded
+from alsbench.tui.widgets.table import VirtualTable
 from alsbench.tui.worker import Job, Report
 
 REST = 0.12  # seconds after which a cursor rests
+LEADS_IN = "tab, then j k"  # how the details are scrolled
 BESIDE = 130  # columns from which the details stand beside the list
 
 
@@ -78,7 +80,7 @@ def count(source: Source) -> tuple[Counted, ...]:
 
 class SubgroupsView(View):
     DEFAULT_CSS = """
-    SubgroupsView Container#list { height: auto; max-height: 50%; }
+    SubgroupsView Container#list { height: auto; }
     SubgroupsView Container#list VirtualTable { height: auto; }
     SubgroupsView.beside Container#both { layout: horizontal; }
     SubgroupsView.beside Container#list { width: 50%; height: 1fr; max-height: 100%; }
@@ -95,7 +97,10 @@ class SubgroupsView(View):
         self.of: Any = None
         self.about = Pane(bench.look)
         self.about.can_focus = False
+        self.about.hint = LEADS_IN
+        self.inside = False  # whether j and k scroll the details
         self.results: tuple[Result, ...] = ()
+        self.told = ""  # the subgroup whose details are shown
 
     def compose(self) -> Any:
         yield self.title_bar
@@ -113,8 +118,8 @@ class SubgroupsView(View):
 
     def fit_list(self) -> None:
         """The list is as tall as it needs, at most half the screen where the details stand below it."""
-        rows = len(self.full) + 2
-        self.table.styles.height = "1fr" if self.size.width >= BESIDE else min(rows, max(self.size.height // 2, 5))
+        rows, most = len(self.full) + 2, max((self.size.height - 2) // 2, 5)
+        self.table.styles.height = "1fr" if self.size.width >= BESIDE else min(rows, most)
 
     def refresh_view(self) -> None:
         opened = self.bench.opened
@@ -183,7 +188,8 @@ class SubgroupsView(View):
         if subgroup is None:
             self.about.show([])
             return
-        self.about.show(self.about_lines(subgroup))
+        self.about.show(self.about_lines(subgroup), keep=subgroup.name == self.told)
+        self.told = subgroup.name
         known = self.counted.get(subgroup.name)
         if known is not None and not known.error and subgroup.name not in self.balanced:
             source, name = self.bench.ready.source, subgroup.name
@@ -249,6 +255,26 @@ class SubgroupsView(View):
         return lines
 
     # ---- commands
+
+    @property
+    def main(self) -> VirtualTable | Pane:
+        return self.about if self.inside else self.table
+
+    def do_details(self) -> None:
+        """Let j and k scroll the details, or move in the list again."""
+        if not self.inside and not self.about.below:
+            self.bench.status("the details are all in view")
+            return
+        self.inside = not self.inside
+        self.about.hint = "j k scroll, tab leads back" if self.inside else LEADS_IN
+        self.about.go(0)
+        self.about.refresh()
+
+    def do_back(self) -> bool:
+        if self.inside:
+            self.do_details()
+            return True
+        return super().do_back()
 
     async def do_toggle(self, name: str = "") -> None:
         target = name or (self.here.name if self.here else "")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from typing import Any
 
 from rich.cells import cell_len
@@ -14,13 +14,13 @@ from textual.widget import Widget
 from alsbench.tui.safetext import fit
 from alsbench.tui.theme import Look
 
-LEAST_TITLE = 16  # cells an elastic title keeps
+LEAST_TITLE = 12  # cells a piece of an elastic title keeps
 Piece = tuple[str, str]  # text, role
 
 
 class Bar(Widget):
     """One line of pieces, each with a role; what does not fit is cut at the end, or, with ``elastic``, at the end of the
-    first piece, so that the marks after a long title stay in view."""
+    first piece, then of the longest, so that the marks after a long title stay in view."""
 
     DEFAULT_CSS = "Bar { height: 1; width: 1fr; }"
 
@@ -63,18 +63,43 @@ class Bar(Widget):
         return Strip(segments, width)
 
     def _fitted(self, width: int) -> Sequence[Piece]:
-        """The pieces, the first one cut where all together are too long and it has the room to give."""
-        over = sum(cell_len(text) for text, _ in self.pieces) - width
+        """The pieces; where all together are too long the first is cut, then the longest, to no less than names them."""
+        lengths = [cell_len(text) for text, _ in self.pieces]
+        over = sum(lengths) - width
         if not self.elastic or over <= 0:
             return self.pieces
-        (text, role), *rest = self.pieces
-        room = cell_len(text) - over
-        return [(fit(text, room, mark=self.look.glyphs.ellipsis), role), *rest] if room >= LEAST_TITLE else self.pieces
+        made = list(self.pieces)
+        for k in sorted(range(len(made)), key=lambda k: (k > 0, -lengths[k])):
+            room = max(lengths[k] - max(over, 0), min(lengths[k], LEAST_TITLE))
+            over -= lengths[k] - room
+            if room < lengths[k]:
+                made[k] = (fit(made[k][0], room, mark=self.look.glyphs.ellipsis), made[k][1])
+        return made
 
 
 def painted(pieces: Sequence[Piece]) -> list[Piece]:
     """The pieces cell by cell: (character, role), a wide character twice."""
     return [(char, role) for text, role in pieces for char in text for _ in range(max(cell_len(char), 1))]
+
+
+def chips(names: Sequence[str], post_hoc: Container[str], room: int, mark: str) -> list[Piece]:
+    """A chip for each name as far as there is room, then how many are left, and whether some of those are post hoc; the first
+    name is cut where even it has no room."""
+
+    def chip(name: str, most: int) -> str:
+        status = " post hoc" if name in post_hoc else ""
+        return f" {name if cell_len(name) <= most else fit(name, most, mark=mark)}{status} "
+
+    for shown in range(len(names), 0, -1):
+        left = names[shown:]
+        more = f" +{len(left)}{' post hoc' if any(n in post_hoc for n in left) else ''} " if left else ""
+        texts = [*(chip(n, room) for n in names[:shown]), *([more] if more else [])]
+        over = sum(cell_len(t) + 1 for t in texts) - room
+        if over > 0 and shown == 1:
+            texts[0] = chip(names[0], max(cell_len(names[0]) - over, LEAST_TITLE))
+        if over <= 0 or shown == 1:
+            return [piece for text in texts for piece in ((text, "chip"), (" ", "bar"))]
+    return []
 
 
 def footer_pieces(keys: Sequence[tuple[str, str]], status: str, width: int) -> list[Piece]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
+from rich.cells import cell_len, chop_cells
 from rich.console import Console
 from rich.segment import Segment
 from rich.text import Text
@@ -19,7 +20,8 @@ _CONSOLE = Console(width=400, color_system="truecolor", force_terminal=True)
 
 
 class Pane(Widget, can_focus=True):
-    """Lines of Rich text. ``move`` scrolls; lines wider than the pane end in an ellipsis."""
+    """Lines of Rich text. ``move`` scrolls; lines wider than the pane end in an ellipsis. Where lines are left below and
+    ``hint`` says how to reach them, the last line says how many; ``moved`` is called when other lines may be in view."""
 
     DEFAULT_CSS = "Pane { height: 1fr; width: 1fr; }"
 
@@ -30,6 +32,8 @@ class Pane(Widget, can_focus=True):
         self.top = 0
         self.stale = False
         self.mark = -1  # a line found by a search
+        self.hint = ""
+        self.moved: Callable[[], None] = lambda: None
 
     def show(self, lines: Sequence[Text], *, keep: bool = True) -> None:
         self.lines = lines
@@ -38,6 +42,7 @@ class Pane(Widget, can_focus=True):
             self.top = 0
         self.clamp()
         self.refresh()
+        self.moved()
 
     def clamp(self) -> None:
         self.top = max(0, min(self.top, len(self.lines) - self.size.height))
@@ -46,12 +51,18 @@ class Pane(Widget, can_focus=True):
     def page(self) -> int:
         return max(1, self.size.height)
 
+    @property
+    def below(self) -> int:
+        """Lines below those in view."""
+        return max(0, len(self.lines) - self.top - self.size.height) if self.size.height else 0
+
     def move(self, rows: int = 0, cols: int = 0) -> None:
         old = self.top
         self.top += rows
         self.clamp()
         if self.top != old or cols < 0:
             self.refresh()
+            self.moved()
 
     def go(self, row: int, col: int | None = None) -> None:
         self.move(rows=row - self.top, cols=col or 0)
@@ -75,6 +86,9 @@ class Pane(Widget, can_focus=True):
         index = self.top + y
         if index >= len(self.lines):
             return Strip([Segment(" " * width, ground)], width)
+        if self.hint and self.below and y == self.size.height - 1 and self.page > 1:
+            said = f"{self.look.glyphs.ellipsis} {self.below + 1} more lines; {self.hint}"
+            return Strip([Segment(fit(said, width, mark=self.look.glyphs.ellipsis), self.look["dim"])], width)
         text = self.lines[index].copy()
         text.truncate(width, overflow="ellipsis" if self.look.glyphs.dots else "crop")
         over = self.look["match"] if index == self.mark else None
@@ -87,6 +101,7 @@ class Pane(Widget, can_focus=True):
     def on_resize(self) -> None:
         self.clamp()
         self.refresh()
+        self.moved()
 
     def on_mouse_scroll_down(self, event: MouseScrollDown) -> None:
         event.stop()
@@ -101,8 +116,8 @@ def folded(name: str, value: str, look: Look, width: int) -> list[Text]:
     """A fact as name and value, the value folded under itself."""
     room = max(width - 22, 20)
     parts: list[str] = [""]
-    for word in value.split(" "):
-        if parts[-1] and len(parts[-1]) + 1 + len(word) > room:
+    for word in (piece for part in value.split(" ") for piece in chop_cells(part, room) or [""]):
+        if parts[-1] and cell_len(parts[-1]) + 1 + cell_len(word) > room:
             parts.append(word)
         else:
             parts[-1] = f"{parts[-1]} {word}".strip()

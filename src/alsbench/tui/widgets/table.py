@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Container, Sequence
 from typing import Any, Protocol
 
+from rich.cells import cell_len
 from rich.segment import Segment
 from rich.style import Style
 from textual.events import Click, MouseScrollDown, MouseScrollUp
@@ -18,10 +19,20 @@ from textual.widget import Widget
 
 from alsbench.tui.models import Col, Grid
 from alsbench.tui.safetext import fit
+from alsbench.tui.shortening import without_shared
 from alsbench.tui.theme import Look
 
 GAP = 2
 ELASTIC = 10  # cells from which the last column of text is shown cut rather than not at all
+
+
+def _given_way(widths: Sequence[int], room: int) -> list[int]:
+    """Widths of the columns that stay, the widest made narrower where all together leave no room for a next one."""
+    over = sum(w + GAP for w in widths) - room
+    if over <= 0 or not widths:
+        return list(widths)
+    widest = max(range(len(widths)), key=widths.__getitem__)
+    return [max(w - over, min(w, ELASTIC)) if k == widest else w for k, w in enumerate(widths)]
 
 
 class Model(Protocol):
@@ -111,13 +122,16 @@ class VirtualTable(Widget, can_focus=True):
         """(column, x, width) of the whole columns shown of a row; the first scrolling one may be cut to what is left."""
         room = self.size.width
         cols, frozen = (self.model.cols, self.model.frozen) if row is None else self.model.columns(row)
-        if sum(c.width + GAP for c in cols) - GAP > room:
+        widths = [c.width for c in cols]
+        if sum(w + GAP for w in widths) - GAP > room:
             room -= 1  # for the sign that says there is more
         placed: list[tuple[int, int, int]] = []
         x = 0
         left = max(0, min(self.left, len(cols) - frozen - 1))
+        if frozen + left < len(cols):
+            widths[:frozen] = _given_way(widths[:frozen], room - min(widths[frozen + left], room // 2))
         for index in [*range(min(frozen, len(cols))), *range(frozen + left, len(cols))]:
-            width = cols[index].width
+            width = widths[index]
             if x + width > room:
                 last = index == len(cols) - 1 and cols[index].align == "left" and room - x >= ELASTIC
                 if not last and placed and (index > frozen + left or index < frozen or room - x < 4):
@@ -242,26 +256,34 @@ class VirtualTable(Widget, can_focus=True):
 
     def _head_line(self, y: int) -> Strip:
         look, width, cols = self.look, self.size.width, self.model.cols
-        placed = self.layout_columns()
-        line = " " * width
+        placed, mark = self.layout_columns(), look.glyphs.ellipsis
         grouped = any(c.group for c in cols)
+        parts: list[tuple[int, str]] = []  # where each text begins
         if grouped and y == 0:
-            for group, x, span in self._group_spans(placed):
-                line = line[:x] + fit(group, span, align="centre", mark=look.glyphs.ellipsis) + line[x + span :]
+            spans = self._group_spans(placed)
+            names = tuple(dict.fromkeys(c.group for c in cols if c.group))
+            for group, x, span in spans:
+                name = dict(zip(names, without_shared(names, span), strict=True))[group]
+                parts.append((x, fit(name, span, align="centre", mark=mark)))
         else:
             depth = self.head_height - grouped
             for index, x, w in placed:
                 head = cols[index].head
                 k = y - grouped - (depth - len(head))
                 if k >= 0:
-                    line = line[:x] + fit(head[k], w, align=cols[index].align, mark=look.glyphs.ellipsis) + line[x + w :]
+                    parts.append((x, fit(head[k], w, align=cols[index].align, mark=mark)))
         if y == self.head_height - 1:
             if placed and placed[-1][0] < len(cols) - 1:
-                line = line[: width - 1] + look.glyphs.more_right
+                parts.append((width - 1, look.glyphs.more_right))
             if self.left and len(placed) > self.model.frozen:
-                x = max(placed[self.model.frozen][1] - 1, 0)
-                line = line[:x] + look.glyphs.more_left + line[x + 1 :]
-        return Strip([Segment(line[:width], look["warn"] if self.stale and y == 0 else look["head"])], width)
+                parts.append((max(placed[self.model.frozen][1] - 1, 0), look.glyphs.more_left))
+        line, used = "", 0
+        for x, text in sorted(parts):
+            if x >= used:
+                line += " " * (x - used) + text
+                used = x + cell_len(text)
+        strip = Strip([Segment(line + " " * (width - used), look["warn"] if self.stale and y == 0 else look["head"])])
+        return strip.crop(0, width)
 
     def _group_spans(self, placed: list[tuple[int, int, int]]) -> list[tuple[str, int, int]]:
         """(group, x, width) of neighbouring columns of one group."""
