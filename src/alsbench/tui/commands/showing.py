@@ -139,7 +139,7 @@ COMMANDS: tuple[Command, ...] = (
         "editor",
         "Edit study.toml",
         ("E",),
-        "Change study.toml and its subgroups in $EDITOR; on Claims, claims.toml",
+        "Change study.toml (on Claims, claims.toml) in $EDITOR",
         "editor",
         group=SHOW,
     ),

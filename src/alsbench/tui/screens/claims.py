@@ -67,12 +67,10 @@ class ClaimsView(View):
         except AlsbenchError as error:
             self.claims = ()
             self.show_texts(error.message.split("\n"), "error")
-            self.say("E edits the file")
             return
         if not self.claims:
             lines = (*HOW, "  schema = 1", *(f"  {line}" for line in self.example()))
             self.show_texts(lines, "text")
-            self.say("E writes the file")
             return
         self.build()
         if missing := [c for c in self.claims if c.name not in self.found]:
@@ -90,6 +88,11 @@ class ClaimsView(View):
 
     def show_texts(self, lines: Sequence[str], role: str) -> None:
         self.show_lines([Text(safe(line, ascii=self.ascii), self.bench.look[role]) for line in lines])
+
+    def pane_moved(self) -> None:
+        super().pane_moved()
+        if self.pane.display and not self.pane.below:
+            self.say("E edits the file" if self.path.is_file() else "E writes the file")
 
     def example(self) -> tuple[str, ...]:
         """How a claim is written, in this study's own names."""
