@@ -174,7 +174,7 @@ def test_history_takes_the_first_value_of_each_column(loaded: tuple[Receipt, Sna
     _, snapshot = loaded
     (one,) = rows(snapshot.frame("ADSL"), USUBJID="1")
     assert (one["ONSETSIT"], one["DURDIS"], one["DIAGDUR"]) == ("BULBAR", 24, 12)
-    assert one["PROGRATE"] == (48 - 36) / 24
+    assert one["PROGRATE"] == pytest.approx((48 - 36) / ((730.5 + 5) / 30.4375))  # onset to the baseline record, on day 5
     (two,) = rows(snapshot.frame("ADSL"), USUBJID="2")
     assert two["ONSETSIT"] == "LIMB"
     assert np.isnan(two["PROGRATE"])  # onset 20 days before entry

@@ -17,7 +17,7 @@ from alsbench.data.dataset import Dataset
 from alsbench.data.derive.bds import Block, bds
 from alsbench.data.derive.columns import Column, Floats, Values, build, flag, number, text
 from alsbench.data.derive.proact_scores import Scores, item_codes, read_scores
-from alsbench.data.derive.proact_subjects import People, people, subject_table
+from alsbench.data.derive.proact_subjects import Baseline, People, people, subject_table
 from alsbench.data.derive.proact_tables import RawTable, one_per_day, read_tables
 from alsbench.data.derive.qc import Report
 from alsbench.data.derive.study_text import proact_study
@@ -67,7 +67,7 @@ def derive_proact(datasets: Sequence[Dataset], report: Report, settings: Derive)
     grid = month_grid(max(int(np.max(np.concatenate(days), initial=0) / DAYS_PER_UNIT["month"] + 0.5), 1))
     grid = with_windows(grid, settings.windows)
     made: list[Dataset] = []
-    baselines: dict[str, dict[str, float]] = {}
+    baselines: dict[str, dict[str, Baseline]] = {}
     if scores is not None and any(np.isfinite(v).any() for v in (scores.items, scores.tenth, scores.revised, scores.original)):
         made.append(_adqs(scores, grid, who, settings, report, baselines))
     if capacities:
@@ -119,13 +119,15 @@ def _placed(subject: Values, day: Floats, usable: Flags, grid: Grid, settings: D
     return group, place(group, day, usable, baseline, grid, after=0, record=settings.record)
 
 
-def _baseline_values(block: Block) -> dict[str, float]:
+def _baseline_records(block: Block) -> dict[str, Baseline]:
     at = block.placed.baseline
-    return dict(zip(block.subject[at].tolist(), block.value[at].tolist(), strict=True))
+    return dict(
+        zip(block.subject[at].tolist(), zip(block.value[at].tolist(), block.day[at].tolist(), strict=True), strict=True)
+    )
 
 
 def _adqs(
-    scores: Scores, grid: Grid, who: People, settings: Derive, report: Report, baselines: dict[str, dict[str, float]]
+    scores: Scores, grid: Grid, who: People, settings: Derive, report: Report, baselines: dict[str, dict[str, Baseline]]
 ) -> Dataset:
     late = _after_death(scores.source, scores.rows, scores.subject, scores.day, who, report)
     extra = (flag("AFTDTHFL", "Recorded after Death Flag", late),)
@@ -137,7 +139,7 @@ def _adqs(
         block = Block(code, title, scores.subject, group, scores.day, value, placed, extra=(*extra, kind))
         if np.isfinite(value).any():
             blocks.append(block)
-        baselines[code] = _baseline_values(block)
+        baselines[code] = _baseline_records(block)
 
     add(TOTAL, "ALSFRS-R Total Score", scores.revised, np.isfinite(scores.revised))
     add(OLD_TOTAL, "ALSFRS Total Score (10 items, 0-40)", scores.original, np.isfinite(scores.original))
@@ -194,7 +196,7 @@ def _adre(
     who: People,
     settings: Derive,
     report: Report,
-    baselines: dict[str, dict[str, float]],
+    baselines: dict[str, dict[str, Baseline]],
 ) -> Dataset:
     blocks = []
     for c in capacities:
@@ -207,7 +209,7 @@ def _adre(
             group, placed = _placed(c.subject, c.day, np.isfinite(value) & ~late, grid, settings)
             extra = (flag("AFTDTHFL", "Recorded after Death Flag", late), text("DTYPE", "Derivation Type", dtype))
             blocks.append(Block(code, title, c.subject, group, c.day, value, placed, extra=extra))
-            baselines[code] = _baseline_values(blocks[-1])
+            baselines[code] = _baseline_records(blocks[-1])
     _common_steps("ADRE", settings, report)
     return bds("ADRE", "Vital Capacity", blocks, grid, who.subjects, day_label=DAY, remarks=report.remarks("ADRE"))
 

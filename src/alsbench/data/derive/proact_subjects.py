@@ -20,6 +20,7 @@ from alsbench.study.als import MAX_TOTAL
 from alsbench.study.model import DAYS_PER_UNIT
 
 STUDY = "PROACT"
+Baseline = tuple[float, float]  # value, and its day from trial entry
 MONTH = DAYS_PER_UNIT["month"]
 SHORTEST_ONSET = 30  # days before baseline; a rate over less is missing
 _OLD_MAX = 40
@@ -56,26 +57,32 @@ def people(tables: Mapping[str, RawTable], report: Report) -> People:
     return People(subjects, died, death_day, _last_contact(tables, death_day, report), treated, onset, facts)
 
 
-def subject_table(who: People, baselines: Mapping[str, Mapping[str, float]], report: Report) -> Dataset:
+def subject_table(who: People, baselines: Mapping[str, Mapping[str, Baseline]], report: Report) -> Dataset:
     """ADSL: arms, analysis sets, history, baselines and rates. ``baselines`` are by parameter and subject."""
     ids = who.subjects.ids
     arm = [who.subjects.planned.get(s) for s in ids]
     known = np.array([a is not None for a in arm])
-    base = {code: np.array([by.get(s, np.nan) for s in ids]) for code, by in baselines.items()}
-    nothing = np.full(len(ids), np.nan)
+    absent = (np.nan, np.nan)
+    base = {code: np.array([by.get(s, absent)[0] for s in ids]) for code, by in baselines.items()}
     duration = np.array([-who.onset.get(s, np.nan) for s in ids])
-    months = np.where(duration >= SHORTEST_ONSET, duration / MONTH, np.nan)
+
+    def rate(most: float, code: str) -> Floats:
+        found = [baselines.get(code, {}).get(s, absent) for s in ids]
+        values, since = np.array([v for v, _ in found]), duration + np.array([day for _, day in found])
+        return (most - values) / np.where(since >= SHORTEST_ONSET, since / MONTH, np.nan)
+
     rates = [
-        number(
-            "PROGRATE", "(48 - Baseline ALSFRS-R) / Months since Onset", (MAX_TOTAL - base.get("ALSFRSR", nothing)) / months
-        ),
-        number("PROGRT40", "(40 - Baseline ALSFRS) / Months since Onset", (_OLD_MAX - base.get("ALSFRS", nothing)) / months),
+        number("PROGRATE", "(48 - Baseline ALSFRS-R) / Months since Onset", rate(MAX_TOTAL, "ALSFRSR")),
+        number("PROGRT40", "(40 - Baseline ALSFRS) / Months since Onset", rate(_OLD_MAX, "ALSFRS")),
     ]
     flag = np.where(known, "Y", "N")
     report.step("ADSL", "subjects: everybody any file names; arms from Study_Arm (planned and actual are not told apart)")
     report.step("ADSL", "FASFL, SAFFL: an arm is known")
     report.step("ADSL", "ALSHISTORY: first value per column; onset and diagnosis in months before trial entry")
-    report.step("ADSL", f"PROGRATE: (48 - baseline total) / months since onset; missing below {SHORTEST_ONSET} days")
+    report.step(
+        "ADSL",
+        f"PROGRATE: (48 - baseline total) / months from onset to the baseline record; missing below {SHORTEST_ONSET} days",
+    )
     columns: list[Column] = [
         *who.subjects.head(ids),
         number("TRT01PN", "Planned Treatment for Period 01 (N)", [np.nan if a is None else float(_active(a)) for a in arm]),
