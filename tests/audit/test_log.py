@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import stat
 import subprocess
 import sys
@@ -14,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from alsbench.audit.log import GENESIS, append, entries, head, looks, verify
-from alsbench.errors import DataError, UsageError
+from alsbench.errors import DataError, UnavailableError, UsageError
 
 NOON = datetime(2024, 1, 2, 12, tzinfo=UTC)
 
@@ -162,3 +163,11 @@ def test_concurrent_writers_keep_one_chain(tmp_path: Path) -> None:
     verdict = verify(path)
     assert verdict.intact
     assert verdict.entries == 160
+
+
+def test_a_pipe_in_place_of_the_log_is_not_waited_for(tmp_path: Path) -> None:
+    path = tmp_path / "audit.jsonl"
+    os.mkfifo(path)
+    for act in (lambda: append(path, "look", {"question": "q"}), lambda: list(entries(path)), lambda: verify(path)):
+        with pytest.raises(UnavailableError, match="it is no file"):
+            act()

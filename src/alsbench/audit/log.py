@@ -15,6 +15,7 @@ import hashlib
 import json
 import os
 import re
+import stat
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -101,6 +102,8 @@ def append(
         why = "it is a link" if path.is_symlink() else str(fault.strerror)
         raise UnavailableError(f"the audit log cannot be written: {why}", where=str(path)) from fault
     try:
+        if not stat.S_ISREG(os.fstat(handle).st_mode):
+            raise UnavailableError("the audit log cannot be written: it is no file", where=str(path))
         fcntl.flock(handle, fcntl.LOCK_EX)
         number, previous = _tail(handle, path)
         bare = {
@@ -202,6 +205,8 @@ def _look(question: str, group: list[tuple[Entry, Mapping[str, Any]]]) -> Look:
 
 
 def _lines(path: Path) -> Iterator[bytes]:
+    if path.exists() and not path.is_file():  # a pipe would be waited for
+        raise UnavailableError("the audit log cannot be read: it is no file", where=str(path))
     try:
         with path.open("rb") as file:
             while raw := file.readline(_LONGEST_LINE):
