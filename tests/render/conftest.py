@@ -19,6 +19,7 @@ def provenance(**changed: object) -> Provenance:
         "synthetic": True,
         "command": "alsbench endpoint alsfrs --subgroup slow",
         "sources": ("ADSL", "ADQS"),
+        "study_id": "ALSREF01",
     }
     return Provenance(**(values | changed))  # type: ignore[arg-type]
 

@@ -190,3 +190,9 @@ def test_the_same_bytes(mmrm: Result) -> None:
     for write in (document_html, document_rtf, document_json, document_markdown):
         assert write(document) == write(document)
     assert "Table 1. " in document_html(document) and 'href="#t1"' in document_html(document)
+
+
+def test_every_printed_page_of_a_single_table_names_title_study_and_snapshot(mmrm: Result) -> None:
+    header = document_rtf(page_document(endpoint_page(mmrm))).split(r"{\header", 1)[1].split(r"\par}", 1)[0]
+    for part in ("ALSFRS-R total score", "Post hoc", "SYNTHETIC DATA", "ALSREF01", f"snapshot {mmrm.provenance.snapshot[:12]}"):
+        assert part in header

@@ -81,7 +81,15 @@ def test_a_cell_holds_estimate_interval_side_p_and_first_lasting_visit(evidence:
 
 
 def test_what_is_missing_says_why(evidence: Evidence) -> None:
-    assert "NE: ALSFRS-R total score, Group 1, not slow: no rows of Group 1" in page_text(evidence_page(evidence))
+    """Once for an endpoint with the subgroups it holds for; a warning that says the same is not printed beside it."""
+    late = replace(FAST, subgroup="not late")
+    cells = (*evidence.cells, late, replace(late, treatment="Group 2"))
+    told = replace(evidence, cells=cells, result=replace(evidence.result, warnings=("no rows of Group 1", "something else")))
+    text = page_text(evidence_page(told), width=0)
+    assert text.count("no rows of Group 1") == 2
+    assert "NE: ALSFRS-R total score [not slow, not late]: no rows of Group 1\n" in text
+    assert "NE: ALSFRS-R total score, Group 2 [not late]: no rows of Group 1\n" in text
+    assert "Warning: something else\n" in text
 
 
 def test_cells_know_the_rows_behind_them(evidence: Evidence) -> None:

@@ -78,3 +78,19 @@ def test_stored_numbers_are_printed_with_every_digit() -> None:
     )
     cells = [[c.text for c in line.cells] for line in sheet_block(sheet).lines]
     assert cells == [["0.333333333333333", "0.3333"], ["1.12345678", "6"]]
+
+
+def test_a_table_continued_below_itself_repeats_the_columns_that_say_so() -> None:
+    fields = (Field("study"), Field("subject", repeats=True), *(Field(f"column{i}") for i in range(12)))
+    sheet = Sheet("t", "T", fields, (("S", "S-001", *("x",) * 12),))
+    parts = page_text(sheets_page((sheet,))).split("\n\n")[1:]
+    assert len(parts) > 1
+    assert all(part.splitlines()[2].startswith("S-001 ") for part in parts)
+
+
+def test_print_leaves_out_an_optional_column_that_nothing_fills_and_times_below_the_second() -> None:
+    fields = (Field("when", "When", time=True), Field("why", "Why", optional=True))
+    empty, filled = (("2026-01-31T14:05:59.123+00:00", None),), (("2026-01-31T14:05:59.123+00:00", "because"),)
+    assert "Why" not in page_text(sheets_page((Sheet("t", "T", fields, empty),)))
+    assert "2026-01-31 14:05:59  because\n" in page_text(sheets_page((Sheet("t", "T", fields, filled),)))
+    assert sheet_delimited(Sheet("t", "T", fields, empty), "csv") == "when,why\n2026-01-31T14:05:59.123+00:00,\n"

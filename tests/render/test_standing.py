@@ -43,5 +43,5 @@ def test_a_csv_file_stays_one_rectangle(mmrm: Result) -> None:
     assert tuple(records[0]) == (*ROW_KEYS, *STANDING)
     assert len(records) == len(mmrm.rows)
     assert {r["title"] for r in records} == {"ALSFRS-R total score, change from baseline · Post hoc · SYNTHETIC DATA"}
-    assert records[0]["facts"].startswith("Population: FAS | Subgroup: slow")
+    assert records[0]["facts"].startswith("Study: ALSREF01 | Population: FAS | Subgroup: slow")
     assert not any(r["facts"] or r["footnotes"] for r in records[1:])

@@ -11,6 +11,7 @@ from alsbench.analysis.result import Result
 from alsbench.render.layout import page_text
 from alsbench.render.lookup import Rows
 from alsbench.render.model_facts import model_block
+from alsbench.render.page import Page
 from alsbench.render.tables import endpoint_page, endpoint_table
 
 
@@ -255,3 +256,16 @@ def test_rows_are_found_by_place(mmrm: Result) -> None:
     assert rows.subgroups() == ["slow"]
     assert rows.get("arm", "slow", arm="Placebo", visit=("Month 6", 6.0))["ls_mean"].stat == -4.123456789
     assert rows.get("arm", "slow", arm="nobody") == {}
+
+
+def test_facts_break_between_clauses_and_show_where_each_begins() -> None:
+    facts = (
+        ("Subgroup", "early: DURDIS <= median(DURDIS) [median(DURDIS) = 14.775]; n = 56 (Placebo 17, Group 1 8); POST HOC"),
+        ("Subgroup", "not early: not (DURDIS <= median(DURDIS)); n = 56"),
+    )
+    assert page_text(Page("T", (), facts), width=60).splitlines()[1:] == [
+        "Subgroup  early: DURDIS <= median(DURDIS)",
+        "            [median(DURDIS) = 14.775];",
+        "            n = 56 (Placebo 17, Group 1 8); POST HOC",
+        "          not early: not (DURDIS <= median(DURDIS)); n = 56",
+    ]

@@ -73,6 +73,7 @@ class Provenance:
     data_cut: str | None = None
     blinded: bool = False
     deviations: tuple[str, ...] = ()
+    study_id: str = ""
 
 
 @dataclass(frozen=True)

@@ -201,6 +201,7 @@ def provenance(source: Source, parts: list[Membership], command: str, *endpoints
         command=command,
         sources=tuple(sorted(n for n in names if n in source.snapshot.tables)),
         data_cut=source.snapshot.data_cut,
+        study_id=source.study.info.id,
     )
 
 
@@ -230,7 +231,8 @@ def _facts(source: Source, endpoint: Endpoint, population: str, parts: list[Memb
     lines.append(("Intervals", "95%, two-sided"))
     if source.study.info.synthetic:
         lines.append(("Data", "SYNTHETIC: no real patient stands behind these numbers"))
-    title = f"{endpoint.title or endpoint.name}: {method_info(endpoint.method).title}"
+    named, method = endpoint.title or endpoint.name, method_info(endpoint.method).title
+    title = named if named.casefold() == method.casefold() else f"{named}: {method}"
     attempts = tuple(dict.fromkeys(a for block in blocks for a in block.attempts))
     footnotes = tuple(dict.fromkeys(f for block in blocks for f in block.footnotes))
     return Facts(title=title, lines=tuple(lines), attempts=attempts, footnotes=footnotes)
@@ -245,8 +247,5 @@ def subgroup_line(source: Source, member: Membership, *, actual: bool = False) -
     elsewhere = member.n - sum(sizes.values())
     counts = ", ".join(f"{arm} {n}" for arm, n in sizes.items())
     counts += f", in no arm of the study {elsewhere}" if elsewhere else ""
-    cut = f" [{member.cut_text()}]" if member.cuts else ""
-    status = "; POST HOC" if member.post_hoc else "; pre-specified" if member.definition != "all subjects" else ""
-    late = "; POST-RANDOMISATION" if member.post_randomisation else ""
     undecided = f"; {member.n_undecided} undecided (value missing)" if member.n_undecided else ""
-    return f"{member.phrase}: {member.definition}{cut}; n = {member.n} ({counts}){undecided}{status}{late}"
+    return member.words(f"n = {member.n} ({counts}){undecided}")

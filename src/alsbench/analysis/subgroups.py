@@ -45,6 +45,13 @@ class Membership:
         """``mean(LEADRATE) = 0.9877`` for every realised cut; empty when there is none."""
         return ", ".join(f"{name} = {value:.6g}" for name, value in self.cuts)
 
+    def words(self, counts: str = "") -> str:
+        """Name, definition, realised cut, ``counts`` where given, and standing, in one line."""
+        cut = f" [{self.cut_text()}]" if self.cuts else ""
+        standing = "POST HOC" if self.post_hoc else "pre-specified" if self.definition != "all subjects" else ""
+        late = "POST-RANDOMISATION" if self.post_randomisation else ""
+        return "; ".join(t for t in (f"{self.phrase}: {self.definition}{cut}", counts, standing, late) if t)
+
 
 def members(source: Source, phrase: str, population: str = "") -> Membership:
     """Members of a subgroup phrase (``overall``, ``slow``, ``not slow``, ``slow and nfl_low``) within a population.

@@ -75,5 +75,5 @@ def arms_sheet(source: Source, subgroup: str = "overall", k: int = 0) -> Sheet:
         facts += (("Masked", f"counts below {k}, and what would tell them"),)
     records = tuple((c.arm, c.label or None, *(shown[place] for place in cells(c, ""))) for c in counts)
     if member is not None:
-        facts += (("Subgroup", f"{member.phrase}: {member.definition}{' [post hoc]' if member.post_hoc else ''}"),)
+        facts += (("Subgroup", member.words()),)
     return Sheet("arms", "Arms", fields, records, facts, standing=True)

@@ -107,15 +107,15 @@ def _entries(path: Path, verdict: Verdict) -> Sheet:
 
     fields = (
         Field("number", "No.", number=True),
-        Field("time", "Time (UTC)"),
+        Field("time", "Time (UTC)", time=True),
         Field("who", "Who"),
         Field("action", "Action"),
-        Field("what", "What"),
-        Field("reason", "Reason"),
         Field("hash", "Hash"),
+        Field("what", "What"),
+        Field("reason", "Reason", optional=True),
     )
     records = tuple(
-        (e.number, e.time, e.who, e.action, _what(dict(e.facts)), _reason(dict(e.facts)), e.hash[:12]) for e in entries(path)
+        (e.number, e.time, e.who, e.action, e.hash[:12], _what(dict(e.facts)), _reason(dict(e.facts))) for e in entries(path)
     )
     return Sheet("audit", "Audit log", fields, records, _facts(verdict))
 

@@ -15,6 +15,11 @@ Facts = tuple[tuple[str, str], ...]
 _SUBJECT = ("USUBJID", "SUBJID", "SUBJECT_ID")
 
 
+def subject_columns(info: TableInfo) -> list[str]:
+    """The column that names the subject, by its usual names; empty where there is none."""
+    return [c.name for c in info.columns if c.name.upper() in _SUBJECT][:1]
+
+
 def column_sheet(snapshot: Snapshot, info: TableInfo, names: Sequence[str], about: Facts) -> Sheet:
     """A line for each column: what the source file said of it, and how much of it is missing."""
     from alsbench.data.special import counted, special_counts
@@ -58,7 +63,7 @@ def special_sheet(
     from alsbench.data.special import special_cells, special_counts
     from alsbench.render.sheet import Field, Sheet
 
-    subject = [c.name for c in info.columns if c.name.upper() in _SUBJECT][:1]
+    subject = subject_columns(info)
     total = sum(sum(codes.values()) for column, codes in special_counts(snapshot, info.name).items() if column in names)
     cells = (c for c in special_cells(snapshot, info.name, subject) if c[1] in names)
     last = None if most is None else offset + most

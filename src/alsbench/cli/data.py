@@ -144,10 +144,11 @@ def _emit(
 
 
 def _fields(info: TableInfo, names: list[str]) -> tuple[Field, ...]:
+    from alsbench.cli.column_sheets import subject_columns
     from alsbench.render.sheet import Field
 
-    kinds = info.kinds
-    return tuple(Field(n, n, number=kinds[n] == "number", stored=True) for n in names)
+    kinds, subject = info.kinds, subject_columns(info)
+    return tuple(Field(n, n, number=kinds[n] == "number", stored=True, repeats=n in subject) for n in names)
 
 
 def _about(common: Common, snapshot: Snapshot) -> tuple[tuple[str, str], ...]:

@@ -138,7 +138,7 @@ def receipt_sheets(receipt: Receipt) -> tuple[Sheet, ...]:
             Field("rows", "Rows", number=True),
             Field("columns", "Columns", number=True),
             Field("sha256", "SHA-256"),
-            Field("messages", "Remarks"),
+            Field("messages", "Remarks", optional=True),
         ),
         tuple((f.name, f.dataset, f.rows, f.columns, f.sha256, "; ".join(f.messages) or None) for f in receipt.files),
         facts=(
@@ -161,9 +161,9 @@ def findings_sheet(findings: tuple[Finding, ...]) -> Sheet:
         Field("table", "Table"),
         Field("count", "Count", number=True),
         Field("what", "What"),
-        Field("rows", "First rows"),
-        Field("keys", "First keys"),
-        Field("accepted", "Accepted because"),
+        Field("rows", "First rows", optional=True),
+        Field("keys", "First keys", optional=True),
+        Field("accepted", "Accepted because", optional=True),
     )
     records = tuple(
         (

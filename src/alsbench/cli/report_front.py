@@ -98,14 +98,8 @@ def _subgroups(asked: Asked) -> list[str]:
     """Definition, realised cuts and standing of every subgroup in the report; how many they are stands in the tables."""
     from alsbench.analysis.subgroups import members
 
-    found = []
-    for phrase in dict.fromkeys([*(s.name for s in asked.source.study.subgroups), *asked.subgroups]):
-        m = members(asked.source, phrase)
-        cuts = f" [{m.cut_text()}]" if m.cuts else ""
-        standing = "POST HOC" if m.post_hoc else "pre-specified"
-        late = ", defined after randomisation" if m.post_randomisation else ""
-        found.append(f"{phrase}: {m.definition}{cuts}; {standing}{late}")
-    return found
+    names = dict.fromkeys([*(s.name for s in asked.source.study.subgroups), *asked.subgroups])
+    return [members(asked.source, phrase).words() for phrase in names]
 
 
 def _versions() -> str:

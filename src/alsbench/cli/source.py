@@ -37,10 +37,11 @@ def study_words(workspace: Path) -> tuple[tuple[str, str], ...]:
 
 
 def about(source: Source) -> tuple[tuple[str, str], ...]:
-    """Study and snapshot, for the head of a table that is no analysis result."""
+    """Study, snapshot and data cut, for the head of a table that is no analysis result."""
     info = source.study.info
     synthetic = " · SYNTHETIC DATA" if info.synthetic else ""
     blinded = " · BLINDED" if source.blinded else ""
     lock = source.lock
     locked = () if lock is None else (("Plan", "; ".join(t for t in (lock.words(), lock.note, lock.doubt) if t)),)
-    return (("Study", f"{info.id}{blinded}{synthetic}"), ("Snapshot", source.snapshot.digest[:12]), *locked)
+    cut = f"; data cut {source.snapshot.data_cut}" if source.snapshot.data_cut else ""
+    return (("Study", f"{info.id}{blinded}{synthetic}"), ("Snapshot", f"{source.snapshot.digest[:12]}{cut}"), *locked)

@@ -72,7 +72,7 @@ def _fields(*texts: str, numbers: tuple[str, ...]) -> tuple[Field, ...]:
     from alsbench.render.sheet import Field
 
     named = [(name, False) for name in texts] + [(name, True) for name in numbers]
-    return tuple(Field(name, name.replace("_", " "), number=number) for name, number in named)
+    return tuple(Field(name, name.replace("_", " ").capitalize(), number=number) for name, number in named)
 
 
 def _sheet(name: str, title: str, fields: tuple[Field, ...], records: Iterable[tuple[Value, ...]]) -> Sheet:

@@ -57,8 +57,9 @@ class Table:
 
 
 def page_document(page: Page) -> Document:
-    """One page as a document of its own."""
-    return Document(page.title, (page,), contents=False)
+    """One page as a document of its own; what every printed page of it repeats names study and snapshot too."""
+    told = [value for name, value in page.facts if name in ("Study", "Snapshot", "Source")]
+    return Document(page.title, (page,), running=" · ".join((page.title, *told)), contents=False)
 
 
 def numbered(document: Document) -> list[tuple[str, Page]]:

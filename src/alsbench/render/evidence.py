@@ -35,7 +35,7 @@ def evidence_page(evidence: Evidence) -> Page:
         marked_title(result.facts.title, result.provenance),
         (evidence_block(evidence),),
         page_facts(result),
-        (*LEGEND, *nominal_note(evidence), *page_footnotes(result)),
+        (*LEGEND, *nominal_note(evidence), *page_footnotes(result, told=[c.error for c in evidence.cells if c.error])),
     )
 
 
@@ -133,11 +133,13 @@ def _from_text(cell: Cell) -> str:
 
 
 def _errors(cells: Sequence[Cell]) -> tuple[str, ...]:
-    """Why cells are empty, each reason once for an endpoint and subgroup."""
-    found = (
-        f"{NOT_ESTIMABLE}: {c.title}, {c.treatment}, {c.subgroup}: {c.error}" for c in cells if c.error and c.error != MASKED
-    )
-    return tuple(dict.fromkeys(found))
+    """Why cells are empty: each reason once for an endpoint, with the subgroups it holds for."""
+    found: dict[tuple[str, str, str], dict[str, None]] = {}
+    for c in cells:
+        if c.error and c.error != MASKED:
+            arm = "" if c.treatment in c.error else f", {c.treatment}"
+            found.setdefault((c.title, arm, c.error), {})[c.subgroup] = None
+    return tuple(f"{NOT_ESTIMABLE}: {title}{arm} [{', '.join(where)}]: {why}" for (title, arm, why), where in found.items())
 
 
 def _rows_behind(rows: Sequence[Row]) -> dict[tuple[object, ...], tuple[Row, ...]]:

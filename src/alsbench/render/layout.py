@@ -25,6 +25,7 @@ LEAST_LABEL = 12
 MOST_LABEL = 36
 LEAST_FOLDED = 16  # of a label folded so that all columns stand side by side
 STYLES = {"good": "green", "bad": "red", "note": "dim"}
+_CLAUSES = re.compile(r"(?<=;) | (?=\[)")
 _PARTS = re.compile(r"^(?P<a>\S+) \((?P<b>[^,()]+)(?:, (?P<c>[^,()]+))?\)(?P<d>.*)$")
 
 
@@ -263,10 +264,23 @@ def _fact_lines(facts: Sequence[tuple[str, str]], width: int) -> list[Text]:
     lines = []
     before = ""
     for name, value in facts:
-        for k, part in enumerate(_fold(visible(value), room)):
+        for k, part in enumerate(_fold_clauses(visible(value), room)):
             shown = visible(name) if k == 0 and name != before else ""  # a name that repeats stands once
             lines.append(Text.assemble((_pad(shown, name_width, "left"), "dim"), GAP, part))
         before = name
+    return lines
+
+
+def _fold_clauses(text: str, width: int) -> list[str]:
+    """A fact on lines of at most ``width`` columns: broken after a semicolon or before a bracket where a clause would be torn
+    otherwise; what is continued is indented, so that a list of facts of one name shows where each begins."""
+    lines: list[str] = []
+    for clause in _CLAUSES.split(text):
+        joined = f"{lines[-1]} {clause}" if lines else clause
+        if lines and cell_len(joined) > width:
+            lines += _fold(f"  {clause}", width)
+        else:
+            lines = [*lines[:-1], *_fold(joined, width, indent="  ")]
     return lines
 
 

@@ -161,7 +161,8 @@ def _block(check: Check, result: Result, heading: str) -> Block:
         for place in members:
             stats = places[place]
             note = next((r.warning for r in stats.values() if r.warning), "") or ""
-            cells = (*(Cell(str(place[i] or "")) for i in labels), *(_cell(stats, n) for n in names), Cell(note, style="note"))
+            named = (place[i] or (place[0] if len(labels) == 1 else "") for i in labels)  # of no variable: the subgroup itself
+            cells = (*(Cell(str(text or "")) for text in named), *(_cell(stats, n) for n in names), Cell(note, style="note"))
             lines.append(Line(cells))
     if not any(line.cells[-1].text for line in lines if not line.heading):
         columns, lines = columns[:-1], [Line(line.cells[:-1], line.heading) for line in lines]

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from rich.cells import cell_len
 
@@ -25,13 +25,20 @@ Value = str | float | int | bool | None
 @dataclass(frozen=True)
 class Field:
     """A column: its key in JSON and CSV, its heading in print, whether it holds numbers (``stored``: printed with every
-    digit), or prose that may be folded."""
+    digit), prose that may be folded, or a ``time`` (printed to the second).
+
+    A table continued below itself repeats the columns that say ``repeats``, else the first; print leaves out an ``optional``
+    one that no record fills.
+    """
 
     key: str
     heading: str = ""
     number: bool = False
     prose: bool = False
     stored: bool = False
+    repeats: bool = False
+    optional: bool = False
+    time: bool = False
 
 
 @dataclass(frozen=True)
@@ -85,14 +92,23 @@ def sheet_delimited(sheet: Sheet, dialect: Dialect) -> str:
 
 def sheet_block(sheet: Sheet) -> Block:
     """The printed form: numbers right-justified, missing values empty."""
+    sheet = _without_empty(sheet)
+    first = 0 if not any(f.repeats for f in sheet.fields) else None
     columns = tuple(
-        Column(f.heading or f.key, justify="right" if f.number else "left", label=i == 0 or f.prose)
+        Column(f.heading or f.key, justify="right" if f.number else "left", label=i == first or f.repeats or f.prose)
         for i, f in enumerate(sheet.fields)
     )
     lines = tuple(
-        Line(tuple(Cell(_shown(v, f.stored)) for v, f in zip(record, sheet.fields, strict=True))) for record in sheet.records
+        Line(tuple(Cell(_printed(v, f)) for v, f in zip(record, sheet.fields, strict=True))) for record in sheet.records
     )
     return Block("", columns, lines, sheet.notes, wide=_wide(sheet, columns, lines))
+
+
+def _without_empty(sheet: Sheet) -> Sheet:
+    kept = [j for j, f in enumerate(sheet.fields) if not f.optional or any(_shown(r[j]) for r in sheet.records)]
+    return replace(
+        sheet, fields=tuple(sheet.fields[j] for j in kept), records=tuple(tuple(r[j] for j in kept) for r in sheet.records)
+    )
 
 
 def _wide(sheet: Sheet, columns: Sequence[Column], lines: Sequence[Line]) -> bool:
@@ -100,13 +116,12 @@ def _wide(sheet: Sheet, columns: Sequence[Column], lines: Sequence[Line]) -> boo
     if any(f.prose for f in sheet.fields):
         return False
     widths = [max(cell_len(t) for t in (c.title, *(line.cells[j].text for line in lines))) for j, c in enumerate(columns)]
-    return len(lines) > SHORT or any(widths[0] + 2 + w > PAGE_WIDTH for w in widths[1:])
+    label = max(w for w, c in zip(widths, columns, strict=True) if c.label)
+    return len(lines) > SHORT or any(label + 2 + w > PAGE_WIDTH for w, c in zip(widths, columns, strict=True) if not c.label)
 
 
 def sheets_page(sheets: Sequence[Sheet]) -> Page:
     """Several sheets below each other under the title and facts of the first, which may be nothing but its facts."""
-    from dataclasses import replace
-
     first, *rest = sheets
     blocks = (*([sheet_block(first)] if first.fields else []), *(replace(sheet_block(s), title=s.title) for s in rest))
     return Page(first.title, blocks, first.facts)
@@ -117,6 +132,12 @@ def raw_value(value: Value) -> Value:
     if isinstance(value, float):
         return plain_number(float(value)) if math.isfinite(value) else None
     return value
+
+
+def _printed(value: Value, field: Field) -> str:
+    if field.time and isinstance(value, str):
+        return value[:19].replace("T", " ")  # 2026-01-31 14:05:59; what follows is the fraction and the zone
+    return _shown(value, field.stored)
 
 
 def _shown(value: Value, stored: bool = False) -> str:

@@ -6,6 +6,8 @@ population, subgroup, model and source; the footnotes give the failed fits, the 
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from alsbench.analysis.result import Provenance, Result
 
 POST_HOC = "Post hoc"
@@ -36,14 +38,16 @@ def page_facts(result: Result) -> tuple[tuple[str, str], ...]:
         source.append(f"data cut {p.data_cut}")
     source.append(f"snapshot {p.snapshot[:12]}")
     known = {name.lower() for name, _ in result.facts.lines}
-    return (*result.facts.lines, *(() if "source" in known else (("Source", "; ".join(source)),)))
+    study = (("Study", p.study_id),) if p.study_id else ()
+    return (*study, *result.facts.lines, *(() if "source" in known else (("Source", "; ".join(source)),)))
 
 
-def page_footnotes(result: Result) -> tuple[str, ...]:
+def page_footnotes(result: Result, *, told: Collection[str] = ()) -> tuple[str, ...]:
+    """Failed fits, warnings but for those the page has ``told`` already, and versions."""
     attempts = result.facts.attempts if len(result.facts.attempts) > 1 else ()
     return (
         *result.facts.footnotes,
         *(f"Fit tried: {a}" for a in attempts),
-        *(f"Warning: {w}" for w in result.warnings),
+        *(f"Warning: {w}" for w in result.warnings if w not in told),
         f"alsbench {result.provenance.engine}, study {result.provenance.study[:12]}",
     )
