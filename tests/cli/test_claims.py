@@ -45,7 +45,7 @@ def test_numbers_of_the_data_are_reproduced_and_coherent(run: Run, workspace: Pa
     body = json.loads(ran.out)
     assert [(r["coherent"], r["reproduced"], r["robust"]) for r in body["rows"]] == [("yes", "yes", "not asked")]
     assert {r["outcome"] for r in body["more"][0]["rows"]} == {"reproduced"}
-    assert any("Post hoc" in note for note in body["notes"])
+    assert any("post hoc" in note.casefold() for note in body["notes"])
     assert "SYNTHETIC" in json.dumps(body["facts"])
     actions = [e.action for e in entries(workspace / "audit.jsonl")]
     assert actions[-2:] == ["look", "claims"]
