@@ -9,6 +9,8 @@ import pytest
 
 from alsbench.analysis.evidence import evidence
 from alsbench.analysis.gates import gates
+from alsbench.analysis.question import Question
+from alsbench.analysis.run import answer
 from alsbench.analysis.source import Source
 from alsbench.errors import StudyError, UsageError
 from alsbench.study.model import Hypothesis, Multiplicity
@@ -37,6 +39,28 @@ def planned(source: Source, method: str, *pairs: tuple[str, str], **keys: object
 def test_without_a_plan_nothing_is_said(trial: Source) -> None:
     assert gates(trial) == ()
     assert all(c.verdict is None for c in evidence(trial).cells)
+
+
+def test_an_endpoint_says_what_the_plan_makes_of_it(trial: Source) -> None:
+    """The small p of NfL stands in its own table too: behind a closed gate it is nominal there as in the evidence."""
+    source = planned(trial, "fixed_sequence", ("cafs", "G2-M12"), ("nfl", "G2-M6"))
+    said = {name: dict(answer(Question(name), source).facts.lines) for name in ("nfl", "svc", "baseline")}
+    gate = gates(source)[1]
+    assert gate.p < 0.05 < gate.p_adjusted
+    assert said["nfl"]["Multiplicity"] == f"fixed sequence at 0.05: {gate.words()}"
+    assert "behind a gate that stayed closed" in said["nfl"]["Nominal"]
+    assert said["svc"]["Multiplicity"] == "fixed sequence at 0.05: no hypothesis of this endpoint"
+    assert "Multiplicity" not in said["baseline"]
+    assert "Multiplicity" not in dict(answer(Question("nfl"), trial).facts.lines)
+
+
+def test_an_endpoint_is_answered_though_the_plan_cannot_be(trial: Source) -> None:
+    source = planned(trial, "holm", ("nfl", "G2-M6"), ("svc", "G2-M12"))
+    lost = source.endpoint("svc").model_copy(update={"dataset": "ADXX"})
+    study = source.study.model_copy(update={"endpoints": {**source.study.endpoints, "svc": lost}})
+    result = answer(Question("nfl"), replace(source, study=study))
+    assert result.get("p_value", context="contrast", treatment="Group 2").stat is not None
+    assert dict(result.facts.lines)["Multiplicity"] == "holm at 0.05: no verdict: the snapshot has no data set ADXX"
 
 
 def test_holm_by_hand(trial: Source) -> None:

@@ -14,7 +14,7 @@ from alsbench.analysis.ask import Ask
 from alsbench.analysis.cache import cached_piece
 from alsbench.analysis.cells import Cell, Piece
 from alsbench.analysis.command import evidence_command
-from alsbench.analysis.gates import gated, gates
+from alsbench.analysis.gates import gated, plan_lines
 from alsbench.analysis.methods import analyse_with, evidence_endpoints, interaction_with, method_info
 from alsbench.analysis.plan import marked, plan_word
 from alsbench.analysis.question import OVERALL, Question
@@ -125,11 +125,7 @@ def assemble(
     lines += [] if population or one else _own_populations(source, endpoints, columns)
     lines.append(("Visit", "the comparison's horizon, or the last analysed visit before it"))
     lines.append(("p-values", "two-sided, not adjusted for multiplicity"))
-    if source.study.multiplicity is not None:
-        plan = source.study.multiplicity
-        words = "; ".join(gate.words() for gate in gates(source, population))
-        lines.append(("Multiplicity", f"{plan.method.replace('_', ' ')} at {plan.alpha:g}: {words}"))
-        lines.append(("Nominal", f"every other p below {plan.alpha:g}: outside the plan, or behind a gate that stayed closed"))
+    lines += plan_lines(source, population)
     if left_out:
         lines.append(("Not in this table", f"endpoints without a contrast: {', '.join(left_out)}"))
     if source.study.info.synthetic:

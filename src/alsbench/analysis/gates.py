@@ -16,6 +16,7 @@ from alsbench.analysis.p_text import p_text
 from alsbench.analysis.question import OVERALL
 from alsbench.analysis.result import Row
 from alsbench.analysis.source import Source
+from alsbench.errors import AlsbenchError
 
 NOMINAL = "nominal"
 
@@ -63,6 +64,27 @@ def gates(source: Source, population: str = "") -> tuple[Gate, ...]:
         )
         for h, p, a in zip(plan.hypotheses, p_values, adjusted, strict=True)
     )
+
+
+def plan_lines(source: Source, population: str = "", *, endpoint: str = "") -> list[tuple[str, str]]:
+    """What a table says of the plan: the verdict of every hypothesis, or of those of one ``endpoint``, and what is nominal.
+
+    Beside an ``endpoint`` a plan whose hypotheses cannot all be asked says why; else it raises what the question raises.
+    """
+    plan = source.study.multiplicity
+    if plan is None:
+        return []
+    try:
+        words = "; ".join(g.words() for g in gates(source, population) if endpoint in ("", g.endpoint))
+    except AlsbenchError as error:
+        if not endpoint:
+            raise
+        words = f"no verdict: {error.what}"
+    method = f"{plan.method.replace('_', ' ')} at {plan.alpha:g}"
+    return [
+        ("Multiplicity", f"{method}: {words or 'no hypothesis of this endpoint'}"),
+        ("Nominal", f"every other p below {plan.alpha:g}: outside the plan, or behind a gate that stayed closed"),
+    ]
 
 
 def gated(source: Source, piece: Piece, population: str = "") -> Piece:

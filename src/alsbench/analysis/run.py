@@ -91,7 +91,7 @@ def answer(question: Question, source: Source) -> Result:
         question=question.as_dict() | {"method": endpoint.method, "population": population},
         provenance=provenance(source, parts, endpoint_command(question), endpoint),
         rows=tuple(rows),
-        facts=_facts(source, endpoint, population, parts, blocks),
+        facts=_facts(source, endpoint, population, parts, blocks, _planned(source, endpoint, question)),
         warnings=merge_warnings(block.warnings for block in blocks),
     )
     planned = default_population(source, endpoint)
@@ -219,7 +219,23 @@ def guarded(analyse: Analyse, ask: Ask) -> Block:
         return Block(rows, warnings=(f"{ask.member.phrase}: {error}",))
 
 
-def _facts(source: Source, endpoint: Endpoint, population: str, parts: list[Membership], blocks: list[Block]) -> Facts:
+def _planned(source: Source, endpoint: Endpoint, question: Question) -> list[tuple[str, str]]:
+    """What the multiplicity plan makes of an endpoint with contrasts: its p-values stand in this table as in any other."""
+    if source.study.multiplicity is None or method_info(endpoint.method).summary is None:
+        return []
+    from alsbench.analysis.gates import plan_lines  # the gates are asked of evidence, which asks this module
+
+    return plan_lines(source, question.population, endpoint=endpoint.name)
+
+
+def _facts(
+    source: Source,
+    endpoint: Endpoint,
+    population: str,
+    parts: list[Membership],
+    blocks: list[Block],
+    planned: list[tuple[str, str]],
+) -> Facts:
     flag = source.study.populations.flags[population]
     lines: list[tuple[str, str]] = [
         ("Population", f"{population} ({flag} = 'Y'), N = {int(source.population(population).sum())}")
@@ -229,6 +245,7 @@ def _facts(source: Source, endpoint: Endpoint, population: str, parts: list[Memb
     for block in blocks:
         lines += [line for line in block.model if line not in lines]
     lines.append(("Intervals", "95%, two-sided"))
+    lines += planned
     if source.study.info.synthetic:
         lines.append(("Data", "SYNTHETIC: no real patient stands behind these numbers"))
     named, method = endpoint.title or endpoint.name, method_info(endpoint.method).title

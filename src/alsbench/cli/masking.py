@@ -64,12 +64,15 @@ def mask_answer(result: Result, question: Question, source: Source, k: int) -> R
         return result
     from alsbench.analysis.cache import cached_answer
     from alsbench.render.mask import masked
+    from alsbench.render.mask_words import hide_gates
 
     names = canonical_names(source, dict.fromkeys(row.subgroup for row in result.rows))
     beside: list[Row] = []
     for phrase in sorted({n for name in names.values() for n in ("overall", *around(name))} - set(names)):
         beside += cached_answer(replace(question.for_subgroup(phrase), subjects=False), source).rows
     hidden = masked(result, k, beside, names)
+    # an adjusted p rests on contrasts that are not in this table: whether they are hidden is not known here
+    hidden = replace(hidden, facts=replace(hidden.facts, lines=hide_gates(hidden.facts.lines)))
     return hidden.with_command(f"{hidden.provenance.command} --mask {k}")
 
 
