@@ -90,5 +90,9 @@ def unwritable(fault: OSError, where: str) -> UnavailableError:
 
 
 def is_interrupt(fault: BaseException) -> bool:
-    """Whether this is Ctrl-C as the database passes it on from inside a query: an error of its own, or a plain RuntimeError."""
-    return type(fault).__name__ == "InterruptException" or (type(fault) is RuntimeError and str(fault) == "Query interrupted")
+    """Whether this is Ctrl-C as the database passes it on from inside a query: an error of its own, a plain RuntimeError, or an
+    error that says what ended the reading of its input."""
+    name, text = type(fault).__name__, str(fault)
+    if type(fault) is RuntimeError:
+        return text == "Query interrupted"
+    return name == "InterruptException" or (type(fault).__module__ == "_duckdb" and "failed: KeyboardInterrupt" in text)

@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import random
 import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
 import duckdb
+import pyarrow as pa
 import pytest
 
 from alsbench.__main__ import main
+from alsbench.data.dataset import Dataset
+from alsbench.data.frames import ColumnInfo
 from alsbench.data.load import load
 from alsbench.data.publish import Builder
 from alsbench.data.workspace import Workspace
+from alsbench.errors import is_interrupt
 
 REFERENCE = Path(__file__).parents[1] / "reference" / "als-ref-1"
 LOAD = """
@@ -85,3 +91,21 @@ def test_interrupt_inside_a_query_of_the_database(
     assert main(["load", str(files), "-w", str(space.path)]) == 130
     assert space.current_name() == before
     assert list(space.snapshots_dir.glob(".building*")) == []
+
+
+def test_what_ends_an_insert_is_what_is_told(tmp_path: Path) -> None:
+    """Ctrl-C or a fault leaves a transaction that refuses everything: tidying up in it must not hide what happened."""
+    space = Workspace(tmp_path / "workspace")
+    space.create()
+    batch = pa.table({"X": pa.array(range(1_000_000), pa.float64())}).to_batches()[0]
+    endless = Dataset("T", (ColumnInfo("X", kind="number"),), lambda: itertools.repeat(batch))
+    heard = signal.signal(signal.SIGINT, signal.default_int_handler)
+    timer = threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT))
+    try:
+        with Builder(space) as builder, pytest.raises((KeyboardInterrupt, RuntimeError, duckdb.Error)) as fault:
+            timer.start()
+            builder.add(endless, "t.csv")
+    finally:
+        timer.cancel()
+        signal.signal(signal.SIGINT, heard)
+    assert isinstance(fault.value, KeyboardInterrupt) or is_interrupt(fault.value), fault.value

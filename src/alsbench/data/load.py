@@ -27,7 +27,7 @@ from alsbench.data.receipt import FileReceipt, Finding, Receipt
 from alsbench.data.safe_text import visible
 from alsbench.data.snapshot import open_snapshot
 from alsbench.data.workspace import Workspace
-from alsbench.errors import DataError, UnavailableError, UsageError
+from alsbench.errors import DataError, UnavailableError, UsageError, is_interrupt
 from alsbench.study.model import Study
 from alsbench.study.names import nearest
 
@@ -95,9 +95,9 @@ def _writing(workspace: Workspace) -> Iterator[None]:
         yield
     except OSError as fault:
         raise UnavailableError(f"the workspace cannot be written: {fault.strerror}", where=str(workspace.path)) from fault
-    except duckdb.InterruptException as fault:
-        raise KeyboardInterrupt from fault
     except duckdb.Error as fault:
+        if is_interrupt(fault):
+            raise KeyboardInterrupt from fault
         why = visible(str(fault).split("\n")[0])[:300]
         raise UnavailableError("the snapshot cannot be written", where=str(workspace.path), why=why) from fault
     except MemoryError as fault:

@@ -162,11 +162,9 @@ class Builder:
         created, done = False, 0
         for batch in batches:
             connection.register("incoming", _stream(pa.Table.from_batches([batch], schema=dataset.schema)))
-            try:
-                verb = f"INSERT INTO {target}" if created else f"CREATE TABLE {target} AS"
-                connection.execute(f"{verb} SELECT * FROM incoming")
-            finally:
-                connection.unregister("incoming")
+            verb = f"INSERT INTO {target}" if created else f"CREATE TABLE {target} AS"
+            connection.execute(f"{verb} SELECT * FROM incoming")
+            connection.unregister("incoming")  # not after a fault: it would fail too, and hide the fault (an interrupt, say)
             self._keep_special(dataset.name, batch, done)
             created, done = True, done + batch.num_rows
         if not created:
