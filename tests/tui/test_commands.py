@@ -39,11 +39,22 @@ def test_every_command_does_something() -> None:
 
 
 @pytest.mark.parametrize(
-    ("words", "found"), [("subgroup add", "subgroup.add"), ("conver", ""), ("osc", "copy_cell"), ("go forest", "screen.forest")]
+    ("words", "found"),
+    [("subgroup add", "subgroup.add"), ("no such words", ""), ("osc", "copy_cell"), ("go forest", "screen.forest")],
 )
 def test_the_palette_finds_any_word(words: str, found: str) -> None:
     hits = [e.command.id for e in entries(REGISTRY, Session(place=Place("subgroups")), CATALOGUE, words)]
     assert (found in hits) if found else not hits
+
+
+def test_the_palette_finds_what_other_screens_do_and_says_where() -> None:
+    for command in COMMANDS:
+        for place in (Place("log"), Place("endpoint")):
+            found = entries(REGISTRY, Session(place=place), CATALOGUE, f"{command.id} {command.name}")
+            assert command.id in {e.command.id for e in found}
+    hits = entries(REGISTRY, Session(place=Place("log")), CATALOGUE, "freeze")
+    assert [(e.command.id, e.elsewhere) for e in hits] == [("freeze", "Data")]
+    assert not [e for e in entries(REGISTRY, Session(place=Place("log")), CATALOGUE, "") if e.elsewhere]
 
 
 def test_the_palette_offers_arguments() -> None:

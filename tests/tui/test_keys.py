@@ -148,7 +148,7 @@ async def test_dialogs_with_tables_copy_a_cell_and_the_table(workspace: Path, tu
         text = await tui.press(pilot, "y")
         assert "copied the cell" in text.splitlines()[-1]
         assert copied(tmp_path).startswith("ALSDEMO-")
-        assert "y Y     copy" in await tui.press(pilot, "question_mark")
+        assert "Copy the cell; copy the table" in await tui.press(pilot, "question_mark")
         text = await tui.press(pilot, "escape", "Y")
         table = copied(tmp_path)
         count = int(text.splitlines()[0].split("number")[1].split()[0])
@@ -246,3 +246,33 @@ async def test_the_details_of_a_subgroup_follow_a_cursor_that_rests(workspace: P
         assert "slow: Slow progressors" in tui.text(pilot.app), "still moving"
         await tui.settle(pilot)
         assert "bulbar: Bulbar onset" in tui.text(pilot.app)
+
+
+async def test_an_opened_number_shows_its_command_and_lets_screens_be_reached(workspace: Path, tui: Any) -> None:
+    async with tui.run(workspace) as pilot:
+        text = await tui.press(pilot, "4", ":endpoint cafs", "j", "j", "l", "enter", "enter")
+        why = next(line for line in text.splitlines() if line.startswith("command"))
+        assert "--comparison G1-M6" in why
+        assert "--why ALSDEMO-" in " ".join(text.split("Population")[0].split()), "the command is shown to its end"
+        text = await tui.press(pilot, "c")
+        command = " ".join(line.removesuffix("\\") for line in text.splitlines()[1:3])
+        assert " ".join(command.split()) == pilot.app.screen_stack[-2].command
+        text = await tui.press(pilot, "5")
+        assert len(pilot.app.screen_stack) == 1
+        assert pilot.app.session.screen == "forest"
+        text = await tui.press(pilot, "question_mark", "7")
+        assert pilot.app.session.screen == "safety"
+        await tui.press(pilot, "slash", "4")
+        assert pilot.app.session.screen == "safety", "a line being typed takes its digits"
+
+
+async def test_the_first_start_on_a_workspace_says_what_to_press(own_workspace: Path, tui: Any) -> None:
+    from alsbench.tui.place import keep_place
+
+    async with tui.run(own_workspace, restore=True) as pilot:
+        assert "1 to 9 are screens" in tui.text(pilot.app).splitlines()[-1]
+        text = await tui.press(pilot, "2")
+        assert "1-9 screens" in text.splitlines()[-1]
+        keep_place(own_workspace, pilot.app.session)
+    async with tui.run(own_workspace, restore=True) as pilot:
+        assert "1 to 9 are screens" not in tui.text(pilot.app)

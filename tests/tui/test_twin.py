@@ -13,6 +13,7 @@ from alsbench.analysis.looks import question_digest
 from alsbench.audit.log import entries, verify
 from alsbench.tui.cells import Effect
 from alsbench.tui.session import Choice, Place, Session
+from alsbench.tui.takeaway import shell_lines
 from alsbench.tui.twin import command
 
 
@@ -116,6 +117,17 @@ async def test_other_screens(here: Path, tui: Any, keys: tuple[str, ...], expect
             first = model.row(row)[0][0].strip().removeprefix("[x] ")
             if first and not model.heading(row):
                 assert first in printed
+
+
+@pytest.mark.parametrize("width", [40, 60, 80, 200])
+def test_a_long_command_is_shown_whole_in_lines_a_shell_joins_again(width: int) -> None:
+    import shlex
+
+    line = "alsbench endpoint svc --subgroup 'not slow and it'\"'\"'s more' --subgroup overall --model -w '/data/my trial/x'"
+    found = shell_lines(line, width)
+    assert shlex.split("\n".join(found).replace("\\\n", "")) == shlex.split(line)
+    assert all(len(part) <= width for part in found) or width < 45
+    assert len(found) == 1 or width < 200
 
 
 async def test_subject(here: Path, tui: Any) -> None:

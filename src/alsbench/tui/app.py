@@ -17,10 +17,11 @@ from alsbench.errors import AlsbenchError
 from alsbench.tui import actions as act
 from alsbench.tui import help as help_pages
 from alsbench.tui import opening, outside
-from alsbench.tui.place import actions_to, kept_actions, still_there
+from alsbench.tui.place import actions_to, kept_actions, place_path, still_there
 from alsbench.tui.takeaway import Takeaway, subgroup_line
 from alsbench.tui.worker import Report
 
+WELCOME = "1 to 9 are screens, ? the keys here, ^p finds any command"  # the first time on a workspace
 NEWER = "newer data were loaded; r opens them"
 NEWER_SECONDS = 10.0  # between looks for a newer snapshot
 
@@ -109,9 +110,12 @@ class Workbench(Takeaway):
             self.answers.clear()
             self.counted.clear()
         if first:
+            new = self.restore and not place_path(self.workspace).exists()
             actions = kept_actions(self.workspace, opened.start, opened.catalogue) if self.restore else (opened.start,)
             for action in actions:
                 await self.dispatch_action(action)
+            if new:
+                self.status(WELCOME)
         else:
             await self._reopened(opened)
 

@@ -67,17 +67,24 @@ class Overlaid(Running):
 
         def find(query: str) -> list[tuple[Any, tuple[str, ...]]]:
             found = entries(self.registry, self.session, self.catalogue, query)
-            return [(e, (safe(e.label), " ".join(help_pages.labels(e.command)), e.command.help)) for e in found]
+            told = ((e, f"on {e.elsewhere}: {e.command.help}" if e.elsewhere else e.command.help) for e in found)
+            return [(e, (safe(e.label), " ".join(help_pages.labels(e.command)), what)) for e, what in told]
 
         def run(entry: Any) -> None:
-            if entry is not None:
+            if entry is not None and entry.elsewhere:
+                self.status(f"{entry.command.name} does something on {entry.elsewhere}")
+            elif entry is not None and entry.command.argument and not (entry.argument or entry.command.keys):
+                self.do_command(f"{entry.command.id} ")
+            elif entry is not None:
                 self.call_next(self.run_command, entry.command, entry.argument)
 
         self.push_screen(Picker(self.look, "Commands", find, heads=("command", "keys", "what it does")), run)
 
-    def do_command(self) -> None:
+    def do_command(self, typed: str = "") -> None:
         def check(text: str) -> str:
-            found = entries(self.registry, self.session, self.catalogue, text)[:12] if text else ()
+            found = (
+                [e for e in entries(self.registry, self.session, self.catalogue, text) if not e.elsewhere][:12] if text else []
+            )
             lines = [(f"{e.command.id} {e.argument}".rstrip(), safe(e.label, ascii=self.ascii)) for e in found]
             room = max((len(line) for line, _ in lines), default=0)
             return "\n".join(f"{line:<{room}}  {label}" for line, label in lines)
@@ -87,7 +94,13 @@ class Overlaid(Running):
 
         hint = "a command and its argument; tab completes, up recalls"
         self.ask(
-            ":", "", lambda text: self.call_next(self.run_line, text), hint=hint, check=check, complete=complete, kind="command"
+            ":",
+            typed,
+            lambda text: self.call_next(self.run_line, text),
+            hint=hint,
+            check=check,
+            complete=complete,
+            kind="command",
         )
 
     def do_chips(self) -> None:

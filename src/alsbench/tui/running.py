@@ -37,6 +37,9 @@ class Running(Framed):
         if isinstance(top, Dialog) and command is not None and command.id == "cancel" and not event.is_printable:
             top.cancelled(self.jobs.cancel_all())
             self.progress("")
+        elif isinstance(top, Dialog) and top.lets_through and command is not None and command.id.startswith("screen."):
+            await self.leave_dialogs()
+            await self.run_key(event)
         elif isinstance(top, Dialog):
             try:
                 await top.take(event)
@@ -46,6 +49,12 @@ class Running(Framed):
             await self.run_key(event)
         await self._flush_next_callbacks()  # what was to follow a closed dialog
         await self._top()
+
+    async def leave_dialogs(self) -> None:
+        """Close every dialog over the frame."""
+        while isinstance(self.screen, Dialog):
+            self.screen.leave()
+            await self.pop_screen()
 
     async def _top(self) -> Screen[Any]:
         """The screen on top, ready to take keys."""

@@ -5,12 +5,14 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import shlex
 import sys
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from rich.cells import cell_len
 from rich.text import Text
 from textual.events import Resize
 
@@ -96,10 +98,15 @@ class Takeaway(Overlaid):
 
     def do_shell(self) -> None:
         command = self.shell_command()
-        if not command:
+        if command:
+            self.show_command(command)
+        else:
             self.status("this screen has no shell command in this version")
-            return
-        lines = [Text(safe(command, ascii=self.ascii), self.look["bold"]), Text(), Text("prints the same numbers in the shell")]
+
+    def show_command(self, command: str) -> None:
+        """A shell command to read and to copy."""
+        parts = shell_lines(safe(command, ascii=self.ascii), max(self.size.width, 40))
+        lines = [*(Text(part, self.look["bold"]) for part in parts), Text(), Text("prints the same numbers in the shell")]
         self.read("Shell command", lines, {"y": ("copy", partial(self.copy, command, "the command"))})
 
     def copy(self, text: str, what: str) -> str:
@@ -252,6 +259,23 @@ class Takeaway(Overlaid):
         if any(s is not None and not s.prespecified for s in active):
             notes.append("Post hoc: at least one subgroup was defined after the data were seen.")
         return tuple(notes)
+
+
+def shell_lines(command: str, width: int) -> list[str]:
+    """A command in lines that fit, each but the last with the backslash that continues it in a shell; an option and its value
+    stand on one line."""
+    parts: list[str] = []
+    for word in map(shlex.quote, shlex.split(command)):
+        joined = parts and parts[-1].startswith("--") and " " not in parts[-1] and not word.startswith("-")
+        parts = [*parts[:-1], f"{parts[-1]} {word}"] if joined else [*parts, word]
+    lines = [parts[0]]
+    for part in parts[1:]:
+        if cell_len(lines[-1]) + cell_len(part) + 3 > width:
+            lines[-1] += " \\"
+            lines.append(f"  {part}")
+        else:
+            lines[-1] += f" {part}"
+    return lines
 
 
 def subgroup_line(path: Path, name: str) -> int:

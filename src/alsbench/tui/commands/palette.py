@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from alsbench.tui.commands.model import Command
 from alsbench.tui.commands.registry import Registry, haystack
-from alsbench.tui.session import Catalogue, Item, Session
+from alsbench.tui.commands.screens import SCREEN_TITLES
+from alsbench.tui.session import SCREENS, Catalogue, Item, Session
 
 THEMES = ("dark", "light", "ansi", "contrast")
 
@@ -19,20 +20,29 @@ class Entry:
     command: Command
     argument: str = ""
     label: str = ""
+    elsewhere: str = ""  # where the command does something, if not here
 
 
 def entries(registry: Registry, session: Session, catalogue: Catalogue, query: str = "") -> tuple[Entry, ...]:
-    """What the palette offers for a query: commands, and commands with each of their arguments."""
+    """What the palette offers for a query: commands, and commands with each of their arguments; with a query also those of
+    other places, last."""
     found: list[Entry] = []
     words = query.lower().split()
     for command in registry.available(session):
-        if not command.argument or command.keys:
+        known = choices(command.argument, session, catalogue)
+        if not command.argument or command.keys or not known:
             found.append(Entry(command, "", command.name))
-        found.extend(
-            Entry(command, i.name, f"{command.name}: {i.label}") for i in choices(command.argument, session, catalogue)
-        )
+        found.extend(Entry(command, i.name, f"{command.name}: {i.label}") for i in known)
+    if words:
+        here = {c.id for c in registry.available(session)}
+        found += [Entry(c, "", c.name, elsewhere(c)) for c in registry.commands if c.id not in here]
     hits = [e for e in found if all(w in f"{e.label} {e.argument} {haystack(e.command)}".lower() for w in words)]
-    return tuple(sorted(hits, key=lambda e: not all(w in e.label.lower() for w in words)))
+    return tuple(sorted(hits, key=lambda e: (bool(e.elsewhere), not all(w in e.label.lower() for w in words))))
+
+
+def elsewhere(command: Command) -> str:
+    """Where a command does something that does nothing here."""
+    return " and ".join(SCREEN_TITLES[s][0] for s in SCREENS if s in command.screens) or "a table"
 
 
 def choices(argument: str, session: Session, catalogue: Catalogue) -> tuple[Item, ...]:

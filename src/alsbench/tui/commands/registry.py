@@ -53,13 +53,9 @@ class Registry:
         """(key, label) pairs of the footer, most useful first."""
         offered = (c for c in self.available(session) if c.rank and c.keys and (c.shown is None or c.shown(session)))
         shown = sorted(offered, key=lambda c: c.rank)
-        return tuple((key_label(c.keys[0]), c.footer) for c in shown)
-
-    def find(self, query: str, session: Session) -> tuple[Command, ...]:
-        """Commands in whose id, name, keys, group or help every word of the query occurs; names first."""
-        words = query.lower().split()
-        hits = [c for c in self.available(session) if all(w in haystack(c) for w in words)]
-        return tuple(sorted(hits, key=lambda c: not all(w in c.name.lower() for w in words)))
+        ends = [key_label(c.keys[0]) for c in screens.COMMANDS for c in (self[c.id],) if c.keys]
+        leads = (("-".join(dict.fromkeys((ends[0], ends[-1]))), "screens"),) if ends else ()
+        return (*((key_label(c.keys[0]), c.footer) for c in shown), *leads)
 
 
 def haystack(command: Command) -> str:

@@ -61,7 +61,7 @@ COMMANDS: tuple[Command, ...] = (
         screens=frozenset({"subgroups"}),
         group="Subgroups",
         footer="details",
-        rank=8,
+        rank=16,
     ),
     Command(
         "subgroup.chips",

@@ -121,6 +121,9 @@ class BehindNumber(Drill):
         notes = (*cut, *self.bench.page_footnotes())
         return Page(self.page_title(), (Block("", columns, lines),), self.page_facts(), notes)
 
+    def shell(self) -> str:
+        return self.result.provenance.command
+
     def page_title(self) -> str:
         return f"Behind this number: {about(self.rows[0])}" if self.rows else "Behind this number"
 
@@ -145,12 +148,8 @@ class BehindRank(Drill):
 
     def __init__(self, bench: Workbench, question: Question, subject: str) -> None:
         self.command = f"{endpoint_command(question)} --why {shlex.quote(subject)}"
-        text = safe(self.command, ascii=not bench.look.glyphs.dots)
-        super().__init__(
-            bench,
-            safe(f"Why this rank: {subject}", ascii=not bench.look.glyphs.dots),
-            [_fact(bench, "command", text, bench.size.width)[0]],
-        )
+        title = safe(f"Why this rank: {subject}", ascii=not bench.look.glyphs.dots)
+        super().__init__(bench, title, _fact(bench, "command", self.command, bench.size.width))
         self.question = question
         self.subject = subject
         self.told: tuple[tuple[str, str], ...] = ()
@@ -181,6 +180,9 @@ class BehindRank(Drill):
                 sections.append(Section((), (GridRow(((safe(r.title, ascii=self.ascii), "bold"),), heading=True),)))
             sections.append(grid(list(PAIR_HEADS), [self.pair(p) for p in r.pairs], right=range(5, 9)))
         self.show_whole(Grid(tuple(sections)))
+
+    def shell(self) -> str:
+        return self.command
 
     def page_title(self) -> str:
         return f"Why this rank: {self.subject}"

@@ -32,6 +32,7 @@ class Dialog(ModalScreen[Any], inherit_bindings=False):
     Dialog { background: $background; layout: vertical; }
     """
     ALLOW_SELECT = False
+    lets_through = False  # whether the keys of the screens leave it for their screen
 
     def __init__(self, look: Look, title: str, keys: Sequence[tuple[str, str]]) -> None:
         super().__init__()
@@ -59,6 +60,9 @@ class Dialog(ModalScreen[Any], inherit_bindings=False):
     def cancelled(self, count: int) -> None:
         """Running work was told to stop: so many pieces of it."""
         self.say(f"cancelled {count} running" if count else "nothing is running; esc goes back")
+
+    def leave(self) -> None:
+        """Another screen is gone to: end what this dialog has running."""
 
     @property
     def ascii(self) -> bool:

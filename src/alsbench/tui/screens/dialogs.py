@@ -25,6 +25,8 @@ class Reader(Dialog):
     """A text to read. ``esc``, ``q`` or ``enter`` closes; ``/`` searches, ``n N`` go on; keys of ``actions`` run something and
     say what they did."""
 
+    lets_through = True
+
     def __init__(
         self, look: Look, title: str, lines: Sequence[Text], actions: dict[str, tuple[str, Callable[[], str]]] | None = None
     ) -> None:

@@ -1,7 +1,8 @@
 """A dialog of facts above and rows below, filled by a worker; what Behind this number and a check's table have in common.
 
 ``tab`` moves between the two; ``/`` shows only the rows that hold a text, ``n N`` go from one to the next, ``esc`` shows all;
-``y`` copies the cell, ``Y`` the table with its facts; the app's key for it cancels the reading.
+``y`` copies the cell, ``Y`` the table with its facts, ``c`` shows the shell command; the keys of the screens lead there; the
+app's key for it cancels the reading.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from alsbench.render.page import Page
 from alsbench.tui.models import Grid
 from alsbench.tui.safetext import safe
 from alsbench.tui.screens.dialog import MOVES, Dialog, scroll
-from alsbench.tui.widgets.pane import Pane
+from alsbench.tui.widgets.pane import Pane, folded
 from alsbench.tui.widgets.table import VirtualTable
 from alsbench.tui.worker import Report
 
@@ -27,12 +28,23 @@ if TYPE_CHECKING:
 _SERIAL = count(1)
 LEAST_ROWS = 9  # lines kept for the rows; the facts above scroll
 KEYS = (("esc", "back"), ("j k", "rows"), ("tab", "facts"), ("/", "filter"), ("y Y", "copy"))
+WORDS = {
+    "back": "Back to where this was opened; with a filter, show every row",
+    "rows": "One row down, one up; ^d ^u half a page, PgDn PgUp a page, g G first and last",
+    "facts": "Scroll the facts above the rows; back to the rows",
+    "filter": "Show only the rows that hold a text; n N the next and the one before",
+    "copy": "Copy the cell; copy the table with its facts (OSC 52, and a file)",
+    "columns": "One column left, one right",
+    "behind": "Open the number under the cursor",
+    "pairs of a rank": "Open the pairs that decided the rank under the cursor",
+}  # what a key of the footer does, in full
 COPIED = 1000  # rows copied at most
 
 
 class Drill(Dialog):
     """Facts above, rows below, filled by a worker."""
 
+    lets_through = True
     DEFAULT_CSS = "Drill Pane { height: auto; }"
 
     def __init__(
@@ -111,13 +123,24 @@ class Drill(Dialog):
         elif key == "Y":
             self.say(self.bench.copy_page(self.page(), self.twin()))
         elif key == "question_mark":
-            self.bench.read("Keys here", [Text(f"  {keys:<8}{label}", self.look["text"]) for keys, label in self._keys])
+            self.bench.read("Keys here", self.help())
+        elif key == "c":
+            self.bench.show_command(self.shell())
         elif key in {"n", "N"}:
             self.next_match(1 if key == "n" else -1)
         elif key in MOVES:
             scroll(self.pane if self.focused is self.pane else self.table, key)
         elif key in {"h", "left", "l", "right"}:
             self.table.move(cols=1 if key in {"l", "right"} else -1)
+
+    def help(self) -> list[Text]:
+        """The keys of this dialog, in words."""
+        offered = [(keys, WORDS.get(label, label)) for keys, label in self._keys]
+        offered += [("c", "Show the shell command that prints this"), ("1 ... 9", "Leave this and go to a screen")]
+        return [line for keys, what in offered for line in folded(f"  {keys}", what, self.look, self.size.width or 80)]
+
+    def leave(self) -> None:
+        self.bench.jobs.cancel(self.panel)
 
     def cancelled(self, count: int) -> None:
         super().cancelled(count)
@@ -145,6 +168,10 @@ class Drill(Dialog):
 
     def page_facts(self) -> tuple[tuple[str, str], ...]:
         return self.bench.page_facts()
+
+    def shell(self) -> str:
+        """The shell command that prints this."""
+        return self.twin()
 
     def twin(self) -> str:
         """The shell command that prints the table under a mask; empty where single subjects stand in it."""

@@ -7,6 +7,7 @@ term. What is copied or exported is always the whole table.
 from __future__ import annotations
 
 from collections.abc import Container, Sequence
+from dataclasses import replace
 from typing import Any
 
 from alsbench.analysis.question import OVERALL, Question
@@ -17,7 +18,7 @@ from alsbench.render.tables import endpoint_page
 from alsbench.tui.folding import Branch, all_branches, place, tree
 from alsbench.tui.models import Grid, GridRow, Section, block_section
 from alsbench.tui.safetext import safe
-from alsbench.tui.screens.asking import AskingView
+from alsbench.tui.screens.asking import AskingView, with_command
 from alsbench.tui.screens.behind import behind
 
 WIDE = 120  # columns from which names of classes stand in full
@@ -68,7 +69,9 @@ class SafetyView(AskingView):
             if isinstance(result, Result):
                 page = endpoint_page(result)
                 sections.append(Section((), (GridRow(((safe(page.title, ascii=self.ascii), "bold"),), heading=True),)))
-                for block in page.blocks:
+                mark = "  POST HOC" if result.provenance.post_hoc else ""
+                for k, block in enumerate(page.blocks):
+                    block = replace(block, title=f"{block.title}{mark}") if k == 0 and block.title else block
                     for section in block_section(block, ascii=self.ascii):
                         rows = tuple(
                             GridRow(r.cells, tuple((s, result) if s else None for s in r.sources), r.source, r.heading)
@@ -162,4 +165,6 @@ class SafetyView(AskingView):
             return None
         facts = tuple(dict.fromkeys(f for p in pages for f in p.facts))
         notes = tuple(dict.fromkeys(n for p in pages for n in p.footnotes))
-        return Page(pages[0].title, tuple(b for p in pages for b in p.blocks), facts, notes)
+        title = next((p.title for p in pages if "Post hoc" in p.title), pages[0].title)
+        made = Page(title, tuple(b for p in pages for b in p.blocks), facts, notes)
+        return with_command(made, self.bench.shell_command())
