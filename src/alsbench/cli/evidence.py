@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -16,6 +16,7 @@ from alsbench.cli.masking import MaskOption
 if TYPE_CHECKING:
     from alsbench.analysis.evidence import Evidence
     from alsbench.analysis.source import Source
+    from alsbench.render.page import Page
 
 
 def register(app: typer.Typer) -> None:
@@ -39,19 +40,30 @@ def show_evidence(
 ) -> None:
     """Compute, log and print the table. ``subgroups`` None means every subgroup of the study."""
     from alsbench.cli.masking import limit
-    from alsbench.cli.output import emit_page, emit_result
     from alsbench.cli.source import opened
-    from alsbench.cli.trail import looked
     from alsbench.render.evidence import evidence_page
 
     with opened(common) as source:
         made = made_evidence(common, source, subgroups, comparisons, population, limit(common, mask))
-        made = replace(made, result=made.result.with_command(common.repeat(made.result.provenance.command)))
-        looked(common, made.result, source)
-        if common.format.printed:
-            emit_page(common, evidence_page(made))
-        else:
-            emit_result(common, made.result)
+        show(common, source, made, evidence_page)
+
+
+def show(common: Common, source: Source, made: Evidence, page: Callable[[Evidence], Page]) -> None:
+    """Enter the look in the log and print it: as ``page`` makes it, or as long rows."""
+    from alsbench.cli.output import emit_page, emit_result
+    from alsbench.cli.trail import looked
+
+    result = made.result.with_command(common.repeat(made.result.provenance.command))
+    looked(common, result, source)
+    if common.format.printed:
+        emit_page(common, page(replace(made, result=result)))
+    else:
+        emit_result(common, result)
+
+
+def chosen_subgroups(source: Source, subgroups: Sequence[str] | None) -> tuple[str, ...]:
+    """Those asked for; every one of the study where none were."""
+    return tuple(subgroups) if subgroups is not None else tuple(s.name for s in source.study.subgroups)
 
 
 def made_evidence(
@@ -68,7 +80,7 @@ def made_evidence(
     from alsbench.cli.masking import mask_evidence
     from alsbench.cli.progress import steps
 
-    chosen = tuple(subgroups) if subgroups is not None else tuple(s.name for s in source.study.subgroups)
+    chosen = chosen_subgroups(source, subgroups)
     columns = evidence_columns(source, chosen)
     total = len(columns) * len(evidence_endpoints(source))
     found = list(steps(common, iter_evidence(source, chosen, comparisons, population), total, "evidence"))

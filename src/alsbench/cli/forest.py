@@ -33,10 +33,9 @@ def forest(
 ) -> None:
     """One endpoint overall, in each subgroup and in its complement, drawn to scale (default: all subgroups)."""
     from alsbench.analysis.methods import method_info
+    from alsbench.cli.evidence import show
     from alsbench.cli.masking import limit
-    from alsbench.cli.output import emit_page, emit_result
     from alsbench.cli.source import opened
-    from alsbench.cli.trail import looked
     from alsbench.errors import UsageError
     from alsbench.render.forest import forest_page
 
@@ -46,12 +45,7 @@ def forest(
                 f"endpoint {name} has no single contrast to draw", where="forest", hint=f"alsbench endpoint {name}"
             )
         made = made_forest(common, source, name, subgroup, tuple(comparison or ()), population, limit(common, mask))
-        result = made.result.with_command(common.repeat(made.result.provenance.command))
-        looked(common, result, source)
-        if common.format.printed:
-            emit_page(common, forest_page(replace(made, result=result)))
-        else:
-            emit_result(common, result)
+        show(common, source, made, forest_page)
 
 
 def made_forest(
@@ -68,10 +62,11 @@ def made_forest(
     from alsbench.analysis.command import evidence_command
     from alsbench.analysis.evidence import assemble, evidence_columns
     from alsbench.analysis.gates import gated
+    from alsbench.cli.evidence import chosen_subgroups
     from alsbench.cli.masking import mask_evidence
     from alsbench.cli.progress import steps
 
-    chosen = tuple(subgroups) if subgroups is not None else tuple(s.name for s in source.study.subgroups)
+    chosen = chosen_subgroups(source, subgroups)
     columns = evidence_columns(source, chosen)
     compared = source.comparisons(comparisons)
     pieces = (gated(source, cached_piece(source, name, phrase, compared, population), population) for phrase in columns)

@@ -8,7 +8,7 @@ Graubard and Schatzkin 1992, doi 10.1002/sim.4780110204), interval by the percen
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -73,6 +73,23 @@ def early_visit(finding: Finding, mediator: Endpoint, horizon: float) -> float |
     return max(half) if half else min(visits, default=None)
 
 
+@dataclass(frozen=True)
+class _Asked:
+    """One mediator of one endpoint in one comparison: its ``early`` visit, and the ``horizon`` of the endpoint."""
+
+    finding: Finding
+    function: Endpoint
+    mediator: Endpoint
+    comparison: Comparison
+    early: float
+    horizon: float
+
+    @property
+    def at(self) -> dict[str, object]:
+        """Where rows of it stand."""
+        return {"visit_number": self.horizon, "endpoint": self.function}
+
+
 def _one(finding: Finding, function: Endpoint, mediator: Endpoint, comparison: Comparison) -> tuple[list[Row], str]:
     horizon = own_visit(finding.source, function, comparison)
     early = None if horizon is None else early_visit(finding, mediator, horizon)
@@ -81,31 +98,25 @@ def _one(finding: Finding, function: Endpoint, mediator: Endpoint, comparison: C
             "correlation", None, comparison, endpoint=function, error="no visit of the mediator before the horizon"
         )
         return [row], "not estimable"
-    at = {"visit_number": horizon, "endpoint": function}
-    within, first = _within(finding, function, mediator, comparison, early, horizon, at)
-    between, second = _between(finding, function, mediator, comparison, early, horizon, at)
+    asked = _Asked(finding, function, mediator, comparison, early, horizon)
+    within, first = _within(asked)
+    between, second = _between(asked)
     return [*within, *between], f"{first}, {second}"
 
 
-def _within(
-    finding: Finding,
-    function: Endpoint,
-    mediator: Endpoint,
-    comparison: Comparison,
-    early: float,
-    horizon: float,
-    at: dict[str, object],
-) -> tuple[list[Row], str]:
+def _within(asked: _Asked) -> tuple[list[Row], str]:
+    """The mediator's early change with the later slope, by subject within arm."""
+    finding, comparison, early = asked.finding, asked.comparison, asked.early
     source, order = finding.source, finding.source.study.arms.order
     pair = [order.index(a) for a in (comparison.treatment, comparison.reference)]
     subject = np.flatnonzero(finding.member().mask & np.isin(source.planned_arm, pair)).astype(np.int64)
-    change = change_at(source, mediator, early, subject, finding.member())
-    later = later_slopes(finding, function, subject, early, horizon)
+    change = change_at(source, asked.mediator, early, subject, finding.member())
+    later = later_slopes(finding, asked.function, subject, early, asked.horizon)
     rows: list[Row] = []
     text = ""
     arms = source.planned_arm[subject]
     for name, inside in (("within both arms", arms >= 0), *((a, arms == order.index(a)) for a in (comparison.reference,))):
-        where = at | {"variable": "mediator", "level": name}
+        where = asked.at | {"variable": "mediator", "level": name}
         try:
             found = correlation(change[inside], later[inside], arms[inside])
         except StatsError as error:
@@ -136,20 +147,14 @@ def later_slopes(finding: Finding, function: Endpoint, subject: IntArray, early:
     return found
 
 
-def _between(
-    finding: Finding,
-    function: Endpoint,
-    mediator: Endpoint,
-    comparison: Comparison,
-    early: float,
-    horizon: float,
-    at: dict[str, object],
-) -> tuple[list[Row], str]:
+def _between(asked: _Asked) -> tuple[list[Row], str]:
+    """The treatment's effect on the function with and without the mediator's change held, and the share between them."""
+    finding, comparison, mediator = asked.finding, asked.comparison, asked.mediator
     source, order = finding.source, finding.source.study.arms.order
     treated, reference = (order.index(a) for a in (comparison.treatment, comparison.reference))
-    plain = function.model_copy(update={"method": "ancova", "arms": "comparison"})
-    whole = measured(source, plain, comparison, horizon, finding.member())
-    change = change_at(source, mediator, early, whole.subject, finding.member())
+    plain = asked.function.model_copy(update={"method": "ancova", "arms": "comparison"})
+    whole = measured(source, plain, comparison, asked.horizon, finding.member())
+    change = change_at(source, mediator, asked.early, whole.subject, finding.member())
     ask = Ask(source, mediator, Question(mediator.name), finding.population, finding.member(), ())
     base = _baselines(ask, whole.subject)
     arm = source.planned_arm[whole.subject]
@@ -161,7 +166,7 @@ def _between(
         "outcome": replace(part.outcome, response=y, covariates=Z),
         "held": replace(part.outcome, response=y, covariates=np.column_stack([Z, change[kept]])),
     }
-    where = at | {"variable": "share"}
+    where = asked.at | {"variable": "share"}
     with one_blas_thread():
         once = {k: arm_tests(o, codes, treated, reference) for k, o in outcomes.items()}
         if not all(np.isfinite(t.estimate[0]) for t in once.values()):
