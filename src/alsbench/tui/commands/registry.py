@@ -54,7 +54,7 @@ class Registry:
         offered = (c for c in self.available(session) if c.rank and c.keys and (c.shown is None or c.shown(session)))
         shown = sorted(offered, key=lambda c: c.rank)
         ends = [key_label(c.keys[0]) for c in screens.COMMANDS for c in (self[c.id],) if c.keys]
-        leads = (("-".join(dict.fromkeys((ends[0], ends[-1]))), "screens"),) if ends else ()
+        leads = (("-".join(dict.fromkeys((min(ends), max(ends)))), "screens"),) if ends else ()
         return (*((key_label(c.keys[0]), c.footer) for c in shown), *leads)
 
 
