@@ -49,6 +49,17 @@ async def test_verdicts_numbers_and_records_behind_them(here: Path, tui: Any) ->
     assert ["cafs-five-doses", "nfl-month-4", "alsfrs-month-12"] in named
 
 
+async def test_a_claim_whose_analysis_was_edited_after_the_lock_says_so(here: Path, tui: Any) -> None:
+    assert tui.shell("alsbench lock", here)
+    path = here / "study.toml"
+    path.write_text(path.read_text().replace("[endpoints.cafs]", "[endpoints.cafs]\nseed = 7"))
+    async with tui.run(here) as pilot:
+        text = await tui.press(pilot, "0")
+        assert [line for line in text.splitlines() if line.startswith("cafs-five-doses") and "post hoc deviation" in line]
+        assert "post hoc; deviation (" in text
+        assert "POST HOC, DEVIATION" in await tui.press(pilot, "enter")
+
+
 async def test_scrutiny_of_the_claims(here: Path, tui: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     few = tuple(c for c in robust.CHECKS if c.id in {"overall", "alternatives"})
     monkeypatch.setattr(robust, "CHECKS", few)

@@ -39,7 +39,7 @@ def verdicts_block(checked: Sequence[Checked]) -> Block:
     columns = tuple(Column(h, justify="left", label=i == 0) for i, h in enumerate(heads))
     lines = []
     for c in checked:
-        subgroup = f"{c.claim.subgroup} (post hoc)" if c.post_hoc else c.claim.subgroup
+        subgroup = f"{c.claim.subgroup} ({', '.join(c.marks)})" if c.marks else c.claim.subgroup
         cells = [Cell(c.claim.name), Cell(c.claim.endpoint), Cell(subgroup), Cell(c.claim.comparison)]
         cells.append(Cell(coherent_words(c), style="bad" if c.coherent is False else ""))
         cells.append(Cell(reproduced_words(c), style="" if c.reproduced else "bad"))
@@ -118,7 +118,9 @@ def _sections(
     for c in checked:
         found = list(lines(c))
         if found and headed:
-            out.append(_heading(f"{c.claim.name}: {c.about}{', POST HOC' if c.post_hoc else ''}", len(found[0].cells)))
+            out.append(
+                _heading(f"{c.claim.name}: {c.about}{''.join(f', {word.upper()}' for word in c.marks)}", len(found[0].cells))
+            )
             if sources and c.claim.source:
                 out.append(_heading(f"  {c.claim.source}", len(found[0].cells)))
         out += found

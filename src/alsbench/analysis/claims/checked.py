@@ -38,6 +38,12 @@ class Checked:
         return self.result is not None and self.result.provenance.post_hoc
 
     @property
+    def marks(self) -> tuple[str, ...]:
+        """``post hoc`` and ``deviation``, as far as they hold of the claim's analysis."""
+        deviates = self.result is not None and bool(self.result.provenance.deviations)
+        return (*(("post hoc",) if self.post_hoc else ()), *(("deviation",) if deviates else ()))
+
+    @property
     def coherent(self) -> bool | None:
         """None where there is nothing that could be checked."""
         found = [r.coherent for r in self.relations] + [s.coherent for s in self.sizes]

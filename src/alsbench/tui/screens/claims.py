@@ -118,7 +118,7 @@ class ClaimsView(View):
 
     def cells(self, claim: Claim, asked: bool) -> Iterator[tuple[str, str]]:
         found = self.found.get(claim.name)
-        mark = " post hoc" if found is not None and found.post_hoc else ""
+        mark = "".join(f" {word}" for word in found.marks) if found is not None else ""
         for text in (claim.name, claim.endpoint, claim.subgroup + mark, claim.comparison):
             yield safe(text, ascii=self.ascii), ""
         if found is None:
@@ -134,7 +134,8 @@ class ClaimsView(View):
         if isinstance(claim, Claim):
             found = self.found.get(claim.name)
             about = found.about if found is not None else claim.endpoint
-            self.say(f"{about}{'; post hoc' if found and found.post_hoc else ''}{f' ({claim.source})' if claim.source else ''}")
+            marks = "".join(f"; {word}" for word in found.marks) if found is not None else ""
+            self.say(f"{about}{marks}{f' ({claim.source})' if claim.source else ''}")
 
     # ---- checking
 
@@ -242,7 +243,7 @@ class ClaimTable(Drill):
         look, ascii = bench.look, not bench.look.glyphs.dots
         claim = found.claim
         told = [
-            f"{found.about}{', POST HOC' if found.post_hoc else ''}{f'; {claim.source}' if claim.source else ''}",
+            f"{found.about}{''.join(f', {word.upper()}' for word in found.marks)}{f'; {claim.source}' if claim.source else ''}",
             f"coherent: {coherent_words(found)}   reproduced: {reproduced_words(found)}   robust: {robust_words(found)}",
         ]
         lines = [Text(safe(line, ascii=ascii), look["text"]) for line in told]
