@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import html
 import io
 import json
 import os
@@ -160,6 +161,32 @@ def test_arms_counts(run: Run, loaded: Path) -> None:
     ]
     slow = run("arms", "-s", "slow", "-w", loaded, "--format", "json").json["rows"]
     assert slow[-1]["randomised"] == 60
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("arms", "-s", "slow"),
+        ("subgroup", "show", "slow"),
+        ("data", "ADSL", "--limit", "1"),
+        ("endpoint", "alsfrs_ancova", "-s", "slow"),
+        ("forest", "alsfrs_ancova", "-s", "slow"),
+        ("evidence", "-s", "slow"),
+        ("scrutinise", "--check", "1", "-s", "slow"),
+    ],
+)
+@pytest.mark.parametrize("form", ["table", "md", "html", "json"])
+def test_a_table_alone_says_study_data_and_subgroup(run: Run, loaded: Path, words: tuple[str, ...], form: str) -> None:
+    """Who gets one exported table gets no other page: which study, which data, who is in the subgroup."""
+    out = run(*words, "-w", loaded, "--format", form).out
+    if form == "json" and "question" in json.loads(out):
+        assert json.loads(out)["provenance"]["study_id"] == "ALSREF01"
+    said = html.unescape(out).replace("\\", "")
+    for part in ("ALSREF01", "2023-08-17", "c0bcd34ceaea"):
+        assert part in said, part
+    if words[0] != "data":
+        assert "LEADRATE <= mean(LEADRATE)" in said and "mean(LEADRATE) = 0.987" in said
+        assert "post hoc" in said.casefold()
 
 
 def test_a_subject(run: Run, loaded: Path) -> None:

@@ -154,10 +154,10 @@ def _fields(info: TableInfo, names: list[str]) -> tuple[Field, ...]:
 def _about(common: Common, snapshot: Snapshot) -> tuple[tuple[str, str], ...]:
     """Study, snapshot, and the words that must stand wherever data are shown."""
     from alsbench.cli.output import BLINDED
-    from alsbench.cli.source import study_words
+    from alsbench.cli.source import snapshot_words, study_words
 
     blinded = (("Arms", BLINDED),) if snapshot.receipt.get("blinded") else ()
-    return (*study_words(common.workspace), ("Snapshot", snapshot.digest[:12]), *blinded)
+    return (*study_words(common.workspace), snapshot_words(snapshot), *blinded)
 
 
 def _tables(common: Common, snapshot: Snapshot) -> Any:

@@ -11,6 +11,7 @@ from alsbench.cli.common import Common
 
 if TYPE_CHECKING:
     from alsbench.analysis.source import Source
+    from alsbench.data.snapshot import Snapshot
 
 
 @contextmanager
@@ -43,5 +44,10 @@ def about(source: Source) -> tuple[tuple[str, str], ...]:
     blinded = " · BLINDED" if source.blinded else ""
     lock = source.lock
     locked = () if lock is None else (("Plan", "; ".join(t for t in (lock.words(), lock.note, lock.doubt) if t)),)
-    cut = f"; data cut {source.snapshot.data_cut}" if source.snapshot.data_cut else ""
-    return (("Study", f"{info.id}{blinded}{synthetic}"), ("Snapshot", f"{source.snapshot.digest[:12]}{cut}"), *locked)
+    return (("Study", f"{info.id}{blinded}{synthetic}"), snapshot_words(source.snapshot), *locked)
+
+
+def snapshot_words(snapshot: Snapshot) -> tuple[str, str]:
+    """Which data: the beginning of the snapshot's digest, and the data cut where the data tell it."""
+    cut = f"; data cut {snapshot.data_cut}" if snapshot.data_cut else ""
+    return "Snapshot", f"{snapshot.digest[:12]}{cut}"

@@ -47,6 +47,7 @@ def provenance_dict(provenance: Provenance) -> dict[str, Any]:
     return {
         "snapshot": provenance.snapshot,
         "study": provenance.study,
+        "study_id": provenance.study_id,
         "engine": provenance.engine,
         "post_hoc": provenance.post_hoc,
         "deviations": list(provenance.deviations),
