@@ -44,7 +44,7 @@ SCREENS: tuple[tuple[str, tuple[bytes, ...], str], ...] = (
     ("subgroups", (b"3",), "Subgroups"),
     ("endpoint table", (b"4", b"}"), "[table]"),
     ("endpoint model", (b"m",), "[model]"),
-    ("forest", (b"t", b"5"), "inter."),
+    ("forest", (b"t", b"5"), "p int"),
     ("scrutiny", (b"6",), "Scrutiny of"),
     ("safety", (b"7",), "Safety"),
     ("tables", (b"8",), "enter opens a table"),

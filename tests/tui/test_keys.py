@@ -270,9 +270,9 @@ async def test_the_first_start_on_a_workspace_says_what_to_press(own_workspace: 
     from alsbench.tui.place import keep_place
 
     async with tui.run(own_workspace, restore=True) as pilot:
-        assert "1 to 9 are screens" in tui.text(pilot.app).splitlines()[-1]
+        assert "0 to 9 are screens" in tui.text(pilot.app).splitlines()[-1]
         text = await tui.press(pilot, "2")
-        assert "1-9 screens" in text.splitlines()[-1]
+        assert "0-9 screens" in text.splitlines()[-1]
         keep_place(own_workspace, pilot.app.session)
     async with tui.run(own_workspace, restore=True) as pilot:
-        assert "1 to 9 are screens" not in tui.text(pilot.app)
+        assert "0 to 9 are screens" not in tui.text(pilot.app)

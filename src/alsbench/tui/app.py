@@ -21,7 +21,7 @@ from alsbench.tui.place import actions_to, kept_actions, place_path, still_there
 from alsbench.tui.takeaway import Takeaway, subgroup_line
 from alsbench.tui.worker import Report
 
-WELCOME = "1 to 9 are screens, ? the keys here, ^p finds any command"  # the first time on a workspace
+WELCOME = "0 to 9 are screens, ? the keys here, ^p finds any command"  # the first time on a workspace
 NEWER = "newer data were loaded; r opens them"
 NEWER_SECONDS = 10.0  # between looks for a newer snapshot
 
