@@ -165,3 +165,33 @@ def test_columns_make_room_for_what_a_later_page_holds() -> None:
     shown = [fit(model.row(k)[0][0], model.cols[0].width, align="right") for k in (0, PAGE_ROWS, PAGE_ROWS + 1)]
     assert shown == [" 12345   ", "     0.25", "123456   "]
     assert not model.put(1, [(0.5,)] * PAGE_ROWS)
+
+
+async def test_data_pages_filter_sort_and_freeze(workspace: Path, tui: Any) -> None:
+    async with tui.run(workspace) as pilot:
+        app = pilot.app
+        await tui.press(pilot, "8", "j", "j", "j", "enter")
+        table = app.view.table
+        total = len(table.model)
+        assert total > 10_000
+        text = await tui.press(pilot, "G")
+        assert "..." not in text
+        assert len(app.view.model.pages) <= 8
+        await tui.press(pilot, "slash", *"AVISITN == 6 and PARAMCD == 'ALSFRSR'", "enter")
+        assert 50 < len(table.model) < 130
+        assert "--where" in app.shell_command()
+        app.view.table.go(0, [c.name for c in app.view.model.info.columns].index("AVAL"))
+        await tui.press(pilot, "S")
+        values = [float(app.view.model.row(k)[table.cursor_col][0]) for k in range(10)]
+        assert values == sorted(values)
+        text = await tui.press(pilot, "enter")
+        assert "median" in text
+        await tui.press(pilot, "escape", "escape")
+        assert len(table.model) == total
+
+
+async def test_a_bad_filter_leaves_the_table(workspace: Path, tui: Any) -> None:
+    async with tui.run(workspace) as pilot:
+        await tui.press(pilot, "8", "enter", "slash", *"NOPE == 1", "enter")
+        assert "NOPE" in tui.text(pilot.app)
+        assert len(pilot.app.view.table.model) > 0

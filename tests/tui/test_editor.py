@@ -132,3 +132,19 @@ def test_a_fault_far_right_is_in_view(workspace: Path) -> None:
         assert at < 80
         assert lines[0].plain[at : at + 6] == "BANANA"
         assert np.all([len(line.plain) <= 80 for line in lines[:2]])
+
+
+async def test_an_expression_fault_is_shown_where_it_is(workspace: Path, tui: Any) -> None:
+    async with tui.run(workspace) as pilot:
+        text = await tui.press(pilot, "3", "a", *"AGE < BANANA")
+        lines = text.splitlines()
+        caret = next(line for line in lines if line.rstrip().endswith("^ here"))
+        assert caret.index("^") == "AGE < BANANA".index("BANANA")
+        text = await tui.press(pilot, *["backspace"] * 12, *"CHG < 0")
+        assert "n = " not in text
+
+
+async def test_completion_of_columns(workspace: Path, tui: Any) -> None:
+    async with tui.run(workspace) as pilot:
+        await tui.press(pilot, "3", "a", *"LEADR", "tab")
+        assert pilot.app.screen.inputs["where"].value == "LEADRATE"

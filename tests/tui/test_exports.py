@@ -63,3 +63,25 @@ def test_a_picture_has_its_caption_below_it() -> None:
 @pytest.mark.parametrize("svg", ["<svg/>", '<svg viewBox="0 0 420 100"></svg>'])
 def test_a_picture_without_caption_stays_as_it_is(svg: str) -> None:
     assert captioned(svg, ()) == svg
+
+
+async def test_export_and_copy(workspace: Path, tui: Any, tmp_path: Path) -> None:
+    async with tui.run(workspace) as pilot:
+        app = pilot.app
+        for kind in ("svg", "txt", "csv", "tsv", "md"):
+            app.export(str(tmp_path / f"evidence.{kind}"))
+            assert (tmp_path / f"evidence.{kind}").stat().st_size > 500, kind
+        text = (tmp_path / "evidence.txt").read_text()
+        for part in ("SYNTHETIC", "Post hoc", "Population", "LEADRATE <= mean(LEADRATE)", "alsbench evidence"):
+            assert part in text
+        assert str(tmp_path) not in (tmp_path / "evidence.svg").read_text()
+        app.export(str(tmp_path / "evidence.txt"))
+        assert "the file exists" in tui.text(app)
+        await tui.press(pilot, "4")
+        app.export(str(tmp_path / "endpoint.json"))
+        made = json.loads((tmp_path / "endpoint.json").read_text())
+        assert made["schema"] == "alsbench.ard/1"
+        assert {r["subgroup"] for r in made["results"]} == {"overall", "slow", "not slow"}
+        text = await tui.press(pilot, "Y")
+        assert "copied" in text
+        assert "CAFS" in (tmp_path / "state" / "alsbench" / "copied.txt").read_text()

@@ -8,6 +8,8 @@ from xml.etree import ElementTree
 
 from tests.cli.test_hostile import BIDI, hostile, raw_controls  # noqa: F401  a fixture
 
+from alsbench.tui.safetext import safe
+
 
 async def test_no_screen_and_no_export_obeys_the_data(hostile: Path, tui: Any, tmp_path: Path) -> None:  # noqa: F811
     async with tui.run(hostile) as pilot:
@@ -24,3 +26,8 @@ async def test_no_screen_and_no_export_obeys_the_data(hostile: Path, tui: Any, t
         text = await tui.press(pilot, "2", "enter", "enter")  # the profile of a subject
         assert raw_controls(text) == set() and BIDI not in text
     assert len(list(tmp_path.glob("*.svg"))) == 8
+
+
+async def test_nothing_in_the_data_steers_the_terminal() -> None:
+    assert safe("a\x1b[31mb\x9bc\u202ed\n") == "a\\x1b[31mb\\x9bc\\u202ed\\n"
+    assert safe("±5 · µ", ascii=True) == "+/-5 . \\xb5"
