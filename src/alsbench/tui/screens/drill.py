@@ -136,7 +136,7 @@ class Drill(Dialog):
     def help(self) -> list[Text]:
         """The keys of this dialog, in words."""
         offered = [(keys, WORDS.get(label, label)) for keys, label in self._keys]
-        offered += [("c", "Show the shell command that prints this"), ("1 ... 9", "Leave this and go to a screen")]
+        offered += [("c", "Show the shell command that prints this"), ("0 ... 9", "Leave this and go to a screen")]
         return [line for keys, what in offered for line in folded(f"  {keys}", what, self.look, self.size.width or 80)]
 
     def leave(self) -> None:
