@@ -66,7 +66,7 @@ def test_nobody_is_said_in_the_same_words_of_every_statistic_of_a_comparison(tri
     """Both arms are named, the reference first; no covariate is said to have been left out of a model that was not fitted."""
     result = answer(Question(endpoint, subgroups=("edge",)), with_subgroup(trial, "AGE > 200"))
     pair = [r for r in result.rows if (r.treatment, r.context) == ("Group 1", "contrast") and r.stat is None]
-    said = {r.error.split(" at Month")[0] for r in pair if r.error != "never" and r.stat_name not in FIRST}
+    said = {r.error.split(" at this visit")[0] for r in pair if r.error != "never" and r.stat_name not in FIRST}
     what = {"cafs": "ranked subjects", "survival": "subjects", "alsfrs_ancova": "analysed rows"}[endpoint]
     assert said == {f"no {what} of Placebo or Group 1{'' if endpoint == 'alsfrs_ancova' else ' in this subgroup'}"}
     assert not [w for w in result.warnings if "does not vary" in w]

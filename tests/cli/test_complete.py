@@ -31,6 +31,8 @@ def offered(words: str, where: Path, **more: str) -> set[str]:
         ("alsbench endpoint cafs --population F", {"FAS"}),
         ("alsbench subgroup show sl", {"slow"}),
         ("alsbench scrutinise --check sw", {"sweep"}),
+        ("alsbench data ADL", {"ADLB"}),
+        ("alsbench data adl", {"adlb"}),
     ],
 )
 def test_names_of_the_study(loaded: Path, words: str, names: set[str]) -> None:

@@ -42,6 +42,7 @@ def claims(
 
     Exits 1 where a claim contradicts itself or the data. CSV and TSV hold every number; the other formats all tables.
     """
+    from alsbench import __version__
     from alsbench.cli.masking import limit
     from alsbench.cli.output import emit_page, emit_sheets
     from alsbench.cli.source import opened
@@ -52,6 +53,7 @@ def claims(
     k = limit(common, mask)
     with opened(common) as source:
         made = checked_claims(common, source, path, claim or (), k, scrutinise=scrutinise)
+    made = (made[0], made[1], (*made[2], f"alsbench {__version__}, study {source.study_digest[:12]}"))
     if common.format in (Format.CSV, Format.TSV):
         emit_sheets(common, numbers_sheet(*made))
     elif common.format is Format.JSON:

@@ -41,6 +41,14 @@ def population_names(ctx: typer.Context, incomplete: str) -> list[str]:
     return _starting((n for n in _study(ctx).get("populations", {}) if n != "default"), incomplete)
 
 
+def dataset_names(ctx: typer.Context, incomplete: str) -> list[str]:
+    """Data sets that the study analyses; others that were loaded are named by the command itself."""
+    endpoints = [e for e in _study(ctx).get("endpoints", {}).values() if isinstance(e, dict)]
+    found = [str(t.get("dataset", "")) for e in endpoints for t in (e, e.get("event")) if isinstance(t, dict)]
+    names = sorted({"ADSL", *found})
+    return _starting((n.lower() for n in names) if incomplete.islower() else names, incomplete)  # the command takes any case
+
+
 def check_names(ctx: typer.Context, incomplete: str) -> list[str]:  # noqa: ARG001  the shape typer asks for
     """Checks of scrutinise that exist."""
     from alsbench.analysis.scrutiny import CHECKS

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from alsbench.cli.common import Common, Format, command
+from alsbench.cli.complete import dataset_names
 from alsbench.cli.masking import MaskOption, refuse_mask
 
 if TYPE_CHECKING:
@@ -27,7 +28,12 @@ def register(app: typer.Typer) -> None:
 def data(
     common: Common,
     table: Annotated[
-        str, typer.Argument(metavar="[TABLE]", help="Table name, any case; without it, the tables there are.")
+        str,
+        typer.Argument(
+            metavar="[TABLE]",
+            help="Table name, any case; without it, the tables there are.",
+            autocompletion=dataset_names,
+        ),
     ] = "",
     where: Annotated[
         str | None, typer.Option("--where", metavar="E", help='Rows that meet this expression: "AVISITN == 6".')

@@ -169,7 +169,7 @@ def _visit(ask: Ask, records: Records, visit: float, group: tuple[tuple[str, str
     empty = [arm for arm, n in counts.items() if n == 0]
     try:
         if not any(counts.values()) or (empty and ask.endpoint.arms != "all"):
-            raise StatsError(f"no analysed rows of {' or '.join(empty)} at {label} in this subgroup")
+            raise StatsError(f"no analysed rows of {' or '.join(empty)} at this visit in this subgroup")
         design = build_design(variables, [(v.name,) for v in variables])
         fit = fit_ols(y, design, weights=complete.weight if ask.endpoint.weights else None)
         fit.check_inference()

@@ -39,10 +39,10 @@ SHOWN = 4  # unknown words named in a warning
 def flags_of(frame: Frame) -> dict[str, Floats]:
     """What the overview asks of each record (records,): 1 or 0, as ``stats.incidence.categories`` takes it."""
     return {
-        "emergent": _yes(frame, "TRTEMFL", absent=1.0),
+        "emergent": yes(frame, "TRTEMFL", absent=1.0),
         "related": related(texts(frame, "AEREL")),
         "severe": severe(_severity(frame)),
-        "serious": _yes(frame, "AESER", absent=0.0),
+        "serious": yes(frame, "AESER", absent=0.0),
         "discontinued": np.array([float(_withdrawn(word)) for word in _words(texts(frame, "AEACN"))]),
         "fatal": _fatal(frame),
     }
@@ -74,7 +74,7 @@ def _words(values: Iterable[str | None]) -> list[str]:
     return [" ".join(v.upper().split()) if v else "" for v in values]
 
 
-def _yes(frame: Frame, column: str, *, absent: float) -> Floats:
+def yes(frame: Frame, column: str, *, absent: float) -> Floats:
     """1 for yes and for a word that is not known, 0 for no and where missing; ``absent`` without such a column."""
     if column not in frame.columns:
         return np.full(len(frame), absent)
@@ -91,7 +91,7 @@ def _withdrawn(word: str) -> bool:
 
 def _fatal(frame: Frame) -> Floats:
     """Fatal by the flag of death, the outcome or the grade: whichever of them says so."""
-    fatal = _yes(frame, "AESDTH", absent=0.0)
+    fatal = yes(frame, "AESDTH", absent=0.0)
     for column in ("AEOUT", "AETOXGR"):
         fatal = np.maximum(fatal, [float(word in FATAL) for word in _words(texts(frame, column))])
     return fatal

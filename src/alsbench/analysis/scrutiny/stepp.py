@@ -82,4 +82,4 @@ def _test(finding: Finding, comparison: Comparison, masks: list[BoolArray]) -> t
         p = sup_difference(finding, comparison, masks, against="all")
     except StatsError as error:
         return finding.row("sup_interaction_p", None, comparison, error=str(error), **at), "no test over the windows"
-    return finding.row("sup_interaction_p", p, comparison, **at), f"any window unlike the rest p {p_text(p)}"
+    return finding.row("sup_interaction_p", p, comparison, **at), f"any window unlike all p {p_text(p)}"

@@ -14,6 +14,7 @@ import numpy as np
 from rich.cells import cell_len
 from rich.text import Text
 
+from alsbench.analysis.endpoints.event_words import yes
 from alsbench.analysis.source import Source
 from alsbench.data.frames import Frame
 from alsbench.render.formats import format_number
@@ -143,8 +144,9 @@ def marks(source: Source, subject: str, look: Look) -> list[Under]:
         frame = records_of(source, table, subject)
         if frame is None or column not in frame:
             continue
+        serious = yes(frame, "AESER", absent=0.0)
         found = [
-            (float(day) / days, _mark(frame, k, table, look))
+            (float(day) / days, _mark(table, bool(serious[k]), look))
             for k, day in enumerate(frame[column])
             if math.isfinite(day) and (table != "ADTTE" or ("CNSR" in frame and frame["CNSR"][k] == 0))
         ]
@@ -153,14 +155,12 @@ def marks(source: Source, subject: str, look: Look) -> list[Under]:
     return rows
 
 
-def _mark(frame: Frame, k: int, table: str, look: Look) -> str:
+def _mark(table: str, serious: bool, look: Look) -> str:
     if table == "ADEX":
         return "v" if not look.glyphs.dots else "▼"
     if table == "ADTTE":
         return "X"
-    if "AESER" in frame and frame["AESER"][k] == "Y":
-        return "S"
-    return "+"
+    return "S" if serious else "+"
 
 
 def event_lines(source: Source, subject: str, look: Look, ascii: bool) -> list[Text]:
