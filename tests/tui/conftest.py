@@ -84,6 +84,14 @@ def own_workspace(workspace: Path, tmp_path: Path) -> Path:
     return target
 
 
+@pytest.fixture
+def here(own_workspace: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A workspace that a test may edit, as the current directory, with an empty audit log."""
+    monkeypatch.chdir(own_workspace)
+    (own_workspace / "audit.jsonl").unlink(missing_ok=True)
+    return own_workspace
+
+
 @pytest.fixture(autouse=True)
 def quiet_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """State under a temporary folder; a terminal with 24-bit colour unless a test says otherwise."""

@@ -17,13 +17,6 @@ from alsbench.tui.screens.behind import BehindNumber
 from alsbench.tui.screens.claims import ClaimTable
 
 
-@pytest.fixture
-def here(own_workspace: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.chdir(own_workspace)
-    (own_workspace / "audit.jsonl").unlink(missing_ok=True)
-    return own_workspace
-
-
 async def test_verdicts_numbers_and_records_behind_them(here: Path, tui: Any) -> None:
     async with tui.run(here) as pilot:
         app = pilot.app

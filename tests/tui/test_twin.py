@@ -21,13 +21,6 @@ def numbers(text: str) -> set[Any]:
     return {row["stat"] for row in json.loads(text)["results"]}
 
 
-@pytest.fixture
-def here(own_workspace: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.chdir(own_workspace)
-    (own_workspace / "audit.jsonl").unlink(missing_ok=True)
-    return own_workspace
-
-
 async def test_evidence_and_forest(here: Path, tui: Any) -> None:
     async with tui.run(here) as pilot:
         for key in ("1", "5"):

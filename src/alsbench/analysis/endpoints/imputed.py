@@ -11,29 +11,22 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from alsbench.analysis.ask import ARM_STATS, CONTRAST_STATS, Ask, Block
-from alsbench.analysis.endpoints.mmrm import analysed_rows, model_terms
+from alsbench.analysis.endpoints.panel import Panel, panel_of
 from alsbench.analysis.model_data import (
     ARM,
-    BASE,
-    VISIT,
     Floats,
-    arm_factor,
-    covariate_columns,
-    covariate_variables,
     difference_row,
     ls_mean_row,
-    response,
 )
 from alsbench.analysis.records import endpoint_records, visit_label
 from alsbench.analysis.result import Context, Row
 from alsbench.analysis.source import BoolArray, IntArray
-from alsbench.stats.design import Covariate, Design, Factor, Variable, build_design
+from alsbench.stats.design import Covariate, Design, Factor
 from alsbench.stats.errors import NotEstimable, StatsError
 from alsbench.stats.imputation import Moments, Outcomes, Strategy, draw, draw_parameters, moments, outcomes
 from alsbench.stats.imputed_analysis import (
@@ -57,42 +50,6 @@ Target = tuple[str, str, float]  # treatment, reference, visit
 Answer = Jackknife | MultipleImputations
 
 
-@dataclass(frozen=True)
-class Panel:
-    """Every subject with a baseline and covariates, at every analysed visit.
-
-    ``values`` (n, T), NaN missing; ``arm`` codes the arms present; ``covariates`` are (n,) variables, baseline among them.
-    """
-
-    subject: IntArray
-    arm: Factor
-    values: Floats
-    covariates: tuple[Variable, ...]
-    visits: tuple[float, ...]
-    labels: tuple[str, ...]
-
-    @property
-    def n(self) -> int:
-        return int(self.subject.size)
-
-    def design(self, arm: IntArray) -> Floats:
-        """(n, T, p): the MMRM's model matrix at every visit of every subject, as if in the arms ``arm`` (n,)."""
-        T = len(self.visits)
-        factors = [
-            Factor(ARM, np.repeat(arm, T), self.arm.levels),
-            Factor(VISIT, np.tile(np.arange(T, dtype=np.int64), self.n), self.labels),
-        ]
-        others = [_repeated(v, T) for v in self.covariates]
-        names = [v.name for v in others if v.name != BASE]
-        terms = model_terms(factors, names, len(names) < len(others), T > 1)
-        return np.asarray(build_design([*factors, *others], terms).X.reshape(self.n, T, -1))
-
-    def ancova(self) -> Design:
-        """The model of the completed change at one visit: arm, baseline and covariates, all arms."""
-        terms = [(ARM,), *((v.name,) for v in self.covariates)]
-        return build_design([self.arm, *self.covariates], terms)
-
-
 def sensitivity(ask: Ask) -> Block:
     """Imputed LS means and differences at each comparison's horizon (the last analysed visit up to it; the visits asked for,
     where there are any), and their tipping points. What cannot be imputed is rows that say why."""
@@ -101,7 +58,7 @@ def sensitivity(ask: Ask) -> Block:
     targets: tuple[Target, ...] = ()
     warnings: tuple[str, ...] = ()
     try:
-        panel, warnings = _panel(ask, ask.member.mask)
+        panel, warnings = panel_of(ask, ask.member.mask)
         targets = _targets(ask, panel.visits)
         model = _Imputation(ask, panel)
         for target in targets:
@@ -205,33 +162,6 @@ class _Imputation:
             if short.size:
                 visit = self.panel.labels[int(short[0])]
                 raise StatsError(f"{arm} has {int(counts[short[0]])} observed values at {visit}: too few to impute from")
-
-
-def _panel(ask: Ask, mask: BoolArray) -> tuple[Panel, tuple[str, ...]]:
-    rows = analysed_rows(ask, mask)
-    if len(rows.records) == 0:
-        raise StatsError("no analysed rows in this subgroup")
-    records = endpoint_records(ask.source, ask.endpoint)
-    found = response(ask, records)
-    base = np.full(len(ask.source.subjects), np.nan)
-    known = np.flatnonzero(np.isfinite(found.base))[::-1]
-    base[records.subject[known]] = found.base[known]
-    columns = covariate_columns(ask)
-    codes = ask.source.planned_arm
-    subject = np.flatnonzero(mask & (codes >= 0) & np.isfinite(base) & columns.complete).astype(np.int64)
-    variables, warnings = covariate_variables(columns, subject)
-    if np.ptp(base[subject]) > 0:
-        variables = [Covariate(BASE, base[subject]), *variables]
-    values = np.full((subject.size, len(rows.visits)), np.nan)
-    values[np.searchsorted(subject, rows.records.subject), rows.visit_codes] = rows.y
-    arm = arm_factor(ask, codes[subject])
-    return Panel(subject, arm, values, tuple(variables), rows.visits, rows.labels), tuple(warnings)
-
-
-def _repeated(variable: Variable, times: int) -> Variable:
-    if isinstance(variable, Factor):
-        return Factor(variable.name, np.repeat(variable.codes, times), variable.levels)
-    return Covariate(variable.name, np.repeat(variable.values, times))
 
 
 def _targets(ask: Ask, visits: tuple[float, ...]) -> tuple[Target, ...]:
