@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV   ?= .venv
 BIN     = $(VENV)/bin
 DEMO   ?= demo
+WORKERS ?= $(shell echo $$(( $$(nproc 2>/dev/null || echo 2) + 2 )))   # tests wait for terminals more than they compute
 
 .PHONY: demo test lint types contracts check bench wheelhouse clean
 
@@ -30,7 +31,7 @@ demo: $(VENV)/.installed   ## install, load the sample trial, open the workbench
 # Where it does not, the guard in tests/conftest.py stands alone.
 test: $(VENV)/.installed-test   ## install what the tests need, and pass them without a network
 	@for apart in "unshare -n" "unshare -c -n" ""; do $$apart true 2>/dev/null && break; done; \
-	echo "tests run $${apart:-with the socket guard only}"; exec $$apart $(BIN)/python -m pytest -n auto
+	echo "tests run $${apart:-with the socket guard only}"; exec $$apart $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 
 lint: $(VENV)/.installed-lint
 	@$(BIN)/ruff check .
