@@ -38,7 +38,7 @@ def cached_answer(question: Question, source: Source) -> Result:
 
     result = answer(question, source)
     if not any(row.context == "subject" for row in result.rows):
-        write_entry(source.results_dir, key, asdict(result))
+        write_entry(source.results_dir, key, _body(result))
     return result
 
 
@@ -85,7 +85,7 @@ def cached_check(
     result = run_check(name, source, subgroup, endpoint=endpoint, comparisons=comparisons, population=population)
     people = frozenset(source.subject_ids)
     if not any(row.context == "subject" or row.level in people for row in result.rows):
-        write_entry(source.results_dir, key, asdict(result))
+        write_entry(source.results_dir, key, _body(result))
     return result
 
 
@@ -136,6 +136,17 @@ def write_entry(directory: Path | None, key: str, body: object) -> bool:
     except OSError:
         return False
     return True
+
+
+def _body(result: Result) -> dict[str, Any]:
+    """A result as plain values: rows hold nothing nested, so that they need no deep copies."""
+    return {
+        "question": result.question,
+        "provenance": asdict(result.provenance),
+        "rows": [vars(row) for row in result.rows],
+        "facts": asdict(result.facts),
+        "warnings": list(result.warnings),
+    }
 
 
 def _result(body: dict[str, Any]) -> Result:
