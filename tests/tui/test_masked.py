@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.tui.test_twin import here  # noqa: F401  a fixture
 
 from alsbench.audit.log import entries
 from alsbench.tui.masked import asked_for
@@ -16,7 +15,7 @@ K = 40  # larger than an arm of the sample trial's subgroups
 
 
 @pytest.fixture
-def floor(here: Path) -> Path:  # noqa: F811
+def floor(here: Path) -> Path:
     """A workspace whose study file says that small counts are hidden."""
     path = here / "study.toml"
     path.write_text(path.read_text().replace("[study]\n", f"[study]\nmask = {K}\n", 1))
@@ -29,7 +28,7 @@ def test_a_mask_is_named_beside_the_file() -> None:
     assert asked_for("out --mask.csv") == ("out --mask.csv", 0)
 
 
-async def test_exports_under_a_mask_are_those_of_the_shell(here: Path, tui: Any, tmp_path: Path) -> None:  # noqa: F811
+async def test_exports_under_a_mask_are_those_of_the_shell(here: Path, tui: Any, tmp_path: Path) -> None:
     async with tui.run(here, audit=True) as pilot:
         await tui.press(pilot, "4", "t")
         line = pilot.app.shell_command()
