@@ -64,6 +64,7 @@ async def test_newer_data_are_offered(own_workspace: Path, tui: Any) -> None:
         assert "r opens them" in tui.text(app)
         await tui.press(pilot, "r")
         assert set(app.opened.source.snapshot.tables) == {"ADSL", "ADQS"}
+        assert "r opens them" not in tui.text(app), "an offer that was taken is none any more"
 
 
 async def test_cancel_leaves_what_is_done(own_workspace: Path, tui: Any) -> None:

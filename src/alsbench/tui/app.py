@@ -128,6 +128,8 @@ class Workbench(Takeaway):
         if other and self.session.place.record is not None:  # a record number of the old data names somebody else in the new
             await self.dispatch_action(act.Back())
         await self.show_view()
+        if self._status == NEWER:
+            self.status("the newest data are open")
         self.show_frame()
 
     # ---- commands of the app itself
