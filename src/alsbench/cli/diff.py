@@ -194,7 +194,7 @@ def _looked(common: Common, old: Source, new: Source, asked: list[Contrast]) -> 
     from alsbench.cli.trail import shown
 
     question = {"method": "diff", "old": old.snapshot.digest, "new": new.snapshot.digest}
-    listed = {}
+    listed: dict[str, dict[str, object]] = {}
     for c in asked:
         if c.changed and c.treatment:
             population = default_population(new, new.endpoint(c.endpoint))

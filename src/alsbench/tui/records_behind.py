@@ -19,6 +19,7 @@ from alsbench.analysis.result import Row
 from alsbench.data.frames import ColumnInfo
 from alsbench.data.order import RowOrder, holding, row_order
 from alsbench.data.snapshot import TableInfo
+from alsbench.errors import UsageError
 from alsbench.study.model import Endpoint
 from alsbench.study.sql import Where
 from alsbench.tui.paged import PAGE_ROWS
@@ -83,8 +84,11 @@ def behind_row(source: Source, row: Row) -> Records | Ranks | None:
 
 
 def endpoint_of(source: Source, row: Row) -> Endpoint:
-    """The endpoint of a row; the balance of a subgroup needs none of the study's."""
-    return source.study.endpoints.get(row.endpoint) or Endpoint(name=row.endpoint, method=row.method)
+    """The endpoint of a row; the balance of a subgroup needs none of the study's. Raises UsageError for one that is gone."""
+    found = source.study.endpoints.get(row.endpoint)
+    if found is None and row.method != "baseline":
+        raise UsageError(f"the study has no endpoint {row.endpoint}")
+    return found or Endpoint(name=row.endpoint, method="baseline")
 
 
 def records(source: Source, row: Row) -> Records | None:

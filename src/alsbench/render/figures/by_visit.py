@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from alsbench.analysis.result import Result, Row
 from alsbench.render.figures.svg import Drawing, dash, padded
+from alsbench.render.formats import absent
 from alsbench.render.page import Figure
 from alsbench.render.ticks import close_ratio_ticks, nice_ticks, tick_text
 
@@ -96,7 +97,9 @@ def _value(stats: Stats, name: str, scale: object) -> float:
 
 def _count(stats: Stats) -> str:
     row = stats.get("n")
-    return "" if row is None else str(row.stat_fmt if row.stat is None else row.stat)
+    if row is None:
+        return ""
+    return absent(row.error) if row.stat is None else str(row.stat)
 
 
 def _unit(arms: dict[str, dict[float, Stats]]) -> str:

@@ -8,7 +8,7 @@ import hashlib
 import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.text import Text
 
@@ -28,6 +28,9 @@ from alsbench.tui.screens.behind import behind
 from alsbench.tui.screens.drill import Drill
 from alsbench.tui.taking import write_new
 from alsbench.tui.worker import Job, Report
+
+if TYPE_CHECKING:
+    from alsbench.tui.app import Workbench
 
 FILE = "claims.toml"
 HEADS = ("claim", "endpoint", "subgroup", "contrast", "coherent", "reproduced", "robust")
@@ -239,7 +242,7 @@ class ClaimsView(View):
 class ClaimTable(Drill):
     """One claim: what it says and the verdicts, then its numbers, relations, implied sizes and checks."""
 
-    def __init__(self, bench: Any, found: Checked) -> None:
+    def __init__(self, bench: Workbench, found: Checked) -> None:
         look, ascii = bench.look, not bench.look.glyphs.dots
         claim = found.claim
         told = [

@@ -6,7 +6,7 @@ scrutinise`` does.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.text import Text
 
@@ -24,6 +24,9 @@ from alsbench.tui.screens.behind import behind
 from alsbench.tui.screens.drill import Drill
 from alsbench.tui.widgets.pane import folded
 from alsbench.tui.worker import Job, Report
+
+if TYPE_CHECKING:
+    from alsbench.tui.app import Workbench
 
 WIDE = 110  # columns from which titles of checks stand in full
 NARROW = 36
@@ -146,7 +149,7 @@ class ScrutinyView(View):
 class CheckTable(Drill):
     """One check: what it says, then its tables and its plot."""
 
-    def __init__(self, bench: Any, check: Check, result: Result) -> None:
+    def __init__(self, bench: Workbench, check: Check, result: Result) -> None:
         look, ascii, width = bench.look, not bench.look.glyphs.dots, max(bench.size.width, 40)
         lines: list[Text] = []
         for name, value in (*result.facts.lines, *(("Warning", w) for w in result.warnings)):
