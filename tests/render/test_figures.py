@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import xml.etree.ElementTree as ET
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -71,6 +72,16 @@ def test_every_mean_stands_at_its_value(standing: Any) -> None:
     assert any(text == "Month" for *_, text in texts(svg))
 
 
+def test_a_hidden_number_of_subjects_stands_under_the_axis_as_in_the_table(standing: Any) -> None:
+    """A masked count has no number: its place says ``<5``, and the figure is drawn."""
+    found = [
+        replace(r, stat=None, error="masked: <5") if r.stat_name == "n" and r.visit_number == 6.0 else r for r in rows(MEANS)
+    ]
+    svg = drawn(visit_figures(standing(found), "slow", "A title"))
+    assert sum(text == "<5" for *_, text in texts(svg)) == 2, "both arms at month 6"
+    assert sum(text == "20" for *_, text in texts(svg)) == 4
+
+
 def test_ratios_are_drawn_on_a_log_scale(standing: Any) -> None:
     means = {"Placebo": {3.0: 2.0, 6.0: 4.0}}
     found = rows(means, ("gmr", "gmr_low", "gmr_high"))
@@ -87,8 +98,6 @@ def test_what_is_no_course_over_visits_is_not_drawn(standing: Any, drop: str) ->
     if drop == "no limits":
         found = [r for r in found if r.stat_name != "conf_low"]
     if drop == "ranks":
-        from dataclasses import replace
-
         found = [replace(r, method="joint_rank") for r in found]
     assert list(visit_figures(standing(found), "slow", "A title")) == []
 
