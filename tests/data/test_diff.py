@@ -24,9 +24,9 @@ import alsbench.data.compare as compare
 from alsbench.data.dataset import from_table
 from alsbench.data.diff import TableDiff, diff
 from alsbench.data.frames import ColumnInfo
-from alsbench.data.library import open_named
 from alsbench.data.load import load
 from alsbench.data.publish import Builder
+from alsbench.data.snapshot import open_snapshot
 from alsbench.data.workspace import Workspace
 
 Rows = list[tuple[Any, ...]]
@@ -49,7 +49,8 @@ def _store(workspace: Workspace, rows: Rows, day: int, names: tuple[str, ...] = 
 
 
 def _table(workspace: Workspace, **options: Any) -> TableDiff:
-    with open_named(workspace, "previous") as old, open_named(workspace, "current") as new:
+    first, second = (workspace.snapshot_path(n) for n in workspace.snapshot_names()[-2:])
+    with open_snapshot(first) as old, open_snapshot(second) as new:
         (table,) = diff(old, new, **options).tables
     return table
 
@@ -199,10 +200,11 @@ CHILD = """
 import sys
 from pathlib import Path
 from alsbench.data.diff import diff
-from alsbench.data.library import open_named
+from alsbench.data.snapshot import open_snapshot
 from alsbench.data.workspace import Workspace
 space = Workspace(Path(sys.argv[1]))
-with open_named(space, "previous") as old, open_named(space, "current") as new:
+first, second = (space.snapshot_path(n) for n in space.snapshot_names()[-2:])
+with open_snapshot(first) as old, open_snapshot(second) as new:
     (t,) = diff(old, new).tables
     print(t.added, t.removed, t.changed, len(t.records), len(t.added_keys))
 """

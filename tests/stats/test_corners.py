@@ -19,8 +19,6 @@ from alsbench.stats.design import Covariate, Factor, Term, build_design
 from alsbench.stats.imputed_analysis import rubin
 from alsbench.stats.max_t import max_t
 from alsbench.stats.mmrm import fit_mmrm
-from alsbench.stats.rank_ancova import quade, rank_ancova
-from alsbench.stats.ranks import kruskal_wallis, wilcoxon
 from alsbench.stats.slopes import random_slopes, slope_differences, slope_rows
 from alsbench.stats.survival import kaplan_meier, log_rank
 
@@ -103,15 +101,6 @@ def test_survival(case: dict[str, Any], wanted: dict[str, Any]) -> None:
         np.testing.assert_allclose([getattr(q, values) for q in found], numbers(wanted[name]), rtol=1e-12)
     assert log_rank(time, event, arm, strata=strata).chisq == pytest.approx(wanted["log_rank"], rel=1e-9)
     assert log_rank(time, event, arm, rho=1.0).chisq == pytest.approx(wanted["peto"], rel=1e-9)
-
-
-@pytest.mark.parametrize(("case", "wanted"), paired("ranked"))
-def test_rank_tests(case: dict[str, Any], wanted: dict[str, float]) -> None:
-    y, g, x = np.array(case["y"]), codes(case["g"]), Covariate("X", np.array(case["x"]))
-    assert wilcoxon(y, g > 0).z == pytest.approx(wanted["z"], rel=1e-9)
-    assert kruskal_wallis(y, g).statistic == pytest.approx(wanted["kruskal"], rel=1e-9)
-    assert quade(y, g, [x]).f == pytest.approx(wanted["quade"], rel=1e-9)
-    assert rank_ancova(y, g > 0, [x], strata=codes(case["s"])).statistic == pytest.approx(wanted["koch"], rel=1e-9)
 
 
 @pytest.mark.parametrize(("case", "wanted"), paired("several"))

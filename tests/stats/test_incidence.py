@@ -21,7 +21,6 @@ from alsbench.stats.incidence import (
     related,
     severe,
     soc_pt_table,
-    subject_rate,
 )
 from alsbench.stats.proportions import risk_difference
 
@@ -111,14 +110,10 @@ def test_exposure_and_rates_by_hand() -> None:
     assert (e.n, e.n_missing, e.person_years) == (2, 1, 3.0)
     assert (e.doses.mean, e.days.max) == (3.0, 730.5)
     assert event_rate(ArmCount(2, 3, 6), e.person_years).estimate == pytest.approx(200.0)
-    # one subject with an event after a year, one without in two years: 1 in 3 patient-years
-    assert subject_rate(np.array([365.25, NAN]), np.array([700.0, 730.5])).estimate == pytest.approx(100 / 3)
     with pytest.raises(StatsError, match="exposure"):
         event_rate(ArmCount(0, 0, 0), exposure([]).person_years)
     with pytest.raises(StatsError, match="negative"):
         exposure([-1.0, NAN])
-    with pytest.raises(StatsError, match="end of observation"):
-        subject_rate(np.array([NAN]), np.array([NAN]))
 
 
 def test_strangers_are_refused() -> None:

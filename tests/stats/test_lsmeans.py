@@ -13,7 +13,7 @@ from mmrm_cases import fev_case
 
 from alsbench.stats.design import Covariate, Factor, build_design
 from alsbench.stats.errors import StatsError
-from alsbench.stats.lsmeans import combination, ls_differences, ls_means, type3_rows
+from alsbench.stats.lsmeans import ls_differences, ls_means, type3_rows
 
 A = Factor("A", np.arange(12) % 3, ("a", "b", "c"))
 B = Factor("B", np.arange(12) // 6, ("x", "y"))
@@ -48,17 +48,6 @@ def test_differences_are_differences_of_means() -> None:
     assert np.allclose(turned.estimate, -found.values.estimate) and np.allclose(turned.p, found.values.p)
     with pytest.raises(StatsError, match="no level 'X'"):
         ls_differences(fit, case.design, "ARMCD", reference="X")
-
-
-def test_a_combination_of_cells_is_the_average_over_visits() -> None:
-    case = fev_case()
-    fit = case.fit()
-    visits = case.design.factor("AVISIT").levels
-    cells = [({"ARMCD": arm, "AVISIT": v}, sign / 4) for arm, sign in (("TRT", 1.0), ("PBO", -1.0)) for v in visits]
-    by_hand = combination(fit, case.design, cells).values
-    average = ls_differences(fit, case.design, "ARMCD").values
-    for name in ("estimate", "se", "df", "p"):
-        assert getattr(by_hand, name)[0] == pytest.approx(getattr(average, name)[0], rel=1e-12)
 
 
 def test_covariates_can_be_set_and_levels_of_confidence_chosen() -> None:

@@ -175,13 +175,6 @@ def test_few_subjects_and_many_gaps_end_in_a_fit_or_a_named_error(seed: int) -> 
     assert np.all(np.isfinite(found.contrast(np.eye(found.beta.size)[~found.aliased]).se)) or found.aliased.any()
 
 
-def test_covariance_of_combinations_leaves_aliased_coefficients_out() -> None:
-    data = trial(40, 3, extra=True)
-    found = fit(data)
-    L = np.stack([data[1].ls_mean({"ARM": arm}) for arm in ("P", "A")])
-    assert np.allclose(np.sqrt(np.diag(found.covariance_of(L))), found.contrast(L).se, rtol=1e-10)
-
-
 def test_wrong_input_is_named() -> None:
     y, design, subject, visit, T = trial(20, 3)
     cases: list[tuple[dict[str, Any], str]] = [

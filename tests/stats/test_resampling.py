@@ -12,7 +12,7 @@ from alsbench.stats import resampling
 from alsbench.stats.ancova import fit_ols
 from alsbench.stats.design import Covariate, Factor, build_design
 from alsbench.stats.errors import StatsError
-from alsbench.stats.resampling import arrangements, deal, permute_ancova, permute_scores
+from alsbench.stats.resampling import arrangements, permute_ancova, permute_scores
 
 
 def test_exact_by_hand() -> None:
@@ -72,15 +72,6 @@ def test_same_seed_same_answer_other_seed_another() -> None:
     a, b = (permute_ancova(y, arm, Z, seed=11, draws=3000) for _ in range(2))
     assert a == b
     assert permute_ancova(y, arm, Z, seed=12, draws=3000).extreme != a.extreme
-
-
-def test_deal_keeps_each_stratum_its_number_of_treated() -> None:
-    arm, strata = np.array([1, 0, 0, 1, 1, 0, 0]), np.array([0, 0, 0, 1, 1, 1, 1])
-    arms = deal(arm, 500, seed=3, strata=strata)
-    assert (arms[:, strata == 0].sum(axis=1) == 1).all()
-    assert (arms[:, strata == 1].sum(axis=1) == 2).all()
-    assert np.unique(arms, axis=0).shape[0] == arrangements(arm, strata) == 3 * 6
-    assert abs(arms[:, 0].mean() - 1 / 3) < 0.1
 
 
 def test_p_is_uniform_under_the_null() -> None:

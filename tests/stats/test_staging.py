@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from alsbench.stats.errors import StatsError
-from alsbench.stats.staging import kings_stage, mitos_stage, total_score
+from alsbench.stats.staging import kings_stage, mitos_stage
 from alsbench.study import als
 
 NA = np.nan
@@ -113,11 +113,6 @@ def test_the_rules_stated_as_data_are_the_rules_computed() -> None:
         assert king == (4 if late else sum(holds(t) for t in als.KINGS_REGIONS))
         lost = [any(all(holds(t) for t in alternative) for alternative in d) for d in als.MITOS_DOMAINS.values()]
         assert mitos == sum(lost)
-
-
-def test_total() -> None:
-    assert total_score(np.vstack([items(), items(i1=0, i12=2)])).tolist() == [48, 42]
-    assert np.isnan(total_score(items(i7=NA))).all()
 
 
 def test_bad_items_are_refused() -> None:

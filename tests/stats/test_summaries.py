@@ -16,7 +16,6 @@ from alsbench.stats.summaries import (
     mean,
     quantile,
     sd,
-    smd_binary,
     smd_categorical,
     smd_numeric,
 )
@@ -80,16 +79,12 @@ def test_smd_numeric_by_hand() -> None:
         smd_numeric([5], [6, 6])
 
 
-def test_smd_binary_by_hand() -> None:
+def test_smd_two_levels_by_hand() -> None:
     # 3 of 4 against 1 of 4: 0.5 / sqrt((0.1875 + 0.1875) / 2)
     a, b = [1, 1, 1, 0], [0, 0, 0, 1]
     expected = 0.5 / math.sqrt(0.1875)
-    assert smd_binary(a, b) == pytest.approx(expected, rel=1e-15)
-    assert smd_binary(b, a) == pytest.approx(-expected, rel=1e-15)
     assert smd_categorical(b, a, 2) == pytest.approx(expected, rel=1e-14)
     assert smd_categorical(a, a, 2) == 0.0
-    with pytest.raises(StatsError, match="does not vary"):
-        smd_binary([1, 1], [0, 0])
 
 
 def test_smd_three_levels_by_hand() -> None:

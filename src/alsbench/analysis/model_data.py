@@ -38,17 +38,16 @@ class Response:
     y: Floats
     base: Floats
     label: str
-    base_label: str
 
 
 def response(ask: Ask, records: Records) -> Response:
     """CHG with BASE; for ``scale = "log"`` ln(AVAL/BASE) with ln BASE (values at or below zero have no logarithm: missing)."""
     if ask.endpoint.scale == "raw":
-        return Response(records.chg, records.base, "CHG", "BASE")
+        return Response(records.chg, records.base, "CHG")
     usable = (records.aval > 0) & (records.base > 0)
     aval = np.where(usable, records.aval, np.nan)
     base = np.where(usable, records.base, np.nan)
-    return Response(np.log(aval / base), np.log(base), "ln(AVAL/BASE)", "ln(BASE)")
+    return Response(np.log(aval / base), np.log(base), "ln(AVAL/BASE)")
 
 
 @dataclass(frozen=True)

@@ -88,10 +88,6 @@ class Lock:
         found = self.plan["comparisons"]
         return None if found is None else {c["name"]: Comparison.model_validate(c) for c in found}
 
-    @property
-    def default_population(self) -> str:
-        return str(self.plan["populations"]["default"])
-
     def words(self) -> str:
         """``locked 2026-11-22T20:00:00.000+00:00 by ann (sha256 0123456789ab), before any look at results``."""
         looks = (

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from alsbench.data.progress import tell
 from alsbench.data.receipt import Finding, Severity
 from alsbench.data.rules import als, dates, design, records, subjects, values
@@ -37,8 +35,3 @@ def _finding(rule: Rule, fault: Fault) -> Finding:
     """Names and values in the text come from data: nothing in it may steer a terminal."""
     what, hint, table = visible(fault.what), visible(fault.hint), visible(fault.table)
     return Finding(rule.id, fault.severity or rule.severity, table, what, fault.count, fault.rows, fault.keys, hint)
-
-
-def without_keys(finding: Finding) -> Finding:
-    """The finding without subject ids: what may leave the workspace."""
-    return replace(finding, keys=())

@@ -8,7 +8,6 @@ Missing equals missing. The comparison is made by the database in :mod:`alsbench
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -109,8 +108,3 @@ def _without_rows(old: Snapshot, new: Snapshot, name: str) -> TableDiff | None:
     if before is not None and after is not None and before.sha256 == after.sha256:
         return TableDiff(name, "same", before.rows, after.rows)
     return None
-
-
-def as_json(result: SnapshotDiff) -> str:
-    """The comparison as JSON; dates as ISO text."""
-    return json.dumps(result, default=lambda o: o.isoformat() if hasattr(o, "isoformat") else dict(vars(o)), ensure_ascii=False)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
@@ -78,10 +77,3 @@ class Receipt:
             "files": [{"name": f.name, "dataset": f.dataset, "rows": f.rows, "sha256": f.sha256} for f in self.files],
             "accepted": self.accepted,
         }
-
-
-def receipt_from(values: Mapping[str, Any]) -> Receipt:
-    """The inverse of :meth:`Receipt.as_dict`, from JSON."""
-    files = tuple(FileReceipt(**{**f, "messages": tuple(f["messages"])}) for f in values["files"])
-    findings = tuple(Finding(**{**f, "rows": tuple(f["rows"]), "keys": tuple(f["keys"])}) for f in values["findings"])
-    return Receipt(**{**values, "files": files, "findings": findings, "passed": tuple(values["passed"])})

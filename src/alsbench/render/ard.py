@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any
 
 from alsbench.analysis.result import SCHEMA, Provenance, Result, Row
@@ -79,19 +79,6 @@ def result_dict(result: Result) -> dict[str, Any]:
 def to_json(result: Result) -> str:
     """The result as JSON text, ended by a line break."""
     return dump(result_dict(result))
-
-
-def results_to_json(results: Sequence[Result], *, question: dict[str, Any], provenance: Provenance) -> str:
-    """Several results in one document, rows in the order given; facts and warnings by endpoint."""
-    return dump(
-        {
-            "schema": SCHEMA,
-            "question": question,
-            "provenance": provenance_dict(provenance),
-            "warnings": list(dict.fromkeys(w for r in results for w in r.warnings)),
-            "results": [row_dict(row) for result in results for row in result.rows],
-        }
-    )
 
 
 def dump(values: Any) -> str:

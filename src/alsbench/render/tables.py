@@ -11,7 +11,6 @@ from alsbench.analysis.result import Result
 from alsbench.render.figures import visit_figures
 from alsbench.render.imputed import imputation_blocks
 from alsbench.render.joint_rank import joint_rank_blocks
-from alsbench.render.layout import PageView
 from alsbench.render.lookup import Rows, problems, shown
 from alsbench.render.model_facts import model_block, subject_blocks
 from alsbench.render.page import Block, Page, label
@@ -21,11 +20,6 @@ from alsbench.render.standing import marked_title, page_facts, page_footnotes
 from alsbench.render.survival import survival_blocks, timed_blocks
 from alsbench.render.table_one import baseline_blocks, incidence_blocks
 from alsbench.render.visits import visit_blocks
-
-
-def endpoint_table(result: Result, *, width: int | None = None, ascii_only: bool = False) -> PageView:
-    """The result as a Rich renderable that stands alone; ``width`` None takes the console's."""
-    return PageView(endpoint_page(result), width=width, ascii_only=ascii_only)
 
 
 def endpoint_page(result: Result, *, model: bool = False) -> Page:

@@ -10,12 +10,11 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from alsbench.stats.errors import StatsError
 from alsbench.stats.ranks import mid_ranks
 
-Array = NDArray[np.float64]
 Z95 = 1.959963984540054
 
 

@@ -10,7 +10,6 @@ stand.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -212,11 +211,6 @@ def _fit(time: Array, event: BoolArray, design: Design, codes: IntArray, ties: T
         _terms=design.terms,
         _column_terms=design.column_terms[columns],
     )
-
-
-def arm_hazard_ratios(fit: CoxFit, factor: str, levels: Sequence[str]) -> tuple[HazardRatio, ...]:
-    """Hazard ratios of every level of ``factor`` but the first, named as in the design matrix."""
-    return tuple(fit.hazard_ratio(f"{factor}{level}") for level in levels[1:])
 
 
 def _problem(time: Array, event: BoolArray, X: Array, codes: IntArray, ties: Ties) -> _Problem:

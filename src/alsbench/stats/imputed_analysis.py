@@ -130,19 +130,14 @@ def multiple_imputations(imputed: Array, analysis: Analysis, *, shift: Array | N
     return MultipleImputations(y @ weights, float(weights @ d), y - (y @ Q) @ Q.T, d - Q @ (Q.T @ d), unit, df)
 
 
-def jackknife(data: Outcomes, fit: FitTo, analysis: Analysis, *, strategy: Strategy, shift: Array | None = None) -> Jackknife:
-    """Conditional-mean imputation, its analysis, and both again without each subject in turn.
+def jackknives(
+    data: Outcomes, fit: FitTo, analyses: Sequence[Analysis], *, strategy: Strategy, shift: Array | None = None
+) -> tuple[Jackknife, ...]:
+    """Conditional-mean imputation, several analyses of the same imputed values, and all again without each subject in turn.
 
     ``fit`` refits the imputation model to the subjects whose indices it is given and returns the moments of *all* subjects; it
     is called n + 1 times. Two runs give the same bits.
     """
-    return jackknives(data, fit, (analysis,), strategy=strategy, shift=shift)[0]
-
-
-def jackknives(
-    data: Outcomes, fit: FitTo, analyses: Sequence[Analysis], *, strategy: Strategy, shift: Array | None = None
-) -> tuple[Jackknife, ...]:
-    """``jackknife`` for several analyses of the same imputed values, which are imputed once."""
     d = np.zeros(data.values.shape) if shift is None else shift
 
     def answers(index: IntArray) -> list[tuple[float, float]]:

@@ -203,19 +203,6 @@ def event_rate(count: ArmCount, person_years: float, *, level: float = 0.95) -> 
     return poisson_rate(count.events, person_years, level=level)
 
 
-def subject_rate(first_day: Array, end_day: Array, *, level: float = 0.95) -> Interval:
-    """Exposure-adjusted incidence: subjects with an event per 100 patient-years at risk.
-
-    ``first_day`` (n,) is the day of the first event, NaN for none; ``end_day`` (n,) the end of observation. Time counts to
-    whichever comes first.
-    """
-    had = ~np.isnan(first_day)
-    at_risk = np.where(had, np.minimum(np.where(had, first_day, 0.0), end_day), end_day)
-    if np.any(np.isnan(at_risk)) or at_risk.size == 0:
-        raise StatsError("no incidence rate: a subject has no end of observation")
-    return poisson_rate(int(had.sum()), exposure(at_risk).person_years, level=level)
-
-
 def _count(subject: IntArray, arm: IntArray, n_arms: int) -> tuple[tuple[ArmCount, ...], ArmCount]:
     return _tabulate(subject, np.zeros(subject.size, dtype=np.int64), 1, arm, n_arms)[0]
 

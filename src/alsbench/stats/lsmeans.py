@@ -100,19 +100,6 @@ def ls_differences(
     return _cells(fit, labels, found, level)
 
 
-def combination(
-    fit: Fitted,
-    design: Design,
-    cells: Sequence[tuple[Mapping[str, str], float]],
-    *,
-    weights: Weights = "equal",
-    at: Mapping[str, float] | None = None,
-    level: float = 0.95,
-) -> Cells:
-    """Any linear combination of least-squares means: pairs of a cell and its weight (a slope over visits, an area)."""
-    return _cells(fit, [("combination",)], [_row(design, cells, weights, at)], level)
-
-
 def type3_tests(fit: Testable, design: Design) -> dict[Term, FTest]:
     """The type 3 F test of every term but the intercept, in the order of the model."""
     return {term: fit.joint_test(type3_rows(design, term)) for term in design.terms if term}

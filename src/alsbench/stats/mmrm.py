@@ -122,11 +122,6 @@ class MMRMFit:
             filled[name][~self.aliased] = getattr(found, name)
         return t_contrasts(filled["estimate"], filled["se"], filled["df"], level=level)
 
-    def covariance_of(self, L: ArrayLike) -> Array:
-        """Covariance (m, m) of the combinations ``L`` (m, p), adjusted with Kenward-Roger; for a max-t over them."""
-        rows = self._kept(L)
-        return np.asarray(rows @ self.precision.adjusted() @ rows.T, dtype=np.float64)
-
     def _kept(self, L: ArrayLike) -> Array:
         rows = np.atleast_2d(np.asarray(L, dtype=np.float64))
         if rows.shape[1] != self.aliased.size:

@@ -21,7 +21,6 @@ from alsbench.stats.mmrm_layout import codes_of, lay_out
 from alsbench.stats.threads import one_blas_thread
 
 Array = NDArray[np.float64]
-IntArray = NDArray[np.int64]
 
 
 @dataclass(frozen=True)

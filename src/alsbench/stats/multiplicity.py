@@ -10,7 +10,6 @@ its place in the family as p = 1 and its adjusted value is NaN.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -146,34 +145,6 @@ def graphical(p: ArrayLike, graph: Graph, *, alpha: float = 0.05) -> GraphicalTe
 def holm_graph(m: int) -> Graph:
     """Holm's test as a graph: equal weights, each level passed on equally."""
     return Graph(np.full(m, 1.0 / m), (np.ones((m, m)) - np.eye(m)) / max(m - 1, 1))
-
-
-def sequence_graph(m: int) -> Graph:
-    """The fixed sequence as a graph: the whole level goes from each hypothesis to the next."""
-    return Graph(np.eye(m)[0], np.eye(m, k=1))
-
-
-def serial_graph(families: Sequence[Sequence[int]]) -> Graph:
-    """Serial gatekeeping: each family is opened only when every hypothesis of the one before is rejected, Holm within.
-
-    ``families`` hold positions 0 .. m - 1, each once. The level leaves a family through an edge of weight zero in the limit,
-    here 1e-6: within a family everything else passes between its members.
-    """
-    flat = [h for family in families for h in family]
-    m = len(flat)
-    if sorted(flat) != list(range(m)) or not all(families):
-        raise StatsError("families must hold each hypothesis once, and none be empty")
-    epsilon = 1e-6
-    weights, G = np.zeros(m), np.zeros((m, m))
-    weights[list(families[0])] = 1.0 / len(families[0])
-    for k, family in enumerate(families):
-        onward = list(families[k + 1]) if k + 1 < len(families) else []
-        for h in family:
-            peers = [q for q in family if q != h]
-            leak = (1.0 if not peers else epsilon) if onward else 0.0
-            G[h, peers] = (1.0 - leak) / max(len(peers), 1)
-            G[h, onward] = leak / max(len(onward), 1)
-    return Graph(weights, G)
 
 
 def _p_values(p: ArrayLike) -> tuple[Array, NDArray[np.bool_]]:

@@ -112,12 +112,6 @@ def arrangements(treated: ArrayLike, strata: ArrayLike | None = None) -> int:
     return math.prod(math.comb(int((stratum == s).sum()), int(arm[stratum == s].sum())) for s in np.unique(stratum))
 
 
-def deal(treated: ArrayLike, draws: int, *, seed: int, strata: ArrayLike | None = None) -> Array:
-    """``draws`` random arrangements (draws, n) of 0 and 1, each stratum keeping its number of treated."""
-    _, arm, stratum = _inputs(np.zeros(np.asarray(treated).size), treated, strata)
-    return _deal(arm, stratum, draws, np.random.default_rng(seed))
-
-
 def _arm_t(arms: Array, Q: Array, rest: Array, total: float, df: int) -> Array:
     """t of the arm for each row of ``arms`` (B, n), given the orthonormal covariates and the residual response."""
     inside = arms @ Q

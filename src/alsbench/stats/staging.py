@@ -52,12 +52,6 @@ def mitos_stage(items: ArrayLike, *, died: ArrayLike | None = None) -> Array:
     return _with_death(stage, _truth(died, score))
 
 
-def total_score(items: ArrayLike) -> Array:
-    """Sum of the twelve items (n,); NaN where one is missing."""
-    total: Array = _scores(items).sum(axis=1)
-    return total
-
-
 def _scores(items: ArrayLike) -> Array:
     score = np.asarray(items, dtype=np.float64)
     if score.ndim != 2 or score.shape[1] != N_ITEMS:

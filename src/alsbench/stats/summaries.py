@@ -122,20 +122,6 @@ def smd_numeric(treated: ArrayLike, reference: ArrayLike) -> float:
     return difference / pooled
 
 
-def smd_binary(treated: ArrayLike, reference: ArrayLike) -> float:
-    """Signed SMD of a 0/1 variable: (p1 - p0) / sqrt((p1 q1 + p0 q0) / 2); NaN is missing."""
-    a, b = _present(treated), _present(reference)
-    if a.size == 0 or b.size == 0:
-        raise StatsError("a standardised mean difference needs values in each arm")
-    p1, p0 = mean(a), mean(b)
-    if p1 == p0:
-        return 0.0
-    spread = p1 * (1 - p1) + p0 * (1 - p0)
-    if spread <= 0.0:
-        raise StatsError("no standardised mean difference: the variable does not vary within the arms")
-    return (p1 - p0) / math.sqrt(spread / 2.0)
-
-
 def smd_categorical(treated: ArrayLike, reference: ArrayLike, n_levels: int) -> float:
     """Mahalanobis distance of the level proportions (T - C)' S^-1 (T - C), square root; unsigned, 0 = balance.
 

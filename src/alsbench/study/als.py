@@ -74,8 +74,6 @@ MITOS_DOMAINS: dict[str, tuple[tuple[Threshold, ...], ...]] = {
     "communication": ((Threshold((1,), 1), Threshold((4,), 1)),),
     "breathing": ((Threshold((10,), 1),), (Threshold((12,), 2),)),
 }
-DEATH_STAGE = 5
-
 # Subject-level columns that only the course of the trial determines. A subgroup made of them is chosen by its outcome.
 _POST_BASELINE = re.compile(
     r"""^(?:

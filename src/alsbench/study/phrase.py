@@ -23,10 +23,6 @@ class Phrase:
     text: str
     parts: tuple[tuple[str, bool], ...] = ()
 
-    @property
-    def is_overall(self) -> bool:
-        return not self.parts
-
     def canonical(self) -> str:
         """The phrase in subgroup names only: ``fast`` becomes ``not slow``."""
         return " and ".join(f"not {name}" if negated else name for name, negated in self.parts) or OVERALL

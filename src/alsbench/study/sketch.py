@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 SUBJECT_COLUMNS = ("USUBJID", "SUBJID")
-ARM_COLUMNS = ("TRT01P", "TRT01PN", "TRT01A", "TRT01AN", "ARM", "ACTARM")
 RECORD_COLUMNS = ("PARAMCD", "PARAM", "AVISIT", "AVISITN", "AVAL", "CNSR", "ABLFL", "ANL01FL", "DTYPE")
 OTHER_COLUMNS = ("STUDYID", "AEDECOD", "TRTEMFL")
 IMPUTED = frozenset({"LOCF", "WOCF", "BOCF", "AVERAGE", "MEAN", "WORST", "MI", "PHANTOM"})

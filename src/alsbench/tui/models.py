@@ -218,12 +218,6 @@ def _room_for_groups(cols: list[Col]) -> list[Col]:
     return made
 
 
-def _head_line(head: Head, k: int, depth: int) -> str:
-    """Line ``k`` of a head that stands on the lowest of ``depth`` lines."""
-    start = depth - len(head)
-    return head[k - start] if k >= start else ""
-
-
 def _spanning(row: GridRow) -> bool:
     return row.heading and len(row.cells) == 1
 

@@ -67,21 +67,3 @@ def fit_middle(text: str, width: int, *, mark: str = "…") -> str:
     while tail and cell_len(tail) > end:
         tail = tail[1:]
     return fit(text, width - cell_len(tail), mark=mark) + tail
-
-
-def align_points(texts: list[str]) -> list[str]:
-    """The texts padded so that their first numbers stand with their units digits under each other; all equally wide.
-
-    A text without a digit is put to the left.
-    """
-    heads = [_units_end(t) for t in texts]
-    left = max(heads, default=0)
-    padded = [" " * (left - h) + t if h else t for t, h in zip(texts, heads, strict=True)]
-    width = max((cell_len(t) for t in padded), default=0)
-    return [t + " " * (width - cell_len(t)) for t in padded]
-
-
-def _units_end(text: str) -> int:
-    """Cells up to and with the units digit of the first number; 0 where there is none."""
-    found = re.search(r"\d+", text)
-    return cell_len(text[: found.end()]) if found else 0

@@ -8,8 +8,7 @@ from numpy.typing import NDArray
 from alsbench.analysis.qualification.checks import Tally
 from alsbench.analysis.qualification.trials import Answers
 from alsbench.stats import ancova
-from alsbench.stats.design import Covariate, Factor, Variable, build_design
-from alsbench.stats.rank_ancova import quade, rank_ancova
+from alsbench.stats.design import Covariate, Variable, build_design
 from alsbench.stats.ranks import mid_ranks
 
 Floats = NDArray[np.float64]
@@ -21,25 +20,6 @@ def compare_ancova(tally: Tally, y: Floats, variables: list[Variable], wanted: A
     _ols(tally, "raw", y, variables, wanted["raw"])
     _ols(tally, "ranked response", mid_ranks(y), variables, wanted["rank_response"])
     _ols(tally, "ranked response and covariates", mid_ranks(y), ranked, wanted["rank_response_and_covariates"])
-
-
-def compare_rank_ancova(
-    tally: Tally, y: Floats, variables: list[Variable], wanted: Answers, *, strata: NDArray[np.int64] | None = None
-) -> None:
-    """Quade's F and Koch's test, the latter with the numeric covariates."""
-    arm, *covariates = variables
-    if not isinstance(arm, Factor):
-        raise TypeError("the arm is a factor")
-    test, theirs = quade(y, arm.codes, covariates), wanted["quade"]
-    tally.add("exact", "Quade numerator df", theirs["df1"], test.df1)
-    tally.add("exact", "Quade denominator df", theirs["df2"], test.df2)
-    tally.add("f", "Quade F", theirs["f"], test.f)
-    tally.add("p", "Quade p", theirs["p"], test.p)
-    numeric = [v for v in covariates if isinstance(v, Covariate)]
-    koch, theirs = rank_ancova(y, arm.codes, numeric, strata=strata), wanted["koch_rank_ancova"]["overall"]
-    tally.add("exact", "Koch df", theirs["df"], koch.df)
-    tally.add("chi-square", "Koch chi-square", theirs["statistic"], koch.statistic)
-    tally.add("p", "Koch p", theirs["p"], koch.p)
 
 
 def _ols(tally: Tally, part: str, y: Floats, variables: list[Variable], wanted: Answers) -> None:

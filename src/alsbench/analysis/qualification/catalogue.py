@@ -36,7 +36,6 @@ _METHODS = (
     Method("mmrm-exact", "MMRM, fits to full precision", "engine", ("tests/stats/test_mmrm_fev.py",)),
     Method("mmrm-sas", "MMRM, SAS PROC MIXED", "engine", ("tests/stats/test_mmrm_fev.py",)),
     Method("ancova", "ANCOVA by visit", "whole, engine", (_CORRIDOR, "tests/stats/test_ancova.py")),
-    Method("rank-ancova", "Rank ANCOVA (Quade, Koch)", "engine", ("tests/stats/test_rank_ancova.py",)),
     Method(
         "joint-rank",
         "CAFS scores and ranks",

@@ -7,7 +7,7 @@ from functools import partial
 
 import numpy as np
 
-from alsbench.analysis.qualification.ancova import compare_ancova, compare_rank_ancova
+from alsbench.analysis.qualification.ancova import compare_ancova
 from alsbench.analysis.qualification.checks import Check, Tally
 from alsbench.analysis.qualification.material import Archive, software
 from alsbench.analysis.qualification.mmrm import Measurements, compare_mmrm
@@ -47,7 +47,6 @@ def fev_cases(archive: Archive) -> Iterator[Case]:
     last = _read(archive, visit="VIS4")
     wanted = archive.answers("ancova_fev")["ancova_fev_vis4"]
     yield Case(("ancova",), "public/ancova_fev_vis4", partial(_ancova, last, wanted))
-    yield Case(("rank-ancova",), "public/ancova_fev_vis4", partial(_rank_ancova, last, wanted))
 
 
 def _method(stem: str) -> str:
@@ -108,10 +107,4 @@ def _visit_4(data: Measurements) -> list[Variable]:
 def _ancova(data: Measurements, wanted: Answers) -> list[Check]:
     tally = Tally("ancova", "public/ancova_fev_vis4", software(wanted))
     compare_ancova(tally, data.response, _visit_4(data), wanted)
-    return tally.checks
-
-
-def _rank_ancova(data: Measurements, wanted: Answers) -> list[Check]:
-    tally = Tally("rank-ancova", "public/ancova_fev_vis4", software(wanted))
-    compare_rank_ancova(tally, data.response, _visit_4(data), wanted, strata=data.factor("SEX").codes)
     return tally.checks

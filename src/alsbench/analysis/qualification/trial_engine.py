@@ -11,7 +11,7 @@ from functools import partial
 import numpy as np
 
 from alsbench.analysis.follow_up import times_by_subject
-from alsbench.analysis.qualification.ancova import compare_ancova, compare_rank_ancova
+from alsbench.analysis.qualification.ancova import compare_ancova
 from alsbench.analysis.qualification.checks import Check, Tally
 from alsbench.analysis.qualification.longitudinal import SLOPE_METHODS, Growth, compare_slopes
 from alsbench.analysis.qualification.material import Archive, software
@@ -34,7 +34,7 @@ def engine_cases(trial: str, archive: Archive, source: Callable[[], Source]) -> 
         yield Case((mmrm_method(stem),), name, partial(asked, _mmrm, source, name, wanted))
     for stem, wanted in archive.answers("ancova_").items():
         name = f"{trial}/{stem}"
-        yield Case(("ancova", "rank-ancova"), name, partial(asked, _ancova, source, name, wanted))
+        yield Case(("ancova",), name, partial(asked, _ancova, source, name, wanted))
     for stem, wanted in archive.answers("slope_").items():
         name = f"{trial}/{stem}"
         yield Case(SLOPE_METHODS, name, partial(asked, _slope, source, name, wanted))
@@ -97,10 +97,9 @@ def _ancova(source: Source, name: str, wanted: Answers) -> list[Check]:
         Covariate("LEADRATE", np.asarray(source.subject_column("LEADRATE")[subject], dtype=np.float64)),
         *(_factor(column, source.subject_column(column)[subject].tolist()) for column in ("ONSETSIT", "RILUFL")),
     ]
-    tallies = [Tally(m, f"{name} engine:", software(wanted)) for m in ("ancova", "rank-ancova")]
-    compare_ancova(tallies[0], rows.chg, variables, wanted)
-    compare_rank_ancova(tallies[1], rows.chg, variables, wanted)
-    return [*tallies[0].checks, *tallies[1].checks]
+    tally = Tally("ancova", f"{name} engine:", software(wanted))
+    compare_ancova(tally, rows.chg, variables, wanted)
+    return tally.checks
 
 
 def _survival(source: Source, name: str, wanted: Answers) -> list[Check]:

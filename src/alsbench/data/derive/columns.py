@@ -5,7 +5,7 @@ number: float64, NaN is missing; text: object array of ``str`` or ``None``; date
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -66,11 +66,6 @@ def build(name: str, label: str, columns: Sequence[Column], remarks: Sequence[st
     return dataset
 
 
-def take(columns: Sequence[Column], index: Values) -> list[Column]:
-    """The rows of a mask or an index."""
-    return [Column(c.name, c.label, c.kind, c.values[index]) for c in columns]
-
-
 def pull(dataset: Dataset, names: Sequence[str]) -> dict[str, Values]:
     """Some columns of a data set, read batch by batch, so that the others need no memory."""
     wanted = list(dict.fromkeys(names))
@@ -118,8 +113,3 @@ def as_texts(values: Values) -> Values:
     else:
         out[:] = [None if v is None or not str(v).strip() else str(v).strip() for v in values]
     return out
-
-
-def spread(keys: Values, known: Mapping[str, Any], blank: Any) -> list[Any]:
-    """``known[key]`` for each key, ``blank`` where there is none."""
-    return [known.get(k, blank) for k in keys]

@@ -202,9 +202,6 @@ class _Parser:
             raise self.fault(f"a {kinds[0].decode().strip()} header is expected here", self.at - CARD)
         return card
 
-    def card(self) -> bytes:
-        return self.data[self.at : self.at + CARD].tobytes()
-
     def take(self, size: int) -> bytes:
         if self.at + size > self.data.size:
             raise self.fault("the file ends inside its headers", int(self.data.size))

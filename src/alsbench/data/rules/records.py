@@ -12,8 +12,6 @@ from alsbench.errors import ExpressionError
 from alsbench.study.expression import compile_sql, parse
 from alsbench.study.model import Endpoint
 
-DAYS = "(contains(lower(\"PARAM\"), 'day'))"
-
 
 @rule("duplicate-visit", "error", "an endpoint has one record per subject and visit", needs_study=True)
 def duplicate_visit(trial: Trial) -> Iterator[Fault]:

@@ -10,7 +10,7 @@ from rich.text import Text
 
 from alsbench.analysis.result import Result, Row
 from alsbench.errors import AlsbenchError
-from alsbench.render.formats import format_p, format_stat
+from alsbench.render.formats import format_stat
 from alsbench.render.ticks import nice_ticks, ratio_ticks, tick_text
 from alsbench.tui.canvas import Canvas, Series, Under, plot
 from alsbench.tui.cells import Effect, contrast_rows, effect_of
@@ -241,7 +241,3 @@ def interval(effect: Effect, look: Look, room: int, low: float, high: float, log
         for k in range(size):
             canvas.put(middle - size // 2 + k, 0, glyphs.square, style)
     return canvas.texts()[0]
-
-
-def effect_note(effect: Effect) -> str:
-    return f"p {format_p(effect.p)}" if math.isfinite(effect.p) else ""
