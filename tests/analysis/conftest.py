@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tests.built.results import load_built
 
 from alsbench.analysis.source import Source, open_source
 from alsbench.data.load import load
@@ -34,6 +35,12 @@ def sources(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Source]:
 @pytest.fixture(scope="session")
 def trial(sources: dict[str, Source]) -> Source:
     return sources["als-ref-1"]
+
+
+@pytest.fixture(scope="session")
+def built_trial(tmp_path_factory: pytest.TempPathFactory) -> Source:
+    """The built trial (tests/built): boundaries, ties, blanks, unknown words, an arm of one subject."""
+    return load_built(tmp_path_factory.mktemp("built"))
 
 
 @pytest.fixture(scope="session")

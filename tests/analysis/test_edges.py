@@ -78,14 +78,15 @@ def test_an_answer_does_not_depend_on_when_it_is_asked(trial: Source) -> None:
         assert answer(question, trial) == answer(question, trial)
 
 
-def test_a_missing_value_is_in_neither_part(trial: Source) -> None:
-    """Sixteen subjects of the trial have no BLNFL below; membership and complement leave exactly the undecided out."""
-    source = with_subgroup(trial, "BLNFL < 52")
-    inside, outside = members(source, "edge"), members(source, "not edge")
-    everybody = members(source, "overall")
-    assert inside.n + outside.n + inside.n_undecided == everybody.n
+def test_a_missing_value_is_in_neither_part(built_trial: Source) -> None:
+    """Two subjects of the built trial's analysis set have no BLNFL: they, and nobody else, are in neither part."""
+    inside, outside = members(built_trial, "nfl_low"), members(built_trial, "not nfl_low")
+    everybody = members(built_trial, "overall")
+    assert inside.n_undecided == outside.n_undecided == 2
+    assert inside.n + outside.n == everybody.n - 2 and inside.n and outside.n
     assert not (inside.mask & outside.mask).any()
-    assert inside.n_undecided == outside.n_undecided
+    gone = everybody.mask & ~inside.mask & ~outside.mask
+    assert {built_trial.subject_ids[i] for i in np.flatnonzero(gone)} == {"B-03", "B-28"}
 
 
 def test_conjunction_follows_three_valued_logic(trial: Source) -> None:

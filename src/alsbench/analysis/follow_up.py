@@ -57,6 +57,8 @@ def times_by_subject(source: Source, dataset: str, paramcd: str, where: str, *, 
             raise DataError(f"{dataset} holds two records of {paramcd} for subject {subject_id}", where=f"study.toml {label}")
         seen.add(i)
         day[i], censored[i] = frame["AVAL"][row], frame["CNSR"][row]
+    # a day of which nobody knows whether it is that of an event or of the last contact says neither
+    day[np.isnan(censored)] = np.nan
     return day, censored
 
 
