@@ -96,6 +96,7 @@ def _value(stats: Stats, name: str, scale: object) -> float:
 
 
 def _count(stats: Stats) -> str:
+    """The number under a point; where it is masked, what stands in its place in tables: its mean is not drawn."""
     row = stats.get("n")
     if row is None:
         return ""

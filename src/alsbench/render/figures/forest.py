@@ -45,7 +45,7 @@ def _draw(cells: Sequence[Cell], scale: tuple[float, float], texts: Sequence[str
         made.write(4, y + 4, f"{cell.subgroup}{' *' if cell.post_hoc else ''}", bold=k == 0)
         made.write(LEFT - 24, y + 4, str(cell.n) if cell.n >= 0 else MASKED, anchor="end")
         made.write(right, y + 4, text)
-        made.write(WIDTH - 64, y + 4, NOT_ESTIMABLE if cell.p is None else format_p(cell.p), anchor="end")
+        made.write(WIDTH - 64, y + 4, _p(cell), anchor="end")
         if cell.interaction_p is not None:
             made.write(WIDTH - 4, y + 4, format_p(cell.interaction_p), anchor="end")
         if cell.estimate is not None and cell.low is not None and cell.high is not None:
@@ -56,6 +56,12 @@ def _draw(cells: Sequence[Cell], scale: tuple[float, float], texts: Sequence[str
     made.horizontal([(t, f"{math.exp(t):g}" if logs else tick_text(t, ticks)) for t in ticks], "")
     _sides(made, cells)
     return made.svg(caption)
+
+
+def _p(cell: Cell) -> str:
+    if cell.p is None:
+        return MASKED if cell.error == MASKED else NOT_ESTIMABLE
+    return format_p(cell.p)
 
 
 def _interval(made: Drawing, y: float, low: float, high: float, scale: tuple[float, float]) -> None:
