@@ -269,14 +269,14 @@ def test_what_the_files_say_of_their_columns_survives_the_blind(trial: Path, run
     """Labels, formats, types and special missing values are the source's, while blind and after."""
     columns = (Column("USUBJID", 8, "Subject", "$", (8, 0)), Column("AVAL", 0, "Titre", "F", (8, 2)))
     subjects = [line.split(",")[0] for line in (trial / "data" / "adsl.csv").read_text().splitlines()[1:]]
-    rows = [(s, ".N" if i % 3 == 0 else float(i)) for i, s in enumerate(subjects)]
+    rows = [(s, ".N" if i % 4 == 0 else float(i)) for i, s in enumerate(subjects)]
     write_sas7bdat(trial / "data" / "adxx.sas7bdat", columns, rows, label="Titres")
     assert load(trial, run).code == 0
     for _ in range(2):
         with Workspace(trial / "ws").open_current() as snapshot:
             info = {c.name: c for c in snapshot.table("ADXX").columns}
-            assert special_counts(snapshot, "ADXX") == {"AVAL": {".N": len(rows[::3])}}
-            assert [r[0] for r in special_cells(snapshot, "ADXX")] == list(range(1, len(rows) + 1, 3))
+            assert special_counts(snapshot, "ADXX") == {"AVAL": {".N": len(rows[::4])}}
+            assert [r[0] for r in special_cells(snapshot, "ADXX")] == list(range(1, len(rows) + 1, 4))
         assert (info["AVAL"].label, info["AVAL"].format, info["AVAL"].type, info["AVAL"].length) == ("Titre", "F8.2", "Num", 8)
         assert (info["USUBJID"].type, info["USUBJID"].length) == ("Char", 8)
         run("unblind", "--key", trial / "key.json", "--reason", "end", "-w", trial / "ws")

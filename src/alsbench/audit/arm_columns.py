@@ -1,21 +1,23 @@
 """Which columns of a data set hold the arm, and the same data set under dummy arms.
 
 Columns are found by their names (ADaM and SDTM), by the study file, and by what they hold: a subject-level column that
-repeats the arm is an arm column whatever it is called, and one that the arm decides is left empty.
+repeats the arm is an arm column whatever it is called, and one that sets arms apart is left empty. Records of a parameter or a
+visit that only some arms have are left out, and so are columns that are named after an arm.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from alsbench.audit.blinding import SHORTEST, Key, hide_words, word_pattern
-from alsbench.audit.telling import arm_values, supplemental, tells
+from alsbench.audit.blinding import SHORTEST, Key, hide_words, names_arm, word_pattern
+from alsbench.audit.telling import Codes, Subjects, coded, follow, tells
 from alsbench.study.model import Study
 
 SUBJECT_TABLE = "ADSL"
@@ -35,16 +37,28 @@ _HIDDEN = re.compile(
     r".*DOS(E|TOT|TXT|FRM|FRQ|RGM|U|P|A).*|.*DOSE.*|NDOS.*|E[XC](LOT|ROUTE|LOC|CAT|SCAT|FAST|VAMT.*|TRTN|TRTCD)"
 )
 _DOSE = re.compile(r"DOS", re.IGNORECASE)
+_PARAMETER = re.compile(r"PARAMCD|..TESTCD|QNAM")
+_VISIT = re.compile(r"AVISITN?|VISIT(NUM)?")
 
 
 @dataclass(frozen=True)
 class Columns:
-    """What of a data set holds the arm: label columns, code columns with their dummy codes, columns left empty."""
+    """What of a data set holds the arm: label columns, code columns with their dummy codes, columns left empty or out.
+
+    ``rows`` are the numbers of records left out, None where the whole data set is.
+    """
 
     labels: frozenset[str] = frozenset()
     codes: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     hidden: frozenset[str] = frozenset()
+    named: frozenset[str] = frozenset()
     qualifiers: tuple[str, ...] = ()  # QNAMs whose QVAL is left empty
+    rows: Codes | None = field(default_factory=lambda: np.empty(0, int))
+
+    @property
+    def told(self) -> frozenset[str]:
+        """Every column that tells the arm; a condition on one of them would tell it too."""
+        return self.labels | self.hidden | self.named | frozenset(self.codes)
 
 
 def arm_labels(tables: Mapping[str, pa.Table], study: Study) -> tuple[str, ...]:
@@ -60,44 +74,136 @@ def arm_labels(tables: Mapping[str, pa.Table], study: Study) -> tuple[str, ...]:
     return tuple(known)
 
 
-def find_columns(tables: Mapping[str, pa.Table], study: Study, key: Key) -> dict[str, Columns]:
-    """The columns of each data set that hold or tell the arm, with dummy codes; codes the key knows keep theirs."""
+def find_columns(
+    tables: Mapping[str, pa.Table],
+    study: Study,
+    key: Key,
+    words: Sequence[str] = (),
+    marks: Mapping[str, Mapping[str, Codes]] | None = None,
+) -> dict[str, Columns]:
+    """What of each data set holds or tells the arm, with dummy codes; codes the key knows keep theirs.
+
+    ``marks`` are special missing values by data set and column: a number from 1 for each row that holds one, 0 elsewhere.
+    """
     found = {name: (set(_label_columns(t, study)), set(_named(t, _CODES)), set(_hidden(name, t))) for name, t in tables.items()}
-    extra_codes: set[str] = set()
-    arm_of = _arm_of(tables.get(SUBJECT_TABLE), study, key)
-    for name, table in tables.items():
-        labels, codes, hidden = found[name]
-        if not arm_of or study.info.subject not in table.column_names:
-            continue
-        for column in table.column_names:
-            if column in labels | codes | hidden | {study.info.subject, "QVAL", "QNAM"}:
-                continue
-            told = tells(arm_values(table, column, study.info.subject, arm_of), len(arm_of))
-            if told == "same" and name == SUBJECT_TABLE:
-                extra_codes.add(column)
-            elif told:
-                hidden.add(column)
     learned: dict[str, dict[str, str]] = {column: dict(codes) for column, codes in key.codes.items()}
     for name, table in tables.items():
+        _learn_all(learned, table, found[name][1], study, key)
+    known_key = replace(key, codes=learned)
+    named = {
+        name: {c for c in t.column_names if c not in found[name][0] | found[name][1] and names_arm(c, known_key, words)}
+        for name, t in tables.items()
+    }
+    extra_codes: set[str] = set()
+    left_out: dict[str, Codes | None] = {}
+    for name, table in tables.items():
         labels, codes, hidden = found[name]
-        codes |= extra_codes & set(table.column_names)
+        for subjects in _subjects(tables.get(SUBJECT_TABLE), study, key):
+            if study.info.subject not in table.column_names:
+                continue
+            known = labels | codes | hidden | named[name] | {study.info.subject, "QNAM"}
+            seen = _Told(name, table, study, subjects, known, (marks or {}).get(name, {}))
+            extra_codes |= seen.same if name == SUBJECT_TABLE else set()
+            hidden |= seen.columns | (set() if name == SUBJECT_TABLE else seen.same)
+            before = left_out.get(name, np.empty(0, int))
+            left_out[name] = None if before is None or seen.rows is None else np.union1d(before, seen.rows)
+    for name, table in tables.items():
+        labels, codes, hidden = found[name]
+        codes |= (extra_codes & set(table.column_names)) - named[name]
         hidden -= codes
-        for column in sorted(codes):
-            partner = _partner(column, table, study)
-            if partner:
-                _learn(learned.setdefault(column, {}), table, column, partner, key.arms)
+        _learn_all(learned, table, codes, study, key)
     made = {}
     for name, table in tables.items():
         labels, codes, hidden = found[name]
         unknown = {c for c in codes if _unknown_codes(table[c], learned.get(c, {}))}
         kept = {c: learned[c] for c in sorted(codes - unknown)}
-        qualifiers = _qualifiers(name, tables[name], study, arm_of)
-        made[name] = Columns(frozenset(labels), kept, frozenset(hidden | unknown), qualifiers)
+        rows = left_out.get(name, np.empty(0, int))
+        every = frozenset(hidden | unknown) - named[name]
+        made[name] = Columns(frozenset(labels), kept, every, frozenset(named[name]), _qualifiers(name, table), rows)
     return made
 
 
+class _Told:
+    """What sets arms apart in one data set: columns that are the arm (``same``), that tell it, and rows; None for all rows."""
+
+    def __init__(
+        self, name: str, table: pa.Table, study: Study, subjects: Subjects, known: set[str], marks: Mapping[str, Codes]
+    ) -> None:
+        self.table, self.subjects = table, subjects
+        self.who = subjects.rows(table, study.info.subject)
+        self.kept = self.who >= 0
+        self.same: set[str] = set()
+        self.columns: set[str] = set()
+        self.rows: Codes | None = np.empty(0, int)
+        if name != SUBJECT_TABLE and self._whole():
+            self.rows = None
+            return
+        self.candidates = {c: coded(table[c]) for c in table.column_names if c not in known}
+        for column, mark in marks.items():
+            if column in self.candidates:  # a special missing value is a value here
+                codes = self.candidates[column]
+                self.candidates[column] = np.where(mark > 0, codes.max(initial=-1) + mark, codes)
+        first = {c: self._tells(c, self.kept) for c in self.candidates}
+        if name != SUBJECT_TABLE:
+            self._rows(study)
+        for column, told in first.items():
+            if told and column not in self.columns and (told := self._tells(column, self.kept)):
+                (self.same if told == "same" else self.columns).add(column)
+        if name != SUBJECT_TABLE:
+            self.rows = None if self._number_tells() else np.flatnonzero((self.who >= 0) & ~self.kept)
+
+    def _whole(self) -> bool:
+        return bool(follow(np.where(self.who >= 0, 0, -1), self.who, self.subjects))
+
+    def _tells(self, column: str, rows: Any, *, seldom: bool = False) -> str:
+        if not rows.any():
+            return ""
+        return tells(self.candidates[column][rows], self.who[rows], self.subjects, self._numbers(column, rows), seldom=seldom)
+
+    def _numbers(self, column: str, rows: Any) -> Any:
+        """Values in their order: numbers and dates as they are, texts (ISO dates, identifiers) by the alphabet."""
+        values, kind = self.table[column], self.table.schema.field(column).type
+        if pa.types.is_string(kind):
+            values = pc.rank(values, sort_keys="ascending", tiebreaker="dense").cast(pa.float64())
+            values = pc.if_else(pc.is_null(self.table[column]), pa.scalar(None, pa.float64()), values)
+        elif pa.types.is_date32(kind):
+            values = values.cast(pa.int32())
+        return np.asarray(pc.fill_null(values.cast(pa.float64()), np.nan).to_numpy())[rows]
+
+    def _rows(self, study: Study) -> None:
+        """Records of parameters and visits that only some arms have, or in which another column sets them apart."""
+        names = self.table.column_names
+        parameters = [coded(self.table[c]) for c in names if _PARAMETER.fullmatch(c.upper())][:1]
+        visits = [
+            coded(self.table[c]) for c in names if _VISIT.fullmatch(c.upper()) or c in (study.visits.number, study.visits.label)
+        ]
+        crossed = [np.where((p >= 0) & (v >= 0), p * (v.max(initial=0) + 1) + v, -1) for p in parameters for v in visits]
+        for keys in (*parameters, *visits, *crossed):
+            some = np.unique(keys, return_inverse=True)[1] - int((keys < 0).any())  # from 0 without gaps, -1 for none
+            self.kept &= ~np.isin(some, follow(np.where(self.kept, some, -1), self.who, self.subjects))
+        for keys in parameters:
+            self._by_parameter(keys)
+
+    def _by_parameter(self, keys: Codes) -> None:
+        """A column that sets arms apart in most parameters is emptied; one that does in a few takes their records with it."""
+        found = [p for p in np.unique(keys[self.kept]) if p >= 0]
+        apart: dict[str, list[int]] = {}
+        for parameter in found:
+            rows = self.kept & (keys == parameter)
+            for column in self.candidates:
+                if self._tells(column, rows, seldom=True):
+                    apart.setdefault(column, []).append(int(parameter))
+        self.columns |= {c for c, where in apart.items() if 2 * len(where) > len(found)}
+        self.kept &= ~np.isin(keys, [p for c, where in apart.items() if c not in self.columns for p in where])
+
+    def _number_tells(self) -> bool:
+        """Whether how many records a subject has sets arms apart."""
+        many = np.bincount(self.who[self.kept], minlength=len(self.subjects.arm))
+        return bool(tells(many, np.arange(len(many)), self.subjects, many.astype(float)))
+
+
 def blind_table(table: pa.Table, columns: Columns, key: Key, words: Sequence[str] = ()) -> tuple[pa.Table, tuple[str, ...]]:
-    """A table under dummy arms, and the other columns in which arm names stood.
+    """A table under dummy arms, and the other columns in which arm names stood. Rows and columns stay where they are.
 
     ``words`` are further texts that tell an arm (its labels in the study file). Outside arm columns a name becomes
     ``[blinded]``: a dummy name in its place could tell by its context.
@@ -126,22 +232,6 @@ def blind_table(table: pa.Table, columns: Columns, key: Key, words: Sequence[str
     return table, tuple(swept)
 
 
-def unblind_table(table: pa.Table, key: Key, study: Study) -> pa.Table:
-    """The inverse, for what the key can give back: arm names and codes. What was emptied or swept stays so."""
-    back = {dummy: label for label, dummy in key.arms.items()}
-    labels = set(_label_columns(table, study))
-    for at, name in enumerate(table.column_names):
-        column, kind = table[name], table.schema.field(at)
-        if name in key.codes:
-            new = _mapped(column, {dummy: code for code, dummy in key.codes[name].items()})
-        elif name in labels:
-            new = _rewritten(column, lambda text: _inside(text, back))
-        else:
-            continue
-        table = table.set_column(at, kind, new.cast(kind.type))
-    return table
-
-
 # -- columns ---------------------------------------------------------------------------------------------------------------
 
 
@@ -168,21 +258,25 @@ def _hidden(name: str, table: pa.Table) -> list[str]:
     return found
 
 
-def _arm_of(subjects: pa.Table | None, study: Study, key: Key) -> dict[str, str]:
-    """Subject -> planned arm, of those whose arm the key knows."""
-    if subjects is None or not {study.arms.planned, study.info.subject} <= set(subjects.column_names):
-        return {}
-    pairs = zip(subjects[study.info.subject].to_pylist(), subjects[study.arms.planned].to_pylist(), strict=True)
-    return {str(subject): arm for subject, arm in pairs if subject is not None and arm in key.arms}
+def _subjects(table: pa.Table | None, study: Study, key: Key) -> tuple[Subjects, ...]:
+    """The subjects by planned arm, and by the arm they were given where that is another."""
+    found: list[dict[str, str]] = []
+    for column in dict.fromkeys((study.arms.planned, study.arms.actual)):
+        if table is None or not {column, study.info.subject} <= set(table.column_names):
+            continue
+        pairs = zip(table[study.info.subject].to_pylist(), table[column].to_pylist(), strict=True)
+        arm_of = {str(subject): arm for subject, arm in pairs if subject is not None and arm in key.arms}
+        if arm_of and arm_of not in found:
+            found.append(arm_of)
+    return tuple(map(Subjects.of, found))
 
 
-def _qualifiers(name: str, table: pa.Table, study: Study, arm_of: Mapping[str, str]) -> tuple[str, ...]:
-    """The qualifiers of a SUPP-- data set that hold or tell the arm."""
-    if not name.upper().startswith("SUPP") or not {"QNAM", "QVAL", study.info.subject} <= set(table.column_names):
+def _qualifiers(name: str, table: pa.Table) -> tuple[str, ...]:
+    """The qualifiers of a SUPP-- data set that hold the arm or a treatment by their name."""
+    if not name.upper().startswith("SUPP") or not {"QNAM", "QVAL"} <= set(table.column_names):
         return ()
     every = [q for q in pc.unique(table["QNAM"]).to_pylist() if q is not None]
-    named = [q for q in every if any(p.fullmatch(q.upper()) for p in (_LABELS, _CODES, _TREATMENTS, _HIDDEN))]
-    return tuple(dict.fromkeys([*named, *supplemental(table, study.info.subject, arm_of)]))
+    return tuple(q for q in every if any(p.fullmatch(q.upper()) for p in (_LABELS, _CODES, _TREATMENTS, _HIDDEN)))
 
 
 def _partner(column: str, table: pa.Table, study: Study) -> str:
@@ -193,6 +287,12 @@ def _partner(column: str, table: pa.Table, study: Study) -> str:
         if candidate in names and candidate != column.upper():
             return str(names[candidate])
     return ""
+
+
+def _learn_all(learned: dict[str, dict[str, str]], table: pa.Table, columns: Iterable[str], study: Study, key: Key) -> None:
+    for column in sorted(columns):
+        if partner := _partner(column, table, study):
+            _learn(learned.setdefault(column, {}), table, column, partner, key.arms)
 
 
 def _learn(codes: dict[str, str], table: pa.Table, column: str, partner: str, arms: Mapping[str, str]) -> None:

@@ -1,8 +1,9 @@
 """Blinding: arms under dummy names, and the key that says which is which.
 
 The permutation of arms to ``Arm A``, ``Arm B`` ... follows from a random secret (HMAC-SHA-256 of each arm's name, sorted), so
-that neither the order of the arms nor their names tell it. The key file holds secret, permutation, codes and the study file
-as it was; what stays behind is the key's fingerprint only.
+that neither the order of the arms nor their names tell it. The key file holds secret, permutation, codes, the study file
+as it was and what was taken out of the data; what stays behind is the key's fingerprint, and nothing that could be computed
+again from the originals without its secret.
 """
 
 from __future__ import annotations
@@ -23,14 +24,19 @@ from typing import Any
 from alsbench.errors import DataError, UnavailableError, UsageError
 from alsbench.study.model import Study
 
-SCHEMA = "alsbench.blinding-key/1"
+SCHEMA = "alsbench.blinding-key/2"
 BLINDED_TEXT = "[blinded]"
 SHORTEST = 3  # labels shorter than this are replaced in arm columns only
+LONG = 5  # letters of an arm's name that are looked for inside other names
 
 
 @dataclass(frozen=True)
 class Key:
-    """Who is who. ``arms`` is real label -> dummy; ``codes`` column -> real code -> dummy code, both as text."""
+    """Who is who. ``arms`` is real label -> dummy; ``codes`` column -> real code -> dummy code, both as text.
+
+    ``sources`` are the files that were loaded; ``withheld`` names, by part of the study file, what the blinded one leaves out;
+    ``sealed`` holds, by digest of the blinded data, what was taken out of them (``audit/sealed``).
+    """
 
     study: str
     created: str
@@ -39,12 +45,19 @@ class Key:
     study_toml: str
     codes: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     sources: tuple[Mapping[str, str], ...] = ()
+    withheld: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    sealed: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     @property
     def fingerprint(self) -> str:
         """SHA-256 over secret, arms and study file: tells nothing without the key, and knows the key again."""
         text = json.dumps([self.study, self.secret, dict(sorted(self.arms.items())), self.study_toml])
         return hashlib.sha256(text.encode()).hexdigest()
+
+    def mark(self, content: object) -> str:
+        """HMAC-SHA-256 under the secret: the same content is known again with the key, and cannot be guessed without it."""
+        text = json.dumps(content, sort_keys=True)
+        return hmac.new(bytes.fromhex(self.secret), text.encode(), hashlib.sha256).hexdigest()
 
 
 def new_key(study: Study, study_toml: str, labels: Iterable[str], *, now: datetime | None = None) -> Key:
@@ -64,41 +77,34 @@ def permute(labels: Iterable[str], secret: str) -> dict[str, str]:
 
 def hide_words(key: Key, words: Sequence[str] = ()) -> Callable[[str], str]:
     """A function that puts ``[blinded]`` in the place of every arm name, code of two or more letters, and further word."""
-    codes = {c for codes in key.codes.values() for c in codes if re.search("[^0-9.-]", c)}
-    names = sorted({w for w in (*key.arms, *words, *codes) if len(w.strip()) >= SHORTEST}, key=len, reverse=True)
+    names = _names(key, words)
     if not names:
         return lambda text: text
     pattern = re.compile("|".join(word_pattern(n) for n in names), re.IGNORECASE)
     return lambda text: pattern.sub(BLINDED_TEXT, text)
 
 
-def blind_study(study: Study, key: Key, words: Sequence[str] = ()) -> str:
-    """``study.toml`` under dummy arms: every arm against the first one at every horizon, so that neither the reference nor
-    a horizon tells who is who. Labels, doses, primary comparisons, the multiplicity plan and comments are left out."""
-    import tomlkit
+def names_arm(name: str, key: Key, words: Sequence[str] = ()) -> bool:
+    """Whether a name (of a column, a data set, a subgroup) is made of an arm's: ``PLACEBOFL``, ``group_1``.
 
-    hide = hide_words(key, words)
-    values = study.model_dump(mode="json", by_alias=True, exclude_defaults=True, exclude_none=True)
-    dummies = sorted(key.arms[a] for a in study.arms.order)
-    horizons: list[float | None] = [*sorted({c.horizon for c in study.comparisons if c.horizon is not None})] or [None]
-    letter = study.visits.unit[0].upper()
-    values["schema"] = 1
-    values["study"] = {"id": study.info.id, **{k: v for k, v in values["study"].items() if k != "id"}}
-    kept = {k: v for k, v in values["arms"].items() if k in ("planned", "actual")}
-    values["arms"] = {**kept, "reference": dummies[0], "order": dummies}
-    values["comparisons"] = [
-        {"name": dummy, "treatment": dummy}
-        if horizon is None
-        else {"name": f"{dummy}-{letter}{horizon:g}", "treatment": dummy, "horizon": horizon}
-        for dummy in dummies[1:]
-        for horizon in horizons
-    ]
-    values.pop("multiplicity", None)
-    for endpoint in values.get("endpoints", {}).values():
-        endpoint.pop("name", None)
-    hidden = _swept(values, lambda text: hide(_quoted_arms(text, key.arms)))
-    order = ("schema", "study", "arms", "populations", "visits", "comparisons", "endpoints", "subgroups")
-    return "# Blinded: the arms are dummies.\n" + tomlkit.dumps({k: hidden[k] for k in order if k in hidden})
+    Short ones count at the beginning only, before an ending of the field: ``LOWFL`` is named after an arm LOW, ``SLOW`` is not.
+    """
+    bare = _bare(name)
+    for each in map(_bare, _names(key, words)):
+        after = "" if not each[-1:].isdigit() else r"(?!\d)"
+        pattern = re.escape(each) + (after if len(each) >= LONG else r"(FL|N|CD|DT|DTM|DY|P|A|\d*)$")
+        if each and (re.search if len(each) >= LONG else re.match)(pattern, bare, re.IGNORECASE):
+            return True
+    return hide_words(key, words)(name) != name
+
+
+def _names(key: Key, words: Sequence[str]) -> list[str]:
+    codes = {c for codes in key.codes.values() for c in codes if re.search("[^0-9.-]", c)}
+    return sorted({w.strip() for w in (*key.arms, *words, *codes) if len(w.strip()) >= SHORTEST}, key=lambda w: (-len(w), w))
+
+
+def _bare(name: str) -> str:
+    return "".join(c for c in name if c.isalnum())
 
 
 def write_key(path: Path, key: Key, *, workspace: Path, replace: bool = False) -> None:
@@ -148,21 +154,10 @@ def refuse_inside(path: Path, workspace: Path) -> None:
         )
 
 
-def _quoted_arms(text: str, arms: Mapping[str, str]) -> str:
-    """Arm names that stand in quotes, as in an expression, under their dummies."""
-    return re.sub(r"(['\"])(.*?)\1", lambda m: f"{m[1]}{arms.get(m[2], m[2])}{m[1]}", text)
-
-
 def word_pattern(name: str) -> str:
-    return rf"(?<![A-Za-z0-9]){re.escape(name)}(?![A-Za-z0-9])"
-
-
-def _swept(value: Any, change: Callable[[str], str]) -> Any:
-    if isinstance(value, str):
-        return change(value)
-    if isinstance(value, list):
-        return [_swept(v, change) for v in value]
-    return {k: _swept(v, change) for k, v in value.items()} if isinstance(value, dict) else value
+    """A name as a word of a text, whatever stands in the place of its blanks: ``Low dose``, ``LOW_DOSE``, ``low-dose``."""
+    parts = map(re.escape, re.split(r"[\s_-]+", name.strip()))
+    return r"(?<![A-Za-z0-9])" + r"[\s_-]*".join(parts) + r"(?![A-Za-z0-9])"
 
 
 def _letters(index: int) -> str:

@@ -11,7 +11,7 @@ import hashlib
 import json
 import os
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -139,9 +139,22 @@ def lock_plan(study: Study, directory: Path, log: Path, *, sealed: str = "", who
     return _written(directory, append(log, LOCKED, facts, who=who))
 
 
-def complete_lock(lock: Lock, study: Study, directory: Path, log: Path, *, who: str | None = None) -> Lock:
-    """Put into a plan that was locked under blinding what its key held: arms, comparisons and multiplicity of ``study``."""
-    plan = {**lock.plan, **{part: plan_of(study)[part] for part in SEALED_PARTS}}
+def complete_lock(
+    lock: Lock,
+    study: Study,
+    directory: Path,
+    log: Path,
+    *,
+    who: str | None = None,
+    withheld: Mapping[str, Sequence[str]] | None = None,
+) -> Lock:
+    """Put into a plan that was locked under blinding what its key held: arms, comparisons and multiplicity of ``study``, and
+    the endpoints, subgroups and populations that were ``withheld`` because they tell an arm."""
+    whole, names = plan_of(study), withheld or {}
+    plan = {**lock.plan, **{part: whole[part] for part in SEALED_PARTS}}
+    for part in ("endpoints", "populations"):
+        plan[part] = {**plan[part], **{n: v for n, v in whole[part].items() if n in names.get(part, ())}}
+    plan["subgroups"] = [*plan["subgroups"], *(s for s in whole["subgroups"] if s["name"] in names.get("subgroups", ()))]
     facts = {"hash": plan_hash(plan), "looks": lock.looks, "sealed": "", "plan": plan, "locked": [lock.who, lock.time]}
     return _written(directory, append(log, COMPLETED, facts, who=who))
 
@@ -272,11 +285,18 @@ def _logged(log: Path) -> Lock | None:
 
 
 def _completes(lock: Lock, entry: Entry) -> bool:
-    """Whether an entry opens what blinding had sealed in a lock and changes nothing else."""
+    """Whether an entry opens what blinding had sealed in a lock and changes nothing of what was locked."""
     plan = entry.facts.get("plan") or {}
-    return bool(lock.sealed) and {k: v for k, v in plan.items() if k not in SEALED_PARTS} == {
-        k: v for k, v in lock.plan.items() if k not in SEALED_PARTS
-    }
+    return bool(lock.sealed) and all(_holds(plan.get(k), v) for k, v in lock.plan.items() if k not in SEALED_PARTS)
+
+
+def _holds(later: Any, locked: Any) -> bool:
+    """Whether a part of a plan is as it was locked; items that were with the key may have come to it."""
+    if isinstance(locked, dict) and isinstance(later, dict):
+        return all(later.get(name) == value for name, value in locked.items())
+    if isinstance(locked, list) and isinstance(later, list):
+        return later[: len(locked)] == locked
+    return bool(later == locked)
 
 
 def _from_entry(entry: Entry) -> Lock:

@@ -1,23 +1,22 @@
-"""Loading under dummy arms and lifting the blind: files are recoded outside the workspace, then loaded like any others."""
+"""Loading under dummy arms: files are recoded outside the workspace, then loaded like any others."""
 
 from __future__ import annotations
 
 import hashlib
-import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from alsbench.cli.common import Common
-from alsbench.errors import DataError, UnavailableError, UsageError
+from alsbench.errors import DataError, UsageError
 
 if TYPE_CHECKING:
+    from alsbench.audit.arm_columns import Columns
     from alsbench.audit.blinding import Key
     from alsbench.data.derive.layout import Derived
     from alsbench.data.frames import ColumnInfo
-    from alsbench.data.receipt import Receipt
+    from alsbench.data.receipt import Finding, Receipt
     from alsbench.data.workspace import Workspace
     from alsbench.study.model import Study
 
@@ -39,62 +38,40 @@ def load_blinded(
 
     What PRO-ACT and SDTM files have to be turned into is derived first, in memory, under the real arms.
     """
-    from alsbench.audit.arm_columns import SUBJECT_TABLE, arm_labels, blind_table, find_columns
-    from alsbench.audit.blinding import blind_study, hide_words, new_key, refuse_inside, write_key
-    from alsbench.audit.telling import LEFT_OUT
+    from alsbench.audit.blind_study import blind_study
+    from alsbench.audit.blinding import refuse_inside, write_key
+    from alsbench.cli.staging import private_folder
     from alsbench.cli.trail import announce, record
     from alsbench.data.load import load as load_snapshot
-    from alsbench.data.special import without
     from alsbench.data.workspace import Workspace
     from alsbench.study.edit import publish
     from alsbench.study.reading import parse_study
 
     space = Workspace(common.workspace)
     refuse_inside(key_path, space.path)
+    _refuse_originals(paths, space)
     known, text = _start(space, key_path, study)
-    with _staging() as folder:
+    with private_folder(space.path) as folder:
         tables, sources = _read(paths, folder, dict(expect or {}))
         derived = _derived(tables, layout, text or (text_of(space) if space.study_path.exists() else ""))
         tables |= {d.name: (d.table(), d.columns) for d in derived.tables}
         text = text or derived.study or text_of(space)
         real = parse_study(text)
-        if left := sorted(LEFT_OUT & set(tables)):
-            tables = {name: found for name, found in tables.items() if name not in left}
-            common.note(f"left out, as they tell the arm: {', '.join(left)}")
-        arrays = {name: table for name, (table, _) in tables.items()}
-        if SUBJECT_TABLE not in arrays:
-            raise DataError(
-                f"a blinded load needs an {SUBJECT_TABLE}, and there is none among these files",
-                hint="arms are hidden by subject: analysis data sets, PRO-ACT files or SDTM domains are needed",
-            )
-        labels = arm_labels(arrays, real)
-        key = known or new_key(real, text, labels)
-        if strange := [label for label in labels if label not in key.arms]:
-            raise DataError(
-                f"{len(strange)} arms are not in the key", where=str(key_path), hint="blind into a new workspace with a new key"
-            )
-        columns = find_columns(arrays, real, key)
-        codes = {c: codes for found in columns.values() for c, codes in found.codes.items()}
-        key = replace(key, codes={**key.codes, **codes}, sources=(*key.sources, *sources))
-        words = tuple(real.arms.labels.values())
-        hide = hide_words(key, words)
-        _refuse_traces(space, tables, hide)
-        staged: list[Path] = []
-        for name, (table, info) in tables.items():
-            made, swept = blind_table(table, columns[name], key, words)
-            special = without(table.schema.metadata, columns[name].hidden)
-            hidden = [replace(c, label=hide(c.label), format=hide(c.format)) for c in info]
-            staged.append(_write(folder, name, made, hidden, special))
-            told = [*columns[name].hidden, *columns[name].qualifiers, *(f"{c} ([blinded] in texts)" for c in swept)]
-            if told:
-                common.note(f"{name}: hidden {', '.join(sorted(told))}")
-        dummy = text_of(space) if known and space.current_name() else blind_study(real, key, words)
-
-        kept = [replace(d, remarks=list(map(hide, d.remarks))) for d in derived.tables]
+        made = _blinded(tables, real, text, known, key_path)
+        _refuse_traces(space, tables, made)
+        hide = made.hide
+        staged = [write_staged(folder, name, made.tables[name], *made.about[name]) for name in made.tables]
+        dummy, withheld = blind_study(real, made.key, made.words, made.told)
+        if known and space.current_name():
+            dummy, withheld = text_of(space), dict(made.key.withheld)
+        kept = [replace(d, remarks=list(map(hide, d.remarks))) for d in derived.tables if d.name in made.tables]
         found = [replace(f, what=hide(f.what), keys=tuple(map(hide, f.keys)), hint=hide(f.hint)) for f in derived.findings]
+        found += made.findings(withheld)
 
         def install(receipt: Receipt) -> None:
             announce(common, receipt)
+            sealed = {**made.key.sealed, receipt.digest: {"digest": made.digest, "tables": made.sealed}}
+            key = replace(made.key, sources=(*made.key.sources, *sources), withheld=withheld, sealed=sealed)
             write_key(key_path, key, workspace=space.path, replace=known is not None)
             if not space.study_path.exists() or space.study_path.read_text("utf-8") != dummy:
                 publish(space.study_path, dummy.encode())
@@ -108,59 +85,114 @@ def load_blinded(
             layout="adam",
             derivation=replace(derived, tables=tuple(kept), findings=tuple(found), study=""),
             before_publish=install,
-            blinded=key.fingerprint,
+            blinded=made.key.fingerprint,
         )
-    files = [{"name": hide(s["name"]), "sha256": s["sha256"]} for s in sources]
-    record(common, "load", receipt.for_audit() | {"blinded": key.fingerprint, "sources": files})
+    originals = made.key.mark([s["sha256"] for s in sources])
+    record(common, "load", receipt.for_audit() | {"blinded": made.key.fingerprint, "originals": originals})
     common.note(f"{receipt.rows} rows in {len(receipt.files)} data sets: snapshot {receipt.snapshot} is current, BLINDED")
     common.note(f"{key_path} tells who is who: give it to its holder, and keep it out of reach of whoever reads results")
     return receipt
 
 
-def unblind(common: Common, key_path: Path, reason: str) -> Receipt:
-    """Publish an unblinded snapshot, the study as it was with the subgroups added since, and a completed plan lock."""
-    from alsbench.audit.arm_columns import unblind_table
-    from alsbench.audit.blinding import read_key
-    from alsbench.audit.lock import complete_lock, read_lock
-    from alsbench.cli.trail import announce, record
-    from alsbench.data.load import load as load_snapshot
-    from alsbench.data.special import special_metadata
-    from alsbench.data.workspace import Workspace
-    from alsbench.study.edit import publish
-    from alsbench.study.reading import parse_study
+@dataclass(frozen=True)
+class Blinded:
+    """Data sets under dummy arms with the descriptions of their columns, and what has to be known to undo it.
 
-    space = Workspace(common.workspace)
-    if not reason.strip():
-        raise UsageError("unblinding needs a reason", where="--reason")
-    key = read_key(key_path)
-    blind_text = text_of(space)
-    with space.open_current() as snapshot, _staging() as folder:
-        seal = str(snapshot.receipt.get("blinded") or "")
-        if not seal:
-            raise UnavailableError("the current snapshot is not blinded", where=str(common.workspace))
-        if seal != key.fingerprint:
-            raise UsageError("this key is not the one the workspace was blinded with", where=str(key_path))
-        real = parse_study(key.study_toml)
-        text = _with_subgroups(key.study_toml, real, parse_study(blind_text), folder)
-        staged = []
-        for name, info in snapshot.tables.items():
-            table = unblind_table(_stored(snapshot, name), key, real)
-            staged.append(_write(folder, name, table, info.columns, special_metadata(snapshot, name)))
+    ``digest`` is that of the originals and, like ``sealed``, goes into the key only.
+    """
 
-        def install(receipt: Receipt) -> None:
-            announce(common, receipt)
-            record(common, UNBLINDED, {"key": key.fingerprint, "digest": receipt.digest, "reason": reason.strip()})
-            lock = read_lock(space.path, space.audit_path)
-            if lock is not None and lock.sealed == key.fingerprint:
-                complete_lock(lock, real, space.path, space.audit_path)
-            publish(space.study_path.with_suffix(".toml.blinded"), blind_text.encode())
-            publish(space.study_path, text.encode())
+    key: Key
+    words: tuple[str, ...]
+    tables: dict[str, Any]
+    about: dict[str, tuple[list[ColumnInfo], dict[bytes, bytes]]]
+    columns: dict[str, Columns]
+    swept: dict[str, tuple[str, ...]]
+    sealed: dict[str, Any]
+    digest: str
 
-        accepted = _accepted(space, snapshot.name)
-        receipt = load_snapshot(staged, space, study=parse_study(text), accept=accepted, before_publish=install)
-    record(common, "load", receipt.for_audit() | {UNBLINDED: key.fingerprint})
-    common.note(f"unblinded: snapshot {receipt.snapshot} is current. Doses and treatments given come back with: alsbench load")
-    return receipt
+    @property
+    def hide(self) -> Callable[[str], str]:
+        from alsbench.audit.blinding import hide_words
+
+        return hide_words(self.key, self.words)
+
+    @property
+    def told(self) -> set[str]:
+        return {c for found in self.columns.values() for c in found.told}
+
+    def findings(self, withheld: Mapping[str, Sequence[str]]) -> list[Finding]:
+        """What was emptied or left out, for the receipt: never in which arm."""
+        from alsbench.data.receipt import Finding
+
+        made = []
+        for name, columns in self.columns.items():
+            if name not in self.tables:
+                made.append(Finding("blinded", "note", name, "left out whole: it would tell an arm"))
+                continue
+            emptied = [*sorted(columns.hidden), *columns.qualifiers]
+            rows = 0 if columns.rows is None else len(columns.rows)
+            texts = {
+                f"emptied: {', '.join(emptied)}": len(emptied),
+                f"arm names in texts of {', '.join(self.swept[name])} became [blinded]": len(self.swept[name]),
+                "columns named after an arm left out": len(columns.named),
+                "records of parameters or visits that not every arm has left out": rows,
+            }
+            made += [Finding("blinded", "note", name, self.hide(what), count) for what, count in texts.items() if count]
+        for part, names in withheld.items():
+            if names:
+                what = f"{part} that tell an arm are with the key"
+                made.append(Finding("blinded", "note", "study.toml", what, len(names)))
+        return made
+
+
+def _blinded(tables: Tables, real: Study, text: str, known: Key | None, key_path: Path) -> Blinded:
+    """Every data set under dummy arms, cut and sorted, with what undoes it."""
+    from alsbench.audit.arm_columns import SUBJECT_TABLE, arm_labels, blind_table, find_columns
+    from alsbench.audit.blinding import hide_words, new_key
+    from alsbench.audit.sealed import packed, seal
+    from alsbench.audit.telling import LEFT_OUT
+    from alsbench.data.load import digest_of
+    from alsbench.data.special import marks, moved
+
+    arrays = {name: table for name, (table, _) in tables.items()}
+    if SUBJECT_TABLE not in arrays:
+        raise DataError(
+            f"a blinded load needs an {SUBJECT_TABLE}, and there is none among these files",
+            hint="arms are hidden by subject: analysis data sets, PRO-ACT files or SDTM domains are needed",
+        )
+    labels = arm_labels(arrays, real)
+    key = known or new_key(real, text, labels)
+    if strange := [label for label in labels if label not in key.arms]:
+        raise DataError(
+            f"{len(strange)} arms are not in the key", where=str(key_path), hint="blind into a new workspace with a new key"
+        )
+    words = tuple(real.arms.labels.values())
+    columns = find_columns(arrays, real, key, words, {name: marks(table) for name, table in arrays.items()})
+    codes = {c: codes for found in columns.values() for c, codes in found.codes.items()}
+    key = replace(key, codes={**key.codes, **codes})
+    hide = hide_words(key, words)
+    made = Blinded(key, words, {}, {}, columns, {}, {}, digest_of(tables))
+    for name, (table, info) in tables.items():
+        told = columns[name]
+        whole = told.rows is None or name.upper() in LEFT_OUT
+        blind, made.swept[name] = blind_table(table, told, key, words)
+        out = range(table.num_rows) if told.rows is None or whole else told.rows
+        blind, sealed = seal(
+            table, blind, subject=real.info.subject, named=told.named, out=_rows(out), columns=[asdict(c) for c in info]
+        )
+        made.sealed[name] = packed(sealed)
+        if whole:
+            continue
+        stays = [replace(c, label=hide(c.label), format=hide(c.format)) for c in info if c.name not in told.named]
+        made.tables[name] = blind
+        made.about[name] = (stays, moved(table.schema.metadata, sealed.order, told.hidden | told.named))
+    return made
+
+
+def _rows(numbers: Any) -> Any:
+    import numpy as np
+
+    return np.asarray(numbers, dtype=np.int64)
 
 
 def refuse_open_load(space: Workspace) -> None:
@@ -237,15 +269,25 @@ def _read(paths: list[Path], folder: Path, expect: dict[str, int]) -> tuple[Tabl
     return tables, sources
 
 
-def _refuse_traces(space: Workspace, tables: Tables, hide: Callable[[str], str]) -> None:
+def _refuse_originals(paths: Sequence[Path], space: Workspace) -> None:
+    """Raises UsageError for files that lie in the workspace: whoever reads it would read them."""
+    for path in paths:
+        if path.resolve().is_relative_to(space.path.resolve()) or space.path.resolve().is_relative_to(path.resolve()):
+            hint = "move the data and the workspace apart"
+            raise UsageError("the data and the workspace that is blinded lie in one folder", where=str(path), hint=hint)
+
+
+def _refuse_traces(space: Workspace, tables: Tables, made: Blinded) -> None:
     """Raises where an arm's name stands in a place that is not recoded: a data set's name, a workspace that was used before."""
-    if named := sum(hide(name) != name for name in tables):
+    from alsbench.audit.blinding import names_arm
+
+    if named := sum(names_arm(name, made.key, made.words) for name in tables):
         raise DataError(f"{named} data sets are named after an arm", hint="rename the files: a table of this name would tell")
     if space.current_name() is not None:  # the first load found nothing; since then nobody here knew an arm
         return
     for path in sorted(p for p in space.path.rglob("*") if p.is_file() and p != space.study_path):
         text = path.read_bytes().decode("utf-8", "replace")
-        if hide(text) != text:
+        if made.hide(text) != text:
             raise DataError("a file of this workspace names an arm", where=str(path), hint="blind into a new workspace")
 
 
@@ -259,7 +301,7 @@ def _derived(tables: Tables, layout: str | None, text: str) -> Derived:
     return derive([from_table(name, table, columns=columns) for name, (table, columns) in tables.items()], layout, rules)
 
 
-def _write(folder: Path, name: str, table: Any, columns: Sequence[ColumnInfo], special: Mapping[bytes, bytes]) -> Path:
+def write_staged(folder: Path, name: str, table: Any, columns: Sequence[ColumnInfo], special: Mapping[bytes, bytes]) -> Path:
     """A data set as Parquet, with what its columns' metadata say and its special missing values."""
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -277,43 +319,3 @@ def _write(folder: Path, name: str, table: Any, columns: Sequence[ColumnInfo], s
 
 def _told(column: ColumnInfo) -> dict[str, object]:
     return {"label": column.label, "format": column.format, "type": column.type, "length": column.length}
-
-
-def _stored(snapshot: Any, name: str) -> Any:
-    """A table of a snapshot in load order."""
-    from alsbench.data.sql import quote
-
-    with snapshot.cursor() as cursor:
-        return cursor.sql(f"SELECT * FROM {quote(name)} ORDER BY rowid").to_arrow_table()
-
-
-def _with_subgroups(text: str, real: Study, blind: Study, folder: Path) -> str:
-    """The study file as it was, with the subgroups that were added or changed while the workspace was blind."""
-    from alsbench.study.edit import add_subgroup, replace_subgroup
-
-    path = folder / "study.toml"
-    path.write_text(text, encoding="utf-8")
-    for subgroup in blind.subgroups:
-        standing = real.subgroup(subgroup.name)
-        if standing is None:
-            add_subgroup(path, subgroup)
-        elif standing.where != subgroup.where and "[blinded]" not in subgroup.where and "Arm " not in subgroup.where:
-            replace_subgroup(path, subgroup.name, subgroup)
-    return path.read_text("utf-8")
-
-
-def _accepted(space: Workspace, snapshot: str) -> dict[str, str]:
-    """The rules whose errors were accepted when this snapshot was loaded."""
-    from alsbench.audit.log import entries
-
-    for entry in entries(space.audit_path):
-        if entry.action == "load" and entry.facts.get("snapshot") == snapshot:
-            return dict(entry.facts.get("accepted") or {})
-    return {}
-
-
-@contextmanager
-def _staging() -> Iterator[Path]:
-    """A private folder outside the workspace, gone at the end."""
-    with tempfile.TemporaryDirectory(prefix="alsbench-") as name:  # 0700
-        yield Path(name)

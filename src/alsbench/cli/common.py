@@ -143,7 +143,9 @@ def command(
             found = {n: values.pop(n) for n in _OPTIONS}
             if found["workspace"] is None:
                 found["workspace"] = ctx.find_root().obj  # alsbench -w DIR COMMAND
-            return function(make_common(**found, configured=configured), **values)
+            common = make_common(**found, configured=configured)
+            _sweep(common.workspace)
+            return function(common, **values)
 
         run.__name__ = function.__name__
         run.__doc__ = function.__doc__
@@ -153,6 +155,18 @@ def command(
         return function
 
     return register
+
+
+def _sweep(workspace: Path) -> None:
+    """Remove what a killed blinded load left outside the workspace, where this one says that there is something."""
+    try:
+        if not any(path.name.startswith(".staging-") for path in workspace.iterdir()):
+            return
+    except OSError:  # no workspace yet, or none that can be read: whoever needs it says so
+        return
+    from alsbench.cli.staging import sweep
+
+    sweep(workspace)
 
 
 def short_help(text: str) -> str:

@@ -61,7 +61,7 @@ def load(
         paths,
         study=study,
         expect={name: _rows(text, rows) for text in expect or () for name, rows in [_pair(text, "--expect", "FILE=ROWS")]},
-        accept=_accepted(accept or (), reason),
+        accept=accepted_rules(accept or (), reason),
         layout=layout,
         blinded=blinded,
         key=key,
@@ -227,7 +227,7 @@ class _Proposed:
             publish(space.study_path, self.text.encode())
 
 
-def _accepted(texts: Sequence[str], reason: str) -> dict[str, str]:
+def accepted_rules(texts: Sequence[str], reason: str) -> dict[str, str]:
     """Rules whose errors may stand, with the reason each was given, or the one given for all."""
     if reason and not texts:
         raise UsageError("--reason is the reason of --accept", where="--reason", hint="--accept RULE=REASON")

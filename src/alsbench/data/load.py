@@ -14,14 +14,16 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import duckdb
+import pyarrow as pa
 
 from alsbench.data.archives import SourceFile, left_out, told_by_name, unpack
 from alsbench.data.checks import RULES, run_checks
-from alsbench.data.dataset import Dataset
+from alsbench.data.dataset import ContentHash, Dataset, from_table
 from alsbench.data.derive.layout import Derived
 from alsbench.data.derive.store import Told, store_derived
+from alsbench.data.frames import ColumnInfo
 from alsbench.data.progress import Progress, listening
-from alsbench.data.publish import Builder, StoredTable, exclusive
+from alsbench.data.publish import Builder, exclusive
 from alsbench.data.readers.registry import find_files, read
 from alsbench.data.receipt import FileReceipt, Finding, Receipt
 from alsbench.data.safe_text import visible
@@ -73,7 +75,7 @@ def load(
         receipts += made
         if derivation is not None:
             receipts, noted = _with_remarks(receipts, derivation), (*noted, *derivation.findings)
-        digest = _digest(builder.tables)
+        digest = _digest((t.dataset.name, t.sha256) for t in builder.tables)
         data_cut = builder.latest_date()
         draft = Receipt(tuple(receipts), (), (), "", digest, data_cut, blinded)
         builder.seal(now=moment, digest=digest, data_cut=data_cut, receipt=draft.as_dict() | {"allowed": accepted})
@@ -164,10 +166,21 @@ def _file_hash(path: Path) -> str:
         raise DataError(f"the file cannot be read: {fault.strerror}", where=str(path)) from fault
 
 
-def _digest(tables: Sequence[StoredTable]) -> str:
+def digest_of(tables: Mapping[str, tuple[pa.Table, Sequence[ColumnInfo]]]) -> str:
+    """The digest of the snapshot that tables in memory make."""
+    found = []
+    for name, (table, columns) in tables.items():
+        content = ContentHash(columns)
+        for batch in from_table(name, table, columns=columns).batches():
+            content.add(batch)
+        found.append((name, content.hexdigest()))
+    return _digest(found)
+
+
+def _digest(tables: Iterable[tuple[str, str]]) -> str:
     """SHA-256 over the tables' names and content hashes, in name order."""
     whole = hashlib.sha256(b"alsbench.snapshot/1\n")
-    for name, sha256 in sorted((t.dataset.name, t.sha256) for t in tables):
+    for name, sha256 in sorted(tables):
         whole.update(f"{name} {sha256}\n".encode())
     return whole.hexdigest()
 

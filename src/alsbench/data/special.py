@@ -158,10 +158,28 @@ def special_metadata(snapshot: Snapshot, table: str) -> dict[bytes, bytes]:
     return metadata(SpecialCells(c, np.array(rows), np.array(codes, np.uint8)) for c, (rows, codes) in held.items())
 
 
-def without(told: Mapping[bytes, bytes] | None, columns: Iterable[str]) -> dict[bytes, bytes]:
-    """Schema metadata without the special missing values of some columns."""
-    gone = {_KEY + c.encode() for c in columns}
-    return {k: v for k, v in (told or {}).items() if k not in gone}
+def marks(table: pa.Table) -> dict[str, NDArray[np.int64]]:
+    """Column -> for every row the ASCII number of its special missing value, 0 where there is none."""
+    made = {}
+    for cells in cells_of(table.schema.metadata, rows=table.num_rows):
+        made[cells.column] = np.zeros(table.num_rows, dtype=np.int64)
+        made[cells.column][cells.rows] = cells.codes
+    return made
+
+
+def moved(told: Mapping[bytes, bytes] | None, order: NDArray[np.int64], gone: Iterable[str]) -> dict[bytes, bytes]:
+    """Schema metadata of a table whose rows are now those of ``order`` (old places), without some columns' cells."""
+    size = int(order.max(initial=-1)) + 1
+    place = np.full(size, -1)
+    place[order] = np.arange(len(order))
+    left_out, made = set(gone), []
+    for cells in cells_of(told, rows=2**32):
+        stays = cells.rows[cells.rows < size]
+        rows, codes = place[stays], cells.codes[cells.rows < size]
+        by_row = np.argsort(rows, kind="stable")[int((rows < 0).sum()) :]
+        if cells.column not in left_out:
+            made.append(SpecialCells(cells.column, rows[by_row], codes[by_row]))
+    return metadata(made)
 
 
 def _kept(snapshot: Snapshot) -> bool:
