@@ -20,7 +20,7 @@ from alsbench.study.tree import Aggregate, Column, Comparison, Junction, Members
 PARTS = ("schema", "study", "arms", "populations", "visits", "comparisons", "endpoints", "subgroups")
 
 
-def blind_study(study: Study, key: Key, words: Sequence[str], told: Iterable[str]) -> tuple[str, dict[str, list[str]]]:
+def blind_study(study: Study, key: Key, words: Sequence[str], told: Iterable[str]) -> tuple[str, Mapping[str, Sequence[str]]]:
     """``study.toml`` under dummy arms, and the names of what is withheld by part of the file.
 
     Every arm stands against the first one at every horizon, so that neither the reference nor a horizon tells who is who.
@@ -30,7 +30,7 @@ def blind_study(study: Study, key: Key, words: Sequence[str], told: Iterable[str
     import tomlkit
 
     judge = _Judge(key, words, told)
-    withheld = {
+    withheld: dict[str, list[str]] = {
         "populations": [n for n, flag in study.populations.flags.items() if judge.name(n) or judge.columns([flag])],
         "endpoints": [],
         "subgroups": [s.name for s in study.subgroups if judge.subgroup(s)],
@@ -144,9 +144,9 @@ def _changed(node: Node, real: Callable[[Any, str], Any]) -> Node:
         case Membership(column, values):
             return replace(node, values=tuple(real(v, column.name) for v in values))
         case Comparison(_, left, right):
-            column = next((o.name for o in (left, right) if isinstance(o, Column)), "")
+            name = next((o.name for o in (left, right) if isinstance(o, Column)), "")
             fixed = isinstance(left, Aggregate) or isinstance(right, Aggregate)
-            return node if fixed else replace(node, left=real(left, column), right=real(right, column))
+            return node if fixed else replace(node, left=real(left, name), right=real(right, name))
     return node
 
 

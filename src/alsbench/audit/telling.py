@@ -161,7 +161,7 @@ def _apart(counts: Codes, side: tuple[int, ...], share: float) -> bool:
     if np.minimum(here, there).any() or not here.any() or not there.any():
         return False
     many = (here + there).astype(float)
-    return float(np.log(share**many + (1.0 - share) ** many).sum()) <= np.log(RARE)
+    return bool(np.log(share**many + (1.0 - share) ** many).sum() <= np.log(RARE))
 
 
 def _rare(here: int, there: int, inside: int, outside: int) -> bool:

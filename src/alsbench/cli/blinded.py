@@ -63,7 +63,7 @@ def load_blinded(
         staged = [write_staged(folder, name, made.tables[name], *made.about[name]) for name in made.tables]
         dummy, withheld = blind_study(real, made.key, made.words, made.told)
         if known and space.current_name():
-            dummy, withheld = text_of(space), dict(made.key.withheld)
+            dummy, withheld = text_of(space), made.key.withheld
         kept = [replace(d, remarks=list(map(hide, d.remarks))) for d in derived.tables if d.name in made.tables]
         found = [replace(f, what=hide(f.what), keys=tuple(map(hide, f.keys)), hint=hide(f.hint)) for f in derived.findings]
         found += made.findings(withheld)
