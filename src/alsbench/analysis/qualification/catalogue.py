@@ -59,7 +59,7 @@ _METHODS = (
     Method("rmst", "Restricted mean survival", "whole, engine", (_CORRIDOR, "tests/stats/test_survival.py")),
     Method("proportions", "Intervals of proportions and rates", "engine", ("tests/stats/test_proportions.py",)),
     Method("multiplicity", "Multiplicity", "engine", ("tests/stats/test_multiplicity.py",)),
-    Method("max-t", "Max-t critical values", "engine", ("tests/stats/test_max_t.py",)),
+    Method("max-t", "Max-t critical values", "engine", ("tests/stats/test_max_t.py", "tests/stats/test_max_t_accuracy.py")),
     Method("repeatability", "Repeatability, bit for bit", "whole", ("tests/analysis/test_qualification.py",)),
 )
 METHODS: dict[str, Method] = {m.id: m for m in _METHODS}
