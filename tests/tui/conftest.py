@@ -7,8 +7,6 @@ import asyncio
 import importlib.util
 import shlex
 import shutil
-import subprocess
-import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -16,6 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.shared import workspace_copy
+from tests.shell import run_here
 from textual.pilot import Pilot
 
 from alsbench.data.load import load
@@ -44,29 +44,35 @@ PATIENCE = 90.0  # seconds a test waits for work to finish on a busy machine
 @pytest.fixture(scope="session")
 def workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The sample trial, loaded. Shared: do not edit it."""
-    folder = tmp_path_factory.mktemp("sample")
+    return workspace_copy(tmp_path_factory, "sample", load_sample)
+
+
+def load_sample(folder: Path) -> None:
+    folder.mkdir()
     for name in ("study.toml", "claims.toml"):
         shutil.copy(SAMPLE / name, folder / name)
     space = Workspace(folder)
     space.create()
     load(sorted(SAMPLE.glob("*.xpt")), space, study=space.read_study())
-    return folder
 
 
 @pytest.fixture(scope="session")
 def pilot_workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The CDISC pilot study under a multiplicity plan, loaded. Shared: do not edit it."""
+    return workspace_copy(tmp_path_factory, "pilot", lambda folder: load_pilot(folder, tmp_path_factory.mktemp("files")))
+
+
+def load_pilot(folder: Path, written: Path) -> None:
     spec = importlib.util.spec_from_file_location("cdisc_pilot_files", PILOT / "conftest.py")
     assert spec is not None
     assert spec.loader is not None
     files = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(files)
-    folder = tmp_path_factory.mktemp("pilot")
+    folder.mkdir()
     (folder / "study.toml").write_text(files.STUDY.read_text() + PILOT_PLAN)
     space = Workspace(folder)
     space.create()
-    load(files.write_pilot(tmp_path_factory.mktemp("files"), "parquet"), space, study=space.read_study())
-    return folder
+    load(files.write_pilot(written, "parquet"), space, study=space.read_study())
 
 
 @pytest.fixture
@@ -78,9 +84,9 @@ def workspace_of(request: pytest.FixtureRequest) -> Callable[[str], Path]:
 
 @pytest.fixture
 def own_workspace(workspace: Path, tmp_path: Path) -> Path:
-    """A copy of the sample workspace that a test may edit."""
+    """A copy of the sample workspace that a test may edit, where answers are kept with those of the shared one."""
     target = tmp_path / "trial"
-    shutil.copytree(workspace, target)
+    shutil.copytree(workspace, target, symlinks=True)
     return target
 
 
@@ -167,13 +173,12 @@ class Driving:
         return screen_text(pilot.app)  # type: ignore[arg-type]
 
     def shell(self, line: str, workspace: Path, *more: str, code: int = 0) -> str:
-        """The output of a command that the app has shown, run in a process of its own."""
+        """The output of a command that the app has shown, run in the workspace by this process."""
         words = shlex.split(line)
         assert words[0] == "alsbench"
-        ran = [sys.executable, "-m", "alsbench", *words[1:], *more]
-        done = subprocess.run(ran, cwd=workspace, capture_output=True, text=True, check=False)
-        assert done.returncode == code, done.stderr
-        return done.stdout
+        ran = run_here([*words[1:], *more], cwd=workspace)
+        assert ran.code == code, ran.err
+        return ran.out
 
 
 @pytest.fixture

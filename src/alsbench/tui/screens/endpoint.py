@@ -153,16 +153,17 @@ class EndpointView(AskingView):
         timed = [r for r in result.rows if r.context == "contrast" and r.level is not None]
         mine_at = {r.level for r in timed if (r.treatment, r.reference) == pair}
         others_at = {r.level for r in timed} - mine_at  # the horizon days of other comparisons
+        method = self.method
 
         def kept(row: Any) -> bool:
-            if self.method in BY_VISIT and looked_at is not None and row.visit_number not in {None, looked_at}:
+            if method in BY_VISIT and looked_at is not None and row.visit_number not in {None, looked_at}:
                 return False
             if row.treatment is None:
                 if row.context == "arm" and row.level in others_at:
                     return False
                 return row.arm is None or row.arm in pair or not arms
             mine = (row.treatment, row.reference) == pair
-            at = self.method != "joint_rank" or row.visit_number is None or horizon is None or row.visit_number == horizon
+            at = method != "joint_rank" or row.visit_number is None or horizon is None or row.visit_number == horizon
             return mine and at
 
         return Result(

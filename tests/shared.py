@@ -1,0 +1,44 @@
+"""What the processes of one test run share: a folder, workspaces built once in it, and the answers kept beside them.
+
+Answers are kept under hashes of question, data, study and program, so that any test may find what any other has computed.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+SHARED_NAME = "shared"
+
+
+def shared_folder(factory: pytest.TempPathFactory) -> Path:
+    """A folder that is the same in all worker processes of a run, and of this run only."""
+    base = factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / SHARED_NAME
+    folder.mkdir(mode=0o700, exist_ok=True)
+    return folder
+
+
+def workspace_copy(factory: pytest.TempPathFactory, name: str, build: Callable[[Path], None]) -> Path:
+    """This process's own copy of a workspace that the first process to need it builds; answers kept by one serve all.
+
+    ``build`` gets the path of a folder that is not there yet.
+    """
+    built = shared_folder(factory) / name
+    with (built.parent / f"{name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not built.exists():
+            making = built.with_name(f"{name}.part")
+            shutil.rmtree(making, ignore_errors=True)
+            build(making)
+            making.rename(built)
+    (built / "results").mkdir(mode=0o700, exist_ok=True)
+    copy = factory.mktemp(name) / name
+    shutil.copytree(built, copy, ignore=shutil.ignore_patterns("results"))
+    (copy / "results").symlink_to(built / "results", target_is_directory=True)
+    return copy
