@@ -6,7 +6,32 @@ Each says what is wrong, where (file, row, column, key), why and what to do, and
 
 from __future__ import annotations
 
+import re
+
 INTERRUPTED = 130  # the exit code of Ctrl-C
+LONGEST_WORD, LONGEST_LINE, MOST_LINES = 160, 1000, 200  # of a message
+_RUN = re.compile(rf"[^\s/]{{{LONGEST_WORD},}}|'[^'\n/]{{{LONGEST_WORD},}}'")
+
+
+def shorten(text: str, most: int = 120) -> str:
+    """``text``, its middle left out where it is longer than ``most`` characters: names of users in messages go through here."""
+    if len(text) <= most:
+        return text
+    end = most // 3
+    return f"{text[: most - end - 1]}…{text[len(text) - end :]}"
+
+
+def _bounded(text: str) -> str:
+    """A message that no name, value or list of a user's can blow up: unbroken runs, quoted texts and lines are shortened.
+
+    Runs with a slash are paths, in commands too, and stay whole up to the length of a line.
+    """
+    if len(text) <= LONGEST_WORD:
+        return text
+    lines = text.split("\n")
+    if len(lines) > MOST_LINES:
+        lines = [*lines[: MOST_LINES - 1], f"and {len(lines) - MOST_LINES + 1} more lines"]
+    return "\n".join(shorten(_RUN.sub(lambda m: shorten(m.group()), line), LONGEST_LINE) for line in lines)
 
 
 class AlsbenchError(Exception):
@@ -19,10 +44,10 @@ class AlsbenchError(Exception):
     kind = "error"
 
     def __init__(self, what: str, *, where: str = "", why: str = "", hint: str = "") -> None:
-        self.what = what
-        self.where = where
-        self.why = why
-        self.hint = hint
+        self.what = _bounded(what)
+        self.where = _bounded(where)
+        self.why = _bounded(why)
+        self.hint = _bounded(hint)
         super().__init__(self.message)
 
     @property

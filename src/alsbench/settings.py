@@ -7,7 +7,6 @@ with the nearest known one.
 from __future__ import annotations
 
 import os
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +15,7 @@ from typing import Any
 from alsbench.errors import UsageError
 from alsbench.study.names import nearest
 from alsbench.study.toml_lines import key_lines, line_of
+from alsbench.study.toml_text import file_text, toml_table
 
 CHOICES: dict[str, tuple[str, ...]] = {
     "theme": ("dark", "light", "ansi", "contrast"),
@@ -23,6 +23,7 @@ CHOICES: dict[str, tuple[str, ...]] = {
 }
 SWITCHES = ("ascii", "no_mouse", "quiet")
 MASK = "mask"
+MOST_MASKED = 1_000_000
 KEYS = "keys"
 KNOWN = (*CHOICES, *SWITCHES, MASK, KEYS)
 
@@ -51,17 +52,22 @@ def settings_path() -> Path:
 def read_settings(path: Path | None = None) -> Settings:
     """The settings of the file; the defaults where there is none. Raises UsageError for what it cannot hold."""
     path = path or settings_path()
-    try:
-        text = path.read_text("utf-8")
-        values = tomllib.loads(text)
-    except (FileNotFoundError, NotADirectoryError):
+    if not _is_there(path):
         return Settings()
-    except OSError as fault:
-        raise UsageError("the settings cannot be read", where=str(path), why=fault.strerror or "") from fault
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as fault:
-        raise UsageError("the settings are no TOML", where=str(path), why=str(fault)) from fault
+    text = file_text(path, named="file of settings", hint="")
+    values = toml_table(text, str(path))
     lines = key_lines(text)
     return Settings(**{n: _checked(f"{path}:{line_of(lines, (n,))} {n}", n, value) for n, value in values.items()})
+
+
+def _is_there(path: Path) -> bool:
+    try:
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError as fault:
+        raise UsageError("the settings cannot be read", where=str(path), why=fault.strerror or "") from fault
+    return True
 
 
 def _checked(where: str, name: str, value: Any) -> Any:
@@ -76,7 +82,7 @@ def _checked(where: str, name: str, value: Any) -> Any:
             raise UsageError(f"{value!r} is neither true nor false", where=where)
         return value
     if name == MASK:
-        if not isinstance(value, int) or isinstance(value, bool) or value < 0 or value == 1:
+        if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= MOST_MASKED or value == 1:
             raise UsageError(
                 f"{value!r} is no mask", where=where, hint="2 or more: counts below it are hidden; 0 hides nothing"
             )

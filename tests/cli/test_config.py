@@ -57,7 +57,7 @@ def test_what_the_file_says_is_shown_and_obeyed(run: Run, write: Any, loaded: Pa
         ("[keys]\nquit = 3\n", ("no key",)),
         ("[keys]\nquit = 'ctrl+b'\n", ("cannot be bound",)),
         ("[keys]\nquit = '?'\n", ("the key of help",)),
-        ("theme = \n", ("no TOML",)),
+        ("theme = \n", ("not valid TOML",)),
     ],
 )
 def test_what_it_cannot_hold_is_refused(run: Run, write: Any, text: str, words: tuple[str, ...]) -> None:

@@ -240,7 +240,7 @@ def test_other_designs() -> None:
     [
         ("course.slop_sd=1", "unknown parameter 'slop_sd'"),
         ("corse.slope_sd=1", "there is no parameter"),
-        ("course.slope_sd=-1", "greater than 0"),
+        ("course.slope_sd=-1", "out of range for slope_sd\nmore than 0"),
         ("course.slope_sd", "sets nothing"),
         ("visits.months=[1, 2]", "begins with 0"),
         ('effects=[{arm = "Group 3"}]', "names the arm 'Group 3'"),

@@ -6,7 +6,6 @@ Pure: the same study, snapshot and question give the same result, whatever the c
 
 from __future__ import annotations
 
-import tomllib
 from typing import get_args
 
 import numpy as np
@@ -25,8 +24,10 @@ from alsbench.errors import UsageError
 from alsbench.stats.errors import StatsError
 from alsbench.stats.threads import one_blas_thread
 from alsbench.study.checks import option_faults
+from alsbench.study.explain import explain
 from alsbench.study.model import Covariance, DfMethod, Endpoint, Method
 from alsbench.study.names import nearest
+from alsbench.study.toml_text import toml_value
 
 OPTIONS = (
     "covariates",
@@ -148,15 +149,12 @@ def with_option(endpoint: Endpoint, name: str, text: str) -> Endpoint:
     """The endpoint with one key of its table in study.toml set from text (a TOML value; bare words are strings)."""
     if name not in OPTIONS:
         raise UsageError(f"no option is named {name}", where="--option", hint=nearest(name, OPTIONS))
+    changed = {**endpoint.model_dump(), name: toml_value(text)}
     try:
-        value = tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
-        value = text
-    try:
-        return Endpoint.model_validate({**endpoint.model_dump(), name: value})
+        return Endpoint.model_validate(changed)
     except ValidationError as error:
-        first = error.errors()[0]
-        raise UsageError(f"{text} is no value of {name}", where="--option", why=str(first["msg"])) from error
+        first = explain(error, changed, Endpoint)[0]
+        raise UsageError(f"{text} is no value of {name}: {first.what}", where="--option", hint=first.hint) from error
 
 
 def default_population(source: Source, endpoint: Endpoint) -> str:

@@ -6,12 +6,14 @@ A file that cannot be read offers nothing: completion never fails.
 from __future__ import annotations
 
 import os
-import tomllib
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import typer
+
+from alsbench.errors import StudyError
+from alsbench.study.toml_text import file_text, toml_table
 
 
 def endpoint_names(ctx: typer.Context, incomplete: str) -> list[str]:
@@ -68,6 +70,6 @@ def _tables(ctx: typer.Context, name: str) -> list[dict[str, Any]]:
 def _study(ctx: typer.Context) -> dict[str, Any]:
     given = ctx.params.get("workspace") or ctx.find_root().params.get("workspace") or os.environ.get("ALSBENCH_WORKSPACE")
     try:
-        return tomllib.loads((Path(given or ".") / "study.toml").read_text("utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError):
+        return toml_table(file_text(Path(given or ".") / "study.toml", named="study file", hint=""), "study.toml")
+    except StudyError:
         return {}

@@ -5,7 +5,6 @@ The largest of the command line's, the user's settings' and the study file's: no
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -16,7 +15,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from alsbench.cli.common import Common
-from alsbench.errors import UsageError
+from alsbench.errors import StudyError, UsageError
+from alsbench.study.toml_text import file_text, toml_table
 
 if TYPE_CHECKING:
     from alsbench.analysis.evidence import Evidence
@@ -149,8 +149,8 @@ def around(phrase: str) -> tuple[str, ...]:
 def _study_mask(workspace: Path) -> int:
     """``study.mask`` of the study file, read as plain TOML; a file that cannot be read is reported by whoever needs it."""
     try:
-        found = tomllib.loads((workspace / "study.toml").read_bytes().decode("utf-8-sig"))
-        value = found.get("study", {}).get("mask", 0)
-    except (OSError, ValueError, AttributeError):
+        text = file_text(workspace / "study.toml", named="study file", hint="")
+        value = toml_table(text, "study.toml").get("study", {}).get("mask", 0)
+    except (StudyError, AttributeError):
         return 0
     return value if isinstance(value, int) else 0

@@ -7,121 +7,154 @@ doses and five doses, and hold no treatment effect.
 from __future__ import annotations
 
 import tomllib
+import unicodedata
 from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import AfterValidator, Field, ValidationError, model_validator
 
-from alsbench.errors import UsageError
-from alsbench.study.explain import dotted
+from alsbench.errors import UsageError, shorten
+from alsbench.study.explain import dotted, explain
 from alsbench.study.expression import parse
 from alsbench.study.model import Table
 from alsbench.study.names import nearest
+from alsbench.study.numbers import ENTRIES, Name, Number, Text, Whole
 from alsbench.study.toml_lines import key_lines, line_of
+from alsbench.study.toml_text import file_text, toml_table, toml_value
 
+MOST_RECORDS = 2_000_000
 DEFAULTS = Path(__file__).with_name("parameters.toml")
-Range = tuple[float, float]
+
+
+def _latin(text: str) -> str:
+    """Texts of the data go into SAS transport files of Latin-1. Raises ValueError that names the first other character."""
+    strange = next((c for c in text if ord(c) > 255 or unicodedata.category(c) == "Cc"), None)
+    if strange is not None:
+        name = unicodedata.name(strange, "a control character")
+        why = "the data are written as SAS transport files, whose texts are Latin-1"
+        raise ValueError(f"{shorten(text)!r} holds U+{ord(strange):04X} ({name}): {why}")
+    if text != text.strip():
+        raise ValueError(f"{shorten(text)!r} begins or ends with a blank, which SAS transport files do not keep")
+    return text
+
+
+Latin = Annotated[str, Field(max_length=180), AfterValidator(_latin)]
+Month = Annotated[Whole, Field(ge=0, le=1200)]
+Wholes = Annotated[tuple[Whole, ...], Field(max_length=ENTRIES)]
+
+
+def _rising(ends: tuple[float, float]) -> tuple[float, float]:
+    if not ends[0] < ends[1]:
+        raise ValueError(f"the range ends ({ends[1]:g}) before it begins ({ends[0]:g})")
+    return ends
+
+
+Range = Annotated[tuple[Number, Number], AfterValidator(_rising)]
+WholeRange = Annotated[tuple[Whole, Whole], AfterValidator(_rising)]
 
 
 class StudyParameters(Table):
-    id: str
-    title: str
-    start: date
-    enrolment_days: int = Field(ge=1)
-    sites: int = Field(ge=1, le=99)
+    id: Latin
+    title: Text
+    start: Annotated[date, Field(ge=date(1960, 1, 1), le=date(2200, 1, 1))]
+    enrolment_days: Annotated[Whole, Field(ge=1)]
+    sites: Annotated[Whole, Field(ge=1, le=99)]
 
 
 class Arm(Table):
     """``dose_days`` are study days of active doses; procedures of all arms follow the longest schedule (sham control)."""
 
-    name: str = Field(min_length=1)
-    n: int = Field(ge=1)
-    label: str = ""
-    dose_days: tuple[int, ...] = ()
-    comparison: str = ""  # the name of its comparison with the first arm
-    horizon: int | None = None  # the month at which the arm is compared; the last visit when not given
+    name: Annotated[Latin, Field(min_length=1)]
+    n: Annotated[Whole, Field(ge=1)]
+    label: Text = ""
+    dose_days: Wholes = ()
+    comparison: Name = ""  # the name of its comparison with the first arm
+    horizon: Month | None = None  # the month at which the arm is compared; the last visit when not given
 
 
 class VisitParameters(Table):
-    months: tuple[int, ...]
-    biomarker_months: tuple[int, ...]
-    jitter_days: int = Field(ge=0, le=10)
-    missed: float = Field(ge=0, lt=1)
+    months: Annotated[tuple[Month, ...], Field(max_length=ENTRIES)]
+    biomarker_months: Annotated[tuple[Month, ...], Field(max_length=ENTRIES)]
+    jitter_days: Annotated[Whole, Field(ge=0, le=10)]
+    missed: Annotated[Number, Field(ge=0, lt=1)]
 
 
 class BaselineParameters(Table):
-    total_mean: float
-    total_sd: float = Field(gt=0)
-    total_range: tuple[int, int]
-    lead_in_mean: float
-    lead_in_sd: float = Field(gt=0)
+    total_mean: Number
+    total_sd: Annotated[Number, Field(gt=0)]
+    total_range: WholeRange
+    lead_in_mean: Number
+    lead_in_sd: Annotated[Number, Field(gt=0)]
     lead_in_range: Range
-    age_mean: float
-    age_sd: float = Field(gt=0)
-    age_range: tuple[int, int]
-    male: float = Field(ge=0, le=1)
-    bulbar: float = Field(ge=0, le=1)
-    riluzole: float = Field(ge=0, le=1)
-    duration_median: float = Field(gt=0)
-    duration_log_sd: float = Field(gt=0)
+    age_mean: Number
+    age_sd: Annotated[Number, Field(gt=0)]
+    age_range: WholeRange
+    male: Annotated[Number, Field(ge=0, le=1)]
+    bulbar: Annotated[Number, Field(ge=0, le=1)]
+    riluzole: Annotated[Number, Field(ge=0, le=1)]
+    duration_median: Annotated[Number, Field(gt=0)]
+    duration_log_sd: Annotated[Number, Field(gt=0)]
     duration_range: Range
 
 
 class CourseParameters(Table):
-    slope_mean: float
-    slope_sd: float = Field(gt=0)
-    residual_sd: float = Field(gt=0)
-    lead_in_correlation: float = Field(ge=-1, le=1)
-    svc_mean: float
-    svc_sd: float = Field(gt=0)
-    svc_slope_mean: float
-    svc_slope_sd: float = Field(gt=0)
-    svc_residual_sd: float = Field(gt=0)
-    svc_correlation: float = Field(ge=-1, le=1)
-    nfl_median: float = Field(gt=0)
-    nfl_log_sd: float = Field(gt=0)
-    nfl_within_log_sd: float = Field(gt=0)
-    nfl_correlation: float = Field(ge=-1, le=1)
-    nfl_lloq: float = Field(ge=0)
-    nfl_onset_months: float = Field(gt=0)
-    event_hazard: float = Field(ge=0, lt=1)
-    event_slope_log_hr: float
-    dropout: float = Field(ge=0, lt=1)
+    slope_mean: Number
+    slope_sd: Annotated[Number, Field(gt=0)]
+    residual_sd: Annotated[Number, Field(gt=0)]
+    lead_in_correlation: Annotated[Number, Field(ge=-1, le=1)]
+    svc_mean: Number
+    svc_sd: Annotated[Number, Field(gt=0)]
+    svc_slope_mean: Number
+    svc_slope_sd: Annotated[Number, Field(gt=0)]
+    svc_residual_sd: Annotated[Number, Field(gt=0)]
+    svc_correlation: Annotated[Number, Field(ge=-1, le=1)]
+    nfl_median: Annotated[Number, Field(gt=0)]
+    nfl_log_sd: Annotated[Number, Field(gt=0)]
+    nfl_within_log_sd: Annotated[Number, Field(gt=0)]
+    nfl_correlation: Annotated[Number, Field(ge=-1, le=1)]
+    nfl_lloq: Annotated[Number, Field(ge=0)]
+    nfl_onset_months: Annotated[Number, Field(gt=0)]
+    event_hazard: Annotated[Number, Field(ge=0, lt=1)]
+    event_slope_log_hr: Number
+    dropout: Annotated[Number, Field(ge=0, lt=1)]
 
 
 class SafetyParameters(Table):
-    background: float = Field(ge=0)
-    procedure: float = Field(ge=0, le=1)
-    reaction: float = Field(ge=0, le=1)
+    background: Annotated[Number, Field(ge=0, le=1000)]  # events a month
+    procedure: Annotated[Number, Field(ge=0, le=1)]
+    reaction: Annotated[Number, Field(ge=0, le=1)]
 
 
 class Effect(Table):
     """What treatment does to the subjects of ``arm`` for whom ``where`` holds (everybody when empty)."""
 
-    arm: str
-    where: str = ""
-    slope_ratio: float = 1.0
-    svc_ratio: float = 1.0
-    nfl_ratio: float = Field(default=1.0, gt=0)
-    hazard_ratio: float = Field(default=1.0, gt=0)
+    arm: Name
+    where: Text = ""
+    slope_ratio: Number = 1.0
+    svc_ratio: Number = 1.0
+    nfl_ratio: Annotated[Number, Field(gt=0)] = 1.0
+    hazard_ratio: Annotated[Number, Field(gt=0)] = 1.0
 
 
 class Parameters(Table):
     study: StudyParameters
-    arms: tuple[Arm, ...] = Field(min_length=1)
+    arms: Annotated[tuple[Arm, ...], Field(min_length=1, max_length=ENTRIES)]
     visits: VisitParameters
     baseline: BaselineParameters
     course: CourseParameters
     safety: SafetyParameters
-    effects: tuple[Effect, ...] = ()
+    effects: Annotated[tuple[Effect, ...], Field(max_length=ENTRIES)] = ()
 
     @model_validator(mode="after")
     def _coherent(self) -> Parameters:
         names = [arm.name for arm in self.arms]
         if len(set(names)) != len(names):
             raise ValueError("two arms have the same name")
+        records = sum(arm.n for arm in self.arms) * len(self.visits.months)
+        if records > MOST_RECORDS:
+            raise ValueError(f"{records:,} visits of subjects are too many: at most {MOST_RECORDS:,} are simulated")
         for effect in self.effects:
             if effect.arm not in names:
                 raise ValueError(f"an effect names the arm {effect.arm!r}: {nearest(effect.arm, names)}")
@@ -145,31 +178,22 @@ def read_parameters(path: Path | None = None, overrides: Sequence[str] = ()) -> 
     text, name = "", ""
     if path is not None:
         name = path.name
-        try:
-            text = path.read_text(encoding="utf-8-sig")
-            given = tomllib.loads(text)
-        except OSError as error:
-            raise UsageError("the parameter file cannot be read", where=str(path), why=error.strerror or "") from None
-        except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-            raise UsageError("the parameter file cannot be read", where=str(path), why=str(error)) from None
-        for key, value in given.items():
+        text = file_text(path, named="parameter file", hint="simulate/parameters.toml in the package shows one")
+        for key, value in toml_table(text, name).items():
             raw[key] = raw[key] | value if isinstance(value, dict) and isinstance(raw.get(key), dict) else value
     for override in overrides:
         _apply(raw, override)
     try:
         return Parameters.model_validate(raw)
     except ValidationError as error:
-        raise _refused(error, text, name) from None
+        raise _refused(error, raw, text, name) from None
 
 
 def _apply(raw: dict[str, Any], override: str) -> None:
     key, sign, value = override.partition("=")
     if not sign:
         raise UsageError(f"{override!r} sets nothing", hint="for instance: course.slope_sd=0.5")
-    try:
-        parsed = tomllib.loads(f"value = {value}")["value"]
-    except tomllib.TOMLDecodeError:
-        parsed = value
+    parsed = toml_value(value)
     *parents, last = [int(p) if p.isdigit() else p for p in key.strip().split(".")]
     target: Any = raw
     try:
@@ -180,7 +204,7 @@ def _apply(raw: dict[str, Any], override: str) -> None:
         raise UsageError(f"there is no parameter {key}", hint=nearest(str(key), raw)) from None
 
 
-def _refused(error: ValidationError, text: str, name: str) -> UsageError:
+def _refused(error: ValidationError, raw: dict[str, Any], text: str, name: str) -> UsageError:
     first = sorted(error.errors(), key=lambda e: e["type"] != "extra_forbidden")[0]
     path = first["loc"]
     where = dotted(path)
@@ -190,4 +214,5 @@ def _refused(error: ValidationError, text: str, name: str) -> UsageError:
         known = [*StudyParameters.model_fields, *Arm.model_fields, *Effect.model_fields, *Parameters.model_fields]
         known += [*VisitParameters.model_fields, *BaselineParameters.model_fields, *CourseParameters.model_fields]
         return UsageError(f"unknown parameter {path[-1]!r}", where=where, hint=nearest(str(path[-1]), known))
-    return UsageError(first["msg"].removeprefix("Value error, "), where=where)
+    fault = explain(error, raw, Parameters)[0]
+    return UsageError(fault.what, where=where, hint=fault.hint)

@@ -22,7 +22,20 @@ Array = NDArray[np.float64]
 CovarianceName = Literal["us", "toep", "toeph", "ar1", "ar1h", "cs", "csh", "ad", "adh"]
 COVARIANCES: tuple[CovarianceName, ...] = get_args(CovarianceName)
 MAX_LOG_SD = 30.0
+MOST_PARAMETERS = 2000  # an unstructured covariance of 62 visits: beyond that a fit takes hours
+MOST_VISITS = 100  # the information is summed over pairs of pairs of visits, 8 T^4 bytes: 0.8 gigabytes
 FALLBACK: tuple[CovarianceName, ...] = ("us", "toeph", "ar1h", "csh", "ar1", "cs")
+
+
+def check_size(name: str, n_visits: int, n_groups: int = 1) -> None:
+    """StatsError for a covariance of more parameters or visits than can be fitted; asked before anything is computed."""
+    n_theta = structure(name, n_visits).n_theta * n_groups
+    if n_theta > MOST_PARAMETERS or n_visits > MOST_VISITS:
+        arms = f", one for each of {n_groups} arms," if n_groups > 1 else ""
+        raise StatsError(
+            f"a covariance {name} over {n_visits} visits{arms} has {n_theta:,} parameters: at most {MOST_PARAMETERS:,} of them "
+            f"and {MOST_VISITS} visits are fitted; list fewer visits, or choose another covariance such as ar1h"
+        )
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ SAS ``LSMEANS`` and its ``OM`` option).
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -23,6 +24,8 @@ IntArray = NDArray[np.int64]
 Weights = Literal["equal", "proportional"]
 Term = tuple[str, ...]
 
+MOST_CELLS = 250_000_000  # of a model matrix: two gigabytes
+MOST_COLUMNS = 5000
 RANK_TOLERANCE = 1e-7  # R's lm.fit: a column whose pivoted norm falls below this share of its own norm is aliased
 
 
@@ -209,8 +212,19 @@ def build_design(variables: Sequence[Variable], terms: Sequence[Term]) -> Design
             if name not in known:
                 raise StatsError(f"term {':'.join(term)} names an unknown variable {name}")
     all_terms: tuple[Term, ...] = ((), *terms)
+    _check_size(known, all_terms, next(iter(lengths)) if lengths else 0)
     X, names, column_terms = _columns(list(variables), all_terms)
     return Design(X, names, all_terms, column_terms, tuple(variables), aliased_columns(X))
+
+
+def _check_size(known: Mapping[str, Variable], terms: Sequence[Term], n: int) -> None:
+    """StatsError for a model matrix that is too large, before it is made."""
+    p = 0
+    for term in terms:
+        factors = [v for v in (known[name] for name in term) if isinstance(v, Factor)]
+        p += math.prod(len(f.levels) - 1 for f in factors)
+    if p > MOST_COLUMNS or n * p > MOST_CELLS:
+        raise StatsError(f"a model of {p:,} coefficients for {n:,} rows is too large: at most {MOST_COLUMNS:,} are estimated")
 
 
 def _repeated(names: Sequence[str]) -> str:

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from alsbench.stats.contrasts import Contrasts, t_contrasts
-from alsbench.stats.covariance import FALLBACK, CovarianceName, Structure, structure
+from alsbench.stats.covariance import FALLBACK, CovarianceName, Structure, check_size, structure
 from alsbench.stats.design import Design
 from alsbench.stats.errors import NotConverged, NotEstimable, StatsError
 from alsbench.stats.inference import DfName, FTest, Precision, joint_rows, single_rows
@@ -159,6 +159,7 @@ def fit_mmrm(
     With ``fallback`` a structure that does not converge is followed by simpler ones, us -> toeph -> ar1h -> csh -> ar1 -> cs,
     all recorded in ``attempts``; without it NotConverged is raised. StatsError for data no such model can be fitted to.
     """
+    check_size(covariance, n_visits, 1 if group is None else np.unique(np.asarray(group)).size)
     data = checked_data(y, X, subject, visit, n_visits, weights, group)
     method, df = _options(method, df, covariance)
     chain = _chain(structure(covariance, n_visits), fallback=fallback)
@@ -202,9 +203,13 @@ def _chain(first: Structure, *, fallback: bool) -> Sequence[Structure]:
 
 
 def _check_determined(model: Model) -> None:
-    """NotConverged where an unstructured covariance has an entry no subject says anything about."""
+    """NotConverged where an unstructured covariance has more parameters than the data have rows to spare, or an entry no
+    subject says anything about."""
     if not model.structure.linear:
         return
+    n_theta, sums = model.structure.n_theta * len(model.sums.groups), model.sums
+    if n_theta > sums.n_observations - sums.p:
+        raise NotConverged(f"{n_theta} covariance parameters for {sums.n_observations} rows and {sums.p} coefficients")
     for patterns in model.sums.groups:
         together = (patterns.masks * patterns.counts[:, None]).T @ patterns.masks
         a, b = np.nonzero(np.triu(together == 0))

@@ -15,6 +15,7 @@ from alsbench.study.als import is_post_baseline
 from alsbench.study.expression import parse
 from alsbench.study.model import RESERVED_NAMES, Derive, Endpoint, Multiplicity, Study
 from alsbench.study.names import nearest
+from alsbench.study.numbers import LATEST
 
 REPEATED_MEASURES = ("mmrm", "ancova", "slope")
 NEED_DATASET: dict[str, tuple[str, ...]] = {
@@ -152,10 +153,9 @@ def option_faults(path: tuple[str, str], endpoint: Endpoint) -> Iterator[Fault]:
 
 def _is_number(text: str) -> bool:
     try:
-        float(text)
+        return abs(float(text)) <= LATEST  # false for nan and inf too
     except ValueError:
         return False
-    return True
 
 
 def _rising(values: tuple[float, ...]) -> bool:

@@ -10,18 +10,22 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, ValidationError
 
+from alsbench.errors import shorten
 from alsbench.study.checks import Fault
 from alsbench.study.explain import explain
 from alsbench.study.model import Table
-from alsbench.study.reading import file_text, study_error, toml_table
+from alsbench.study.numbers import ENTRIES, LARGEST
+from alsbench.study.reading import study_error
 from alsbench.study.toml_lines import key_lines
+from alsbench.study.toml_text import file_text, toml_table
 
 Relation = Literal["=", "<", ">"]
 Number = str | int | float
+MOST_DIGITS = 20
 _PRINTED = re.compile(r"\s*(?P<relation>[<>=]?)\s*(?P<number>[-+\u2212]?\d+(?:\.\d+)?|[-+\u2212]?\.\d+)\s*%?\s*")
 
 
@@ -45,9 +49,11 @@ class Printed:
 
 def printed(text: Number) -> Printed:
     """The printed number that a text means. Raises ValueError for anything else."""
+    if isinstance(text, int) and abs(text) > LARGEST:  # Python refuses to write more than 4300 digits
+        raise ValueError(f"this is not a printed number: it is larger than {LARGEST:g}")
     match = _PRINTED.fullmatch(str(text))
-    if match is None:
-        raise ValueError(f"{text!r} is not a printed number")
+    if match is None or len(match["number"]) > MOST_DIGITS:
+        raise ValueError(f"{shorten(repr(text))} is not a printed number")
     digits = Decimal(match["number"].replace("\u2212", "-"))
     half = 0.5 * 10.0 ** int(digits.as_tuple().exponent)
     relation: Relation = match["relation"] or "="  # type: ignore[assignment]
@@ -87,7 +93,7 @@ class Claim(Table):
 
 class Claims(Table):
     schema_: Literal[1] = Field(alias="schema")
-    claims: tuple[Claim, ...]
+    claims: Annotated[tuple[Claim, ...], Field(max_length=ENTRIES)]
 
 
 def read_claims(path: Path) -> tuple[Claim, ...]:
@@ -121,6 +127,9 @@ def _faults(claims: tuple[Claim, ...]) -> Iterator[Fault]:
         if not (claim.contrast or claim.treatment or claim.reference):
             hint = 'for instance: contrast = { difference = "7.29", p_value = "0.024" }'
             yield Fault(("claims", i), "the claim has no number", hint)
+        for path, value in (("visit",), claim.visit), *((("options", k), v) for k, v in claim.options.items()):
+            if isinstance(value, int | float) and not abs(value) <= LARGEST:  # false for nan too
+                yield Fault(("claims", i, *path), "this number is not finite, or too large", f"at most {LARGEST:g}")
         for part in ("contrast", "treatment", "reference"):
             for stat, text in getattr(claim, part).items():
                 try:

@@ -5,14 +5,17 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Sequence
+from datetime import date, time
 from types import UnionType
 from typing import Any, Union, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 
+from alsbench.errors import shorten
 from alsbench.study.checks import Fault
 from alsbench.study.model import Endpoint, Study
 from alsbench.study.names import nearest
+from alsbench.study.numbers import SMALLEST
 
 
 def explain(error: ValidationError, raw: dict[str, Any], root: type[BaseModel] = Study) -> list[Fault]:
@@ -29,7 +32,7 @@ def dotted(path: Sequence[str | int]) -> str:
         if isinstance(part, int):
             text += f"[{part + 1}]"
         else:
-            name = part if re.fullmatch(r"[A-Za-z0-9_-]+", part) else json.dumps(part, ensure_ascii=False)
+            name = shorten(part if re.fullmatch(r"[A-Za-z0-9_-]+", part) else json.dumps(part, ensure_ascii=False))
             text += f".{name}" if text else name
     return text
 
@@ -78,24 +81,42 @@ def _explain(
     here = f"[{dotted(parent)}]" if parent else "the top of the file"
     match kind:
         case "extra_forbidden":
-            return Fault(path, f"unknown key {key!r} in {here}", nearest(key, allowed_keys(parent, root)))
+            return Fault(path, f"unknown key {shorten(repr(key))} in {here}", nearest(key, allowed_keys(parent, root)))
         case "missing":
             return Fault(path, f"{key!r} is missing from {here}", _MISSING.get(key, ""))
         case "literal_error":
             return Fault(path, f"{_shown(raw, path)} is not allowed for {key}", f"allowed: {ctx.get('expected', '')}")
         case "string_pattern_mismatch":
             return Fault(path, f"{_shown(raw, path)} is not a name", "letters, digits and _ only, not starting with a digit")
+        case "finite_number" | "near_zero":
+            return Fault(path, f"{_shown(raw, path)} is no number that can be used for {key}", _CAUSES[kind])
+        case "too_long":
+            what = f"{key} holds {ctx.get('actual_length', 'too many')} entries"
+            return Fault(path, what, f"at most {ctx.get('max_length')}")
+        case "string_too_long":
+            return Fault(path, f"the text of {key} is too long", f"at most {ctx.get('max_length')} characters")
+    if kind in _BOUNDS:
+        word, name = _BOUNDS[kind]
+        bound = f"{ctx[name]:,.12g}" if isinstance(ctx[name], int | float) else ctx[name]
+        return Fault(path, f"{_shown(raw, path)} is out of range for {key}", f"{word} {bound}")
     expected = _EXPECTED.get(kind)
     if expected:
         return Fault(path, f"{_shown(raw, path)} is not {expected}", _SHAPES.get(key, f"{key} takes {expected}"))
-    return Fault(path, message)
+    return Fault(path, message.removeprefix("Value error, "))
 
 
+_CAUSES = {"finite_number": "numbers are finite", "near_zero": f"0, or at least {SMALLEST:g} from it"}
+_BOUNDS = {
+    "greater_than": ("more than", "gt"),
+    "greater_than_equal": ("at least", "ge"),
+    "less_than": ("less than", "lt"),
+    "less_than_equal": ("at most", "le"),
+}
 _EXPECTED = {
     "string_type": "a text",
     "float_type": "a number",
     "float_parsing": "a number",
-    "int_type": "a number",
+    "int_type": "a whole number",
     "bool_type": "true or false",
     "bool_parsing": "true or false",
     "tuple_type": "a list",
@@ -127,7 +148,12 @@ _SHAPES = {
 
 
 def _shown(raw: dict[str, Any], path: Sequence[str | int]) -> str:
-    return repr(_value(raw, path))[:60]
+    value = _value(raw, path)
+    if isinstance(value, int) and abs(value) > 10**50:  # Python refuses to write more than 4300 digits
+        return "this number"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return str(value) if isinstance(value, date | time) else shorten(repr(value), 60)
 
 
 def _value(raw: Any, path: Sequence[str | int]) -> Any:

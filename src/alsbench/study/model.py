@@ -8,7 +8,21 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer
+from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, Strict, model_serializer
+
+from alsbench.study.numbers import (
+    ENTRIES,
+    SUBGROUPS,
+    Name,
+    Names,
+    Number,
+    Numbers,
+    Seed,
+    Switch,
+    Text,
+    VisitNumbers,
+    When,
+)
 
 Method = Literal["mmrm", "ancova", "joint_rank", "slope", "time_to_event", "responder", "staging", "incidence", "baseline"]
 Covariance = Literal["us", "toep", "toeph", "ar1", "ar1h", "cs", "csh", "ad", "adh"]
@@ -32,30 +46,31 @@ class Table(BaseModel):
 
 
 class StudyInfo(Table):
-    id: str
-    title: str = ""
-    synthetic: bool = False
-    subject: str = "USUBJID"
-    mask: Annotated[int, Field(ge=0)] = 0  # counts below it are hidden in all that is printed or exported
+    id: Name
+    title: Text = ""
+    synthetic: Switch = False
+    subject: Name = "USUBJID"
+    # counts below it are hidden in all that is printed or exported
+    mask: Annotated[int, Strict(), Field(ge=0, le=1_000_000)] = 0
 
 
 class Arms(Table):
     """``planned`` is the efficacy arm column, ``actual`` the safety one; ``order`` lists every arm analysed."""
 
-    planned: str = "TRT01P"
-    actual: str = "TRT01A"
-    reference: str
-    order: tuple[str, ...]
-    labels: dict[str, str] = Field(default_factory=dict)
-    doses: dict[str, float] = Field(default_factory=dict)
+    planned: Name = "TRT01P"
+    actual: Name = "TRT01A"
+    reference: Name
+    order: Names
+    labels: dict[Name, Text] = Field(default_factory=dict, max_length=ENTRIES)
+    doses: dict[Name, Number] = Field(default_factory=dict, max_length=ENTRIES)
 
 
 class Populations(BaseModel):
     """Analysis sets: a name for each subject-level flag column; ``default`` names the one used unless told otherwise."""
 
     model_config = ConfigDict(frozen=True, extra="allow")
-    __pydantic_extra__: dict[str, str]
-    default: str
+    __pydantic_extra__: dict[str, Name]
+    default: Name
 
     @property
     def flags(self) -> dict[str, str]:
@@ -64,10 +79,10 @@ class Populations(BaseModel):
 
 
 class Visits(Table):
-    number: str = "AVISITN"
-    label: str = "AVISIT"
+    number: Name = "AVISITN"
+    label: Name = "AVISIT"
     unit: VisitUnit = "month"
-    baseline: float = 0
+    baseline: When = 0
 
     def horizon_day(self, horizon: float) -> int:
         """The day of ``horizon`` visits units, rounded half away from zero (METHODS 3)."""
@@ -78,78 +93,78 @@ class Visits(Table):
 class Comparison(Table):
     """A treatment arm against a reference arm, with its own horizon in visit units."""
 
-    name: str = ""  # filled with the treatment when the file gives none
-    treatment: str
-    reference: str = ""  # filled with arms.reference when the file gives none
-    horizon: float | None = None
-    primary: bool = False
+    name: Name = ""  # filled with the treatment when the file gives none
+    treatment: Name
+    reference: Name = ""  # filled with arms.reference when the file gives none
+    horizon: When | None = None
+    primary: Switch = False
 
 
 class Event(Table):
     """Where the time-to-event record of a joint rank endpoint stands: CNSR = 0 is an event."""
 
-    dataset: str = "ADTTE"
-    paramcd: str
+    dataset: Name = "ADTTE"
+    paramcd: Name
 
 
 class Endpoint(Table):
     """A named outcome and its method. ``name`` is the key of its table in the file."""
 
-    name: str = ""
-    title: str = ""
+    name: Name = ""
+    title: Text = ""
     method: Method
-    dataset: str = ""
-    paramcd: str = ""
-    covariates: tuple[str, ...] = ()
-    factors: tuple[str, ...] = ()
+    dataset: Name = ""
+    paramcd: Name = ""
+    covariates: Names = ()
+    factors: Names = ()
     better: Direction = "higher"
     scale: Scale = "raw"
     covariance: Covariance = "us"
     df: DfMethod = "kenward-roger"
     level: Level = "exploratory"
-    where: str = ""
-    population: str = ""
+    where: Text = ""
+    population: Name = ""
     arms: Literal["comparison", "all"] = "comparison"
-    visits: tuple[float, ...] = ()
-    strata: tuple[str, ...] = ()
-    function: str = ""  # joint_rank: the endpoint whose change is compared
+    visits: VisitNumbers = ()
+    strata: Names = ()
+    function: Name = ""  # joint_rank: the endpoint whose change is compared
     event: Event | None = None  # joint_rank; responder: ends response; staging: the last stage
     # LS means: weights over factor levels, and covariates held at chosen values instead of their mean
     ls_means: Literal["equal", "proportional"] = "equal"
-    at: dict[str, float] = Field(default_factory=dict)
-    weights: str = ""  # mmrm, ancova: a numeric column of ADSL or of the data set, positive; it divides the variance
+    at: dict[Name, Number] = Field(default_factory=dict, max_length=ENTRIES)
+    weights: Name = ""  # mmrm, ancova: a numeric column of ADSL or of the data set, positive; it divides the variance
     # mmrm and slope
     estimation: Literal["reml", "ml"] = "reml"
-    covariance_by_arm: bool = False
+    covariance_by_arm: Switch = False
     adjust: Literal["none", "max-t"] = "none"
     # mmrm: further contrasts of the arm differences over visits, name -> visit number -> weight
-    visit_contrasts: dict[str, dict[str, float]] = Field(default_factory=dict)
-    shared_baseline: bool = False  # slope: arms start from one mean
+    visit_contrasts: dict[Name, dict[Name, Number]] = Field(default_factory=dict, max_length=ENTRIES)
+    shared_baseline: Switch = False  # slope: arms start from one mean
     # mmrm: missing values imputed, and an ANCOVA at the comparison's horizon beside the model of the observed values
     imputation: Imputation = "none"
     imputation_method: Literal["conditional-mean", "multiple"] = "conditional-mean"
-    imputations: Annotated[int, Field(ge=2, le=10_000)] = 100
-    delta: float = 0.0  # points added to every imputed value of the treatment arms
-    tipping_deltas: tuple[float, ...] = ()  # from 0 outward; empty: 0 to 3 SD of the observed values, towards the worse
+    imputations: Annotated[int, Strict(), Field(ge=2, le=10_000)] = 100
+    delta: Number = 0.0  # points added to every imputed value of the treatment arms
+    tipping_deltas: Numbers = ()  # from 0 outward; empty: 0 to 3 SD of the observed values, towards the worse
     # log scale: values below this limit count as half of it
-    lloq: Annotated[float, Field(gt=0)] | None = None
+    lloq: Annotated[Number, Field(gt=0)] | None = None
     # joint_rank
-    death_always_loses: bool = False
+    death_always_loses: Switch = False
     function_at: Literal["last_common", "horizon"] = "last_common"
     missing: Literal["none", "locf", "worst"] = "none"
     change: Literal["absolute", "percent"] = "absolute"
-    rank_within_strata: bool = False
+    rank_within_strata: Switch = False
     rank_scale: Literal["rank", "unit"] = "rank"
-    permutations: Annotated[int, Field(ge=0, le=1_000_000)] = 0
-    seed: int = 1
+    permutations: Annotated[int, Strict(), Field(ge=0, le=1_000_000)] = 0
+    seed: Seed = 1
     # responder: a change at least as good as this; worsening: time to a change at or beyond that
-    threshold: float | None = None
-    worsening: float | None = None
-    confirmed: bool = False  # worsening counts when the next value is beyond it too
+    threshold: Number | None = None
+    worsening: Number | None = None
+    confirmed: Switch = False  # worsening counts when the next value is beyond it too
     nonresponse: Literal["non-responder", "left-out"] = "non-responder"  # what a subject without a value is
     # staging: PARAMCD of the twelve items in order, item 5 as 5a and 5b; empty: ALSFR01 ... ALSFR05A, ALSFR05B ... ALSFR12
-    items: tuple[str, ...] = ()
-    systems: tuple[StagingSystem, ...] = ("kings", "mitos")
+    items: Names = ()
+    systems: Annotated[tuple[StagingSystem, ...], Field(max_length=2)] = ("kings", "mitos")
     # time_to_event, and the times of responder and staging
     ties: Literal["efron", "breslow"] = "efron"
     intervals: Literal["log-log", "log", "plain"] = "log-log"
@@ -158,13 +173,13 @@ class Endpoint(Table):
 class Subgroup(Table):
     """A named expression over baseline columns. ``post_randomisation`` is set when a post-baseline column was forced in."""
 
-    name: Annotated[str, Field(pattern=SUBGROUP_NAME)]
-    label: str = ""
-    where: str
-    prespecified: bool = False
-    rationale: str = ""
-    complement: str = ""
-    post_randomisation: bool = False
+    name: Annotated[Name, Field(pattern=SUBGROUP_NAME)]
+    label: Text = ""
+    where: Text
+    prespecified: Switch = False
+    rationale: Text = ""
+    complement: Name = ""
+    post_randomisation: Switch = False
 
 
 class Hypothesis(Table):
@@ -174,19 +189,19 @@ class Hypothesis(Table):
     belong to the graphical method.
     """
 
-    name: str = ""  # filled with endpoint:comparison when the file gives none
-    endpoint: str
-    comparison: str
-    weight: Annotated[float, Field(ge=0, le=1)] | None = None
-    next: dict[str, Annotated[float, Field(ge=0, le=1)]] = Field(default_factory=dict)
+    name: Text = ""  # filled with endpoint:comparison when the file gives none
+    endpoint: Name
+    comparison: Name
+    weight: Annotated[Number, Field(ge=0, le=1)] | None = None
+    next: dict[Text, Annotated[Number, Field(ge=0, le=1)]] = Field(default_factory=dict, max_length=ENTRIES)
 
 
 class Multiplicity(Table):
     """How the family-wise error rate of the declared ``hypotheses`` is held at ``alpha``; their order is the fixed sequence."""
 
     method: Literal["bonferroni", "holm", "hochberg", "fixed_sequence", "graphical", "max_t"]
-    alpha: Annotated[float, Field(gt=0, lt=1)] = 0.05
-    hypotheses: tuple[Hypothesis, ...]
+    alpha: Annotated[Number, Field(gt=0, lt=1)] = 0.05
+    hypotheses: Annotated[tuple[Hypothesis, ...], Field(max_length=ENTRIES)]
 
 
 class Derive(Table):
@@ -196,14 +211,14 @@ class Derive(Table):
     """
 
     baseline: Literal["flagged", "last", "closest"] | None = None  # None: SDTM flagged, PRO-ACT closest
-    baseline_days: tuple[float, float] = (-30, 7)  # closest: from the day of the first dose or of entry
+    baseline_days: tuple[When, When] = (-30, 7)  # closest: from the day of the first dose or of entry
     record: Literal["closest", "first", "last"] = "closest"  # of several in a window
-    windows: dict[str, tuple[float, float]] = Field(default_factory=dict)
-    lead_in_days: Annotated[float, Field(gt=0)] = 28  # a slope before baseline over less is no slope
+    windows: dict[Name, tuple[When, When]] = Field(default_factory=dict, max_length=ENTRIES)
+    lead_in_days: Annotated[When, Field(gt=0)] = 28  # a slope before baseline over less is no slope
     ventilation: Literal["any", "invasive", "non-invasive"] = "any"  # whose hours count
-    ventilation_hours: Annotated[float, Field(gt=0, lt=24)] = 22  # more than these a day
-    ventilation_days: Annotated[int, Field(ge=1)] = 10  # on so many days one after the other
-    tracheostomy: bool = True  # is an event
+    ventilation_hours: Annotated[Number, Field(gt=0, lt=24)] = 22  # more than these a day
+    ventilation_days: Annotated[int, Strict(), Field(ge=1, le=10_000)] = 10  # on so many days one after the other
+    tracheostomy: Switch = True  # is an event
 
 
 class Study(Table):
@@ -214,9 +229,9 @@ class Study(Table):
     arms: Arms
     populations: Populations
     visits: Visits = Visits()
-    comparisons: tuple[Comparison, ...]
-    endpoints: dict[str, Endpoint] = Field(default_factory=dict)
-    subgroups: tuple[Subgroup, ...] = ()
+    comparisons: Annotated[tuple[Comparison, ...], Field(max_length=ENTRIES)]
+    endpoints: dict[Name, Endpoint] = Field(default_factory=dict, max_length=ENTRIES)
+    subgroups: Annotated[tuple[Subgroup, ...], Field(max_length=SUBGROUPS)] = ()
     multiplicity: Multiplicity | None = None
     derive: Derive | None = None
 

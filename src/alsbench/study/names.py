@@ -5,14 +5,18 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
-SHOWN = 12
+from alsbench.errors import shorten
+
+SHOWN, LONGEST = 12, 60
+COMPARED = 200  # characters: a longer name is near to none, and comparing takes the square of its length
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
     """A hint for an unknown ``name``: the nearest known name if one is near, then the known names (at most a dozen)."""
     names = list(dict.fromkeys(known))
     folded = {n.casefold(): n for n in reversed(names)}
-    close = difflib.get_close_matches(name.casefold(), folded, n=1, cutoff=0.6)
-    listed = ", ".join(names[:SHOWN]) + (f" and {len(names) - SHOWN} more" if len(names) > SHOWN else "")
-    guess = f"did you mean {folded[close[0]]}? " if close else ""
+    close = difflib.get_close_matches(name.casefold(), folded, n=1, cutoff=0.6) if len(name) <= COMPARED else []
+    listed = ", ".join(shorten(n, LONGEST) for n in names[:SHOWN])
+    listed += f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+    guess = f"did you mean {shorten(folded[close[0]], LONGEST)}? " if close else ""
     return f"{guess}known: {listed}" if names else "none is known"

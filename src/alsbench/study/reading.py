@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
-import tomllib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from pydantic import ValidationError
 
@@ -17,9 +14,9 @@ from alsbench.study.checks import Fault, faults
 from alsbench.study.explain import dotted, explain
 from alsbench.study.model import Endpoint, Multiplicity, Study
 from alsbench.study.toml_lines import key_lines, line_of
+from alsbench.study.toml_text import file_text, toml_table
 
 _DATASETS = {"incidence": "ADAE", "baseline": "ADSL"}
-_SYNTAX = re.compile(r"(?P<what>.*) \(at (?:line (?P<line>\d+), column (?P<column>\d+)|end of document)\)$", re.DOTALL)
 _ALSO = 5
 
 
@@ -72,43 +69,6 @@ def _fill_endpoint(name: str, endpoint: Endpoint) -> Endpoint:
     dataset = (endpoint.dataset or _DATASETS.get(endpoint.method, "")).upper()
     event = endpoint.event and endpoint.event.model_copy(update={"dataset": endpoint.event.dataset.upper()})
     return endpoint.model_copy(update={"name": name, "title": endpoint.title or name, "dataset": dataset, "event": event})
-
-
-def file_text(path: Path, *, named: str, hint: str) -> str:
-    """The text of a file somebody wrote, ``named`` in errors; ``hint`` is for whoever has none. Raises StudyError."""
-    try:
-        return path.read_bytes().decode("utf-8-sig")
-    except FileNotFoundError:
-        raise StudyError(f"there is no {named}", where=str(path), hint=hint) from None
-    except UnicodeDecodeError as error:
-        raise StudyError(f"the {named} is not UTF-8", where=str(path), why=f"byte {error.start} cannot be read") from None
-    except OSError as error:
-        raise StudyError(f"the {named} cannot be read", where=str(path), why=error.strerror or str(error)) from None
-
-
-def toml_table(text: str, file: str) -> dict[str, Any]:
-    """What the TOML ``text`` holds. Raises StudyError that names the line."""
-    try:
-        return tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise _syntax_error(str(error), text, file) from None
-    except RecursionError:
-        raise StudyError("the file is nested too deeply", where=file) from None
-
-
-def _syntax_error(message: str, text: str, file: str) -> StudyError:
-    """What is wrong with the TOML ``text``, with its line."""
-    match = _SYNTAX.match(message)
-    what = (match.group("what") if match else message).rstrip()
-    last = max(1, text.rstrip("\n").count("\n") + 1)
-    line = int(match.group("line")) if match and match.group("line") else last
-    source = text.splitlines()[line - 1].strip() if text.strip() and line <= len(text.splitlines()) else ""
-    return StudyError(
-        f"not valid TOML: {what[:1].lower()}{what[1:]}",
-        where=f"{file}:{line}",
-        why=f"  {source[:100]}" if source else "",
-        hint='texts stand in quotes: title = "..."; lists in brackets: order = ["A", "B"]',
-    )
 
 
 def study_error(found: Sequence[Fault], lines: dict[tuple[str | int, ...], int], file: str) -> StudyError:

@@ -38,6 +38,7 @@ from alsbench.analysis.model_data import (
 from alsbench.analysis.records import Records, endpoint_records, post_baseline_visits
 from alsbench.analysis.result import Row
 from alsbench.analysis.source import BoolArray, IntArray
+from alsbench.stats.covariance import check_size
 from alsbench.stats.design import Covariate, Design, Factor, Term, build_design
 from alsbench.stats.errors import StatsError
 from alsbench.stats.lsmeans import type3_tests
@@ -145,6 +146,7 @@ def analysed_rows(ask: Ask, mask: BoolArray) -> Rows:
 
 
 def fit_rows(ask: Ask, rows: Rows, interaction: BoolArray | None) -> tuple[MMRMFit, Design, tuple[str, ...]]:
+    check_size(ask.endpoint.covariance, len(rows.visits), len(ask.arms) if ask.endpoint.covariance_by_arm else 1)
     covariates, warnings = covariate_variables(covariate_columns(ask), rows.records.subject)
     arm = arm_factor(ask, rows.arm)
     visit = Factor(VISIT, rows.visit_codes, rows.labels)
