@@ -51,6 +51,47 @@ def test_worked_check_death_always_loses() -> None:
     assert rank.scores.tolist() == [-4, -2, 2, 2, 2]
 
 
+# A, B and C died on day 100, D on day 150; E was seen to day 183. Changes at months 3 and 6
+SAME_DAY = FollowUp(
+    event_day=np.array([100, 100, 100, 150, NA]),
+    contact_day=np.array([100, 100, 100, 150, 183.0]),
+    changes=np.array([[-2, NA], [-6, NA], [NA, NA], [-9, NA], [-3, -4.0]]),
+    visits=VISITS,
+)
+
+
+def test_events_on_one_day_tie() -> None:
+    """By hand: A, B and C tie; D outlived all three, E all four."""
+    rank = score_pairs(SAME_DAY, groups=[1, 0, 0, 1, 0])
+    assert rank.scores.tolist() == [-2, -2, -2, 2, 4]
+    c = win_statistics(rank, 1, 0).components
+    assert (c.wins_by_event, c.losses_by_event, c.by_function, c.tied_events, c.no_common_visit) == (2, 2, 0, 2, 0)
+
+
+def test_events_on_one_day_by_function() -> None:
+    """By hand: of A and B the change at month 3 decides (-2 > -6); C was never measured, so A-C and B-C stay ties. Days decide
+    all other pairs as before. Treated A, D against B, C, E: A-B won by function, A-C nothing in common, A-E and D-E lost by
+    event, D-B and D-C won."""
+    rules = Rules(event_ties="function")
+    rank = score_pairs(SAME_DAY, rules=rules, groups=[1, 0, 0, 1, 0])
+    assert rank.scores.tolist() == [-1, -3, -2, 2, 4]
+    assert rank.ranks.tolist() == [3, 1, 2, 4, 5]
+    c = win_statistics(rank, 1, 0).components
+    assert (c.wins_by_event, c.losses_by_event, c.wins_by_function, c.losses_by_function) == (2, 2, 1, 0)
+    assert (c.tied_events, c.tied_function, c.no_common_visit, c.pairs) == (0, 0, 1, 6)
+    assert [p.outcome for p in why_rank(0, SAME_DAY, rules=rules)] == [
+        "function win", "no common visit", "event loss", "event loss",
+    ]  # fmt: skip
+    assert [p.outcome for p in why_rank(0, SAME_DAY)] == ["event tie", "event tie", "event loss", "event loss"]
+
+
+def test_events_on_one_day_by_function_at_the_horizon() -> None:
+    """Nobody who died has a month 6 value: worst ranks are equal, carried forward -2 > -6."""
+    worst = score_pairs(SAME_DAY, rules=Rules(event_ties="function", function="horizon", missing="worst"))
+    carried = score_pairs(SAME_DAY, rules=Rules(event_ties="function", function="horizon", missing="locf"))
+    assert (worst.scores.tolist(), carried.scores.tolist()) == ([-2, -2, -2, 2, 4], [-1, -3, -2, 2, 4])
+
+
 def test_components_of_the_worked_check() -> None:
     """Treated C, D against A, B, E: D-A and D-B by event; C-A, C-B, C-E (month 3) and D-E (month 6) by function."""
     c = win_statistics(score_pairs(WORKED, groups=TREATED), 1, 0).components
@@ -182,11 +223,11 @@ def pairwise(data: FollowUp, i: int, j: int, rules: Rules) -> int:
     """The rules of one pair, written as a clinician reads them: the reference for the vectorised scoring."""
     ei, ej, ci, cj = data.event_day[i], data.event_day[j], data.contact_day[i], data.contact_day[j]
     has_i, has_j = bool(np.isfinite(ei)), bool(np.isfinite(ej))
-    if has_i and has_j:
+    if has_i and has_j and (ei != ej or rules.event_ties == "tie"):
         return int(np.sign(ei - ej))
-    if has_j and (rules.death_always_loses or ci >= ej):
+    if has_j and not has_i and (rules.death_always_loses or ci >= ej):
         return 1
-    if has_i and (rules.death_always_loses or cj >= ei):
+    if has_i and not has_j and (rules.death_always_loses or cj >= ei):
         return -1
     sign = 1 if rules.better == "higher" else -1
     a, b = data.changes[i], data.changes[j]
@@ -221,7 +262,8 @@ def trials(draw: st.DrawFn, *, events: bool = True, missing: bool = True) -> Fol
 
 
 ALL_RULES = [
-    Rules(better=b, death_always_loses=d, function=f, missing=m)
+    Rules(better=b, death_always_loses=d, event_ties=t, function=f, missing=m)
+    for t in ("tie", "function")
     for b in ("higher", "lower")
     for d in (False, True)
     for f, m in [("last_common", "none"), ("horizon", "none"), ("horizon", "locf"), ("horizon", "worst")]

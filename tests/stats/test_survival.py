@@ -133,6 +133,40 @@ def test_kaplan_meier_by_hand() -> None:
     assert (curve.at(0.5).survival, curve.at(0.5).n_risk) == (1.0, 5)
 
 
+@pytest.mark.parametrize("conf_type", get_args(ConfType))
+def test_limits_before_the_first_record_are_one(conf_type: ConfType) -> None:
+    """R puts a time 0 with limits 1 to 1 before the first record of every curve (survival's survfit0). From that record on it
+    has none on the log-log, logit and arcsine scales while S is 1 (reference files, surv_*.json); on the others they are 1."""
+    curve = kaplan_meier(np.array([2.0, 4, 6]), np.array([False, True, True]), conf_type=conf_type)
+    for time in (0.0, 1.0):
+        at = curve.at(time)
+        assert (at.survival, at.se, at.low, at.high, at.n_risk) == (1, 0, 1, 1, 3)
+    after = curve.at(3.0)
+    if conf_type in ("log", "plain"):
+        assert (after.low, after.high) == (1, 1)
+    else:
+        assert math.isnan(after.low) and math.isnan(after.high)
+
+
+def test_all_events_at_once() -> None:
+    """By hand: of 4 at risk 4 die, the variance d (n - d) n1 n0 / (n^2 (n - 1)) is 0: no test, and not for want of an arm. With
+    one of the first arm censored then: observed 1, 2, expected 1.5 each, variance 3 1 2 2 / (16 3) = 1/4, chi-square 1."""
+    time, arm = np.full(4, 5.0), np.array([0, 0, 1, 1])
+    with pytest.raises(StatsError, match="everybody at risk has the event at once"):
+        log_rank(time, np.ones(4, dtype=bool), arm)
+    assert log_rank(time, np.array([True, False, True, True]), arm).chisq == pytest.approx(1.0)
+
+
+def test_restricted_means_of_nothing_have_no_ratio() -> None:
+    """All events of the reference on day 0: its mean is 0, the treated's 3.5 of events on days 3 and 4 (Greenwood 1/8 by hand:
+    the area after day 3 is 1/2, its hazard term 1/(2 (2 - 1)))."""
+    both = np.array([True, True])
+    none, some = rmst(np.zeros(2), both, 5.0), rmst(np.array([3.0, 4.0]), both, 5.0)
+    found = rmst_difference(some, none)
+    assert (found.difference, found.se) == (3.5, pytest.approx(math.sqrt(1 / 8)))
+    assert math.isnan(found.ratio) and math.isnan(found.ratio_p)
+
+
 def test_a_flat_stretch_at_the_median_gives_its_middle() -> None:
     # S is exactly 1/2 from 2 to 3
     curve = kaplan_meier(np.array([1.0, 2, 3, 4]), np.ones(4, dtype=bool))

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
+from typing import get_args
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from alsbench.stats.joint_rank import FollowUp, score_pairs
-from alsbench.stats.wins import win_statistics
+from alsbench.stats.wins import Intervals, win_statistics
 
 NA = np.nan
 
@@ -30,6 +33,42 @@ def test_standard_errors_by_hand() -> None:
     assert wins.win_odds.estimate == 3
     assert wins.win_odds.se == pytest.approx(2 * 0.5 / (1 - 0.25))
     assert (wins.win_probability.estimate, wins.win_probability.se) == (0.75, 0.25)
+
+
+def test_limits_by_hand() -> None:
+    """The same pairs: NB = 0.5 (SE 0.5), z 1.959964. Untransformed 0.5 -+ 0.979982 = -0.479982 and 1.479982, cut off at 1; the
+    win probability half of that and a half. Transformed (BuyseTest's confint: atanh, SE / (1 - NB^2)): atanh 0.5 = 0.549306,
+    SE 0.666667, limits -0.757337 and 1.855949, tanh: -0.639505 and 0.952303; for the win probability atanh(2 (P - 1/2)), SE
+    2 SE / (1 - (2 (P - 1/2))^2), which is the same number: 0.180247 and 0.976152. The win odds' limits are exp of twice
+    those of atanh: 0.219880 and 40.9314."""
+    rank = score_pairs(by_change([3, 1, 2, 0]), groups=[1, 1, 0, 0])
+    plain, moved = win_statistics(rank, 1, 0), win_statistics(rank, 1, 0, intervals="transformed")
+    assert (plain.net_benefit.low, plain.net_benefit.high) == (pytest.approx(-0.479982, abs=1e-6), 1.0)
+    assert (plain.win_probability.low, plain.win_probability.high) == (pytest.approx(0.260009, abs=1e-6), 1.0)
+    assert (moved.net_benefit.low, moved.net_benefit.high) == pytest.approx((-0.639505, 0.952303), abs=1e-6)
+    assert (moved.win_probability.low, moved.win_probability.high) == pytest.approx((0.180247, 0.976152), abs=1e-6)
+    assert (moved.win_odds.low, moved.win_odds.high) == pytest.approx((0.219880, 40.9314), rel=1e-5)
+    assert moved.net_benefit.z == pytest.approx(0.549306 / 0.666667, abs=1e-5)
+    assert (plain.net_benefit.estimate, plain.net_benefit.se) == (moved.net_benefit.estimate, moved.net_benefit.se)
+    assert (plain.win_ratio, plain.win_odds) == (moved.win_ratio, moved.win_odds)
+
+
+@pytest.mark.parametrize("intervals", get_args(Intervals))
+@settings(max_examples=150, deadline=None)
+@given(st.integers(0, 2**32 - 1), st.integers(2, 12), st.floats(0, 4), st.sampled_from([0.5, 0.9, 0.95, 0.999]))
+def test_limits_never_leave_the_range(intervals: Intervals, seed: int, n: int, shift: float, level: float) -> None:
+    rng = np.random.default_rng(seed)
+    arm = np.arange(n) % 2
+    rank = score_pairs(by_change(np.round(rng.normal(size=n) + shift * arm, 1)), groups=arm)
+    found = win_statistics(rank, 1, 0, level=level, intervals=intervals)
+    for each, low, high in (
+        (found.net_benefit, -1.0, 1.0),
+        (found.win_probability, 0.0, 1.0),
+        (found.win_odds, 0.0, math.inf),
+        (found.win_ratio, 0.0, math.inf),
+    ):
+        if not math.isnan(each.low):
+            assert low <= each.low <= each.estimate <= each.high <= high
 
 
 def test_strata_pool_their_pairs() -> None:
@@ -86,5 +125,5 @@ def test_interval_covers_the_truth() -> None:
 
 def test_level_widens_the_interval() -> None:
     rank = score_pairs(by_change([3, 1, 2, 0, 1.5]), groups=[1, 1, 0, 0, 0])
-    wide, narrow = win_statistics(rank, 1, 0, level=0.99), win_statistics(rank, 1, 0, level=0.8)
+    wide, narrow = win_statistics(rank, 1, 0, level=0.75), win_statistics(rank, 1, 0, level=0.5)
     assert wide.net_benefit.low < narrow.net_benefit.low < narrow.net_benefit.high < wide.net_benefit.high

@@ -13,6 +13,7 @@ from alsbench.analysis.records import Records, endpoint_records, parameter_frame
 from alsbench.analysis.source import IntArray, Source
 from alsbench.data.frames import Frame
 from alsbench.errors import DataError, UsageError
+from alsbench.stats.ties import merge_ties
 from alsbench.study.model import Endpoint
 
 UNIT_AT_END = re.compile(r"\(\s*(weeks?|months?|years?)\s*\)\s*$", re.IGNORECASE)
@@ -39,7 +40,7 @@ def subject_times(source: Source, endpoint: Endpoint, subject: IntArray) -> Subj
 
 
 def times_by_subject(source: Source, dataset: str, paramcd: str, where: str, *, label: str) -> tuple[Floats, Floats]:
-    """AVAL and CNSR of every subject of the source, NaN without a record."""
+    """AVAL and CNSR of every subject of the source, NaN without a record; days that differ by noise are made equal."""
     frame = parameter_frame(source, dataset, paramcd, where, label=label)
     for column in ("AVAL", "CNSR"):
         if column not in frame.columns or frame.kind(column) != "number":
@@ -59,7 +60,7 @@ def times_by_subject(source: Source, dataset: str, paramcd: str, where: str, *, 
         day[i], censored[i] = frame["AVAL"][row], frame["CNSR"][row]
     # a day of which nobody knows whether it is that of an event or of the last contact says neither
     day[np.isnan(censored)] = np.nan
-    return day, censored
+    return merge_ties(day), censored
 
 
 def _refuse_other_units(frame: Frame, what: str, label: str) -> None:
@@ -80,7 +81,8 @@ def _refuse_other_units(frame: Frame, what: str, label: str) -> None:
 def change_matrix(ask: Ask, subject: IntArray, *, percent: bool = False) -> tuple[Floats, Floats]:
     """Changes (n, V) of an endpoint at its post-baseline visits (V,), NaN where missing, for subjects of the source.
 
-    ``percent`` gives changes in percent of baseline (missing where that is zero).
+    ``percent`` gives changes in percent of baseline (missing where that is zero). Changes that differ by floating-point noise
+    are made equal over all subjects and visits, so that a subject's ties are the same in every subgroup and comparison.
     """
     records = endpoint_records(ask.source, ask.endpoint)
     visits = np.array(post_baseline_visits(ask.source, records))
@@ -92,7 +94,7 @@ def change_matrix(ask: Ask, subject: IntArray, *, percent: bool = False) -> tupl
         values = 100.0 * records.chg / base
     keep = (position[records.subject] >= 0) & (records.visit > ask.source.study.visits.baseline)
     changes = np.full((subject.size, visits.size), np.nan)
-    changes[position[records.subject[keep]], np.searchsorted(visits, records.visit[keep])] = values[keep]
+    changes[position[records.subject[keep]], np.searchsorted(visits, records.visit[keep])] = merge_ties(values)[keep]
     return changes, visits
 
 

@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 from alsbench.analysis.source import BoolArray, IntArray, Source
 from alsbench.data.frames import Frame
 from alsbench.errors import DataError, UsageError
+from alsbench.stats.ties import below as falls_below
+from alsbench.stats.ties import visit_numbers
 from alsbench.study.als import ITEM_CODES
 from alsbench.study.expression import compile_sql, parse
 from alsbench.study.model import Endpoint
@@ -100,7 +102,7 @@ def _read_records(source: Source, endpoint: Endpoint) -> Records:
     _refuse_mixed_units(frame, endpoint)
     ids = frame[source.study.info.subject]
     index = np.array([source.subject_index.get(str(s), -1) for s in ids], dtype=np.int64)
-    number = np.asarray(frame[visits.number], dtype=np.float64)
+    number = visit_numbers(frame[visits.number])
     known = (index >= 0) & np.isfinite(number)
     frame, index, number = frame.take(known), index[known], number[known]
     order = np.lexsort((number, index))
@@ -110,8 +112,9 @@ def _read_records(source: Source, endpoint: Endpoint) -> Records:
     base = _base(frame, index, number, aval, visits.baseline)
     halved = np.abs(aval - np.asarray(frame["AVAL"], dtype=np.float64)) > 0
     if endpoint.lloq is not None:
-        halved |= base < endpoint.lloq
-        base = np.where(base < endpoint.lloq, endpoint.lloq / 2.0, base)
+        low = falls_below(base, endpoint.lloq)
+        halved |= low
+        base = np.where(low, endpoint.lloq / 2.0, base)
     # a delivered change does not know of values halved here
     chg = np.where(halved, aval - base, np.asarray(frame["CHG"], dtype=np.float64)) if "CHG" in frame.columns else aval - base
     labels, unknown = visit_labels(frame, number, visits.label), int((~known).sum())
@@ -235,7 +238,7 @@ def _quantified(frame: Frame, aval: Floats, lloq: float | None) -> tuple[Floats,
         below = np.asarray(frame["DTYPE"] == "HALFLLOQ", dtype=np.bool_)
     if lloq is None:
         return aval, below
-    to_halve = (aval < lloq) & ~below
+    to_halve = falls_below(aval, lloq) & ~below
     return np.where(to_halve, lloq / 2.0, aval), below | to_halve
 
 

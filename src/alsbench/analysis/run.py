@@ -6,6 +6,7 @@ Pure: the same study, snapshot and question give the same result, whatever the c
 
 from __future__ import annotations
 
+import shlex
 from typing import get_args
 
 import numpy as np
@@ -47,6 +48,8 @@ OPTIONS = (
     "lloq",
     "weights",
     "death_always_loses",
+    "event_ties",
+    "win_intervals",
     "function_at",
     "missing",
     "change",
@@ -68,6 +71,23 @@ OPTIONS = (
     "ties",
     "intervals",
 )
+
+
+# what a question asks by a flag of its own, under every name that it may be looked for
+FLAGS = {
+    name: flag
+    for flag, names in {
+        "--method": ("method",),
+        "--population": ("population",),
+        "--covariance": ("covariance",),
+        "--df": ("df",),
+        "--visit": ("visit", "horizon"),
+        "--comparison": ("comparison", "comparisons"),
+        "--subgroup": ("subgroup", "subgroups"),
+        "--subjects": ("subjects",),
+    }.items()
+    for name in names
+}
 
 
 def answer(question: Question, source: Source) -> Result:
@@ -148,13 +168,23 @@ def apply_overrides(endpoint: Endpoint, question: Question) -> Endpoint:
 def with_option(endpoint: Endpoint, name: str, text: str) -> Endpoint:
     """The endpoint with one key of its table in study.toml set from text (a TOML value; bare words are strings)."""
     if name not in OPTIONS:
-        raise UsageError(f"no option is named {name}", where="--option", hint=nearest(name, OPTIONS))
+        raise UsageError(f"no option is named {name}", where="--option", hint=_instead(name, text))
     changed = {**endpoint.model_dump(), name: toml_value(text)}
     try:
         return Endpoint.model_validate(changed)
     except ValidationError as error:
         first = explain(error, changed, Endpoint)[0]
         raise UsageError(f"{text} is no value of {name}: {first.what}", where="--option", hint=first.hint) from error
+
+
+def _instead(name: str, text: str) -> str:
+    """What to write for a name that is no option: the flag of its own, the key of study.toml, or the nearest option."""
+    key = name.strip().lower().lstrip("-")
+    if key in FLAGS:
+        return f"it has a flag of its own: {FLAGS[key]} {shlex.quote(text) if text else '...'}"
+    if key in Endpoint.model_fields and key not in OPTIONS:
+        return f"{key} is a key of the endpoint in study.toml: change it there"
+    return nearest(name, OPTIONS)
 
 
 def default_population(source: Source, endpoint: Endpoint) -> str:

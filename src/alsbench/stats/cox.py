@@ -20,6 +20,7 @@ from alsbench.stats.design import Design, Term, aliased_columns
 from alsbench.stats.errors import NotConverged, StatsError
 from alsbench.stats.survival import check_times, kaplan_meier
 from alsbench.stats.threads import one_blas_thread
+from alsbench.stats.ties import merge_ties
 
 Array = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -155,6 +156,7 @@ def fit_cox(time: Array, event: BoolArray, design: Design, *, strata: IntArray |
 
 def _fit(time: Array, event: BoolArray, design: Design, codes: IntArray, ties: Ties) -> CoxFit:
     check_times(time, event)
+    time = merge_ties(time)
     if not event.any():
         raise StatsError("no Cox model: there are no events")
     if design.n != time.size:

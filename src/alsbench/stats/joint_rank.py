@@ -2,7 +2,8 @@
 
 A pair is decided by events where the data allow it (the later event wins; a subject followed past the other's event wins) and
 by the change in function at the last common visit otherwise. U is a subject's wins minus losses; the joint rank is the mid-rank
-of U. Scoring is not transitive, so sums are ranked and pairs never sorted. Berry et al. (2013,
+of U. Scoring is not transitive, so sums are ranked and pairs never sorted. Days and changes that differ by floating-point noise
+are made equal before any pair is looked at (``stats.ties``). Berry et al. (2013,
 doi 10.3109/21678421.2012.762930); Finkelstein and Schoenfeld (1999, doi 10.1002/(SICI)1097-0258(19990615)18:11<1341).
 
 Pairs are compared a block of rows at a time, with values replaced by their integer ranks within a visit, so that 5,000 subjects
@@ -19,6 +20,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from alsbench.stats.errors import StatsError
 from alsbench.stats.ranks import mid_ranks
+from alsbench.stats.ties import at_most, merge_ties, merge_together
 
 Array = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -64,6 +66,11 @@ class FollowUp:
         mask: Mask = np.isfinite(self.event_day)
         return mask
 
+    def with_ties(self) -> FollowUp:
+        """The same with all days made equal that are, and all changes."""
+        event_day, contact_day = merge_together(self.event_day, self.contact_day)
+        return FollowUp(event_day, contact_day, merge_ties(self.changes), self.visits)
+
     def take(self, index: NDArray[Any]) -> FollowUp:
         """The subjects at ``index`` (positions or mask)."""
         return FollowUp(self.event_day[index], self.contact_day[index], self.changes[index], self.visits)
@@ -74,16 +81,17 @@ class Rules:
     """How a pair is decided.
 
     ``better``: which direction of change wins. ``death_always_loses``: an event loses to any subject without one, even to one
-    who left earlier. ``function``: compare at the last common visit or only at the ``horizon`` visit, with ``missing`` horizon
-    values left (``none``: no comparison), last observation carried forward (``locf``) or below every observed one (``worst``).
-    Changes equal to ``decimals`` places tie: binary subtraction makes -6.6 and -6.6000000000000005 of equal changes.
+    who left earlier. ``event_ties``: two events on one day are a ``tie``, or their ``function`` is compared as that of two
+    subjects without an event. ``function``: compare at the last common visit or only at the ``horizon`` visit, with ``missing``
+    horizon values left (``none``: no comparison), last observation carried forward (``locf``) or below every observed one
+    (``worst``).
     """
 
     better: Literal["higher", "lower"] = "higher"
     death_always_loses: bool = False
+    event_ties: Literal["tie", "function"] = "tie"
     function: Literal["last_common", "horizon"] = "last_common"
     missing: Literal["none", "locf", "worst"] = "none"
-    decimals: int = 9
 
 
 @dataclass(frozen=True)
@@ -138,11 +146,11 @@ def cut_at_horizon(
     """Time-to-event records and changes, cut at a horizon.
 
     ``days`` (n,) and ``censored`` (n,) as ADTTE's AVAL and CNSR (0 = event), NaN where a subject has no record; ``changes``
-    (n, V) at ``visits`` (V,) in visit units. An event counts if its day is at most ``horizon_day``; last contact is the earlier
-    of the day and ``horizon_day``; visits after ``horizon`` are left out.
+    (n, V) at ``visits`` (V,) in visit units. An event counts if its day is at most ``horizon_day`` (or differs from it by
+    floating-point noise); last contact is the earlier of the day and ``horizon_day``; visits after ``horizon`` are left out.
     """
     day = np.asarray(days, dtype=np.float64)
-    event = (np.asarray(censored, dtype=np.float64) == 0) & (day <= horizon_day)
+    event = (np.asarray(censored, dtype=np.float64) == 0) & at_most(day, horizon_day)
     at = np.asarray(visits, dtype=np.float64)
     values = np.asarray(changes, dtype=np.float64).reshape(day.size, at.size)
     order = np.argsort(at, kind="stable")
@@ -166,6 +174,7 @@ def score_pairs(
     all of them. Raises StatsError for codes that are negative or of another length.
     """
     rules = rules or Rules()
+    followup = followup.with_ties()
     n = followup.event_day.size
     group, stratum = _codes(groups, n, "groups"), _codes(strata, n, "strata")
     observed = np.isfinite(followup.changes).any(axis=1)
@@ -193,7 +202,7 @@ def pair_scores(followup: FollowUp, *, rules: Rules | None = None, strata: Array
     """
     n = followup.event_day.size
     won = np.zeros((n, n))
-    p = prepare(followup, rules or Rules())
+    p = prepare(followup.with_ties(), rules or Rules())
     step = max(1, BLOCK_PAIRS // max(1, n))
     for start in range(0, n, step):
         rows = slice(start, min(start + step, n))
@@ -209,8 +218,9 @@ def pair_scores(followup: FollowUp, *, rules: Rules | None = None, strata: Array
 class Prepared:
     """Subjects ready for comparison by integers alone.
 
-    Subject i beats j by event iff j has one and ``time[i] > time[j]``; ``values`` (n, V) are the numbers compared, the larger
-    the better, NaN where there is none; ``codes`` (V, n) their ranks within the visit and ``observed`` (V, n) where they exist.
+    Subject i beats j by event iff j has one and ``time[i] > time[j]``; two events on one day tie where ``events_tie``, else
+    function decides. ``values`` (n, V) are the numbers compared, the larger the better, NaN where there is none; ``codes``
+    (V, n) their ranks within the visit and ``observed`` (V, n) where they exist.
     """
 
     event: Mask
@@ -218,13 +228,17 @@ class Prepared:
     values: Array
     codes: NDArray[Any]
     observed: Mask
+    events_tie: bool
 
 
 def prepare(followup: FollowUp, rules: Rules) -> Prepared:
-    """Apply ``rules`` that concern single subjects: direction, missing horizon values, event times as integers."""
+    """Apply ``rules`` that concern single subjects: direction, missing horizon values, event times as integers.
+
+    Equal days and changes are taken to be equal numbers: see ``FollowUp.with_ties``.
+    """
     n = followup.event_day.size
     kind: type[np.signedinteger[Any]] = np.int16 if 2 * n + 3 < np.iinfo(np.int16).max else np.int32
-    values = np.where(np.isfinite(followup.changes), np.round(followup.changes, rules.decimals), np.nan)
+    values = np.where(np.isfinite(followup.changes), followup.changes, np.nan)
     if rules.better == "lower":
         values = -values
     if rules.function == "horizon":
@@ -241,6 +255,7 @@ def prepare(followup: FollowUp, rules: Rules) -> Prepared:
         values,
         np.ascontiguousarray(codes.T),
         np.ascontiguousarray(observed.T),
+        rules.event_ties == "tie",
     )
 
 
@@ -290,7 +305,7 @@ def _block(p: Prepared, rows: slice) -> tuple[Mask, ...]:
     event_i, event_j = p.event[rows, None], p.event[None, :]
     event_win = (time_i > time_j) & event_j
     event_loss = (time_i < time_j) & event_i
-    event_tie = (time_i == time_j) & (event_i & event_j)
+    event_tie = (time_i == time_j) & (event_i & event_j) & p.events_tie
     undecided = ~(event_win | event_loss | event_tie)
     win, loss, function_pair = np.zeros_like(undecided), np.zeros_like(undecided), undecided.copy()
     here, better = np.empty_like(undecided), np.empty_like(undecided)
@@ -309,8 +324,9 @@ def _block(p: Prepared, rows: slice) -> tuple[Mask, ...]:
 def _take_out_self(p: Prepared, tally: IntArray, own_group: IntArray) -> None:
     """A subject against itself is a tie of its last kind of evidence: no pair."""
     n = p.event.size
-    kind = np.where(p.event, OUTCOMES.index("event tie"), OUTCOMES.index("function tie"))
-    blank = ~p.event & ~p.observed.any(axis=0)
+    by_event = p.event & p.events_tie
+    kind = np.where(by_event, OUTCOMES.index("event tie"), OUTCOMES.index("function tie"))
+    blank = ~by_event & ~p.observed.any(axis=0)
     kind[blank] = OUTCOMES.index("no common visit")
     tally[np.arange(n), own_group, kind] -= 1
 

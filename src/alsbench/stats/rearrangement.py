@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from alsbench.stats.errors import StatsError
+from alsbench.stats.ties import merge_ties
 
 Array = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -130,6 +131,7 @@ def log_rank_z(
     """The stratified log-rank z (B,) of ``treated`` against ``reference`` in every trial; negative where the treated have fewer
     events than expected, NaN without events in the two arms."""
     observed, variance = np.zeros(arms.shape[0]), np.zeros(arms.shape[0])
+    day = merge_ties(day)
     for rows in _slices(arms.shape[0]):
         of_treated, of_both = (arms[rows] == treated) * 1.0, np.isin(arms[rows], (treated, reference)) * 1.0
         for s in np.unique(strata):

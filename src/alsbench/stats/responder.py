@@ -16,13 +16,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from alsbench.stats.errors import StatsError
+from alsbench.stats.ties import at_least, at_most, merge_together
 
 Array = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 Direction = Literal["higher", "lower"]
 Missing = Literal["nonresponder", "left out"]
-
-DECIMALS = 9  # changes equal to so many places are equal: subtraction in binary is not exact
 
 
 @dataclass(frozen=True)
@@ -109,6 +108,7 @@ def time_to_threshold(
     event = np.full(n, np.nan) if event_day is None else np.asarray(event_day, dtype=np.float64)
     if event.shape != (n,):
         raise StatsError("event days must be one per subject")
+    d, event = merge_together(d, event)
     seen = ~np.isnan(c) & ~np.isnan(d)
     seen &= ~(d > event[:, None])  # nothing measured after the event counts
     beyond = seen & _at_least(c, threshold, worse)
@@ -130,6 +130,4 @@ def time_to_threshold(
 
 def _at_least(value: Array, threshold: float, direction: Direction) -> NDArray[np.bool_]:
     """At or beyond the threshold in the direction; False where missing."""
-    gap = np.round(value - threshold, DECIMALS)
-    hit: NDArray[np.bool_] = gap >= 0 if direction == "higher" else gap <= 0
-    return hit
+    return at_least(value, threshold) if direction == "higher" else at_most(value, threshold)

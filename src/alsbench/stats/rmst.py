@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from alsbench.stats.errors import StatsError
 from alsbench.stats.survival import check_times
+from alsbench.stats.ties import merge_together
 
 Array = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]
@@ -33,7 +34,8 @@ class Rmst:
 
 @dataclass(frozen=True)
 class RmstDifference:
-    """Treated minus reference, and treated / reference; p and limits are NaN where neither arm has a variance."""
+    """Treated minus reference, and treated / reference; p and limits are NaN where neither arm has a variance, the ratio and
+    its own where an arm's mean is 0 (all its events on day 0)."""
 
     treated: Rmst
     reference: Rmst
@@ -58,14 +60,15 @@ def rmst(time: Array, event: BoolArray, tau: float, *, level: float = 0.95) -> R
     check_times(time, event)
     if not tau > 0:
         raise StatsError(f"a restricted mean needs a positive horizon, not {tau:g}")
-    at, index = np.unique(time, return_inverse=True)
+    day, end = merge_together(time, tau)  # a time within noise of the horizon is the horizon
+    at, index = np.unique(day, return_inverse=True)
     total, d = np.bincount(index), np.bincount(index[event], minlength=at.size).astype(np.float64)
     n_risk = total[::-1].cumsum()[::-1].astype(np.float64)
     survival = np.cumprod((n_risk - d) / n_risk)
     last = float(at[-1])
-    if last < tau and survival[-1] > 0:
+    if last < end and survival[-1] > 0:
         raise StatsError(f"no restricted mean to {tau:g}: follow-up ends at {last:g} with subjects event-free")
-    inside = at < tau
+    inside = at < end
     width = np.diff(np.r_[0.0, at[inside], tau])
     area = width * np.r_[1.0, survival[inside]]
     mean = math.fsum(area.tolist())
@@ -87,8 +90,10 @@ def rmst_difference(treated: Rmst, reference: Rmst, *, level: float = 0.95) -> R
         raise StatsError(f"restricted means to {treated.tau:g} and {reference.tau:g} cannot be compared")
     z = float(ndtri(0.5 + level / 2))
     difference, se = treated.mean - reference.mean, math.hypot(treated.se, reference.se)
-    log_ratio = math.log(treated.mean / reference.mean)
-    log_se = math.hypot(treated.se / treated.mean, reference.se / reference.mean)
+    log_ratio, log_se = math.nan, math.nan
+    if treated.mean > 0 and reference.mean > 0:
+        log_ratio = math.log(treated.mean / reference.mean)
+        log_se = math.hypot(treated.se / treated.mean, reference.se / reference.mean)
     if se == 0.0:
         nan = math.nan
         return RmstDifference(treated, reference, difference, 0.0, nan, nan, nan, math.exp(log_ratio), nan, nan, nan)

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from alsbench.stats.errors import StatsError
+from alsbench.stats.ties import merge_together
 
 Array = NDArray[np.float64]
 
@@ -110,7 +111,7 @@ def smd_numeric(treated: ArrayLike, reference: ArrayLike) -> float:
 
     Raises StatsError where an arm has fewer than two values, or neither varies while the means differ.
     """
-    a, b = _present(treated), _present(reference)
+    a, b = merge_together(_present(treated), _present(reference))
     if a.size < 2 or b.size < 2:
         raise StatsError("a standardised mean difference needs two values in each arm")
     difference = mean(a) - mean(b)

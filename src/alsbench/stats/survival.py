@@ -2,8 +2,8 @@
 
 Kaplan and Meier (1958, doi 10.1080/01621459.1958.10501452) with Greenwood's variance; pointwise intervals on the
 log(-log) scale unless another is asked for (Kalbfleisch and Prentice 2002). Log-rank and the G-rho family of Harrington
-and Fleming (1982, doi 10.1093/biomet/69.3.553). Conventions (ties between event and censoring, the time at which a flat
-stretch equals the quantile, what is undefined) are those of R's survival package.
+and Fleming (1982, doi 10.1093/biomet/69.3.553). Conventions (ties between event and censoring, times that differ by
+floating-point noise, the time at which a flat stretch equals the quantile, what is undefined) are those of R's survival.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from alsbench.stats.errors import StatsError
+from alsbench.stats.ties import merge_ties, merge_together
 
 Array = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -65,15 +66,18 @@ class SurvivalCurve:
     events: int
 
     def at(self, time: float) -> SurvivalAt:
-        """The curve just after ``time``; NaN beyond the last observation unless the curve has reached zero."""
-        k = int(np.searchsorted(self.time, time, side="right")) - 1
-        later = int(np.searchsorted(self.time, time, side="left"))
+        """The curve just after ``time``; NaN beyond the last observation unless the curve has reached zero.
+
+        Before the first time everybody is at risk and S is 1, with limits 1 to 1 on every scale (R's ``survfit0``).
+        """
+        steps, asked = merge_together(self.time, time)
+        k = int(np.searchsorted(steps, asked, side="right")) - 1
+        later = int(np.searchsorted(steps, asked, side="left"))
         n_risk = int(self.n_risk[later]) if later < self.time.size else 0
-        if time > self.time[-1] and self.survival[-1] > 0:
+        if asked > steps[-1] and self.survival[-1] > 0:
             return SurvivalAt(time, 0, math.nan, math.nan, math.nan, math.nan)
         if k < 0:
-            low, high = _limits(np.ones(1), np.zeros(1), self.conf_type, self.level)
-            return SurvivalAt(time, n_risk, 1.0, 0.0, float(low[0]), float(high[0]))
+            return SurvivalAt(time, n_risk, 1.0, 0.0, 1.0, 1.0)
         return SurvivalAt(time, n_risk, float(self.survival[k]), float(self.se[k]), float(self.low[k]), float(self.high[k]))
 
     def quantile(self, probability: float) -> Quantile:
@@ -116,7 +120,7 @@ def kaplan_meier(time: Array, event: BoolArray, *, conf_type: ConfType = "log-lo
     check_times(time, event)
     if conf_type not in get_args(ConfType):
         raise StatsError(f"unknown interval {conf_type}; there are {', '.join(get_args(ConfType))}")
-    at, index = np.unique(time, return_inverse=True)
+    at, index = np.unique(merge_ties(time), return_inverse=True)
     total = np.bincount(index, minlength=at.size)
     d = np.bincount(index[event], minlength=at.size)
     n_risk = total[::-1].cumsum()[::-1]
@@ -148,10 +152,11 @@ def log_rank(
     if not event.any():
         raise StatsError("no log-rank test: there are no events")
     observed, expected, variance = np.zeros(k), np.zeros(k), np.zeros((k, k))
+    day = merge_ties(time)
     codes = np.zeros(time.size, dtype=np.int64) if strata is None else strata
     for code in np.unique(codes):
         inside = codes == code
-        o, e, v = _one_stratum(time[inside], event[inside], group[inside], k, rho)
+        o, e, v = _one_stratum(day[inside], event[inside], group[inside], k, rho)
         observed, expected, variance = observed + o, expected + e, variance + v
     present = expected > 0
     if present.sum() < 2:
@@ -161,7 +166,7 @@ def log_rank(
     values, vectors = np.linalg.eigh(inner)
     keep = values > 1e-10 * max(float(values[-1]), 1e-300)
     if not keep.any():
-        raise StatsError("no log-rank test: only one arm is at risk when events happen")
+        raise StatsError("no log-rank test: everybody at risk has the event at once, which has no variance")
     chisq = float((((vectors.T @ gap) ** 2)[keep] / values[keep]).sum())
     df = int(keep.sum())
     from scipy.special import chdtrc

@@ -22,7 +22,7 @@ DecidedBy = Literal["event", "function", "tied", "no common visit"]
 
 @dataclass(frozen=True)
 class Pair:
-    """One comparison as the subject sees it. Days and changes are as given; ``visit`` and values are NaN if none was used."""
+    """One comparison as the subject sees it, ties made equal. ``visit`` and values are NaN if none was used."""
 
     opponent: int
     result: int
@@ -91,7 +91,7 @@ def why_rank(
     Pass the same ``followup``, ``rules`` and ``strata`` as to ``score_pairs``. Raises StatsError for a position out of range or
     a subject that was not ranked.
     """
-    rules = rules or Rules()
+    rules, followup = rules or Rules(), followup.with_ties()
     n = followup.event_day.size
     if not 0 <= subject < n:
         raise StatsError(f"there is no subject at position {subject}: there are {n}")
@@ -114,7 +114,7 @@ def why_rank(
         [
             event & (own_time > time),
             own_event & (own_time < time),
-            event & (own_event & (own_time == time)),
+            event & (own_event & (own_time == time) & p.events_tie),
             ~shared.any(axis=0),
             order > 0,
             order < 0,

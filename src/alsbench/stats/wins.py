@@ -5,12 +5,18 @@ those of a two-sample U-statistic from its projections, sums of squares divided 
 and BuyseTest, carried to the log scale by the delta method: win ratio, Pocock et al. (2012, doi 10.1093/eurheartj/ehr352) and
 Bebu and Lachin (2016, doi 10.1093/biostatistics/kxv032); win odds, Dong et al. (2020, doi 10.1080/19466315.2019.1575279);
 net benefit, Buyse (2010, doi 10.1002/sim.3923). The win ratio ignores ties: where they are many, read the win odds.
+
+Intervals never leave what the statistic can be. Ratios have theirs on the log scale. Net benefit and win probability have Wald
+intervals cut off at the ends of their range (as R's survfit does with its plain one), or, ``transformed``, those of
+atanh(net benefit) carried back by tanh, the default of R's BuyseTest (``confint``: atanh for the net benefit,
+atanh(2(P - 1/2)) for the probability). As log win odds = 2 atanh(net benefit), they are the win odds' on another scale.
 """
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,11 +26,13 @@ from alsbench.stats.errors import StatsError
 from alsbench.stats.joint_rank import OUTCOMES, JointRank
 
 Array = NDArray[np.float64]
+Intervals = Literal["untransformed", "transformed"]
 
 
 @dataclass(frozen=True)
 class Interval:
-    """An estimate with limits. ``se`` and ``z`` are on the scale of the test: the log for ratios. NaN where undefined."""
+    """An estimate with limits. ``se`` and ``z`` are on the scale of the test: the log for ratios, but ``se`` of a net benefit
+    or probability is always its own. NaN where undefined."""
 
     estimate: float
     se: float
@@ -82,9 +90,12 @@ class WinStatistics:
     level: float
 
 
-def win_statistics(rank: JointRank, treated: int, reference: int, *, level: float = 0.95) -> WinStatistics:
+def win_statistics(
+    rank: JointRank, treated: int, reference: int, *, level: float = 0.95, intervals: Intervals = "untransformed"
+) -> WinStatistics:
     """Win statistics of group ``treated`` against group ``reference`` from scored pairs.
 
+    ``intervals`` are those of net benefit and win probability; a transformed one of a net benefit of 1 or -1 is NaN.
     Ratios without a loss (win ratio) or decided wholly one way (win odds) are NaN. Raises StatsError without a single pair.
     """
     arm1, arm0 = (rank.included & (rank.groups == g) for g in (treated, reference))
@@ -108,7 +119,7 @@ def win_statistics(rank: JointRank, treated: int, reference: int, *, level: floa
     quantile = float(ndtri(0.5 + level / 2))
     benefit = (wins - losses) / pairs
     benefit_se = math.sqrt(max(float(cov[0, 0] + cov[1, 1] - 2 * cov[0, 1]), 0.0)) / pairs
-    nb = _interval(benefit, benefit_se, quantile)
+    nb = _benefit_interval(benefit, benefit_se, quantile, intervals)
     return WinStatistics(
         pairs=pairs,
         wins=wins,
@@ -152,9 +163,18 @@ def _ratio(wins: int, losses: int, cov: Array) -> tuple[float, float]:
     return wins / losses, math.sqrt(max(float(variance), 0.0))
 
 
-def _interval(estimate: float, se: float, quantile: float) -> Interval:
-    z = estimate / se if se > 0 else math.nan
-    return Interval(estimate, se, estimate - quantile * se, estimate + quantile * se, z, _two_sided(z))
+def _benefit_interval(benefit: float, se: float, quantile: float, intervals: Intervals) -> Interval:
+    """The net benefit, its limits within -1 and 1."""
+    if intervals == "untransformed":
+        z = benefit / se if se > 0 else math.nan
+        low, high = max(benefit - quantile * se, -1.0), min(benefit + quantile * se, 1.0)
+        return Interval(benefit, se, low, high, z, _two_sided(z))
+    if abs(benefit) == 1:
+        return Interval(benefit, se, math.nan, math.nan, math.nan, math.nan)
+    middle, spread = math.atanh(benefit), se / (1 - benefit**2)
+    z = middle / spread if spread > 0 else math.nan
+    low, high = math.tanh(middle - quantile * spread), math.tanh(middle + quantile * spread)
+    return Interval(benefit, se, low, high, z, _two_sided(z))
 
 
 def _log_interval(estimate: float, se: float, quantile: float) -> Interval:

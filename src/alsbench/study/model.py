@@ -6,6 +6,7 @@ computed from data.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, Strict, model_serializer
@@ -36,6 +37,7 @@ StagingSystem = Literal["kings", "mitos"]
 
 DAYS_PER_UNIT: dict[VisitUnit, float] = {"month": 30.4375, "week": 7.0, "day": 1.0}
 SUBGROUP_NAME = r"^[A-Za-z_][A-Za-z0-9_]*$"
+LATER_KEYS = {"event_ties": "tie", "win_intervals": "untransformed"}  # of endpoints, with their defaults
 RESERVED_NAMES = frozenset({"overall", "not", "and", "or", "in"})
 
 
@@ -79,15 +81,24 @@ class Populations(BaseModel):
 
 
 class Visits(Table):
+    """Visit numbers are times since the first dose in ``unit``; ``baseline`` says which of them is the baseline visit."""
+
     number: Name = "AVISITN"
     label: Name = "AVISIT"
     unit: VisitUnit = "month"
     baseline: When = 0
 
     def horizon_day(self, horizon: float) -> int:
-        """The day of ``horizon`` visits units, rounded half away from zero (METHODS 3)."""
+        """The day of ``horizon`` visit units, counted from 0 whatever the baseline visit, rounded half away from zero."""
         days = horizon * DAYS_PER_UNIT[self.unit]
         return int(days + 0.5) if days >= 0 else -int(-days + 0.5)
+
+    def horizon_line(self, horizons: Iterable[float]) -> tuple[tuple[str, str], ...]:
+        """What a table must say of its horizons where the baseline visit is not 0: nothing else tells their origin."""
+        if self.baseline == 0:
+            return ()
+        days = ", ".join(f"{self.unit} {h:g} is day {self.horizon_day(h)}" for h in dict.fromkeys(horizons))
+        return (("Horizon", f"{days}: counted from visit 0, not from the baseline visit {self.baseline:g}"),)
 
 
 class Comparison(Table):
@@ -150,6 +161,8 @@ class Endpoint(Table):
     lloq: Annotated[Number, Field(gt=0)] | None = None
     # joint_rank
     death_always_loses: Switch = False
+    event_ties: Literal["tie", "function"] = "tie"  # two events on one day
+    win_intervals: Literal["untransformed", "transformed"] = "untransformed"  # of net benefit and win probability
     function_at: Literal["last_common", "horizon"] = "last_common"
     missing: Literal["none", "locf", "worst"] = "none"
     change: Literal["absolute", "percent"] = "absolute"
@@ -239,10 +252,14 @@ class Study(Table):
 
     @model_serializer(mode="wrap")
     def _without_absent_rules(self, serialise: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """A study that says nothing of derivation has the content, and the digest, it had before there were such rules."""
+        """A study that says nothing of later keys has the content, and the digest, it had before there were such keys."""
         content: dict[str, Any] = serialise(self)
         if self.derive is None:
             content.pop("derive", None)
+        for endpoint in content.get("endpoints", {}).values():
+            for key, default in LATER_KEYS.items():
+                if endpoint.get(key) == default:
+                    endpoint.pop(key)
         return content
 
     def subgroup(self, name: str) -> Subgroup | None:

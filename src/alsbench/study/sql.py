@@ -1,4 +1,8 @@
-"""From tree to SQL: column names quoted, every value bound, types checked against the columns as loaded."""
+"""From tree to SQL: column names quoted, every value bound, types checked against the columns as loaded.
+
+Numbers that differ by floating-point noise are equal: a cut is widened by ``NOISE`` of its size before it is bound, so that
+0.30000000000000004 is 0.3 and whoever stands at the mean is at the mean, however it was summed. Whole numbers stay apart.
+"""
 
 from __future__ import annotations
 
@@ -27,9 +31,13 @@ from alsbench.study.tree import (
     Value,
 )
 
+NOISE = 1e-12  # relative: values read from files or made by a few operations agree to this, different ones never do
+APART = 0.25  # and no more: numbers that identify (1000000000001) are whole
+
 Kind = Literal["number", "text", "date", "boolean"]
 
 _SQL_COMPARATORS: dict[Comparator, str] = {"==": "=", "!=": "<>", "<": "<", "<=": "<=", ">": ">", ">=": ">="}
+_MIRRORED: dict[Comparator, Comparator] = {"==": "==", "!=": "!=", "<": ">", "<=": ">=", ">": "<", ">=": "<="}
 _EXAMPLES: dict[Kind, str] = {"number": "{} > 50", "text": '{} == "Y"', "date": '{} < "2024-01-31"', "boolean": "{} == True"}
 
 
@@ -66,6 +74,46 @@ def quote(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
+def noise(value: float) -> float:
+    """By how much a number may differ from ``value`` and be it."""
+    return min(NOISE * abs(value), APART)
+
+
+def _within(column: str, ranges: list[tuple[float, float]], negated: bool) -> Where:
+    """``column`` in one of the closed ranges, each wider by the noise of its ends."""
+    marks = " OR ".join(f"({column} BETWEEN ? AND ?)" for _ in ranges)
+    params = tuple(v for low, high in ranges for v in (low - noise(low), high + noise(high)))
+    return Where(f"{'NOT ' if negated else ''}({marks})", params)
+
+
+SqlOperand = tuple[str, tuple[object, ...]]
+
+
+def _compared(op: Comparator, left: SqlOperand, right: SqlOperand) -> Where:
+    """A comparison of numbers: a column with a bound number on either side, or two columns."""
+    if left[0] == "?":
+        return _compared(_MIRRORED[op], right, left)
+    if right[0] != "?":
+        return _columns_compared(op, left[0], right[0])
+    (value,) = right[1]
+    if value is None:
+        return Where(f"{left[0]} {_SQL_COMPARATORS[op]} ?", (None,))
+    number = float(str(value))
+    if op in ("==", "!="):
+        return _within(left[0], [(number, number)], op == "!=")
+    wider = noise(number) if op in ("<=", ">") else -noise(number)
+    return Where(f"{left[0]} {_SQL_COMPARATORS[op]} ?", (number + wider,))
+
+
+def _columns_compared(op: Comparator, a: str, b: str) -> Where:
+    """Two columns: equal where they differ by no more than the noise of the larger."""
+    slack = f"least({NOISE!r} * greatest(abs({a}), abs({b})), {APART!r})"
+    if op in ("==", "!="):
+        return Where(f"{'NOT ' if op == '!=' else ''}({a} BETWEEN {b} - {slack} AND {b} + {slack})")
+    sign = "+" if op in ("<=", ">") else "-"
+    return Where(f"{a} {_SQL_COMPARATORS[op]} {b} {sign} {slack}")
+
+
 class _Compiler:
     def __init__(self, expr: Expression, kinds: Mapping[str, Kind], cuts: Mapping[Aggregate, float]) -> None:
         self.expr = expr
@@ -82,11 +130,15 @@ class _Compiler:
             case Membership(column, values, negated):
                 kind = self._column(column)
                 marks, params = zip(*(self._value(v, kind, column) for v in values), strict=True)
+                if kind == "number":
+                    return _within(quote(column.name), [(float(str(p)), float(str(p))) for p in params], negated)
                 return Where(f"{quote(column.name)} {'NOT ' if negated else ''}IN ({', '.join(marks)})", params)
             case Between(column, low, high, negated):
                 kind = self._column(column)
                 self._ordered(kind, column)
                 (first, a), (last, b) = self._value(low, kind, column), self._value(high, kind, column)
+                if kind == "number":
+                    return _within(quote(column.name), [(float(str(a)), float(str(b)))], negated)
                 return Where(f"{quote(column.name)} {'NOT ' if negated else ''}BETWEEN {first} AND {last}", (a, b))
             case Missing(column):
                 self._column(column)
@@ -108,6 +160,8 @@ class _Compiler:
         if node.op not in {"==", "!="}:
             self._ordered(kind, anchor)
         (a, before), (b, after) = self._operand(left, kind, anchor), self._operand(right, kind, anchor)
+        if kind == "number":
+            return _compared(node.op, (a, before), (b, after))
         return Where(f"{a} {_SQL_COMPARATORS[node.op]} {b}", (*before, *after))
 
     def _operand(self, operand: Operand, kind: Kind, anchor: Column) -> tuple[str, tuple[object, ...]]:

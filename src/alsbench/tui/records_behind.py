@@ -144,6 +144,7 @@ def arms_of(source: Source, row: Row, *, actual: bool) -> dict[str, str]:
 def condition(source: Source, row: Row, info: TableInfo, subjects: Iterable[str], *, of_subject: bool) -> Where:
     """The condition on a data set: subjects, and the endpoint's parameter, visit and own condition."""
     from alsbench.data.sql import quote
+    from alsbench.stats.ties import TOLERANCE
     from alsbench.study.expression import compile_sql, parse
 
     study, params = source.study, list[object](subjects)
@@ -155,8 +156,8 @@ def condition(source: Source, row: Row, info: TableInfo, subjects: Iterable[str]
         clauses.append('"PARAMCD" = ?')
         params.append(endpoint.paramcd)
     if row.visit_number is not None and number in info:
-        clauses.append(f"{quote(number)} = ?")
-        params.append(row.visit_number)
+        clauses.append(f"{quote(number)} BETWEEN ? AND ?")  # as the analysis reads visit numbers
+        params += [row.visit_number - TOLERANCE, row.visit_number + TOLERANCE]
     if endpoint.where:
         own = compile_sql(parse(endpoint.where), {**info.kinds}, {})
         clauses.append(f"({own.sql})")

@@ -14,7 +14,7 @@ import numpy as np
 
 from alsbench.analysis.ask import ARM_STATS, CONTRAST_STATS, Ask, Block
 from alsbench.analysis.endpoints.permutations import permutation_rows
-from alsbench.analysis.follow_up import SubjectTimes, change_matrix, subject_times
+from alsbench.analysis.follow_up import change_matrix, subject_times
 from alsbench.analysis.model_data import (
     ARM,
     PART,
@@ -59,7 +59,6 @@ class Ranked:
     arm: IntArray
     rank: JointRank
     stratified: JointRank | None
-    days: SubjectTimes
     ranks: Floats
     followup: FollowUp
     rules: Rules
@@ -84,11 +83,12 @@ def analyse(ask: Ask) -> Block:
         model=(
             ("Model", f"ANCOVA on joint ranks: {formula}{strata}"),
             ("Ranked set", "all arms" if ask.endpoint.arms == "all" else "the two arms of the comparison"),
+            *ask.source.study.visits.horizon_line(horizon for horizon, _ in rankings(ask)),
             ("Pairs", rule_words(ask)),
             ("Ranks", _rank_words(ask)),
             ("LS means", ls_mean_words(ask, "ranked subjects")),
             ("Missing data", "no event and no value after baseline: not ranked, counted"),
-            ("Win statistics", "unstratified; intervals on the log scale but for the net benefit and win probability"),
+            ("Win statistics", _interval_words(ask)),
         ),
         warnings=merge_warnings([warnings]),
     )
@@ -126,6 +126,7 @@ def ranked_set(ask: Ask, horizon: float, mask: BoolArray, arms: tuple[str, ...])
     rules = Rules(
         better=function.better,
         death_always_loses=ask.endpoint.death_always_loses,
+        event_ties=ask.endpoint.event_ties,
         function=ask.endpoint.function_at,
         missing=ask.endpoint.missing,
     )
@@ -137,7 +138,7 @@ def ranked_set(ask: Ask, horizon: float, mask: BoolArray, arms: tuple[str, ...])
         stratified = score_pairs(followup, rules=rules, groups=codes, strata=strata)
     ranking = stratified if ask.endpoint.rank_within_strata and stratified is not None else rank
     ranks = ranking.unit_ranks if ask.endpoint.rank_scale == "unit" else ranking.ranks
-    return Ranked(subject, codes, rank, stratified, days, ranks, followup, rules)
+    return Ranked(subject, codes, rank, stratified, ranks, followup, rules)
 
 
 def interaction(ask: Ask, whole: BoolArray, visits: tuple[float, ...]) -> Block:
@@ -204,9 +205,7 @@ def _arm_summary(ask: Ask, ranked: Ranked, code: int, arm: str, own: dict[str, o
             rows.append(_defined(ask, "arm", name, getattr(summary, name), "a single rank has no SD", own | {"arm": arm}))
     else:
         rows += ask.failed("arm", ("mean", "sd", "median"), f"no ranked subjects of {arm} in this subgroup", arm=arm, **own)
-    day = ask.source.study.visits.horizon_day(float(own["visit_number"]))  # type: ignore[arg-type]
-    events = here & (ranked.days.censored == 0) & (ranked.days.day <= day)
-    rows.append(ask.row("arm", "events", int(events.sum()), arm=arm, **own))
+    rows.append(ask.row("arm", "events", int((here & ranked.followup.has_event).sum()), arm=arm, **own))
     return rows
 
 
@@ -287,7 +286,7 @@ def _pair_rows(ask: Ask, ranked: Ranked, treated: int, reference: int, at: dict[
         values = (test.W, test.variance, test.z, test.p)
         even = "no test: every pair is tied, W has no variance"
         rows += [_defined(ask, "contrast", n, v, even, at) for n, v in zip(GEHAN, values, strict=True)]
-        wins = win_statistics(ranked.rank, treated, reference)
+        wins = win_statistics(ranked.rank, treated, reference, intervals=ask.endpoint.win_intervals)
     except StatsError as error:
         done = {r.stat_name for r in rows}
         return rows + ask.failed("contrast", [n for n in (*GEHAN, *WINS) if n not in done], str(error), **at)
@@ -333,18 +332,24 @@ def _subject_rows(ask: Ask, ranked: Ranked, arms: tuple[str, ...], own: dict[str
 def rule_words(ask: Ask) -> str:
     """How a pair is decided."""
     event = "an event loses to no event, the later event wins" if ask.endpoint.death_always_loses else "later event wins"
+    same_day = "compare function" if ask.endpoint.event_ties == "function" else "tie"
     what = "percent change" if ask.endpoint.change == "percent" else "change"
     at = "the last common visit"
     if ask.endpoint.function_at == "horizon":
         filled = {"none": "not compared", "locf": "last observation carried forward", "worst": "worst rank"}
         at = f"the horizon visit (missing: {filled[ask.endpoint.missing]})"
-    return f"{event}; else {what} at {at}; equal is a tie"
+    return f"{event}, two on one day {same_day}; else {what} at {at}; equal is a tie"
 
 
 def _rank_words(ask: Ask) -> str:
     within = f" within strata of {', '.join(ask.endpoint.strata)}" if ask.endpoint.rank_within_strata else ""
     scale = ", divided by N + 1" if ask.endpoint.rank_scale == "unit" else ""
     return f"mid-ranks of the pair sums{within}{scale}"
+
+
+def _interval_words(ask: Ask) -> str:
+    others = {"untransformed": "cut off at their range", "transformed": "by atanh of the net benefit"}
+    return f"unstratified; intervals on the log scale for ratios, the others {others[ask.endpoint.win_intervals]}"
 
 
 def _warnings(ask: Ask, ranked: Ranked, horizon: float) -> list[str]:

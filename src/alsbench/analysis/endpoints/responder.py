@@ -21,6 +21,7 @@ from alsbench.analysis.source import IntArray
 from alsbench.errors import UsageError
 from alsbench.stats.proportions import risk_difference
 from alsbench.stats.responder import ArmResponse, responders, response_by_arm, time_to_threshold
+from alsbench.stats.ties import at_most
 
 RISK = ("risk_difference", "risk_difference_low", "risk_difference_high")
 TIME = "time to threshold"
@@ -85,7 +86,7 @@ def _visit(ask: Ask, course: Course, visit: float, threshold: float) -> list[Row
             rows += ask.failed("contrast", RISK, f"no records at visit {visit:g}", **at)
         return rows
     change = course.changes[:, int(column[0])]
-    gone = course.event_day <= ask.source.study.visits.horizon_day(visit)
+    gone = at_most(course.event_day, ask.source.study.visits.horizon_day(visit))
     found = responders(
         change,
         threshold,

@@ -22,6 +22,7 @@ from alsbench.data.frames import Frame
 from alsbench.errors import DataError
 from alsbench.stats.responder import time_to_threshold
 from alsbench.stats.staging import DEATH, N_ITEMS, kings_stage, mitos_stage
+from alsbench.stats.ties import at_most, visit_numbers
 from alsbench.study.als import ITEM_CODES
 from alsbench.study.model import Endpoint, StagingSystem
 
@@ -84,7 +85,7 @@ def stages(items: Items, system: StagingSystem, *, died: bool = True) -> Floats:
     """(n, V) stages, NaN where unknown; ``died`` makes the event stage 5 from its day on."""
     n, V = items.gastrostomy.shape
     flat = items.score.reshape(n * V, N_ITEMS)
-    late = items.event_day[:, None] <= items.day
+    late = at_most(np.broadcast_to(items.event_day[:, None], items.day.shape), items.day)
     dead = late.ravel().astype(np.float64) if died else None
     rule: Callable[[], Floats] = {
         "kings": lambda: kings_stage(flat, gastrostomy=items.gastrostomy.ravel(), died=dead),
@@ -110,7 +111,7 @@ def read_items(ask: Ask) -> Items:
     where = f"PARAMCD in ({listed})" + (f" and ({endpoint.where})" if endpoint.where else "")
     frame = parameter_frame(source, endpoint.dataset, "", where, label=f"endpoints.{endpoint.name}")
     _check(frame, source.study.visits.number, codes, endpoint)
-    number = np.asarray(frame[source.study.visits.number], dtype=np.float64)
+    number = visit_numbers(frame[source.study.visits.number])
     index = np.array([source.subject_index.get(str(s), -1) for s in frame[source.study.info.subject]], dtype=np.int64)
     frame = frame.take(keep := (index >= 0) & np.isfinite(number))
     number, index, unplaced = number[keep], index[keep], int((~keep).sum())

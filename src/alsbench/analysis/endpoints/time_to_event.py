@@ -59,6 +59,7 @@ def analyse(ask: Ask) -> Block:
             ("Log-rank", f"two-sided{strata}"),
             ("Kaplan-Meier", f"median and survival with {ask.endpoint.intervals} intervals"),
             ("Restricted mean", "to the comparison's horizon day; all else uses all follow-up"),
+            *ask.source.study.visits.horizon_line(_horizons(ask)),
             ("Event", "CNSR = 0; times in days"),
         ),
         warnings=merge_warnings([warnings]),
@@ -125,6 +126,11 @@ def _horizon_days(ask: Ask) -> dict[tuple[str, str], tuple[int, ...]]:
         days = found.setdefault((c.treatment, c.reference), [])
         days += [d for d in (visits.horizon_day(h) for h in wanted) if d not in days]
     return {pair: tuple(days) for pair, days in found.items()}
+
+
+def _horizons(ask: Ask) -> list[float]:
+    """The horizons whose days :func:`_horizon_days` gives."""
+    return [*(ask.question.visits or (c.horizon for c in ask.comparisons if c.horizon is not None))]
 
 
 def _arm(ask: Ask, mine: Times, arm: str, horizons: dict[tuple[str, str], tuple[int, ...]]) -> list[Row]:

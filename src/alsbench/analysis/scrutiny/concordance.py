@@ -19,6 +19,7 @@ from alsbench.analysis.scrutiny.outcomes import change_at, own_visit
 from alsbench.analysis.source import IntArray
 from alsbench.stats.correlation import correlation
 from alsbench.stats.errors import StatsError
+from alsbench.stats.ties import above
 from alsbench.study.model import Comparison, Endpoint
 
 STATS = ("n", "spearman", "spearman_low", "spearman_high", "same_side_percent")
@@ -86,7 +87,7 @@ def _pair(
         found = correlation(x, y, arm, ranks=True)
     except StatsError as error:
         return [finding.row(n, None, comparison, error=str(error), **where) for n in STATS], "not estimable"  # type: ignore[arg-type]
-    same = float(((x > middle[names[0]]) == (y > middle[names[1]]))[both].mean())
+    same = float((above(x, middle[names[0]]) == above(y, middle[names[1]]))[both].mean())
     values = (int(both.sum()), found.r, found.low, found.high, 100 * same)
     rows = [finding.row(n, v, comparison, **where) for n, v in zip(STATS, values, strict=True)]  # type: ignore[arg-type]
     return rows, f"rho {found.r:.2f} ({100 * same:.0f} % on the same side)"
@@ -98,7 +99,7 @@ def _all_better(
     """Per arm, the share of subjects better than the control's median on 0, 1, ... of the endpoints."""
     values = np.array(list(better.values()))
     complete = np.isfinite(values).all(axis=0)
-    count = (values > np.array([middle[n] for n in better])[:, None]).sum(axis=0)
+    count = np.array([above(v, middle[n]) for n, v in better.items()]).sum(axis=0)
     rows: list[Row] = []
     for name in (comparison.treatment, comparison.reference):
         mine = complete & (arm == finding.source.study.arms.order.index(name))

@@ -22,6 +22,7 @@ from alsbench.analysis.source import BoolArray
 from alsbench.analysis.subgroups import members
 from alsbench.errors import UsageError
 from alsbench.stats.errors import StatsError
+from alsbench.stats.ties import merge_ties
 from alsbench.study.model import Comparison
 
 WINDOW, STEP = 3, 12  # a window holds one in three subjects, the next begins one in twelve later
@@ -35,7 +36,7 @@ def stepp(finding: Finding) -> Answer:
     except UsageError as error:
         return Answer([], f"not applicable: {error.what}")
     everybody = members(finding.source, "overall", finding.population)
-    values = np.asarray(finding.source.subject_column(column), dtype=np.float64)
+    values = merge_ties(finding.source.subject_column(column))
     order = finding.source.study.arms.order
     rows: list[Row] = []
     words: dict[str, str] = {}
