@@ -215,3 +215,27 @@ def test_what_is_hidden_is_hidden_whichever_export_is_made(run: Run, loaded: Pat
             if r["context"] == "subgroup" and r["stat_name"] == "n":
                 told.setdefault((r["subgroup"], r["arm"]), set()).add(r["stat"])
     assert all(len(values) == 1 for values in told.values()), told
+
+
+def test_subgroups_that_partition_by_meaning_do_not_tell_each_other(run: Run, workspace: Path) -> None:
+    """Three bands of age, none named after another: of each arm's counts none or at least two are hidden, in every view."""
+    rows = run("data", "ADSL", "--limit", "500", "-w", workspace, "--format", "json").json["rows"]
+    ages = sorted((r["AGE"] for r in rows if r["TRT01P"] == "Group 1" and r["FASFL"] == "Y"), reverse=True)
+    old, young = ages[2], ages[-8]  # three of Group 1 are old
+    study = workspace / "study.toml"
+    bands = {"band_a": f"AGE <= {young}", "band_b": f"AGE > {young} and AGE < {old}", "band_c": f"AGE >= {old}"}
+    study.write_text(
+        study.read_text() + "".join(f'\n[[subgroups]]\nname = "{n}"\nwhere = "{where}"\n' for n, where in bands.items())
+    )
+    told = ("-w", workspace, "--mask", "5", "--format", "json")
+    listed = {r["name"]: r for r in run("subgroup", "list", *told).json["rows"]}
+    assert listed["band_c"]["Group 1"] in ("<5", "masked")
+    for arm in ("Placebo", "Group 1", "Group 2"):
+        hidden = [n for n in bands if isinstance(listed[n][arm], str)]
+        assert len(hidden) != 1, arm
+    for name in bands:  # asked alone, the same is hidden
+        one = {r["subgroup"]: r for r in run("subgroup", "show", name, *told).json["rows"]}[name]
+        counts = run("arms", "-s", name, *told).json["rows"]
+        for row in counts[:-1]:
+            assert one[row["arm"]] == listed[name][row["arm"]]
+            assert isinstance(row["FAS"], str) or not isinstance(one[row["arm"]], str)

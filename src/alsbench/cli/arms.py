@@ -40,9 +40,9 @@ def arms_sheet(source: Source, subgroup: str = "overall", k: int = 0) -> Sheet:
     """The table of one subgroup, counts below ``k`` masked."""
     from alsbench.analysis.roster import ALL_ARMS, ArmCount, arm_counts
     from alsbench.analysis.subgroups import members
-    from alsbench.cli.masking import around, canonical_names
+    from alsbench.cli.masking import canonical_names, membership
     from alsbench.cli.source import about
-    from alsbench.render.mask_counts import Count, masked_counts
+    from alsbench.render.mask_counts import Count, masked_counts, small
     from alsbench.render.sheet import Field, Sheet, Value
 
     whole = subgroup == "overall"
@@ -68,10 +68,13 @@ def arms_sheet(source: Source, subgroup: str = "overall", k: int = 0) -> Sheet:
     if k:
         own = "overall" if member is None else canonical_names(source, [member.phrase])[member.phrase]
         every: dict[Count, int | None] = {}
-        for phrase in dict.fromkeys(["overall", *(around(own) if member is not None else ())]):
-            part = None if phrase == "overall" else members(source, phrase).mask
-            every |= {place: n for c in arm_counts(source, part) for place, n in cells(c, phrase).items()}
-        shown = {replace(place, subgroup=""): v for place, v in masked_counts(every, k).items() if place.subgroup == own}
+        sets = membership(source, [own])
+        for phrase, mask in sets.items():
+            every |= {place: n for c in arm_counts(source, mask) for place, n in cells(c, phrase).items()}
+        told = masked_counts(every, k, sets)
+        hidden = {replace(place, subgroup=""): v for place, v in told.items() if place.subgroup == own and isinstance(v, str)}
+        # overall counts everybody who was randomised, subgroups those of the default population
+        shown = {place: hidden.get(place, small(n, k)) for c in counts for place, n in cells(c, "").items()}
         facts += (("Masked", f"counts below {k}, and what would tell them"),)
     records = tuple((c.arm, c.label or None, *(shown[place] for place in cells(c, ""))) for c in counts)
     if member is not None:

@@ -15,6 +15,7 @@ from alsbench.cli.masking import MaskOption
 
 if TYPE_CHECKING:
     from alsbench.analysis.evidence import Evidence
+    from alsbench.analysis.result import Row
     from alsbench.analysis.source import Source
     from alsbench.render.page import Page
 
@@ -88,4 +89,26 @@ def made_evidence(
     if population:
         text = f"{made.result.provenance.command} --population {shlex.quote(population)}"
         made = replace(made, result=made.result.with_command(text))
-    return mask_evidence(made, source, k)
+    return mask_evidence(made, source, k, population, hidden_columns(source, chosen, comparisons, population) if k else ())
+
+
+def hidden_columns(
+    source: Source, chosen: Sequence[str], comparisons: tuple[str, ...], population: str, only: str = ""
+) -> tuple[Row, ...]:
+    """Rows of the study's subgroups that are not among those chosen: what a mask hides does not depend on what is asked."""
+    from alsbench.analysis.cache import cached_piece
+    from alsbench.analysis.evidence import assemble, evidence_columns, iter_evidence
+    from alsbench.cli.masking import MOST_DECLARED
+
+    others = tuple(s.name for s in source.study.subgroups[:MOST_DECLARED] if s.name not in chosen)
+    if not others:
+        return ()
+    columns = evidence_columns(source, others)
+    compared = source.comparisons(comparisons)
+    pieces = (
+        (cached_piece(source, only, phrase, compared, population) for phrase in columns)
+        if only
+        else iter_evidence(source, others, comparisons, population)
+    )
+    made = assemble(source, columns, others, comparisons, list(pieces), population, only=only)
+    return tuple(r for r in made.result.rows if r.subgroup not in evidence_columns(source, chosen))

@@ -62,7 +62,7 @@ def made_forest(
     from alsbench.analysis.command import evidence_command
     from alsbench.analysis.evidence import assemble, evidence_columns
     from alsbench.analysis.gates import gated
-    from alsbench.cli.evidence import chosen_subgroups
+    from alsbench.cli.evidence import chosen_subgroups, hidden_columns
     from alsbench.cli.masking import mask_evidence
     from alsbench.cli.progress import steps
 
@@ -76,7 +76,8 @@ def made_forest(
     text = " ".join(
         ["alsbench forest", _quoted(name), *words[2:], *(["--population", _quoted(population)] if population else [])]
     )
-    return mask_evidence(replace(made, result=made.result.with_command(text)), source, k)
+    beside = hidden_columns(source, chosen, comparisons, population, name) if k else ()
+    return mask_evidence(replace(made, result=made.result.with_command(text)), source, k, population, beside)
 
 
 def _quoted(text: str) -> str:

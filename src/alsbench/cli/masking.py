@@ -6,7 +6,7 @@ The largest of the command line's, the user's settings' and the study file's: no
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import replace
 from pathlib import Path
@@ -22,13 +22,14 @@ if TYPE_CHECKING:
     from alsbench.analysis.evidence import Evidence
     from alsbench.analysis.question import Question
     from alsbench.analysis.result import Result, Row
-    from alsbench.analysis.source import Source
+    from alsbench.analysis.source import BoolArray, Source
     from alsbench.analysis.subgroups import Membership
     from alsbench.render.mask_counts import Count
 
 MaskOption = Annotated[
     int, typer.Option("--mask", metavar="K", help="Hide counts below K, what rests on them, and what would tell them.")
 ]
+MOST_DECLARED = 12  # subgroups of the study that are counted beside those asked for
 _AT_LEAST: ContextVar[int] = ContextVar("at_least", default=0)
 
 
@@ -67,22 +68,29 @@ def mask_answer(result: Result, question: Question, source: Source, k: int) -> R
     from alsbench.render.mask_words import hide_gates
 
     names = canonical_names(source, dict.fromkeys(row.subgroup for row in result.rows))
+    population = question.population or source.endpoint(question.endpoint).population
+    sets = membership(source, names.values(), population)
     beside: list[Row] = []
-    for phrase in sorted({n for name in names.values() for n in ("overall", *around(name))} - set(names)):
+    for phrase in sorted(set(sets) - set(names)):
         beside += cached_answer(replace(question.for_subgroup(phrase), subjects=False), source).rows
-    hidden = masked(result, k, beside, names)
+    hidden = masked(result, k, beside, names, sets)
     # an adjusted p rests on contrasts that are not in this table: whether they are hidden is not known here
     hidden = replace(hidden, facts=replace(hidden.facts, lines=hide_gates(hidden.facts.lines)))
     return hidden.with_command(f"{hidden.provenance.command} --mask {k}")
 
 
-def mask_evidence(evidence: Evidence, source: Source, k: int) -> Evidence:
-    """The evidence without small cells; its columns hold overall and every complement already."""
+def mask_evidence(evidence: Evidence, source: Source, k: int, population: str = "", beside: Iterable[Row] = ()) -> Evidence:
+    """The evidence without small cells. ``beside`` are rows of the subgroups of the study that are not among its columns."""
     if not k:
         return evidence
     from alsbench.render.mask import masked_evidence
 
-    hidden = masked_evidence(evidence, k, canonical_names(source, evidence.columns))
+    names = canonical_names(source, evidence.columns)
+    sets = membership(source, names.values(), population)
+    rows = tuple(beside)
+    other = canonical_names(source, dict.fromkeys(row.subgroup for row in rows))
+    besides = [replace(row, subgroup=other[row.subgroup]) for row in rows if other[row.subgroup] not in names.values()]
+    hidden = masked_evidence(evidence, k, names, sets, besides)
     return replace(hidden, result=hidden.result.with_command(f"{hidden.result.provenance.command} --mask {k}"))
 
 
@@ -91,31 +99,31 @@ def mask_check(check: str, result: Result, source: Source, subgroup: str, popula
     if not k:
         return result
     from alsbench.analysis.result import Row
-    from alsbench.analysis.subgroups import counts_by_arm, members
+    from alsbench.analysis.subgroups import counts_by_arm
     from alsbench.render.mask_scrutiny import masked_check
 
     own = canonical_names(source, [subgroup])[subgroup]
+    sets = membership(source, [own], population)
     sizes: list[Row] = []
-    for phrase in dict.fromkeys(["overall", *around(own)]):
-        found = members(source, phrase, population)
-        counts: list[tuple[str | None, int]] = [(None, found.n), *counts_by_arm(source, found.mask).items()]
+    for phrase, mask in sets.items():
+        counts: list[tuple[str | None, int]] = [(None, int(mask.sum())), *counts_by_arm(source, mask).items()]
         for arm, n in counts:
             sizes.append(Row("", "mmrm", population, phrase, "subgroup", "n", n, arm=arm))
-    return masked_check(check, result, k, sizes)
+    return masked_check(check, result, k, sizes, {"overall", *around(own)}, sets)
 
 
 def mask_members(source: Source, parts: Mapping[str, Membership], k: int) -> dict[Count, int | str | None]:
     """Members of subgroups by phrase and arm, and the undecided, as they may be shown."""
-    from alsbench.analysis.subgroups import counts_by_arm, members
+    from alsbench.analysis.subgroups import counts_by_arm
     from alsbench.render.mask_counts import Count, masked_counts
 
     names = canonical_names(source, parts)
+    sets = membership(source, names.values(), others=k > 0)
     counts: dict[Count, int | None] = {}
-    for phrase in dict.fromkeys(["overall", *(n for name in names.values() for n in around(name))]):
-        found = members(source, phrase)
-        counts[Count(phrase, None)] = found.n
-        counts |= {Count(phrase, arm): n for arm, n in counts_by_arm(source, found.mask).items()}
-    shown = masked_counts(counts, k) if k else dict(counts)
+    for phrase, mask in sets.items():
+        counts[Count(phrase, None)] = int(mask.sum())
+        counts |= {Count(phrase, arm): n for arm, n in counts_by_arm(source, mask).items()}
+    shown = masked_counts(counts, k, sets) if k else dict(counts)
     made: dict[Count, int | str | None] = {}
     for phrase, name in names.items():
         made |= {replace(place, subgroup=phrase): value for place, value in shown.items() if place.subgroup == name}
@@ -132,6 +140,28 @@ def canonical_names(source: Source, phrases: Iterable[str]) -> dict[str, str]:
 
     known = subgroup_names(source.study)
     return {phrase: parse_phrase(phrase, known).canonical() for phrase in phrases}
+
+
+def declared(source: Source) -> tuple[str, ...]:
+    """The subgroups of the study and their complements: whatever is asked, what is hidden takes account of them."""
+    return tuple(p for s in source.study.subgroups[:MOST_DECLARED] for p in (s.name, f"not {s.name}"))
+
+
+def membership(source: Source, phrases: Iterable[str], population: str = "", *, others: bool = True) -> dict[str, BoolArray]:
+    """Who is in overall, in ``phrases`` and their parts; with ``others`` in every declared subgroup and its complement.
+
+    A declared subgroup whose condition cannot be decided in these data can be shown nowhere, and is left out.
+    """
+    from alsbench.analysis.subgroups import members
+    from alsbench.errors import DataError, ExpressionError
+
+    asked = dict.fromkeys(["overall", *(n for phrase in phrases for n in around(phrase))])
+    found = {phrase: members(source, phrase, population).mask for phrase in asked}
+    for phrase in declared(source) if others else ():
+        if phrase not in found:
+            with suppress(DataError, ExpressionError):
+                found[phrase] = members(source, phrase, population).mask
+    return found
 
 
 def around(phrase: str) -> tuple[str, ...]:

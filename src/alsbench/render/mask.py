@@ -1,45 +1,55 @@
 """Small cells: counts below k hidden, and whatever would let a reader work them out.
 
-A count below k is shown as ``<k``. Where a sum is known (subgroup and complement make overall; arms make the total; levels of a
-baseline variable make its n), hidden parts must be at least two and together at least k, or the next smallest part is hidden
-as well; linear algebra then looks for hidden counts that the sums together still determine (Cox 1980,
-doi 10.1080/01621459.1980.10477481). Means, intervals, percentages and contrasts that rest on a hidden count are hidden with
-it. What is not a sum within one study (an intersection of subgroups, another publication) is beyond this.
+A count below k is shown as ``<k``. Counts of subgroups add up by membership (``mask_audit``): overall, subgroups, complements
+and intersections of one output, and all that are declared in the study whether or not they are shown. Levels of a baseline
+variable make its n, and arms the total of a subgroup, which is hidden with any of its arms. Means, intervals, percentages and
+contrasts that rest on a hidden count are hidden with it. What another publication says is beyond this.
 """
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import numpy as np
+from numpy.typing import NDArray
+
 from alsbench.analysis.result import Result, Row
 from alsbench.errors import UsageError
 from alsbench.render.formats import MASKED
+from alsbench.render.mask_audit import OVERALL, Atoms, Sets, System, named_sets, suppressed
 from alsbench.render.mask_words import hide_counts, hide_gates, hide_in_line, hide_warnings
 
 if TYPE_CHECKING:
     from alsbench.analysis.cells import Cell as EvidenceCell
     from alsbench.analysis.evidence import Evidence
 
-OVERALL = "overall"
 COUNTED = frozenset({"n", "count", "events"})
 Key = tuple[object, ...]
+Place = tuple[Key, str]  # a count: where it stands, and of which subgroup
 LEVELLED = frozenset({"baseline", "staging"})  # methods whose counts by level make their n
 BY_EVENT = ("survival", "rmst", "median")  # what tells how many events there were
 OF_PAIRS = frozenset({"pairs", "events"})
 
 
-def masked(result: Result, k: int, beside: Iterable[Row] = (), names: Mapping[str, str] | None = None) -> Result:
-    """The result without small cells. ``beside`` are rows of complements and overall that are not shown but could be asked
-    for: what is hidden does not depend on whether they are. ``names`` gives the phrases that are another's by meaning (a
-    named complement). Raises UsageError for subject rows or k below 2."""
+def masked(
+    result: Result,
+    k: int,
+    beside: Iterable[Row] = (),
+    names: Mapping[str, str] | None = None,
+    sets: Sets | None = None,
+) -> Result:
+    """The result without small cells. ``beside`` are rows of other subgroups that are not shown but could be asked for: what is
+    hidden does not depend on whether they are. ``names`` gives the phrases that are another's by meaning (a named complement),
+    ``sets`` who is in which. Raises UsageError for subject rows or k below 2."""
     check_limit(k)
     if any(row.context == "subject" for row in result.rows):
         raise UsageError("rows of single subjects cannot be masked", where="--subjects", hint="leave out --subjects or --mask")
     known = names or {}
     mine = [replace(row, subgroup=known.get(row.subgroup, row.subgroup)) for row in result.rows]
-    made = mask_rows(tuple(dict.fromkeys((*mine, *beside))), k)
+    made = mask_rows(tuple(dict.fromkeys((*mine, *beside))), k, sets)
     found = dict(zip(dict.fromkeys((*mine, *beside)), made, strict=True))
     rows = tuple(replace(found[m], subgroup=row.subgroup) for m, row in zip(mine, result.rows, strict=True))
     gone = {a for r in made if is_masked(r) for a in (r.arm, r.treatment, r.reference) if a}
@@ -59,9 +69,11 @@ def check_limit(k: int) -> None:
         raise UsageError(f"--mask {k} would mask nothing", hint="a count below K is masked: give 2 or more")
 
 
-def masked_evidence(evidence: Evidence, k: int, names: Mapping[str, str] | None = None) -> Evidence:
+def masked_evidence(
+    evidence: Evidence, k: int, names: Mapping[str, str] | None = None, sets: Sets | None = None, beside: Iterable[Row] = ()
+) -> Evidence:
     """The evidence table without small cells: a cell goes with its contrast, the plan's p-values with one of its contrasts."""
-    result = masked(evidence.result, k, names=names)
+    result = masked(evidence.result, k, beside, names, sets)
     gone = {
         (r.endpoint, r.subgroup, r.treatment, r.reference, r.visit_number)
         for r in result.rows
@@ -93,12 +105,12 @@ def is_masked(row: Row) -> bool:
     return row.stat is None and (row.error or "").startswith(MASKED)
 
 
-def mask_rows(rows: Sequence[Row], k: int) -> tuple[Row, ...]:
-    """The same rows in their order, small counts and what rests on them hidden."""
+def mask_rows(rows: Sequence[Row], k: int, sets: Sets | None = None) -> tuple[Row, ...]:
+    """The same rows in their order, small counts and what rests on them hidden. ``sets`` says who is in which subgroup; without
+    it their names do."""
     counts = {(_key(r), r.subgroup): int(r.number()) for r in rows if r.stat_name in COUNTED and _is_count(r.stat)}
-    sums = _sums(rows, counts)
-    primary = {cell for cell, value in counts.items() if value < k}
-    hidden = complementary(counts, sums, primary, k)
+    primary = {place for place, value in counts.items() if value < k}
+    hidden = _hidden(rows, counts, k, sets) if primary or sets is None or len(sets) > 1 else set()
     touched = _Touched(rows, hidden, k)
     made = []
     for row in rows:
@@ -117,134 +129,146 @@ def _hide(row: Row) -> Row:
     return replace(row, stat=None, error=MASKED, warning=None)
 
 
-def complementary(
-    counts: dict[tuple[Key, str], int],
-    sums: Sequence[tuple[tuple[Key, str], tuple[tuple[Key, str], ...]]],
-    primary: set[tuple[Key, str]],
-    k: int,
-) -> set[tuple[Key, str]]:
-    """``primary`` and the further cells to hide, given known sums (total, parts)."""
-    hidden = set(primary)
-    changed = True
-    while changed:
-        changed = False
-        for total, parts in sums:
-            more = _open_cell(total, parts, counts, hidden, k)
-            while more is not None:
-                hidden.add(more)
-                changed = True
-                more = _open_cell(total, parts, counts, hidden, k)
-        if not changed:
-            for cell in _determined(sums, hidden):
-                candidates = [c for t, ps in sums if cell in (t, *ps) for c in (*ps, t) if c not in hidden]
-                if candidates:
-                    hidden.add(min(candidates, key=lambda c: (counts[c], str(c))))
-                    changed = True
-                    break
+def _hidden(rows: Sequence[Row], counts: Mapping[Place, int], k: int, sets: Sets | None) -> set[Place]:
+    """The counts that are hidden: small ones and what would tell them."""
+    phrases = {phrase for _, phrase in counts}
+    known = sets if sets is not None and phrases <= set(sets) else named_sets(phrases, _undecided(counts))
+    atoms = Atoms.of({p: known[p] for p in known if p in phrases})
+    sizes: dict[Place, int] = {}
+    others: dict[Place, int] = {}
+    about: dict[Key, Row] = {}
+    for row in rows:
+        place = (_key(row), row.subgroup)
+        if place in counts and row.stat_name in COUNTED:
+            about[place[0]] = row
+            (sizes if row.context == "subgroup" and row.stat_name == "n" else others)[place] = counts[place]
+    solver = _Solver(atoms, k)
+    hidden = _hidden_sizes(sizes, about, solver)
+    gone = {(about[key].endpoint, phrase, about[key].arm) for key, phrase in hidden}
+    before = {place for place in others if (about[place[0]].endpoint, place[1], about[place[0]].arm) in gone}
+    for family in _families(others, about):
+        hidden |= solver(family, before)
     return hidden
 
 
-def _open_cell(
-    total: tuple[Key, str],
-    parts: tuple[tuple[Key, str], ...],
-    counts: dict[tuple[Key, str], int],
-    hidden: set[tuple[Key, str]],
-    k: int,
-) -> tuple[Key, str] | None:
-    """The cell to hide next in one sum, or None where what is hidden cannot be worked out from it."""
-    gone = [p for p in parts if p in hidden]
-    if not gone and total not in hidden:
-        return None
-    if total in hidden:
-        enough = bool(gone)
-    else:
-        enough = len(gone) > 1 and sum(counts[p] for p in gone) >= k
-    if enough:
-        return None
-    if total not in hidden and total[0][1] == "subgroup" and total[0][2] is None and parts[0][0][2] is not None:
-        return total  # the size of a subgroup over its arms: no result rests on it
-    left = sorted((p for p in parts if p not in hidden), key=lambda c: (counts[c], str(c)))
-    return left[0] if left else total if total not in hidden else None
+def _hidden_sizes(sizes: Mapping[Place, int], about: Mapping[Key, Row], solver: _Solver) -> set[Place]:
+    """Numbers of members: arm by arm, then in total. A total is shown where all its arms are, and tells nothing more then."""
+    arms: defaultdict[Place, set[Place]] = defaultdict(set)
+    for key, phrase in sizes:
+        if about[key].arm is not None:
+            arms[_key(replace(about[key], arm=None)), phrase].add((key, phrase))
+    hidden: set[Place] = set()
+    while True:
+        found: set[Place] = set()
+        for family in _families({p: n for p, n in sizes.items() if about[p[0]].arm is not None}, about):
+            found |= solver(family, hidden)
+        found |= hidden | {total for total, parts in arms.items() if total in sizes and parts & found}
+        for family in _families({p: n for p, n in sizes.items() if about[p[0]].arm is None}, about):
+            found |= solver(family, found)
+        for total, parts in arms.items():  # what the arms add up to
+            if total in found and not parts & found and sum(sizes[p] for p in parts) == sizes[total]:
+                found.add(min(parts, key=lambda p: (sizes[p], str(p))))
+        if found == hidden:
+            return hidden
+        hidden = found
 
 
-def _determined(
-    sums: Sequence[tuple[tuple[Key, str], tuple[tuple[Key, str], ...]]], hidden: set[tuple[Key, str]]
-) -> list[tuple[Key, str]]:
-    """Hidden cells whose value the sums fix: their rows of the null space are zero."""
-    import numpy as np
+Family = dict[Place, tuple[int, str | None]]  # counts of one kind by subgroup (and level), with the level
 
-    involved = [(t, ps) for t, ps in sums if any(c in hidden for c in (t, *ps))]
-    found: list[tuple[Key, str]] = []
-    for group in _components(involved, hidden):
-        cells = sorted({c for t, ps in group for c in (t, *ps) if c in hidden}, key=str)
-        at = {c: i for i, c in enumerate(cells)}
-        matrix = np.zeros((len(group), len(cells)))
-        for i, (total, parts) in enumerate(group):
-            for cell, sign in ((total, -1.0), *((p, 1.0) for p in parts)):
-                if cell in at:
-                    matrix[i, at[cell]] += sign
-        _, values, right = np.linalg.svd(matrix)
-        rank = int((values > 1e-9).sum())
-        free = right[rank:]
-        found += [c for c in cells if not free.size or float(np.abs(free[:, at[c]]).max()) < 1e-9]
+
+def _families(counts: Mapping[Place, int], about: Mapping[Key, Row]) -> list[Family]:
+    """Counts that are about the same of different subgroups; with the levels of a variable where they make its n."""
+    found: defaultdict[Key, Family] = defaultdict(dict)
+    for (key, phrase), value in counts.items():
+        row = about[key]
+        levelled = row.method in LEVELLED and (row.stat_name == "count" or (row.stat_name == "n" and row.level is None))
+        whole = ("levels", *_key(replace(row, level=None, stat_name="n"))) if levelled else key
+        found[whole][key, phrase] = (value, row.level if levelled else None)
+    made: list[Family] = []
+    for whole, family in found.items():
+        if whole[0] == "levels" and not _adds_up(family):
+            apart: defaultdict[Key, Family] = defaultdict(dict)
+            for place, (value, _) in family.items():
+                apart[place[0]][place] = (value, None)
+            made += apart.values()
+        else:
+            made.append(family)
+    return made
+
+
+def _adds_up(family: Family) -> bool:
+    totals: defaultdict[str, list[int]] = defaultdict(lambda: [0, 0])
+    for (_, phrase), (value, level) in family.items():
+        totals[phrase][level is not None] += value
+    return all(n == levels for n, levels in totals.values())
+
+
+class _Solver:
+    """Hides counts of a family; the same numbers are solved once."""
+
+    def __init__(self, atoms: Atoms, k: int) -> None:
+        self.atoms, self.k = atoms, k
+        self.known: dict[object, set[int]] = {}
+
+    def __call__(self, family: Family, before: set[Place]) -> set[Place]:
+        """The places to hide, ``before`` being hidden already. Counts of single subgroups do not depend on intersections."""
+        places = list(family)
+        depths = [phrase.count(" and ") for _, phrase in places]
+        hidden = {i for i, p in enumerate(places) if p in before}
+        for depth in sorted(set(depths)):
+            some = [i for i, d in enumerate(depths) if d <= depth]
+            hidden |= self._solve([places[i] for i in some], family, hidden & set(some), some, depths, depth)
+        return {places[i] for i in hidden}
+
+    def _solve(
+        self, places: list[Place], family: Family, hidden: set[int], numbers: list[int], depths: list[int], depth: int
+    ) -> set[int]:
+        at = {number: i for i, number in enumerate(numbers)}
+        asked = tuple((phrase, *family[key, phrase]) for key, phrase in places)
+        question = (asked, tuple(sorted(at[i] for i in hidden)))
+        if question not in self.known:
+            system = _system(asked, self.atoms)
+            gone = {at[i] for i in hidden}
+            self.known[question] = suppressed(
+                system, gone, self.k, lambda i: depths[numbers[i]] == depth and (depth > 0 or asked[i][0] != OVERALL)
+            )
+        return {numbers[i] for i in self.known[question]}
+
+
+def _system(asked: Sequence[tuple[str, int, str | None]], atoms: Atoms) -> System:
+    """Counts of subgroups (and levels) as sums over atoms (and levels); what is between nested subgroups is secret."""
+    levels = sorted({level for _, _, level in asked if level is not None}) or [""]
+    one: dict[str | None, NDArray[np.float64]] = {level: np.eye(len(levels))[j] for j, level in enumerate(levels)}
+
+    def sums(inside: NDArray[np.bool_], level: str | None) -> NDArray[np.float64]:
+        return np.outer(inside.astype(float), one.get(level, np.ones(len(levels)))).ravel()
+
+    values = {(phrase, level): value for phrase, value, level in asked}
+    made = [sums(atoms.inside[phrase], level) for phrase, _, level in asked]
+    secret, secret_counts = [], []
+    for whole, parts in atoms.between:
+        for level in {level for _, _, level in asked}:
+            if all((p, level) in values for p in (whole, *parts)):
+                rest = atoms.inside[whole] & ~np.any([atoms.inside[p] for p in parts], axis=0)
+                secret.append(sums(rest, level))
+                secret_counts.append(values[whole, level] - sum(values[p, level] for p in parts))
+    width = len(made[0])
+    return System(
+        np.array([value for _, value, _ in asked], dtype=np.int64),
+        np.array(made, dtype=float),
+        np.array(secret, dtype=float).reshape(-1, width),
+        np.array(secret_counts, dtype=np.int64),
+    )
+
+
+def _undecided(counts: Mapping[Place, int]) -> set[str]:
+    """Names of which some subjects are neither in nor out."""
+    found = set()
+    for (key, phrase), value in counts.items():
+        other, whole = counts.get((key, negated(phrase))), counts.get((key, OVERALL))
+        if " and " not in phrase and phrase != OVERALL and other is not None and whole is not None and whole > value + other:
+            found.add(phrase.removeprefix("not "))
     return found
-
-
-def _components(
-    sums: Sequence[tuple[tuple[Key, str], tuple[tuple[Key, str], ...]]], hidden: set[tuple[Key, str]]
-) -> list[list[tuple[tuple[Key, str], tuple[tuple[Key, str], ...]]]]:
-    """Sums that share hidden cells stand together."""
-    groups: list[tuple[set[tuple[Key, str]], list[tuple[tuple[Key, str], tuple[tuple[Key, str], ...]]]]] = []
-    for each in sums:
-        mine, members = {c for c in (each[0], *each[1]) if c in hidden}, [each]
-        apart = []
-        for cells, others in groups:
-            if cells & mine:
-                mine |= cells
-                members = [*others, *members]
-            else:
-                apart.append((cells, others))
-        groups = [*apart, (mine, members)]
-    return [members for _, members in groups]
-
-
-def _sums(rows: Sequence[Row], counts: dict[tuple[Key, str], int]) -> list[tuple[tuple[Key, str], tuple[tuple[Key, str], ...]]]:
-    """Known sums: overall of subgroup, complement and the undecided, all members of arms, n of the levels of a baseline
-    variable. Where there are undecided, ``counts`` gets a cell for them."""
-    found: dict[tuple[tuple[Key, str], tuple[tuple[Key, str], ...]], None] = {}
-    arms: dict[tuple[Key, str], list[tuple[Key, str]]] = {}
-    levels: dict[tuple[Key, str], list[tuple[Key, str]]] = {}
-    for row in rows:
-        cell = (_key(row), row.subgroup)
-        if cell not in counts or row.stat_name not in COUNTED:
-            continue
-        for larger, other in _partners(row.subgroup):
-            pair = tuple(sorted((cell, (cell[0], other)), key=str))
-            whole = (cell[0], larger)
-            if whole in counts and all(p in counts for p in pair):
-                undecided = (("undecided", larger, *cell[0]), pair[0][1])
-                rest = counts[whole] - sum(counts[p] for p in pair)
-                if rest > 0:
-                    counts[undecided] = rest
-                found[whole, (*pair, undecided) if rest > 0 else pair] = None
-        if row.context == "subgroup" and row.arm is not None:
-            arms.setdefault((_key(replace(row, arm=None)), row.subgroup), []).append(cell)
-        if row.method in LEVELLED and row.stat_name == "count" and row.level is not None:
-            levels.setdefault((_key(replace(row, level=None, stat_name="n")), row.subgroup), []).append(cell)
-    for total, parts in (*arms.items(), *levels.items()):
-        if total in counts and sum(counts[p] for p in parts) == counts[total]:
-            found[total, tuple(parts)] = None
-    return list(found)
-
-
-def _partners(phrase: str) -> list[tuple[str, str]]:
-    """(whole, the other part of it): overall of a subgroup and its complement, a subgroup of what it has in common with
-    another and what it has not."""
-    if phrase == OVERALL:
-        return []
-    parts = phrase.split(" and ")
-    turned = [" and ".join(negated(p) if i == j else p for j, p in enumerate(parts)) for i in range(len(parts))]
-    return [(" and ".join(p for j, p in enumerate(parts) if j != i) or OVERALL, other) for i, other in enumerate(turned)]
 
 
 def negated(name: str) -> str:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from alsbench.analysis.result import Row
 from alsbench.render.formats import absent
 from alsbench.render.mask import check_limit, is_masked, mask_rows
+from alsbench.render.mask_audit import Sets
 
 
 @dataclass(frozen=True)
@@ -22,14 +23,14 @@ class Count:
     column: str = "n"
 
 
-def masked_counts(counts: Mapping[Count, int | None], k: int) -> dict[Count, int | str | None]:
+def masked_counts(counts: Mapping[Count, int | None], k: int, sets: Sets | None = None) -> dict[Count, int | str | None]:
     """Every count as it may be shown: the number, ``<k`` or ``masked``. What is no count (None) stays so.
 
     Give the counts of complement and overall too, so that what is hidden does not depend on what is asked for.
     """
     check_limit(k)
     known = {place: n for place, n in counts.items() if n is not None}
-    rows = mask_rows([_row(place, n) for place, n in known.items()], k)
+    rows = mask_rows([_row(place, n) for place, n in known.items()], k, sets)
     shown = {place: absent(r.error) if is_masked(r) else n for (place, n), r in zip(known.items(), rows, strict=True)}
     return {place: shown.get(place) for place in counts}
 

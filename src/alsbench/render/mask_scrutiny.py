@@ -7,22 +7,25 @@ where the subgroup or its complement has a small arm: each rests on it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import replace
 
 from alsbench.analysis.result import Result, Row
 from alsbench.render.formats import MASKED
 from alsbench.render.mask import COUNTED, check_limit, is_masked, mask_rows
+from alsbench.render.mask_audit import Sets
 from alsbench.render.mask_words import hide_in_line
 
 WHOLE = frozenset({"overall", "complement", "interaction", "visits", "alternatives", "rerandomisation"})
 ABOUT = frozenset({"Endpoint", "Population", "Subgroup", "Arms", "Plan", "POST HOC", "DEVIATION", "Data"})
 
 
-def masked_check(check: str, result: Result, k: int, sizes: Iterable[Row]) -> Result:
-    """One check as it may be shown. ``sizes`` are the counts by arm of the finding's subgroup, its complement and overall."""
+def masked_check(
+    check: str, result: Result, k: int, sizes: Iterable[Row], own: Collection[str], sets: Sets | None = None
+) -> Result:
+    """One check as it may be shown. ``sizes`` are the counts by arm of subgroups, ``own`` those that the finding rests on."""
     check_limit(k)
-    small = any(is_masked(row) for row in mask_rows(tuple(dict.fromkeys(sizes)), k))
+    small = any(is_masked(row) and row.subgroup in own for row in mask_rows(tuple(dict.fromkeys(sizes)), k, sets))
     lines = [(name, hide_in_line(name, text)) for name, text in result.facts.lines]
     rows = tuple(
         replace(r, stat=None, error=f"{MASKED}: <{k}") if r.stat_name in COUNTED and r.number() < k else r for r in result.rows
