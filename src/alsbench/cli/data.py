@@ -10,6 +10,7 @@ import typer
 from alsbench.cli.common import Common, Format, command
 from alsbench.cli.complete import dataset_names
 from alsbench.cli.masking import MaskOption, refuse_mask
+from alsbench.cli.masking import limit as mask_limit
 
 if TYPE_CHECKING:
     from alsbench.data.snapshot import Snapshot, TableInfo
@@ -62,7 +63,7 @@ def data(
 
     with Workspace(common.workspace).open_current() as snapshot:
         if not table:
-            emit_sheets(common, _tables(common, snapshot))
+            emit_sheets(common, _tables(common, snapshot, mask_limit(common, mask)))
             return
         refuse_mask(common, mask, "the rows of a table")
         info = snapshot.table(table)
@@ -166,7 +167,8 @@ def _about(common: Common, snapshot: Snapshot) -> tuple[tuple[str, str], ...]:
     return (*study_words(common.workspace), snapshot_words(snapshot), *blinded)
 
 
-def _tables(common: Common, snapshot: Snapshot) -> Any:
+def _tables(common: Common, snapshot: Snapshot, k: int) -> Any:
+    from alsbench.render.mask_counts import small
     from alsbench.render.sheet import Field, Sheet
 
     fields = (
@@ -176,7 +178,7 @@ def _tables(common: Common, snapshot: Snapshot) -> Any:
         Field("columns", "Columns", number=True),
         Field("source", "Source"),
     )
-    records = tuple((t.name, t.label or None, t.rows, len(t.columns), t.source) for t in snapshot.tables.values())
+    records = tuple((t.name, t.label or None, small(t.rows, k), len(t.columns), t.source) for t in snapshot.tables.values())
     return Sheet("tables", "Tables of the current snapshot", fields, records, _about(common, snapshot))
 
 
