@@ -28,7 +28,7 @@ def _findings(workspace: Workspace, tmp_path: Path, files: dict[str, str], study
             (folder / f"{name}.csv").write_text(text, "utf-8")
     load([folder], workspace, study=None, accept=dict.fromkeys(RULES, "to see what is found"))
     with workspace.open_current() as snapshot:
-        return list(run_checks(snapshot, study)[0])
+        return list(run_checks(snapshot, study).findings)
 
 
 def _study(tmp_path: Path, old: str, new: str) -> Study:
@@ -325,7 +325,7 @@ def test_what_only_typed_files_can_hold(workspace: Workspace, trial: Path, study
     )
     load([trial], workspace, accept=dict.fromkeys(RULES, "to see what is found"))
     with workspace.open_current() as snapshot:
-        found = {f.rule: f for f in run_checks(snapshot, study)[0]}
+        found = {f.rule: f for f in run_checks(snapshot, study).findings}
     assert (found["not-finite"].severity, found["not-finite"].table, found["not-finite"].rows) == ("error", "ADTTE", (2,))
     assert (found["subject-kind"].severity, found["subject-kind"].table) == ("error", "ADTTE")
 
@@ -342,7 +342,7 @@ def test_a_code_or_flag_of_another_kind_breaks_no_rule(
     pq.write_table(table.set_column(table.column_names.index(column), column, other), trial / "adqs.parquet")
     load([trial], workspace, study=study, accept=dict.fromkeys(RULES, "to see what is found"))
     with workspace.open_current() as snapshot:
-        found = {f.rule for f in run_checks(snapshot, study)[0]}
+        found = {f.rule for f in run_checks(snapshot, study).findings}
     assert ("endpoint-parameter" in found) == (column == "PARAMCD")
 
 

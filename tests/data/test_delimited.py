@@ -246,7 +246,7 @@ def test_a_number_that_is_text_names_its_first_row(tmp_path: Path, monkeypatch: 
     rows = "".join(f"S{i},{i}\n" for i in range(50)) + "S50,\nS51,12.O\nS52,x\n"
     dataset = _read(tmp_path, "USUBJID,AVAL\n" + rows)
     assert dataset.columns[1].kind == "text"
-    assert dataset.remarks == ["AVAL is text: row 52 is the first that holds no number"]
+    assert dataset.remarks == ["AVAL is text: row 52 is the first that holds no number: 12.O"]
 
 
 @pytest.mark.parametrize("chunk", [1, 2, 3, 7, 64])

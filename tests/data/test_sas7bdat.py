@@ -179,3 +179,40 @@ def test_a_narrow_table_is_read_in_few_readings(tmp_path: Path, monkeypatch: pyt
     (dataset,) = read(path)
     monkeypatch.setattr("alsbench.data.readers.sas7bdat.CELLS", 300 * len(dataset.columns))
     assert [b.num_rows for b in dataset.batches()] == [300, 200]
+
+
+@pytest.mark.parametrize(("code", "name"), [(65, "Windows-1255"), (68, "Windows-1258")])
+@pytest.mark.parametrize("layout", LAYOUTS[:2] + LAYOUTS[4:6], ids=str)
+def test_encodings_that_readstat_reads_wrong_are_refused_by_name(
+    tmp_path: Path, layout: dict[str, bool], code: int, name: str
+) -> None:
+    """iconv holds a letter back to which a mark may follow, and ReadStat does not ask for it at the end of a text."""
+    path = _write(tmp_path / "t.sas7bdat", **layout)
+    raw = bytearray(path.read_bytes())
+    raw[70] = code
+    path.write_bytes(raw)
+    with pytest.raises(DataError, match=rf"t\.sas7bdat byte 70: the texts are in {name}") as refused:
+        read(path)
+    assert refused.value.exit_code == 3
+
+
+@pytest.mark.parametrize(
+    ("code", "codec"),
+    [
+        *((29, "latin-1"), (30, "iso8859-2"), (33, "iso8859-5"), (35, "iso8859-7"), (36, "iso8859-8"), (40, "iso8859-15")),
+        *((60, "cp1250"), (61, "cp1251"), (62, "cp1252"), (63, "cp1253"), (64, "cp1254"), (66, "cp1256"), (67, "cp1257")),
+        *((41, "cp437"), (42, "cp850"), (43, "cp852"), (49, "cp866"), (51, "cp874")),
+    ],
+)
+def test_every_letter_of_the_other_encodings_comes_back(tmp_path: Path, code: int, codec: str) -> None:
+    """Each letter alone, and at the end of a text before another one; Python's own codecs say what it is."""
+    known = [bytes([b]) for b in range(0x80, 0x100) if bytes([b]).decode(codec, "ignore")]
+    texts = [t for k in known for t in (k, b"ab" + k, k + b"c") if t.decode(codec).strip() == t.decode(codec)]
+    path = write_sas7bdat(
+        tmp_path / "t.sas7bdat", (Column("A", 4), Column("B")), [(t.decode("latin-1"), 1.0) for t in texts], encoding="latin-1"
+    )
+    raw = bytearray(path.read_bytes())
+    raw[70] = code
+    path.write_bytes(raw)
+    (dataset,) = read(path)
+    assert dataset.table().column("A").to_pylist() == [t.decode(codec) for t in texts]

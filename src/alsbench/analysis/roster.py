@@ -96,6 +96,14 @@ def died(source: Source) -> BoolArray | None:
     return None
 
 
+def not_told(source: Source) -> str:
+    """Why there is no number of deaths although the data have a date of death; empty otherwise."""
+    subjects = source.subjects
+    if "DTHFL" in subjects.columns or "DTHDT" not in subjects.columns or subjects.kind("DTHDT") == "date":
+        return ""
+    return "DTHDT is no date: deaths are not counted"
+
+
 def subject_profile(source: Source, subject: str) -> Profile:
     """Everything a page on one subject needs. Raises UsageError, naming the nearest id, where there is no such subject."""
     if subject not in source.subject_index:

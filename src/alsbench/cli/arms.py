@@ -38,7 +38,7 @@ def arms(
 
 def arms_sheet(source: Source, subgroup: str = "overall", k: int = 0) -> Sheet:
     """The table of one subgroup, counts below ``k`` masked."""
-    from alsbench.analysis.roster import ALL_ARMS, ArmCount, arm_counts
+    from alsbench.analysis.roster import ALL_ARMS, ArmCount, arm_counts, not_told
     from alsbench.analysis.subgroups import members
     from alsbench.cli.masking import canonical_names, membership
     from alsbench.cli.source import about
@@ -77,6 +77,8 @@ def arms_sheet(source: Source, subgroup: str = "overall", k: int = 0) -> Sheet:
         shown = {place: hidden.get(place, small(n, k)) for c in counts for place, n in cells(c, "").items()}
         facts += (("Masked", f"counts below {k}, and what would tell them"),)
     records = tuple((c.arm, c.label or None, *(shown[place] for place in cells(c, ""))) for c in counts)
+    if unknown := not_told(source):
+        facts += (("Deaths", unknown),)
     if member is not None:
         facts += (("Subgroup", member.words()),)
     return Sheet("arms", "Arms", fields, records, facts, standing=True)

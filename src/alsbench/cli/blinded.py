@@ -33,6 +33,7 @@ def load_blinded(
     expect: Mapping[str, int] | None = None,
     accept: Mapping[str, str] | None = None,
     layout: str | None = None,
+    missing: Sequence[str] = (),
 ) -> Receipt:
     """Load files under dummy arms. The key is made at the first load and needed again at every later one.
 
@@ -52,7 +53,7 @@ def load_blinded(
     _refuse_originals(paths, space)
     known, text = _start(space, key_path, study)
     with private_folder(space.path) as folder:
-        tables, sources = _read(paths, folder, dict(expect or {}))
+        tables, sources = _read(paths, folder, dict(expect or {}), missing)
         derived = _derived(tables, layout, text or (text_of(space) if space.study_path.exists() else ""))
         tables |= {d.name: (d.table(), d.columns) for d in derived.tables}
         text = text or derived.study or text_of(space)
@@ -243,7 +244,9 @@ def _start(space: Workspace, key_path: Path, study: Path | None) -> tuple[Key | 
     return None, given or ""
 
 
-def _read(paths: list[Path], folder: Path, expect: dict[str, int]) -> tuple[Tables, list[dict[str, str]]]:
+def _read(
+    paths: list[Path], folder: Path, expect: dict[str, int], missing: Sequence[str]
+) -> tuple[Tables, list[dict[str, str]]]:
     """Every data set in memory with its columns, and the files by name and hash."""
     from alsbench.data.archives import unpack
     from alsbench.data.readers.registry import find_files, read
@@ -254,7 +257,7 @@ def _read(paths: list[Path], folder: Path, expect: dict[str, int]) -> tuple[Tabl
     for source in (s for path in find_files(paths) for s in unpack(path, folder)):
         with source.path.open("rb") as file:
             sources.append({"name": source.name, "sha256": hashlib.file_digest(file, "sha256").hexdigest()})
-        for dataset in read(source.path):
+        for dataset in read(source.path, missing=missing):
             table = dataset.table()
             if dataset.name in tables:
                 raise DataError(f"two files hold a data set named {dataset.name}", where=source.name)

@@ -35,18 +35,23 @@ def findings_of(common: Common, snapshot: Snapshot, k: int) -> tuple[Sheet, int]
     """What the rules find in a snapshot, masked below ``k``, and how many errors of it stand."""
     from dataclasses import replace
 
-    from alsbench.cli.load import findings_sheet
+    from alsbench.cli.load import findings_sheet, unfit_words
     from alsbench.cli.source import study_words
     from alsbench.data.checks import run_checks
     from alsbench.data.workspace import Workspace
 
     space = Workspace(common.workspace)
-    findings, passed = run_checks(snapshot, space.read_study() if space.study_path.exists() else None)
+    checked = run_checks(snapshot, space.read_study() if space.study_path.exists() else None)
     accepted = dict(snapshot.receipt.get("allowed") or {})
-    judged = tuple(replace(f, accepted=accepted.get(f.rule, "")) for f in findings)
+    judged = tuple(replace(f, accepted=accepted.get(f.rule, "")) for f in checked.findings)
     errors = [f for f in judged if f.severity == "error" and not f.accepted]
-    verdict = f"{len(passed)} rules passed, {len({f.rule for f in judged})} with findings, {len(errors)} errors stand"
-    facts = (*study_words(common.workspace), ("Snapshot", snapshot.name), ("Verdict", verdict))
+    verdict = f"{len(checked.passed)} rules passed, {len({f.rule for f in judged})} with findings, {len(errors)} errors stand"
+    facts = (
+        *study_words(common.workspace),
+        ("Snapshot", snapshot.name),
+        ("Verdict", verdict),
+        *unfit_words(checked.not_applicable),
+    )
     sheet = findings_sheet(judged)
     return replace(_masked(sheet, k) if k else sheet, title="Checks", facts=facts), len(errors)
 

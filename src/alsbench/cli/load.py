@@ -46,6 +46,10 @@ def load(
         str | None,
         typer.Option("--as", metavar="LAYOUT", help="What the files are, if their names do not say: adam, proact or sdtm."),
     ] = None,
+    missing: Annotated[
+        list[str] | None,
+        typer.Option("--missing", metavar="WORD", help="A cell that holds WORD and nothing else is missing (NA); repeats."),
+    ] = None,
     blinded: Annotated[
         bool, typer.Option("--blinded", help="Keep the arms out of the workspace: dummy arms, real ones in the key.")
     ] = False,
@@ -63,6 +67,7 @@ def load(
         expect={name: _rows(text, rows) for text in expect or () for name, rows in [_pair(text, "--expect", "FILE=ROWS")]},
         accept=accepted_rules(accept or (), reason),
         layout=layout,
+        missing=missing or (),
         blinded=blinded,
         key=key,
     )
@@ -77,6 +82,7 @@ def load_files(
     expect: dict[str, int] | None = None,
     accept: dict[str, str] | None = None,
     layout: str | None = None,
+    missing: Sequence[str] = (),
     blinded: bool = False,
     key: Path | None = None,
 ) -> Receipt:
@@ -93,7 +99,9 @@ def load_files(
     if blinded or key is not None:
         if not blinded or key is None:
             raise UsageError("--blinded and --key FILE belong together", where="--blinded")
-        return load_blinded(common, paths, key_path=key, study=study, expect=expect, accept=accept, layout=layout)
+        return load_blinded(
+            common, paths, key_path=key, study=study, expect=expect, accept=accept, layout=layout, missing=missing
+        )
     space = Workspace(common.workspace)
     refuse_open_load(space)
     said = _study(space, study)
@@ -114,6 +122,7 @@ def load_files(
             progress=lambda name, rows: show(name, rows, None),
             before_publish=install,
             layout=layout,
+            missing=missing,
             derived=proposed.see,
         )
     record(common, "load", receipt.for_audit())
@@ -146,9 +155,20 @@ def receipt_sheets(receipt: Receipt) -> tuple[Sheet, ...]:
             ("Digest", receipt.digest),
             ("Data cut", receipt.data_cut or "-"),
             ("Checks", f"{len(receipt.passed)} passed, {len({f.rule for f in receipt.findings})} with findings"),
+            *unfit_words(receipt.not_applicable),
         ),
     )
     return (files, findings_sheet(receipt.findings)) if receipt.findings else (files,)
+
+
+def unfit_words(not_applicable: Sequence[str]) -> tuple[tuple[str, str], ...]:
+    """Checks that had no dates to compare, by reason."""
+    reasons: dict[str, list[str]] = {}
+    for text in not_applicable:
+        rule, _, reason = text.partition(": ")
+        reasons.setdefault(reason, []).append(rule)
+    told = "; ".join(f"{', '.join(rules)} ({reason})" for reason, rules in reasons.items())
+    return (("Not applicable", told),) if told else ()
 
 
 def findings_sheet(findings: tuple[Finding, ...]) -> Sheet:

@@ -11,11 +11,11 @@ import shutil
 import stat
 import tempfile
 import zipfile
-import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from alsbench.data.readers.guard import library
 from alsbench.data.readers.registry import formats, is_readable
 from alsbench.data.receipt import Finding, Severity
 from alsbench.data.safe_text import visible
@@ -47,16 +47,11 @@ def unpack(path: Path, scratch: Path) -> list[SourceFile]:
     if path.suffix.lower() != ".zip":
         return [SourceFile(path, path.name)]
     folder = Path(tempfile.mkdtemp(prefix=_FOLDER, dir=scratch))
-    try:
-        with zipfile.ZipFile(path) as archive:
-            check_ends(archive, path)
-            members = _members(archive, path)
-            return [SourceFile(_extract(archive, m, folder, path), f"{path.name}/{visible(m.filename)}") for m in members]
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, OSError, UnicodeDecodeError) as fault:
-        hint = "copy or download it again, in binary mode"
-        raise DataError(
-            "the zip file is damaged or cut short", where=str(path), why=visible(str(fault))[:200], hint=hint
-        ) from fault
+    hint = "copy or download it again, in binary mode"
+    with library(path, "the zip file is damaged or cut short", hint=hint), zipfile.ZipFile(path) as archive:
+        check_ends(archive, path)
+        members = _members(archive, path)
+        return [SourceFile(_extract(archive, m, folder, path), f"{path.name}/{visible(m.filename)}") for m in members]
 
 
 def check_ends(archive: zipfile.ZipFile, path: Path) -> None:
@@ -89,6 +84,9 @@ def _members(archive: zipfile.ZipFile, path: Path) -> list[zipfile.ZipInfo]:
     if len(infos) > _MOST_MEMBERS:
         raise DataError(f"the zip file holds {len(infos)} files", where=str(path), why=f"more than {_MOST_MEMBERS}")
     for info in infos:
+        if not info.filename:
+            what, hint = "a file of the zip file has no name: the zip file is damaged", "copy or download it again"
+            raise DataError(what, where=str(path), hint=hint)
         if _leads_out(info.filename):
             what = "the path of a file in the zip file leads out of it"
             hint = "no zip program writes such names: do not trust this file"

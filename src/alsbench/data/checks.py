@@ -1,6 +1,9 @@
-"""Checks: every rule run on a snapshot. A rule that finds nothing has passed; severity error blocks a load."""
+"""Checks: every rule run on a snapshot. A rule that finds nothing has passed, one that compares dates and has none (or not all
+of those that should be dates) is not applicable; severity error blocks a load."""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 from alsbench.data.progress import tell
 from alsbench.data.receipt import Finding, Severity
@@ -15,20 +18,33 @@ RULES: dict[str, Rule] = REGISTRY
 _ORDER: dict[Severity, int] = {"error": 0, "warning": 1, "note": 2}
 
 
-def run_checks(snapshot: Snapshot, study: Study | None = None) -> tuple[tuple[Finding, ...], tuple[str, ...]]:
-    """Findings (errors first) and the ids of the rules that passed. Rules about the study run only when there is one."""
-    trial = Trial(snapshot, study)
+@dataclass(frozen=True)
+class Checked:
+    """Findings (errors first), the ids of the rules that passed, and those not applicable, each with the reason."""
+
+    findings: tuple[Finding, ...]
+    passed: tuple[str, ...]
+    not_applicable: tuple[str, ...]
+
+
+def run_checks(snapshot: Snapshot, study: Study | None = None) -> Checked:
+    """Run the rules; those about the study only when there is one."""
     findings: list[Finding] = []
     passed: list[str] = []
+    unfit: list[str] = []
+    trial = Trial(snapshot, study)
     for done, rule in enumerate(RULES.values()):
         if rule.needs_study and study is None:
             continue
         tell("checks", done)
+        trial.dates_asked.clear()
         faults = list(rule.check(trial))
         findings += [_finding(rule, f) for f in faults]
-        if not faults:
+        if reason := trial.dates_asked.reason:
+            unfit.append(f"{rule.id}: {visible(reason)}")
+        elif not faults:
             passed.append(rule.id)
-    return tuple(sorted(findings, key=lambda f: _ORDER[f.severity])), tuple(passed)
+    return Checked(tuple(sorted(findings, key=lambda f: _ORDER[f.severity])), tuple(passed), tuple(unfit))
 
 
 def _finding(rule: Rule, fault: Fault) -> Finding:

@@ -48,6 +48,7 @@ def load(
     now: datetime | None = None,
     before_publish: Callable[[Receipt], None] | None = None,
     layout: str | None = None,
+    missing: Sequence[str] = (),
     derived: Told | None = None,
     derivation: Derived | None = None,
     blinded: str = "",
@@ -60,6 +61,7 @@ def load(
     may raise to stop the load.
     PRO-ACT and SDTM files get analysis tables beside them; ``layout`` says what the files are if their names do not,
     ``derived`` is told what was derived and may give the study to check against.
+    ``missing`` are words that stand for a missing value wherever they are a whole cell.
     ``derivation`` is what was derived already, with ``layout`` adam: its remarks and findings belong in the receipt.
     ``blinded`` is the fingerprint of the key where the files hold dummy arms: the snapshot says so.
     Raises DataError (nothing changes) or UnavailableError (another load is running).
@@ -70,7 +72,7 @@ def load(
     files = _unique(named)
     workspace.create()
     with listening(progress), _writing(workspace), exclusive(workspace, purpose="load"), Builder(workspace) as builder:
-        receipts = _read_files(files, builder, dict(expect or {}), progress)
+        receipts = _read_files(files, builder, dict(expect or {}), progress, missing)
         made, noted, proposed = store_derived(builder, layout, derived, progress, study.derive if study is not None else None)
         receipts += made
         if derivation is not None:
@@ -80,8 +82,9 @@ def load(
         draft = Receipt(tuple(receipts), (), (), "", digest, data_cut, blinded)
         builder.seal(now=moment, digest=digest, data_cut=data_cut, receipt=draft.as_dict() | {"allowed": accepted})
         with open_snapshot(builder.path) as candidate:
-            findings, passed = run_checks(candidate, study or proposed)
-        receipt = replace(draft, findings=_judge((*noted, *left_out(named), *findings), accepted), passed=passed)
+            checked = run_checks(candidate, study or proposed)
+        found = _judge((*noted, *left_out(named), *checked.findings), accepted)
+        receipt = replace(draft, findings=found, passed=checked.passed, not_applicable=checked.not_applicable)
         _refuse_errors(receipt)
         receipt = replace(receipt, snapshot=builder.name(now=moment, digest=digest))
         if before_publish is not None:
@@ -108,7 +111,7 @@ def _writing(workspace: Workspace) -> Iterator[None]:
 
 
 def _read_files(
-    files: Sequence[Path], builder: Builder, expect: dict[str, int], progress: Progress | None
+    files: Sequence[Path], builder: Builder, expect: dict[str, int], progress: Progress | None, missing: Sequence[str]
 ) -> list[FileReceipt]:
     receipts: list[FileReceipt] = []
     unused = dict(expect)
@@ -116,7 +119,7 @@ def _read_files(
         path = source.path
         sha256 = _file_hash(path)
         with told_by_name(source):
-            for dataset in read(path):
+            for dataset in read(path, missing=missing):
                 stored = builder.add(dataset, source.name, progress)
                 wanted = _expected(source, dataset, unused, expect)
                 if wanted is not None and wanted != stored.rows:

@@ -38,7 +38,8 @@ class Finding:
 
 @dataclass(frozen=True)
 class Receipt:
-    """The outcome of a load. ``snapshot`` and ``digest`` name what was published; ``passed`` are the rules without findings.
+    """The outcome of a load. ``snapshot`` and ``digest`` name what was published; ``passed`` are the rules without findings,
+    ``not_applicable`` those that had no dates to compare, each with the reason.
 
     ``blinded`` is the fingerprint of the key where the arms are dummies, else empty.
     """
@@ -50,6 +51,7 @@ class Receipt:
     digest: str
     data_cut: str | None = None
     blinded: str = ""
+    not_applicable: tuple[str, ...] = ()
 
     @property
     def rows(self) -> int:

@@ -11,6 +11,12 @@ SHOWN, LONGEST = 12, 60
 COMPARED = 200  # characters: a longer name is near to none, and comparing takes the square of its length
 
 
+def near(name: str, known: Iterable[str]) -> list[str]:
+    """Known names that are nearly ``name``, the nearest first."""
+    folded = {n.casefold(): n for n in sorted(known, reverse=True)}
+    return [folded[c] for c in difflib.get_close_matches(name.casefold(), folded, n=3, cutoff=0.6)]
+
+
 def nearest(name: str, known: Iterable[str]) -> str:
     """A hint for an unknown ``name``: the nearest known name if one is near, then the known names (at most a dozen)."""
     names = list(dict.fromkeys(known))

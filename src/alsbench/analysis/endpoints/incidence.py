@@ -75,6 +75,7 @@ def analyse(ask: Ask) -> Block:
         if entry.level != "any":
             rows += _line(ask, entry.soc, entry.pt or None, entry.arms, years)
     warnings = [f"{outside} records of subjects outside the population were left out"] if outside else []
+    warnings += _no_exposure(ask) if timed.size and not timed.any() else []
     if 0 < timed.sum() < timed.size:
         n = f"{int((~timed).sum())} of {timed.size} subjects"
         warnings.append(f"{n} have no TRTSDT or no TRTEDT: neither their time nor their events are in a rate")
@@ -93,6 +94,16 @@ def analyse(ask: Ask) -> Block:
         ),
         warnings=tuple(warnings),
     )
+
+
+def _no_exposure(ask: Ask) -> list[str]:
+    """Why no subject has an exposure, and so no line a rate."""
+    frame = ask.source.subjects
+    absent = [c for c in ("TRTSDT", "TRTEDT") if c not in frame.columns]
+    texts = [c for c in ("TRTSDT", "TRTEDT") if c in frame.columns and frame.kind(c) != "date"]
+    said = [f"{c} is not in the data" for c in absent] + [f"{c} is no date" for c in texts]
+    why = ", ".join(said) or "no subject has both TRTSDT and TRTEDT"
+    return [f"{why}: there is no exposure, and no rate"]
 
 
 def counted_records(frame: Frame, variable: str | None, level: str | None) -> NDArray[np.bool_]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import shlex
 import zlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
@@ -23,8 +24,9 @@ import pyarrow.compute as pc
 
 from alsbench.data.dataset import ARROW_TYPE, BATCH_ROWS, Dataset, check_columns, clean_text
 from alsbench.data.frames import ColumnInfo
+from alsbench.data.missing_words import MissingWords
 from alsbench.data.readers.json_stream import JsonObject, no_constant
-from alsbench.data.safe_text import visible
+from alsbench.data.safe_text import visible, visible_line
 from alsbench.data.sas import FieldValues, date_kind, to_arrow
 from alsbench.errors import DataError
 from alsbench.study.sql import Kind
@@ -37,8 +39,12 @@ _CHUNK = 2**20
 _AGAIN = "copy or export it again, in binary mode"
 
 
-def read_dataset_json(path: Path, *, name: str) -> list[Dataset]:
-    """The file as one data set. Raises DataError naming the row and column that do not fit."""
+def read_dataset_json(path: Path, *, name: str, words: MissingWords | None = None) -> list[Dataset]:
+    """The file as one data set, with ``words`` that are missing values.
+
+    Raises DataError naming the row and column that do not fit.
+    """
+    missing = words or MissingWords()
     meta, rows = _open(path)
     columns = _columns(meta, str(path))
     promised = meta.get("records")
@@ -56,7 +62,7 @@ def read_dataset_json(path: Path, *, name: str) -> list[Dataset]:
         Dataset(
             name=given,
             columns=columns,
-            batches=lambda: _batches(rows(), columns, str(path)),
+            batches=lambda: _batches(rows(), columns, str(path), missing, remarks),
             label=label if isinstance(label, str) else "",
             rows=promised,
             remarks=remarks,
@@ -223,7 +229,9 @@ def _kind(column: Mapping[str, Any], where: str) -> Kind:
     raise DataError(f"column {visible(column['name'])} has no known dataType", where=where, hint=hint)
 
 
-def _batches(rows: Iterator[Any], columns: tuple[ColumnInfo, ...], where: str) -> Iterator[pa.RecordBatch]:
+def _batches(
+    rows: Iterator[Any], columns: tuple[ColumnInfo, ...], where: str, missing: MissingWords, remarks: list[str]
+) -> Iterator[pa.RecordBatch]:
     schema = pa.schema([(c.name, ARROW_TYPE[c.kind]) for c in columns])
     held: list[list[Any]] = []
     done = 0
@@ -234,15 +242,19 @@ def _batches(rows: Iterator[Any], columns: tuple[ColumnInfo, ...], where: str) -
             raise DataError(what, where=f"{where} row {number}", hint="every row is a list with one value per column")
         held.append(row)
         if len(held) == BATCH_ROWS:
-            yield _batch(held, columns, schema, where, done)
+            yield _batch(held, columns, schema, where, done, missing)
             done, held = done + len(held), []
     if held:
-        yield _batch(held, columns, schema, where, done)
+        yield _batch(held, columns, schema, where, done, missing)
+    remarks.extend(r for r in missing.remarks if r not in remarks)
 
 
-def _batch(rows: list[list[Any]], columns: tuple[ColumnInfo, ...], schema: pa.Schema, where: str, done: int) -> pa.RecordBatch:
+def _batch(
+    rows: list[list[Any]], columns: tuple[ColumnInfo, ...], schema: pa.Schema, where: str, done: int, missing: MissingWords
+) -> pa.RecordBatch:
     arrays = []
-    for info, values in zip(columns, zip(*rows, strict=True), strict=True):
+    for info, given in zip(columns, zip(*rows, strict=True), strict=True):
+        values = tuple(None if missing.means_missing(v, info.name) else v for v in given) if missing else given
         if info.kind != "number" and info.type.split(" ")[0] in _NUMBERS:
             arrays.append(_sas_dates(values, info, where, done))
             continue
@@ -287,16 +299,24 @@ def _converted(values: tuple[Any, ...], info: ColumnInfo, where: str, done: int)
             out.append(known[key])
         except (ValueError, TypeError, OverflowError) as fault:
             place = f"{where} row {number} column {info.name}"
-            held = "more digits than a number keeps" if isinstance(fault, OverflowError) else "something else"
+            shown = visible_line(json.dumps(value, ensure_ascii=False), limit=40)
+            held = f"{shown}, more digits than a number keeps" if isinstance(fault, OverflowError) else shown
             what = f"{info.name} is declared a {info.kind} and holds {held}"
-            raise DataError(what, where=place, hint="correct the value, or the dataType of the column") from fault
+            raise DataError(what, where=place, hint=_correct(value)) from fault
     return out
+
+
+def _correct(value: Any) -> str:
+    """What to do with a value that is not of its column's kind."""
+    hint = "correct the value, or the dataType of the column"
+    word = value.strip() if isinstance(value, str) else ""
+    return f"{hint}; if it means that the value is missing: load --missing {shlex.quote(word)}" if 0 < len(word) <= 20 else hint
 
 
 def _number(value: Any) -> float | None:
     if isinstance(value, bool) or not isinstance(value, (int, float, str)):
         raise TypeError("no number")
-    if value in ("", "."):
+    if isinstance(value, str) and value.strip() in ("", "."):
         return None
     number = float(value)  # decimals come as text
     if number != number or number in (float("inf"), float("-inf")):

@@ -1,11 +1,12 @@
 """CSV and TSV: one header line, one record per line, quotes as in RFC 4180.
 
-The delimiter is found in the header. A column is a number only if every value is one and none is written like a code
-(``01``) or has more digits than a number keeps; columns named ``...ID``, ``...DTC``, PARAMCD, ARMCD, TESTCD and AVALC are
-text whatever they hold; a column named ``...DT`` whose values are all ISO dates is a date. An empty field and a lone ``.``
-are missing. A blank line is no row, but where there is one column a missing value. Between semicolons numbers may have
-decimal commas. A row with another number of fields than the header, or a quote that is not closed, is refused with its
-line number (``delimited_faults``): nothing is skipped.
+The delimiter is found in the header, or said by a first line ``sep=;`` as Excel writes it. A first column without a name that
+counts the rows from 1 is what R writes as row names and is left out. A column is a number only if every value is one and none
+is written like a code (``01``) or has more digits than a number keeps; columns named ``...ID``, ``...DTC``, PARAMCD, ARMCD,
+TESTCD and AVALC are text whatever they hold; a column named ``...DT`` whose values are all ISO dates is a date (other ways to
+write one: ``text_dates``). An empty field and a lone ``.`` are missing. A blank line is no row, but where there is one column a
+missing value. Between semicolons numbers may have decimal commas. A row with another number of fields than the header, or a
+quote that is not closed, is refused with its line number (``delimited_faults``): nothing is skipped.
 """
 
 from __future__ import annotations
@@ -29,8 +30,11 @@ from numpy.typing import NDArray
 
 from alsbench.data.dataset import ARROW_TYPE, Dataset, check_columns, clean_text, from_table
 from alsbench.data.frames import ColumnInfo
+from alsbench.data.missing_words import MissingWords
 from alsbench.data.progress import tell
-from alsbench.data.readers.delimited_faults import ENCODING, find_fault
+from alsbench.data.readers.delimited_faults import find_fault, not_utf8
+from alsbench.data.readers.encodings import Encoding, how_to_convert, wide_encoding
+from alsbench.data.safe_text import visible_line
 from alsbench.errors import DataError
 from alsbench.study.sql import Kind
 
@@ -40,6 +44,8 @@ _GLANCE = 2**20  # bytes judged at a time where quotes are checked: what the pro
 _LARGEST_EXACT = 2**53
 _TRIAL = 64  # values that rule most columns of text out as numbers or dates
 _DELIMITERS = ",\t;|"
+ROW_NUMBERS = "the first column has no name and counts the rows: it was left out"
+_SAID = re.compile(r"\"?sep=(tab|\\t|[^\w\"\r\n])\"?[ \t]*(?:\r\n|\r|\n|$)", re.IGNORECASE)
 _ALWAYS_TEXT = ("ID", "PARAMCD", "ARMCD", "TESTCD", "AVALC", "DTC")
 NUMBER_BY_NAME = ("AVAL", "BASE", "CHG", "PCHG", "CNSR", "ADY", "AVISITN")
 
@@ -51,7 +57,9 @@ class _Layout:
     names: tuple[str, ...]
     utf16: bool = False
     only_header: bool = False
-    blank_lines: int = 0  # before the header of a single column, whose blank lines count
+    skipped: int = 0  # lines before the header: the one that says the delimiter, blank ones where there is one column
+    said: bool = False  # whether a line says the delimiter
+    row_numbers: bool = False  # whether the first column has no name
 
     def open(self) -> Any:
         """The file as a stream of UTF-8 bytes without a byte order mark."""
@@ -60,23 +68,31 @@ class _Layout:
         return pa.BufferReader(self.path.read_bytes().decode("utf-16").encode())
 
 
-def read_delimited(path: Path, *, name: str) -> list[Dataset]:
-    """The file as one data set. Raises DataError naming the file and, where there is one, the line at fault."""
+def read_delimited(path: Path, *, name: str, words: MissingWords | None = None) -> list[Dataset]:
+    """The file as one data set, with ``words`` that are missing values. Raises DataError naming the file and, where there is
+    one, the line at fault."""
     layout = _examine(path)
-    names = [n.strip() for n in layout.names]
-    guesses = [_Guess(n, comma=layout.delimiter == ";") for n in names]
+    names = [n.strip() for n in layout.names[int(layout.row_numbers) :]]
+    missing = words or MissingWords()
+    guesses = [_Guess(n, comma=layout.delimiter == ";", words=missing) for n in names]
     if path.stat().st_size <= _IN_MEMORY:
         table = _read_all(layout)
+        if layout.row_numbers:
+            _refuse_other_than_row_numbers(layout, table.column(0), 0)
+            table = table.select(list(range(1, table.num_columns)))
         with ThreadPoolExecutor(max_workers=2) as pool:  # Arrow works outside the interpreter's lock
             settled = list(pool.map(_settle, guesses, table.columns))
         columns = tuple(ColumnInfo(g.name, kind=g.kind) for g in guesses)
         dataset = from_table(name, pa.Table.from_arrays(settled, names=names), columns=columns)
-        dataset.remarks.extend(_remarks(path, guesses))
+        dataset.remarks.extend(_remarks(layout, guesses))
         return [dataset]
     seen = 0
+    first = int(layout.row_numbers)
     for batch in _stream(layout):
-        for guess, column in zip(guesses, batch.columns, strict=True):
-            guess.see(_clean(column))
+        if first:
+            _refuse_other_than_row_numbers(layout, batch.column(0), seen)
+        for guess, column in zip(guesses, batch.columns[first:], strict=True):
+            guess.see(guess.clean(column))
         seen += batch.num_rows
         tell(f"{path.name}: types", seen)
     columns = tuple(ColumnInfo(g.name, kind=g.kind) for g in guesses)
@@ -84,24 +100,40 @@ def read_delimited(path: Path, *, name: str) -> list[Dataset]:
 
     def batches() -> Iterator[pa.RecordBatch]:
         for batch in _stream(layout):
-            arrays = [g.convert(_clean(a)) for a, g in zip(batch.columns, guesses, strict=True)]
+            arrays = [g.convert(g.clean(a)) for a, g in zip(batch.columns[first:], guesses, strict=True)]
             yield pa.RecordBatch.from_arrays(arrays, schema=schema)
 
-    return [Dataset(name=name, columns=columns, batches=batches, remarks=_remarks(path, guesses))]
+    return [Dataset(name=name, columns=columns, batches=batches, remarks=_remarks(layout, guesses))]
 
 
-def _remarks(path: Path, guesses: list[_Guess]) -> list[str]:
+def _remarks(layout: _Layout, guesses: list[_Guess]) -> list[str]:
     """What a user should know of how the file was read."""
-    with path.open("rb") as file:
+    with layout.path.open("rb") as file:
         file.seek(-1, os.SEEK_END)
         whole = file.read(1) in b"\r\n\0"
     remarks = [] if whole else ["the last line has no line end: the file may be cut short"]
-    return remarks + [r for g in guesses if (r := g.remark)]
+    if layout.said:
+        remarks.append("the first line names the delimiter and is no record")
+    if layout.row_numbers:
+        remarks.append(ROW_NUMBERS)
+    words = guesses[0].words.remarks if guesses else []
+    return remarks + words + [r for g in guesses if (r := g.remark)]
+
+
+def _refuse_other_than_row_numbers(layout: _Layout, column: Any, done: int) -> None:
+    """A first column without a name has to count the rows; ``done`` of them were before."""
+    for number, text in enumerate(column.to_pylist(), start=done + 1):
+        if text.strip() != str(number):
+            raise DataError(
+                "column 1 has no name, and does not count the rows from 1 as row names of R do",
+                where=f"{layout.path} row {number} column 1",
+                hint="name the column or remove it: write.csv(row.names = FALSE) in R, to_csv(index=False) in pandas",
+            )
 
 
 def _settle(guess: _Guess, column: Any) -> Any:
     """A whole column in its kind."""
-    texts = [_clean(chunk) for chunk in column.chunks]
+    texts = [guess.clean(chunk) for chunk in column.chunks]
     values = [guess.see(chunk) for chunk in texts]
     kind = guess.kind
     done = [v if v is not None and v.type == ARROW_TYPE[kind] else guess.convert(t) for v, t in zip(values, texts, strict=True)]
@@ -114,6 +146,9 @@ def _examine(path: Path) -> _Layout:
         head = file.read(2**20)
     if not head.strip():
         raise DataError("the file is empty", where=str(path), hint="a table needs at least a line of column names")
+    if (wide := wide_encoding(head)) is not None and not _utf16_marked(head, wide):
+        what = "the file is UTF-32" if wide.iconv == "UTF-32" else "the file is UTF-16 without a byte order mark"
+        raise DataError(what, where=f"{path} byte {head.index(0)} line 1", hint=how_to_convert(wide, path.name))
     utf16 = head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
     if utf16:
         try:
@@ -126,21 +161,39 @@ def _examine(path: Path) -> _Layout:
         text = codecs.getincrementaldecoder("utf-8-sig")().decode(head)
     except UnicodeDecodeError as fault:
         where = f"{path} byte {fault.start} line {_line_of(head, fault.start)}"
-        raise DataError("the file is not valid UTF-8", where=where, hint=ENCODING) from fault
-    blank_lines = len(re.findall(r"\r\n|\r|\n", text[: len(text) - len(text.lstrip("\r\n"))]))
-    text = text.lstrip("\r\n")
+        raise not_utf8(path, where, "the file", head[: fault.start]) from fault
+    before, said = _before_header(text)
+    skipped = len(re.findall(r"\r\n|\r|\n", text[:before]))
+    text = text[before:]
     first = re.split(r"[\r\n]", text, maxsplit=1)[0]
-    delimiter = max(_DELIMITERS, key=lambda d: (_outside_quotes(first).count(d), d == ","))
+    delimiter = said or max(_DELIMITERS, key=lambda d: (_outside_quotes(first).count(d), d == ","))
     try:
         names = next(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True), [])
     except csv.Error as fault:
         unread = _Layout(path, delimiter, tuple(first.split(delimiter)), utf16)
         raise _row_fault(unread, ValueError("the header cannot be read")) from fault
-    _check_names(path, names)
+    row_numbers = len(names) > 1 and not names[0].strip()
+    _check_names(path, names, row_numbers)
     only_header = len(head) < _GLANCE and not re.search(r"[\r\n]", text)
-    layout = _Layout(path, delimiter, tuple(names), utf16, only_header, blank_lines if len(names) == 1 else 0)
+    skip = skipped if said or len(names) == 1 else 0
+    layout = _Layout(path, delimiter, tuple(names), utf16, only_header, skip, bool(said), row_numbers)
     _check_quotes(layout)
     return layout
+
+
+def _utf16_marked(head: bytes, wide: Encoding) -> bool:
+    return wide.iconv != "UTF-32" and head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+
+
+def _before_header(text: str) -> tuple[int, str]:
+    """How many characters stand before the header, and the delimiter that a line of Excel's among them says."""
+    blank = len(text) - len(text.lstrip("\r\n"))
+    found = _SAID.match(text, blank)
+    if found is None:
+        return blank, ""
+    rest = text[found.end() :]
+    delimiter = "\t" if found[1].lower() in ("tab", "\\t") else found[1]
+    return len(text) - len(rest.lstrip("\r\n")), delimiter
 
 
 def _refuse_other_content(path: Path, head: bytes) -> None:
@@ -148,7 +201,7 @@ def _refuse_other_content(path: Path, head: bytes) -> None:
     if b"\0" in head:
         at = head.index(b"\0")
         what = "the file holds NUL bytes: it is not a text table"
-        hint = "if it is UTF-16 without a byte order mark, save it as UTF-8; else it is damaged or misnamed"
+        hint = "it is damaged or misnamed: copy or export it again"
         raise DataError(what, where=f"{path} byte {at} line {_line_of(head, at)}", hint=hint)
     start = head.removeprefix(codecs.BOM_UTF8).lstrip()
     holds = "HTML or XML" if start.startswith(b"<") else "JSON" if re.match(rb"\{|\[\s*[\[{\"]", start) else ""
@@ -161,13 +214,13 @@ def _line_of(head: bytes, at: int) -> int:
     return head.count(b"\n", 0, at) + 1
 
 
-def _check_names(path: Path, names: list[str]) -> None:
+def _check_names(path: Path, names: list[str], row_numbers: bool) -> None:
     """Column names, with hints for what goes wrong in a line of text."""
     where = f"{path} line 1"
     if names and not names[-1].strip():
         hint = "a delimiter at the end of the line makes one more column: remove it there and in the rows, or name the column"
         raise DataError(f"column {len(names)}, the last, has no name", where=where, hint=hint)
-    check_columns([n.strip() for n in names], where)
+    check_columns([n.strip() or "row numbers" if row_numbers and not i else n.strip() for i, n in enumerate(names)], where)
 
 
 def _outside_quotes(line: str) -> str:
@@ -231,7 +284,7 @@ def _stream(layout: _Layout) -> Iterator[pa.RecordBatch]:
 
 def _options(layout: _Layout) -> tuple[Any, Any, Any]:
     return (
-        pacsv.ReadOptions(block_size=_BLOCK, skip_rows=layout.blank_lines),
+        pacsv.ReadOptions(block_size=_BLOCK, skip_rows=layout.skipped),
         pacsv.ParseOptions(delimiter=layout.delimiter, newlines_in_values=True, ignore_empty_lines=len(layout.names) > 1),
         pacsv.ConvertOptions(column_types=dict.fromkeys(layout.names, pa.string()), strings_can_be_null=False),
     )
@@ -244,7 +297,7 @@ def _quote_fault(layout: _Layout) -> DataError:
 def _row_fault(layout: _Layout, fault: Exception) -> DataError:
     """Where the file goes wrong, found by reading it again slowly; no value of the row is repeated."""
     with layout.open() as file:
-        found = find_fault(file, layout.path, layout.names, layout.delimiter, longest=_BLOCK)
+        found = find_fault(file, layout.path, layout.names, layout.delimiter, longest=_BLOCK, skip=layout.skipped)
     if found is not None:
         return found
     return DataError("the file cannot be read as delimited text", where=str(layout.path), why=str(fault).split(":")[0][:200])
@@ -253,8 +306,10 @@ def _row_fault(layout: _Layout, fault: Exception) -> DataError:
 class _Guess:
     """What kind a column can still be, after each batch of its text."""
 
-    def __init__(self, name: str, *, comma: bool = False) -> None:
+    def __init__(self, name: str, *, comma: bool = False, words: MissingWords | None = None) -> None:
         self.name = name
+        self.words = words or MissingWords()
+        self._odd_text = ""
         self._may_be_comma, self._comma, self._point = comma, False, False
         self._rows, self._odd = 0, 0  # rows seen, and the first of them (from 1) that holds no number
         upper = name.upper()
@@ -262,6 +317,10 @@ class _Guess:
         self._number = not self._forced
         self._date = not self._forced and upper.endswith("DT")
         self._seen = False
+
+    def clean(self, column: Any) -> Any:
+        """Texts without trailing blanks, null where missing."""
+        return self.words.blank(_clean(column), self.name)
 
     def see(self, texts: Any) -> Any:
         """Take in the next cleaned texts; gives them converted if they may be what the column is."""
@@ -276,7 +335,8 @@ class _Guess:
             self._date = False
         numbers = self._numbers(texts)
         if numbers is None and self._number and self.name.upper().endswith(NUMBER_BY_NAME):
-            self._odd = before + _first_odd(texts)
+            odd = _first_odd(texts)
+            self._odd, self._odd_text = before + odd, texts[odd - 1].as_py() if odd else ""
         self._number = (
             self._number and numbers is not None and not _written_as_code(texts) and not _loses_digits(texts, numbers)
         )
@@ -300,7 +360,8 @@ class _Guess:
         if self._comma and self.kind == "number":
             return f"{self.name}: decimal commas were read"
         if self._odd and self.kind == "text":
-            return f"{self.name} is text: row {self._odd} is the first that holds no number"
+            shown = visible_line(self._odd_text, limit=30)
+            return f"{self.name} is text: row {self._odd} is the first that holds no number: {shown}"
         return ""
 
     @property

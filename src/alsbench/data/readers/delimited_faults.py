@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from alsbench.data.readers.encodings import how_to_convert, likely_encoding
 from alsbench.errors import DataError
 
 _CHUNK = 2**22
@@ -39,11 +40,14 @@ class _Scan:
     def __init__(self, path: Path, names: Sequence[str], delimiter: bytes, longest: int) -> None:
         self.path, self.names, self.delimiter, self.longest = path, names, delimiter, longest
         self.row = _Row(0, 1)
+        self.utf8 = False  # whether a line before held UTF-8 that is not ASCII
 
-    def fault(self, lines: Iterator[bytes]) -> DataError | None:
-        """The first fault of the file."""
+    def fault(self, lines: Iterator[bytes], skip: int = 0) -> DataError | None:
+        """The first fault of the file; ``skip`` lines stand before its header."""
         number = 0
         for number, line in enumerate(lines, start=1):
+            if number <= skip:
+                continue
             if (wrong := self.line(line, number)) is not None:
                 return wrong
         if self.row.opened is not None:
@@ -117,7 +121,8 @@ class _Scan:
         if len(self.names) == 1:
             return "the first line must hold the column names: remove what stands above them"
         if self.row.fields == len(self.names) + 1:
-            return f"{_WIDTH}; a delimiter at the end of the row counts as one more"
+            rows = "row names that R's write.table put before them do too (row.names = FALSE)"
+            return f"{_WIDTH}; a delimiter at the end of the row counts as one more, {rows}"
         return _WIDTH
 
     def spanned(self) -> str:
@@ -133,8 +138,10 @@ class _Scan:
             line.decode("utf-8-sig" if number == 1 else "utf-8")
         except UnicodeDecodeError as fault:
             field = line[: fault.start].count(self.delimiter) if b'"' not in line else None
-            what = f"{self.row.name} is not valid UTF-8"
-            return self.error(what, number, field, hint=ENCODING)
+            column = f" column {self.names[field]}" if field is not None and field < len(self.names) else ""
+            before = b"\xc3\xa9" if self.utf8 else b""
+            return not_utf8(self.path, f"{self.path} line {number}{column}", self.row.name, before)
+        self.utf8 = True
         return None
 
     def error(self, what: str, line: int, field: int | None, *, why: str = "", hint: str = "") -> DataError:
@@ -142,12 +149,22 @@ class _Scan:
         return DataError(what, where=f"{self.path} line {line}{column}", why=why, hint=hint)
 
 
-ENCODING = "save the file as UTF-8, for instance with iconv -f WINDOWS-1252 -t UTF-8"
+def not_utf8(path: Path, where: str, what: str, before: bytes) -> DataError:
+    """An error of a text that is not UTF-8, with the encoding it looks like, unless the text ``before`` it is UTF-8."""
+    if before.isascii():
+        with path.open("rb") as file:
+            hint = how_to_convert(likely_encoding(file), path.name)
+    else:
+        hint = "the text before it is UTF-8: correct this one, or write the file again in one encoding"
+    return DataError(f"{what} is not valid UTF-8", where=where, hint=hint)
 
 
-def find_fault(stream: Any, path: Path, names: Sequence[str], delimiter: str, *, longest: int) -> DataError | None:
-    """What is wrong with the rows of a stream of UTF-8 bytes, None if nothing is; rows may have ``longest`` bytes."""
-    return _Scan(path, names, delimiter.encode(), longest).fault(_lines(stream))
+def find_fault(
+    stream: Any, path: Path, names: Sequence[str], delimiter: str, *, longest: int, skip: int = 0
+) -> DataError | None:
+    """What is wrong with the rows of a stream of UTF-8 bytes, None if nothing is; rows may have ``longest`` bytes, and ``skip``
+    lines stand before the header."""
+    return _Scan(path, names, delimiter.encode(), longest).fault(_lines(stream), skip)
 
 
 def _lines(stream: Any) -> Iterator[bytes]:

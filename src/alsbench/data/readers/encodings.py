@@ -8,11 +8,13 @@ Windows-1251, single accented letters among ASCII letters for Windows-1252. Wher
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 _ENOUGH = 0.85  # of the characters that are not ASCII
 _MOST_BYTES = 2**16
+_CONTROL = re.compile(rb"[\x00-\x08\x0e-\x1f\x7f]")  # bytes of damage, not of text
 _RUN = re.compile(rb"[\x80-\xff]+")
 _SIGNS = frozenset("€…‘’“”•–—™ §©®°±²³µ·º«»½¼¾ª´£")
 
@@ -31,7 +33,7 @@ WINDOWS_1252 = Encoding("Windows-1252 (western European)", "WINDOWS-1252")
 def likely_encoding(pieces: Iterable[bytes]) -> Encoding | None:
     """The encoding of texts of which some hold bytes above 127; None where it cannot be told."""
     sample = _sample(pieces)
-    if not sample:
+    if not sample or any(_CONTROL.search(piece) for piece in sample):
         return None
     if _western(sample) >= _ENOUGH:
         return WINDOWS_1252
@@ -44,9 +46,10 @@ def likely_encoding(pieces: Iterable[bytes]) -> Encoding | None:
 
 def how_to_convert(encoding: Encoding | None, name: str) -> str:
     """What to do with a text file that is not UTF-8."""
+    file = shlex.quote(name)
     if encoding is None:
-        return f"ask who wrote it for its encoding, then convert it: iconv -f ENCODING -t UTF-8 {name} > utf8/{name}"
-    return f"it looks like {encoding.name}: iconv -f {encoding.iconv} -t UTF-8 {name} > utf8/{name}"
+        return f"ask who wrote it for its encoding, then: mkdir -p utf8 && iconv -f ENCODING -t UTF-8 {file} > utf8/{file}"
+    return f"it looks like {encoding.name}: mkdir -p utf8 && iconv -f {encoding.iconv} -t UTF-8 {file} > utf8/{file}"
 
 
 def wide_encoding(head: bytes) -> Encoding | None:
@@ -58,7 +61,7 @@ def wide_encoding(head: bytes) -> Encoding | None:
     if first + second < 0.2 * len(head[:_MOST_BYTES]):
         return None
     if min(first, second) <= 0.02 * max(first, second):
-        return Encoding("UTF-16, little-endian", "UTF-16LE") if second > first else Encoding("UTF-16, big-endian", "UTF-16BE")
+        return Encoding("UTF-16", "UTF-16LE") if second > first else Encoding("UTF-16", "UTF-16BE")
     return None
 
 

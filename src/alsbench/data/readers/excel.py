@@ -7,9 +7,10 @@ something is missing.
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import zipfile
-import zlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,16 +19,22 @@ import pyarrow as pa
 from alsbench.data.archives import check_ends
 from alsbench.data.dataset import Dataset, check_columns, clean_text, from_table
 from alsbench.data.frames import ColumnInfo
-from alsbench.data.readers.delimited import NUMBER_BY_NAME
+from alsbench.data.missing_words import MissingWords
+from alsbench.data.readers.delimited import NUMBER_BY_NAME, ROW_NUMBERS
+from alsbench.data.readers.guard import library
+from alsbench.data.safe_text import visible_line
 from alsbench.errors import DataError, UnavailableError
 from alsbench.study.sql import Kind
 
 _BOMB_BYTES, _BOMB_RATIO = 2**26, 400
+_UNREADABLE, _AGAIN = "the file is not a readable Excel workbook", "it may be damaged: copy it again, or save it as CSV"
 _Rows = list[list[Any]]
 
 
-def read_excel(path: Path, *, name: str) -> list[Dataset]:
+def read_excel(path: Path, *, name: str, words: MissingWords | None = None) -> list[Dataset]:
     """One data set per sheet, named like the file if there is one sheet, else like the sheets.
+
+    A cell with one of the ``words`` is empty, as a blank one is.
 
     Raises DataError naming the cell at fault, UnavailableError where openpyxl is not installed.
     """
@@ -40,44 +47,26 @@ def read_excel(path: Path, *, name: str) -> list[Dataset]:
             hint="pip install 'alsbench[excel]', or save the sheet as CSV",
         ) from fault
     _check_size(path)
-    try:
-        values = openpyxl.load_workbook(path, read_only=True, data_only=True)
-        formulas = openpyxl.load_workbook(path, read_only=True, data_only=False)
-        try:
-            sheets = [(s.title, _rows(s, formulas[s.title], f"{path} sheet {s.title}")) for s in values.worksheets]
-        finally:
-            values.close()
-            formulas.close()
-    except DataError:
-        raise
-    except (
-        zipfile.BadZipFile,
-        zlib.error,
-        KeyError,
-        ValueError,
-        TypeError,
-        IndexError,
-        AttributeError,
-        EOFError,
-        OSError,
-        SyntaxError,
-    ) as fault:
-        raise DataError("the file is not a readable Excel workbook", where=str(path), why=str(fault)[:200]) from fault
+    with (
+        library(path, _UNREADABLE, hint=_AGAIN),
+        contextlib.closing(openpyxl.load_workbook(path, read_only=True, data_only=True)) as values,
+        contextlib.closing(openpyxl.load_workbook(path, read_only=True, data_only=False)) as formulas,
+    ):
+        sheets = [(s.title, _rows(s, formulas[s.title], f"{path} sheet {s.title}")) for s in values.worksheets]
     filled = [(title, rows) for title, rows in sheets if rows]
     if not filled:
         raise DataError("the workbook is empty", where=str(path))
+    said = words.words if words is not None else ()
     return [
-        _dataset(name if len(filled) == 1 else title.strip().upper(), rows, f"{path} sheet {title}") for title, rows in filled
+        _dataset(name if len(filled) == 1 else title.strip().upper(), rows, f"{path} sheet {title}", MissingWords(said))
+        for title, rows in filled
     ]
 
 
 def _check_size(path: Path) -> None:
-    try:
-        with zipfile.ZipFile(path) as archive:
-            check_ends(archive, path)
-            total = sum(i.file_size for i in archive.infolist())
-    except (zipfile.BadZipFile, OSError) as fault:
-        raise DataError("the file is not a readable Excel workbook", where=str(path), why=str(fault)[:200]) from fault
+    with library(path, _UNREADABLE, hint=_AGAIN), zipfile.ZipFile(path) as archive:
+        check_ends(archive, path)
+        total = sum(i.file_size for i in archive.infolist())
     if total > max(_BOMB_BYTES, _BOMB_RATIO * path.stat().st_size):
         raise DataError("the workbook unpacks to too much", where=str(path))
 
@@ -100,11 +89,14 @@ def _rows(sheet: Any, formulas: Any, where: str) -> _Rows:
     return rows
 
 
-def _dataset(name: str, rows: _Rows, where: str) -> Dataset:
+def _dataset(name: str, rows: _Rows, where: str, words: MissingWords) -> Dataset:
     header, *body = rows
     names = [str(v).strip() if v is not None else "" for v in header]
     while names and not names[-1]:
         names.pop()
+    counted = len(names) > 1 and not names[0] and _counts_rows(body)
+    if counted:
+        names, body = names[1:], [row[1:] for row in body]
     check_columns(names, f"{where} row 1")
     width = len(names)
     for number, row in enumerate(body, start=2):
@@ -114,16 +106,36 @@ def _dataset(name: str, rows: _Rows, where: str) -> Dataset:
             hint = "the first row must hold the column names: is a title above them, or a name missing?"
             raise DataError(what, where=f"{where} row {number} column {beyond[0] + 1}", hint=hint)
     kept = [row for row in body if any(not _blank(v) for v in row)]
-    columns, arrays = [], []
+    columns, arrays, odd = [], [], list[str]()
     for i, column in enumerate(names):
-        values = [row[i] if i < len(row) and not _blank(row[i]) else None for row in kept]
+        cells = [row[i] if i < len(row) and not _blank(row[i]) else None for row in kept]
+        values = [None if words.means_missing(v, column) else v for v in cells]
         kind = _kind(values, column)
+        odd.extend(_odd(values, kind, column))
         columns.append(ColumnInfo(column, kind=kind))
         arrays.append(_array(values, kind))
     dataset = from_table(name, pa.Table.from_arrays(arrays, names=names), columns=columns)
+    if counted:
+        dataset.remarks.append(ROW_NUMBERS)
+    dataset.remarks.extend([*words.remarks, *odd])
     if len(kept) < len(body):
         dataset.remarks.append(f"{len(body) - len(kept)} blank rows are no records")
     return dataset
+
+
+def _counts_rows(body: _Rows) -> bool:
+    """Whether the first cells count the rows from 1, as R writes its row names."""
+    kept = [row for row in body if any(not _blank(v) for v in row)]
+    return bool(kept) and all(row[:1] in ([n], [str(n)]) for n, row in enumerate(kept, start=1))
+
+
+def _odd(values: list[Any], kind: Kind, column: str) -> Iterator[str]:
+    """A column named like a number that is text, and the first row that makes it so."""
+    if kind != "text" or not column.upper().endswith(NUMBER_BY_NAME):
+        return
+    odd = next((i for i, v in enumerate(values) if v is not None and not isinstance(v, (int, float))), None)
+    if odd is not None:
+        yield f"{column} is text: row {odd + 1} is the first that holds no number: {visible_line(_text(values[odd]), limit=30)}"
 
 
 def _blank(value: Any) -> bool:

@@ -18,45 +18,42 @@ import pyarrow.parquet as pq
 
 from alsbench.data.dataset import ARROW_TYPE, BATCH_ROWS, Dataset, check_columns, clean_text, no_value
 from alsbench.data.frames import ColumnInfo
+from alsbench.data.readers.guard import library
 from alsbench.data.safe_text import visible
 from alsbench.data.special import SpecialCells, attach, cells_of, within
 from alsbench.errors import DataError
 from alsbench.study.sql import Kind
 
 _LARGEST_EXACT = 2**53
+_UNREADABLE = "the file is not readable Parquet"
+_AGAIN = "it may be cut short, damaged or misnamed; fetch it again"
 _TOLD = (b"label", b"format", b"type", b"length")
 
 
 def read_parquet(path: Path, *, name: str) -> list[Dataset]:
     """The file as one data set. Raises DataError for a file that is not whole, not Parquet, or holds nested columns."""
-    try:
-        footer = pq.ParquetFile(path, memory_map=False)
-    except (pa.ArrowException, OSError, ValueError) as fault:
-        raise _unreadable(path, fault) from fault
-    with footer:
+    with library(path, _UNREADABLE, hint=_AGAIN), pq.ParquetFile(path, memory_map=False) as footer:
         schema = footer.schema_arrow
         check_columns(schema.names, str(path))
         rows = footer.metadata.num_rows
         columns = tuple(_column(path, f) for f in schema)
         special = list(cells_of(schema.metadata, rows=rows))
-    columns = tuple(_settle(path, c, schema.field(c.name).type) for c in columns)
+        columns = tuple(_settle(path, c, schema.field(c.name).type) for c in columns)
     return [Dataset(name=name, columns=columns, batches=lambda: _batches(path, columns, special), rows=rows)]
 
 
 def _batches(path: Path, columns: tuple[ColumnInfo, ...], special: list[SpecialCells]) -> Iterator[pa.RecordBatch]:
     schema, done = pa.schema([(c.name, ARROW_TYPE[c.kind]) for c in columns]), 0
     for batch in _stream(path, [c.name for c in columns]):
-        arrays = [_convert(batch.column(c.name), c.kind) for c in columns]
+        with library(path, _UNREADABLE, hint=_AGAIN):  # a value that no date can be, say
+            arrays = [_convert(batch.column(c.name), c.kind) for c in columns]
         yield attach(pa.RecordBatch.from_arrays(arrays, schema=schema), within(special, done, batch.num_rows))
         done += batch.num_rows
 
 
 def _stream(path: Path, names: list[str]) -> Iterator[pa.RecordBatch]:
-    try:
-        with pq.ParquetFile(path, memory_map=False) as file:
-            yield from file.iter_batches(batch_size=BATCH_ROWS, columns=names)
-    except (pa.ArrowException, OSError, ValueError) as fault:
-        raise _unreadable(path, fault) from fault
+    with library(path, _UNREADABLE, hint=_AGAIN), pq.ParquetFile(path, memory_map=False) as file:
+        yield from file.iter_batches(batch_size=BATCH_ROWS, columns=names)
 
 
 def _column(path: Path, field: pa.Field) -> ColumnInfo:
@@ -128,12 +125,3 @@ def _convert(array: Any, kind: Kind) -> Any:
     if kind == "date" and pa.types.is_timestamp(array.type):
         array = array.cast(pa.timestamp(array.type.unit))
     return array.cast(ARROW_TYPE[kind])
-
-
-def _unreadable(path: Path, fault: Exception) -> DataError:
-    return DataError(
-        "the file is not readable Parquet",
-        where=str(path),
-        why=" ".join(str(fault).split())[:300],
-        hint="it may be cut short, damaged or misnamed; fetch it again",
-    )

@@ -5,13 +5,15 @@ A file whose content contradicts its name is refused rather than guessed at.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from alsbench.data.dataset import Dataset
+from alsbench.data.missing_words import MissingWords, without_words
 from alsbench.data.safe_text import visible
+from alsbench.data.text_dates import with_dates
 from alsbench.errors import DataError
-from alsbench.study.names import nearest
+from alsbench.study.names import near
 
 Reader = Callable[..., list[Dataset]]
 
@@ -42,6 +44,8 @@ _SIGNATURES: tuple[tuple[bytes, str, str], ...] = (
 )
 
 
+_NEAR = 3  # names offered for one that is not there
+_ASK_FOR_WORDS = {"delimited", "dataset_json", "excel"}  # their numbers may be written as text
 _COMPATIBLE = {("gzip", ".dsjc"), ("zip", ".xlsx")}
 _ADVICE = {
     ".xls": "save it as .xlsx or CSV",
@@ -69,8 +73,11 @@ def is_readable(path: Path) -> bool:
     return path.suffix.lower() in _FORMATS
 
 
-def read(path: Path) -> list[Dataset]:
-    """The data sets of one file. Raises DataError naming the file for whatever keeps it from being read whole."""
+def read(path: Path, *, missing: Iterable[str] = ()) -> list[Dataset]:
+    """The data sets of one file. Raises DataError naming the file for whatever keeps it from being read whole.
+
+    A text that is one of the words ``missing``, blanks around it apart, is a missing value.
+    """
     format_ = _FORMATS.get(path.suffix.lower())
     if format_ is None:
         advice, known = _ADVICE.get(path.suffix.lower(), ""), f"readable: {', '.join(formats())}"
@@ -90,12 +97,16 @@ def read(path: Path) -> list[Dataset]:
     for magic, holds, what in _SIGNATURES:
         if head.startswith(magic) and holds != format_ and (holds, path.suffix.lower()) not in _COMPATIBLE:
             raise DataError(f"the file is named {path.suffix} but holds {what}", where=str(path), hint="rename or convert it")
-    datasets = _reader(format_)(path, name=table_name(path))
+    words = MissingWords(missing)
+    if format_ in _ASK_FOR_WORDS:
+        datasets = _reader(format_)(path, name=table_name(path), words=words)
+    else:
+        datasets = [without_words(d, words) for d in _reader(format_)(path, name=table_name(path))]
     for dataset in datasets:
         if not dataset.name.isprintable():
             what = f"the name of a data set has characters that cannot be printed: {visible(dataset.name)}"
             raise DataError(what, where=str(path), hint="rename it")
-    return datasets
+    return [with_dates(d) for d in datasets]
 
 
 def table_name(path: Path) -> str:
@@ -124,11 +135,16 @@ def find_files(paths: list[Path]) -> Iterator[Path]:
 
 
 def _neighbour(path: Path) -> str:
+    """Files and folders beside it that are named nearly so; a folder that is not there is the fault to be told."""
+    if not path.parent.is_dir():
+        return f"there is no folder {path.parent} either"
     try:
-        names = [p.name for p in path.parent.iterdir()]
+        beside = sorted(p for p in path.parent.iterdir() if p.is_dir() or is_readable(p))
     except OSError:
         return ""
-    return nearest(path.name, names) if names else ""
+    close = near(path.stem, {p.stem for p in beside})
+    named = [p.name for p in beside if p.stem in close][:_NEAR]
+    return f"did you mean {' or '.join(named)}?" if named else ""
 
 
 def _reader(format_: str) -> Reader:

@@ -2,7 +2,8 @@
 
 Dates stay numbers in ReadStat and are converted here by their SAS format, so that a date outside the calendar is an error with
 a row and not an overflow. Special missing values are missing, handed over with their batch and counted in the remarks.
-ReadStat stops where it has its rows: that the file is as long as its header says is checked here.
+ReadStat stops where it has its rows: that the file is as long as its header says is checked here. Texts in the encodings of
+Hebrew and Vietnamese Windows, whose last letters it loses and gives to the next text, are refused by name.
 """
 
 from __future__ import annotations
@@ -18,17 +19,21 @@ import pyarrow as pa
 
 from alsbench.data.dataset import ARROW_TYPE, BATCH_ROWS, Dataset, check_columns, clean_text
 from alsbench.data.frames import ColumnInfo
+from alsbench.data.readers.guard import library
 from alsbench.data.sas import FieldValues, date_kind, to_arrow
 from alsbench.data.special import SpecialCells, attach, counted
 from alsbench.errors import DataError
 
 CELLS = 2_000_000  # of one reading: ReadStat decompresses the rows before an offset again each time
+_ENCODING = 70  # the header byte that says in which encoding the texts are
+# ReadStat hands each text to iconv and does not ask for what iconv holds back: letters to which a mark may follow
+_GARBLED = {65: "Windows-1255 (Hebrew)", 68: "Windows-1258 (Vietnamese)"}
 _PADDED = 0x33  # the header byte that says: four bytes more stand here
 
 
 def read_sas7bdat(path: Path, *, name: str) -> list[Dataset]:
     """The file as one data set. Raises DataError for what ReadStat cannot read."""
-    _check_length(path)
+    _check_header(path)
     _, meta = _read(path, metadataonly=True)
     names = [n or "" for n in meta.column_names]
     check_columns(names, str(path))
@@ -64,12 +69,19 @@ def read_sas7bdat(path: Path, *, name: str) -> list[Dataset]:
     ]
 
 
-def _check_length(path: Path) -> None:
-    """Refuse a file that is shorter or longer than its header and pages; ReadStat judges a header that makes no sense."""
+def _check_header(path: Path) -> None:
+    """Refuse a file whose texts would be read wrong, and one that is shorter or longer than its header and pages.
+
+    ReadStat judges a header that makes no sense.
+    """
     with path.open("rb") as file:
         head = file.read(220)
     if len(head) < 220 or head[37] not in (0, 1):
         return
+    if (encoding := _GARBLED.get(head[_ENCODING])) is not None:
+        what = f"the texts are in {encoding}, which ReadStat reads wrong: it loses letters"
+        hint = "write it again in UTF-8 (PROC COPY with OPTIONS ENCODING or the data set option OUTENCODING='UTF-8'), or as CSV"
+        raise DataError(what, where=f"{path} byte {_ENCODING}", hint=hint)
     order = "<" if head[37] == 1 else ">"
     at = 200 if head[35] == _PADDED else 196
     header, page, pages = struct.unpack_from(f"{order}II{'Q' if head[32] == _PADDED else 'I'}", head, at)
@@ -126,24 +138,9 @@ def _shown(form: str) -> str:
 def _read(path: Path, **options: Any) -> tuple[dict[str, Any], Any]:
     import pyreadstat
 
-    try:
+    hint = "it may be cut short, encrypted or damaged; export it again, or as XPT"
+    with library(path, "the file is not readable SAS7BDAT", hint=hint):
         result: tuple[dict[str, Any], Any] = pyreadstat.read_sas7bdat(
             str(path), disable_datetime_conversion=True, output_format="dict", **options
         )
-    except (
-        pyreadstat.ReadstatError,
-        pyreadstat.PyreadstatError,
-        UnicodeDecodeError,
-        OverflowError,
-        ValueError,
-        TypeError,
-        AttributeError,
-        OSError,
-    ) as fault:
-        raise DataError(
-            "the file is not readable SAS7BDAT",
-            where=str(path),
-            why=str(fault)[:200],
-            hint="it may be cut short, encrypted or damaged; export it again, or as XPT",
-        ) from fault
     return result

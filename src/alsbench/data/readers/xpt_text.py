@@ -72,7 +72,9 @@ def refuse_unless_windows(pieces: Iterable[bytes], where: str, what: str) -> Non
     """Refuse texts that Windows-1252 cannot hold, or that are clearly of another encoding."""
     held = list(pieces)
     found = likely_encoding(held)
-    if found == WINDOWS_1252 or (found is None and all(map(_is_windows, held))):
+    if found == WINDOWS_1252:
+        found = None
+    if found is None and all(map(_is_windows, held)):
         return
     raise DataError(f"{what} is neither UTF-8 nor Windows-1252{_named(found)}", where=where, hint=_hint(found))
 

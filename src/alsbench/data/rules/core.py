@@ -7,7 +7,7 @@ column that breaks it. Rows are named by their number in load order, counted fro
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 from alsbench.data.receipt import Severity
@@ -44,6 +44,27 @@ class Rule:
     needs_study: bool = False
 
 
+@dataclass
+class DatesAsked:
+    """Which date columns a rule asked for: whether it had any to work with, and what was there but is no date."""
+
+    asked: bool = False
+    had: bool = False
+    unusable: dict[str, None] = field(default_factory=dict)
+
+    def clear(self) -> None:
+        """Begin with the next rule."""
+        self.asked = self.had = False
+        self.unusable.clear()
+
+    @property
+    def reason(self) -> str:
+        """Why the rule could not be applied, or not everywhere; empty where it was."""
+        if self.unusable:
+            return ", ".join(self.unusable)
+        return "the dates it compares are not in the data" if self.asked and not self.had else ""
+
+
 @dataclass(frozen=True)
 class Hits:
     """Rows a query found: how many, and the first of them."""
@@ -76,6 +97,19 @@ class Trial:
 
     snapshot: Snapshot
     study_or_none: Study | None = None
+    dates_asked: DatesAsked = field(default_factory=DatesAsked, compare=False)
+
+    def dates(self, table: TableInfo, *columns: str, more: bool = False) -> bool:
+        """Whether these columns of a table are dates; a rule that asks for dates asks here, so that it is known to have had
+        none to check. With ``more`` they are not yet all that it compares."""
+        kinds = table.kinds
+        here = all(c in kinds for c in columns)
+        off = [f"{c} of {table.name} is no date" for c in columns if here and kinds[c] != "date"]
+        self.dates_asked.asked = True
+        self.dates_asked.unusable |= dict.fromkeys(off)
+        usable = here and not off
+        self.dates_asked.had |= usable and not more
+        return usable
 
     @property
     def study(self) -> Study:

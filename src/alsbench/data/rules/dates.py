@@ -1,11 +1,17 @@
-"""Dates: in order, before death, and in step with study days."""
+"""Dates: written as dates, in order, before death, and in step with study days.
+
+A rule asks for its columns with ``trial.dates``: one that found none to compare is "not applicable", not passed.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 from alsbench.data.rules.core import SUBJECT_TABLE, Fault, Trial, fault, rule
-from alsbench.data.sql import quote
+from alsbench.data.safe_text import visible_line
+from alsbench.data.snapshot import TableInfo
+from alsbench.data.sql import constant, quote
+from alsbench.data.text_dates import how_written, is_date_name
 
 _ORDER = (
     ("RANDDT", "TRTSDT"),
@@ -17,12 +23,54 @@ _ORDER = (
 )
 
 
+_ISO_8601 = r"(\d{4}|-)(-(\d{2}|-)(-(\d{2}|-))?)?(T(\d{2}|-)(:(\d{2}|-)(:\d{2}(\.\d+)?)?)?(Z|[+-]\d{2}:?\d{2})?)?"
+_MOST_NAMED = 1_000
+
+
+@rule("date-values", "warning", "columns named as dates hold dates")
+def date_values(trial: Trial) -> Iterator[Fault]:
+    """``...DT`` is a date of the analysis data, ``...DTM`` and ``...DTC`` are ISO 8601 texts, the latter perhaps partial."""
+    for table in trial.snapshot.tables.values():
+        for name, kind in table.kinds.items():
+            if is_date_name(name) and kind in ("text", "number"):
+                yield from _no_date(trial, table, name, kind)
+            elif name.upper().endswith(("DTM", "DTC")) and kind == "text":
+                value = f"trim({quote(name)})"
+                whole = f"NOT regexp_full_match({value}, {constant(f'{_ISO_8601}(/{_ISO_8601})?')})"
+                real = f"(regexp_full_match({value}, '\\d{{4}}-\\d\\d-\\d\\d.*') AND TRY_CAST({value}[:10] AS DATE) IS NULL)"
+                what = "is not written as ISO 8601 has it (2021-06-30)"
+                yield from _named(trial, table, name, f"{value} <> '' AND ({whole} OR {real})", what)
+
+
+def _no_date(trial: Trial, table: TableInfo, name: str, kind: str) -> Iterator[Fault]:
+    if kind == "number":
+        yield from _named(trial, table, name, f"{quote(name)} IS NOT NULL", "holds numbers without a date format")
+        return
+    found = trial.snapshot.rows(f"SELECT {quote(name)}, count(*) FROM {quote(table.name)} WHERE {quote(name)} <> '' GROUP BY 1")
+    verdict = how_written({str(value): int(n) for value, n in found})
+    others = sorted(verdict.others)
+    some = verdict.most is not None and 0 < len(others) <= _MOST_NAMED
+    condition = f"{quote(name)} IN ({', '.join(map(constant, others))})" if some else f"{quote(name)} <> ''"
+    what = "is text: day and month cannot be told apart" if verdict.ambiguous else "is text, for not every value is a date"
+    yield from _named(trial, table, name, condition, what)
+
+
+def _named(trial: Trial, table: TableInfo, name: str, condition: str, what: str) -> Iterator[Fault]:
+    """A fault with the first value that is none."""
+    hits = trial.where(table, condition)
+    if hits.count:
+        sql = f"SELECT CAST({quote(name)} AS VARCHAR) FROM {quote(table.name)} WHERE {condition} ORDER BY rowid LIMIT 1"
+        shown = visible_line(str(trial.snapshot.rows(sql)[0][0]), limit=30)
+        hint = "write dates in one way (2021-06-30, 30JUN2021, 30.06.2021), leave unknown ones empty, and load again"
+        yield from fault(table, f"{name} {what}: {shown} in row {hits.rows[0]}, {{n}} in all", hits, hint=hint)
+
+
 @rule("dates-order", "warning", "dates of ADSL follow each other")
 def dates_order(trial: Trial) -> Iterator[Fault]:
     if trial.adsl is None:
         return
     for first, later in _ORDER:
-        if trial.adsl.kinds.get(first) == "date" and trial.adsl.kinds.get(later) == "date":
+        if trial.dates(trial.adsl, first, later):
             yield from fault(
                 trial.adsl,
                 f"{later} is before {first} in {{n}} rows",
@@ -33,16 +81,16 @@ def dates_order(trial: Trial) -> Iterator[Fault]:
 @rule("interval-order", "warning", "nothing ends before it starts")
 def interval_order(trial: Trial) -> Iterator[Fault]:
     for table in trial.snapshot.tables.values():
-        if table.kinds.get("ASTDT") == "date" and table.kinds.get("AENDT") == "date":
+        if trial.dates(table, "ASTDT", "AENDT"):
             yield from fault(table, "AENDT is before ASTDT in {n} rows", trial.where(table, '"AENDT" < "ASTDT"'))
 
 
 @rule("after-death", "warning", "nothing is recorded after death")
 def after_death(trial: Trial) -> Iterator[Fault]:
-    if trial.adsl is None or trial.adsl.kinds.get("DTHDT") != "date":
+    if trial.adsl is None or not trial.dates(trial.adsl, "DTHDT", more=True):
         return
     for table in trial.records:
-        if table.kinds.get("ADT") == "date" and "CNSR" not in table:
+        if "CNSR" not in table and trial.dates(table, "ADT"):
             yield from fault(
                 table, "{n} records are dated after the subject's death", trial.joined(table, 'r."ADT" > s."DTHDT"')
             )
@@ -53,14 +101,18 @@ def after_event(trial: Trial) -> Iterator[Fault]:
     """Only events described as a death count: function is measured after a tracheostomy."""
     subject = quote(trial.subject)
     for events in trial.records:
-        if events.kinds.get("ADT") != "date" or events.kinds.get("CNSR") != "number" or events.kinds.get("EVNTDESC") != "text":
+        if (
+            events.kinds.get("CNSR") != "number"
+            or events.kinds.get("EVNTDESC") != "text"
+            or not trial.dates(events, "ADT", more=True)
+        ):
             continue
         deaths = (
             f'SELECT {subject}, min("ADT") AS died FROM {quote(events.name)} '
             f"WHERE \"CNSR\" = 0 AND upper(trim(\"EVNTDESC\")) IN ('DEATH', 'DEAD', 'DIED') GROUP BY {subject}"
         )
         for table in trial.records:
-            dated = table.name != events.name and table.kinds.get("ADT") == "date" and "CNSR" not in table
+            dated = table.name != events.name and "CNSR" not in table and trial.dates(table, "ADT")
             if dated and trial.same_subjects(table, events):
                 hits = trial.find(
                     f"SELECT r.rowid AS row, r.{subject} AS key FROM {quote(table.name)} r JOIN ({deaths}) d "
@@ -71,17 +123,17 @@ def after_event(trial: Trial) -> Iterator[Fault]:
 
 @rule("death-flag", "warning", "DTHFL and DTHDT agree")
 def death_flag(trial: Trial) -> Iterator[Fault]:
-    if trial.adsl is not None and trial.adsl.kinds.get("DTHFL") == "text" and trial.adsl.kinds.get("DTHDT") == "date":
+    if trial.adsl is not None and trial.adsl.kinds.get("DTHFL") == "text" and trial.dates(trial.adsl, "DTHDT"):
         hits = trial.where(trial.adsl, '"DTHDT" IS NOT NULL AND "DTHFL" IS DISTINCT FROM \'Y\'')
         yield from fault(trial.adsl, "{n} rows have a date of death without DTHFL = 'Y'", hits)
 
 
 @rule("study-day", "warning", "ADY is ADT - TRTSDT, plus one from the first dose on")
 def study_day(trial: Trial) -> Iterator[Fault]:
-    if trial.adsl is None or trial.adsl.kinds.get("TRTSDT") != "date":
+    if trial.adsl is None or not trial.dates(trial.adsl, "TRTSDT", more=True):
         return
     for table in trial.records:
-        if table.kinds.get("ADT") == "date" and table.kinds.get("ADY") == "number":
+        if table.kinds.get("ADY") == "number" and trial.dates(table, "ADT"):
             days = 'date_diff(\'day\', s."TRTSDT", r."ADT")'
             off = f'r."ADY" <> {days} + CASE WHEN {days} >= 0 THEN 1 ELSE 0 END'
             yield from fault(table, "ADY does not follow from ADT and TRTSDT in {n} records", trial.joined(table, off))
@@ -89,10 +141,10 @@ def study_day(trial: Trial) -> Iterator[Fault]:
 
 @rule("baseline-after-dose", "warning", "baseline is not after the first dose")
 def baseline_after_dose(trial: Trial) -> Iterator[Fault]:
-    if trial.adsl is None or trial.adsl.kinds.get("TRTSDT") != "date":
+    if trial.adsl is None or not trial.dates(trial.adsl, "TRTSDT", more=True):
         return
     for table in trial.records:
-        if table.kinds.get("ADT") == "date" and table.kinds.get("ABLFL") == "text":
+        if table.kinds.get("ABLFL") == "text" and trial.dates(table, "ADT"):
             hits = trial.joined(table, 'r."ABLFL" = \'Y\' AND r."ADT" > s."TRTSDT"')
             yield from fault(table, "{n} baseline records are dated after the first dose", hits)
 
@@ -100,11 +152,7 @@ def baseline_after_dose(trial: Trial) -> Iterator[Fault]:
 @rule("event-date", "note", "times to event in days are ADT - STARTDT + 1")
 def event_date(trial: Trial) -> Iterator[Fault]:
     for table in trial.records:
-        if (
-            all(table.kinds.get(c) == "date" for c in ("ADT", "STARTDT"))
-            and "CNSR" in table
-            and table.kinds.get("PARAM") == "text"
-        ):
+        if "CNSR" in table and table.kinds.get("PARAM") == "text" and trial.dates(table, "ADT", "STARTDT"):
             off = '"AVAL" <> date_diff(\'day\', "STARTDT", "ADT") + 1 AND contains(lower("PARAM"), \'(days)\')'
             yield from fault(table, "AVAL is not ADT - STARTDT + 1 in {n} records", trial.where(table, off))
 
@@ -115,7 +163,7 @@ def visit_date_order(trial: Trial) -> Iterator[Fault]:
     number = trial.study_or_none.visits.number if trial.study_or_none else "AVISITN"
     subject, visit = quote(trial.subject), quote(number)
     for table in trial.records:
-        if table.kinds.get("ADT") == "date" and table.kinds.get(number) == "number" and table.name != SUBJECT_TABLE:
+        if table.name != SUBJECT_TABLE and table.kinds.get(number) == "number" and trial.dates(table, "ADT"):
             dated = f'{quote(table.name)} WHERE {visit} IS NOT NULL AND "ADT" IS NOT NULL'
             suspects = (
                 f'SELECT hash(subject) FROM (SELECT {subject} AS subject, {visit} AS visit, min("ADT") AS first, '

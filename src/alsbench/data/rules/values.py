@@ -55,7 +55,7 @@ def text_among_numbers(trial: Trial) -> Iterator[Fault]:
                 hits.count,
                 hits.rows,
                 hits.keys,
-                hint="leave missing values empty and load again" if missing else "",
+                hint="leave missing values empty, or load --missing WORD" if missing else "",
             )
 
 
