@@ -118,3 +118,90 @@ def test_a_bound_near_zero_is_printed_as_less_than_its_last_decimal() -> None:
 
     assert span((1.1567e-06, 0.0006)) == "<0.0001 to 0.0006"
     assert span((0.0, 0.0004)) == "0 to 0.0004"
+
+
+PRESS_RELEASE = Path(__file__).parent / "press_release_claims.toml"
+FALSE = """
+[[claims]]
+name = "slopes"
+endpoint = "alsfrs_slope"
+comparison = "G2-M12"
+treatment = { slope = "-1.24" }
+reference = { slope = "-1.06" }
+contrast = { difference = "0.42" }
+"""
+NOBODY = """
+[[claims]]
+name = "nobody"
+endpoint = "ae"
+line = "serious related"
+group = { count = "0", n = "590", percent = "0.0" }
+"""
+
+
+def test_without_a_workspace_claims_are_still_held_against_each_other(run: Run, tmp_path: Path) -> None:
+    """Mean ranks 20.95 and 13.66 imply about 12 and 20 subjects; nothing is written where there is no workspace."""
+    directory = tmp_path / "nowhere"
+    directory.mkdir()
+    ran = run("claims", PRESS_RELEASE, "-w", directory, "--format", "json")
+    assert ran.code == 0, ran.err
+    assert "no data are loaded" in ran.err
+    assert {r["reproduced"] for r in ran.json["rows"]} == {"no data"}
+    assert [r["coherent"] for r in ran.json["rows"]] == ["yes", "yes", *["nothing to check"] * 5]
+    sizes = next(s for s in ran.json["more"] if s["table"] == "sizes")["rows"]
+    assert len(sizes) == 6
+    assert list(directory.iterdir()) == []
+
+
+def test_without_a_workspace_a_contradiction_exits_with_1(run: Run, tmp_path: Path) -> None:
+    file = tmp_path / "c.toml"
+    file.write_text("schema = 1\n" + FALSE)
+    ran = run("claims", file, "-w", tmp_path)
+    assert ran.code == 1
+    assert "difference of the slopes" in ran.out
+    assert [line.split()[-3:] for line in ran.out.splitlines() if line.startswith("slopes ")] == [["NO", "no", "data"]]
+
+
+def test_a_study_without_data_says_which_comparisons_share_their_control(run: Run, workspace: Path, tmp_path: Path) -> None:
+    directory = tmp_path / "study only"
+    directory.mkdir()
+    (directory / "study.toml").write_bytes((workspace / "study.toml").read_bytes())
+    ran = run("claims", PRESS_RELEASE, "-w", directory, "--format", "json")
+    assert ran.code == 0, ran.err
+    sizes = next(s for s in ran.json["more"] if s["table"] == "sizes")["rows"]
+    assert {r["claims"] for r in sizes} == {"seed-g1-m6, seed-g2-m6"}
+    (directory / "study.toml").write_text("schema = ")
+    assert run("claims", PRESS_RELEASE, "-w", directory).code == 2
+
+
+@pytest.mark.parametrize("format_", ["table", "json", "csv", "tsv", "md", "html", "rtf"])
+def test_counts_without_a_comparison_in_every_format(run: Run, tmp_path: Path, format_: str) -> None:
+    """1 - 0.05 ** (1 / 590) = 0.51 %."""
+    file = tmp_path / "c.toml"
+    file.write_text("schema = 1\n" + NOBODY)
+    ran = run("claims", file, "-w", tmp_path, "--format", format_)
+    assert ran.code == 0, ran.err
+    out = ran.out.replace("\\~", " ")  # RTF's space without a break
+    assert "all count" in out
+    assert "not checkable" in out
+    if format_ not in ("csv", "tsv"):
+        assert "0.51" in ran.out
+
+
+def test_a_press_release_beside_other_data(run: Run, workspace: Path, tmp_path: Path) -> None:
+    file = tmp_path / "c.toml"
+    file.write_text(PRESS_RELEASE.read_text() + NOBODY)
+    ran = run("claims", file, "-w", workspace, "--format", "json")
+    assert ran.code == 1
+    told = {r["claim"]: (r["coherent"], r["reproduced"]) for r in ran.json["rows"]}
+    assert told["nobody"] == ("yes", "not checkable")
+    assert told["seed-sae"] == ("nothing to check", "NO: 0 of 1")
+    assert any("of which line? say line = " in note and "related serious" in note for note in ran.json["more"][0]["notes"])
+
+
+def test_a_claim_of_two_arms_needs_its_comparison(run: Run, tmp_path: Path) -> None:
+    file = tmp_path / "c.toml"
+    file.write_text("schema = 1\n" + FALSE.replace('comparison = "G2-M12"\n', ""))
+    ran = run("claims", file, "-w", tmp_path)
+    assert ran.code == 2
+    assert "'comparison' is missing" in ran.err

@@ -37,7 +37,7 @@ def over_chi(inside: object, bound: float, df: float) -> float:
     """1 - inside(b) of a normal, or its mean over the chi of a t."""
     if math.isinf(df):
         return 1 - inside(bound)  # type: ignore[operator]
-    root, weight = panels(math.sqrt(chi2.ppf(1e-13, df)), math.sqrt(chi2.isf(1e-13, df)), 2)
+    root, weight = panels(math.sqrt(chi2.ppf(1e-13, df)), math.sqrt(chi2.isf(1e-13, df)), 4 if df < 10 else 2)
     density = 2 * root * chi2.pdf(root**2, df)
     return float(sum(w * d * (1 - inside(bound * r / math.sqrt(df))) for r, w, d in zip(root, weight, density, strict=True)))  # type: ignore[operator]
 

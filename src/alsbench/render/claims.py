@@ -6,14 +6,15 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from alsbench.analysis.claims import NEVER, Checked, Recomputed, SizeRange
+from alsbench.analysis.claims import NEVER, NO_DATA, Checked, NoneOf, Recomputed, SizeRange
 from alsbench.render.formats import MISSING, format_number, format_p, is_p_value, round_half_away
 from alsbench.render.sheet import Field, Sheet
 
-PARTS = {"contrast": "", "treatment": "treated ", "reference": "control "}
+PARTS = {"contrast": "", "treatment": "treated ", "reference": "control ", "group": "all "}
 
 
 RELATION_NOTE = "each printed number stands for every value that is printed so; an interval is what these values allow"
+NOBODY_NOTE = "none among n: the one-sided upper 95 % bound of how many percent it may be of others like them, about 300 / n"
 SIZES_NOTE = (
     "ranks 1 to N add up to N(N + 1) / 2, so that mean ranks imply sizes; N is allowed to be off by 7 %, since LS means "
     "are adjusted, and the arms to be unequal as by chance (95 %)"
@@ -40,6 +41,8 @@ def claims_sheets(checked: Sequence[Checked], facts: tuple[tuple[str, str], ...]
     sheets = [_verdicts(checked, facts, notes), numbers_sheet(checked, facts, notes)]
     if any(c.relations for c in checked):
         sheets.append(_relations(checked))
+    if any(c.nobody for c in checked):
+        sheets.append(_nobody(checked))
     if any(c.sizes for c in checked):
         sheets.append(_sizes(checked))
     if any(c.survived for c in checked):
@@ -62,8 +65,20 @@ def numbers_sheet(checked: Sequence[Checked], facts: tuple[tuple[str, str], ...]
         for c in checked
         for n in c.numbers
     )
-    why = dict.fromkeys(f"{n.claim}, {PARTS[n.part]}{n.stat}: {n.why}" for c in checked for n in c.numbers if n.why)
+    why = reasons(checked)
     return Sheet("numbers", "Published numbers and those of the data", fields, records, facts, (*why, *notes), standing=True)
+
+
+def reasons(checked: Sequence[Checked]) -> tuple[str, ...]:
+    """Why numbers could not be compared, or what was altered, each reason once; of a claim as a whole without a number's name.
+    That there are no data is said in the verdicts."""
+    told = [
+        f"{n.claim}: {n.why}" if n.outcome == "not checkable" else f"{n.claim}, {PARTS[n.part]}{n.stat}: {n.why}"
+        for c in checked
+        for n in c.numbers
+        if n.why and n.why != NO_DATA
+    ]
+    return tuple(dict.fromkeys(told))
 
 
 def _verdicts(checked: Sequence[Checked], facts: tuple[tuple[str, str], ...], notes: tuple[str, ...]) -> Sheet:
@@ -91,6 +106,8 @@ def coherent_words(c: Checked) -> str:
 
 def reproduced_words(c: Checked) -> str:
     """How many of the published numbers the data give."""
+    if c.reproduced is None:
+        return "no data" if all(n.why == NO_DATA for n in c.numbers) else "not checkable"
     good = sum(n.outcome == "reproduced" for n in c.numbers)
     return "yes" if good == len(c.numbers) else f"NO: {good} of {len(c.numbers)}"
 
@@ -118,6 +135,21 @@ def _relations(checked: Sequence[Checked]) -> Sheet:
         (c.claim.name, r.what, span(r.published), span(r.implied), r.coherent) for c in checked for r in c.relations
     )
     return Sheet("relations", "Do the published numbers agree with each other?", fields, records, notes=(RELATION_NOTE,))
+
+
+def _nobody(checked: Sequence[Checked]) -> Sheet:
+    fields = (
+        Field("claim", "Claim"),
+        Field("count", "None"),
+        *(Field(k, h, number=True) for k, h in (("n", "n"), ("upper", "Upper bound, %"))),
+    )
+    records = tuple((c.claim.name, *nobody_record(found)) for c in checked for found in c.nobody)
+    return Sheet("none", "What a count of none leaves open", fields, records, notes=(NOBODY_NOTE,))
+
+
+def nobody_record(found: NoneOf) -> tuple[str, str, str]:
+    """Of what there were none, among how many, and the upper bound in percent."""
+    return found.of, str(found.n), round_half_away(found.upper, 2)
 
 
 def _sizes(checked: Sequence[Checked]) -> Sheet:

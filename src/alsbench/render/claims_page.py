@@ -9,11 +9,14 @@ from collections.abc import Callable, Iterable, Sequence
 
 from alsbench.analysis.claims import Checked, Recomputed, SizeRange
 from alsbench.render.claims import (
+    NOBODY_NOTE,
     PARTS,
     RELATION_NOTE,
     SIZES_NOTE,
     SURVIVAL_NOTE,
     coherent_words,
+    nobody_record,
+    reasons,
     reproduced_words,
     robust_words,
     shown_value,
@@ -42,7 +45,7 @@ def verdicts_block(checked: Sequence[Checked]) -> Block:
         subgroup = f"{c.claim.subgroup} ({', '.join(c.marks)})" if c.marks else c.claim.subgroup
         cells = [Cell(c.claim.name), Cell(c.claim.endpoint), Cell(subgroup), Cell(c.claim.comparison)]
         cells.append(Cell(coherent_words(c), style="bad" if c.coherent is False else ""))
-        cells.append(Cell(reproduced_words(c), style="" if c.reproduced else "bad"))
+        cells.append(Cell(reproduced_words(c), style="bad" if c.reproduced is False else ""))
         cells += [Cell(robust_words(c, brief=True))] if asked else []
         lines.append(Line(tuple(cells)))
     return Block("", columns, tuple(lines))
@@ -50,20 +53,23 @@ def verdicts_block(checked: Sequence[Checked]) -> Block:
 
 def claim_blocks(checked: Sequence[Checked], *, headed: bool = True) -> tuple[Block, ...]:
     """Numbers, relations, implied sizes and checks, each with the claims below one another; ``headed``: under their names."""
-    found = (_numbers(checked, headed), _relations(checked, headed), _sizes(checked, headed), _survival(checked, headed))
+    found = (
+        *(_numbers(checked, headed), _relations(checked, headed), _nobody(checked, headed)),
+        *(_sizes(checked, headed), _survival(checked, headed)),
+    )
     return tuple(block for block in found if block.lines)
 
 
 def _numbers(checked: Sequence[Checked], headed: bool) -> Block:
     columns = (_left("Statistic", label=True), _left("At"), Column("Published"), Column("Recomputed"), _left("Outcome"))
-    why = dict.fromkeys(f"{n.claim}, {PARTS[n.part]}{n.stat}: {n.why}" for c in checked for n in c.numbers if n.why)
+    why = reasons(checked)
     lines = _sections(checked, lambda c: map(_number, c.numbers), headed, sources=True)
-    return Block("Published numbers and those of the data", columns, lines, tuple(why), aligned=False)
+    return Block("Published numbers and those of the data", columns, lines, why, aligned=False)
 
 
 def _number(found: Recomputed) -> Line:
     rows = () if found.row is None else (found.row,)
-    style = "" if found.outcome == "reproduced" else "bad"
+    style = "" if found.outcome in ("reproduced", "not checkable") else "bad"
     cells = (found.visit or "", found.published.text)
     return Line(
         (
@@ -86,6 +92,12 @@ def _relations(checked: Sequence[Checked], headed: bool) -> Block:
     return Block(
         "Do the published numbers agree with each other?", columns, _sections(checked, lines, headed), (RELATION_NOTE,)
     )
+
+
+def _nobody(checked: Sequence[Checked], headed: bool) -> Block:
+    columns = (_left("None", label=True), Column("n"), Column("Upper bound, %"))
+    lines = _sections(checked, lambda c: [Line(tuple(map(Cell, nobody_record(f)))) for f in c.nobody], headed)
+    return Block("What a count of none leaves open", columns, lines, (NOBODY_NOTE,), aligned=False)
 
 
 def _sizes(checked: Sequence[Checked], headed: bool) -> Block:

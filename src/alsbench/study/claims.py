@@ -23,6 +23,8 @@ from alsbench.study.reading import study_error
 from alsbench.study.toml_lines import key_lines
 from alsbench.study.toml_text import file_text, toml_table
 
+PARTS = ("contrast", "treatment", "reference", "group")
+OF_TWO_ARMS = PARTS[:3]  # numbers that need a comparison
 Relation = Literal["=", "<", ">"]
 Number = str | int | float
 MOST_DIGITS = 20
@@ -62,26 +64,38 @@ def printed(text: Number) -> Printed:
 
 class Claim(Table):
     """One published result. ``contrast``, ``treatment`` and ``reference`` hold printed numbers by the names that results use
-    (``difference``, ``p_value``, ``conf_low``; ``ls_mean``, ``n``); the other keys say which analysis they are of."""
+    (``difference``, ``p_value``, ``conf_low``; ``ls_mean``, ``n``), ``group`` counts of all ``arms`` together, which need no
+    comparison. ``line`` names the line of a table (``related serious``, a term, ``day 365``), ``level`` the confidence of the
+    intervals in percent, ``sides`` of what test the p-values are; the other keys say which analysis they are of."""
 
     name: str
     source: str = ""
     endpoint: str
     subgroup: str = "overall"
-    comparison: str
+    comparison: str = ""
+    arms: tuple[str, ...] = ()
+    line: str = ""
     visit: Number | None = None
     population: str = ""
     method: str = ""
     covariance: str = ""
     df: str = ""
     options: dict[str, Number | bool] = Field(default_factory=dict)
+    level: Number = 95
+    sides: Literal[1, 2] = 2
     contrast: dict[str, Number] = Field(default_factory=dict)
     treatment: dict[str, Number] = Field(default_factory=dict)
     reference: dict[str, Number] = Field(default_factory=dict)
+    group: dict[str, Number] = Field(default_factory=dict)
+
+    @property
+    def confidence(self) -> float:
+        """Of the intervals, as a share."""
+        return printed(self.level).value / 100.0
 
     def numbers(self) -> Iterator[tuple[str, str, Printed]]:
         """Every published number: where it stands, its statistic, and how it was printed."""
-        for part in ("contrast", "treatment", "reference"):
+        for part in PARTS:
             for stat, text in getattr(self, part).items():
                 yield part, stat, printed(text)
 
@@ -124,15 +138,27 @@ def _faults(claims: tuple[Claim, ...]) -> Iterator[Fault]:
         if claim.name in names:
             yield Fault(("claims", i, "name"), f"two claims are named {claim.name!r}", "names tell claims apart")
         names.add(claim.name)
-        if not (claim.contrast or claim.treatment or claim.reference):
+        if not any(getattr(claim, part) for part in PARTS):
             hint = 'for instance: contrast = { difference = "7.29", p_value = "0.024" }'
             yield Fault(("claims", i), "the claim has no number", hint)
         for path, value in (("visit",), claim.visit), *((("options", k), v) for k, v in claim.options.items()):
             if isinstance(value, int | float) and not abs(value) <= LARGEST:  # false for nan too
                 yield Fault(("claims", i, *path), "this number is not finite, or too large", f"at most {LARGEST:g}")
-        for part in ("contrast", "treatment", "reference"):
+        if not claim.comparison and any(getattr(claim, part) for part in OF_TWO_ARMS):
+            hint = "say which arms are compared; counts of all arms together go into group"
+            yield Fault(("claims", i, "comparison"), "'comparison' is missing", hint)
+        for part in PARTS:
             for stat, text in getattr(claim, part).items():
                 try:
                     printed(text)
                 except ValueError as error:
                     yield Fault(("claims", i, part, stat), str(error), 'as printed: "7.29", "-1.0", "<0.001"')
+        try:
+            level = printed(claim.level).value
+        except ValueError as error:
+            yield Fault(("claims", i, "level"), str(error), "of the intervals, in percent: 95")
+        else:
+            if not 50 <= level < 100:
+                yield Fault(
+                    ("claims", i, "level"), f"{claim.level} % is no confidence of an interval", "for instance 90, 95, 99"
+                )

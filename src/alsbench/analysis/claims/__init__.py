@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from alsbench.analysis.claims.checked import Checked, check_claim, scrutinised, sizes_by_claim
-from alsbench.analysis.claims.coherent import Relation, SizeRange, coherence, implied_sizes
-from alsbench.analysis.claims.reproduced import NEVER, Recomputed, answer_of, reproduce
+from alsbench.analysis.claims.checked import Checked, Together, check_claim, scrutinised, together
+from alsbench.analysis.claims.coherent import NoneOf, Relation, SizeRange, coherence, implied_sizes
+from alsbench.analysis.claims.reproduced import NEVER, NO_DATA, Recomputed, answer_of, reproduce
 from alsbench.analysis.claims.robust import Survival, checks_of, survival
 
 __all__ = [
     "NEVER",
+    "NO_DATA",
     "Checked",
+    "NoneOf",
     "Recomputed",
     "Relation",
     "SizeRange",
     "Survival",
+    "Together",
     "answer_of",
     "check_claim",
     "checks_of",
@@ -21,6 +24,6 @@ __all__ = [
     "implied_sizes",
     "reproduce",
     "scrutinised",
-    "sizes_by_claim",
     "survival",
+    "together",
 ]

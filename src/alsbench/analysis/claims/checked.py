@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from alsbench.analysis.claims.coherent import Relation, SizeRange, coherence, implied_sizes
+from alsbench.analysis.claims.across import across
+from alsbench.analysis.claims.coherent import NoneOf, Relation, SizeRange, coherence, implied_sizes, none_of
 from alsbench.analysis.claims.reproduced import Answer, Recomputed, reproduce
 from alsbench.analysis.claims.robust import Survival, survival
 from alsbench.analysis.result import Result
@@ -17,11 +18,14 @@ from alsbench.analysis.source import Source
 from alsbench.analysis.subgroups import counts_by_arm
 from alsbench.errors import AlsbenchError
 from alsbench.study.claims import Claim
+from alsbench.study.model import Study
+
+RANK_NAMES = frozenset({"cafs", "joint_rank"})  # of an endpoint, where no study says its method
 
 
 @dataclass(frozen=True)
 class Checked:
-    """A claim with all that was found about it. ``result`` is None where the study or the data do not have the analysis;
+    """A claim with all that was found about it. ``result`` is None where there are no data, or they do not have the analysis;
     ``survived`` and ``scrutiny`` are None where robustness was not asked for."""
 
     claim: Claim
@@ -29,6 +33,7 @@ class Checked:
     numbers: Sequence[Recomputed]
     relations: Sequence[Relation]
     sizes: Sequence[SizeRange] = ()
+    nobody: Sequence[NoneOf] = ()
     result: Result | None = None
     survived: Sequence[Survival] | None = None
     scrutiny: Sequence[tuple[Check, Result]] | None = None
@@ -50,13 +55,15 @@ class Checked:
         return all(found) if found else None
 
     @property
-    def reproduced(self) -> bool:
-        return all(n.outcome == "reproduced" for n in self.numbers)
+    def reproduced(self) -> bool | None:
+        """None where nothing could be checked: there are no data here, or those of other subjects."""
+        checkable = [n.outcome == "reproduced" for n in self.numbers if n.outcome != "not checkable"]
+        return all(checkable) if checkable else None
 
     @property
     def refuted(self) -> bool:
         """Whether the claim contradicts itself or the data."""
-        return self.coherent is False or not self.reproduced
+        return self.coherent is False or self.reproduced is False
 
     @property
     def results(self) -> tuple[Result, ...]:
@@ -64,49 +71,82 @@ class Checked:
         return tuple(r for r in (self.result, *(found for _, found in self.scrutiny or ())) if r is not None)
 
 
-def check_claim(claim: Claim, source: Source, sizes: Sequence[SizeRange], answer: Answer) -> Checked:
-    """A claim's numbers beside those of the data, and beside each other; ``sizes`` from :func:`sizes_by_claim`."""
+@dataclass(frozen=True)
+class Together:
+    """What the claims of one file say of each other, by the name of the claim."""
+
+    sizes: dict[str, list[SizeRange]]
+    relations: dict[str, list[Relation]]
+
+
+def together(claims: Sequence[Claim], source: Source | None, study: Study | None = None) -> Together:
+    """All claims of a file beside each other; ``source`` None without data, ``study`` (of the source if there is one) without a
+    study file too."""
+    of = source.study if source is not None else study
+    return Together(sizes_by_claim(claims, of, source), across(claims))
+
+
+def check_claim(claim: Claim, source: Source | None, beside: Together, answer: Answer, study: Study | None = None) -> Checked:
+    """A claim's numbers beside those of the data, beside each other, and beside the other claims (``beside``)."""
+    of = source.study if source is not None else study
     numbers, result = reproduce(claim, source, answer)
-    rank = _of_ranks(claim, source)
-    return Checked(claim, _about(claim, source), numbers, coherence(claim, rank=rank), sizes if rank else (), result)
+    rank = of_ranks(claim, of)
+    relations = [*coherence(claim, rank=rank), *beside.relations.get(claim.name, ())]
+    sizes = beside.sizes.get(claim.name, ()) if rank else ()
+    return Checked(claim, _about(claim, of), numbers, relations, sizes, none_of(claim), result)
 
 
 def scrutinised(checked: Checked, source: Source, checks: Iterable[tuple[Check, Result]]) -> Checked:
     """The claim put to ``checks`` (of :func:`checks_of`); unchanged, and none run, where the data do not have its analysis."""
-    if checked.result is None:
+    if checked.result is None or not checked.claim.comparison:
         return checked
     found = tuple(checks)
     return replace(checked, survived=tuple(survival(checked.claim, source, found)), scrutiny=found)
 
 
-def sizes_by_claim(claims: Sequence[Claim], source: Source) -> dict[str, list[SizeRange]]:
-    """What the mean ranks of each subgroup imply, by the names of the claims that were used for it."""
-    groups: dict[tuple[str, str, str], list[tuple[Claim, str, str]]] = {}
+def sizes_by_claim(claims: Sequence[Claim], study: Study | None, source: Source | None) -> dict[str, list[SizeRange]]:
+    """What the mean ranks of each subgroup imply, by the names of the claims that were used for it.
+
+    The study says which comparisons share a control; without one each claim stands alone. The arms of the data narrow it."""
+    groups: dict[tuple[str, ...], list[tuple[Claim, str, str]]] = {}
     for claim in claims:
-        if not _of_ranks(claim, source) or claim.endpoint not in source.study.endpoints:
+        if not of_ranks(claim, study):
             continue
-        try:
-            comparison = source.comparisons((claim.comparison,))[0]
-            source.population(claim.population)
-        except AlsbenchError:  # said where the claim's numbers are compared
-            continue
-        key = (claim.endpoint, claim.subgroup, claim.population)
-        groups.setdefault(key, []).append((claim, comparison.treatment, comparison.reference))
+        every = () if study is None else study.comparisons
+        known = [c for c in every if c.name == claim.comparison] or [c for c in every if c.treatment == claim.comparison]
+        if known:
+            pair, apart = (known[0].treatment, known[0].reference), ""
+        else:
+            pair, apart = (f"the treated arm of {claim.comparison}", f"the control of {claim.comparison}"), claim.name
+        groups.setdefault((claim.endpoint, claim.subgroup, claim.population, apart), []).append((claim, *pair))
     found: dict[str, list[SizeRange]] = {}
-    for (_, _, population), members in groups.items():
-        sizes = implied_sizes(members, counts_by_arm(source, source.population(population)))
+    for (_, _, population, _), members in groups.items():
+        sizes = implied_sizes(members, _arms_of(source, population))
         for name in sizes.claims if sizes is not None else ():
             found.setdefault(name, []).append(sizes)  # type: ignore[arg-type]
     return found
 
 
-def _of_ranks(claim: Claim, source: Source) -> bool:
-    endpoint = source.study.endpoints.get(claim.endpoint)
-    return (claim.method or (endpoint.method if endpoint else "")) == "joint_rank"
+def _arms_of(source: Source | None, population: str) -> dict[str, int]:
+    """Subjects by arm; none without data, or where these have no such population: that is said beside the claim's numbers."""
+    if source is None:
+        return {}
+    try:
+        return counts_by_arm(source, source.population(population))
+    except AlsbenchError:
+        return {}
 
 
-def _about(claim: Claim, source: Source) -> str:
-    endpoint = source.study.endpoints.get(claim.endpoint)
-    parts = [endpoint.title if endpoint else claim.endpoint, claim.subgroup, claim.comparison]
+def of_ranks(claim: Claim, study: Study | None) -> bool:
+    """Whether a claim's LS means are mean ranks: by its method, that of the study's endpoint, or without both its name."""
+    endpoint = study.endpoints.get(claim.endpoint) if study is not None else None
+    if claim.method or endpoint is not None:
+        return (claim.method or (endpoint.method if endpoint is not None else "")) == "joint_rank"
+    return claim.endpoint.casefold() in RANK_NAMES
+
+
+def _about(claim: Claim, study: Study | None) -> str:
+    endpoint = study.endpoints.get(claim.endpoint) if study is not None else None
+    parts = [endpoint.title if endpoint else claim.endpoint, claim.subgroup, claim.comparison, *claim.arms, claim.line]
     parts += [f"visit {claim.visit}"] if claim.visit is not None else []
-    return ", ".join(parts)
+    return ", ".join(part for part in parts if part)

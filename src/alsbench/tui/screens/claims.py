@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from rich.text import Text
 
-from alsbench.analysis.claims import Checked, check_claim, checks_of, scrutinised, sizes_by_claim
+from alsbench.analysis.claims import Checked, check_claim, checks_of, scrutinised, together
 from alsbench.analysis.question import Question
 from alsbench.analysis.result import Result
 from alsbench.analysis.scrutiny import CHECKS, Check
@@ -128,7 +128,7 @@ class ClaimsView(View):
             yield from (("...", "dim"),) * (3 if asked else 2)
             return
         yield coherent_words(found), "bad" if found.coherent is False else ""
-        yield reproduced_words(found), "" if found.reproduced else "bad"
+        yield reproduced_words(found), "bad" if found.reproduced is False else ""
         if asked:
             yield robust_words(found, brief=True), ""
 
@@ -165,10 +165,10 @@ class ClaimsView(View):
                     job.post(None, done=done, total=total)
                     yield found
 
-            sizes = sizes_by_claim(all_claims, source)
+            beside = together(all_claims, source)
             for number, claim in enumerate(claims, start=1):
                 job.check()
-                found = known.get(claim.name) or check_claim(claim, source, sizes.get(claim.name, ()), answer)
+                found = known.get(claim.name) or check_claim(claim, source, beside, answer)
                 found = scrutinised(found, source, each(claim)) if scrutinise else found
                 job.post(found, done=number * total // len(claims), total=total)
 
