@@ -22,15 +22,22 @@ def across(claims: Sequence[Claim]) -> dict[str, list[Relation]]:
     for claim in claims:
         for what, number, implied, stat in (*_months(claim, claim), *_first_months(claim, claim)):
             found[claim.name].append(Relation(claim.name, what, span_of(stat, number), implied))
-    for first, second in itertools.combinations(claims, 2):
+    for first, second in _of_one_analysis(claims):
         for what, number, implied, stat in _between(first, second):
             found[second.name].append(Relation(second.name, f"{what} ({first.name})", span_of(stat, number), implied))
     return {name: list(dict.fromkeys(relations)) for name, relations in found.items()}
 
 
+def _of_one_analysis(claims: Sequence[Claim]) -> Iterator[tuple[Claim, Claim]]:
+    """Every two claims about the same analysis, in the order of the file."""
+    groups: dict[tuple[object, ...], list[Claim]] = {}
+    for claim in claims:
+        groups.setdefault(_analysis(claim), []).append(claim)
+    for group in groups.values():
+        yield from itertools.combinations(group, 2)
+
+
 def _between(first: Claim, second: Claim) -> Iterator[Found]:
-    if _analysis(first) != _analysis(second):
-        return
     same = first.subgroup == second.subgroup
     if same and first.visit == second.visit and first.line == second.line and first.arms == second.arms:
         yield from _told_twice(first, second)

@@ -109,7 +109,7 @@ class Numbers:
         """Degrees of freedom as published, else none below what two arms of their size leave to a dozen coefficients."""
         df = self.claim.number(part, "df")
         if df is not None:
-            return tuple({max(df.low, 0.5), max(df.high, 0.5)})
+            return tuple({min(max(bound, 0.5), check.NORMAL[0]) for bound in (df.low, df.high)})
         sizes = self.claim.number("treatment", "n"), self.claim.number("reference", "n")
         if sizes[0] is not None and sizes[1] is not None:
             return check.degrees(max(2.0, sizes[0].value + sizes[1].value - 12.0))
