@@ -1,16 +1,34 @@
-"""No test may reach a network: a connection to anything but a local socket file is refused."""
+"""What holds for every test: no network, one BLAS thread, and programs that need not be compiled again for each process."""
 
 from __future__ import annotations
 
+import os
 import socket
+import sys
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from tests.shared import shared_folder
+
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # tests run side by side: threads that wait for work by spinning take theirs
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # else every program that a test starts compiles the package anew
+sys.dont_write_bytecode = False
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_user(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Settings and state of nobody's home, the same in all processes of a run unless a test sets its own."""
+    home = shared_folder(tmp_path_factory)
+    with pytest.MonkeyPatch.context() as environment:
+        for name in ("XDG_CONFIG_HOME", "XDG_STATE_HOME"):
+            environment.setenv(name, str(home / name.lower()))
+        yield
 
 
 @pytest.fixture(autouse=True)
 def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Connecting, sending and resolving fail for every address family but AF_UNIX."""
+    """Connecting, sending and resolving fail for every address family but AF_UNIX: no test may reach a network."""
     connect, send = socket.socket.connect, socket.socket.sendto
 
     def guarded(self: socket.socket, address: Any) -> Any:

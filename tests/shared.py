@@ -24,8 +24,8 @@ def shared_folder(factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def workspace_copy(factory: pytest.TempPathFactory, name: str, build: Callable[[Path], None]) -> Path:
-    """This process's own copy of a workspace that the first process to need it builds; answers kept by one serve all.
+def built_once(factory: pytest.TempPathFactory, name: str, build: Callable[[Path], None]) -> Path:
+    """A folder that the first process to need it builds; the others wait for it. Nobody changes it afterwards.
 
     ``build`` gets the path of a folder that is not there yet.
     """
@@ -37,6 +37,12 @@ def workspace_copy(factory: pytest.TempPathFactory, name: str, build: Callable[[
             shutil.rmtree(making, ignore_errors=True)
             build(making)
             making.rename(built)
+    return built
+
+
+def workspace_copy(factory: pytest.TempPathFactory, name: str, build: Callable[[Path], None]) -> Path:
+    """This process's own copy of a workspace that is built once; the answers that any process keeps serve all."""
+    built = built_once(factory, name, build)
     (built / "results").mkdir(mode=0o700, exist_ok=True)
     copy = factory.mktemp(name) / name
     shutil.copytree(built, copy, ignore=shutil.ignore_patterns("results"))

@@ -25,7 +25,7 @@ class Ran:
     err: str
 
 
-def run_here(words: Sequence[str], *, cwd: Path | None = None, env: Mapping[str, str] | None = None) -> Ran:
+def run_here(words: Sequence[object], *, cwd: Path | None = None, env: Mapping[str, str] | None = None) -> Ran:
     """Run ``alsbench WORDS`` in a directory, with more in the environment; its streams are files, as in a pipe."""
     out, err = (io.TextIOWrapper(io.BytesIO(), encoding="utf-8", newline="", write_through=True) for _ in range(2))
     umask = os.umask(0o077)

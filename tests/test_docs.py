@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shlex
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from tests.shell import run_here
 
 ROOT = Path(__file__).parent.parent
 RUNNABLE = (
@@ -50,22 +48,12 @@ def test_every_command_runs(document: str, tmp_path: Path) -> None:
         (data / path.name).write_bytes(path.read_bytes())
     found = commands(document)
     assert len(found) >= 7
-    directory = tmp_path
-    environment = {**os.environ, "XDG_STATE_HOME": str(tmp_path / "state"), "COLUMNS": "80"}
+    environment = {"XDG_STATE_HOME": str(tmp_path / "state"), "COLUMNS": "80"}
     for words in found:
         if words[0] == "demo":
             environment["ALSBENCH_WORKSPACE"] = str(tmp_path / words[words.index("-w") + 1])
-        ran = subprocess.run(
-            [sys.executable, "-m", "alsbench", *words],
-            cwd=directory,
-            env=environment,
-            capture_output=True,
-            text=True,
-            timeout=120,
-            stdin=subprocess.DEVNULL,
-            check=False,
-        )
-        assert ran.returncode == 0, (words, ran.stderr)
+        ran = run_here(words, cwd=tmp_path, env=environment)
+        assert ran.code == 0, (words, ran.err)
 
 
 @pytest.mark.parametrize(

@@ -12,10 +12,7 @@ from collections.abc import Callable
 import numpy as np
 import pandas as pd
 import pytest
-import statsmodels.formula.api as smf
 from scipy.optimize import minimize
-from statsmodels.duration.hazard_regression import PHReg
-from statsmodels.duration.survfunc import survdiff
 
 from alsbench.analysis.question import Question
 from alsbench.analysis.run import answer
@@ -64,6 +61,8 @@ def test_ancova_is_the_study_reports_table_14_3_01(trial: Source) -> None:
 
 @pytest.mark.parametrize("part", ["overall", "women", "not women", "old", "mild"])
 def test_ancova_against_statsmodels(trial: Source, adas: pd.DataFrame, part: str) -> None:
+    import statsmodels.formula.api as smf
+
     mask = members(trial, part).mask
     inside = {s for s, m in zip(trial.subject_ids, mask, strict=True) if m}
     week = adas[(adas.AVISITN == 24) & adas.USUBJID.isin(inside)]
@@ -146,6 +145,9 @@ def test_locf_rows_are_left_out_only_by_where(trial: Source) -> None:
 
 def test_dermatologic_events_against_statsmodels(trial: Source, pilot: Callable[[str], pd.DataFrame]) -> None:
     """Cox with Efron's ties and the log-rank test, statsmodels 0.15 ``PHReg`` and ``survdiff``."""
+    from statsmodels.duration.hazard_regression import PHReg
+    from statsmodels.duration.survfunc import survdiff
+
     frame = pilot("adtte")
     result = answer(Question("dermatologic"), trial)
     for arm, events in (("Placebo", 29), (LOW, 62), (HIGH, 61)):

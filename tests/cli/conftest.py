@@ -11,19 +11,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.shared import built_once, workspace_copy
+from tests.shell import Ran as RanHere
+from tests.shell import run_here
 
 from alsbench.__main__ import main
 
 REFERENCE = Path(__file__).parent.parent / "reference"
 
 
-@dataclass(frozen=True)
-class Ran:
-    """What one command line did."""
-
-    code: int
-    out: str
-    err: str
+class Ran(RanHere):
+    """With its answer as JSON."""
 
     @property
     def json(self) -> Any:
@@ -63,31 +61,19 @@ def small_study() -> str:
 @pytest.fixture(scope="session")
 def loaded(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A workspace with the first reference trial, as the load command makes it. Tests must not change it."""
-    path = tmp_path_factory.mktemp("trial") / "ws"
+    return workspace_copy(tmp_path_factory, "als-ref-1", load_reference)
+
+
+def load_reference(path: Path) -> None:
     trial = REFERENCE / "als-ref-1"
-    assert (
-        main(
-            [
-                "load",
-                str(trial),
-                "--study",
-                str(trial / "study.toml"),
-                "-w",
-                str(path),
-                "-q",
-                "-o",
-                str(path.parent / "receipt.txt"),
-            ]
-        )
-        == 0
-    )
-    return path
+    ran = run_here(["load", trial, "--study", trial / "study.toml", "-w", path, "-q"])
+    assert ran.code == 0, ran.err
 
 
 @pytest.fixture
 def workspace(loaded: Path, tmp_path: Path) -> Path:
-    """A copy of the loaded workspace that a test may change, with an audit log of its own."""
-    return Path(shutil.copytree(loaded, tmp_path / "ws", ignore=shutil.ignore_patterns("audit.jsonl")))
+    """A copy of the loaded workspace that a test may change, with an audit log of its own; answers are kept for all tests."""
+    return Path(shutil.copytree(loaded, tmp_path / "ws", symlinks=True, ignore=shutil.ignore_patterns("audit.jsonl")))
 
 
 # -- a trial small enough to break on purpose --------------------------------------------------------------------------
@@ -169,6 +155,10 @@ class Small:
     workspace: Path
     study: Path
 
+    @classmethod
+    def of(cls, path: Path) -> Small:
+        return cls(path / "data", path / "ws", path / "small.toml")
+
     @property
     def subjects(self) -> list[dict[str, Any]]:
         return [dict(s) for s in SUBJECTS]
@@ -192,14 +182,22 @@ class Small:
         return name, next((self.workspace / "snapshots").glob(f"{name}*")).read_bytes()
 
 
-@pytest.fixture
-def small(tmp_path: Path, run: Run) -> Small:
-    """The small trial, loaded."""
-    folder = tmp_path / "data"
-    folder.mkdir()
-    study = tmp_path / "small.toml"
-    study.write_text(SMALL_STUDY)
-    made = Small(folder, tmp_path / "ws", study)
-    ran = run("load", made.data(), "--study", study, "-w", made.workspace, "-q")
+@pytest.fixture(scope="session")
+def small_loaded(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The small trial beside its workspace, loaded once. Tests get copies."""
+    return built_once(tmp_path_factory, "small", load_small)
+
+
+def load_small(path: Path) -> None:
+    made = Small.of(path)
+    made.folder.mkdir(parents=True)
+    made.study.write_text(SMALL_STUDY)
+    ran = run_here(["load", made.data(), "--study", made.study, "-w", made.workspace, "-q"])
     assert ran.code == 0, ran.err
-    return made
+
+
+@pytest.fixture
+def small(small_loaded: Path, tmp_path: Path) -> Small:
+    """The small trial, loaded: a test may change anything of it."""
+    shutil.copytree(small_loaded, tmp_path, dirs_exist_ok=True)
+    return Small.of(tmp_path)

@@ -9,16 +9,16 @@ import sys
 from pathlib import Path
 
 import pytest
+from tests.shell import run_here
 
 
 def offered(words: str, where: Path, **more: str) -> set[str]:
     """What bash would be offered for the last word."""
     count = len(words.split(" ")) - 1
-    environment = {**os.environ, "_ALSBENCH_COMPLETE": "complete_bash", "COMP_WORDS": words, "COMP_CWORD": str(count), **more}
-    ran = subprocess.run(
-        [sys.executable, "-m", "alsbench"], env=environment, cwd=where, capture_output=True, text=True, check=True
-    )
-    return set(ran.stdout.split("\n")) - {""}
+    environment = {"_ALSBENCH_COMPLETE": "complete_bash", "COMP_WORDS": words, "COMP_CWORD": str(count), **more}
+    ran = run_here([], cwd=where, env=environment)
+    assert ran.code == 0, ran.err
+    return set(ran.out.split("\n")) - {""}
 
 
 @pytest.mark.parametrize(

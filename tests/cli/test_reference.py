@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import typer
+from tests.shell import run_here
 
 from alsbench.cli.app import app
 from alsbench.cli.listing import SECTIONS
@@ -43,9 +41,9 @@ def test_every_command_and_option_is_described_and_has_the_common_options() -> N
 
 
 def test_completion_knows_the_commands() -> None:
-    environment = {**os.environ, "_ALSBENCH_COMPLETE": "complete_bash", "COMP_WORDS": "alsbench s", "COMP_CWORD": "1"}
-    ran = subprocess.run([sys.executable, "-m", "alsbench"], env=environment, capture_output=True, text=True, check=True)
-    assert {"subject", "subgroup", "safety", "scrutinise", "snapshots", "simulate"} == set(ran.stdout.split())
+    ran = run_here([], env={"_ALSBENCH_COMPLETE": "complete_bash", "COMP_WORDS": "alsbench s", "COMP_CWORD": "1"})
+    assert ran.code == 0
+    assert {"subject", "subgroup", "safety", "scrutinise", "snapshots", "simulate"} == set(ran.out.split())
 
 
 def test_every_command_has_a_line_of_help_that_is_not_cut(run: Any) -> None:

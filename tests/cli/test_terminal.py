@@ -14,6 +14,7 @@ import pytest
 
 from alsbench.__main__ import main
 
+pytestmark = pytest.mark.terminal
 ANSI = re.compile(r"\x1b\[[0-9;?]*[a-zA-Z]|\x1b[()][A-Z0-9]|\x1b[=>]")
 
 

@@ -45,12 +45,19 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("seed", range(int(os.environ.get("ALSBENCH_INTERRUPTS", "6"))))
-def test_interrupt_at_a_random_instant(seed: int, files: Path, tmp_path: Path) -> None:
-    space = Workspace(tmp_path / "workspace")
+@pytest.fixture(scope="module")
+def loaded(files: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The trial, loaded. Tests get copies."""
+    space = Workspace(tmp_path_factory.mktemp("loaded") / "workspace")
     space.create()
     shutil.copy(REFERENCE / "study.toml", space.study_path)
     load([files], space, study=space.read_study())
+    return space.path
+
+
+@pytest.mark.parametrize("seed", range(int(os.environ.get("ALSBENCH_INTERRUPTS", "6"))))
+def test_interrupt_at_a_random_instant(seed: int, files: Path, loaded: Path, tmp_path: Path) -> None:
+    space = Workspace(shutil.copytree(loaded, tmp_path / "workspace"))
     before = space.current_name()
     process = subprocess.Popen(
         [sys.executable, "-c", LOAD, str(space.path), str(files)],
@@ -72,7 +79,7 @@ def test_interrupt_at_a_random_instant(seed: int, files: Path, tmp_path: Path) -
         assert snapshot.count("ADQS") == 16744
     if process.returncode != 0:
         assert space.current_name() == before or space.current_name() is not None
-    load([files], space, study=space.read_study())  # the lock is free again
+    load([files / "adsl.xpt"], space, study=None)  # the lock is free again
 
 
 @pytest.mark.parametrize("told", [RuntimeError("Query interrupted"), duckdb.InterruptException("Interrupted!")])

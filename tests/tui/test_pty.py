@@ -21,6 +21,7 @@ sys.path.insert(0, str(ROOT / "benchmarks"))
 from bench_tui import NUMBER, SCREENS  # noqa: E402 - the harness the benchmark measures with
 from ptyterm import Terminal  # noqa: E402
 
+pytestmark = pytest.mark.terminal
 START = (
     "import sys; from pathlib import Path; from alsbench.tui.launch import run; "
     "sys.exit(run(Path(sys.argv[1]), ascii='a' in sys.argv[2]))"

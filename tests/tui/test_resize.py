@@ -36,16 +36,17 @@ PLACES: dict[str, tuple[str, ...]] = {
 }
 
 
-async def laid_out(pilot: Any, tui: Any, width: int, height: int) -> None:
-    """Wait until app, screen and footer have taken the size and nothing is on its way; at most a minute."""
+async def laid_out(pilot: Any, tui: Any, width: int, height: int) -> list[str]:
+    """The lines of the screen once app, screen and footer have taken the size and nothing is on its way; at most a minute."""
+    app = pilot.app
     end = asyncio.get_running_loop().time() + 60.0
     while asyncio.get_running_loop().time() < end:
+        taken = app.size == app.screen.size == (width, height)
         await tui.settle(pilot)
-        app = pilot.app
-        if app.size == app.screen.size == (width, height) and len(tui.text(app).splitlines()) == height:
-            await tui.settle(pilot)
-            return
-    raise AssertionError(f"{width}x{height} was never laid out: {pilot.app.size}, {pilot.app.screen.size}")
+        lines: list[str] = tui.text(app).splitlines()
+        if taken and app.screen.size == (width, height) and len(lines) == height:
+            return lines
+    raise AssertionError(f"{width}x{height} was never laid out: {app.size}, {app.screen.size}")
 
 
 @pytest.mark.parametrize("ascii", [False, True], ids=["unicode", "ascii"])
@@ -55,8 +56,7 @@ async def test_every_screen_at_every_size(workspace: Path, tui: Any, ascii: bool
             await tui.press(pilot, *keys)
             for width, height in SIZES:
                 await pilot.resize_terminal(width, height)
-                await laid_out(pilot, tui, width, height)
-                lines = tui.text(pilot.app).splitlines()
+                lines = await laid_out(pilot, tui, width, height)
                 assert len(lines) == height, (name, width, height)
                 assert max(map(len, lines)) <= width, (name, width, height)
                 assert lines[0].strip(), (name, width, height, "header")

@@ -54,6 +54,7 @@ async def test_two_sessions_on_one_workspace(own_workspace: Path, tui: Any) -> N
     assert len([e for e in entries(own_workspace / "audit.jsonl") if e.action == "look"]) >= 4
 
 
+@pytest.mark.terminal
 def test_a_lost_terminal_ends_the_app_with_its_log_complete(own_workspace: Path, tmp_path: Path) -> None:
     child, terminal = pty.fork()
     if child == 0:

@@ -50,9 +50,15 @@ Target = tuple[str, str, float]  # treatment, reference, visit
 Answer = Jackknife | MultipleImputations
 
 
-def sensitivity(ask: Ask) -> Block:
+Refits = dict[bytes, MMRMFit]  # by the indices of the subjects fitted to
+
+
+def sensitivity(ask: Ask, *, refits: Refits | None = None) -> Block:
     """Imputed LS means and differences at each comparison's horizon (the last analysed visit up to it; the visits asked for,
-    where there are any), and their tipping points. What cannot be imputed is rows that say why."""
+    where there are any), and their tipping points. What cannot be imputed is rows that say why.
+
+    ``refits`` are kept from one call to the next by who asks the same but for strategy and shifts: the models are the same.
+    """
     strategy = ask.endpoint.imputation
     rows: list[Row] = []
     targets: tuple[Target, ...] = ()
@@ -60,7 +66,7 @@ def sensitivity(ask: Ask) -> Block:
     try:
         panel, warnings = panel_of(ask, ask.member.mask)
         targets = _targets(ask, panel.visits)
-        model = _Imputation(ask, panel)
+        model = _Imputation(ask, panel, {} if refits is None else refits)
         for target in targets:
             rows += _target_rows(ask, model, target)
     except (StatsError, np.linalg.LinAlgError) as error:
@@ -78,15 +84,17 @@ DEATH_NOTE = "Imputation: a visit missing after death is imputed like any other;
 class _Imputation:
     """The imputation model of one panel; refits without one subject are made once, whatever the number of comparisons."""
 
-    def __init__(self, ask: Ask, panel: Panel) -> None:
+    def __init__(self, ask: Ask, panel: Panel, refits: Refits) -> None:
         self.ask, self.panel = ask, panel
         self.observed = ~np.isnan(panel.values)
         self.own = panel.design(panel.arm.codes)
         self.by_arm = ask.endpoint.covariance_by_arm
         self.multiple = ask.endpoint.imputation_method == "multiple"
         self._check_cells()
-        self.fit = self._fitted(self.observed, ask.endpoint.covariance, fallback=True)
-        self._refits: dict[bytes, MMRMFit] = {}
+        everybody = np.arange(panel.n, dtype=np.int64).tobytes()
+        if everybody not in refits:
+            refits[everybody] = self._fitted(self.observed, ask.endpoint.covariance, fallback=True)
+        self.fit, self._refits = refits[everybody], refits
 
     def answers(self, data: Outcomes, analyses: tuple[Analysis, ...], shift: Floats) -> tuple[Answer, ...]:
         """One answer per analysis, as functions of delta."""
@@ -108,8 +116,7 @@ class _Imputation:
             if key not in self._refits:
                 seen = np.zeros_like(self.observed)
                 seen[index] = self.observed[index]
-                whole = index.size == self.panel.n
-                self._refits[key] = self.fit if whole else self._without_one(seen)
+                self._refits[key] = self._without_one(seen)
             found = self._refits[key]
             return moments(self.own, control, found.beta, found.sigma)
 

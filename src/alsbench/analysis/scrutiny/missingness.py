@@ -14,7 +14,7 @@ from dataclasses import replace
 import numpy as np
 
 from alsbench.analysis.ask import Ask
-from alsbench.analysis.endpoints.imputed import IMPUTED, TIPPING, TIPPING_STATS, sensitivity
+from alsbench.analysis.endpoints.imputed import IMPUTED, TIPPING, TIPPING_STATS, Refits, sensitivity
 from alsbench.analysis.p_text import p_text
 from alsbench.analysis.question import OVERALL, Question
 from alsbench.analysis.result import Row
@@ -111,11 +111,13 @@ def _assumed(about: Finding) -> tuple[list[Row], tuple[str, ...]]:
     for comparison in about.comparisons:
         rows += _labelled(replace(about, comparisons=(comparison,)), _completers(about, comparison), "completers")
     warnings: list[str] = []
+    refits: Refits = {}
     with one_blas_thread():
         for strategy in STRATEGIES:
             endpoint = about.endpoint.model_copy(update={"method": "mmrm", "imputation": strategy, "tipping_deltas": ()})
             question = Question(endpoint.name, subgroups=(about.subgroup,), population=about.population)
-            block = sensitivity(Ask(about.source, endpoint, question, about.population, about.member(), about.comparisons))
+            ask = Ask(about.source, endpoint, question, about.population, about.member(), about.comparisons)
+            block = sensitivity(ask, refits=refits)
             rows += [r for r in block.rows if r.context == "contrast" and r.variable == IMPUTED and r.stat_name in SHOWN]
             if strategy == "mar":
                 tips = [r for r in block.rows if r.variable == TIPPING and r.stat_name in TIPPING_STATS and r.level == strategy]

@@ -1,0 +1,32 @@
+"""Tests that cost much say so: who starts the program as a process of its own, and who needs a pseudo-terminal."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+TESTS = Path(__file__).parent
+PROGRAM = re.compile(r"[\"']-m[\"'], *[\"']alsbench[\"']|-m alsbench ")
+TERMINAL = re.compile(r"^(?:import|from) (?:ptyprocess|ptyterm|pty)\b", re.MULTILINE)
+
+IN_A_PROCESS = {  # what a process of its own shows and `run` cannot
+    "cli/test_bad_input.py": "limits of the system, a device that is full",
+    "cli/test_commands.py": "the program as a module, a reader that goes away, no terminal",
+    "cli/test_terminal.py": "a terminal and a pipe",
+}
+
+
+def files(pattern: re.Pattern[str]) -> set[str]:
+    found = (p for p in TESTS.rglob("test_*.py") if p != Path(__file__) and pattern.search(p.read_text("utf-8")))
+    return {p.relative_to(TESTS).as_posix() for p in found}
+
+
+def test_command_lines_run_in_the_process_of_the_test() -> None:
+    """Half a second each that ``tests/shell.py`` saves."""
+    assert files(PROGRAM) == set(IN_A_PROCESS)
+
+
+def test_who_needs_a_terminal_is_marked() -> None:
+    found = files(TERMINAL)
+    assert found
+    assert not [name for name in found if "pytest.mark.terminal" not in (TESTS / name).read_text("utf-8")]
