@@ -39,7 +39,7 @@ comparison = "Xanomeline Low Dose"
 """
 ANSWERS = {"sample": Answers(), "pilot": Answers()}  # of the shared workspaces: models are fitted once for all tests
 TURNS = 20  # of the event loop, which a message needs to go from widget to widget, however slow the machine
-PATIENCE = 90.0  # seconds a test waits for work to finish on a busy machine
+PATIENCE = 300.0  # seconds a test waits for work to finish on a busy machine
 
 
 @pytest.fixture(scope="session")
