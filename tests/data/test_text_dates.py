@@ -234,3 +234,12 @@ def test_numbers_named_as_dates_are_found(tmp_path: Path, workspace: Workspace) 
 
 def test_a_column_of_dates_without_any_is_one(tmp_path: Path) -> None:
     assert _column(_written(tmp_path, "xpt", ["", "", ""]))[:2] == ("date", [None] * 3)
+
+
+@pytest.mark.parametrize("value", ["{", "{n}", "%s", "it's", "\x1b[2J"])
+def test_any_text_may_stand_where_a_date_should(tmp_path: Path, workspace: Workspace, value: str) -> None:
+    """Braces of a format, quotes of SQL and control bytes of a terminal are shown, not obeyed."""
+    receipt = _loaded(tmp_path / "a", ADSL.replace("2024-01-02", value), ADQS, workspace)
+    (found,) = [f for f in receipt.findings if f.rule == "date-values"]
+    assert (found.count, found.rows) == (1, (3,))
+    assert "\x1b" not in found.what

@@ -62,7 +62,8 @@ def _named(trial: Trial, table: TableInfo, name: str, condition: str, what: str)
         sql = f"SELECT CAST({quote(name)} AS VARCHAR) FROM {quote(table.name)} WHERE {condition} ORDER BY rowid LIMIT 1"
         shown = visible_line(str(trial.snapshot.rows(sql)[0][0]), limit=30)
         hint = "write dates in one way (2021-06-30, 30JUN2021, 30.06.2021), leave unknown ones empty, and load again"
-        yield from fault(table, f"{name} {what}: {shown} in row {hits.rows[0]}, {{n}} in all", hits, hint=hint)
+        said = f"{name} {what}: {shown} in row {hits.rows[0]}, {hits.count} in all"
+        yield Fault(table.name, said, hits.count, hits.rows, hits.keys, hint=hint)
 
 
 @rule("dates-order", "warning", "dates of ADSL follow each other")
