@@ -5,24 +5,36 @@ BIN     = $(VENV)/bin
 DEMO   ?= demo
 WORKERS ?= $(shell echo $$(( $$(nproc 2>/dev/null || echo 2) + 2 )))   # tests wait for terminals more than they compute
 
-.PHONY: demo test lint types contracts check bench wheelhouse clean
+.PHONY: demo test lint types contracts check bench wheelhouse clean FORCE
 
-$(BIN)/python:
-	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "alsbench needs Python 3.11 or newer; try make PYTHON=python3.11")'
-	@$(PYTHON) -m venv $(VENV) || { echo "The venv module is missing: on Debian, apt-get install python3-venv"; exit 1; }
-	@$(BIN)/python -m pip --quiet install --upgrade "pip>=25.1"
+# What was interrupted is begun anew. .installing stands while something is put in; .made names the directory and the Python the
+# environment is for, so that a checkout that was moved, or another Python, makes its own.
+$(VENV)/.made: FORCE
+	@for="$$PWD $$($(PYTHON) -c 'import sys; print(*sys.version_info[:2])')"; \
+	if [ ! -e $(VENV)/.installing ] && $(BIN)/python -c 'import pip' 2>/dev/null && \
+	   { [ "$$(cat $@ 2>/dev/null)" = "$$for" ] || { [ ! -e $@ ] && [ -e $(VENV)/.installed ]; }; }; then \
+		[ -e $@ ] || printf '%s' "$$for" > $@; exit 0; \
+	fi; \
+	$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "alsbench needs Python 3.11 or newer; try make PYTHON=python3.11")' || exit 1; \
+	$(PYTHON) -m venv --clear $(VENV) || { echo "The venv module is missing: on Debian, apt-get install python3-venv"; exit 1; }; \
+	$(BIN)/python -m pip --quiet install --upgrade "pip>=25.1" || { echo "$(OFFLINE)"; exit 1; }; \
+	printf '%s' "$$for" > $@
 
-$(VENV)/.installed: pyproject.toml | $(BIN)/python
-	@$(BIN)/python -m pip --quiet install --editable .
-	@touch $@
+OFFLINE = Nothing could be fetched: without a network see "Install it for real" in README.md; run make again once there is one.
+install = @echo "Installing $(1) ..."; touch $(VENV)/.installing; \
+	$(BIN)/python -m pip --quiet install $(2) || { rm -f $(VENV)/.installing; echo "$(OFFLINE)"; exit 1; }; \
+	touch $@ $(3); rm -f $(VENV)/.installing
 
-$(VENV)/.installed-test: pyproject.toml | $(BIN)/python
-	@$(BIN)/python -m pip --quiet install --editable . --group test
-	@touch $@ $(VENV)/.installed
+$(VENV)/.installed: pyproject.toml $(VENV)/.made
+	$(call install,alsbench and the packages it needs into $(VENV) (about 1 minute$(COMMA) @SIZE@ MB),--editable .,)
+
+$(VENV)/.installed-test: pyproject.toml $(VENV)/.made
+	$(call install,alsbench and what its tests need into $(VENV) (about 2 minutes$(COMMA) @TSIZE@ MB),--editable . --group test,$(VENV)/.installed)
 
 $(VENV)/.installed-lint: pyproject.toml $(VENV)/.installed-test
-	@$(BIN)/python -m pip --quiet install --group lint
-	@touch $@
+	$(call install,ruff$(COMMA) mypy and import-linter into $(VENV) (seconds$(COMMA) 60 MB),--group lint,)
+
+COMMA = ,
 
 demo: $(VENV)/.installed   ## install, load the sample trial, open the workbench
 	@$(BIN)/alsbench demo --workspace $(DEMO)
@@ -51,6 +63,6 @@ bench: $(VENV)/.installed-test
 clean:
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache
 
-wheelhouse: $(BIN)/python   ## every wheel an offline server needs, for this operating system and Python
+wheelhouse: $(VENV)/.made   ## every wheel an offline server needs, for this operating system and Python
 	@$(BIN)/python -m pip --quiet wheel --wheel-dir wheelhouse .
 	@ls wheelhouse | wc -l | xargs printf '%s wheels in wheelhouse/\n'

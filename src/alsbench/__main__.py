@@ -14,10 +14,22 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from alsbench.errors import INTERRUPTED, AlsbenchError, ReaderGone, UnavailableError, is_interrupt
+from alsbench.errors import (
+    INTERRUPTED,
+    NEEDS,
+    AlsbenchError,
+    ReaderGone,
+    UnavailableError,
+    is_interrupt,
+    not_enough_memory,
+    out_of_memory,
+)
 
 INTERNAL = 70
 USAGE = 2
+DATA = 3
+HELP = frozenset({"--help", "-h", "--version"})
+LEAST_ROOM = 1500 * 2**20  # bytes of address space
 REFUSED = frozenset(  # by the system, not by a fault of ours: full, read-only, somebody else's, broken, out of handles
     {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EFBIG, errno.EIO, errno.EMFILE, errno.ENFILE}
 )
@@ -29,8 +41,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     as_json = "--json-errors" in words
     os.umask(0o077)  # every file and directory made from here on is its owner's alone
     try:
+        _check_room(words)
         return _run(words)
     except AlsbenchError as error:
+        if error.exit_code == DATA and out_of_memory(error):  # what could not be read for want of memory is not broken
+            error = not_enough_memory(error.where)
         _report({"error": error.message, **error.as_dict()}, as_json)
         return error.exit_code
     except KeyboardInterrupt:
@@ -40,6 +55,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _silence_stdout()
         return 0
     except OSError as fault:
+        if out_of_memory(fault):
+            return _no_memory(as_json)
         if fault.errno not in REFUSED:
             return _unforeseen(fault, as_json)
         what = f"this cannot be read or written: {fault.strerror}"
@@ -50,7 +67,30 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if is_interrupt(fault):
             _report({"error": "interrupted", "kind": "interrupted", "exit_code": INTERRUPTED}, as_json)
             return INTERRUPTED
+        if out_of_memory(fault):
+            return _no_memory(as_json)
         return _unforeseen(fault, as_json)
+
+
+def _check_room(words: list[str]) -> None:
+    """Refuse where address space is too scarce: libraries of algebra abort or hang when their threads find none, which no
+    handler can catch. Help and completion need little. With a limit, threads of these libraries are not started at all."""
+    import resource
+
+    limit = resource.getrlimit(resource.RLIMIT_AS)[0]
+    if limit == resource.RLIM_INFINITY or not words or HELP & set(words) or any("_COMPLETE" in name for name in os.environ):
+        return
+    if limit < LEAST_ROOM:
+        what = f"there is not enough memory: address space is limited to {limit // 2**20:,} MB"
+        raise UnavailableError(what, hint=f"raise the limit (ulimit -v {LEAST_ROOM // 2**10}); alsbench needs {NEEDS}")
+    for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
+        os.environ.setdefault(name, "1")
+
+
+def _no_memory(as_json: bool) -> int:
+    refused = not_enough_memory()
+    _report({"error": refused.message, **refused.as_dict()}, as_json)
+    return refused.exit_code
 
 
 def _run(words: list[str]) -> int:

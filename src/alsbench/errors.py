@@ -6,10 +6,15 @@ Each says what is wrong, where (file, row, column, key), why and what to do, and
 
 from __future__ import annotations
 
+import errno
 import re
 
 INTERRUPTED = 130  # the exit code of Ctrl-C
 LONGEST_WORD, LONGEST_LINE, MOST_LINES = 160, 1000, 200  # of a message
+NEEDS = "a gigabyte of memory and, where address space is limited (ulimit -v), 1.5 gigabytes of it"
+_NO_ROOM = re.compile(
+    r"failed to map segment|annot allocate memory|can't start new thread|bad_alloc|Out of Memory Error|llocation failure"
+)
 _RUN = re.compile(rf"[^\s/]{{{LONGEST_WORD},}}|'[^'\n/]{{{LONGEST_WORD},}}'")
 
 
@@ -112,6 +117,27 @@ class UnavailableError(AlsbenchError):
 def unwritable(fault: OSError, where: str) -> UnavailableError:
     """A file that the system does not let be written: a full disk, a read-only place, somebody else's file."""
     return UnavailableError(f"this cannot be written: {fault.strerror or fault}", where=where)
+
+
+def out_of_memory(fault: BaseException) -> bool:
+    """Whether there was no memory left for this, or for what it came of, in whatever words the library at work says so."""
+    link: BaseException | None = fault
+    for _ in range(20):  # a chain of causes may be a ring
+        if link is None:
+            return False
+        if isinstance(link, MemoryError) or type(link).__name__ == "OutOfMemoryException":
+            return True
+        if isinstance(link, OSError) and link.errno == errno.ENOMEM:
+            return True
+        if not isinstance(link, AlsbenchError) and _NO_ROOM.search(str(link)):
+            return True
+        link = link.__cause__ or link.__context__
+    return False
+
+
+def not_enough_memory(where: str = "") -> UnavailableError:
+    """What is said wherever there was none left."""
+    return UnavailableError("there is not enough memory", where=where, hint=f"free some; alsbench needs {NEEDS}")
 
 
 def is_interrupt(fault: BaseException) -> bool:

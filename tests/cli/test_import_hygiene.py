@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-HEAVY = ("numpy", "scipy", "pandas", "duckdb", "textual", "pyarrow", "pyreadstat", "tomlkit", "statsmodels")
+HEAVY = ("numpy", "scipy", "pandas", "duckdb", "textual", "pyarrow", "pyreadstat", "tomlkit", "statsmodels", "openpyxl")
 
 
 @pytest.mark.parametrize(

@@ -99,7 +99,7 @@ def test_damaged_workbooks(tmp_path: Path) -> None:
         read(path)
 
 
-def test_without_openpyxl_the_extra_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_installation_without_openpyxl_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = _book(tmp_path / "x.xlsx", Sheet1=[["A"], [1]])
     monkeypatch.setitem(sys.modules, "openpyxl", None)
     with pytest.raises(UnavailableError, match="openpyxl"):

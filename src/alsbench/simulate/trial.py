@@ -55,16 +55,22 @@ def simulate_trial(params: Parameters, seed: int) -> dict[str, Table]:
 
 
 def write_trial(directory: Path, params: Parameters, seed: int) -> list[Path]:
-    """Write the trial as XPT files and a study.toml into ``directory`` (created if need be); the paths written, in order."""
+    """Write the trial as XPT files and a study.toml into ``directory`` (created if need be); the paths written, in order. What
+    fails on the way leaves nothing of it."""
+    tables = simulate_trial(params, seed)
     directory.mkdir(parents=True, exist_ok=True)
-    written = []
-    for name, table in simulate_trial(params, seed).items():
-        path = directory / f"{name.lower()}.xpt"
-        path.write_bytes(to_xport(table, created=CREATED))
-        written.append(path)
-    study = directory / "study.toml"
-    study.write_text(study_text(params), encoding="utf-8")
-    return [*written, study]
+    written: list[Path] = []
+    try:
+        for name, table in tables.items():
+            written.append(directory / f"{name.lower()}.xpt")
+            written[-1].write_bytes(to_xport(table, created=CREATED))
+        written.append(directory / "study.toml")
+        written[-1].write_text(study_text(params), encoding="utf-8")
+    except BaseException:
+        for path in written:
+            path.unlink(missing_ok=True)
+        raise
+    return written
 
 
 class _Frame:

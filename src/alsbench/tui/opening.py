@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from alsbench.analysis.question import Question
-from alsbench.errors import AlsbenchError, UnavailableError
+from alsbench.errors import AlsbenchError, UnavailableError, not_enough_memory, out_of_memory
 from alsbench.tui.actions import Open
 from alsbench.tui.session import Catalogue, Item
 from alsbench.tui.survival import CurveKey, Curves, survival_curves
@@ -158,6 +158,8 @@ def compute(key: Key, source: Source) -> Result | Piece | Curves:
 
 def unexpected(error: Exception) -> UnavailableError:
     """An error nobody foresaw, as a message."""
+    if out_of_memory(error):
+        return not_enough_memory()
     return UnavailableError(
         f"{type(error).__name__}: {error}", why="This is a fault in alsbench; the session log tells what led here."
     )

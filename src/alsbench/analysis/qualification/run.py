@@ -24,7 +24,7 @@ from alsbench.analysis.qualification.survival_data import survival_cases
 from alsbench.analysis.qualification.trial_engine import engine_cases
 from alsbench.analysis.qualification.trials import Case, load_trial, trial_cases
 from alsbench.analysis.source import Source
-from alsbench.errors import UnavailableError, is_interrupt
+from alsbench.errors import UnavailableError, is_interrupt, out_of_memory
 from alsbench.stats.errors import StatsError
 
 Progress = Callable[[str, int, int], None]
@@ -128,6 +128,8 @@ def _guarded(case: Case) -> list[Check]:
     except Exception as fault:
         if is_interrupt(fault):
             raise KeyboardInterrupt from fault
+        if out_of_memory(fault):  # tells nothing of the method
+            raise
         # a message may hold a path of this machine; those of the engine never do
         why = f"{type(fault).__name__}: {fault}" if isinstance(fault, StatsError) else type(fault).__name__
         tallies = [Tally(method, case.name, "") for method in case.methods]

@@ -44,7 +44,7 @@ def read_excel(path: Path, *, name: str, words: MissingWords | None = None) -> l
         raise UnavailableError(
             "reading Excel files needs openpyxl",
             where=str(path),
-            hint="pip install 'alsbench[excel]', or save the sheet as CSV",
+            hint="this installation is not complete: install alsbench again, or save the sheet as CSV",
         ) from fault
     _check_size(path)
     with (
