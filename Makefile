@@ -26,10 +26,10 @@ install = @echo "Installing $(1) ..."; touch $(VENV)/.installing; \
 	touch $@ $(3); rm -f $(VENV)/.installing
 
 $(VENV)/.installed: pyproject.toml $(VENV)/.made
-	$(call install,alsbench and the packages it needs into $(VENV) (about 1 minute$(COMMA) @SIZE@ MB),--editable .,)
+	$(call install,alsbench and the 27 packages it needs into $(VENV) (about 1 minute$(COMMA) 540 MB),--editable .,)
 
 $(VENV)/.installed-test: pyproject.toml $(VENV)/.made
-	$(call install,alsbench and what its tests need into $(VENV) (about 2 minutes$(COMMA) @TSIZE@ MB),--editable . --group test,$(VENV)/.installed)
+	$(call install,alsbench and what its tests need into $(VENV) (about 2 minutes$(COMMA) 900 MB),--editable . --group test,$(VENV)/.installed)
 
 $(VENV)/.installed-lint: pyproject.toml $(VENV)/.installed-test
 	$(call install,ruff$(COMMA) mypy and import-linter into $(VENV) (seconds$(COMMA) 60 MB),--group lint,)

@@ -15,7 +15,6 @@ from alsbench.errors import shorten
 from alsbench.study.checks import Fault
 from alsbench.study.model import Endpoint, Study
 from alsbench.study.names import nearest
-from alsbench.study.numbers import SMALLEST
 
 
 def explain(error: ValidationError, raw: dict[str, Any], root: type[BaseModel] = Study) -> list[Fault]:
@@ -88,8 +87,8 @@ def _explain(
             return Fault(path, f"{_shown(raw, path)} is not allowed for {key}", f"allowed: {ctx.get('expected', '')}")
         case "string_pattern_mismatch":
             return Fault(path, f"{_shown(raw, path)} is not a name", "letters, digits and _ only, not starting with a digit")
-        case "finite_number" | "near_zero":
-            return Fault(path, f"{_shown(raw, path)} is no number that can be used for {key}", _CAUSES[kind])
+        case "finite_number":
+            return Fault(path, f"{_shown(raw, path)} is no number that can be used for {key}", "numbers are finite")
         case "too_long":
             what = f"{key} holds {ctx.get('actual_length', 'too many')} entries"
             return Fault(path, what, f"at most {ctx.get('max_length')}")
@@ -105,7 +104,6 @@ def _explain(
     return Fault(path, message.removeprefix("Value error, "))
 
 
-_CAUSES = {"finite_number": "numbers are finite", "near_zero": f"0, or at least {SMALLEST:g} from it"}
 _BOUNDS = {
     "greater_than": ("more than", "gt"),
     "greater_than_equal": ("at least", "ge"),

@@ -10,7 +10,6 @@ from __future__ import annotations
 from typing import Annotated
 
 from pydantic import AfterValidator, Field, Strict
-from pydantic_core import PydanticCustomError
 
 SMALLEST, LARGEST = 1e-12, 1e12
 LATEST = 100_000  # visit number or day of a trial
@@ -22,7 +21,7 @@ SEEDS = 2**63 - 1
 
 def _no_sliver(value: float) -> float:
     if value != 0 and abs(value) < SMALLEST:
-        raise PydanticCustomError("near_zero", "nearer to zero than {smallest:g}", {"smallest": SMALLEST})
+        raise ValueError(f"{value:g} is no number that can be used: it is 0, or at least {SMALLEST:g} from it")
     return value
 
 
