@@ -196,7 +196,7 @@ def test_a_press_release_beside_other_data(run: Run, workspace: Path, tmp_path: 
     told = {r["claim"]: (r["coherent"], r["reproduced"]) for r in ran.json["rows"]}
     assert told["nobody"] == ("yes", "not checkable")
     assert told["seed-sae"] == ("nothing to check", "NO: 0 of 1")
-    assert any("of which line? say line = " in note and "related serious" in note for note in ran.json["more"][0]["notes"])
+    assert any("count of which line?" in note and "related serious" in note for note in ran.json["more"][0]["notes"])
 
 
 def test_a_claim_of_two_arms_needs_its_comparison(run: Run, tmp_path: Path) -> None:

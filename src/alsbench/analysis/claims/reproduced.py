@@ -175,7 +175,7 @@ def _named(claim: Claim, stat: str, rows: list[Row]) -> tuple[list[Row], str]:
         if plain or not rows:
             return plain, ""
         lines = list(dict.fromkeys(r.level or r.variable or "" for r in rows))
-        return [], f"{stat} of which line? say line = {lines[0]!r}; {nearest(lines[0], lines[:8])}"
+        return [], f"{stat} of which line? give the claim one of: {', '.join(lines[:8])}{' ...' if len(lines) > 8 else ''}"
     wanted = _words(claim.line)
     found = [r for r in rows if _words(r.level or r.variable or "") == wanted]
     if found or not rows:
