@@ -5,14 +5,11 @@ from __future__ import annotations
 import csv
 from pathlib import Path
 
-import numpy as np
 import pytest
 
-from alsbench.analysis.endpoints.incidence import _absent
 from alsbench.analysis.question import Question
 from alsbench.analysis.run import answer
 from alsbench.analysis.source import Source
-from alsbench.data.frames import Frame
 
 REFERENCE = Path(__file__).parent.parent / "reference" / "als-ref-2"
 
@@ -63,11 +60,3 @@ def test_classes_come_by_descending_count(result) -> None:
     for row in result.select(context="arm", stat_name="count", level=None):
         counts[row.variable] = counts.get(row.variable, 0) + row.stat
     assert list(counts.values()) == sorted(counts.values(), reverse=True)
-
-
-def test_what_is_not_in_the_data_is_said() -> None:
-    """No AESER column is not "no serious event", and a grade (AETOXGR) does for a missing AESEV."""
-    columns = {"AEREL": np.array(["Y"], dtype=object), "AETOXGR": np.array(["2"], dtype=object)}
-    said = " | ".join(_absent(Frame(columns)))
-    assert "AESER is not in the data: no event counts as serious" in said and "AEACN" in said and "TRTEMFL" in said
-    assert "AESEV" not in said and "AESDTH" not in said and "AEREL" not in said

@@ -186,6 +186,10 @@ CASES: list[tuple[str, dict[str, str], str, tuple[int, ...]]] = [
     ),
     ("percent-range", {"adqs": ADQS + "01,SVC,SVC (% predicted),Month 6,6,2024-07-01,250,,,\n"}, "warning", (6,)),
     ("interval-order", {"adae": "USUBJID,ASTDT,AENDT\n01,2024-02-01,2024-02-01\n02,2024-02-02,2024-02-01\n"}, "warning", (2,)),
+    ("event-words", {"adae": "USUBJID,AETERM,AESER\n01,A,N\n02,B,\n02,C,Y\n03,D,unknown\n"}, "warning", (2, 4)),
+    ("event-words", {"adae": "USUBJID,AETERM,AESDTH\n01,A,n\n02,B,\n02,C,yes\n03,D,?\n"}, "warning", (4,)),
+    ("event-words", {"adae": "USUBJID,AETERM,TRTEMFL\n01,A,N\n02,B,\n02,C,Y\n"}, "warning", (2,)),
+    ("event-words", {"adae": "USUBJID,AETERM,AEACN\n01,A,DRUG INTERRUPTED\n02,B,Stopped\n"}, "warning", (2,)),
     ("after-event", {"adtte": EVENTS.replace("AVAL2", "170")}, "warning", (4,)),
     ("event-date", {"adtte": EVENTS.replace("AVAL2", "171")}, "note", (2,)),
 ]

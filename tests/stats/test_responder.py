@@ -37,8 +37,8 @@ def test_threshold_is_met_through_binary_subtraction() -> None:
 def test_by_arm() -> None:
     arms = response_by_arm([1, 0, NA, 1, 1], [0, 0, 0, 1, 1], 3)
     assert [(a.responders, a.n) for a in arms] == [(1, 2), (2, 2), (0, 0)]
-    assert arms[0].proportion == 0.5
-    assert np.isnan(arms[2].proportion)
+    assert arms[0].percent == 50.0
+    assert np.isnan(arms[2].percent)
 
 
 DAYS = [[30, 60, 90, 120]] * 6

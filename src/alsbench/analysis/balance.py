@@ -34,7 +34,7 @@ def balance(source: Source, name: str) -> Result:
         ask = Ask(source, endpoint, question, population, part, source.comparisons())
         rows += [*subgroup_rows(ask), *baseline.analyse(ask).rows]
     command = endpoint_command(question) if own else f"alsbench subgroup show {name}"
-    lines = [("Population", f"{population} ({source.study.populations.flags.get(population, '?')} = 'Y')")]
+    lines = [("Population", f"{population} ({source.population_words(population)})")]
     lines += [("Subgroup", subgroup_line(source, part)) for part in parts]
     return Result(
         question=question.as_dict() | {"method": endpoint.method, "population": population},

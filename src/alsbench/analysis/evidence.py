@@ -120,7 +120,7 @@ def assemble(
     parts = [members(source, phrase, name) for phrase in columns]
     endpoints = [one] if one else evidence_endpoints(source)
     left_out = [] if one else [e.name for e in source.study.endpoints.values() if e not in endpoints]
-    lines = [("Population", f"{name} ({source.study.populations.flags.get(name, '?')} = 'Y')")]
+    lines = [("Population", f"{name} ({source.population_words(name)})")]
     lines += [("Subgroup", subgroup_line(source, part)) for part in parts]
     lines += [] if population or one else _own_populations(source, endpoints, columns)
     lines.append(("Visit", "the comparison's horizon, or the last analysed visit before it"))
@@ -163,7 +163,7 @@ def _own_populations(source: Source, endpoints: Sequence[Endpoint], columns: Seq
     for e in endpoints:
         if e.population and e.population != study.populations.default:
             sizes = "; ".join(f"{c} n = {members(source, c, e.population).n}" for c in columns)
-            lines.append(("Population", f"{e.name}: {e.population} ({study.populations.flags[e.population]} = 'Y'); {sizes}"))
+            lines.append(("Population", f"{e.name}: {e.population} ({source.population_words(e.population)}); {sizes}"))
     return lines
 
 

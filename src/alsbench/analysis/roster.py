@@ -1,11 +1,13 @@
 """Who is in the trial: subjects per arm by analysis set, discontinuations and deaths, and one subject's course.
 
 Counts are by planned arm. Discontinuation and death are read from the subject-level table (EOSSTT or DCSREAS; DTHFL or
-DTHDT); a table without these columns gives no count rather than zero.
+DTHDT); a table without these columns, or with nothing in them, gives no count rather than zero. DTHFL is Y or blank (SDTM,
+ADaM): a blank is no death; a word that says neither yes nor no counts as the worst.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,11 +15,14 @@ from typing import Any
 import numpy as np
 
 from alsbench.analysis.source import SUBJECT_TABLE, BoolArray, Source
+from alsbench.data import coded_words
 from alsbench.errors import UsageError
 from alsbench.study.names import nearest
 from alsbench.study.sql import Where, quote
 
 ALL_ARMS = "all arms"
+STAYED = re.compile(r"^(?!.*\bNOT\b).*(?:COMPLET|ONGOING|CONTINUING)")  # words of EOSSTT
+LEFT = re.compile(r"DISCONTINU|WITHDR|TERMINAT|DROP|DEATH|DIED|LOST|NOT COMPLETED")
 COURSE = ("PARAMCD", "PARAM", "AVISITN", "AVISIT", "ADY", "AVAL", "BASE", "CHG")
 EVENTS: dict[str, tuple[str, ...]] = {
     "ADTTE": ("PARAMCD", "PARAM", "AVAL", "CNSR", "EVNTDESC", "ADT"),
@@ -80,28 +85,61 @@ def arm_counts(source: Source, members: BoolArray | None = None) -> tuple[ArmCou
 
 def discontinued(source: Source) -> BoolArray | None:
     """Who left the study early; None where the data do not say."""
-    if "EOSSTT" in source.subjects.columns:
-        return np.array([str(v or "").upper() == "DISCONTINUED" for v in source.subjects["EOSSTT"]], dtype=np.bool_)
-    if "DCSREAS" in source.subjects.columns:
-        return np.array([bool(v) for v in source.subjects["DCSREAS"]], dtype=np.bool_)
-    return None
+    words = _words(source, "EOSSTT")
+    if any(words):
+        return np.array([bool(w) and not STAYED.search(w) for w in words], dtype=np.bool_)
+    reasons = _words(source, "DCSREAS")
+    return np.array([bool(w) and not STAYED.search(w) for w in reasons], dtype=np.bool_) if any(reasons) else None
 
 
 def died(source: Source) -> BoolArray | None:
     """Who died; None where the data do not say."""
-    if "DTHFL" in source.subjects.columns:
-        return np.asarray(source.subjects["DTHFL"] == "Y", dtype=np.bool_)
+    told = np.array([bool(w) and coded_words.yes(w) != 0.0 for w in _words(source, "DTHFL")], dtype=np.bool_)
+    dated = np.zeros(told.size, dtype=np.bool_)
     if "DTHDT" in source.subjects.columns and source.subjects.kind("DTHDT") == "date":
-        return np.asarray(~np.isnat(source.subjects["DTHDT"]), dtype=np.bool_)
-    return None
+        dated = np.asarray(~np.isnat(source.subjects["DTHDT"]), dtype=np.bool_)
+    return told | dated if dated.any() or any(_words(source, "DTHFL")) else None
 
 
-def not_told(source: Source) -> str:
-    """Why there is no number of deaths although the data have a date of death; empty otherwise."""
-    subjects = source.subjects
-    if "DTHFL" in subjects.columns or "DTHDT" not in subjects.columns or subjects.kind("DTHDT") == "date":
-        return ""
-    return "DTHDT is no date: deaths are not counted"
+def roster_notes(source: Source) -> tuple[str, ...]:
+    """What the columns of death and discontinuation do not tell, and how it was counted."""
+    flags, ends = _words(source, "DTHFL"), _words(source, "EOSSTT")
+    notes = [
+        *_unknown_words("DTHFL", [w for w in flags if w and coded_words.yes(w) != coded_words.yes(w)], "deaths"),
+        *_unknown_words("EOSSTT", [w for w in ends if w and not (STAYED.search(w) or LEFT.search(w))], "discontinuations"),
+    ]
+    blank = sum(not w for w in ends)
+    if blank and any(ends):
+        notes.append(f"EOSSTT is blank for {_subjects(blank)}: not counted as discontinuations")
+    for columns, what, told in (
+        (("DTHFL", "DTHDT"), "deaths", died(source)),
+        (("EOSSTT", "DCSREAS"), "discontinuations", discontinued(source)),
+    ):
+        present = [c for c in columns if c in source.subjects.columns]
+        if told is None and "DTHDT" in present and source.subjects.kind("DTHDT") != "date" and any(source.subjects["DTHDT"]):
+            notes.append("DTHDT is no date: deaths are not counted")
+        elif present and told is None:
+            verb = "are" if len(present) > 1 else "is"
+            notes.append(f"{' and '.join(present)} {verb} blank throughout: how many {what} there were is unknown, not zero")
+    return tuple(notes)
+
+
+def _unknown_words(column: str, words: Sequence[str], what: str) -> list[str]:
+    return (
+        [f"{column} not known for {_subjects(len(words))} ({coded_words.listed(set(words))}): counted as {what}"]
+        if words
+        else []
+    )
+
+
+def _subjects(n: int) -> str:
+    return f"{n} subject{'s' * (n != 1)}"
+
+
+def _words(source: Source, column: str) -> list[str]:
+    if column not in source.subjects.columns or source.subjects.kind(column) == "date":
+        return [""] * len(source.subjects)
+    return [coded_words.word(v) for v in source.subjects[column].tolist()]
 
 
 def subject_profile(source: Source, subject: str) -> Profile:

@@ -264,10 +264,8 @@ def _facts(
     blocks: list[Block],
     planned: list[tuple[str, str]],
 ) -> Facts:
-    flag = source.study.populations.flags[population]
-    lines: list[tuple[str, str]] = [
-        ("Population", f"{population} ({flag} = 'Y'), N = {int(source.population(population).sum())}")
-    ]
+    n = int(source.population(population).sum())
+    lines: list[tuple[str, str]] = [("Population", f"{population} ({source.population_words(population)}), N = {n}")]
     for member in parts:
         lines.append(("Subgroup", subgroup_line(source, member, actual=endpoint.method == "incidence")))
     for block in blocks:

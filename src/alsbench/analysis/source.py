@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from alsbench.audit.lock import Lock, judged, lost, read_lock
+from alsbench.data import coded_words
 from alsbench.data.frames import Frame
 from alsbench.data.snapshot import Snapshot
 from alsbench.data.workspace import Workspace
@@ -98,14 +99,32 @@ class Source:
         return column
 
     def population(self, name: str = "") -> BoolArray:
-        """Who is in the analysis set (flag = 'Y'); the study's default set for an empty name."""
+        """Who is in the analysis set (the flag says yes); the study's default set for an empty name."""
         import numpy as np
 
+        return np.array([coded_words.yes(w) == 1.0 for w in self._population_flags(name)], dtype=np.bool_)
+
+    def population_words(self, name: str) -> str:
+        """``FASFL = 'Y'``, and of how many subjects the flag says nothing known: they are not in the set.
+
+        A blank is no where the flag says N of nobody, as ADaM has it.
+        """
+        words = self._population_flags(name)
+        silent = [w for w in words if coded_words.yes(w) != coded_words.yes(w)]
+        if not any(coded_words.yes(w) == 0.0 for w in words):
+            silent = [w for w in silent if w]
+        flag = self.study.populations.flags[name or self.study.populations.default]
+        if not silent:
+            return f"{flag} = 'Y'"
+        n = f"{len(silent)} subject{'s' * (len(silent) != 1)}"
+        return f"{flag} = 'Y'; not known for {n} ({coded_words.listed(set(silent))}), not in the set"
+
+    def _population_flags(self, name: str) -> list[str]:
         name = name or self.study.populations.default
         flags = self.study.populations.flags
         if name not in flags:
             raise UsageError(f"no population is named {name}", where="study.toml populations", hint=nearest(name, flags))
-        return np.asarray(self.subject_column(flags[name], f"study.toml populations.{name}") == "Y", dtype=np.bool_)
+        return [coded_words.word(v) for v in self.subject_column(flags[name], f"study.toml populations.{name}").tolist()]
 
     def endpoint(self, name: str) -> Endpoint:
         """The endpoint of that name; UsageError naming the nearest one where there is none."""

@@ -38,11 +38,12 @@ def arms(
 
 def arms_sheet(source: Source, subgroup: str = "overall", k: int = 0) -> Sheet:
     """The table of one subgroup, counts below ``k`` masked."""
-    from alsbench.analysis.roster import ALL_ARMS, ArmCount, arm_counts, not_told
+    from alsbench.analysis.roster import ALL_ARMS, ArmCount, arm_counts, roster_notes
     from alsbench.analysis.subgroups import members
     from alsbench.cli.masking import canonical_names, membership
     from alsbench.cli.source import about
     from alsbench.render.mask_counts import Count, masked_counts, small
+    from alsbench.render.mask_words import hide_counts
     from alsbench.render.sheet import Field, Sheet, Value
 
     whole = subgroup == "overall"
@@ -77,8 +78,7 @@ def arms_sheet(source: Source, subgroup: str = "overall", k: int = 0) -> Sheet:
         shown = {place: hidden.get(place, small(n, k)) for c in counts for place, n in cells(c, "").items()}
         facts += (("Masked", f"counts below {k}, and what would tell them"),)
     records = tuple((c.arm, c.label or None, *(shown[place] for place in cells(c, ""))) for c in counts)
-    if unknown := not_told(source):
-        facts += (("Deaths", unknown),)
     if member is not None:
         facts += (("Subgroup", member.words()),)
-    return Sheet("arms", "Arms", fields, records, facts, standing=True)
+    notes = tuple(hide_counts(n) if k else n for n in roster_notes(source))
+    return Sheet("arms", "Arms", fields, records, facts, notes, standing=True)

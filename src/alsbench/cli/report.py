@@ -159,11 +159,13 @@ def _population(asked: Asked) -> list[Page]:
     """Who was in the trial, and who they were."""
     from alsbench.analysis.subgroups import members
     from alsbench.cli.arms import arms_sheet
+    from alsbench.render.mask_words import hide_counts
 
     def disposition(phrase: str) -> Page:
         sheet = arms_sheet(asked.source, phrase, asked.k)
         study = asked.source.study
-        flags = "; ".join(f"{name}: {flag} = 'Y'" for name, flag in study.populations.flags.items())
+        flags = "; ".join(f"{name}: {asked.source.population_words(name)}" for name in study.populations.flags)
+        flags = hide_counts(flags) if asked.k else flags
         counted = (("Counted", f"subjects of ADSL by planned arm ({study.arms.planned})"), ("Populations", flags))
         everybody = (("Subgroup", "overall: all subjects"),) if phrase == "overall" else ()
         sheet = replace(sheet, facts=(*counted, *everybody, *sheet.facts))

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 
 from alsbench.data.progress import tell
 from alsbench.data.receipt import Finding, Severity
-from alsbench.data.rules import als, dates, design, records, subjects, values
+from alsbench.data.rules import als, dates, design, events, records, subjects, values
 from alsbench.data.rules.core import REGISTRY, Fault, Rule, Trial
 from alsbench.data.safe_text import visible
 from alsbench.data.snapshot import Snapshot
 from alsbench.study.model import Study
 
-THEMES = (subjects, design, records, values, dates, als)
+THEMES = (subjects, design, records, events, values, dates, als)
 RULES: dict[str, Rule] = REGISTRY
 _ORDER: dict[Severity, int] = {"error": 0, "warning": 1, "note": 2}
 

@@ -1,14 +1,15 @@
 """How a statistic is written: decimals by name, rounded once, half away from zero, from the raw double.
 
-Rounding works on the shortest decimal that reads back as the same double (``repr``), as SAS and a hand calculator do:
-2.675 becomes 2.68 although the double lies just below it. A p-value is ``0.024`` or ``<0.001``, never ``p<0.024``.
-What is missing is ``-``; what could not be estimated is ``NE``.
+Rounding is that of :mod:`alsbench.analysis.rounding`; a percentage is the double nearest to the quotient of its counts
+(:func:`alsbench.stats.proportions.percent`), which is rounded as the counts are. A p-value is ``0.024`` or ``<0.001``, never
+``p<0.024``. What is missing is ``-``; what could not be estimated is ``NE``.
 """
 
 from __future__ import annotations
 
 import math
-from decimal import ROUND_HALF_UP, Decimal
+
+from alsbench.analysis.rounding import round_half_away
 
 MISSING = "-"
 NOT_ESTIMABLE = "NE"
@@ -77,15 +78,6 @@ def decimals(stat_name: str) -> int:
         if base != stat_name and base in DECIMALS:
             return DECIMALS[base] + more
     return 0 if stat_name in COUNTS or stat_name.startswith("n_") else DEFAULT_DECIMALS
-
-
-def round_half_away(value: float, places: int) -> str:
-    """``value`` with ``places`` decimals, rounded half away from zero; a negative that rounds to zero loses its sign."""
-    quantum = Decimal(1).scaleb(-places)
-    rounded = Decimal(repr(float(value))).quantize(quantum, rounding=ROUND_HALF_UP)
-    if rounded == 0:
-        rounded = abs(rounded)
-    return f"{rounded:f}"
 
 
 def format_p(value: float) -> str:

@@ -1,13 +1,14 @@
 """Adverse events: who had any, of which class and term, in what exposure, and how the arms differ.
 
 Subjects are counted, not events: once per category, once per system organ class (SOC), once per preferred term (PT);
-events are given beside them. Missing relatedness counts as related and missing severity as worst. Classes and terms come
-by descending number of subjects over all arms, then alphabetically (ICH E3, section 12.2). Rates are per 100
-patient-years with exact Poisson limits, differences between arms carry Newcombe's interval.
+events are given beside them. What a flag does not tell counts as yes: the worst. Classes and terms come by descending number
+of subjects over all arms, then alphabetically (ICH E3, section 12.2). Rates are per 100 patient-years with exact Poisson
+limits, differences between arms carry Newcombe's interval.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -16,17 +17,22 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from alsbench.stats.errors import StatsError
-from alsbench.stats.proportions import Interval, ZeroBound, poisson_rate, risk_difference, zero_events
+from alsbench.stats.proportions import (
+    DAYS_PER_YEAR,
+    Interval,
+    ZeroBound,
+    percent,
+    percentage_points,
+    rate_per_100_years,
+    zero_events,
+)
 from alsbench.stats.summaries import Summary, describe
 
 Array = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 Level = Literal["any", "soc", "pt"]
 
-DAYS_PER_YEAR = 365.25
 UNCODED = "Uncoded"
-UNRELATED = frozenset({"NOT RELATED", "UNRELATED", "NONE", "NO", "N", "NOT SUSPECTED"})
-NOT_SEVERE = frozenset({"MILD", "MODERATE", "1", "2", "1.0", "2.0", "GRADE 1", "GRADE 2"})
 
 
 @dataclass(frozen=True)
@@ -39,7 +45,7 @@ class ArmCount:
 
     @property
     def percent(self) -> float:
-        return 100.0 * self.subjects / self.n if self.n else float("nan")
+        return percent(self.subjects, self.n) if self.n else float("nan")
 
 
 @dataclass(frozen=True)
@@ -64,7 +70,8 @@ class OverviewRow:
 
 @dataclass(frozen=True)
 class ArmDifference:
-    """Share of the treated arm minus that of the reference arm; where nobody was affected the zero bounds of each arm stand."""
+    """Share of the treated arm minus that of the reference arm in percentage points; where nobody was affected the zero bounds
+    of each arm stand."""
 
     difference: Interval
     treated_zero: ZeroBound | None
@@ -73,29 +80,24 @@ class ArmDifference:
 
 @dataclass(frozen=True)
 class Exposure:
-    """Days and doses of one arm; ``person_years`` is the sum of days / 365.25. Subjects without days are in ``n_missing``."""
+    """Days and doses of one arm; ``person_days`` is the sum of days. Subjects without days are in ``n_missing``."""
 
     n: int
     n_missing: int
     days: Summary
     doses: Summary
-    person_years: float
+    person_days: float
+
+    @property
+    def person_years(self) -> float:
+        """Years of 365.25 days."""
+        return self.person_days / DAYS_PER_YEAR
 
 
-def related(values: Sequence[str | None]) -> Array:
-    """1 = related, 0 = a word for unrelated; missing counts as related, as does any word not known to mean unrelated."""
-    return np.array([0.0 if _word(v) in UNRELATED else 1.0 for v in values])
-
-
-def severe(values: Sequence[str | None]) -> Array:
-    """1 = severe or grade >= 3, 0 = mild, moderate, grade 1 or 2; missing counts as the worst."""
-    return np.array([0.0 if _word(v) in NOT_SEVERE else 1.0 for v in values])
-
-
-def truth(values: ArrayLike, *, missing: bool) -> NDArray[np.bool_]:
-    """1/0/NaN flags as booleans; NaN becomes ``missing``."""
-    x = np.asarray(values, dtype=np.float64)
-    return np.where(np.isnan(x), missing, x != 0)
+def truth(values: ArrayLike) -> NDArray[np.bool_]:
+    """1/0/NaN flags as booleans; NaN, what is not known, is true."""
+    found: NDArray[np.bool_] = np.asarray(values, dtype=np.float64) != 0  # NaN differs from everything
+    return found
 
 
 def categories(
@@ -110,19 +112,19 @@ def categories(
 ) -> dict[str, NDArray[np.bool_]]:
     """Which of ``size`` events each line of the overview counts, in its order.
 
-    Flags (events,) are 1/0/NaN: NaN in ``emergent``, ``related`` and ``severe`` counts as yes, in the others as no.
+    Flags (events,) are 1/0/NaN: NaN, what is not known, counts as yes.
     """
-    yes = np.ones(size, dtype=bool) if emergent is None else truth(emergent, missing=True)
-    is_related, is_severe = truth(related, missing=True), truth(severe, missing=True)
-    is_serious = truth(serious, missing=False)
+    yes = np.ones(size, dtype=bool) if emergent is None else truth(emergent)
+    is_related, is_severe = truth(related), truth(severe)
+    is_serious = truth(serious)
     return {
         "any": yes,
         "related": yes & is_related,
         "severe": yes & is_severe,
         "serious": yes & is_serious,
         "related serious": yes & is_related & is_serious,
-        "leading to discontinuation": yes & truth(discontinued, missing=False),
-        "fatal": yes & truth(fatal, missing=False),
+        "leading to discontinuation": yes & truth(discontinued),
+        "fatal": yes & truth(fatal),
     }
 
 
@@ -181,7 +183,7 @@ def soc_pt_table(
 def compare(treated: ArmCount, reference: ArmCount, *, level: float = 0.95) -> ArmDifference:
     """Risk difference of two arms with Newcombe's interval, and what zero counts exclude."""
     return ArmDifference(
-        risk_difference(treated.subjects, treated.n, reference.subjects, reference.n, level=level),
+        percentage_points(treated.subjects, treated.n, reference.subjects, reference.n, level=level),
         zero_events(treated.n, level=level) if treated.subjects == 0 else None,
         zero_events(reference.n, level=level) if reference.subjects == 0 else None,
     )
@@ -194,13 +196,12 @@ def exposure(days: ArrayLike, doses: ArrayLike | None = None) -> Exposure:
         raise StatsError("exposure cannot be negative")
     summary = describe(d)
     given = describe(doses) if doses is not None else describe([])
-    total = summary.mean * summary.n / DAYS_PER_YEAR if summary.n else 0.0
-    return Exposure(summary.n, summary.n_missing, summary, given, total)
+    return Exposure(summary.n, summary.n_missing, summary, given, math.fsum(d[~np.isnan(d)].tolist()))
 
 
-def event_rate(count: ArmCount, person_years: float, *, level: float = 0.95) -> Interval:
+def event_rate(count: ArmCount, time: Exposure, *, level: float = 0.95) -> Interval:
     """Events (not subjects) per 100 patient-years with the exact Poisson interval."""
-    return poisson_rate(count.events, person_years, level=level)
+    return rate_per_100_years(count.events, time.person_days, level=level)
 
 
 def _count(subject: IntArray, arm: IntArray, n_arms: int) -> tuple[tuple[ArmCount, ...], ArmCount]:
@@ -228,7 +229,3 @@ def _tabulate(
         )
         for c in range(n_codes)
     ]
-
-
-def _word(value: str | None) -> str:
-    return " ".join(value.upper().split()) if value else ""

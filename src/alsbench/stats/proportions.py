@@ -13,6 +13,8 @@ from dataclasses import dataclass
 
 from alsbench.stats.errors import StatsError
 
+DAYS_PER_YEAR = 365.25
+
 
 @dataclass(frozen=True)
 class Interval:
@@ -54,6 +56,18 @@ def wilson(count: int, n: int, *, level: float = 0.95) -> Interval:
     low = 0.0 if count == 0 else (centre - half) / (2 * (n + z * z))
     high = 1.0 if count == n else (centre + half) / (2 * (n + z * z))
     return Interval(p, low, high)
+
+
+def percent(count: int, n: int) -> float:
+    """100 count / n: the double nearest to the quotient of whole numbers, so that a tie (28.75) is seen as one."""
+    return 100 * int(count) / int(n)  # not 100 * (count / n), which rounds twice
+
+
+def percentage_points(treated: int, n_treated: int, reference: int, n_reference: int, *, level: float = 0.95) -> Interval:
+    """:func:`risk_difference` times 100, the estimate from the whole numbers."""
+    found = risk_difference(treated, n_treated, reference, n_reference, level=level)
+    exact = 100 * (int(treated) * int(n_reference) - int(reference) * int(n_treated)) / (int(n_treated) * int(n_reference))
+    return Interval(exact, 100.0 * found.low, 100.0 * found.high)
 
 
 def risk_difference(treated: int, n_treated: int, reference: int, n_reference: int, *, level: float = 0.95) -> Interval:
@@ -103,6 +117,12 @@ def poisson_rate(count: int, exposure: float, *, per: float = 100.0, level: floa
     low = float(gammaincinv(count, tail)) if count else 0.0
     high = float(gammaincinv(count + 1, 1 - tail))
     return Interval(per * count / exposure, per * low / exposure, per * high / exposure)
+
+
+def rate_per_100_years(count: int, days: float, *, level: float = 0.95) -> Interval:
+    """``count`` events in ``days`` of exposure per 100 years of 365.25 days, the estimate from the whole numbers."""
+    found = poisson_rate(count, days / DAYS_PER_YEAR, level=level)
+    return Interval(100 * DAYS_PER_YEAR * count / days, found.low, found.high)
 
 
 def _check_share(count: int, n: int) -> None:

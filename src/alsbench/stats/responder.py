@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from alsbench.stats.errors import StatsError
+from alsbench.stats.proportions import percent
 from alsbench.stats.ties import at_least, at_most, merge_together
 
 Array = NDArray[np.float64]
@@ -42,8 +43,8 @@ class ArmResponse:
     n: int
 
     @property
-    def proportion(self) -> float:
-        return self.responders / self.n if self.n else float("nan")
+    def percent(self) -> float:
+        return percent(self.responders, self.n) if self.n else float("nan")
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from alsbench.stats.errors import StatsError
+from alsbench.stats.proportions import percent
 from alsbench.stats.ties import merge_together
 
 Array = NDArray[np.float64]
@@ -49,7 +50,7 @@ class LevelCount:
 
     @property
     def percent(self) -> float:
-        return 100.0 * self.count / self.total if self.total else math.nan
+        return percent(self.count, self.total) if self.total else math.nan
 
 
 def describe(values: ArrayLike) -> Summary:

@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from alsbench.analysis.endpoints.event_words import Reading, reading
 from alsbench.analysis.endpoints.incidence import EXPOSURE, counted_records
 from alsbench.analysis.question import Question
+from alsbench.analysis.records import parameter_frame
 from alsbench.analysis.result import Row
 from alsbench.data.frames import ColumnInfo
 from alsbench.data.order import RowOrder, holding, row_order
@@ -110,7 +112,7 @@ def records(source: Source, row: Row) -> Records | None:
     rows = row_order(source.snapshot, info.name, where=where, order_by=by)
     if actual and not of_subject:
         frame = source.snapshot.frame(info.name, where=where, order_by=by)
-        counted = counted_records(frame, row.variable, row.level)
+        counted = counted_records(frame, row.variable, row.level, _reading(source, endpoint))
         ids = source.snapshot.row_ids(info.name, where=where, order_by=by)[counted]
         rows = RowOrder(info.name, ids.size, ids.astype(np.uint64))
         count = len(set(frame[subject][counted].tolist()))
@@ -123,6 +125,13 @@ def records(source: Source, row: Row) -> Records | None:
     shown.insert(1, ColumnInfo("arm", "actual arm" if actual else "planned arm", "text", ""))
     found = Records(replace(info, columns=tuple(shown)), rows, [], arms, count)
     return replace(found, first=found.page(source, 0))
+
+
+def _reading(source: Source, endpoint: Endpoint) -> Reading:
+    """How the analysis read the endpoint's whole data set."""
+    return reading(
+        parameter_frame(source, endpoint.dataset, endpoint.paramcd, endpoint.where, label=f"endpoints.{endpoint.name}")
+    )
 
 
 def arms_of(source: Source, row: Row, *, actual: bool) -> dict[str, str]:

@@ -1,63 +1,97 @@
-"""What the words of an adverse event data set say: treatment-emergent, related, severe, serious, drug withdrawn, fatal.
+"""What an adverse event data set says of each record: treatment-emergent, related, severe, serious, drug withdrawn, fatal.
 
-The words are those of CDISC's controlled terminology (NY, ACN, OUT, AESEV, and the usual ones of AEREL), in any case, and the
-codings met beside it: Yes and No, 1 and 0. A missing relatedness or severity counts as the worst (METHODS 5), a missing flag as
-no. A word that is not known counts as the worst too, but for an action taken, and every such word is said: none may turn a
-serious event into none without a trace.
+What a column does not tell (a blank, U, UNKNOWN, NA, a word in no list) counts as the worst and is named: related, severe,
+serious, leading to discontinuation, fatal, treatment-emergent (METHODS 5 for relatedness and severity). Two limits:
+
+- A column without any known word tells nothing. Relatedness and severity then count as the worst throughout; how many events
+  were serious, fatal or led to discontinuation is unknown, and not 0.
+- Flags of ADaM may be Y or blank (ADaM Implementation Guide, "Y or null"): a blank TRTEMFL is no where the column never says N,
+  and unknown where it does.
+
+A death is told by AESDTH, AEOUT or a grade; a record on which none of them says yes is not fatal where one says no, or AESER
+does: death is a criterion of seriousness (ICH E2A).
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from alsbench.analysis.model_data import Floats
+from alsbench.data import coded_words as coded
 from alsbench.data.frames import Frame
-from alsbench.stats.incidence import NOT_SEVERE, UNRELATED, related, severe
 
-YES = frozenset({"Y", "YES", "1", "TRUE"})
-NO = frozenset({"N", "NO", "0", "FALSE", "U", "UNKNOWN", "NA"})
-RELATED = frozenset(
-    {"RELATED", "POSSIBLE", "PROBABLE", "DEFINITE", "SUSPECTED", "REASONABLE POSSIBILITY", "Y", "YES", "1", "TRUE"}
-    | {f"{how} RELATED" for how in ("POSSIBLY", "PROBABLY", "DEFINITELY")}
-)
-SEVERE = frozenset({"SEVERE", "LIFE THREATENING", "LIFE-THREATENING", "FATAL", "DEATH", "3", "4", "5", "3.0", "4.0", "5.0"}) | {
-    f"GRADE {k}" for k in (3, 4, 5)
+RELATEDNESS, SEVERITY = ("AEREL", "AREL"), ("AESEV", "ASEV", "AETOXGR", "ATOXGR")
+GRADES = ("AETOXGR", "ATOXGR", "AESEV", "ASEV")
+SOURCES: dict[str, tuple[tuple[str, ...], coded.Reader]] = {
+    "related": (RELATEDNESS, coded.related),
+    "severe": (SEVERITY, coded.severe),
+    "serious": (("AESER",), coded.yes),
+    "discontinued": (("AEACN",), coded.withdrawn),
 }
-FATAL = frozenset({"FATAL", "DEATH", "5", "GRADE 5"})
-WITHDRAWN = re.compile(r"WITHDRAW|DISCONTINU")
-KEPT = re.compile(r"\b(?:NOT|NO|NEVER)(?: \w+)? (?:WITHDRAW|DISCONTINU)|TEMPORAR")
-ACTIONS = frozenset(
-    {"DOSE INCREASED", "DOSE NOT CHANGED", "DOSE REDUCED", "DOSE RATE REDUCED", "DOSE DELAYED", "DRUG INTERRUPTED"}
-    | {"NOT APPLICABLE", "NOT EVALUABLE", "UNKNOWN", "NONE", "NO ACTION", "NO ACTION TAKEN", "NO CHANGE", "N", "NO", "NA", "U"}
-)  # that leave the subject on the drug, or say nothing of it
-SHOWN = 4  # unknown words named in a warning
+FATAL = ("AESDTH", "AEOUT", *GRADES[:2])  # and a severity that says death
+COUNTED = {
+    "emergent": "treatment-emergent",
+    "related": "related",
+    "severe": "severe",
+    "serious": "serious",
+    "discontinued": "leading to discontinuation",
+    "fatal": "fatal",
+}
+NEVER_ASSUMED = ("serious", "discontinued", "fatal")  # where nothing is told their number is unknown
 
 
-def flags_of(frame: Frame) -> dict[str, Floats]:
+@dataclass(frozen=True)
+class Reading:
+    """How a whole data set is to be read: what a blank TRTEMFL says, and the flags that no column tells, with the reason."""
+
+    blank_emergent: float = coded.UNKNOWN
+    untold: dict[str, str] = field(default_factory=dict)
+
+
+def reading(whole: Frame) -> Reading:
+    """The reading of a data set; give it whole, so that a part of it is read in the same way."""
+    untold = {}
+    for flag in (*SOURCES, "fatal"):
+        told = _fatal(whole, seriousness=False) if flag == "fatal" else _told(whole, flag)
+        if np.isnan(told).all():
+            untold[flag] = _why(whole, _columns(whole, flag), FATAL[:2] if flag == "fatal" else SOURCES[flag][0][:1])
+    emergent = [coded.yes(w) for w in set(_words(whole, "TRTEMFL"))]
+    return Reading(0.0 if 1.0 in emergent and 0.0 not in emergent else coded.UNKNOWN, untold)
+
+
+def flags_of(frame: Frame, how: Reading | None = None) -> dict[str, Floats]:
     """What the overview asks of each record (records,): 1 or 0, as ``stats.incidence.categories`` takes it."""
-    return {
-        "emergent": yes(frame, "TRTEMFL", absent=1.0),
-        "related": related(texts(frame, "AEREL")),
-        "severe": severe(_severity(frame)),
-        "serious": yes(frame, "AESER", absent=0.0),
-        "discontinued": np.array([float(_withdrawn(word)) for word in _words(texts(frame, "AEACN"))]),
-        "fatal": _fatal(frame),
-    }
+    return {flag: np.where(np.isnan(told), 1.0, told) for flag, told in told_flags(frame, how or reading(frame)).items()}
 
 
-def word_warnings(frame: Frame) -> list[str]:
-    """Warnings of words that are not known, with how they were counted."""
-    columns = (
-        *((name, texts(frame, name), YES | NO, "yes") for name in ("TRTEMFL", "AESER", "AESDTH")),
-        ("AEREL", texts(frame, "AEREL"), RELATED | UNRELATED, "related"),
-        ("AESEV" if "AESEV" in frame.columns else "AETOXGR", _severity(frame), SEVERE | NOT_SEVERE, "severe"),
-    )
-    found = [_said(name, {w for w in _words(values) if w} - known, how) for name, values, known, how in columns]
-    actions = {w for w in _words(texts(frame, "AEACN")) if w and not WITHDRAWN.search(w)} - ACTIONS
-    return [text for text in (*found, _said("AEACN", actions, "not leading to discontinuation")) if text]
+def told_flags(frame: Frame, how: Reading) -> dict[str, Floats]:
+    """1 or 0 per record (records,), NaN where the data do not tell; an absent TRTEMFL makes every record count."""
+    emergent = np.ones(len(frame))
+    if "TRTEMFL" in frame.columns:
+        emergent = np.array([coded.yes(w) if w else how.blank_emergent for w in _words(frame, "TRTEMFL")], dtype=np.float64)
+    return {"emergent": emergent, **{flag: _told(frame, flag) for flag in SOURCES}, "fatal": _fatal(frame)}
+
+
+def word_warnings(frame: Frame, how: Reading | None = None) -> list[str]:
+    """Warnings of what the records do not tell, and of how it was counted."""
+    how = how or reading(frame)
+    told = told_flags(frame, how)
+    inside = np.isnan(told["emergent"]) | (told["emergent"] == 1.0)  # what is not counted need not be known
+    found = []
+    for flag, counted in COUNTED.items():
+        columns = _columns(frame, flag)
+        silent = np.isnan(told[flag]) & inside
+        if flag in how.untold:
+            unknown = f"how many events were {counted} is unknown, not zero"
+            found.append(f"{how.untold[flag]}: {unknown if flag in NEVER_ASSUMED else f'every event counts as {counted}'}")
+        elif silent.any() and columns:
+            n = int(silent.sum())
+            words = {w for c in columns for w in np.array(_words(frame, c), dtype=object)[silent].tolist()}
+            where = f"{n} record{'s' * (n != 1)} ({coded.listed(words)})"
+            found.append(f"{' and '.join(columns)} not known in {where}: counted as {counted}")
+    return found
 
 
 def texts(frame: Frame, column: str) -> list[str | None]:
@@ -69,36 +103,52 @@ def texts(frame: Frame, column: str) -> list[str | None]:
     return [None if v is None else str(v) for v in frame[column].tolist()]
 
 
-def _words(values: Iterable[str | None]) -> list[str]:
-    """In capitals, with single spaces; empty where missing."""
-    return [" ".join(v.upper().split()) if v else "" for v in values]
+def serious(frame: Frame) -> Floats:
+    """1 for a serious event, 0 for one that is not, NaN where AESER does not tell (records,)."""
+    return _told(frame, "serious")
 
 
-def yes(frame: Frame, column: str, *, absent: float) -> Floats:
-    """1 for yes and for a word that is not known, 0 for no and where missing; ``absent`` without such a column."""
+def _columns(frame: Frame, flag: str) -> list[str]:
+    """The columns that are there to tell a flag."""
+    wanted = {"emergent": ("TRTEMFL",), "fatal": FATAL}.get(flag) or SOURCES[flag][0]
+    return [c for c in wanted if c in frame.columns]
+
+
+def _words(frame: Frame, column: str) -> list[str]:
     if column not in frame.columns:
-        return np.full(len(frame), absent)
-    return np.array([float(bool(word) and word not in NO) for word in _words(texts(frame, column))])
+        return [""] * len(frame)
+    return [coded.word(v) for v in frame[column].tolist()]
 
 
-def _severity(frame: Frame) -> list[str | None]:
-    return [a or b for a, b in zip(texts(frame, "AESEV"), texts(frame, "AETOXGR"), strict=True)]
+def _read(frame: Frame, column: str, reader: coded.Reader) -> Floats:
+    words = _words(frame, column)
+    known = {w: reader(w) for w in set(words)}
+    return np.array([known[w] for w in words], dtype=np.float64)
 
 
-def _withdrawn(word: str) -> bool:
-    return bool(WITHDRAWN.search(word)) and not KEPT.search(word)
+def _told(frame: Frame, flag: str) -> Floats:
+    """By the first of the flag's columns that says something known."""
+    columns, reader = SOURCES[flag]
+    told = np.full(len(frame), coded.UNKNOWN)
+    for column in columns:
+        told = np.where(np.isnan(told), _read(frame, column, reader), told)
+    return told
 
 
-def _fatal(frame: Frame) -> Floats:
-    """Fatal by the flag of death, the outcome or the grade: whichever of them says so."""
-    fatal = yes(frame, "AESDTH", absent=0.0)
-    for column in ("AEOUT", "AETOXGR"):
-        fatal = np.maximum(fatal, [float(word in FATAL) for word in _words(texts(frame, column))])
-    return fatal
+def _fatal(frame: Frame, *, seriousness: bool = True) -> Floats:
+    sources = [_read(frame, "AESDTH", coded.yes), _read(frame, "AEOUT", coded.fatal_outcome)]
+    sources += [_read(frame, column, coded.fatal_grade) for column in GRADES[:2]]
+    severity = [_read(frame, column, coded.fatal_grade) for column in GRADES[2:]]
+    sources += [np.where(s == 1.0, 1.0, coded.UNKNOWN) for s in severity]  # MILD or SEVERE says nothing of survival
+    if seriousness:
+        sources.append(np.where(_told(frame, "serious") == 0.0, 0.0, coded.UNKNOWN))
+    yes, no = (np.logical_or.reduce([s == v for s in sources]) for v in (1.0, 0.0))
+    return np.where(yes, 1.0, np.where(no, 0.0, coded.UNKNOWN))
 
 
-def _said(column: str, unknown: set[str], how: str) -> str:
-    if not unknown:
-        return ""
-    named = ", ".join(f"'{w}'" for w in sorted(unknown)[:SHOWN]) + (", ..." if len(unknown) > SHOWN else "")
-    return f"{column} holds words that are not known, counted as {how}: {named}"
+def _why(whole: Frame, columns: list[str], wanted: tuple[str, ...]) -> str:
+    if not columns:
+        return f"{' or '.join(wanted)} is not in the data"
+    words = {w for c in columns for w in _words(whole, c)}
+    said = "blank throughout" if words <= {""} else f"nowhere known ({coded.listed(words)})"
+    return f"{' and '.join(columns)} {'are' if len(columns) > 1 else 'is'} {said}"

@@ -1,7 +1,8 @@
 """Adverse events by actual arm: overview, classes and terms, exposure, rates and risk differences (METHODS 5).
 
-Each subject counts once per line. Missing relatedness counts as related and missing severity as worst. Risk differences
-carry Newcombe's interval; where an arm has no event the one-sided upper 95 % bound stands beside the zero.
+Each subject counts once per line. What a record does not tell counts as the worst (:mod:`.event_words`); a line that no column
+tells is unknown. Risk differences carry Newcombe's interval; where an arm has no event the one-sided upper 95 % bound stands
+beside the zero.
 """
 
 from __future__ import annotations
@@ -12,7 +13,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from alsbench.analysis.ask import Ask, Block
-from alsbench.analysis.endpoints.event_words import flags_of, texts, word_warnings
+from alsbench.analysis.endpoints.event_words import (
+    Reading,
+    flags_of,
+    reading,
+    texts,
+    told_flags,
+    word_warnings,
+)
 from alsbench.analysis.model_data import Floats
 from alsbench.analysis.records import parameter_frame
 from alsbench.analysis.result import Row
@@ -23,6 +31,7 @@ from alsbench.stats.errors import StatsError
 from alsbench.stats.incidence import (
     UNCODED,
     ArmCount,
+    Exposure,
     categories,
     compare,
     event_rate,
@@ -33,6 +42,9 @@ from alsbench.stats.incidence import (
 from alsbench.stats.proportions import zero_events
 
 OVERVIEW, EXPOSURE = "Overview", "Exposure"
+RESTS_ON = {"serious": "serious", "related serious": "serious", "leading to discontinuation": "discontinued", "fatal": "fatal"}
+RISK = ("risk_difference", "risk_difference_low", "risk_difference_high")
+RATE = ("rate", "rate_low", "rate_high")
 
 
 @dataclass(frozen=True)
@@ -53,17 +65,24 @@ def analyse(ask: Ask) -> Block:
     frame = parameter_frame(
         ask.source, endpoint.dataset or "ADAE", endpoint.paramcd, endpoint.where, label=f"endpoints.{endpoint.name}"
     )
+    how = reading(frame)
+    left_out = _left_out_by_where(ask, frame, subjects)
     frame, outside = _of_members(ask, frame, subjects)
+    flags = flags_of(frame, how)
     days, doses = _exposure(ask)
     rows: list[Row] = []
-    years = _exposure_rows(ask, subjects, days, doses, rows)
+    times = _exposure_rows(ask, subjects, days, doses, rows)
     who = _positions(ask, frame, subjects)
     timed = np.isfinite(days[subjects.index])  # a rate's events are those of the subjects whose time it counts
-    found = overview(who, subjects.arm, len(ask.arms), **flags_of(frame))
-    in_time = overview(who[timed[who]], subjects.arm, len(ask.arms), **flags_of(frame.take(timed[who])))
+    found = overview(who, subjects.arm, len(ask.arms), **flags)
+    in_time = overview(who[timed[who]], subjects.arm, len(ask.arms), **{k: v[timed[who]] for k, v in flags.items()})
     for line, rated in zip(found, in_time, strict=True):
-        rows += _line(ask, OVERVIEW, line.category, line.arms, years, rated=rated.arms)
-    counted = flags_of(frame)["emergent"] == 1.0
+        untold = how.untold.get(RESTS_ON.get(line.category, ""))
+        if untold is not None:
+            rows += _untold_line(ask, line.category, line.arms, f"unknown: {untold}")
+        else:
+            rows += _line(ask, OVERVIEW, line.category, line.arms, times, rated=rated.arms)
+    counted = flags["emergent"] == 1.0
     table = soc_pt_table(
         who[counted],
         texts(frame.take(counted), "AEBODSYS"),
@@ -73,7 +92,7 @@ def analyse(ask: Ask) -> Block:
     )
     for entry in table:
         if entry.level != "any":
-            rows += _line(ask, entry.soc, entry.pt or None, entry.arms, years)
+            rows += _line(ask, entry.soc, entry.pt or None, entry.arms, times)
     warnings = [f"{outside} records of subjects outside the population were left out"] if outside else []
     warnings += _no_exposure(ask) if timed.size and not timed.any() else []
     if 0 < timed.sum() < timed.size:
@@ -81,14 +100,14 @@ def analyse(ask: Ask) -> Block:
         warnings.append(f"{n} have no TRTSDT or no TRTEDT: neither their time nor their events are in a rate")
     if _is_parameters(ask):
         warnings.append("ADEX holds several parameters: its rows are not doses, and none are counted")
-    warnings += [*_absent(frame), *word_warnings(frame)]
-    counted_words = "treatment-emergent records (TRTEMFL = 'Y')" if "TRTEMFL" in frame.columns else "every record"
+    warnings += ["TRTEMFL is not in the data: every record is counted"] * ("TRTEMFL" not in frame.columns)
+    warnings += [*left_out, *word_warnings(frame, how)]
     return Block(
         rows,
         model=(
             ("Arms", f"actual treatment ({ask.source.study.arms.actual})"),
-            ("Counting", f"each subject once per line; {counted_words}"),
-            ("Missing", "missing relatedness counts as related, missing severity as severe"),
+            ("Counting", f"each subject once per line; {_counting(frame, how)}"),
+            ("Missing", "what is not known counts as the worst: related, severe, serious, leading to discontinuation, fatal"),
             ("Risk difference", "treatment minus reference in percentage points, Newcombe interval"),
             ("Rate", "events per 100 patient-years from TRTSDT to TRTEDT, exact Poisson interval"),
         ),
@@ -106,29 +125,46 @@ def _no_exposure(ask: Ask) -> list[str]:
     return [f"{why}: there is no exposure, and no rate"]
 
 
-def counted_records(frame: Frame, variable: str | None, level: str | None) -> NDArray[np.bool_]:
-    """Which records of an adverse event data set a line of the tables counts: of the overview, of a class, of a term."""
+def counted_records(frame: Frame, variable: str | None, level: str | None, how: Reading) -> NDArray[np.bool_]:
+    """Which records of an adverse event data set a line of the tables counts: of the overview, of a class, of a term.
+
+    ``how`` is the reading of the whole data set; a line that no column tells counts none."""
+    flags = flags_of(frame, how)
     if variable == OVERVIEW and level is not None:
-        return categories(len(frame), **flags_of(frame))[level]
-    counted: NDArray[np.bool_] = flags_of(frame)["emergent"] == 1.0
+        if RESTS_ON.get(level, "") in how.untold:
+            return np.zeros(len(frame), dtype=bool)
+        return categories(len(frame), **flags)[level]
+    counted: NDArray[np.bool_] = flags["emergent"] == 1.0
     for wanted, column in ((variable, "AEBODSYS"), (level, "AEDECOD")):
         if wanted is not None:
             counted = counted & np.array([(v or UNCODED) == wanted for v in texts(frame, column)], dtype=bool)
     return counted
 
 
-def _absent(frame: Frame) -> list[str]:
-    """Warnings of columns that are not in the data, and of what was taken in their place."""
-    worst = [c for c, others in (("AEREL", ()), ("AESEV", ("AETOXGR",))) if not {c, *others} & set(frame.columns)]
-    none = [
-        c
-        for c, others in (("AESER", ()), ("AEACN", ()), ("AESDTH", ("AEOUT", "AETOXGR")))
-        if not {c, *others} & set(frame.columns)
+def _counting(frame: Frame, how: Reading) -> str:
+    if "TRTEMFL" not in frame.columns:
+        return "every record"
+    blanks = np.isnan(told_flags(frame, Reading())["emergent"]).any() and how.blank_emergent == 0.0
+    return f"treatment-emergent records (TRTEMFL = 'Y'{'; never N, so that a blank is no' if blanks else ''})"
+
+
+def _left_out_by_where(ask: Ask, frame: Frame, subjects: Subjects) -> list[str]:
+    """A warning of records that only an unknown TRTEMFL keeps out of the endpoint's ``where``."""
+    if not ask.endpoint.where or "TRTEMFL" not in frame.columns:
+        return []
+    everything = parameter_frame(ask.source, ask.endpoint.dataset or "ADAE", ask.endpoint.paramcd, "", label="")
+    how = reading(everything)
+
+    def open_records(records: Frame) -> int:
+        return int(np.isnan(told_flags(_of_members(ask, records, subjects)[0], how)["emergent"]).sum())
+
+    n = open_records(everything) - open_records(frame)
+    if n <= 0:
+        return []
+    return [
+        f"{n} record{'s' * (n != 1)} with an unknown TRTEMFL left out by the endpoint's where; without it they would count as "
+        "treatment-emergent"
     ]
-    what = {"AESER": "no event counts as serious", "AEACN": "none as leading to discontinuation", "AESDTH": "none as fatal"}
-    found = [f"{c} is not in the data: counted as the worst" for c in worst]
-    found += [f"{c} is not in the data: {what[c]}; that is unknown, not zero" for c in none]
-    return found if "TRTEMFL" in frame.columns else [*found, "TRTEMFL is not in the data: every record is counted"]
 
 
 def _subjects(ask: Ask) -> Subjects:
@@ -179,13 +215,13 @@ def _is_parameters(ask: Ask) -> bool:
     return len({v for v in ask.source.snapshot.frame("ADEX", columns=("PARAMCD",))["PARAMCD"].tolist() if v}) > 1
 
 
-def _exposure_rows(ask: Ask, subjects: Subjects, days: Floats, doses: Floats | None, rows: list[Row]) -> list[float]:
-    """Exposure by arm into ``rows``; the patient-years of every arm."""
-    years: list[float] = []
+def _exposure_rows(ask: Ask, subjects: Subjects, days: Floats, doses: Floats | None, rows: list[Row]) -> list[Exposure]:
+    """Exposure by arm into ``rows``, and as it was found."""
+    times: list[Exposure] = []
     for code, arm in enumerate(ask.arms):
         mine = subjects.index[subjects.arm == code]
         found = exposure(days[mine], None if doses is None else doses[mine])
-        years.append(found.person_years)
+        times.append(found)
         rows.append(ask.row("arm", "n", int(mine.size), arm=arm, variable=EXPOSURE))
         where = {"arm": arm, "variable": EXPOSURE, "level": "patient-years"}
         reason = None if found.person_years else "no treatment dates"
@@ -197,7 +233,7 @@ def _exposure_rows(ask: Ask, subjects: Subjects, days: Floats, doses: Floats | N
                 rows.append(
                     ask.row("arm", name, None if error else value, arm=arm, variable=EXPOSURE, level=level, error=error)
                 )
-    return years
+    return times
 
 
 def _line(
@@ -205,7 +241,7 @@ def _line(
     variable: str,
     level: str | None,
     arms: tuple[ArmCount, ...],
-    years: list[float],
+    times: list[Exposure],
     *,
     rated: tuple[ArmCount, ...] = (),
 ) -> list[Row]:
@@ -220,26 +256,38 @@ def _line(
         rows.append(ask.row("arm", "percent", count.percent if count.n else None, error=reason, **where))
         rows.append(ask.row("arm", "events", count.events, **where))
         if rated:
-            rows += _rate(ask, rated[code], years[code], where)
+            rows += _rate(ask, rated[code], times[code], where)
         if rated and count.n and count.subjects == 0:
             rows.append(ask.row("arm", "upper_one_sided", 100.0 * zero_events(count.n).one_sided, **where))
     for treatment, reference in ask.pairs:
         at = {"treatment": treatment, "reference": reference, "variable": variable, "level": level}
         treated, other = arms[ask.arms.index(treatment)], arms[ask.arms.index(reference)]
-        names = ("risk_difference", "risk_difference_low", "risk_difference_high")
         if not treated.n or not other.n:
-            rows += ask.failed("contrast", names, "an arm has no subjects in this subgroup", **at)
+            rows += ask.failed("contrast", RISK, "an arm has no subjects in this subgroup", **at)
             continue
         difference = compare(treated, other).difference
         values = (difference.estimate, difference.low, difference.high)
-        rows += [ask.row("contrast", n, 100.0 * v, **at) for n, v in zip(names, values, strict=True)]
+        rows += [ask.row("contrast", n, v, **at) for n, v in zip(RISK, values, strict=True)]
     return rows
 
 
-def _rate(ask: Ask, count: ArmCount, years: float, where: dict[str, str | None]) -> list[Row]:
+def _untold_line(ask: Ask, level: str, arms: tuple[ArmCount, ...], reason: str) -> list[Row]:
+    """A line of the overview that the data do not tell: how many subjects were there, and no count of events."""
+    rows: list[Row] = []
+    for arm, count in zip(ask.arms, arms, strict=True):
+        where = {"arm": arm, "variable": OVERVIEW, "level": level}
+        rows.append(ask.row("arm", "n", count.n, **where))
+        rows += ask.failed("arm", ("count", "percent", "events", *RATE), reason, **where)
+    for treatment, reference in ask.pairs:
+        at = {"treatment": treatment, "reference": reference, "variable": OVERVIEW, "level": level}
+        rows += ask.failed("contrast", RISK, reason, **at)
+    return rows
+
+
+def _rate(ask: Ask, count: ArmCount, time: Exposure, where: dict[str, str | None]) -> list[Row]:
     try:
-        found = event_rate(count, years)
+        found = event_rate(count, time)
     except StatsError as error:
-        return ask.failed("arm", ("rate", "rate_low", "rate_high"), str(error), **where)
+        return ask.failed("arm", RATE, str(error), **where)
     values = (found.estimate, found.low, found.high)
-    return [ask.row("arm", n, v, **where) for n, v in zip(("rate", "rate_low", "rate_high"), values, strict=True)]
+    return [ask.row("arm", n, v, **where) for n, v in zip(RATE, values, strict=True)]

@@ -19,7 +19,7 @@ from alsbench.analysis.records import Records, endpoint_records, visit_label
 from alsbench.analysis.result import Row
 from alsbench.analysis.source import IntArray
 from alsbench.errors import UsageError
-from alsbench.stats.proportions import risk_difference
+from alsbench.stats.proportions import percentage_points
 from alsbench.stats.responder import ArmResponse, responders, response_by_arm, time_to_threshold
 from alsbench.stats.ties import at_most
 
@@ -101,7 +101,7 @@ def _visit(ask: Ask, course: Course, visit: float, threshold: float) -> list[Row
         rows.append(ask.row("arm", "n", counted.n, **own))
         rows.append(ask.row("arm", "count", counted.responders, **own))
         reason = None if counted.n else f"no subjects of {arm} in this subgroup"
-        rows.append(ask.row("arm", "percent", None if reason else 100.0 * counted.proportion, error=reason, **own))
+        rows.append(ask.row("arm", "percent", None if reason else counted.percent, error=reason, **own))
         rows.append(ask.row("arm", "n_missing", int((mine & np.isnan(change) & ~gone).sum()), **own))
         rows.append(ask.row("arm", "n_event", int((mine & gone).sum()), **own))
     for treatment, reference in ask.pairs:
@@ -116,9 +116,9 @@ def difference_rows(ask: Ask, treated: ArmResponse, control: ArmResponse, **at: 
     absent = [str(at[k]) for k, a in (("treatment", treated), ("reference", control)) if not a.n]
     if absent:
         return ask.failed("contrast", RISK, f"no subjects of {' or '.join(absent)} in this subgroup", **at)
-    d = risk_difference(treated.responders, treated.n, control.responders, control.n)
+    d = percentage_points(treated.responders, treated.n, control.responders, control.n)
     values = zip(RISK, (d.estimate, d.low, d.high), strict=True)
-    return [ask.row("contrast", name, 100.0 * value, **at) for name, value in values]
+    return [ask.row("contrast", name, value, **at) for name, value in values]
 
 
 def _time(ask: Ask, course: Course, worsening: float) -> tuple[list[Row], list[str]]:

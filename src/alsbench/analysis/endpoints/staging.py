@@ -20,6 +20,7 @@ from alsbench.analysis.result import Row, merge_warnings
 from alsbench.analysis.source import BoolArray, IntArray
 from alsbench.data.frames import Frame
 from alsbench.errors import DataError
+from alsbench.stats.proportions import percent
 from alsbench.stats.responder import time_to_threshold
 from alsbench.stats.staging import DEATH, N_ITEMS, kings_stage, mitos_stage
 from alsbench.stats.ties import at_most, visit_numbers
@@ -203,9 +204,9 @@ def _counts(ask: Ask, items: Items, system: StagingSystem) -> list[Row]:
             for level in STAGES:
                 count = int((known == float(level)).sum())
                 reason = None if known.size else f"no known stage of {arm} at {label}"
-                percent = 100.0 * count / known.size if known.size else None
+                share = percent(count, known.size) if known.size else None
                 rows.append(ask.row("arm", "count", count, level=level, **at))
-                rows.append(ask.row("arm", "percent", percent, level=level, error=reason, **at))
+                rows.append(ask.row("arm", "percent", share, level=level, error=reason, **at))
     return rows
 
 

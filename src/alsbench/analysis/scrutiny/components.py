@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from alsbench.analysis.result import Row
+from alsbench.analysis.rounding import percent_text
 from alsbench.analysis.scrutiny.finding import Answer, Finding, analysed, no_joint_rank, of_comparison, per_comparison
 from alsbench.study.model import Comparison
 
@@ -21,8 +22,9 @@ def components(finding: Finding) -> Answer:
 
 
 def _words(rows: list[Row], comparison: Comparison) -> str:
-    found = {str(r.level): r.number() for r in of_comparison(rows, comparison) if r.stat_name == "pairs"}
+    pairs = [r for r in of_comparison(rows, comparison) if r.stat_name == "pairs" and isinstance(r.stat, int)]
+    found = {str(r.level): int(r.number()) for r in pairs}
     total = sum(found.values())
-    if not total > 0:
+    if not total:
         return "not estimable"
-    return ", ".join(f"{100 * n / total:.0f} % {name}" for name, n in found.items())
+    return ", ".join(f"{percent_text(n, total)} % {name}" for name, n in found.items())

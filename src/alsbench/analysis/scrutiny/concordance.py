@@ -13,12 +13,14 @@ from dataclasses import replace
 import numpy as np
 
 from alsbench.analysis.result import Row
+from alsbench.analysis.rounding import percent_text
 from alsbench.analysis.scrutiny.finding import Answer, Finding, each_comparison
 from alsbench.analysis.scrutiny.modifier import Floats
 from alsbench.analysis.scrutiny.outcomes import change_at, own_visit
 from alsbench.analysis.source import IntArray
 from alsbench.stats.correlation import correlation
 from alsbench.stats.errors import StatsError
+from alsbench.stats.proportions import percent
 from alsbench.stats.ties import above
 from alsbench.study.model import Comparison, Endpoint
 
@@ -87,10 +89,10 @@ def _pair(
         found = correlation(x, y, arm, ranks=True)
     except StatsError as error:
         return [finding.row(n, None, comparison, error=str(error), **where) for n in STATS], "not estimable"  # type: ignore[arg-type]
-    same = float((above(x, middle[names[0]]) == above(y, middle[names[1]]))[both].mean())
-    values = (int(both.sum()), found.r, found.low, found.high, 100 * same)
+    same, n = int((above(x, middle[names[0]]) == above(y, middle[names[1]]))[both].sum()), int(both.sum())
+    values = (n, found.r, found.low, found.high, percent(same, n))
     rows = [finding.row(n, v, comparison, **where) for n, v in zip(STATS, values, strict=True)]  # type: ignore[arg-type]
-    return rows, f"rho {found.r:.2f} ({100 * same:.0f} % on the same side)"
+    return rows, f"rho {found.r:.2f} ({percent_text(same, n)} % on the same side)"
 
 
 def _all_better(
@@ -112,5 +114,5 @@ def _all_better(
             }
             hits, n = int((mine & (count == k)).sum()), int(mine.sum())
             rows.append(finding.row("count", hits, comparison, **where))  # type: ignore[arg-type]
-            rows.append(finding.row("percent", 100 * hits / n if n else np.nan, comparison, **where))  # type: ignore[arg-type]
+            rows.append(finding.row("percent", percent(hits, n) if n else np.nan, comparison, **where))  # type: ignore[arg-type]
     return [replace(r, variable="better") for r in rows]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from alsbench.analysis.result import Row
+from alsbench.analysis.rounding import round_half_away
 from alsbench.analysis.scrutiny.effect import Effect, effect_of
 from alsbench.analysis.scrutiny.finding import Answer, Finding, each_comparison
 from alsbench.analysis.scrutiny.outcomes import place
@@ -44,7 +45,8 @@ def _one(finding: Finding, comparison: Comparison) -> tuple[list[Row], str]:
         rows += mine
         value = {r.stat_name: r.number() for r in mine}
         if name == "half of it" and np.isfinite(value["type_m"]):
-            said = f"if the truth is half of it: power {value['power_percent']:.0f} %, {value['type_m']:.1f} times too large"
+            power = round_half_away(value["power_percent"], 0)
+            said = f"if the truth is half of it: power {power} %, {value['type_m']:.1f} times too large"
             said += f" when significant, {value['subjects_90']:.0f} per arm to confirm"
     same = replication_probability(own.z)
     predicted = replication_probability(own.z, predictive=True)
@@ -52,7 +54,7 @@ def _one(finding: Finding, comparison: Comparison) -> tuple[list[Row], str]:
         finding.row("replication_percent", 100 * same, comparison, level="as observed", **at),
         finding.row("replication_percent", 100 * predicted, comparison, level="as observed, known only so well", **at),
     ]
-    return rows, f"an equal trial repeats p < 0.05 with {100 * predicted:.0f} %, {said}"
+    return rows, f"an equal trial repeats p < 0.05 with {round_half_away(100 * predicted, 0)} %, {said}"
 
 
 def _truths(finding: Finding, comparison: Comparison, own: Effect) -> list[tuple[str, float | StatsError]]:

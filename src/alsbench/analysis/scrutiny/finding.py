@@ -202,9 +202,11 @@ def result_of(check: Check, finding: Finding, answer: Answer) -> Result:
     """A check's answer as a result, with what it needs to stand alone."""
     source, endpoint = finding.source, answer.endpoint or finding.endpoint
     member = finding.member()
-    flag = source.study.populations.flags[finding.population]
     lines = [(VERDICT, answer.verdict)]
-    lines += [("Endpoint", endpoint.title or endpoint.name), ("Population", f"{finding.population} ({flag} = 'Y')")]
+    lines += [
+        ("Endpoint", endpoint.title or endpoint.name),
+        ("Population", f"{finding.population} ({source.population_words(finding.population)})"),
+    ]
     lines += [("Subgroup", subgroup_line(source, member)), *answer.lines]
     lines.append(("p-values", "two-sided" + ("" if check.id in ADJUSTING else UNADJUSTED)))
     if source.study.info.synthetic:

@@ -22,7 +22,7 @@ from alsbench.analysis.scrutiny.finding import Answer, Finding, analysed, at_hor
 from alsbench.analysis.scrutiny.outcomes import change_at, own_visit, place, searched_visits
 from alsbench.analysis.subgroups import Membership, complement
 from alsbench.errors import ExpressionError
-from alsbench.stats.proportions import fisher_exact, risk_difference
+from alsbench.stats.proportions import fisher_exact, percent, percentage_points
 from alsbench.stats.threads import one_blas_thread
 from alsbench.study.model import Comparison, Endpoint
 
@@ -82,13 +82,13 @@ def _missing(about: Finding, comparison: Comparison) -> tuple[list[Row], str]:
             rows += [
                 about.row("n", n, comparison, **where),
                 about.row("n_missing", gone, comparison, **where),
-                about.row("missing_percent", 100 * gone / n if n else float("nan"), comparison, **where),
+                about.row("missing_percent", percent(gone, n) if n else float("nan"), comparison, **where),
             ]
         (a, n1), (b, n0) = counts.values()
         names = ("risk_difference", "risk_difference_low", "risk_difference_high", "missing_p")
         if n1 and n0:
-            gap = risk_difference(a, n1, b, n0)
-            values_ = (100 * gap.estimate, 100 * gap.low, 100 * gap.high, fisher_exact(a, n1, b, n0))
+            gap = percentage_points(a, n1, b, n0)
+            values_ = (gap.estimate, gap.low, gap.high, fisher_exact(a, n1, b, n0))
             rows += [about.row(n, v, comparison, subgroup=phrase, **at) for n, v in zip(names, values_, strict=True)]
         else:
             rows += [about.row(n, None, comparison, subgroup=phrase, error="an arm is empty", **at) for n in names]

@@ -17,12 +17,14 @@ from numpy.typing import NDArray
 from alsbench.analysis.methods import evidence_endpoints
 from alsbench.analysis.p_text import p_text
 from alsbench.analysis.result import Row
+from alsbench.analysis.rounding import round_half_away
 from alsbench.analysis.run import default_population
 from alsbench.analysis.scrutiny.finding import ALPHA, Answer, Finding, each_comparison
 from alsbench.analysis.scrutiny.outcomes import SEARCHED, STAND_INS, Measured, measured, own_visit, place, searched_visits
 from alsbench.analysis.source import BoolArray
 from alsbench.analysis.strata import strata_codes
 from alsbench.analysis.subgroups import members
+from alsbench.stats.proportions import percent
 from alsbench.stats.rearrangement import deal_arms
 from alsbench.stats.threads import one_blas_thread
 from alsbench.study.model import Comparison, Endpoint
@@ -166,19 +168,19 @@ def _adjusted(finding: Finding, found: Search, comparison: Comparison) -> tuple[
         places = found.among(wanted)
         null = np.where(np.isnan(found.p[1:, places]), 1.0, found.p[1:, places]).min(axis=1)
         adjusted[name] = float(1 + (null <= observed * (1 + SLACK)).sum()) / (null.size + 1)
-        offers = float(found.favourable[1:, places].any(axis=1).mean())
+        offers = found.favourable[1:, places].any(axis=1)
         values = {
             "tests": int(places.size),
             "p_value": observed,
             "smallest_p": float(found.p[0, places].min()),
             "selection_p": adjusted[name],
-            "null_percent": 100.0 * offers,
+            "null_percent": percent(int(offers.sum()), offers.size),
         }
         rows += [finding.row(n, v, comparison, variable="search", level=name, **at) for n, v in values.items()]
     share = rows[-1].number()
     text = f"p {p_text(observed)} alone, {p_text(adjusted['every definition'])} over the definitions"
     text += f", {p_text(adjusted['and visit: everything'])} over all {len(found.among(lambda _: True))} tests"
-    chance = f"{share:.0f} % of trials without effect offer a favourable p < {ALPHA:g}"
+    chance = f"{round_half_away(share, 0)} % of trials without effect offer a favourable p < {ALPHA:g}"
     return rows, f"{_judged(observed, adjusted)}: {text}, {chance}"
 
 

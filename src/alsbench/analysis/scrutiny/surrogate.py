@@ -16,6 +16,7 @@ from alsbench.analysis.ask import Ask
 from alsbench.analysis.question import Question
 from alsbench.analysis.records import endpoint_records
 from alsbench.analysis.result import Row
+from alsbench.analysis.rounding import round_half_away
 from alsbench.analysis.scrutiny.finding import Answer, Finding, each_comparison
 from alsbench.analysis.scrutiny.missingness import carrier
 from alsbench.analysis.scrutiny.modifier import Floats
@@ -186,7 +187,8 @@ def _between(asked: _Asked) -> tuple[list[Row], str]:
     rows += [finding.row(n, v, comparison, **where | {"level": "share of the effect"}) for n, v in shares]  # type: ignore[arg-type]
     if float(once["outcome"].p[0]) >= 0.05:
         return rows, "no clear effect among those with both: a share of it says nothing"
-    return rows, f"{share:.0f} % ({low:.0f}, {high:.0f}) of the effect goes with it"
+    shown, lower, upper = (round_half_away(v, 0) for v in (share, low, high))
+    return rows, f"{shown} % ({lower}, {upper}) of the effect goes with it"
 
 
 def _baselines(ask: Ask, subject: IntArray) -> Floats:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from alsbench.analysis.roster import arm_counts, not_told
+from alsbench.analysis.roster import arm_counts, roster_notes
 from alsbench.analysis.source import Source
 from alsbench.errors import AlsbenchError
 from alsbench.render.formats import format_number
@@ -66,8 +66,8 @@ class ArmsView(View):
         self.back_to(self.shown_arm)
         self.shown_arm = ""
         unknown = int((source.planned_arm < 0).sum())
-        unnamed = f"{unknown} subjects have an arm that study.toml does not name" if unknown else ""
-        self.say("; ".join(filter(None, (unnamed, not_told(source)))), "warn")
+        unnamed = [f"{unknown} subjects have an arm that study.toml does not name"] if unknown else []
+        self.say("; ".join([*unnamed, *roster_notes(source)]), "warn")
 
     def enter_level(self, level: str) -> None:
         """Another table than the one shown before starts at its first column."""

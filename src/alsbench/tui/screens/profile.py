@@ -14,7 +14,7 @@ import numpy as np
 from rich.cells import cell_len
 from rich.text import Text
 
-from alsbench.analysis.endpoints.event_words import yes
+from alsbench.analysis.endpoints.event_words import serious
 from alsbench.analysis.source import Source
 from alsbench.data.frames import Frame
 from alsbench.render.formats import format_number
@@ -144,9 +144,9 @@ def marks(source: Source, subject: str, look: Look) -> list[Under]:
         frame = records_of(source, table, subject)
         if frame is None or column not in frame:
             continue
-        serious = yes(frame, "AESER", absent=0.0)
+        grave = serious(frame)
         found = [
-            (float(day) / days, _mark(table, bool(serious[k]), look))
+            (float(day) / days, _mark(table, grave[k], look))
             for k, day in enumerate(frame[column])
             if math.isfinite(day) and (table != "ADTTE" or ("CNSR" in frame and frame["CNSR"][k] == 0))
         ]
@@ -155,12 +155,13 @@ def marks(source: Source, subject: str, look: Look) -> list[Under]:
     return rows
 
 
-def _mark(table: str, serious: bool, look: Look) -> str:
+def _mark(table: str, grave: float, look: Look) -> str:
+    """Of an event ``S`` where it was serious, ``+`` where it was not, ``?`` where AESER does not tell."""
     if table == "ADEX":
         return "v" if not look.glyphs.dots else "▼"
     if table == "ADTTE":
         return "X"
-    return "S" if serious else "+"
+    return "?" if math.isnan(grave) else "S" if grave else "+"
 
 
 def event_lines(source: Source, subject: str, look: Look, ascii: bool) -> list[Text]:
