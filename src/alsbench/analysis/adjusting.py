@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from alsbench.analysis.cache import cached_piece
+from alsbench.analysis.cache import piece_or_fault
 from alsbench.analysis.question import OVERALL, Question
 from alsbench.analysis.source import Source
 from alsbench.study.model import Multiplicity
@@ -52,8 +52,10 @@ def max_t_adjusted(source: Source, plan: Multiplicity, population: str = "") -> 
         name = population or default_population(source, endpoint)
         question = Question(hypothesis.endpoint, population=name)
         ask = Ask(source, endpoint, question, name, members(source, OVERALL, name), (comparison,))
-        piece = cached_piece(source, hypothesis.endpoint, OVERALL, source.study.comparisons, population)
+        piece = piece_or_fault(source, hypothesis.endpoint, OVERALL, source.study.comparisons, population)
         cell = next(c for c in piece.cells if c.comparison == hypothesis.comparison)
+        if cell.estimate is None:
+            continue
         try:
             family.append(moved(ask, cell))
             places.append(i)

@@ -22,6 +22,7 @@ from alsbench.analysis.question import Question
 from alsbench.analysis.result import Facts, Provenance, Result, Row
 from alsbench.analysis.source import Source
 from alsbench.data.workspace import is_own
+from alsbench.errors import DataError, UsageError
 from alsbench.study.model import Comparison
 
 FORMAT = 1
@@ -61,6 +62,17 @@ def cached_piece(
     piece = evidence_piece(source, source.endpoint(endpoint), phrase, comparisons, population)
     write_entry(source.results_dir, key, asdict(piece))
     return piece
+
+
+def piece_or_fault(source: Source, endpoint: str, phrase: str, comparisons: Sequence[Comparison], population: str) -> Piece:
+    """As :func:`cached_piece`; where the endpoint's own data cannot be analysed, cells that say why: in a table of many
+    endpoints one does not take the others with it. Raises UsageError for a subgroup or population that cannot be meant."""
+    try:
+        return cached_piece(source, endpoint, phrase, comparisons, population)
+    except (DataError, UsageError) as fault:
+        from alsbench.analysis.evidence import fault_piece
+
+        return fault_piece(source, source.endpoint(endpoint), phrase, comparisons, population, fault)
 
 
 def cached_check(

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from alsbench.analysis.ask import Ask
-from alsbench.analysis.cache import cached_piece
+from alsbench.analysis.cache import piece_or_fault
 from alsbench.analysis.cells import Cell, Piece
 from alsbench.analysis.command import evidence_command
 from alsbench.analysis.gates import gated, plan_lines
@@ -22,6 +22,7 @@ from alsbench.analysis.result import Facts, Provenance, Result, Row, merge_warni
 from alsbench.analysis.run import default_population, guarded, provenance, subgroup_line, subgroup_rows
 from alsbench.analysis.source import Source
 from alsbench.analysis.subgroups import complement, members
+from alsbench.errors import AlsbenchError, UsageError
 from alsbench.stats.errors import StatsError
 from alsbench.study.model import Comparison, Endpoint
 
@@ -80,6 +81,28 @@ def evidence_piece(
     return Piece(tuple(cells), tuple(kept), tuple(warnings))
 
 
+def fault_piece(
+    source: Source, endpoint: Endpoint, phrase: str, comparisons: Sequence[Comparison], population: str, fault: AlsbenchError
+) -> Piece:
+    """The cells of an endpoint whose data cannot be analysed: no estimate, and why. Raises what is wrong with the subgroup or
+    the population asked for: these are the asker's, not the endpoint's."""
+    name = population or endpoint.population or source.study.populations.default
+    try:
+        member = members(source, phrase, name)
+    except UsageError:
+        if population or not endpoint.population:
+            raise
+        name = source.study.populations.default  # the endpoint's own population is what is wrong
+        member = members(source, phrase, name)
+    ask = Ask(source, endpoint, Question(endpoint.name, (phrase,), population=name), name, member, tuple(comparisons))
+    names = method_info(endpoint.method).summary or ()
+    rows = subgroup_rows(ask)
+    for treatment, reference in ask.pairs:
+        rows += ask.failed("contrast", names, fault.what, treatment=treatment, reference=reference)
+    why = "; ".join(text for text in (fault.what, fault.hint) if text)
+    return Piece(tuple(_cell(ask, rows, c) for c in comparisons), tuple(rows), (f"{endpoint.name}: {why}",))
+
+
 def iter_evidence(
     source: Source,
     subgroups: Sequence[str] = (),
@@ -88,17 +111,19 @@ def iter_evidence(
     *,
     cancelled: Callable[[], bool] = lambda: False,
 ) -> Iterator[Piece]:
-    """Pieces in reading order: overall for every endpoint first, then subgroup by subgroup. Stops when ``cancelled()``."""
+    """Pieces in reading order: overall for every endpoint first, then subgroup by subgroup. Stops when ``cancelled()``.
+
+    An endpoint whose data cannot be analysed has cells that say why; the others are not lost with it."""
     chosen = source.comparisons(tuple(comparisons))
     for phrase in evidence_columns(source, subgroups):
         for endpoint in evidence_endpoints(source):
             if cancelled():
                 return
-            yield gated(source, cached_piece(source, endpoint.name, phrase, chosen, population), population)
+            yield gated(source, piece_or_fault(source, endpoint.name, phrase, chosen, population), population)
 
 
 def evidence(source: Source, subgroups: Sequence[str] = (), comparisons: Sequence[str] = (), population: str = "") -> Evidence:
-    """The whole table. Raises UsageError for an unknown name, DataError where the snapshot lacks what the study names."""
+    """The whole table. Raises UsageError for an unknown name."""
     columns = evidence_columns(source, subgroups)
     pieces = list(iter_evidence(source, subgroups, comparisons, population))
     return assemble(source, columns, subgroups, comparisons, pieces, population)
@@ -162,6 +187,8 @@ def _own_populations(source: Source, endpoints: Sequence[Endpoint], columns: Seq
     study, lines = source.study, []
     for e in endpoints:
         if e.population and e.population != study.populations.default:
+            if study.populations.flags[e.population] not in source.subjects.columns:
+                continue  # its cells say so
             sizes = "; ".join(f"{c} n = {members(source, c, e.population).n}" for c in columns)
             lines.append(("Population", f"{e.name}: {e.population} ({source.population_words(e.population)}); {sizes}"))
     return lines

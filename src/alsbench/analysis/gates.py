@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 
-from alsbench.analysis.cache import cached_piece
+from alsbench.analysis.cache import piece_or_fault
 from alsbench.analysis.cells import Cell, Piece
 from alsbench.analysis.p_text import p_text
 from alsbench.analysis.question import OVERALL
@@ -49,7 +49,7 @@ def gates(source: Source, population: str = "") -> tuple[Gate, ...]:
 
     p_values: list[float] = []
     for hypothesis in plan.hypotheses:
-        piece = cached_piece(source, hypothesis.endpoint, OVERALL, source.study.comparisons, population)
+        piece = piece_or_fault(source, hypothesis.endpoint, OVERALL, source.study.comparisons, population)
         p = next(c.p for c in piece.cells if c.comparison == hypothesis.comparison)
         p_values.append(math.nan if p is None else p)
     adjusted = max_t_adjusted(source, plan, population) if plan.method == "max_t" else adjust(plan, p_values)

@@ -227,11 +227,20 @@ class Derive(Table):
     baseline_days: tuple[When, When] = (-30, 7)  # closest: from the day of the first dose or of entry
     record: Literal["closest", "first", "last"] = "closest"  # of several in a window
     windows: dict[Name, tuple[When, When]] = Field(default_factory=dict, max_length=ENTRIES)
+    drop_visits: Annotated[tuple[Name, ...], Field(max_length=ENTRIES)] = ()  # SDTM: planned visits that are no analysis visits
     lead_in_days: Annotated[When, Field(gt=0)] = 28  # a slope before baseline over less is no slope
     ventilation: Literal["any", "invasive", "non-invasive"] = "any"  # whose hours count
     ventilation_hours: Annotated[Number, Field(gt=0, lt=24)] = 22  # more than these a day
     ventilation_days: Annotated[int, Strict(), Field(ge=1, le=10_000)] = 10  # on so many days one after the other
     tracheostomy: Switch = True  # is an event
+
+    @model_serializer(mode="wrap")
+    def _without_absent_drops(self, serialise: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Rules that drop no visit have the content, and the digest, they had before visits could be dropped."""
+        content: dict[str, Any] = serialise(self)
+        if not self.drop_visits:
+            content.pop("drop_visits", None)
+        return content
 
 
 class Study(Table):

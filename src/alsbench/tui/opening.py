@@ -142,7 +142,7 @@ class Answers:
 
 def compute(key: Key, source: Source) -> Result | Piece | Curves:
     """Answer a question, an evidence piece or a plot's curves: here models are imported, never before the first paint."""
-    from alsbench.analysis.cache import cached_answer, cached_check, cached_piece
+    from alsbench.analysis.cache import cached_answer, cached_check, piece_or_fault
 
     if isinstance(key, Question):
         return cached_answer(key, source)
@@ -152,7 +152,7 @@ def compute(key: Key, source: Source) -> Result | Piece | Curves:
         return cached_check(key.check, source, key.subgroup, endpoint=key.endpoint, population=key.population)
     from alsbench.analysis.gates import gated
 
-    piece = cached_piece(source, key.endpoint, key.phrase, source.study.comparisons, key.population)
+    piece = piece_or_fault(source, key.endpoint, key.phrase, source.study.comparisons, key.population)
     return gated(source, piece, key.population)
 
 

@@ -226,7 +226,8 @@ def test_planned_days_are_the_targets_where_visits_have_them(tmp_path: Path) -> 
             "VISITDY": {"Baseline": 1, "Visit 3": 43, "Visit 4": 92}[r["VISIT"]],
         }
     _, snapshot = small(tmp_path, qs=items)
-    assert totals(snapshot) == [(1, 0, 48, "Y"), (40, 3, 36, None), (99, 4, 24, None)]
+    # no label tells a time: the number is the planned day's, (43 - 1) / 30.4375 and (92 - 1) / 30.4375 months, never VISITNUM
+    assert totals(snapshot) == [(1, 0, 48, "Y"), (40, 1.38, 36, None), (99, 2.99, 24, None)]
     held = [r for r in records(snapshot, "ADQS") if r["PARAMCD"] == "ALSFRSR"]
     assert [(r["AVISIT"], r["AWTARGET"], r["AWTDIFF"]) for r in held] == [
         ("Baseline", 1, 0),

@@ -10,7 +10,7 @@ import importlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from alsbench.errors import UsageError
+from alsbench.errors import DataError, UsageError
 from alsbench.study.names import nearest
 
 if TYPE_CHECKING:
@@ -98,14 +98,23 @@ def run_check(
     """Answer one check. ``endpoint`` is the study's first in order of level unless named; the sentence that sums the answer up
     is the line of facts named :data:`VERDICT`.
 
-    Raises UsageError for an unknown name, DataError where the snapshot does not hold what is asked.
+    Raises UsageError for an unknown name, DataError where the data of the finding's own endpoint cannot be analysed; what
+    another endpoint lacks is said in the check's place.
     """
-    from alsbench.analysis.scrutiny.finding import asked, result_of
+    from alsbench.analysis.scrutiny.finding import Answer, asked, result_of
+    from alsbench.analysis.scrutiny.outcomes import data_fault
 
     check = find_check(name)
     setup = asked(source, subgroup, endpoint=endpoint, comparisons=comparisons, population=population)
     module = importlib.import_module(f"alsbench.analysis.scrutiny.{check.module}")
-    return result_of(check, setup, getattr(module, check.id)(setup))
+    own = data_fault(source, setup.endpoint)
+    if own is not None:
+        raise own
+    try:
+        answer = getattr(module, check.id)(setup)
+    except (DataError, UsageError) as fault:
+        answer = Answer([], f"not estimable: {fault.what}")
+    return result_of(check, setup, answer)
 
 
 def verdict(result: Result) -> str:

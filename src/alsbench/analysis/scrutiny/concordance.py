@@ -16,7 +16,7 @@ from alsbench.analysis.result import Row
 from alsbench.analysis.rounding import percent_text
 from alsbench.analysis.scrutiny.finding import Answer, Finding, each_comparison
 from alsbench.analysis.scrutiny.modifier import Floats
-from alsbench.analysis.scrutiny.outcomes import change_at, own_visit
+from alsbench.analysis.scrutiny.outcomes import change_at, data_fault, own_visit
 from alsbench.analysis.source import IntArray
 from alsbench.stats.correlation import correlation
 from alsbench.stats.errors import StatsError
@@ -43,10 +43,10 @@ def concordance(finding: Finding) -> Answer:
 
 
 def measures_of(finding: Finding) -> tuple[Endpoint, ...]:
-    """One endpoint by visit for each parameter of the study, the first in the study's order."""
+    """One endpoint by visit for each parameter of the study whose data can be analysed, the first in the study's order."""
     found: dict[tuple[str, str], Endpoint] = {}
     for endpoint in finding.source.study.endpoints.values():
-        if endpoint.method in ("mmrm", "ancova"):
+        if endpoint.method in ("mmrm", "ancova") and data_fault(finding.source, endpoint) is None:
             found.setdefault((endpoint.dataset.upper(), endpoint.paramcd), endpoint)
     return tuple(found.values())
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from alsbench.analysis.cache import cached_piece
+from alsbench.analysis.cache import piece_or_fault
 from alsbench.analysis.methods import evidence_endpoints
 from alsbench.analysis.p_text import p_text
 from alsbench.analysis.question import OVERALL
@@ -148,7 +148,7 @@ def _ema(finding: Finding, comparison: Comparison) -> list[Judged]:
 def _favourable(finding: Finding, comparison: Comparison) -> str:
     sides: list[bool] = []
     for endpoint in evidence_endpoints(finding.source):
-        piece = cached_piece(finding.source, endpoint.name, finding.subgroup, finding.source.study.comparisons, "")
+        piece = piece_or_fault(finding.source, endpoint.name, finding.subgroup, finding.source.study.comparisons, "")
         sides += [c.favourable for c in piece.cells if c.comparison == comparison.name and c.favourable is not None]
     return f"{sum(sides)} of {len(sides)}"
 

@@ -17,13 +17,14 @@ from numpy.typing import NDArray
 from alsbench.analysis.ask import Ask
 from alsbench.analysis.endpoints.joint_rank import ranked_set
 from alsbench.analysis.endpoints.slope import analysed_rows as slope_rows
-from alsbench.analysis.follow_up import change_matrix, times_by_subject
+from alsbench.analysis.follow_up import change_matrix, subject_times, times_by_subject
 from alsbench.analysis.model_data import Floats, covariate_columns, response
-from alsbench.analysis.question import Question
+from alsbench.analysis.question import OVERALL, Question
 from alsbench.analysis.records import endpoint_records, post_baseline_visits, visit_label
 from alsbench.analysis.source import BoolArray, IntArray, Source
 from alsbench.analysis.strata import strata_codes
-from alsbench.analysis.subgroups import Membership
+from alsbench.analysis.subgroups import Membership, members
+from alsbench.errors import AlsbenchError, DataError, UsageError
 from alsbench.stats.joint_rank import pair_scores
 from alsbench.stats.rearrangement import ArmTest, Outcome, arm_tests, log_rank_z
 from alsbench.study.model import DAYS_PER_UNIT, Comparison, Endpoint
@@ -89,6 +90,26 @@ def searched_visits(source: Source, endpoint: Endpoint) -> tuple[float | None, .
         return (None,)
     carrier = source.endpoint(endpoint.function) if endpoint.method == "joint_rank" else endpoint
     return carrier.visits or post_baseline_visits(source, endpoint_records(source, carrier))
+
+
+def data_fault(source: Source, endpoint: Endpoint) -> AlsbenchError | None:
+    """Why the data of an endpoint cannot be analysed, whoever is asked about; None where they can."""
+    ask = Ask(source, endpoint, Question(endpoint.name), "", members(source, OVERALL), ())
+    everybody = np.arange(len(source.subjects), dtype=np.int64)
+    try:
+        source.population(endpoint.population)
+        covariate_columns(ask)
+        strata_codes(source, endpoint.strata, everybody)
+        if endpoint.method == "time_to_event":
+            _times(ask, None)
+        elif endpoint.method == "joint_rank":
+            subject_times(source, endpoint, everybody)
+            endpoint_records(source, source.endpoint(endpoint.function))
+        else:
+            endpoint_records(source, endpoint)
+    except (DataError, UsageError) as fault:
+        return fault
+    return None
 
 
 def own_visit(source: Source, endpoint: Endpoint, comparison: Comparison) -> float | None:

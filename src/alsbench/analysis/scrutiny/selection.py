@@ -20,7 +20,16 @@ from alsbench.analysis.result import Row
 from alsbench.analysis.rounding import round_half_away
 from alsbench.analysis.run import default_population
 from alsbench.analysis.scrutiny.finding import ALPHA, Answer, Finding, each_comparison
-from alsbench.analysis.scrutiny.outcomes import SEARCHED, STAND_INS, Measured, measured, own_visit, place, searched_visits
+from alsbench.analysis.scrutiny.outcomes import (
+    SEARCHED,
+    STAND_INS,
+    Measured,
+    data_fault,
+    measured,
+    own_visit,
+    place,
+    searched_visits,
+)
 from alsbench.analysis.source import BoolArray
 from alsbench.analysis.strata import strata_codes
 from alsbench.analysis.subgroups import members
@@ -81,8 +90,10 @@ def search(finding: Finding, wanted: Callable[[Test], bool] | None = None) -> Se
     source = finding.source
     endpoints = [e for e in evidence_endpoints(source) if e.name != finding.endpoint.name]
     endpoints = [finding.endpoint, *endpoints]
-    left_out = tuple(e.name for e in endpoints if e.method not in SEARCHED or e.weights)
-    endpoints = [e for e in endpoints if e.name not in left_out]
+    faults = {e.name: data_fault(source, e) for e in endpoints}
+    out = {e.name: faults[e.name] for e in endpoints if e.method not in SEARCHED or e.weights or faults[e.name] is not None}
+    left_out = tuple(name if fault is None else f"{name} ({fault.what})" for name, fault in out.items())
+    endpoints = [e for e in endpoints if e.name not in out]
     definitions = tuple(dict.fromkeys([finding.subgroup, *(s.name for s in source.study.subgroups)]))
     strata, arms = rearranged(finding, endpoints)
     order = source.study.arms.order

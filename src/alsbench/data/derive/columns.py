@@ -110,6 +110,8 @@ def as_texts(values: Values) -> Values:
     out = np.empty(len(values), dtype=object)
     if values.dtype.kind == "f":
         out[:] = [None if np.isnan(v) else f"{v:.15g}" for v in values]
+    elif values.dtype.kind == "M":
+        out[:] = [None if np.isnat(v) else str(v) for v in values]
     else:
         out[:] = [None if v is None or not str(v).strip() else str(v).strip() for v in values]
     return out

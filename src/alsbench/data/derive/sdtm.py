@@ -7,6 +7,7 @@ CE and PR the events. Baseline is the last value on or before the day of the fir
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -15,18 +16,19 @@ from alsbench.data.derive.als_scale import TOTAL
 from alsbench.data.derive.bds import Block, bds
 from alsbench.data.derive.columns import Column, build, date, flag, number, text
 from alsbench.data.derive.qc import Report
-from alsbench.data.derive.sdtm_domains import FINDINGS, Domain, domains, visit_unit
-from alsbench.data.derive.sdtm_events import deaths, time_to_event
+from alsbench.data.derive.sdtm_domains import FINDINGS, Domain, domains, visit_number, visit_unit
+from alsbench.data.derive.sdtm_events import deaths, time_to_event, treatment_ends
 from alsbench.data.derive.sdtm_records import als_blocks, als_records, blocks_of, read_rows
 from alsbench.data.derive.sdtm_subjects import Measured, Trial, read_trial, study_day, subject_table
 from alsbench.data.derive.windows import which_record
+from alsbench.data.receipt import Finding
 from alsbench.errors import DataError
 from alsbench.study.model import DAYS_PER_UNIT, Derive, VisitUnit
 
 _TABLES = {"QS": "ADQS", "RS": "ADQS", "FT": "ADQS", "RE": "ADRE", "LB": "ADLB"}
 _TITLES = {"ADQS": "Questionnaires and Functional Tests", "ADRE": "Respiratory Analysis", "ADLB": "Laboratory Analysis"}
 _AE_TEXTS = ("AESPID", "AETERM", "AELLT", "AEDECOD", "AEBODSYS", "AESOC", "AESER", "AESEV", "AETOXGR", "AEREL", "AEACN",
-             "AEOUT", "AESDTH", "AESHOSP")  # fmt: skip
+             "AEOUT", "AESDTH", "AESHOSP", "AESLIFE", "AESTDTC", "AEENDTC")  # fmt: skip
 _EX_TEXTS = ("EXTRT", "EXDOSU", "EXDOSFRM", "EXROUTE", "VISIT")
 
 
@@ -47,11 +49,25 @@ def derive_sdtm(datasets: Sequence[Dataset], report: Report, settings: Derive) -
             continue
         _steps(name, unit, settings, report)
         made.append(bds(name, _TITLES[name], blocks, None, trial.subjects, remarks=report.remarks(name)))
+    _name_absent_drops(found, unit, settings, report)
     died = deaths(found, report)
+    trial = replace(trial, end=treatment_ends(trial, found, died, report))
     adsl = subject_table(trial, found, _measured(tables, settings), died, report)
     made = [adsl, *made, time_to_event(found, trial, died, settings, report)]
     made += [_adae(trial, d, report) for d in found.get("AE", ())[:1]]
     return [*made, *(_adex(trial, d, report) for d in found.get("EX", ())[:1])]
+
+
+def _name_absent_drops(found: Mapping[str, Sequence[Domain]], unit: VisitUnit, settings: Derive, report: Report) -> None:
+    """A visit to be dropped that no record names is a slip of the pen, or of the data."""
+    labels = {v for d in FINDINGS for x in found.get(d, ()) for v in x.upper("VISIT") if v}
+    told = {label: visit_number(label) for label in labels}
+    numbers = {f"{n[0]:g}" for n in told.values() if n is not None and n[1] == unit}
+    for visit in settings.drop_visits:
+        if visit.strip().upper() not in labels | numbers:
+            report.findings.append(
+                Finding("derive-visit", "warning", "study.toml", f"derive.drop_visits has {visit!r}, a visit of no record")
+            )
 
 
 def _blocks(domain: Domain, trial: Trial, unit: VisitUnit, settings: Derive, report: Report) -> list[Block]:
@@ -79,8 +95,10 @@ def _steps(table: str, unit: VisitUnit, settings: Derive, report: Report) -> Non
     report.step(
         table,
         f"AVISITN in {unit}s: windows at midpoints between the target days of the visits planned for the test "
-        f"(VISITDY, else the visit's name); {which_record(settings)}",
+        f"(VISITDY, else the visit's name; VISITNUM is no time); {which_record(settings)}",
     )
+    if settings.drop_visits:
+        report.step(table, f"left out of the schedule by the study: {', '.join(settings.drop_visits)}")
     report.given_windows(table, settings.windows)
     if table == "ADLB":
         report.step(table, "below the limit of quantification: half of --LLOQ (or of the number after <), DTYPE HALFLLOQ")
@@ -128,17 +146,29 @@ def _dated(trial: Trial, domain: Domain, code: str) -> list[Column]:
 
 
 def _adae(trial: Trial, ae: Domain, report: Report) -> Dataset:
-    """Adverse events, emergent unless they began before the first dose."""
-    timed = _dated(trial, ae, "AE")
-    begin, starts = timed[0].values, trial.starts(ae.subject)
+    """Adverse events, emergent unless they began, or ended, before the first dose.
+
+    A partial start counts by the days it may mean: the last of them before the first dose is before it.
+    """
+    timed, starts = _dated(trial, ae, "AE"), trial.starts(ae.subject)
+    (begin, begin_last), (_, over) = ae.bounds("AESTDTC"), ae.bounds("AEENDTC")
+    told = ae.numbers("AESTDY")
+    before = (begin_last < starts) | (np.isnat(begin) & (told < 0))
+    before |= ~(begin >= starts) & ~(told > 0) & (over < starts)
     dosed = np.array([s in trial.dosed for s in ae.subject])
-    report.step("ADAE", "TRTEMFL: start on or after the first dose, or start unknown; other variables as in AE")
+    unsure = dosed & ~before & ~(begin >= starts) & ~(np.isnat(begin) & (told > 0))
+    how = (
+        "start on or after the first dose; a partial start by the days it may mean, and Y where it may be either or is unknown"
+    )
+    report.step("ADAE", f"TRTEMFL: {how}; an event that ended before the first dose is not; other variables as in AE")
+    what = "{n} adverse events may have begun before or after the first dose (start partial or unknown): treatment-emergent"
+    report.found("sdtm-ae-start", "note", ae.source, what, np.flatnonzero(unsure) + 1, ae.subject[unsure])
     columns = [
         *trial.subjects.head(ae.subject),
         number("AESEQ", "Sequence Number", ae.numbers("AESEQ")),
         *(text(n, n, ae.texts(n)) for n in _AE_TEXTS if n in ae),
         *timed,
-        flag("TRTEMFL", "Treatment Emergent Analysis Flag", dosed & ~(begin < starts)),
+        flag("TRTEMFL", "Treatment Emergent Analysis Flag", dosed & ~before),
     ]
     return build("ADAE", "Adverse Events", columns, report.remarks("ADAE"))
 

@@ -1,7 +1,8 @@
 """SDTM domains among data sets: recognised by DOMAIN or name, read by column; ISO 8601 dates; planned visits.
 
 Variables as in the SDTM implementation guide 3.4: ``--TESTCD``, ``--STRESN``, ``--DTC``. A partial date (``2021-03``) is no
-date: it is counted and the record's study day is used where there is one.
+date of a measurement: its study day is used where there is one. Of an event it is a span of days
+(:mod:`alsbench.data.derive.partial_dates`).
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import numpy as np
 
 from alsbench.data.dataset import Dataset
 from alsbench.data.derive.columns import Floats, Values, as_numbers, as_texts, pull
+from alsbench.data.derive.partial_dates import bounds
 from alsbench.data.derive.windows import Grid, target_day
 from alsbench.study.model import DAYS_PER_UNIT, VisitUnit
 
@@ -81,6 +83,13 @@ class Domain:
         values = self.raw(name)
         return values if values.dtype.kind == "M" else as_days(as_texts(values))
 
+    def bounds(self, name: str) -> tuple[Values, Values]:
+        """First and last possible day of a column of ISO 8601 texts, NaT where nothing is known."""
+        if name not in self:
+            return self.dates(name), self.dates(name)
+        values = self.raw(name)
+        return bounds(values if values.dtype.kind == "M" else as_texts(values))
+
     @cached_property
     def _rows(self) -> int:
         return len(self.raw(next(iter(self._names))))
@@ -138,29 +147,39 @@ def visit_unit(labels: Sequence[str | None]) -> VisitUnit:
     return units.most_common(1)[0][0] if units else "month"
 
 
-def planned_grid(labels: Values, numbers: Floats, days: Floats, unit: VisitUnit) -> Grid:
-    """The analysis visits of one test from the visits of its records (rows,): label, VISITNUM, VISITDY.
+def planned_grid(labels: Values, days: Floats, unit: VisitUnit, drop: frozenset[str] = frozenset()) -> Grid:
+    """The analysis visits of one test from the visits of its records (rows,): label and VISITDY.
 
-    The number is the label's, in ``unit``, else VISITNUM; the target is VISITDY, else the number's day. Visits before the
-    first dose and unplanned ones are not analysis visits; baseline is always one, on day 1.
+    The number is the time in the label, in ``unit``; the target is VISITDY, else the number's day. Where no label of the test
+    tells a time, the visits are those with a VISITDY, and their number is that day's; VISITNUM counts visits and tells no time.
+    Other visits, those before the first dose, unplanned ones and those in ``drop`` (labels in upper case, or numbers) are not
+    analysis visits: their records fall into windows by day. Baseline is always one, on day 1.
     """
-    visits: dict[str, tuple[float, float]] = {}
-    for label, number, day in zip(labels, numbers, days, strict=True):
-        if label is None or label in visits or _UNPLANNED.search(label) or _BASELINE.search(label):
+    timed: dict[str, tuple[float, float]] = {}
+    planned: dict[str, tuple[float, float]] = {}
+    for label, day in zip(labels, days, strict=True):
+        if label is None or label in timed or _UNPLANNED.search(label) or _BASELINE.search(label):
             continue
         told = visit_number(label)
         if told is not None:
             scaled = round(told[0] * DAYS_PER_UNIT[told[1]] / DAYS_PER_UNIT[unit], 2) if told[1] != unit else told[0]
-            target = day if day == day else float(target_day(told[0], told[1]))
-            visits[label] = (scaled, target)
-        elif number == number and day == day:
-            visits[label] = (float(number), float(day))
-    later = sorted({(t, n, label) for label, (n, t) in visits.items() if t > 1 and n > 0})
+            timed[label] = (scaled, float(day) if day == day else float(target_day(told[0], told[1])))
+        elif day == day:
+            planned.setdefault(label, (number_of_day(float(day), unit), float(day)))
+    kept = {k: v for k, v in (timed or planned).items() if not {k.upper(), f"{v[0]:g}"} & drop}
+    later = sorted({(t, n, label) for label, (n, t) in kept.items() if t > 1 and n > 0})
     once: dict[float, tuple[float, str]] = {}
     for target, number, label in later:
-        once.setdefault(target, (number, label))
+        if number not in {n for n, _ in once.values()}:
+            once.setdefault(target, (number, label))
     return Grid(
         (0.0, *(n for n, _ in once.values())),
         ("Baseline", *(label for _, label in once.values())),
         (1.0, *once),
     )
+
+
+def number_of_day(day: float, unit: VisitUnit) -> float:
+    """A planned day in visit units: 2 for day 14 or 15 in weeks (day 1 is the first dose), two decimals where it is none."""
+    each = DAYS_PER_UNIT[unit]
+    return next((n for n in (day / each, (day - 1) / each) if n.is_integer()), round((day - 1) / each, 2))

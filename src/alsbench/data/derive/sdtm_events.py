@@ -2,7 +2,8 @@
 
 The event is the first of death, tracheostomy, or permanent assisted ventilation: more than 22 hours a day on 10 consecutive
 days, from a log of hours, or the event itself where it is recorded as such. Hours, days and whether a tracheostomy counts
-are settings. Nobody without an event is followed beyond the last date on record.
+are settings. Nobody without an event is followed beyond the last date on record. An event with a partial date is taken on the
+first day it may have been, not before the subject's last contact where it is a death; contact is counted from the first day.
 """
 
 from __future__ import annotations
@@ -11,11 +12,13 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
+from alsbench.data import coded_words
 from alsbench.data.dataset import Dataset
 from alsbench.data.derive.columns import Values, build, date, number, text
 from alsbench.data.derive.qc import Report
 from alsbench.data.derive.sdtm_domains import FINDINGS, Domain
-from alsbench.data.derive.sdtm_subjects import NAT, Days, Trial, study_day
+from alsbench.data.derive.sdtm_exposure import NAT
+from alsbench.data.derive.sdtm_subjects import Days, Trial, study_day
 from alsbench.data.derive.ventilation import first_permanent_ventilation
 from alsbench.study.model import Derive
 
@@ -34,16 +37,24 @@ Found = Mapping[str, Sequence[Domain]]
 
 
 def deaths(found: Found, report: Report) -> Days:
-    """Day of death by subject: DM, else disposition, else a fatal adverse event."""
+    """Day of death by subject: DM, else disposition, else a fatal adverse event; a whole date before a partial one."""
     died: dict[str, np.datetime64] = {}
+    vague: dict[str, tuple[int, np.datetime64, np.datetime64]] = {}
     unknown: dict[str, int] = {}
-    for subject, dead, when in _death_sources(found):
-        for i, (s, yes, d) in enumerate(zip(subject, dead, when, strict=True), start=1):
+    for subject, dead, (first, last) in _death_sources(found):
+        for i, (s, yes, a, z) in enumerate(zip(subject, dead, first, last, strict=True), start=1):
             if s is not None and yes:
-                if np.isnat(d):
+                if np.isnat(a):
                     unknown.setdefault(s, i)
+                elif a < z:
+                    vague.setdefault(s, (i, a, z))
                 else:
-                    died.setdefault(s, d)
+                    died.setdefault(s, a)
+    vague = {s: v for s, v in vague.items() if s not in died}
+    contact = last_contact(found, {s: z for s, (_, _, z) in vague.items()})
+    died |= {s: max(a, min(contact.get(s, a), z)) for s, (_, a, z) in vague.items()}
+    what = "{n} deaths have a partial date: taken on the first day it may have been, not before the last contact"
+    report.found("sdtm-death-day", "warning", "DM", what, [i for i, _, _ in vague.values()], list(vague))
     lost = [s for s in unknown if s not in died]
     what = "{n} subjects died on an unknown day; they are censored at their last contact"
     report.found("sdtm-death-day", "warning", "DM", what, [unknown[s] for s in lost], lost)
@@ -51,24 +62,25 @@ def deaths(found: Found, report: Report) -> Days:
     return died
 
 
-def _death_sources(found: Found) -> Iterator[tuple[Values, Sequence[bool], Values]]:
+def _death_sources(found: Found) -> Iterator[tuple[Values, Sequence[bool], tuple[Values, Values]]]:
     for dm in found.get("DM", ()):
-        when = dm.dates("DTHDTC")
-        flagged = np.array([v == "Y" for v in dm.upper("DTHFL")]) | ~np.isnat(when)
+        when = dm.bounds("DTHDTC")
+        flagged = np.array([coded_words.yes(v) == 1.0 for v in dm.upper("DTHFL")]) | ~np.isnat(when[0])
         yield dm.subject, flagged.tolist(), when
     for ds in found.get("DS", ()):
-        yield ds.subject, [t in _DIED for t in ds.upper("DSDECOD", "DSTERM")], ds.dates("DSSTDTC")
+        yield ds.subject, [t in _DIED for t in ds.upper("DSDECOD", "DSTERM")], ds.bounds("DSSTDTC")
     for ae in found.get("AE", ()):
-        fatal = [a == "Y" or o == "FATAL" for a, o in zip(ae.upper("AESDTH"), ae.upper("AEOUT"), strict=True)]
-        yield ae.subject, fatal, ae.dates("AEENDTC")
+        said = zip(ae.upper("AESDTH"), ae.upper("AEOUT"), strict=True)
+        fatal = [coded_words.yes(a) == 1.0 or coded_words.fatal_outcome(o) == 1.0 for a, o in said]
+        yield ae.subject, fatal, ae.bounds("AEENDTC")
 
 
 def time_to_event(found: Found, trial: Trial, died: Days, settings: Derive, report: Report) -> Dataset:
     """ADTTE: DTHPAV and DEATH, days from the first dose, which is day 1. Subjects without a first dose have no record."""
     ids = np.array([s for s in trial.subjects.ids if not np.isnat(trial.start.get(s, NAT))], dtype=object)
     starts = trial.starts(ids)
-    last = _last_contact(found, died)
-    ventilated, opened = _ventilated(found, settings), _tracheostomies(found) if settings.tracheostomy else {}
+    last = last_contact(found, died)
+    ventilated, opened = _ventilated(found, settings, report), _tracheostomies(found, report) if settings.tracheostomy else {}
     report.step(
         "ADTTE",
         f"DTHPAV: first of death, {'tracheostomy, ' if settings.tracheostomy else ''}permanent assisted ventilation "
@@ -111,31 +123,75 @@ def time_to_event(found: Found, trial: Trial, died: Days, settings: Derive, repo
     )
 
 
-def _last_contact(found: Found, died: Days) -> Days:
+def treatment_ends(trial: Trial, found: Found, died: Days, report: Report) -> Days:
+    """The last day of treatment by subject: the last dose; where it is open or its end partial, as far as it may have gone."""
+    contact, stopped = last_contact(found, died), _treatment_stopped(found)
+    delivered = dict(zip(trial.demographics.subject, trial.demographics.dates("RFXENDTC"), strict=True))
+    ends = dict(trial.end)
+    closed: list[str] = []
+    for s in trial.subjects.ids.tolist():
+        least, most = ends.get(s, NAT), trial.doses.at_most.get(s)
+        if np.isnat(least) or (s not in trial.doses.open and most is None):
+            continue
+        told = (delivered.get(s, NAT), stopped.get(s, NAT), contact.get(s, NAT))
+        limit = next((d for d in told if not np.isnat(d) and d >= least), least)
+        limit = max(least, min(limit, died.get(s, limit)))
+        ends[s] = limit if most is None else min(limit, most)
+        closed.append(s)
+    rows = [i for i, s in enumerate(trial.subjects.ids.tolist(), start=1) if s in set(closed)]
+    what = "{n} subjects have a last dose without an end, or with a partial one: TRTEDT is as far as it may have lasted"
+    report.found("sdtm-open-dose", "warning", trial.demographics.source, what, rows, closed)
+    if closed:
+        how = "RFXENDTC, else the end of treatment or of the study in DS, else the last contact"
+        report.step("ADSL", f"TRTEDT of a last dose without a whole end ({len(closed)} subjects): {how}")
+    return ends
+
+
+def _treatment_stopped(found: Found) -> Days:
+    """The date of the disposition of treatment, else of the study, in DS."""
+    of_treatment: dict[str, np.datetime64] = {}
+    of_study: dict[str, np.datetime64] = {}
+    for ds in found.get("DS", ()):
+        parts = zip(ds.upper("DSCAT"), ds.upper("DSSCAT"), ds.upper("DSDECOD", "DSTERM"), strict=True)
+        for s, (category, part, term), d in zip(ds.subject, parts, ds.dates("DSSTDTC"), strict=True):
+            if s is not None and not np.isnat(d) and "DISPOSITION" in category:
+                (of_treatment if "TREATMENT" in part + term else of_study)[s] = d
+    return of_study | of_treatment
+
+
+def last_contact(found: Found, died: Days) -> Days:
+    """The last day on record by subject, none after death."""
     last: dict[str, np.datetime64] = {}
     for code, columns in _CONTACTS:
         for domain in found.get(code, ()):
             for column in columns:
-                for s, d in zip(domain.subject, domain.dates(column), strict=True):
+                for s, d in zip(domain.subject, domain.bounds(column)[0], strict=True):
                     if s is not None and not np.isnat(d) and (s not in died or d <= died[s]):
                         last[s] = max(last.get(s, d), d)
     return last
 
 
-def _recorded(found: Found, words: str) -> dict[str, np.datetime64]:
-    """First date of an event or procedure that begins with these words, in CE, PR or DS."""
+def _recorded(found: Found, words: str, report: Report) -> dict[str, np.datetime64]:
+    """First date of an event or procedure that begins with these words, in CE, PR or DS; of a partial date the first day."""
     held: dict[str, np.datetime64] = {}
+    unsure: dict[str, int] = {}
     for code, coded, term in (("CE", "CEDECOD", "CETERM"), ("PR", "PRDECOD", "PRTRT"), ("DS", "DSDECOD", "DSTERM")):
         for domain in found.get(code, ()):
-            said = zip(domain.subject, domain.upper(coded), domain.upper(term), domain.dates(f"{code}STDTC"), strict=True)
-            for s, a, b, d in said:
-                if s is not None and not np.isnat(d) and (a.startswith(words) or b.startswith(words)):
-                    held[s] = min(held.get(s, d), d)
+            first, last = domain.bounds(f"{code}STDTC")
+            said = zip(domain.subject, domain.upper(coded), domain.upper(term), first, last, strict=True)
+            for i, (s, a, b, d, z) in enumerate(said, start=1):
+                if s is not None and (a.startswith(words) or b.startswith(words)):
+                    if not np.isnat(d):
+                        held[s] = min(held.get(s, d), d)
+                    if d != z:
+                        unsure[s] = i
+    what = f"{{n}} subjects have a {words.lower()} with a partial date (taken on its first day) or none (no event)"
+    report.found("sdtm-event-day", "warning", "CE, PR, DS", what, list(unsure.values()), list(unsure))
     return held
 
 
-def _tracheostomies(found: Found) -> Days:
-    return _recorded(found, "TRACHEOSTOMY")
+def _tracheostomies(found: Found, report: Report) -> Days:
+    return _recorded(found, "TRACHEOSTOMY", report)
 
 
 def _hours_that_count(test: str, settings: Derive) -> bool:
@@ -146,9 +202,9 @@ def _hours_that_count(test: str, settings: Derive) -> bool:
     return settings.ventilation == "any" or without == (settings.ventilation == "non-invasive")
 
 
-def _ventilated(found: Found, settings: Derive) -> Days:
+def _ventilated(found: Found, settings: Derive, report: Report) -> Days:
     """Recorded as permanent assisted ventilation, or the first day of a long enough run in a log of hours."""
-    held = _recorded(found, "PERMANENT ASSISTED VENTILATION") | {}
+    held = _recorded(found, "PERMANENT ASSISTED VENTILATION", report)
     for domain in (d for code in FINDINGS for d in found.get(code, ())):
         tests = domain.upper(f"{domain.code}TEST")
         logged = np.array([_hours_that_count(t, settings) for t in tests])

@@ -37,7 +37,6 @@ class Rows:
     day: Floats
     date: Values
     label: Values
-    number: Floats
     planned: Floats
     code: Values
     title: Values
@@ -73,11 +72,11 @@ def read_rows(domain: Domain, trial: Trial, report: Report) -> Rows:
     title = _titled(domain)
     code = np.array([c or "" for c in domain.texts(f"{d}TESTCD")], dtype=object)
     code = _by_specimen(code, domain.texts(f"{d}SPEC"))
-    number, planned = domain.numbers("VISITNUM"), domain.numbers("VISITDY")
+    planned = domain.numbers("VISITDY")
     label, category = domain.texts("VISIT"), np.array([c or "" for c in domain.texts(f"{d}CAT")], dtype=object)
     flagged = np.array([v == "Y" for v in domain.upper(f"{d}LOBXFL", f"{d}BLFL")], dtype=bool)
     at = np.arange(1, len(domain) + 1)
-    rows = Rows(at, subject, day, dates, label, number, planned, code, title, category, value, dtype, flagged)
+    rows = Rows(at, subject, day, dates, label, planned, code, title, category, value, dtype, flagged)
     done = np.array([s != "NOT DONE" for s in domain.upper(f"{d}STAT")]) & np.isfinite(value)
     known = set(trial.subjects.ids.tolist())
     stranger = done & np.array([s not in known for s in subject])
@@ -138,7 +137,7 @@ def blocks_of(
 
 
 def _block(code: str, title: str, rows: Rows, value: Floats, usable: Flags, unit: VisitUnit, settings: Derive) -> Block:
-    grid = with_windows(planned_grid(rows.label, rows.number, rows.planned, unit), settings.windows)
+    grid = with_windows(planned_grid(rows.label, rows.planned, unit, dropped(settings)), settings.windows)
     group = rows.group
     baseline = _baseline(group, rows, usable, settings)
     placed = place(group, rows.day, usable, baseline, grid, after=1, record=settings.record)
@@ -146,6 +145,11 @@ def _block(code: str, title: str, rows: Rows, value: Floats, usable: Flags, unit
     return Block(
         code, title, rows.subject, group, rows.day, value, placed, date=rows.date, label=rows.label, grid=grid, extra=(kind,)
     )
+
+
+def dropped(settings: Derive) -> frozenset[str]:
+    """The planned visits that the study file leaves out: labels in upper case, numbers as short as can be."""
+    return frozenset(v.strip().upper() for v in settings.drop_visits)
 
 
 def _baseline(group: Ints, rows: Rows, usable: Flags, settings: Derive) -> Flags:

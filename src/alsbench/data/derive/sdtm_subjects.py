@@ -1,6 +1,7 @@
 """Subjects of an SDTM trial: arms, first dose, disposition, history and what SUPPDM and SC say; ADSL.
 
-First dose: the earliest EXSTDTC, else RFXSTDTC, else RFSTDTC; it is day 1. Analysis sets are those of SUPPDM (FULLSET, ITT,
+First dose: the earliest EXSTDTC, else RFXSTDTC, else RFSTDTC; it is day 1. Where a partial EXSTDTC may be earlier, RFXSTDTC and
+RFSTDTC go before it if they lie in it or before. Analysis sets are those of SUPPDM (FULLSET, ITT,
 PPROT, SAFETY) where it has them; else FASFL is a planned arm and a first dose, SAFFL a dose.
 """
 
@@ -17,11 +18,11 @@ from alsbench.data.derive.bds import Subjects
 from alsbench.data.derive.columns import Column, Floats, Values, as_numbers, build, date, number, text
 from alsbench.data.derive.qc import Report
 from alsbench.data.derive.sdtm_domains import Domain, as_days
+from alsbench.data.derive.sdtm_exposure import NAT, Doses, read_doses
 from alsbench.errors import DataError
 from alsbench.study.als import MAX_TOTAL
 from alsbench.study.model import DAYS_PER_UNIT
 
-NAT = np.datetime64("NaT", "D")
 MONTH = DAYS_PER_UNIT["month"]
 SHORTEST_ONSET = 30
 _NO_ARM = re.compile(r"screen\s*fail|not\s*(assigned|treated)|unplanned", re.IGNORECASE)
@@ -46,6 +47,7 @@ class Trial:
     end: Days  # last dose
     dosed: frozenset[str]
     extra: Mapping[str, Mapping[str, str]]  # SUPPDM and SC: values by name and subject
+    doses: Doses
 
     def starts(self, subject: Values) -> Values:
         """Day 1 of the subjects of records (rows,), NaT where unknown."""
@@ -71,12 +73,20 @@ def read_trial(found: Mapping[str, Sequence[Domain]], report: Report) -> Trial:
         raise DataError("DM has rows without a subject, or a subject twice", where=dm.source)
     planned = _arms(ids, dm.texts("ARM"))
     actual = {**planned, **_arms(ids, dm.texts("ACTARM", "ARM"))}
-    first, last = _doses(found.get("EX", ()))
-    dosed = frozenset(first)
-    start = {s: first.get(s, NAT) for s in known}
+    doses = read_doses(found.get("EX", ()))
+    dosed = frozenset(doses.dosed)
+    start = {s: doses.first.get(s, NAT) for s in known}
+    vague = {s for s, (early, _) in doses.maybe_first.items() if s in start and not early >= start[s]}
     for column in ("RFXSTDTC", "RFSTDTC"):
-        start = {s: d if not np.isnat(d) else said for (s, d), said in zip(start.items(), dm.dates(column), strict=True)}
-    end = {s: last.get(s, said) for s, said in zip(known, dm.dates("RFXENDTC"), strict=True)}
+        for s, said in zip(known, dm.dates(column), strict=True):
+            if np.isnat(start[s]) or (s in vague and said < start[s] and said <= doses.maybe_first[s][1]):
+                start[s] = said
+    what = (
+        "{n} subjects have a dose with a partial date that may be their first: RFXSTDTC or RFSTDTC counts, else the first dated"
+    )
+    rows = [i for i, s in enumerate(known, start=1) if s in vague]
+    report.found("sdtm-dose-date", "warning", dm.source, what, rows, [s for s in known if s in vague])
+    end = {s: doses.last.get(s, said) for s, said in zip(known, dm.dates("RFXENDTC"), strict=True)}
     if not found.get("EX"):
         dosed = frozenset(s for s, d in zip(known, dm.dates("RFXSTDTC"), strict=True) if not np.isnat(d))
     without = [s for s in known if np.isnat(start[s])]
@@ -86,24 +96,11 @@ def read_trial(found: Mapping[str, Sequence[Domain]], report: Report) -> Trial:
     report.step("ADSL", "TRTSDT: earliest EXSTDTC, else RFXSTDTC, else RFSTDTC; TRTEDT: latest EXENDTC, else RFXENDTC")
     report.step("ADSL", "TRT01P: ARM; TRT01A: ACTARM, else ARM; screen failures have none")
     study = next((v for v in dm.texts("STUDYID") if v is not None), "STUDY")
-    return Trial(Subjects(study, ids, planned, actual), dm, start, end, dosed, _qualifiers(found))
+    return Trial(Subjects(study, ids, planned, actual), dm, start, end, dosed, _qualifiers(found), doses)
 
 
 def _arms(ids: Values, said: Values) -> dict[str, str]:
     return {s: a for s, a in zip(ids, said, strict=True) if a is not None and not _NO_ARM.search(a)}
-
-
-def _doses(domains: Sequence[Domain]) -> tuple[dict[str, np.datetime64], dict[str, np.datetime64]]:
-    first: dict[str, np.datetime64] = {}
-    last: dict[str, np.datetime64] = {}
-    for ex in domains:
-        given = np.array([v != "N" for v in ex.upper("EXOCCUR")])
-        starts, ends = ex.dates("EXSTDTC"), ex.dates("EXENDTC")
-        for s, a, z, yes in zip(ex.subject, starts, np.where(np.isnat(ends), starts, ends), given, strict=True):
-            if yes and s is not None and not np.isnat(a):
-                first[s] = min(first.get(s, a), a)
-                last[s] = max(last.get(s, z), z)
-    return first, last
 
 
 def _qualifiers(found: Mapping[str, Sequence[Domain]]) -> dict[str, dict[str, str]]:
@@ -230,7 +227,8 @@ def _onset(trial: Trial, found: Mapping[str, Sequence[Domain]]) -> Values:
 def _riluzole(domains: Sequence[Domain], trial: Trial) -> list[str]:
     using: set[str] = set()
     for cm in domains:
-        for s, a, b, d in zip(cm.subject, cm.upper("CMDECOD"), cm.upper("CMTRT"), cm.dates("CMSTDTC"), strict=True):
+        earliest, _ = cm.bounds("CMSTDTC")
+        for s, a, b, d in zip(cm.subject, cm.upper("CMDECOD"), cm.upper("CMTRT"), earliest, strict=True):
             begun = np.isnat(d) or np.isnat(trial.start.get(s, NAT)) or d <= trial.start[s]
             if s is not None and "RILUZOLE" in a + b and begun:
                 using.add(s)
