@@ -7,7 +7,8 @@ import math
 from collections.abc import Sequence
 
 from alsbench.analysis.claims import NEVER, NO_DATA, Checked, NoneOf, Recomputed, SizeRange
-from alsbench.render.formats import MISSING, format_number, format_p, is_p_value, round_half_away
+from alsbench.analysis.rounding import round_half_away
+from alsbench.render.formats import MISSING, format_number, format_p, is_p_value
 from alsbench.render.sheet import Field, Sheet
 
 PARTS = {"contrast": "", "treatment": "treated ", "reference": "control ", "group": "all "}

@@ -47,9 +47,9 @@ def _span(text: str) -> tuple[np.datetime64, np.datetime64]:
             return day, day
         except ValueError:
             pass  # the 31st of a short month: the month is known
-    for pattern, unit in ((_MONTH, "M"), (_YEAR, "Y")):
+    for pattern in (_MONTH, _YEAR):
         match = pattern.fullmatch(start)
         if match is not None:
-            span = np.datetime64(match[1], unit)
+            span = np.datetime64(match[1])  # of the unit it is written in: a month or a year
             return span.astype("datetime64[D]"), (span + 1).astype("datetime64[D]") - DAY
     return np.datetime64("NaT", "D"), np.datetime64("NaT", "D")
