@@ -43,8 +43,15 @@ def built_once(factory: pytest.TempPathFactory, name: str, build: Callable[[Path
 def workspace_copy(factory: pytest.TempPathFactory, name: str, build: Callable[[Path], None]) -> Path:
     """This process's own copy of a workspace that is built once; the answers that any process keeps serve all."""
     built = built_once(factory, name, build)
-    (built / "results").mkdir(mode=0o700, exist_ok=True)
     copy = factory.mktemp(name) / name
     shutil.copytree(built, copy, ignore=shutil.ignore_patterns("results"))
-    (copy / "results").symlink_to(built / "results", target_is_directory=True)
+    keep_answers(factory, name, copy)
     return copy
+
+
+def keep_answers(factory: pytest.TempPathFactory, name: str, workspace: Path) -> None:
+    """Let a workspace, made here if it is not there yet, keep its answers with all others of that name in this run."""
+    kept = shared_folder(factory) / f"{name}-answers"
+    kept.mkdir(mode=0o700, exist_ok=True)
+    workspace.mkdir(mode=0o700, exist_ok=True)
+    (workspace / "results").symlink_to(kept, target_is_directory=True)

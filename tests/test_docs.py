@@ -7,6 +7,7 @@ import shlex
 from pathlib import Path
 
 import pytest
+from tests.shared import keep_answers
 from tests.shell import run_here
 
 ROOT = Path(__file__).parent.parent
@@ -40,7 +41,7 @@ def commands(document: str) -> list[list[str]]:
 
 
 @pytest.mark.parametrize("document", ["README.md", "docs/tutorial.md"])
-def test_every_command_runs(document: str, tmp_path: Path) -> None:
+def test_every_command_runs(document: str, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
     """In order, in one directory, as a reader would type them; ``data/`` holds the sample trial's files."""
     data = tmp_path / "data"
     data.mkdir()
@@ -48,10 +49,12 @@ def test_every_command_runs(document: str, tmp_path: Path) -> None:
         (data / path.name).write_bytes(path.read_bytes())
     found = commands(document)
     assert len(found) >= 7
-    environment = {"XDG_STATE_HOME": str(tmp_path / "state"), "COLUMNS": "80"}
+    environment = {"COLUMNS": "80"}
     for words in found:
         if words[0] == "demo":
-            environment["ALSBENCH_WORKSPACE"] = str(tmp_path / words[words.index("-w") + 1])
+            workspace = tmp_path / words[words.index("-w") + 1]
+            environment["ALSBENCH_WORKSPACE"] = str(workspace)
+            keep_answers(tmp_path_factory, "demo", workspace)
         ran = run_here(words, cwd=tmp_path, env=environment)
         assert ran.code == 0, (words, ran.err)
 

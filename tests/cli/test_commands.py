@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.shared import keep_answers
 
 Run = Callable[..., Any]
 KEYS = {
@@ -309,7 +310,10 @@ def test_the_workspace_comes_from_option_variable_or_place(run: Run, loaded: Pat
     assert command == "alsbench endpoint cafs"
 
 
-def test_demo_prints_the_evidence_and_exits_0_without_a_terminal(run: Run, tmp_path: Path, reference: Path) -> None:
+def test_demo_prints_the_evidence_and_exits_0_without_a_terminal(
+    run: Run, tmp_path: Path, reference: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    keep_answers(tmp_path_factory, "demo", tmp_path / "demo")
     ran = run("demo", "-w", tmp_path / "demo")
     assert ran.code == 0, ran.err
     assert "SYNTHETIC DATA" in ran.out.replace("\n", " ")

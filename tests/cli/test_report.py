@@ -60,7 +60,7 @@ def sections(text: str) -> Sections:
 def made(loaded: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, str]]:
     """A workspace with an audit log of its own, and its report in every format."""
     folder = tmp_path_factory.mktemp("report")
-    space = Path(shutil.copytree(loaded, folder / "ws", ignore=shutil.ignore_patterns("audit.jsonl")))
+    space = Path(shutil.copytree(loaded, folder / "ws", symlinks=True, ignore=shutil.ignore_patterns("audit.jsonl")))
     texts = {}
     for form in FORMS:
         path = folder / f"report.{form}"
