@@ -20,6 +20,8 @@ from alsbench.errors import (
     AlsbenchError,
     ReaderGone,
     UnavailableError,
+    UsageError,
+    bounded,
     is_interrupt,
     not_enough_memory,
     out_of_memory,
@@ -33,6 +35,7 @@ LEAST_ROOM = 1500 * 2**20  # bytes of address space
 REFUSED = frozenset(  # by the system, not by a fault of ours: full, read-only, somebody else's, broken, out of handles
     {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EFBIG, errno.EIO, errno.EMFILE, errno.ENFILE}
 )
+UNUSABLE = frozenset({errno.ENAMETOOLONG, errno.ELOOP, errno.ENOTDIR, errno.EISDIR})  # paths that can name no file
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -57,6 +60,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except OSError as fault:
         if out_of_memory(fault):
             return _no_memory(as_json)
+        if fault.errno in UNUSABLE:
+            wrong = UsageError(f"this path cannot be used: {fault.strerror}", where=str(fault.filename or ""))
+            _report({"error": wrong.message, **wrong.as_dict()}, as_json)
+            return wrong.exit_code
         if fault.errno not in REFUSED:
             return _unforeseen(fault, as_json)
         what = f"this cannot be read or written: {fault.strerror}"
@@ -119,7 +126,7 @@ def _usage(error: Any, as_json: bool) -> int:
     """A bad command line, in the parser's words, with where to read on."""
     context = getattr(error, "ctx", None)
     path = context.command_path if context is not None else "alsbench"
-    message = error.format_message().replace("Value error, ", "")  # the validator's own words
+    message = bounded(error.format_message().replace("Value error, ", ""))  # the validator's own words
     if not message:  # help was printed instead, for a group without a command
         return USAGE
     hint = f"see: {path} --help"

@@ -26,7 +26,7 @@ def shorten(text: str, most: int = 120) -> str:
     return f"{text[: most - end - 1]}…{text[len(text) - end :]}"
 
 
-def _bounded(text: str) -> str:
+def bounded(text: str) -> str:
     """A message that no name, value or list of a user's can blow up: unbroken runs, quoted texts and lines are shortened.
 
     Runs with a slash are paths, in commands too, and stay whole up to the length of a line.
@@ -49,10 +49,10 @@ class AlsbenchError(Exception):
     kind = "error"
 
     def __init__(self, what: str, *, where: str = "", why: str = "", hint: str = "") -> None:
-        self.what = _bounded(what)
-        self.where = _bounded(where)
-        self.why = _bounded(why)
-        self.hint = _bounded(hint)
+        self.what = bounded(what)
+        self.where = bounded(where)
+        self.why = bounded(why)
+        self.hint = bounded(hint)
         super().__init__(self.message)
 
     @property

@@ -174,3 +174,12 @@ def test_a_value_with_a_nul_stays_a_value() -> None:
         except duckdb.Error:
             continue  # refused is as good
         assert found == [(text,)]
+
+
+@pytest.mark.parametrize("name", ["x" * 20_000, "9" * 5000, "a/" * 3000, "\U0001f9e0" * 3000])
+@pytest.mark.parametrize("words", [["load"], ["simulate"], ["evidence"], ["endpoint", "score"], ["data", "ADSL"], ["config"]])
+def test_no_word_is_too_long_to_be_refused(run: Run, small: Any, words: list[str], name: str) -> None:
+    """A path longer than the system's, an argument nobody expects: exit 2 or 3, and a message that does not repeat it."""
+    ran = run(*words, name, "-w", small.workspace)
+    assert ran.code in {2, 3}, ran.err
+    assert len(ran.err) < 1500
