@@ -190,6 +190,12 @@ CASES: list[tuple[str, dict[str, str], str, tuple[int, ...]]] = [
     ("event-words", {"adae": "USUBJID,AETERM,AESDTH\n01,A,n\n02,B,\n02,C,yes\n03,D,?\n"}, "warning", (4,)),
     ("event-words", {"adae": "USUBJID,AETERM,TRTEMFL\n01,A,N\n02,B,\n02,C,Y\n"}, "warning", (2,)),
     ("event-words", {"adae": "USUBJID,AETERM,AEACN\n01,A,DRUG INTERRUPTED\n02,B,Stopped\n"}, "warning", (2,)),
+    (
+        "repeated-record",
+        {"adqs": ADQS + "02,ALSFRSR,ALSFRS-R Total,End of Treatment,99,2024-07-01,41,42,-1,\n"},
+        "warning",
+        (4, 6),
+    ),
     ("after-event", {"adtte": EVENTS.replace("AVAL2", "170")}, "warning", (4,)),
     ("event-date", {"adtte": EVENTS.replace("AVAL2", "171")}, "note", (2,)),
 ]

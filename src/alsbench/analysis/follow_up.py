@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from alsbench.analysis.ask import Ask
-from alsbench.analysis.model_data import Floats, response
+from alsbench.analysis.model_data import Floats, percent_change, response
 from alsbench.analysis.records import Records, endpoint_records, parameter_frame, post_baseline_visits
 from alsbench.analysis.source import IntArray, Source
 from alsbench.data.frames import Frame
@@ -90,8 +90,7 @@ def change_matrix(ask: Ask, subject: IntArray, *, percent: bool = False) -> tupl
     position[subject] = np.arange(subject.size)
     values = response(ask, records).y
     if percent:
-        base = np.where(records.base != 0, records.base, np.nan)
-        values = 100.0 * records.chg / base
+        values = percent_change(records)
     keep = (position[records.subject] >= 0) & (records.visit > ask.source.study.visits.baseline)
     changes = np.full((subject.size, visits.size), np.nan)
     changes[position[records.subject[keep]], np.searchsorted(visits, records.visit[keep])] = merge_ties(values)[keep]

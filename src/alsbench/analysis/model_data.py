@@ -50,6 +50,27 @@ def response(ask: Ask, records: Records) -> Response:
     return Response(np.log(aval / base), np.log(base), "ln(AVAL/BASE)")
 
 
+def underived(ask: Ask, records: Records, *, percent: bool = False) -> str:
+    """Why no value after baseline has a change, though there are values; empty where one has."""
+    after = (records.visit > ask.source.study.visits.baseline) & np.isfinite(records.aval)
+    changes = percent_change(records) if percent else response(ask, records).y
+    if not after.any() or np.isfinite(changes[after]).any():
+        return ""
+    what = f"{ask.endpoint.paramcd} in {ask.endpoint.dataset}"
+    if not np.isfinite(records.base[after]).any():
+        return f"no change from baseline can be derived: {what} has neither BASE nor a baseline record"
+    if percent:
+        return f"no percent change can be derived: {what} has no baseline other than 0"
+    if ask.endpoint.scale == "log":
+        return f"no ratio to baseline can be derived: {what} has no value and baseline above 0"
+    return f"no change from baseline can be derived: no record of {what} has both a value and a baseline"
+
+
+def percent_change(records: Records) -> Floats:
+    """Change in percent of baseline, NaN where that is zero or missing."""
+    return 100.0 * records.chg / np.where(records.base != 0, records.base, np.nan)
+
+
 @dataclass(frozen=True)
 class CovariateColumns:
     """Covariates per subject of the source: numbers (NaN missing) or text (None missing), in the study's order."""

@@ -1,6 +1,7 @@
 """The analysis frame: one row per subject, parameter and analysis visit, tied to the subject-level table.
 
-Delivered BASE, CHG and AVISIT are used as they are; BASE and CHG are derived only where the column is absent (METHODS 2).
+Delivered BASE, CHG and AVISIT are used as they are; BASE and CHG are derived where the column is absent or empty for the
+parameter (METHODS 2): from the records flagged as baseline, else those at the baseline visit, else the last on or before day 1.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from alsbench.analysis.source import BoolArray, IntArray, Source
+from alsbench.data import coded_words
 from alsbench.data.frames import Frame
 from alsbench.errors import DataError, UsageError
 from alsbench.stats.ties import below as falls_below
@@ -29,7 +31,7 @@ FILLED_IN = frozenset(
     | {"POCF", "POV", "SOCF", "WC", "WOCF", "WOV"}
 )
 
-OFF_SCHEDULE = re.compile(r"\bunsch|\bunplanned|\bearly (term|disc|withdr)", re.IGNORECASE)
+OFF_SCHEDULE = re.compile(r"\bunsch|\bunplanned|\bearly (term|disc|withdr)|^\s*end of (treatment|study)\b", re.IGNORECASE)
 SPARSE = 0.25  # a visit between whole numbers with fewer than this share of the fullest visit's records is nobody's schedule
 
 
@@ -109,14 +111,15 @@ def _read_records(source: Source, endpoint: Endpoint) -> Records:
     frame, index, number = frame.take(order), index[order], number[order]
     aval = np.asarray(frame["AVAL"], dtype=np.float64)
     aval, below = _quantified(frame, aval, endpoint.lloq)
-    base = _base(frame, index, number, aval, visits.baseline)
+    base = _base(source, endpoint, frame, index, number, aval)
     halved = np.abs(aval - np.asarray(frame["AVAL"], dtype=np.float64)) > 0
     if endpoint.lloq is not None:
         low = falls_below(base, endpoint.lloq)
         halved |= low
         base = np.where(low, endpoint.lloq / 2.0, base)
     # a delivered change does not know of values halved here
-    chg = np.where(halved, aval - base, np.asarray(frame["CHG"], dtype=np.float64)) if "CHG" in frame.columns else aval - base
+    told = _delivered(frame, "CHG")
+    chg = np.where(halved, aval - base, told) if told is not None else aval - base
     labels, unknown = visit_labels(frame, number, visits.label), int((~known).sum())
     records = Records(
         index,
@@ -170,15 +173,44 @@ def _quoted(text: str) -> str:
     return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
 
 
-def _base(frame: Frame, index: IntArray, number: Floats, aval: Floats, baseline: float) -> Floats:
-    if "BASE" in frame.columns:
-        return np.asarray(frame["BASE"], dtype=np.float64)
-    base = np.full(index.size, np.nan)
-    at_baseline = number == baseline
-    value = dict(zip(index[at_baseline].tolist(), aval[at_baseline].tolist(), strict=True))
-    for row, subject in enumerate(index.tolist()):
-        base[row] = value.get(subject, np.nan)
-    return base
+def _delivered(frame: Frame, column: str) -> Floats | None:
+    """A column of numbers as it was delivered; None where it is absent or empty for the parameter."""
+    if column not in frame.columns:
+        return None
+    values = np.asarray(frame[column], dtype=np.float64)
+    return values if np.isfinite(values).any() else None
+
+
+def _base(source: Source, endpoint: Endpoint, frame: Frame, index: IntArray, number: Floats, aval: Floats) -> Floats:
+    """BASE of every row: as delivered, else the subject's baseline value; NaN where there is none.
+
+    Where the endpoint's ``where`` lets no baseline record in, those of the whole parameter tell it.
+    """
+    told = _delivered(frame, "BASE")
+    if told is not None:
+        return told
+    value = _baseline_values(source, frame, index, number, aval)
+    if not value and endpoint.where:
+        whole = parameter_frame(source, endpoint.dataset, endpoint.paramcd, "", label=f"endpoints.{endpoint.name}")
+        subject = np.array([source.subject_index.get(str(s), -1) for s in whole[source.study.info.subject]], dtype=np.int64)
+        values, _ = _quantified(whole, np.asarray(whole["AVAL"], dtype=np.float64), endpoint.lloq)
+        value = _baseline_values(source, whole, subject, visit_numbers(whole[source.study.visits.number]), values)
+    return np.array([value.get(subject, np.nan) for subject in index.tolist()], dtype=np.float64)
+
+
+def _baseline_values(source: Source, frame: Frame, index: IntArray, number: Floats, aval: Floats) -> dict[int, float]:
+    """Baseline by subject: the flagged records (ABLFL), else those at the baseline visit, else the last up to day 1."""
+    day = _days(frame)
+    known = np.isfinite(aval) & (index >= 0)
+    flagged = np.zeros(known.size, dtype=bool)
+    if "ABLFL" in frame.columns:
+        flagged = np.array([coded_words.yes(coded_words.word(v)) == 1.0 for v in frame["ABLFL"].tolist()], dtype=bool)
+    for rule in (flagged, number == source.study.visits.baseline, day <= 1):
+        rows = np.flatnonzero(known & rule)
+        if rows.size:
+            rows = rows[np.lexsort((rows, np.nan_to_num(day[rows], nan=-np.inf)))]  # the last of a subject counts
+            return dict(zip(index[rows].tolist(), aval[rows].tolist(), strict=True))
+    return {}
 
 
 def _days(frame: Frame) -> Floats:

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from alsbench.errors import DataError
-from alsbench.study.sketch import Parameter, Sketch
+from alsbench.study.sketch import OCCASION, Parameter, Sketch, untimed
 
 SUBJECTS = "ADSL"
 _REFERENCE = re.compile(r"placebo|sham|control|vehicle|standard of care", re.IGNORECASE)
@@ -144,10 +144,26 @@ class _Writer:
         return "\n".join(lines)
 
     def _later(self, parameter: Parameter) -> list[float]:
-        return [number for number, _ in parameter.visits if number > self.baseline]
+        """The visits after baseline that are times; all of them where none is."""
+        later = {number: label for number, label in parameter.visits if number > self.baseline}
+        timed = [v for v, label in later.items() if v not in parameter.repeats and not untimed(label)]
+        return timed or list(later)
+
+    def _horizon(self, parameter: Parameter) -> list[float]:
+        """As :meth:`_later`, without follow-up after treatment."""
+        labels = dict(parameter.visits)
+        return [v for v in self._later(parameter) if not OCCASION.search(labels[v])] or self._later(parameter)
+
+    def _condition(self, parameter: Parameter) -> str:
+        """The records that count: one a visit, and none of a visit that repeats others or is no time."""
+        later = self._later(parameter)
+        out = [n for n, label in parameter.visits if n > self.baseline and n not in later and not _is_follow_up(label)]
+        parts = [parameter.where] if parameter.where else []
+        parts += [f"AVISITN not in ({', '.join(f'{n:g}' for n in out)})"] if out else []
+        return " and ".join(parts)
 
     def _comparisons(self) -> Iterator[str]:
-        last = max((v for _, p in self.repeated for v in self._later(p)), default=12.0)
+        last = max((v for _, p in self.repeated for v in self._horizon(p)), default=12.0)
         self.doubts.append("the horizon of each comparison, and which are primary")
         for arm in self.arms:
             if arm != self.reference:
@@ -177,8 +193,9 @@ class _Writer:
             f"dataset = {_q(table.name)}",
             f"paramcd = {_q(parameter.code)}",
         ]
-        if parameter.where:
-            lines.append(f"where = {_q(parameter.where)}  # CHECK")
+        condition = self._condition(parameter)
+        if parameter.where is not None and condition:
+            lines.append(f"where = {_q(condition)}  # CHECK")
             if parameter.imputed:
                 lines.append("# imputed records are left out; an ANCOVA on them would ask for them in its where")
         elif parameter.where is None:
@@ -226,7 +243,6 @@ class _Writer:
             if "AEDECOD" in table.columns:
                 lines = [f"[endpoints.{self._name('ae')}]", 'title = "Adverse events"', 'method = "incidence"']
                 lines += [f"dataset = {_q(table.name)}"]
-                lines += ["where = \"TRTEMFL == 'Y'\""] if "TRTEMFL" in table.columns else []
                 lines += ['population = "Safety"'] if "Safety" in flags else []
                 yield "\n".join([*lines, 'better = "lower"'])
         columns = self._known(_BASELINE)
@@ -252,6 +268,10 @@ class _Writer:
             name = f"{base}_{n}"
         self.names.add(name)
         return name
+
+
+def _is_follow_up(label: str) -> bool:
+    return "follow" in label.lower()
 
 
 def _is_als(parameter: Parameter) -> bool:

@@ -6,16 +6,24 @@ No data are read here: the caller passes columns as Python sequences (None = mis
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 SUBJECT_COLUMNS = ("USUBJID", "SUBJID")
-RECORD_COLUMNS = ("PARAMCD", "PARAM", "AVISIT", "AVISITN", "AVAL", "CNSR", "ABLFL", "ANL01FL", "DTYPE")
+RECORD_COLUMNS = ("PARAMCD", "PARAM", "AVISIT", "AVISITN", "AVAL", "CNSR", "ABLFL", "ANL01FL", "DTYPE", "ADT", "ADY")
 OTHER_COLUMNS = ("STUDYID", "AEDECOD", "TRTEMFL")
 IMPUTED = frozenset({"LOCF", "WOCF", "BOCF", "AVERAGE", "MEAN", "WORST", "MI", "PHANTOM"})
 MANY = 40
+# a visit that is an occasion and no time: its values belong to the visits they were taken at
+OCCASION = re.compile(
+    r"\bend[ -]of[ -](treatment|study|trial)|\bearly[ -]?(term|disc|withdr)|\bunsch|\bunplanned|\bfollow[ -]?up"
+    r"|\b(EOT|EOS|ET)\b|\b(last|final)\b.*\bvisit|\bdiscontinu|\bwithdraw|\bterminat",
+    re.IGNORECASE,
+)
+TIME = re.compile(r"\b(month|week|day)s?\s*\d|\d\s*(month|week|day)", re.IGNORECASE)
 
 Columns = Mapping[str, Sequence[Any]]
 
@@ -33,7 +41,8 @@ class Parameter:
     """One parameter of a table with one record per subject, parameter and visit (or event).
 
     ``visits`` are the (number, label) of visits with values, baseline included, in order; ``where`` a condition under which
-    no subject has two records at a visit, empty where none is needed, None where none was found.
+    no subject has two records at a visit, empty where none is needed, None where none was found. ``repeats`` are the visits
+    most of whose records are those of other visits again: same subject, date and value.
     """
 
     code: str
@@ -41,6 +50,7 @@ class Parameter:
     visits: tuple[tuple[float, str], ...] = ()
     where: str | None = ""
     imputed: bool = False
+    repeats: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -109,6 +119,8 @@ def _parameters(columns: Columns) -> list[Parameter]:
     subject = next((columns[c] for c in SUBJECT_COLUMNS if c in columns), range(n))
     empty: Sequence[Any] = [None] * n
     labels, analysed, kinds = (columns.get(c, empty) for c in ("AVISIT", "ANL01FL", "DTYPE"))
+    dates = columns.get("ADT", columns.get("ADY", empty))
+    taken: dict[str, dict[float, list[tuple[Any, ...]]]] = {}
     visits: dict[str, dict[float, str]] = {}
     counts: dict[str, dict[str, Counter[tuple[Any, Any]]]] = {}
     types: dict[str, set[str]] = {}
@@ -118,6 +130,8 @@ def _parameters(columns: Columns) -> list[Parameter]:
         visits.setdefault(code, {}).setdefault(float(number), str(labels[i] or f"{number:g}"))
         types.setdefault(code, set()).update({str(kinds[i])} if kinds[i] else ())
         real = not kinds[i] or str(kinds[i]) not in IMPUTED
+        if real and not _gone(dates[i]):
+            taken.setdefault(code, {}).setdefault(float(number), []).append((subject[i], dates[i], value))
         for rule, kept in (
             ("all", True),
             ("real", real),
@@ -128,9 +142,30 @@ def _parameters(columns: Columns) -> list[Parameter]:
                 counts.setdefault(code, {}).setdefault(rule, Counter())[subject[i], number] += 1
     titles = _titles(columns)
     return [
-        Parameter(code, titles[code], tuple(sorted(visits[code].items())), *_where(counts[code], types[code]))
+        Parameter(
+            code,
+            titles[code],
+            tuple(sorted(visits[code].items())),
+            *_where(counts[code], types[code]),
+            repeats=_repeats(visits[code], taken.get(code, {})),
+        )
         for code in visits
     ]
+
+
+def untimed(label: str) -> bool:
+    """Whether a visit's label names an occasion (end of treatment, early termination, follow-up) and no time."""
+    return bool(OCCASION.search(label)) and not TIME.search(label)
+
+
+def _repeats(labels: Mapping[float, str], taken: Mapping[float, Sequence[tuple[Any, ...]]]) -> tuple[float, ...]:
+    """Visits of which half the records or more stand at another visit too; occasions are judged first, then the later ones."""
+    found: list[float] = []
+    for visit in sorted(taken, key=lambda v: (not untimed(labels[v]), -v)):
+        others = {key for v, keys in taken.items() if v != visit and v not in found for key in keys}
+        if 2 * sum(key in others for key in taken[visit]) >= len(taken[visit]):
+            found.append(visit)
+    return tuple(sorted(found))
 
 
 def _where(counts: Mapping[str, Counter[tuple[Any, Any]]], types: set[str]) -> tuple[str | None, bool]:

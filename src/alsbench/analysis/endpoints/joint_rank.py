@@ -27,6 +27,7 @@ from alsbench.analysis.model_data import (
     interaction_row,
     ls_mean_row,
     ls_mean_words,
+    underived,
     unplaced_warning,
 )
 from alsbench.analysis.records import endpoint_records, visit_label
@@ -162,6 +163,12 @@ def _at_horizon(ask: Ask, horizon: float, pairs: tuple[tuple[str, str], ...]) ->
     arms = ask.arms if everyone else (pairs[0][1], pairs[0][0])
     where = _where(ask, horizon)
     own = where | ({} if everyone else {"treatment": pairs[0][0], "reference": pairs[0][1]})
+    function = ask.source.endpoint(ask.endpoint.function)
+    reason = underived(
+        replace(ask, endpoint=function), endpoint_records(ask.source, function), percent=ask.endpoint.change == "percent"
+    )
+    if reason:
+        raise StatsError(reason)
     ranked = ranked_set(ask, horizon, ask.member.mask, arms)
     rows: list[Row] = []
     warnings = _warnings(ask, ranked, horizon)

@@ -14,7 +14,7 @@ import numpy as np
 from alsbench.analysis.ask import Ask, Block
 from alsbench.analysis.endpoints.time_to_event import Times, survival_rows
 from alsbench.analysis.follow_up import change_matrix, day_matrix, event_days
-from alsbench.analysis.model_data import Floats, unplaced_warning
+from alsbench.analysis.model_data import Floats, percent_change, response, underived, unplaced_warning
 from alsbench.analysis.records import Records, endpoint_records, visit_label
 from alsbench.analysis.result import Row
 from alsbench.analysis.source import IntArray
@@ -46,15 +46,52 @@ def analyse(ask: Ask) -> Block:
         raise UsageError(f"endpoint {ask.endpoint.name} names no threshold", where="study.toml", hint="threshold = -3")
     course = _course(ask)
     rows: list[Row] = []
-    for visit in ask.question.visits or ask.endpoint.visits or tuple(course.visits.tolist()):
-        rows += _visit(ask, course, float(visit), threshold)
+    visits = ask.question.visits or ask.endpoint.visits or tuple(course.visits.tolist())
     worsening = worsening_of(ask)
-    warnings = unplaced_warning(course.records)
+    percent = ask.endpoint.change == "percent"
+    reason = underived(ask, course.records, percent=percent)
+    if reason:
+        for visit in visits:
+            rows += _unknown(ask, course, float(visit), reason)
+        if worsening is not None:
+            rows += [_no_time(ask, pair, reason) for pair in ask.pairs]
+        words = _words(ask, threshold, worsening)
+        return Block(rows, model=words, warnings=(*unplaced_warning(course.records), reason))
+    for visit in visits:
+        rows += _visit(ask, course, float(visit), threshold)
+    warnings = [*unplaced_warning(course.records), *_without_change(ask, course, percent=percent)]
     if worsening is not None:
         found, more = _time(ask, course, worsening)
         rows += found
         warnings += more
     return Block(rows, model=_words(ask, threshold, worsening), warnings=tuple(warnings))
+
+
+def _unknown(ask: Ask, course: Course, visit: float, reason: str) -> list[Row]:
+    """The rows of a visit at which nobody's response is known."""
+    where = {"visit": visit_label(ask.source, course.records, visit), "visit_number": visit}
+    rows: list[Row] = []
+    for code, arm in enumerate(ask.arms):
+        rows.append(ask.row("arm", "n", int((course.arm == code).sum()), arm=arm, **where))
+        rows += ask.failed("arm", ("count", "percent"), reason, arm=arm, **where)
+    for treatment, reference in ask.pairs:
+        rows += ask.failed("contrast", RISK, reason, **where, treatment=treatment, reference=reference)
+    return rows
+
+
+def _no_time(ask: Ask, pair: tuple[str, str], reason: str) -> Row:
+    return ask.row("contrast", "hazard_ratio", None, treatment=pair[0], reference=pair[1], variable=TIME, error=reason)
+
+
+def _without_change(ask: Ask, course: Course, *, percent: bool) -> list[str]:
+    """A warning of the members' values after baseline from which no change can be derived."""
+    records = course.records
+    mine = np.isin(records.subject, course.subject) & (records.visit > ask.source.study.visits.baseline)
+    changes = percent_change(records) if percent else response(ask, records).y
+    n = int((mine & np.isfinite(records.aval) & ~np.isfinite(changes)).sum())
+    counted = "counted as no response" if ask.endpoint.nonresponse == "non-responder" else "left out"
+    zero = " or a baseline of 0" if percent else " or no logarithm" if ask.endpoint.scale == "log" else ""
+    return [f"{n} value{'s' * (n != 1)} after baseline without a baseline{zero}, so without a change: {counted}"] if n else []
 
 
 def worsening_of(ask: Ask) -> float | None:

@@ -204,6 +204,10 @@ def _counts(ask: Ask, items: Items, system: StagingSystem) -> list[Row]:
             for level in STAGES:
                 count = int((known == float(level)).sum())
                 reason = None if known.size else f"no known stage of {arm} at {label}"
+                if level == STAGES[-1] and ask.endpoint.event is None:
+                    unknown = "unknown: the endpoint names no event"
+                    rows += ask.failed("arm", ("count", "percent"), unknown, level=level, **at)
+                    continue
                 share = percent(count, known.size) if known.size else None
                 rows.append(ask.row("arm", "count", count, level=level, **at))
                 rows.append(ask.row("arm", "percent", share, level=level, error=reason, **at))

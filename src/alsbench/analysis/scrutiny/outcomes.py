@@ -18,7 +18,7 @@ from alsbench.analysis.ask import Ask
 from alsbench.analysis.endpoints.joint_rank import ranked_set
 from alsbench.analysis.endpoints.slope import analysed_rows as slope_rows
 from alsbench.analysis.follow_up import change_matrix, subject_times, times_by_subject
-from alsbench.analysis.model_data import Floats, covariate_columns, response
+from alsbench.analysis.model_data import Floats, covariate_columns, response, underived
 from alsbench.analysis.question import OVERALL, Question
 from alsbench.analysis.records import endpoint_records, post_baseline_visits, visit_label
 from alsbench.analysis.source import BoolArray, IntArray, Source
@@ -107,6 +107,12 @@ def data_fault(source: Source, endpoint: Endpoint) -> AlsbenchError | None:
             endpoint_records(source, source.endpoint(endpoint.function))
         else:
             endpoint_records(source, endpoint)
+        if endpoint.method in ("mmrm", "ancova", "joint_rank"):
+            carrier = source.endpoint(endpoint.function) if endpoint.method == "joint_rank" else endpoint
+            percent = endpoint.method == "joint_rank" and endpoint.change == "percent"
+            reason = underived(replace(ask, endpoint=carrier), endpoint_records(source, carrier), percent=percent)
+            if reason:
+                return DataError(reason, where=f"endpoint {endpoint.name}")
     except (DataError, UsageError) as fault:
         return fault
     return None

@@ -56,9 +56,8 @@ def proact_study(
             f'event = {{ dataset = "ADTTE", paramcd = "DEATH" }}\n{named}better = "higher"'
         )
     if events:
-        where = "where = \"TRTEMFL == 'Y'\"\n"
         parts.append(
-            f'[endpoints.ae]\ntitle = "Adverse events"\nmethod = "incidence"\ndataset = "ADAE"\n{where}'
+            '[endpoints.ae]\ntitle = "Adverse events"\nmethod = "incidence"\ndataset = "ADAE"\n'
             'population = "Safety"\nbetter = "lower"'
         )
     parts.append(

@@ -61,6 +61,25 @@ def exact_duplicate(trial: Trial) -> Iterator[Fault]:
         yield from fault(table, "{n} rows equal another row in every column", hits)
 
 
+@rule("repeated-record", "warning", "a value stands at one visit of its subject")
+def repeated_record(trial: Trial) -> Iterator[Fault]:
+    """Same subject, parameter, date and value at two visits: the record of an "End of Treatment" row is analysed twice. Values
+    carried forward by a DTYPE are no repeats."""
+    number = trial.study_or_none.visits.number if trial.study_or_none else "AVISITN"
+    for table in trial.records:
+        date = next((c for c in ("ADTM", "ADT", "ADY") if c in table), "")
+        if not date or number not in table or "CNSR" in table:
+            continue
+        keep = f'{quote(number)} IS NOT NULL AND {quote(date)} IS NOT NULL AND "AVAL" IS NOT NULL'
+        keep += ' AND ("DTYPE" IS NULL OR trim("DTYPE") = \'\')' if table.kinds.get("DTYPE") == "text" else ""
+        keep += " AND \"ANL01FL\" = 'Y'" if table.kinds.get("ANL01FL") == "text" else ""
+        keys = [trial.subject, "PARAMCD", date, "AVAL", *(c for c in ("ATPT", "ATPTN", "BASETYPE") if c in table)]
+        hits = trial.among(table, keys, f"min({quote(number)}){{over}} < max({quote(number)}){{over}}", keep)
+        what = f"{{n}} records have the subject, parameter, {date} and value of a record at another {number}"
+        hint = f'leave the visit that repeats others out: where = "{number} not in (99)"'
+        yield from fault(table, what, hits, hint=hint)
+
+
 @rule("visit-labels", "warning", "a visit number has one label, and a label one number")
 def visit_labels(trial: Trial) -> Iterator[Fault]:
     number, label = ("AVISITN", "AVISIT")

@@ -133,7 +133,9 @@ def change_missing(trial: Trial) -> Iterator[Fault]:
             codes = [constant(p) for t, p in sorted(used) if t == table.name]
             if codes:
                 after = f'{quote(visits.number)} > {constant(visits.baseline)} AND "PARAMCD" IN ({", ".join(codes)})'
-                hits = trial.where(table, f'{after} AND "AVAL" IS NOT NULL AND "BASE" IS NOT NULL AND "CHG" IS NULL')
+                told = f'SELECT "PARAMCD" FROM {quote(table.name)} GROUP BY 1 HAVING count("CHG") > 0'  # else it is derived
+                missing = f'"AVAL" IS NOT NULL AND "BASE" IS NOT NULL AND "CHG" IS NULL AND "PARAMCD" IN ({told})'
+                hits = trial.where(table, f"{after} AND {missing}")
                 yield from fault(table, "CHG is missing in {n} records that have AVAL and BASE; they are not analysed", hits)
 
 
