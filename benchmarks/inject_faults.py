@@ -23,9 +23,9 @@ import sys
 import tempfile
 import time
 import tomllib
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
@@ -75,7 +75,7 @@ def place_of(fault: Fault, sources: Path = SOURCES) -> Place:
     """Where the function stands; FaultError unless there is exactly one of that name in the room that holds the text."""
     room = sources / fault.room
     files = [room.with_suffix(".py")] if room.with_suffix(".py").is_file() else sorted(room.rglob("*.py"))
-    named = [p for file in files for p in _functions(file, fault.function)]
+    named = [p for file in files for p in _functions(file).get(fault.function, ())]
     found = [p for p in named if fault.find in p.path.read_text("utf-8")[p.start : p.end]]
     if len(found) != 1:
         why = f"{len(named)} functions of that name" if not found else f"{len(found)} functions hold that text"
@@ -83,23 +83,25 @@ def place_of(fault: Fault, sources: Path = SOURCES) -> Place:
     return found[0]
 
 
-def _functions(file: Path, name: str) -> Iterator[Place]:
+@cache
+def _functions(file: Path) -> dict[str, list[Place]]:
+    """Every function of a file by its name, methods as ``Class.method``."""
     text = file.read_text("utf-8")
     starts = [0]
     for line in text.splitlines(keepends=True):
         starts.append(starts[-1] + len(line))
+    found: dict[str, list[Place]] = {}
 
-    def within(node: ast.AST, prefix: str) -> Iterator[Place]:
+    def within(node: ast.AST, prefix: str) -> None:
         for child in ast.iter_child_nodes(node):
-            if isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-                if prefix + child.name == name and not isinstance(child, ast.ClassDef):
-                    first = next((s for s in child.body if not _is_docstring(s)), child.body[-1])
-                    yield Place(file, starts[child.lineno - 1], starts[child.end_lineno or child.lineno], first.lineno)
-                yield from within(child, f"{prefix}{child.name}." if isinstance(child, ast.ClassDef) else prefix)
-            else:
-                yield from within(child, prefix)
+            if isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef):
+                first = next((s for s in child.body if not _is_docstring(s)), child.body[-1])
+                place = Place(file, starts[child.lineno - 1], starts[child.end_lineno or child.lineno], first.lineno)
+                found.setdefault(prefix + child.name, []).append(place)
+            within(child, f"{prefix}{child.name}." if isinstance(child, ast.ClassDef) else prefix)
 
-    yield from within(ast.parse(text), "")
+    within(ast.parse(text), "")
+    return found
 
 
 def _is_docstring(statement: ast.stmt) -> bool:
