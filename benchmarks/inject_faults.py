@@ -17,13 +17,14 @@ import argparse
 import ast
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
 import tempfile
 import time
 import tomllib
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -32,6 +33,7 @@ ROOT = Path(__file__).parents[1]
 SOURCES = ROOT / "src" / "alsbench"
 FAULTS = Path(__file__).with_name("faults.toml")
 REACHED = ROOT / ".benchmarks" / "reached.json"  # made by ``map``; not under version control
+QUICK = re.compile(r"test_(built|boundaries|awkward|edges|partial|mask)")
 LONGEST = 600  # seconds of tests of one fault: a fault that makes them hang is found
 
 
@@ -181,26 +183,29 @@ def note(key):
 """
 
 
-def tests_of(fault: Fault, reached: dict[str, list[str]]) -> list[str]:
-    """The tests that reach the function, those of the room's own folder first, then whole files of theirs (a fixture that
-    reaches it is noted for its first user only)."""
-    tests = reached.get(f"{fault.room} {fault.function}", [])
-    own = fault.room.split("/", maxsplit=1)[0]
-    first = sorted(tests, key=lambda t: (not t.startswith(f"tests/{own}"), "tui" in t, t.split("[")[0]))
-    return [*first, *sorted({t.split("::")[0] for t in tests}, key=lambda t: (not t.startswith(f"tests/{own}"), t))]
+def tests_of(fault: Fault, reached: dict[str, list[str]]) -> tuple[list[str], list[str]]:
+    """The tests that reach the function, the quick ones on built data first, then those of the room's own folder; and the
+    whole files of these tests (a fixture that reaches the function is noted for its first user only)."""
+    own = f"tests/{fault.room.split('/', maxsplit=1)[0]}"
+
+    def order(test: str) -> tuple[bool, bool, bool, str]:
+        return not QUICK.search(test), "scrutiny" in test or "imputed" in test, not test.startswith(own), test.split("[")[0]
+
+    tests = sorted(reached.get(f"{fault.room} {fault.function}", []), key=order)
+    return tests, sorted({t.split("::")[0] for t in tests}, key=order)
 
 
 def try_fault(fault: Fault, reached: dict[str, list[str]]) -> str:
     """``found by TEST``, or ``survives ...`` with what the fault changes."""
-    tests = tests_of(fault, reached)
-    if not tests:
+    parts = tests_of(fault, reached)
+    if not parts[0]:
         return "survives: no test reaches it"
     with tempfile.TemporaryDirectory() as name:
         directory = Path(name)
         package = copy_of_sources(directory)
         path, text = with_fault(fault)
         (package / path.relative_to(SOURCES)).write_text(text, "utf-8")
-        for part in (tests[: -len({t.split("::")[0] for t in tests})], sorted({t.split("::")[0] for t in tests})):
+        for part in parts:
             found = _first_failure(part, directory)
             if found:
                 return f"found by {found}"
@@ -267,7 +272,9 @@ def main() -> int:
     reached = json.loads(REACHED.read_text("utf-8"))
     begun, survivors = time.monotonic(), 0
     with ThreadPoolExecutor(given.workers) as pool:
-        for fault, said in zip(faults, pool.map(lambda f: try_fault(f, reached), faults), strict=True):
+        asked = {pool.submit(try_fault, f, reached): f for f in faults}
+        for done in as_completed(asked):
+            fault, said = asked[done], done.result()
             lives = said.startswith("survives") and not fault.equivalent
             survivors += lives
             note = f" [equivalent: {fault.equivalent}]" if fault.equivalent else ""
