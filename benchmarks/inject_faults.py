@@ -183,22 +183,22 @@ def note(key):
 """
 
 
-def tests_of(fault: Fault, reached: dict[str, list[str]]) -> tuple[list[str], list[str]]:
-    """The tests that reach the function, the quick ones on built data first, then those of the room's own folder; and the
-    whole files of these tests (a fixture that reaches the function is noted for its first user only)."""
+def tests_of(fault: Fault, reached: dict[str, list[str]]) -> list[list[str]]:
+    """The tests that reach the function, in the order in which they are worth running: the quick ones on built data, the
+    others of the room's own folder, the rest; last the whole files of these tests, since a fixture that reaches the function
+    is noted for its first user only."""
     own = f"tests/{fault.room.split('/', maxsplit=1)[0]}"
-
-    def order(test: str) -> tuple[bool, bool, bool, str]:
-        return not QUICK.search(test), "scrutiny" in test or "imputed" in test, not test.startswith(own), test.split("[")[0]
-
-    tests = sorted(reached.get(f"{fault.room} {fault.function}", []), key=order)
-    return tests, sorted({t.split("::")[0] for t in tests}, key=order)
+    tests = sorted(reached.get(f"{fault.room} {fault.function}", []), key=lambda t: ("scrutiny" in t or "imputed" in t, t))
+    quick = [t for t in tests if QUICK.search(t)]
+    near = [t for t in tests if t not in quick and t.startswith(own)]
+    files = sorted({t.split("::")[0] for t in tests})
+    return [quick, near, [t for t in tests if t not in quick and t not in near], files]
 
 
 def try_fault(fault: Fault, reached: dict[str, list[str]]) -> str:
     """``found by TEST``, or ``survives ...`` with what the fault changes."""
     parts = tests_of(fault, reached)
-    if not parts[0]:
+    if not any(parts):
         return "survives: no test reaches it"
     with tempfile.TemporaryDirectory() as name:
         directory = Path(name)
