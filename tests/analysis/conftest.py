@@ -1,4 +1,4 @@
-"""The two synthetic reference trials, loaded once per test process."""
+"""The two synthetic reference trials and the built one, loaded once per test process."""
 
 from __future__ import annotations
 
@@ -9,8 +9,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.built.results import load_built
+from tests.built.results import SUBGROUPS, load_built
 
+from alsbench.analysis.question import Question
+from alsbench.analysis.result import Result
+from alsbench.analysis.run import answer
 from alsbench.analysis.source import Source, open_source
 from alsbench.data.load import load
 from alsbench.data.workspace import Workspace
@@ -41,6 +44,19 @@ def trial(sources: dict[str, Source]) -> Source:
 def built_trial(tmp_path_factory: pytest.TempPathFactory) -> Source:
     """The built trial (tests/built): boundaries, ties, blanks, unknown words, an arm of one subject."""
     return load_built(tmp_path_factory.mktemp("built"))
+
+
+@pytest.fixture(scope="session")
+def asked(built_trial: Source) -> Callable[[str], Result]:
+    """The answer of an endpoint of the built trial, overall and in its subgroups; each computed once."""
+    kept: dict[str, Result] = {}
+
+    def ask(endpoint: str) -> Result:
+        if endpoint not in kept:
+            kept[endpoint] = answer(Question(endpoint, subgroups=SUBGROUPS, subjects=endpoint == "cafs"), built_trial)
+        return kept[endpoint]
+
+    return ask
 
 
 @pytest.fixture(scope="session")
