@@ -114,6 +114,12 @@ class UnavailableError(AlsbenchError):
     kind = "unavailable"
 
 
+class PublishedError(UnavailableError):
+    """What was to be published is published, and something that follows failed: ``what`` says the first, ``why`` the second."""
+
+    kind = "published"
+
+
 def unwritable(fault: OSError, where: str) -> UnavailableError:
     """A file that the system does not let be written: a full disk, a read-only place, somebody else's file."""
     return UnavailableError(f"this cannot be written: {fault.strerror or fault}", where=where)

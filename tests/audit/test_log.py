@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from alsbench.audit.log import GENESIS, append, entries, head, looks, verify
-from alsbench.errors import DataError, UnavailableError, UsageError
+from alsbench.errors import UnavailableError, UsageError
 
 NOON = datetime(2024, 1, 2, 12, tzinfo=UTC)
 
@@ -96,14 +96,15 @@ def test_truncation_is_found_given_the_head_only(tmp_path: Path) -> None:
     assert verify(path, noted).intact, "a head noted earlier stays good as the log grows"
 
 
-def test_nothing_is_added_after_a_torn_line(tmp_path: Path) -> None:
+def test_a_torn_line_stays_and_what_is_added_names_it(tmp_path: Path) -> None:
     path = tmp_path / "audit.jsonl"
     _filled(path, 2)
     path.write_bytes(path.read_bytes()[:-5])
     before = path.read_bytes()
-    with pytest.raises(DataError, match="damaged"):
-        append(path, "look", {"question": "q"})
-    assert path.read_bytes() == before
+    added = append(path, "look", {"question": "q"})
+    assert path.read_bytes().startswith(before + b"\n")
+    assert added.number == 3
+    assert verify(path).faults == ((2, "the line is not an entry"),)
 
 
 def test_looks_count_distinct_questions(tmp_path: Path) -> None:

@@ -72,8 +72,11 @@ def load_reference(path: Path) -> None:
 
 @pytest.fixture
 def workspace(loaded: Path, tmp_path: Path) -> Path:
-    """A copy of the loaded workspace that a test may change, with an audit log of its own; answers are kept for all tests."""
-    return Path(shutil.copytree(loaded, tmp_path / "ws", symlinks=True, ignore=shutil.ignore_patterns("audit.jsonl")))
+    """A copy of the loaded workspace that a test may change, its log as after the load; answers are kept for all tests."""
+    made = Path(shutil.copytree(loaded, tmp_path / "ws", symlinks=True))
+    log = (made / "audit.jsonl").read_text().splitlines(keepends=True)
+    (made / "audit.jsonl").write_text("".join(log[:2]))  # announced, loaded
+    return made
 
 
 # -- a trial small enough to break on purpose --------------------------------------------------------------------------

@@ -263,7 +263,7 @@ def test_check_snapshots_and_audit(run: Run, workspace: Path) -> None:
     assert [(k["times"], k["post_hoc"]) for k in looks] == [(2, True)] * 3 + [(1, False)] * 3  # of three comparisons
     log = run("audit", "-w", workspace, "--format", "json")
     assert log.code == 0
-    assert [r["action"] for r in log.json["rows"]] == ["look", "look", "export"]
+    assert [r["action"] for r in log.json["rows"]] == ["load announced", "load", "look", "look", "export"]
     path = workspace / "audit.jsonl"
     path.write_text(path.read_text().replace('"look"', '"lock"', 1))
     broken = run("audit", "-w", workspace)

@@ -44,8 +44,8 @@ def test_the_page_says_what_it_is_and_what_was_not_asked(run: Run, loaded: Path,
 def test_each_check_is_a_look_of_its_own(run: Run, workspace: Path) -> None:
     run("scrutinise", *TWO, "-w", workspace)
     looks = [json.loads(line) for line in (workspace / "audit.jsonl").read_text().splitlines()]
-    assert [e["action"] for e in looks] == ["look", "look"]
-    assert len({e["facts"]["question"] for e in looks}) == 2
+    assert [e["action"] for e in looks] == ["load announced", "load", "look", "look"]
+    assert len({e["facts"]["question"] for e in looks[2:]}) == 2
 
 
 def test_list_and_names(run: Run, loaded: Path) -> None:

@@ -18,6 +18,7 @@ from tests.shared import workspace_copy
 from tests.shell import run_here
 from textual.pilot import Pilot
 
+from alsbench.audit.log import append
 from alsbench.data.load import load
 from alsbench.data.workspace import Workspace
 from alsbench.tui.app import Workbench
@@ -54,7 +55,7 @@ def load_sample(folder: Path) -> None:
         shutil.copy(SAMPLE / name, folder / name)
     space = Workspace(folder)
     space.create()
-    load(sorted(SAMPLE.glob("*.xpt")), space, study=space.read_study())
+    append(space.audit_path, "load", load(sorted(SAMPLE.glob("*.xpt")), space, study=space.read_study()).for_audit())
 
 
 @pytest.fixture(scope="session")
@@ -73,7 +74,8 @@ def load_pilot(folder: Path, written: Path) -> None:
     (folder / "study.toml").write_text(files.STUDY.read_text() + PILOT_PLAN)
     space = Workspace(folder)
     space.create()
-    load(files.write_pilot(written, "parquet"), space, study=space.read_study())
+    made = load(files.write_pilot(written, "parquet"), space, study=space.read_study())
+    append(space.audit_path, "load", made.for_audit())
 
 
 @pytest.fixture
@@ -93,16 +95,24 @@ def own_workspace(workspace: Path, tmp_path: Path) -> Path:
 
 @pytest.fixture
 def here(own_workspace: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A workspace that a test may edit, as the current directory, with an empty audit log."""
+    """A workspace that a test may edit, as the current directory, with an audit log that holds its load only."""
     monkeypatch.chdir(own_workspace)
-    (own_workspace / "audit.jsonl").unlink(missing_ok=True)
+    log = own_workspace / "audit.jsonl"
+    log.write_text("".join(log.read_text().splitlines(keepends=True)[:1]))
     return own_workspace
 
 
 @pytest.fixture(autouse=True)
 def quiet_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """State under a temporary folder; a terminal with 24-bit colour unless a test says otherwise."""
+    """State under a temporary folder; a terminal with 24-bit colour unless a test says otherwise.
+
+    The user is the same in every test: what one keeps in a shared workspace another may read.
+    """
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    key = tmp_path / "state" / "alsbench" / "seal.key"
+    key.parent.mkdir(parents=True, mode=0o700)
+    key.touch(mode=0o600)
+    key.write_bytes(b"the same user in each of the tests"[:32])
     monkeypatch.setenv("COLORTERM", "truecolor")
     monkeypatch.setenv("TERM", "xterm-256color")
     monkeypatch.setenv("LC_ALL", "C.UTF-8")

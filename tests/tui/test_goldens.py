@@ -9,11 +9,14 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from alsbench.audit.log import append
+from alsbench.data.workspace import Workspace
 from alsbench.tui.session import SCREENS
 
 GOLDENS = Path(__file__).parent / "goldens"
@@ -160,7 +163,10 @@ async def test_screens_are_as_reviewed(
 ) -> None:
     workspace = workspace_of(trial)
     monkeypatch.chdir(workspace)
-    (workspace / "audit.jsonl").unlink(missing_ok=True)  # what other tests of this process entered
+    log = workspace / "audit.jsonl"
+    log.unlink(missing_ok=True)  # what other tests of this process entered
+    facts = {"snapshot": Workspace(workspace).current_name(), "file": "the trial's files"}
+    append(log, "load", facts, who="ada", now=datetime(2024, 1, 2, 12, tzinfo=UTC))
     write = os.environ.get("ALSBENCH_GOLDENS") == "write"
     wrong = []
     async with tui.run(workspace, size=size) as pilot:

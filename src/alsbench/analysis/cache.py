@@ -1,7 +1,9 @@
 """Answers kept between sessions, by the hash of everything they depend on: question, snapshot, study and program.
 
-Only aggregate rows are kept: an answer that holds subject-level rows is never written. An entry that cannot be read back
-whole (its own hash does not match) is computed anew. Where the directory cannot be written, nothing is kept.
+Only aggregate rows are kept: an answer that holds subject-level rows is never written. An entry is sealed with the key of the
+user who kept it (:mod:`alsbench.audit.seal`) and read back by that user only: one that was changed, given another name, or kept
+by somebody else is computed anew, so that a workspace can be shared. Where the directory or the key cannot be written, nothing
+is kept. `alsbench audit verify` computes what is kept again (:mod:`alsbench.analysis.kept`).
 """
 
 from __future__ import annotations
@@ -10,7 +12,7 @@ import hashlib
 import json
 import os
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, fields
 from functools import lru_cache
 from pathlib import Path
@@ -21,25 +23,27 @@ from alsbench.analysis.cells import Cell, Piece
 from alsbench.analysis.question import Question
 from alsbench.analysis.result import Facts, Provenance, Result, Row
 from alsbench.analysis.source import Source
+from alsbench.audit.seal import key_id, key_path, opened, sealed, user_key
 from alsbench.data.workspace import is_own
-from alsbench.errors import DataError, UsageError
+from alsbench.errors import DataError, UnavailableError, UsageError
 from alsbench.study.model import Comparison
 
-FORMAT = 1
+FORMAT = 2
 OWN_ROOMS = ("analysis", "stats", "study", "data", "audit")
 
 
 def cached_answer(question: Question, source: Source) -> Result:
     """The answer to a question, read from the source's ``results_dir`` when it is there. Raises what ``run.answer`` raises."""
-    key = entry_key(source, "answer", question.as_dict())
+    asked = question.as_dict()
+    key = entry_key(source, "answer", asked)
     body = None if question.subjects else read_entry(source.results_dir, key)
     if body is not None:
-        return _result(body)
+        return result_from(body)
     from alsbench.analysis.run import answer
 
     result = answer(question, source)
     if not any(row.context == "subject" for row in result.rows):
-        write_entry(source.results_dir, key, _body(result))
+        _keep(source, key, "answer", asked, result_body(result))
     return result
 
 
@@ -51,8 +55,8 @@ def cached_piece(
     population: str,
 ) -> Piece:
     """One endpoint's cells in one subgroup, read from the source's ``results_dir`` when they are there."""
-    names = [c.model_dump() for c in comparisons]
-    key = entry_key(source, "piece", [endpoint, phrase, names, population])
+    asked = [endpoint, phrase, [c.model_dump() for c in comparisons], population]
+    key = entry_key(source, "piece", asked)
     body = read_entry(source.results_dir, key)
     if body is not None:
         rows = tuple(Row(**row) for row in body["rows"])
@@ -60,7 +64,7 @@ def cached_piece(
     from alsbench.analysis.evidence import evidence_piece
 
     piece = evidence_piece(source, source.endpoint(endpoint), phrase, comparisons, population)
-    write_entry(source.results_dir, key, asdict(piece))
+    _keep(source, key, "piece", asked, asdict(piece))
     return piece
 
 
@@ -88,23 +92,24 @@ def cached_check(
 
     A check whose rows name single subjects is not kept.
     """
-    key = entry_key(source, "check", [name, subgroup, endpoint, list(comparisons), population])
+    asked = [name, subgroup, endpoint, list(comparisons), population]
+    key = entry_key(source, "check", asked)
     body = read_entry(source.results_dir, key)
     if body is not None:
-        return _result(body)
+        return result_from(body)
     from alsbench.analysis.scrutiny import run_check
 
     result = run_check(name, source, subgroup, endpoint=endpoint, comparisons=comparisons, population=population)
     people = frozenset(source.subject_ids)
     if not any(row.context == "subject" or row.level in people for row in result.rows):
-        write_entry(source.results_dir, key, _body(result))
+        _keep(source, key, "check", asked, result_body(result))
     return result
 
 
 def entry_key(source: Source, kind: str, asked: object) -> str:
     """SHA-256 over what was asked, of which data and study, and by which program."""
     lock = "" if source.lock is None else source.lock.hash + source.lock.words() + source.lock.note + source.lock.doubt
-    marks = [source.blinded, lock]
+    marks = [source.blinded, lock, list(source.log.words)]
     parts = [FORMAT, kind, asked, source.snapshot.digest, source.study_digest, marks, alsbench.__version__, program_print()]
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
@@ -122,35 +127,58 @@ def program_print() -> str:
 
 
 def read_entry(directory: Path | None, key: str) -> Any | None:
-    """The body of an entry, or None where it is absent or damaged."""
-    if directory is None or not is_own(directory):
+    """The body of an entry that this user kept, or None where there is none, or none to be believed."""
+    user = _user(directory)
+    if directory is None or user is None:
         return None
     try:
-        digest, _, text = (directory / f"{key}.json").read_text("utf-8").partition("\n")
-    except (OSError, UnicodeDecodeError):
+        raw = entry_path(directory, key, user).read_bytes()
+    except OSError:
         return None
-    if hashlib.sha256(text.encode()).hexdigest() != digest:
-        return None
-    return json.loads(text)
+    content = opened(user, key, raw)
+    return None if content is None else json.loads(content)
 
 
-def write_entry(directory: Path | None, key: str, body: object) -> bool:
+def write_entry(directory: Path | None, key: str, body: Mapping[str, Any]) -> bool:
     """Write an entry (0600, whole or not at all); False where the directory does not let us."""
-    if directory is None or not is_own(directory):
+    user = _user(directory)
+    if directory is None or user is None:
         return False
-    text = json.dumps(body, allow_nan=False)
+    content = sealed(user, key, json.dumps(body, allow_nan=False).encode())
     try:
-        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        directory.mkdir(mode=0o700, exist_ok=True)  # never the workspace: one that is gone stays gone
         handle, name = tempfile.mkstemp(dir=directory, prefix=".", suffix=".part")  # created 0600
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(f"{hashlib.sha256(text.encode()).hexdigest()}\n{text}")
-        Path(name).replace(directory / f"{key}.json")
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+        Path(name).replace(entry_path(directory, key, user))
     except OSError:
         return False
     return True
 
 
-def _body(result: Result) -> dict[str, Any]:
+def entry_path(directory: Path, key: str, user: bytes) -> Path:
+    """Where an entry of a user is kept: each has files of their own."""
+    return directory / f"{key}.{key_id(user)}.json"
+
+
+def _user(directory: Path | None) -> bytes | None:
+    """The user's key; None where nothing may be kept or believed: a directory of somebody else's, a key in the workspace."""
+    if directory is None or not is_own(directory) or key_path().resolve().is_relative_to(directory.parent.resolve()):
+        return None
+    return user_key()
+
+
+def _keep(source: Source, key: str, kind: str, asked: object, body: Mapping[str, Any]) -> None:
+    """Keep an answer with the question it answers, unless the workspace is not there any more."""
+    try:
+        if source.held is not None:
+            source.held.check()
+    except UnavailableError:  # whoever enters the look in the log says it
+        return
+    write_entry(source.results_dir, key, {"kind": kind, "asked": asked, "state": key, **body})
+
+
+def result_body(result: Result) -> dict[str, Any]:
     """A result as plain values: rows hold nothing nested, so that they need no deep copies."""
     return {
         "question": result.question,
@@ -161,7 +189,7 @@ def _body(result: Result) -> dict[str, Any]:
     }
 
 
-def _result(body: dict[str, Any]) -> Result:
+def result_from(body: dict[str, Any]) -> Result:
     facts = body["facts"]
     return Result(
         question=body["question"],

@@ -38,6 +38,8 @@ def marked(
     ``population`` is then the one it was asked in, where that is another than planned.
     """
     lines: list[tuple[str, str]] = []
+    if source.log.words:
+        lines.append(("Audit log", source.log.text))
     if source.blinded:
         lines.append(("Arms", BLINDED))
     if source.lock is not None:
@@ -57,6 +59,7 @@ def marked(
         post_hoc=result.provenance.post_hoc or bool(post_hoc),
         deviations=deviations,
         blinded=source.blinded,
+        audit_log=source.log.text,
     )
     return replace(result, provenance=origin, facts=replace(result.facts, lines=(*lines, *result.facts.lines)))
 

@@ -74,6 +74,7 @@ class Provenance:
     blinded: bool = False
     deviations: tuple[str, ...] = ()
     study_id: str = ""
+    audit_log: str = ""  # what is wrong with it, or was and is explained; empty where it verifies
 
 
 @dataclass(frozen=True)

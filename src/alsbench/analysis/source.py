@@ -11,7 +11,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from alsbench.audit.lock import Lock, judged, lost, read_lock
+from alsbench.audit.chain import Standing, standing
+from alsbench.audit.held import Held, hold
+from alsbench.audit.lock import Lock, judged, read_lock
 from alsbench.data import coded_words
 from alsbench.data.frames import Frame
 from alsbench.data.snapshot import Snapshot
@@ -35,7 +37,8 @@ class Source:
     """A study, a snapshot, and the hash of the study as it was when the source was opened.
 
     ``results_dir`` is where answers may be kept between sessions; None keeps none. Under a ``lock`` the subgroups of
-    ``study`` are pre-specified only where the locked plan has them. ``last_read`` holds what was read for one endpoint.
+    ``study`` are pre-specified only where the locked plan has them. ``held`` is the workspace as it was found, ``log`` what is
+    to be said of its audit log. ``last_read`` holds what was read for one endpoint.
     """
 
     study: Study
@@ -43,13 +46,24 @@ class Source:
     study_digest: str
     results_dir: Path | None = None
     lock: Lock | None = None
-    doubt: str = ""  # without a lock: why there may have been one
+    held: Held | None = None
+    log: Standing = field(default_factory=Standing)
     last_read: dict[str, tuple[Endpoint, Any]] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @property
     def blinded(self) -> bool:
         """Whether the snapshot holds dummy arms."""
         return bool(self.snapshot.receipt.get("blinded"))
+
+    @property
+    def doubt(self) -> str:
+        """Why the lock, or that there is none, is not to be believed: a log with faults that nobody has explained."""
+        if not self.log.broken:
+            return ""
+        what = (
+            "the locked plan may have been edited" if self.lock is not None else "a locked plan may have been taken out of it"
+        )
+        return f"the audit log does not verify: {what}"
 
     @cached_property
     def subjects(self) -> Frame:
@@ -156,5 +170,11 @@ def open_source(workspace: Path) -> Source:
     space = Workspace(workspace)
     study = space.read_study()
     lock = read_lock(space.path, space.audit_path)
-    doubt = lost(space.audit_path) if lock is None else ""
-    return Source(judged(lock, study), space.open_current(), study_digest(study), space.results_dir, lock, doubt)
+    held = hold(workspace)
+    snapshot = space.open_current()
+    try:
+        log = standing(space.audit_path, snapshot.name)
+    except BaseException:
+        snapshot.close()
+        raise
+    return Source(judged(lock, study), snapshot, study_digest(study), space.results_dir, lock, held, log)

@@ -11,10 +11,8 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
-import os
 import re
 import secrets
-import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
@@ -22,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from alsbench.errors import DataError, UnavailableError, UsageError
+from alsbench.files import refuse_link, write_file
 from alsbench.study.model import Study
 
 SCHEMA = "alsbench.blinding-key/2"
@@ -110,18 +109,14 @@ def _bare(name: str) -> str:
 def write_key(path: Path, key: Key, *, workspace: Path, replace: bool = False) -> None:
     """Write the key for its holder: 0600, in one step, never inside the workspace, never over a file unless ``replace``."""
     refuse_inside(path, workspace)
+    refuse_link(path)
     if path.exists() and not replace:
         raise UsageError("there is a file already", where=str(path), hint="name a new file for the key")
     values = {"schema": SCHEMA, "fingerprint": key.fingerprint, **asdict(key)}
     try:
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")  # created 0600
-        with os.fdopen(handle, "w", encoding="utf-8") as stream:
-            stream.write(json.dumps(values, indent=1, ensure_ascii=False) + "\n")
-            stream.flush()
-            os.fsync(stream.fileno())
-        Path(name).replace(path)
-    except OSError as fault:
-        raise UnavailableError(f"the key cannot be written: {fault.strerror}", where=str(path)) from fault
+        write_file(path, (json.dumps(values, indent=1, ensure_ascii=False) + "\n",))
+    except UnavailableError as fault:
+        raise UnavailableError(f"the key cannot be written: {fault.what}", where=str(path), why=fault.why) from fault
 
 
 def read_key(path: Path) -> Key:

@@ -9,22 +9,27 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
-from alsbench.audit.log import LOOK_ACTIONS, Entry, append, entries, is_genuine, parse_entry, verify
-from alsbench.errors import DataError, UnavailableError
+from alsbench.audit.entry import Entry, is_genuine, parse_entry
+from alsbench.audit.held import Held
+from alsbench.audit.log import LOOK_ACTIONS, append, entries
+from alsbench.errors import AlsbenchError, DataError, UnavailableError
+from alsbench.files import write_file
 from alsbench.study.model import Arms, Comparison, Derive, Endpoint, Multiplicity, Populations, Study, Subgroup, Visits
+from alsbench.study.reading import study_digest
 
 LOCK_NAME = "plan.lock.json"
 LOCKED, COMPLETED = "plan locked", "plan completed"
 SCHEMA = "alsbench.plan-lock/1"
 WORDING = frozenset({"title", "label", "labels", "rationale"})
+_PARTS: tuple[tuple[str, Any], ...] = (
+    ("arms", Arms), ("populations", Populations), ("visits", Visits), ("multiplicity", Multiplicity),
+)  # fmt: skip
 SEALED_PARTS = ("arms", "comparisons", "multiplicity")
 Kind = Literal["added", "edited", "removed"]
 
@@ -119,11 +124,13 @@ def plan_of(study: Study, *, sealed: bool = False) -> dict[str, Any]:
 
 def plan_hash(plan: Mapping[str, Any]) -> str:
     """SHA-256 of the canonical JSON of a plan."""
-    text = json.dumps(plan, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    text = json.dumps(plan, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def lock_plan(study: Study, directory: Path, log: Path, *, sealed: str = "", who: str | None = None) -> Lock:
+def lock_plan(
+    study: Study, directory: Path, log: Path, *, sealed: str = "", who: str | None = None, held: Held | None = None
+) -> Lock:
     """Lock the plan of ``study``: an entry of the log, then the file. Raises UnavailableError where one is locked already."""
     standing = read_lock(directory, log)
     if standing is not None:
@@ -135,8 +142,8 @@ def lock_plan(study: Study, directory: Path, log: Path, *, sealed: str = "", who
         )
     looks = sum(e.action in LOOK_ACTIONS for e in entries(log))
     plan = plan_of(study, sealed=bool(sealed))
-    facts = {"hash": plan_hash(plan), "looks": looks, "sealed": sealed, "plan": plan}
-    return _written(directory, append(log, LOCKED, facts, who=who))
+    facts = {"hash": plan_hash(plan), "looks": looks, "sealed": sealed, "plan": plan, "study": study_digest(study)}
+    return _written(directory, append(log, LOCKED, facts, who=who, held=held))
 
 
 def complete_lock(
@@ -147,6 +154,7 @@ def complete_lock(
     *,
     who: str | None = None,
     withheld: Mapping[str, Sequence[str]] | None = None,
+    held: Held | None = None,
 ) -> Lock:
     """Put into a plan that was locked under blinding what its key held: arms, comparisons and multiplicity of ``study``, and
     the endpoints, subgroups and populations that were ``withheld`` because they tell an arm."""
@@ -156,7 +164,7 @@ def complete_lock(
         plan[part] = {**plan[part], **{n: v for n, v in whole[part].items() if n in names.get(part, ())}}
     plan["subgroups"] = [*plan["subgroups"], *(s for s in whole["subgroups"] if s["name"] in names.get("subgroups", ()))]
     facts = {"hash": plan_hash(plan), "looks": lock.looks, "sealed": "", "plan": plan, "locked": [lock.who, lock.time]}
-    return _written(directory, append(log, COMPLETED, facts, who=who))
+    return _written(directory, append(log, COMPLETED, facts, who=who, held=held))
 
 
 def read_lock(directory: Path, log: Path) -> Lock | None:
@@ -179,18 +187,10 @@ def read_lock(directory: Path, log: Path) -> Lock | None:
     return logged
 
 
-def lost(log: Path) -> str:
-    """Why a log that holds no lock may have held one: entries were changed or taken out of it. Empty where its chain holds."""
-    if not log.exists():
-        return ""
-    faults = verify(log).faults
-    return f"the audit log is broken at line {faults[0][0]}: a locked plan may have been taken out of it" if faults else ""
-
-
 def changes(lock: Lock, study: Study) -> tuple[Change, ...]:
     """Everything by which the study as it is now departs from the plan."""
     found: list[Change] = []
-    for part, kind in (("arms", Arms), ("populations", Populations), ("visits", Visits), ("multiplicity", Multiplicity)):
+    for part, kind in _PARTS:
         found += _part_changes(lock, study, part, kind)
     before, after = Derive.model_validate(lock.plan.get("derive") or {}), study.derive or Derive()
     if detail := _difference(before.model_dump(mode="json"), after.model_dump(mode="json")):
@@ -270,13 +270,17 @@ def _logged(log: Path) -> Lock | None:
         raise UnavailableError(f"the audit log cannot be read: {fault.strerror}", where=str(log)) from fault
     marks = [f'"action":"{action}"'.encode() for action in (LOCKED, COMPLETED)]
     found = [e for line in lines if any(mark in line for mark in marks) and (e := parse_entry(line)) is not None]
-    locks = [e for e in found if e.action == LOCKED]
-    if not locks:
+    found = [e for e in found if e.action in (LOCKED, COMPLETED)]  # not those that only name it
+    made = [(e, lock) for e in found if e.action == LOCKED and (lock := _from_entry(e)) is not None]
+    if not made:
+        if found:
+            hint = "alsbench audit verify says whether the entry was changed; a later version may have written it"
+            raise DataError("the locked plan in the audit log cannot be read", where=str(log), hint=hint)
         return None
-    first = _from_entry(locks[0])
-    completed = next((e for e in found if e.action == COMPLETED and _completes(first, e)), None)
-    counted = [locks[0]] if completed is None else [locks[0], completed]
-    lock = first if completed is None else _from_entry(completed)
+    entry, first = made[0]
+    completed = next(((e, c) for e in found if e.action == COMPLETED and (c := _completion(first, e)) is not None), None)
+    counted = [entry] if completed is None else [entry, completed[0]]
+    lock = first if completed is None else completed[1]
     if not all(is_genuine(e) and plan_hash(e.facts["plan"]) == e.facts["hash"] for e in counted):
         return replace(lock, doubt="the entry of the lock in the audit log was edited")
     if len(found) > len(counted):
@@ -284,10 +288,12 @@ def _logged(log: Path) -> Lock | None:
     return lock
 
 
-def _completes(lock: Lock, entry: Entry) -> bool:
-    """Whether an entry opens what blinding had sealed in a lock and changes nothing of what was locked."""
-    plan = entry.facts.get("plan") or {}
-    return bool(lock.sealed) and all(_holds(plan.get(k), v) for k, v in lock.plan.items() if k not in SEALED_PARTS)
+def _completion(lock: Lock, entry: Entry) -> Lock | None:
+    """The lock of an entry that opens what blinding had sealed in a lock and changes nothing of what was locked, or None."""
+    opened = _from_entry(entry)
+    if opened is None or not lock.sealed:
+        return None
+    return opened if all(_holds(opened.plan.get(k), v) for k, v in lock.plan.items() if k not in SEALED_PARTS) else None
 
 
 def _holds(later: Any, locked: Any) -> bool:
@@ -299,10 +305,28 @@ def _holds(later: Any, locked: Any) -> bool:
     return bool(later == locked)
 
 
-def _from_entry(entry: Entry) -> Lock:
+def _from_entry(entry: Entry) -> Lock | None:
     facts = entry.facts
     who, time = facts.get("locked") or (entry.who, entry.time)
-    return Lock(facts["hash"], who, time, facts["looks"], facts["plan"], facts["sealed"])
+    return _usable({"who": who, "time": time, **{name: facts.get(name) for name in ("hash", "looks", "plan", "sealed")}})
+
+
+def _usable(values: Mapping[str, Any]) -> Lock | None:
+    """The lock of plain values, or None where they are none: of other types, or a plan that no study file could have made."""
+    try:
+        lock = Lock(**{name: values[name] for name in ("hash", "who", "time", "looks", "plan", "sealed")})
+        texts = (lock.hash, lock.who, lock.time, lock.sealed, lock.plan["subject"])
+        if not all(isinstance(text, str) for text in texts) or not isinstance(lock.looks, int):
+            return None
+        plan_hash(lock.plan)
+        _ = lock.endpoints, lock.subgroups, lock.comparisons
+        for part, kind in _PARTS:
+            if lock.plan[part] is not None:
+                kind.model_validate(lock.plan[part])
+        Derive.model_validate(lock.plan.get("derive") or {})
+    except (KeyError, TypeError, AttributeError, ValueError, RecursionError):  # pydantic's is a ValueError
+        return None
+    return lock
 
 
 def _filed(path: Path) -> tuple[Lock | None, str]:
@@ -311,11 +335,10 @@ def _filed(path: Path) -> tuple[Lock | None, str]:
         values = json.loads(path.read_text("utf-8"))
     except FileNotFoundError:
         return None, ""
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return None, f"{LOCK_NAME} cannot be read"
-    try:
-        lock = Lock(**{name: values[name] for name in ("hash", "who", "time", "looks", "plan", "sealed")})
-    except (KeyError, TypeError):
+    lock = _usable(values) if isinstance(values, dict) else None
+    if lock is None:
         return None, f"{LOCK_NAME} is no plan lock"
     if plan_hash(lock.plan) != lock.hash:
         return None, f"{LOCK_NAME} was edited: its plan does not have its hash"
@@ -324,11 +347,12 @@ def _filed(path: Path) -> tuple[Lock | None, str]:
 
 def _written(directory: Path, entry: Entry) -> Lock:
     lock = _from_entry(entry)
+    if lock is None:
+        raise DataError("the plan cannot be locked: its copy is no plan", where=str(directory / LOCK_NAME))
     values = {"schema": SCHEMA, "entry": entry.hash, **{k: v for k, v in asdict(lock).items() if k not in ("note", "doubt")}}
-    handle, name = tempfile.mkstemp(dir=directory, prefix=f".{LOCK_NAME}.", suffix=".tmp")  # created 0600
-    with os.fdopen(handle, "w", encoding="utf-8") as stream:
-        stream.write(json.dumps(values, indent=1, ensure_ascii=False) + "\n")
-        stream.flush()
-        os.fsync(stream.fileno())
-    Path(name).replace(directory / LOCK_NAME)
+    try:
+        write_file(directory / LOCK_NAME, (json.dumps(values, indent=1, ensure_ascii=False) + "\n",))
+    except AlsbenchError as fault:
+        what = f"the plan is locked, its copy in the audit log counts; {LOCK_NAME} could not be written"
+        raise UnavailableError(what, where=fault.where, why=fault.what) from fault
     return lock

@@ -22,44 +22,28 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from alsbench.audit.chain import EXPLAINED, Verdict, verify
+from alsbench.audit.entry import GENESIS, LONGEST_LINE, Entry, canonical, entry_hash, parse_entry
+from alsbench.audit.held import Held
 from alsbench.errors import DataError, UnavailableError, UsageError
 
-GENESIS = "0" * 64
+__all__ = [
+    "GENESIS",
+    "LOOK_ACTIONS",
+    "Entry",
+    "Look",
+    "Verdict",
+    "append",
+    "check_writable",
+    "entries",
+    "explain",
+    "head",
+    "looks",
+    "verify",
+]
 LOOK_ACTIONS = frozenset({"look", "export"})
 _MODE = 0o600
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060\u2066-\u2069\ufeff\ud800-\udfff]")
-_FIELDS = ("number", "time", "who", "action", "facts", "previous", "hash")
-_LONGEST_LINE = 2**20
-
-
-@dataclass(frozen=True)
-class Entry:
-    """One line of the log."""
-
-    number: int
-    time: str
-    who: str
-    action: str
-    facts: Mapping[str, Any]
-    previous: str
-    hash: str
-
-    def as_dict(self) -> dict[str, Any]:
-        """Plain JSON values in the order of the file."""
-        return {name: getattr(self, name) for name in _FIELDS}
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """Whether the chain holds: how many entries do, the hash of the last, and each fault with its line number."""
-
-    entries: int
-    head: str
-    faults: tuple[tuple[int, str], ...] = ()
-
-    @property
-    def intact(self) -> bool:
-        return not self.faults
 
 
 @dataclass(frozen=True)
@@ -85,10 +69,14 @@ def append(
     who: str | None = None,
     now: datetime | None = None,
     reason: str = "",
+    held: Held | None = None,
+    before: bool = False,
 ) -> Entry:
     """Add an entry and return it. ``facts`` must be JSON; control characters in texts are written as visible escapes.
 
-    Raises UnavailableError where the file cannot be written, DataError where its last entry is damaged.
+    With ``before`` the SHA-256 of everything before it is one of its facts.
+    An entry is added to a damaged log too: it then names the damage (:mod:`alsbench.audit.chain`). ``held`` is the workspace as
+    this program found it. Raises UnavailableError where it is not there any more, or the file cannot be written.
     """
     moment = (now or datetime.now(UTC)).astimezone(UTC).isoformat(timespec="milliseconds")
     content = {**(facts or {}), **({"reason": reason} if reason else {})}
@@ -96,16 +84,16 @@ def append(
         safe = _safe(json.loads(json.dumps(content, ensure_ascii=False, allow_nan=False)))
     except (TypeError, ValueError) as fault:
         raise UsageError("an audit entry holds what JSON cannot", where=str(path), why=str(fault)) from fault
-    try:
-        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW, _MODE)
-    except OSError as fault:
-        why = "it is a link" if path.is_symlink() else str(fault.strerror)
-        raise UnavailableError(f"the audit log cannot be written: {why}", where=str(path)) from fault
+    handle = _opened(path, held)
     try:
         if not stat.S_ISREG(os.fstat(handle).st_mode):
             raise UnavailableError("the audit log cannot be written: it is no file", where=str(path))
         fcntl.flock(handle, fcntl.LOCK_EX)
-        number, previous = _tail(handle, path)
+        if held is not None:
+            held.check_log(handle)
+        number, previous = _tail(handle)
+        if before:
+            safe["before"] = _whole(handle)[0]
         bare = {
             "number": number + 1,
             "time": moment,
@@ -114,56 +102,47 @@ def append(
             "facts": safe,
             "previous": previous,
         }
-        entry = Entry(**bare, hash=_hash(bare))
-        _write(handle, (_canonical(entry.as_dict()) + "\n").encode(), path)
-        os.fsync(handle)
+        entry = Entry(**bare, hash=entry_hash(bare))
+        line = (canonical(entry.as_dict()) + "\n").encode()
+        if len(line) < LONGEST_LINE and parse_entry(line) is None:
+            raise UsageError("an audit entry holds what could not be read back", where=str(path), why=f"action {action}")
+        _write(handle, line, path)
     finally:
         os.close(handle)
     return entry
 
 
-def entries(path: Path) -> Iterator[Entry]:
-    """The entries as they stand, without judging the chain. Raises DataError at a line that is no entry."""
+def explain(path: Path, reason: str, *, who: str | None = None, held: Held | None = None) -> Entry:
+    """Enter why the chain is broken: a reason for every fault that nobody has explained. Raises UsageError without a reason,
+    UnavailableError where there is nothing to explain."""
+    if not reason.strip():
+        raise UsageError("a broken log is explained by a reason", where="--reason")
+    faults = verify(path).open_faults
+    if not faults:
+        raise UnavailableError("there is nothing to explain: every entry of the audit log follows", where=str(path))
+    facts = {"line": faults[0][0], "faults": len(faults), "fault": faults[0][1]}
+    return append(path, EXPLAINED, facts, who=who, reason=reason.strip(), held=held, before=True)
+
+
+def entries(path: Path, *, strict: bool = True) -> Iterator[Entry]:
+    """The entries as they stand, without judging the chain. Raises DataError at a line that is no entry, or, where the verdict
+    on the chain is shown beside what they are read for, passes over it."""
     for line, raw in enumerate(_lines(path), start=1):
         entry = parse_entry(raw)
-        if entry is None:
+        if entry is not None:
+            yield entry
+        elif strict:
             raise DataError(
-                "this line of the audit log is not an entry", where=f"{path} line {line}", hint="alsbench audit --verify"
+                f"line {line} of the audit log is no entry",
+                where=f"{path}:{line}",
+                hint="alsbench audit verify shows every fault",
             )
-        yield entry
-
-
-def verify(path: Path, head: str | None = None) -> Verdict:
-    """Follow the chain. With ``head``, a hash noted earlier, an entry with it must still be there: a cut end is found."""
-    faults: list[tuple[int, str]] = []
-    previous, count, seen = GENESIS, 0, {GENESIS}
-    ended = True
-    for line, raw in enumerate(_lines(path), start=1):
-        ended = raw.endswith(b"\n")
-        entry = parse_entry(raw)
-        if entry is None:
-            faults.append((line, "the line is not an entry"))
-            continue
-        count += 1
-        if not is_genuine(entry) or raw.rstrip(b"\n") != _canonical(entry.as_dict()).encode():
-            faults.append((line, "the entry was changed: its hash is not that of its content"))
-        if entry.previous != previous:
-            faults.append((line, "the entry does not follow the one before: something was removed, added or moved"))
-        if entry.number != line:
-            faults.append((line, f"the entry is number {entry.number}, {line} is expected"))
-        previous = entry.hash
-        seen.add(entry.hash)
-    if not ended:
-        faults.append((count, "the last line is not complete"))
-    if head is not None and head not in seen:
-        faults.append((count, "no entry has the noted hash: the end was cut off or the log was rewritten"))
-    return Verdict(count, previous, tuple(faults))
 
 
 def head(path: Path) -> str:
     """The hash of the last entry: note it elsewhere, and a later cut will be found. All zeros for an empty log."""
     last = GENESIS
-    for entry in entries(path):
+    for entry in entries(path, strict=False):
         last = entry.hash
     return last
 
@@ -174,7 +153,7 @@ def looks(path: Path) -> tuple[Look, ...]:
     ``facts.questions`` are the questions a look answered; where it is missing the look is one question, ``facts.question``.
     """
     found: dict[str, list[tuple[Entry, Mapping[str, Any]]]] = {}
-    for entry in entries(path):
+    for entry in entries(path, strict=False):
         if entry.action in LOOK_ACTIONS:
             for question, about in _questions(entry.facts).items():
                 found.setdefault(question, []).append((entry, about))
@@ -204,58 +183,70 @@ def _look(question: str, group: list[tuple[Entry, Mapping[str, Any]]]) -> Look:
     )
 
 
+def check_writable(path: Path) -> None:
+    """Raises UnavailableError where an entry could not be added to a log that is there."""
+    if path.exists():
+        os.close(_opened(path, None))
+
+
+def _opened(path: Path, held: Held | None) -> int:
+    """The log to append to; made where it is not there, unless it was."""
+    if held is not None:
+        held.check()
+    made = 0 if held is not None and held.log is not None else os.O_CREAT
+    try:
+        return os.open(path, os.O_RDWR | made | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK, _MODE)
+    except OSError as fault:
+        why = "it is a link" if path.is_symlink() else str(fault.strerror)
+        hint = "every look is entered in the log: where that cannot be, nothing is shown; work on a copy of the workspace"
+        raise UnavailableError(f"the audit log cannot be written: {why}", where=str(path), hint=hint) from fault
+
+
 def _lines(path: Path) -> Iterator[bytes]:
+    """The lines of the log; of one too long for an entry its beginning only, which is none either."""
     if path.exists() and not path.is_file():  # a pipe would be waited for
         raise UnavailableError("the audit log cannot be read: it is no file", where=str(path))
     try:
         with path.open("rb") as file:
-            while raw := file.readline(_LONGEST_LINE):
+            while raw := file.readline(LONGEST_LINE):
                 yield raw
+                while len(raw) == LONGEST_LINE and not raw.endswith(b"\n"):
+                    raw = file.readline(LONGEST_LINE)
     except FileNotFoundError:
         return
     except OSError as fault:
         raise UnavailableError(f"the audit log cannot be read: {fault.strerror}", where=str(path)) from fault
 
 
-def parse_entry(raw: bytes) -> Entry | None:
-    """The entry of one line, or None where the line is none."""
-    try:
-        values = json.loads(raw)
-    except (ValueError, RecursionError):
-        return None
-    if not isinstance(values, dict) or tuple(values) != _FIELDS or not isinstance(values["facts"], dict):
-        return None
-    texts = (values["time"], values["who"], values["action"], values["previous"], values["hash"])
-    if not isinstance(values["number"], int) or not all(isinstance(t, str) for t in texts):
-        return None
-    return Entry(**values)
-
-
-def is_genuine(entry: Entry) -> bool:
-    """Whether the entry's content has its hash."""
-    bare = entry.as_dict()
-    del bare["hash"]
-    return _hash(bare) == entry.hash
-
-
-def _tail(handle: int, path: Path) -> tuple[int, str]:
-    """Number and hash of the last entry, read from the end of the file. Raises DataError if it is not whole."""
+def _tail(handle: int) -> tuple[int, str]:
+    """Number of the last line and what the next entry must name: the hash of the last entry, or, where the last line is none,
+    the hash of everything (after a line feed, if the last line lacked one)."""
     size = os.fstat(handle).st_size
     if size == 0:
         return 0, GENESIS
-    window = os.pread(handle, min(size, _LONGEST_LINE), max(size - _LONGEST_LINE, 0))
-    last = parse_entry(window.rstrip(b"\n").rsplit(b"\n", 1)[-1]) if window.endswith(b"\n") else None
-    if last is None:
-        raise DataError(
-            "the end of the audit log is damaged; nothing was added",
-            where=str(path),
-            hint="alsbench audit --verify shows where; keep the damaged file and start a new one",
-        )
-    return last.number, last.hash
+    window = os.pread(handle, min(size, LONGEST_LINE), max(size - LONGEST_LINE, 0))
+    if not window.endswith(b"\n"):
+        os.write(handle, b"\n")
+        return _tail(handle)
+    last = parse_entry(window[:-1].rsplit(b"\n", 1)[-1])
+    if last is not None:
+        return last.number, last.hash
+    whole, lines = _whole(handle)
+    return lines, whole
+
+
+def _whole(handle: int) -> tuple[str, int]:
+    """SHA-256 of all that is in the file, and how many lines it has."""
+    whole, lines, start = hashlib.sha256(), 0, 0
+    while piece := os.pread(handle, LONGEST_LINE, start):
+        whole.update(piece)
+        lines += piece.count(b"\n")
+        start += len(piece)
+    return whole.hexdigest(), lines
 
 
 def _write(handle: int, line: bytes, path: Path) -> None:
-    if len(line) >= _LONGEST_LINE:
+    if len(line) >= LONGEST_LINE:
         raise UsageError("an audit entry is too long", where=str(path))
     start = os.fstat(handle).st_size
     try:
@@ -266,14 +257,11 @@ def _write(handle: int, line: bytes, path: Path) -> None:
     if written != len(line):
         os.ftruncate(handle, start)
         raise UnavailableError("the audit log cannot be written: the disk is full", where=str(path))
-
-
-def _canonical(values: Mapping[str, Any]) -> str:
-    return json.dumps(values, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
-
-
-def _hash(bare: Mapping[str, Any]) -> str:
-    return hashlib.sha256(_canonical(bare).encode()).hexdigest()
+    try:
+        os.fsync(handle)
+    except OSError as fault:
+        what = "the audit log was written, but the system could not confirm that it is on disk"
+        raise UnavailableError(what, where=str(path), why=str(fault.strerror)) from fault
 
 
 def _safe(value: Any) -> Any:

@@ -29,7 +29,7 @@ class Seen:
 def contrasts_seen(path: Path) -> tuple[Seen, ...]:
     """Every distinct contrast of the log's looks and exports, in first-seen order."""
     found: dict[str, list[Entry]] = {}
-    for entry in entries(path):
+    for entry in entries(path, strict=False):
         if entry.action in LOOK_ACTIONS:
             for name in entry.facts.get("contrasts") or ():
                 found.setdefault(str(name), []).append(entry)

@@ -14,6 +14,7 @@ from alsbench.cli.common import Common, command
 if TYPE_CHECKING:
     from alsbench.audit.loads import Odd
     from alsbench.audit.log import Verdict
+    from alsbench.cli.audit_verify import Checked
     from alsbench.render.sheet import Sheet
 
 
@@ -23,6 +24,7 @@ class Part(str, Enum):  # noqa: UP042  StrEnum would change what typer prints
     LOG = "log"
     LOOKS = "looks"
     VERIFY = "verify"
+    EXPLAIN = "explain"
 
 
 def register(app: typer.Typer) -> None:
@@ -33,64 +35,100 @@ def register(app: typer.Typer) -> None:
 def audit(
     common: Common,
     part: Annotated[
-        Part, typer.Argument(help="log: every entry; looks: distinct questions seen; verify: the verdict only.")
+        Part,
+        typer.Argument(
+            help="log: every entry; looks: distinct questions seen; verify: the log and all it refers to, computed again; "
+            "explain: enter why the chain is broken."
+        ),
     ] = Part.LOG,
     head: Annotated[
         str, typer.Option("--head", metavar="HASH", help="A hash noted earlier: it must still be in the log.")
     ] = "",
-    only_verify: Annotated[bool, typer.Option("--verify", help="The verdict only, as `audit verify`.")] = False,
+    only_verify: Annotated[bool, typer.Option("--verify", help="As `audit verify`.")] = False,
+    reason: Annotated[str, typer.Option("--reason", metavar="TEXT", help="With explain: why the chain is broken.")] = "",
+    answers: Annotated[
+        bool, typer.Option("--answers/--no-answers", help="With verify: compute every kept answer again, which takes its time.")
+    ] = True,
 ) -> int:
-    """Show the audit log and verify its hash chain. Exits 1 if an entry was changed, removed or moved.
+    """Show the audit log and verify its hash chain. Exits 1 if an entry was changed, removed or moved, explained or not.
 
-    `audit verify` also exits 1 where a snapshot has no entry, or was loaded and is gone.
+    `audit verify` computes again what the log refers to: every table of every snapshot and the bytes of its file, the locked
+    plan, study and claims as last entered, and kept answers. It exits 1 where something is not as the log says, and names it.
+    `audit explain --reason TEXT` enters why the chain is broken: results then say so instead of that the log does not verify.
     """
     from alsbench.audit.loads import odd_snapshots
     from alsbench.audit.log import verify
+    from alsbench.cli.audit_verify import check_all
     from alsbench.cli.output import emit_sheets
     from alsbench.data.workspace import Workspace
-    from alsbench.errors import UnavailableError
+    from alsbench.errors import UnavailableError, UsageError
 
     path = Workspace(common.workspace).audit_path
     if not path.exists():
         raise UnavailableError("there is no audit log here", where=str(path), hint="it begins with the first load")
     part = Part.VERIFY if only_verify else part
+    if reason and part is not Part.EXPLAIN:
+        raise UsageError("--reason is the reason of an explanation", where="--reason", hint="alsbench audit explain")
+    if part is Part.EXPLAIN:
+        _explain(common, path, reason)
+        part = Part.VERIFY
+        answers = False
     verdict = verify(path, head or None)
-    if not verdict.intact:
-        emit_sheets(common, _faults(verdict))
-        return 1
     odd = odd_snapshots(path, Workspace(common.workspace).snapshot_names())
+    broken = [] if verdict.intact else [_faults(verdict)]
     if part is Part.VERIFY:
-        said = _verdict(verdict, odd)
+        checked = check_all(common, answers=answers)
+        said = _verdict(verdict, odd, checked)
         told = replace(said, fields=(), records=()) if common.format.printed else said  # the facts say it
-        emit_sheets(common, told, *([_odd(odd)] if odd else []))
+        emit_sheets(common, told, *broken, *([_odd(odd)] if odd else []), *([checked.sheet()] if checked.faults else []))
+        failed = bool(checked.faults) or any(each.fault for each in odd)
     else:
-        emit_sheets(
-            common, *([_entries(path, verdict)] if part is Part.LOG else _looks(path, verdict, printed=common.format.printed))
-        )
+        shown = [_entries(path, verdict)] if part is Part.LOG else _looks(path, verdict, printed=common.format.printed)
+        emit_sheets(common, *broken, *shown)
+        failed = False
     for each in odd:
         common.note(f"snapshot {each.snapshot} {each.words()}")
-    return 1 if part is Part.VERIFY and any(each.fault for each in odd) else 0
+    return 1 if failed or broken else 0
+
+
+def _explain(common: Common, path: Path, reason: str) -> None:
+    """Enter why the chain is broken."""
+    from alsbench.audit.log import explain
+
+    entered = explain(path, reason, held=common.held)
+    common.note(f"entry {entered.number} explains the break at line {entered.facts['line']}; every result says so from now on")
 
 
 def _facts(verdict: Verdict) -> tuple[tuple[str, str], ...]:
+    """Entries, chain and head; of a broken chain what results say of it."""
+    from alsbench.render.standing import LOG_FACT
+
     chain = "intact" if verdict.intact else f"BROKEN: {len(verdict.faults)} faults"
-    return (("Entries", str(verdict.entries)), ("Chain", chain), ("Head", verdict.head))
+    if verdict.covered:
+        chain += f", {verdict.covered} of them explained"
+    said = (("Entries", str(verdict.entries)), ("Chain", chain), ("Head", verdict.head))
+    return said if verdict.intact else (*said, (LOG_FACT, "; ".join(verdict.words())))
 
 
 def _faults(verdict: Verdict) -> Sheet:
     from alsbench.render.sheet import Field, Sheet
 
-    fields = (Field("line", "Line", number=True), Field("fault", "Fault"))
-    return Sheet("faults", "Audit log", fields, verdict.faults, _facts(verdict))
+    fields = (Field("line", "Line", number=True), Field("fault", "Fault"), Field("explained", "Explained", optional=True))
+    reasons: list[str | None] = [e.reason for e in verdict.explanations for _ in range(e.faults)]
+    reasons += [None] * (len(verdict.faults) - len(reasons))
+    records = tuple((line, fault, reason) for (line, fault), reason in zip(verdict.faults, reasons, strict=True))
+    return Sheet("faults", "Faults of the audit log", fields, records, _facts(verdict))
 
 
-def _verdict(verdict: Verdict, odd: tuple[Odd, ...]) -> Sheet:
+def _verdict(verdict: Verdict, odd: tuple[Odd, ...], checked: Checked) -> Sheet:
     from alsbench.render.sheet import Field, Sheet
 
     fields = (Field("entries", "Entries", number=True), Field("intact", "Intact"), Field("head", "Head"))
     faults = sum(each.fault for each in odd)
     said = ("Snapshots", f"{faults} at odds with the log" if faults else "each has its entry")
-    return Sheet("verdict", "Audit log", fields, ((verdict.entries, not faults, verdict.head),), (*_facts(verdict), said))
+    intact = verdict.intact and not faults and not checked.faults
+    records = ((verdict.entries, intact, verdict.head),)
+    return Sheet("verdict", "Audit log", fields, records, (*_facts(verdict), said, *checked.facts))
 
 
 def _odd(odd: tuple[Odd, ...]) -> Sheet:
@@ -115,7 +153,8 @@ def _entries(path: Path, verdict: Verdict) -> Sheet:
         Field("reason", "Reason", optional=True),
     )
     records = tuple(
-        (e.number, e.time, e.who, e.action, e.hash[:12], _what(dict(e.facts)), _reason(dict(e.facts))) for e in entries(path)
+        (e.number, e.time, e.who, e.action, e.hash[:12], _what(dict(e.facts)), _reason(dict(e.facts)))
+        for e in entries(path, strict=False)
     )
     return Sheet("audit", "Audit log", fields, records, _facts(verdict))
 

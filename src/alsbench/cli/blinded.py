@@ -42,7 +42,7 @@ def load_blinded(
     from alsbench.audit.blind_study import blind_study
     from alsbench.audit.blinding import refuse_inside, write_key
     from alsbench.cli.staging import private_folder
-    from alsbench.cli.trail import announce, record
+    from alsbench.cli.trail import Load, study_facts
     from alsbench.data.load import load as load_snapshot
     from alsbench.data.workspace import Workspace
     from alsbench.study.edit import publish
@@ -52,6 +52,7 @@ def load_blinded(
     refuse_inside(key_path, space.path)
     _refuse_originals(paths, space)
     known, text = _start(space, key_path, study)
+    log = Load(common)
     with private_folder(space.path) as folder:
         tables, sources = _read(paths, folder, dict(expect or {}), missing)
         derived = _derived(tables, layout, text or (text_of(space) if space.study_path.exists() else ""))
@@ -70,7 +71,7 @@ def load_blinded(
         found += made.findings(withheld)
 
         def install(receipt: Receipt) -> None:
-            announce(common, receipt)
+            log.announce(receipt)
             sealed = {**made.key.sealed, receipt.digest: {"digest": made.digest, "tables": made.sealed}}
             key = replace(made.key, sources=(*made.key.sources, *sources), withheld=withheld, sealed=sealed)
             write_key(key_path, key, workspace=space.path, replace=known is not None)
@@ -78,18 +79,20 @@ def load_blinded(
                 publish(space.study_path, dummy.encode())
                 space.study_path.chmod(0o600)
 
-        receipt = load_snapshot(
-            staged,
-            space,
-            study=parse_study(dummy),
-            accept={rule: hide(reason) for rule, reason in (accept or {}).items()},
-            layout="adam",
-            derivation=replace(derived, tables=tuple(kept), findings=tuple(found), study=""),
-            before_publish=install,
-            blinded=made.key.fingerprint,
-        )
-    originals = made.key.mark([s["sha256"] for s in sources])
-    record(common, "load", receipt.for_audit() | {"blinded": made.key.fingerprint, "originals": originals})
+        def load_it() -> Receipt:
+            return load_snapshot(
+                staged,
+                space,
+                study=parse_study(dummy),
+                accept={rule: hide(reason) for rule, reason in (accept or {}).items()},
+                layout="adam",
+                derivation=replace(derived, tables=tuple(kept), findings=tuple(found), study=""),
+                before_publish=install,
+                blinded=made.key.fingerprint,
+            )
+
+        more = {"blinded": made.key.fingerprint, "originals": made.key.mark([s["sha256"] for s in sources])}
+        receipt = log.enter(load_it, lambda: {**more, **study_facts(common)})
     common.note(f"{receipt.rows} rows in {len(receipt.files)} data sets: snapshot {receipt.snapshot} is current, BLINDED")
     common.note(f"{key_path} tells who is who: give it to its holder, and keep it out of reach of whoever reads results")
     return receipt

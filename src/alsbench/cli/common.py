@@ -17,6 +17,7 @@ from typing import Annotated, Any, get_type_hints
 
 import typer
 
+from alsbench.audit.held import Held, hold
 from alsbench.errors import UsageError
 from alsbench.settings import Settings, read_settings
 
@@ -51,9 +52,16 @@ SUFFIXES = {
     ".rtf": Format.RTF,
     ".txt": Format.TABLE,
 }
-FOREIGN = frozenset(
-    [".doc", ".docx", ".odt", ".pdf", ".xls", ".xlsx", ".ods", ".xpt", ".sas7bdat", ".parquet", ".svg", ".png", ".zip"]
-)  # promise what is not made
+TEXT_FORMATS = frozenset({Format.TABLE, Format.MD, Format.CSV, Format.TSV})  # what a .txt may hold where --format says so
+WAYS = {  # to what is not made here
+    ".pdf": "for a PDF write .html and print it from a browser, or .rtf and save it from a word processor",
+    ".docx": "for Word write .rtf, which Word opens and saves as .docx",
+    ".doc": "for Word write .rtf, which Word opens",
+    ".odt": "for LibreOffice write .rtf, which it opens and saves as .odt",
+    ".xlsx": "for Excel write .csv, which Excel opens and saves as .xlsx",
+    ".xls": "for Excel write .csv, which Excel opens",
+    ".svg": "pictures (.svg) are exported from the app; .html holds the figures of a table",
+}
 
 
 @dataclass(frozen=True)
@@ -67,6 +75,8 @@ class Common:
     quiet: bool
     json_errors: bool
     mask: int = 0  # the user's settings: counts below it are hidden
+    placed: bool = True  # whether the command is about a workspace, so that its output says what is to be said of that one
+    held: Held | None = None  # the workspace as it was found; None where there was none
 
     def note(self, text: str) -> None:
         """Narration on stderr, unless ``--quiet`` or ``--json-errors`` asked for silence."""
@@ -122,11 +132,12 @@ _OPTIONS: dict[str, tuple[Any, Any]] = {
 
 
 def command(
-    app: typer.Typer, name: str, *, configured: bool = True, **settings: Any
+    app: typer.Typer, name: str, *, configured: bool = True, placed: bool = True, **settings: Any
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Register a function ``(common, ...)`` as a command with the common options after its own.
 
     ``configured`` commands take defaults from the user's settings; those that look after the settings themselves do not.
+    ``placed`` ones are about a workspace.
     """
 
     def register(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -143,7 +154,7 @@ def command(
             found = {n: values.pop(n) for n in _OPTIONS}
             if found["workspace"] is None:
                 found["workspace"] = ctx.find_root().obj  # alsbench -w DIR COMMAND
-            common = make_common(**found, configured=configured)
+            common = make_common(**found, configured=configured, placed=placed)
             _sweep(common.workspace)
             return function(common, **values)
 
@@ -187,20 +198,38 @@ def make_common(
     quiet: bool,
     json_errors: bool,
     configured: bool = False,
+    placed: bool = True,
 ) -> Common:
     """The common options with their defaults filled in; the format follows the output file's suffix unless given, else the
     user's settings."""
     settings = read_settings() if configured else Settings()
     if output is not None and str(output) == "-":
         output = None
-    if format is None:
-        if output is not None and output.suffix.lower() in FOREIGN:
-            hint = f"endings that name a format: {', '.join(SUFFIXES)}; or say --format"
-            raise UsageError(f"nothing is written as {output.suffix}", where=f"--output {output}", hint=hint)
-        default = Format(settings.format or Format.TABLE)
-        format = SUFFIXES.get(output.suffix.lower(), default) if output is not None else default
+    made = _format(format, output, Format(settings.format or Format.TABLE))
     quiet = quiet or settings.quiet
-    return Common(workspace or Path(), workspace is not None, format, output, quiet, json_errors, settings.mask)
+    where = workspace or Path()
+    held = hold(where) if placed else None
+    return Common(where, workspace is not None, made, output, quiet, json_errors, settings.mask, placed, held)
+
+
+def _format(said: Format | None, output: Path | None, default: Format) -> Format:
+    """The format of an answer: the one said, else that of the file's ending, else the default where a file has none (a pipe).
+
+    Raises UsageError for an ending that promises another format than is written.
+    """
+    ending = output.suffix.lower() if output is not None else ""
+    known = SUFFIXES.get(ending)
+    if said is None:
+        if ending and known is None:
+            endings = f"endings that name a format: {', '.join(SUFFIXES)}; or say --format"
+            hint = "\n".join(filter(None, [WAYS.get(ending), endings]))
+            raise UsageError(f"nothing is written as {output.suffix if output else ''}", where=f"--output {output}", hint=hint)
+        return known or default
+    fits = known in (None, said) or (known is Format.TABLE and said in TEXT_FORMATS)
+    if not fits:
+        what = f"{ending} and --format {said.value} contradict each other"
+        raise UsageError(what, where=f"--output {output}", hint="leave out --format, or name the file after it")
+    return said
 
 
 def interactive() -> bool:

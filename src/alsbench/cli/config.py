@@ -18,9 +18,9 @@ def register(app: typer.Typer) -> None:
     group = typer.Typer(
         no_args_is_help=True, help="Your own settings: theme, keys, ASCII, default format", rich_markup_mode=None
     )
-    command(group, "show", configured=False)(show)
-    command(group, "path", configured=False)(path)
-    command(group, "validate", configured=False)(validate)
+    command(group, "show", configured=False, placed=False)(show)
+    command(group, "path", configured=False, placed=False)(path)
+    command(group, "validate", configured=False, placed=False)(validate)
     app.add_typer(group, name="config")
 
 

@@ -125,7 +125,7 @@ def _emit(
     shown: int,
     total: int,
 ) -> None:
-    from alsbench.cli.output import BLINDED, emit_sheets, write_chunks
+    from alsbench.cli.output import BLINDED, emit_sheets, log_words, write_chunks
     from alsbench.cli.subject import plain
     from alsbench.render.delimited import delimited
     from alsbench.render.sheet import Sheet, raw_value
@@ -133,12 +133,14 @@ def _emit(
     cut = f"{shown} of {total} rows" if shown < total else f"{total} rows"
     if common.format in (Format.CSV, Format.TSV):
         dialect = common.format.value
-        mark = [BLINDED] if ("Arms", BLINDED) in about else []
+        words = log_words(common)
+        mark = {"blinded": BLINDED} if ("Arms", BLINDED) in about else {}
+        mark |= {"audit_log": words} if words else {}
 
         def chunks() -> Iterator[str]:
-            yield delimited([*names, *(m.lower() for m in mark)], (), dialect)
+            yield delimited([*names, *mark], (), dialect)
             for page in pages:
-                yield delimited(None, ([*(raw_value(plain(v)) for v in row), *mark] for row in page), dialect)
+                yield delimited(None, ([*(raw_value(plain(v)) for v in row), *mark.values()] for row in page), dialect)
 
         write_chunks(common, chunks())
         if shown < total:

@@ -27,10 +27,12 @@ def demo(
     """
     from dataclasses import replace
 
+    from alsbench.audit.held import hold
     from alsbench.cli.evidence import show_evidence
     from alsbench.cli.tui import open_app
 
-    here = replace(common, workspace=common.workspace if common.given else DEFAULT, given=True)
+    workspace = common.workspace if common.given else DEFAULT
+    here = replace(common, workspace=workspace, given=True, held=hold(workspace))
     prepare(here)
     if interactive() and not no_tui:
         return open_app(here.workspace)
@@ -41,9 +43,9 @@ def demo(
 def prepare(common: Common) -> None:
     """Load the sample trial unless the workspace holds it already. Raises UsageError where it holds another study."""
     from alsbench.cli.load import load_files
-    from alsbench.cli.output import write_file
     from alsbench.data.workspace import Workspace
     from alsbench.errors import UsageError
+    from alsbench.files import write_file
     from alsbench.simulate.sample import sample_dir
     from alsbench.study.spec import read_study
 

@@ -26,10 +26,11 @@ def init(
 ) -> None:
     """Propose a study.toml from the data: arms, visits, populations, parameters; what cannot be guessed is marked CHECK."""
     from alsbench.cli.blinded import refuse_open_load
-    from alsbench.cli.output import emit_sheets, write_file
+    from alsbench.cli.output import emit_sheets
     from alsbench.data.derive.layout import derive
     from alsbench.data.readers.registry import find_files, read
     from alsbench.data.workspace import Workspace
+    from alsbench.files import write_file
     from alsbench.render.sheet import Field, Sheet
     from alsbench.study.propose import propose
     from alsbench.study.sketch import sketch, wanted

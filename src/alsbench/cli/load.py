@@ -92,7 +92,7 @@ def load_files(
     """
     from alsbench.cli.blinded import load_blinded, refuse_open_load
     from alsbench.cli.progress import bar
-    from alsbench.cli.trail import announce, record
+    from alsbench.cli.trail import Load, study_facts
     from alsbench.data.load import load as load_snapshot
     from alsbench.data.workspace import Workspace
 
@@ -106,26 +106,29 @@ def load_files(
     refuse_open_load(space)
     said = _study(space, study)
     proposed = _Proposed(said is None)
+    log = Load(common)
 
     def install(receipt: Receipt) -> None:
-        announce(common, receipt)
+        log.announce(receipt)
         _install(space, study)
         proposed.install(space)
 
-    with bar(common) as show:
-        receipt = load_snapshot(
-            paths,
-            space,
-            study=said,
-            expect=expect or {},
-            accept=accept or {},
-            progress=lambda name, rows: show(name, rows, None),
-            before_publish=install,
-            layout=layout,
-            missing=missing,
-            derived=proposed.see,
-        )
-    record(common, "load", receipt.for_audit())
+    def load_it() -> Receipt:
+        with bar(common) as show:
+            return load_snapshot(
+                paths,
+                space,
+                study=said,
+                expect=expect or {},
+                accept=accept or {},
+                progress=lambda name, rows: show(name, rows, None),
+                before_publish=install,
+                layout=layout,
+                missing=missing,
+                derived=proposed.see,
+            )
+
+    receipt = log.enter(load_it, lambda: study_facts(common))
     common.note(f"{receipt.rows} rows in {len(receipt.files)} data sets: snapshot {receipt.snapshot} is current")
     if proposed.text:
         common.note(f"{space.study_path} was proposed from the data: read it before you trust a result")

@@ -41,7 +41,7 @@ def lock(
         raise UsageError("--show and --verify are two questions", hint="ask one of them")
     if not (show or verify):
         study = space.read_study()
-        made = lock_plan(study, space.path, space.audit_path, sealed=_sealed(space))
+        made = lock_plan(study, space.path, space.audit_path, sealed=_sealed(space), held=common.held)
         entered = head(space.audit_path)
         common.note(f"the plan is {made.words()}: from now on additions are post hoc and edits are deviations")
         common.note(f"note this hash outside the workspace; later: alsbench audit verify --head {entered}")

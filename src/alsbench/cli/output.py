@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import stat
 import sys
-import tempfile
 from collections.abc import Iterable
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from alsbench.cli.common import Common, Format
-from alsbench.errors import ReaderGone, UnavailableError, UsageError, unwritable
+from alsbench.errors import ReaderGone, unwritable
+from alsbench.files import write_file
 
 BLINDED = "BLINDED"
 
@@ -43,7 +40,7 @@ def emit_sheets(common: Common, *sheets: Sheet) -> None:
     """Plain tables. CSV and TSV hold the first one only: one file, one table. Of a blinded workspace each says so."""
     from alsbench.render.sheet import sheet_delimited, sheets_json, sheets_page
 
-    sheets = _blinded(common, sheets)
+    sheets = _logged(common, _blinded(common, sheets))
     if common.format is Format.JSON:
         write_text(common, sheets_json(sheets))
     elif common.format in (Format.CSV, Format.TSV):
@@ -70,11 +67,63 @@ def _blinded(common: Common, sheets: tuple[Sheet, ...]) -> tuple[Sheet, ...]:
     return (first, *rest)
 
 
+def log_words(common: Common) -> str:
+    """What every output of a command about this workspace must say of its audit log; empty where the log verifies."""
+    from alsbench.audit.chain import standing
+    from alsbench.data.workspace import Workspace
+    from alsbench.errors import DataError
+
+    space = Workspace(common.workspace)
+    if not common.placed:
+        return ""
+    try:
+        snapshot = space.current_name() or ""
+    except DataError:  # whoever needs the data says what is wrong with the pointer
+        snapshot = ""
+    return standing(space.audit_path, snapshot).text
+
+
+def _logged(common: Common, sheets: tuple[Sheet, ...]) -> tuple[Sheet, ...]:
+    """The tables with what is to be said of the audit log: in the facts, and in a column of a file that has none."""
+    from dataclasses import replace
+
+    from alsbench.render.sheet import Field
+    from alsbench.render.standing import LOG_FACT
+
+    first, *rest = sheets
+    columns = common.format in (Format.CSV, Format.TSV)
+    said = any(name == LOG_FACT for name, _ in first.facts)
+    if said and not (columns and not first.standing):
+        return sheets
+    words = log_words(common)
+    if not words:
+        return sheets
+    if columns and not first.records:
+        common.note(words)  # a file without records has nowhere to say it
+    if columns and not first.standing:
+        records = tuple((*record, words) for record in first.records)
+        return (replace(first, fields=(*first.fields, Field("audit_log")), records=records), *rest)
+    return (replace(first, facts=((LOG_FACT, words), *first.facts)), *rest)
+
+
+def _page_logged(common: Common, page: Page) -> Page:
+    """A page with what is to be said of the audit log, unless it says it already."""
+    from dataclasses import replace
+
+    from alsbench.render.standing import LOG_FACT
+
+    if any(name == LOG_FACT for name, _ in page.facts):
+        return page
+    words = log_words(common)
+    return replace(page, facts=((LOG_FACT, words), *page.facts)) if words else page
+
+
 def emit_page(common: Common, page: Page, *, width: int | None = None) -> None:
     """A page as HTML, RTF, Markdown or text; on a terminal the lines of the text in colour."""
     from alsbench.render.delimited import page_markdown
     from alsbench.render.layout import PAGE_WIDTH, page_lines, page_text
 
+    page = _page_logged(common, page)
     width = PAGE_WIDTH if width is None else width
     if common.format in (Format.HTML, Format.RTF):
         from alsbench.render.document import page_document
@@ -125,53 +174,6 @@ def write_chunks(common: Common, chunks: Iterable[str]) -> None:
         return
     write_file(common.output, chunks)
     common.note(f"wrote {common.output}")
-
-
-def write_file(path: Path, chunks: Iterable[str]) -> None:
-    """Write beside ``path``, sync, then replace it: a reader sees the old file or the new one, never half of it.
-
-    A device or a pipe (``/dev/null``, a FIFO) is written to and stays what it is; a link is followed.
-    """
-    if path.is_dir():
-        raise UsageError("this is a directory", where=str(path), hint="name a file")
-    if path.exists() and not path.is_file():
-        with path.open("w", encoding="utf-8", errors="backslashreplace", newline="") as stream:
-            for chunk in chunks:
-                stream.write(chunk)
-        return
-    path = _followed(path)
-    try:
-        descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
-    except OSError as fault:
-        raise UnavailableError(f"cannot write here: {fault.strerror}", where=str(path)) from fault
-    temporary = Path(name)
-    try:
-        with os.fdopen(descriptor, "w", encoding="utf-8", errors="backslashreplace", newline="") as stream:
-            for chunk in chunks:
-                stream.write(chunk)
-            stream.flush()
-            os.fsync(stream.fileno())
-        temporary.replace(path)
-    except OSError as fault:
-        temporary.unlink(missing_ok=True)
-        raise unwritable(fault, str(path)) from fault
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
-
-
-def _followed(path: Path) -> Path:
-    """Where links lead. Raises UsageError for one that somebody else put where everybody can: the rule by which the kernel
-    protects writing through links, which replacing a file would go round."""
-    step = path
-    for _ in range(40):
-        if not step.is_symlink():
-            return step.resolve()
-        place = step.parent.stat().st_mode
-        if place & stat.S_ISVTX and place & stat.S_IWOTH and step.lstat().st_uid != os.geteuid():
-            raise UsageError("this is somebody else's link", where=str(path), hint="name another file")
-        step = step.parent / step.readlink()
-    raise UsageError("these links go round in a circle", where=str(path))
 
 
 def _stdout(text: str) -> None:

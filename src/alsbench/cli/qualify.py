@@ -30,7 +30,7 @@ NOTES = (
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
-    command(app, "qualify", short_help="Compute every reference number again on this installation")(qualify)
+    command(app, "qualify", placed=False, short_help="Compute every reference number again on this installation")(qualify)
 
 
 def qualify(

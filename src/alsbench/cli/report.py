@@ -129,7 +129,9 @@ class Asked:
 
         source = self.source
         synthetic = source.study.info.synthetic
-        return marked_title(title, Provenance("", "", "", post_hoc, synthetic, blinded=source.blinded))
+        return marked_title(
+            title, Provenance("", "", "", post_hoc, synthetic, blinded=source.blinded, audit_log=source.log.text)
+        )
 
     def about(self) -> tuple[tuple[str, str], ...]:
         from alsbench.cli.source import about

@@ -28,9 +28,15 @@ class Front:
 
 def front(asked: Asked, command: str) -> Front:
     """What is reported, of which data, under which plan, by which program."""
+    from alsbench.render.standing import log_mark
+
     source = asked.source
     info = source.study.info
-    marks = [*(["BLINDED"] if source.blinded else []), *(["SYNTHETIC DATA"] if info.synthetic else [])]
+    marks = [
+        *([log_mark(source.log.text)] if source.log.words else []),
+        *(["BLINDED"] if source.blinded else []),
+        *(["SYNTHETIC DATA"] if info.synthetic else []),
+    ]
     facts: Facts = (
         ("Study", info.id),
         ("Data cut", source.snapshot.data_cut or "not given"),
@@ -38,6 +44,7 @@ def front(asked: Asked, command: str) -> Front:
         ("Data SHA-256", source.snapshot.digest),
         ("Study SHA-256", source.study_digest),
         ("Plan", _plan(source)),
+        *((("Audit log", source.log.text),) if source.log.words else ()),
         *(("Populations", text) for text in _populations(asked)),
         *(("Comparisons", text) for text in _comparisons(source)),
         *(("Subgroups", text) for text in _subgroups(asked)),
@@ -53,6 +60,8 @@ def front(asked: Asked, command: str) -> Front:
 def _statements(asked: Asked) -> list[str]:
     source = asked.source
     said = []
+    if source.log.words:
+        said.append(f"{source.log.text[:1].upper()}{source.log.text[1:]}.")
     if source.study.info.synthetic:
         said.append("SYNTHETIC DATA: no real patient stands behind these numbers.")
     if source.blinded:
@@ -135,7 +144,7 @@ def ledger_sheet(common: Common) -> Sheet:
         ("Distinct questions", f"{len(questions)}, of them post hoc {sum(q.post_hoc for q in questions)}"),
         ("Distinct contrasts", f"{len(tests)} with a p-value, at every visit, comparison and interaction"),
         ("By chance alone", f"about {0.05 * len(tests):.1f} of them below 0.05 if nothing were there"),
-        ("Audit log", "chain intact" if verdict.intact else f"BROKEN: {len(verdict.faults)} faults"),
+        ("Audit log", "; ".join(verdict.words()) or "chain intact"),
     )
     records = tuple((family, len(found), any(found)) for family, found in families.items())
     return Sheet("ledger", "Multiplicity ledger", fields, records, facts)

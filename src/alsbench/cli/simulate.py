@@ -12,7 +12,7 @@ from alsbench.cli.common import Common, command
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
-    command(app, "simulate")(simulate)
+    command(app, "simulate", placed=False)(simulate)
 
 
 def simulate(

@@ -44,7 +44,8 @@ def about(source: Source) -> tuple[tuple[str, str], ...]:
     blinded = " · BLINDED" if source.blinded else ""
     lock = source.lock
     locked = () if lock is None else (("Plan", "; ".join(t for t in (lock.words(), lock.note, lock.doubt) if t)),)
-    return (("Study", f"{info.id}{blinded}{synthetic}"), snapshot_words(source.snapshot), *locked)
+    logged = (("Audit log", source.log.text),) if source.log.words else ()
+    return (*logged, ("Study", f"{info.id}{blinded}{synthetic}"), snapshot_words(source.snapshot), *locked)
 
 
 def snapshot_words(snapshot: Snapshot) -> tuple[str, str]:

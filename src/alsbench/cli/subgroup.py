@@ -171,12 +171,12 @@ def edit(
 
 def remove(common: Common, name: NameArgument) -> None:
     """Take a subgroup out of study.toml."""
-    from alsbench.cli.trail import record
+    from alsbench.cli.trail import record, study_facts
     from alsbench.data.workspace import Workspace
     from alsbench.study.edit import remove_subgroup
 
     remove_subgroup(Workspace(common.workspace).study_path, name)
-    record(common, "subgroup removed", {"name": name})
+    record(common, "subgroup removed", {"name": name, **study_facts(common)})
     common.note(f"removed subgroup {name}")
 
 
@@ -247,9 +247,9 @@ def _planned(common: Common, subgroup: Subgroup) -> bool:
 
 
 def _changed(common: Common, action: str, subgroup: Subgroup) -> None:
-    from alsbench.cli.trail import record
+    from alsbench.cli.trail import record, study_facts
 
-    record(common, action, subgroup.model_dump())
+    record(common, action, {**subgroup.model_dump(), **study_facts(common)})
     status = "pre-specified" if _planned(common, subgroup) else "post hoc"
     late = ", POST-RANDOMISATION" if subgroup.post_randomisation else ""
     common.note(f"{action.split()[1]} subgroup {subgroup.name} ({status}{late})")

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from alsbench.cli.common import Common
+from alsbench.errors import AlsbenchError, PublishedError
 
 if TYPE_CHECKING:
     from alsbench.analysis.result import Result
@@ -26,11 +27,50 @@ def shown(common: Common, action: str, facts: Mapping[str, Any]) -> None:
     record(common, "export" if action == "look" and common.output is not None else action, {**facts, **where})
 
 
-def announce(common: Common, receipt: Receipt) -> None:
-    """A snapshot of this name and digest is about to be published: whatever happens next, it has an entry."""
-    from alsbench.audit.loads import ANNOUNCED
+class Load:
+    """A load in the log: announced before it is published, so that whatever happens next the snapshot has an entry, and entered
+    when it is done."""
 
-    record(common, ANNOUNCED, {"snapshot": receipt.snapshot, "digest": receipt.digest})
+    def __init__(self, common: Common) -> None:
+        self.common = common
+        self.receipt: Receipt | None = None
+
+    def announce(self, receipt: Receipt) -> None:
+        """A snapshot of this name and digest is about to be published."""
+        from alsbench.audit.loads import ANNOUNCED
+
+        facts = {"snapshot": receipt.snapshot, "digest": receipt.digest, "sha256": receipt.sha256}
+        record(self.common, ANNOUNCED, facts)
+        self.receipt = receipt
+
+    def enter(self, load: Callable[[], Receipt], more: Callable[[], Mapping[str, Any]] = dict) -> Receipt:
+        """Load and enter it, with ``more`` facts. What is published is entered, and said, even where what follows fails."""
+        try:
+            receipt = load()
+        except PublishedError:
+            if self.receipt is not None:
+                self._done(self.receipt, more())
+            raise
+        self._done(receipt, more())
+        return receipt
+
+    def _done(self, receipt: Receipt, more: Mapping[str, Any]) -> None:
+        from alsbench.audit.loads import LOADED
+
+        try:
+            record(self.common, LOADED, {**receipt.for_audit(), **more})
+        except AlsbenchError as fault:
+            what = f"snapshot {receipt.snapshot} is published and current, but could not be entered as loaded: {fault.what}"
+            raise PublishedError(what, where=fault.where, why=fault.why, hint=fault.hint) from fault
+
+
+def study_facts(common: Common) -> dict[str, str]:
+    """The digest of the study file as it now is, for the entries that change it; nothing where there is none."""
+    from alsbench.data.workspace import Workspace
+    from alsbench.study.reading import study_digest
+
+    space = Workspace(common.workspace)
+    return {"study": study_digest(space.read_study())} if space.study_path.exists() else {}
 
 
 def record(common: Common, action: str, facts: Mapping[str, Any]) -> None:
@@ -38,4 +78,4 @@ def record(common: Common, action: str, facts: Mapping[str, Any]) -> None:
     from alsbench.audit.log import append
     from alsbench.data.workspace import Workspace
 
-    append(Workspace(common.workspace).audit_path, action, facts)
+    append(Workspace(common.workspace).audit_path, action, facts, held=common.held)

@@ -48,7 +48,7 @@ def lift(common: Common, key_path: Path, reason: str, accept: Mapping[str, str] 
     from alsbench.audit.lock import complete_lock, read_lock
     from alsbench.cli.blinded import UNBLINDED, text_of, write_staged
     from alsbench.cli.staging import private_folder
-    from alsbench.cli.trail import announce, record
+    from alsbench.cli.trail import Load, record, study_facts
     from alsbench.data.load import load as load_snapshot
     from alsbench.data.workspace import Workspace
     from alsbench.study.edit import publish
@@ -59,6 +59,7 @@ def lift(common: Common, key_path: Path, reason: str, accept: Mapping[str, str] 
         raise UsageError("unblinding needs a reason", where="--reason")
     key = read_key(key_path)
     blind_text = text_of(space)
+    log = Load(common)
     with space.open_current() as snapshot, private_folder(space.path) as folder:
         seal = str(snapshot.receipt.get("blinded") or "")
         if not seal:
@@ -76,17 +77,21 @@ def lift(common: Common, key_path: Path, reason: str, accept: Mapping[str, str] 
         def install(receipt: Receipt) -> None:
             if receipt.digest != held["digest"]:
                 raise DataError("what the key gives back is not what was blinded", where=str(key_path))
-            announce(common, receipt)
+            log.announce(receipt)
             record(common, UNBLINDED, {"key": key.fingerprint, "digest": receipt.digest, "reason": reason.strip()})
             lock = read_lock(space.path, space.audit_path)
             if lock is not None and lock.sealed == key.fingerprint:
-                complete_lock(lock, real, space.path, space.audit_path, withheld=key.withheld)
+                complete_lock(lock, real, space.path, space.audit_path, withheld=key.withheld, held=common.held)
             publish(space.study_path.with_suffix(".toml.blinded"), blind_text.encode())
             publish(space.study_path, text.encode())
 
         accepted = {**_accepted(space, snapshot.name), **(accept or {})}
-        receipt = load_snapshot(staged, space, study=parse_study(text), accept=accepted, before_publish=install, layout="adam")
-    record(common, "load", receipt.for_audit() | {UNBLINDED: key.fingerprint})
+        real_study = parse_study(text)
+
+        def load_it() -> Receipt:
+            return load_snapshot(staged, space, study=real_study, accept=accepted, before_publish=install, layout="adam")
+
+        receipt = log.enter(load_it, lambda: {UNBLINDED: key.fingerprint, **study_facts(common)})
     common.note(f"unblinded: snapshot {receipt.snapshot} is current, with all that was emptied or left out")
     return receipt
 

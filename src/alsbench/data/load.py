@@ -22,6 +22,7 @@ from alsbench.data.dataset import ContentHash, Dataset, from_table
 from alsbench.data.derive.layout import Derived
 from alsbench.data.derive.store import Told, store_derived
 from alsbench.data.frames import ColumnInfo
+from alsbench.data.integrity import file_sha256, snapshot_digest
 from alsbench.data.progress import Progress, listening
 from alsbench.data.publish import Builder, exclusive
 from alsbench.data.readers.registry import find_files, read
@@ -64,7 +65,8 @@ def load(
     ``missing`` are words that stand for a missing value wherever they are a whole cell.
     ``derivation`` is what was derived already, with ``layout`` adam: its remarks and findings belong in the receipt.
     ``blinded`` is the fingerprint of the key where the files hold dummy arms: the snapshot says so.
-    Raises DataError (nothing changes) or UnavailableError (another load is running).
+    Raises DataError (nothing changes), UnavailableError (another load is running), PublishedError (the snapshot is current, but
+    something that follows failed).
     """
     accepted = _check_accept(accept or {})
     moment = now or datetime.now(UTC)
@@ -77,7 +79,7 @@ def load(
         receipts += made
         if derivation is not None:
             receipts, noted = _with_remarks(receipts, derivation), (*noted, *derivation.findings)
-        digest = _digest((t.dataset.name, t.sha256) for t in builder.tables)
+        digest = snapshot_digest((t.dataset.name, t.sha256) for t in builder.tables)
         data_cut = builder.latest_date()
         draft = Receipt(tuple(receipts), (), (), "", digest, data_cut, blinded)
         builder.seal(now=moment, digest=digest, data_cut=data_cut, receipt=draft.as_dict() | {"allowed": accepted})
@@ -86,7 +88,8 @@ def load(
         found = _judge((*noted, *left_out(named), *checked.findings), accepted)
         receipt = replace(draft, findings=found, passed=checked.passed, not_applicable=checked.not_applicable)
         _refuse_errors(receipt)
-        receipt = replace(receipt, snapshot=builder.name(now=moment, digest=digest))
+        name = builder.name(now=moment, digest=digest)
+        receipt = replace(receipt, snapshot=name, sha256=file_sha256(builder.path))
         if before_publish is not None:
             before_publish(receipt)
         builder.publish(receipt.snapshot)
@@ -177,15 +180,7 @@ def digest_of(tables: Mapping[str, tuple[pa.Table, Sequence[ColumnInfo]]]) -> st
         for batch in from_table(name, table, columns=columns).batches():
             content.add(batch)
         found.append((name, content.hexdigest()))
-    return _digest(found)
-
-
-def _digest(tables: Iterable[tuple[str, str]]) -> str:
-    """SHA-256 over the tables' names and content hashes, in name order."""
-    whole = hashlib.sha256(b"alsbench.snapshot/1\n")
-    for name, sha256 in sorted(tables):
-        whole.update(f"{name} {sha256}\n".encode())
-    return whole.hexdigest()
+    return snapshot_digest(found)
 
 
 def _check_accept(accept: Mapping[str, str]) -> dict[str, str]:

@@ -31,7 +31,7 @@ from alsbench.data.snapshot import META_SCHEMA, SCHEMA_VERSION, SUFFIX
 from alsbench.data.special import CELLS, CELLS_SQL, cell_records
 from alsbench.data.sql import constant, quote
 from alsbench.data.workspace import POINTER, Workspace
-from alsbench.errors import DataError, UnavailableError, unwritable
+from alsbench.errors import DataError, PublishedError, UnavailableError, unwritable
 
 BUILDING = ".building-"
 LOCK = ".lock"
@@ -226,11 +226,20 @@ class Builder:
         return name
 
     def publish(self, name: str) -> str:
-        """Give the sealed file its name and make it current. Returns the name."""
+        """Give the sealed file its name and make it current. Returns the name.
+
+        Raises OSError where nothing is published, PublishedError where it is and the system could not confirm that it is on
+        disk.
+        """
         _sync(self.path)
-        self.path.rename(self.workspace.snapshot_path(name))
-        _sync(self.workspace.snapshots_dir)
-        set_current(self.workspace, name)
+        target = self.workspace.snapshot_path(name)
+        self.path.rename(target)
+        try:
+            _sync(self.workspace.snapshots_dir)
+            set_current(self.workspace, name)
+        except OSError:
+            target.unlink(missing_ok=True)
+            raise
         return name
 
     def _open(self) -> duckdb.DuckDBPyConnection:
@@ -240,7 +249,8 @@ class Builder:
 
 
 def set_current(workspace: Workspace, name: str) -> None:
-    """Point the workspace at a published snapshot, atomically."""
+    """Point the workspace at a published snapshot, atomically. Raises PublishedError where it does and only the confirmation
+    that this is on disk failed."""
     pointer = workspace.snapshots_dir / POINTER
     beside = pointer.with_name(f"{BUILDING}{POINTER}-{os.getpid()}")
     beside.unlink(missing_ok=True)
@@ -251,7 +261,11 @@ def set_current(workspace: Workspace, name: str) -> None:
     finally:
         os.close(handle)
     beside.replace(pointer)
-    _sync(workspace.snapshots_dir)
+    try:
+        _sync(workspace.snapshots_dir)
+    except OSError as fault:
+        why = f"the system could not confirm that it is on disk: {fault.strerror}"
+        raise PublishedError(f"snapshot {name} is published and current", where=str(workspace.path), why=why) from fault
 
 
 def remove_leftovers(workspace: Workspace) -> None:

@@ -41,7 +41,8 @@ class Receipt:
     """The outcome of a load. ``snapshot`` and ``digest`` name what was published; ``passed`` are the rules without findings,
     ``not_applicable`` those that had no dates to compare, each with the reason.
 
-    ``blinded`` is the fingerprint of the key where the arms are dummies, else empty.
+    ``blinded`` is the fingerprint of the key where the arms are dummies, else empty; ``sha256`` is of the snapshot's file,
+    which cannot hold it.
     """
 
     files: tuple[FileReceipt, ...]
@@ -52,6 +53,7 @@ class Receipt:
     data_cut: str | None = None
     blinded: str = ""
     not_applicable: tuple[str, ...] = ()
+    sha256: str = ""
 
     @property
     def rows(self) -> int:
@@ -76,6 +78,7 @@ class Receipt:
         return {
             "snapshot": self.snapshot,
             "digest": self.digest,
+            "sha256": self.sha256,
             "files": [{"name": f.name, "dataset": f.dataset, "rows": f.rows, "sha256": f.sha256} for f in self.files],
             "accepted": self.accepted,
         }

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
+import re
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
     from alsbench.data.workspace import Workspace
 
 SUFFIX = ".duckdb"
+PUBLISHED_NAME = re.compile(r"\d{8}T\d{6}Z-[0-9a-f]{12}(-\d+)?")
 META_SCHEMA = "alsbench_meta"
 SCHEMA_VERSION = 1
 LOCK_DOWN: dict[str, str | bool | int | float | list[str]] = {
@@ -254,6 +257,9 @@ def open_snapshot(path: Path) -> Snapshot:
     """Open a snapshot file, locked down and read-only. Raises DataError if it is missing, damaged or not a snapshot."""
     if not path.is_file():
         raise DataError("there is no such snapshot", where=str(path))
+    if os.path.lexists(f"{path}.wal"):  # the database would take it for the end of the file
+        hint = "no load leaves one: it was put there by other means; remove it"
+        raise DataError("changes to a snapshot lie beside it", where=f"{path}.wal", hint=hint)
     try:
         connection = duckdb.connect(str(path), read_only=True, config=LOCK_DOWN)
     except duckdb.Error as fault:
@@ -265,6 +271,8 @@ def open_snapshot(path: Path) -> Snapshot:
             raise DataError(
                 f"the snapshot has layout {meta.get('schema')}, this version reads {SCHEMA_VERSION}", where=str(path)
             )
+        if not _named_by_digest(path, meta["digest"]):
+            raise DataError("the file is another snapshot than its name says", where=str(path), hint="load the data again")
         return Snapshot(path, connection, meta)
     except duckdb.InterruptException:
         connection.close()
@@ -275,6 +283,12 @@ def open_snapshot(path: Path) -> Snapshot:
     except DataError:
         connection.close()
         raise
+
+
+def _named_by_digest(path: Path, digest: str) -> bool:
+    """A published snapshot has the beginning of its digest in its name."""
+    name = path.name.removesuffix(SUFFIX)
+    return not PUBLISHED_NAME.fullmatch(name) or name.split("-")[1] == digest[:12]
 
 
 def _damaged(path: Path, fault: Exception) -> DataError:

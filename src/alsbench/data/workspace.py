@@ -125,7 +125,7 @@ class Workspace:
         return DataError(
             "the pointer to the current snapshot is damaged",
             where=str(self.snapshots_dir / POINTER),
-            hint="load the data again, or write the name of a snapshot into it",
+            hint="load the data again: that makes another snapshot current",
         )
 
 

@@ -52,6 +52,7 @@ def provenance_dict(provenance: Provenance) -> dict[str, Any]:
         "post_hoc": provenance.post_hoc,
         "deviations": list(provenance.deviations),
         "blinded": provenance.blinded,
+        "audit_log": provenance.audit_log or None,
         "synthetic": provenance.synthetic,
         "command": provenance.command,
         "sources": list(provenance.sources),

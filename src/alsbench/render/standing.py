@@ -1,7 +1,8 @@
 """What lets a table stand alone, whatever its format: title with its marks, facts above, footnotes below.
 
-The title says "Post hoc", "Deviation from the locked plan", "BLINDED" and "SYNTHETIC DATA" where they apply; the facts name
-population, subgroup, model and source; the footnotes give the failed fits, the warnings and the version.
+The title says "Post hoc", "Deviation from the locked plan", "BLINDED", "SYNTHETIC DATA" and what the audit log is not where
+they apply; the facts name population, subgroup, model and source; the footnotes give the failed fits, the warnings and the
+version.
 """
 
 from __future__ import annotations
@@ -9,11 +10,14 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from alsbench.analysis.result import Provenance, Result
+from alsbench.audit.chain import NOT_VERIFIED
 
 POST_HOC = "Post hoc"
 DEVIATION = "Deviation from the locked plan"
 BLINDED = "BLINDED"
 SYNTHETIC = "SYNTHETIC DATA"
+LOG_BROKEN, LOG_EXPLAINED = "AUDIT LOG DOES NOT VERIFY", "AUDIT LOG BROKEN, EXPLAINED"
+LOG_FACT = "Audit log"
 CI = "(95% CI)"
 
 
@@ -28,7 +32,14 @@ def marked_title(title: str, provenance: Provenance) -> str:
         parts.append(BLINDED)
     if provenance.synthetic and "synthetic" not in title.lower():
         parts.append(SYNTHETIC)
+    if provenance.audit_log:
+        parts.append(log_mark(provenance.audit_log))
     return " · ".join(parts)
+
+
+def log_mark(words: str) -> str:
+    """The mark of a title for what is said of the audit log."""
+    return LOG_BROKEN if words.startswith(NOT_VERIFIED) else LOG_EXPLAINED
 
 
 def page_facts(result: Result) -> tuple[tuple[str, str], ...]:

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from alsbench.files import write_bytes, write_file
 from alsbench.simulate.draws import Array, Stream
 from alsbench.simulate.items import item_scores, loss_orders
 from alsbench.simulate.parameters import Parameters
@@ -59,18 +60,18 @@ def write_trial(directory: Path, params: Parameters, seed: int) -> list[Path]:
     fails on the way leaves nothing of it."""
     tables = simulate_trial(params, seed)
     directory.mkdir(parents=True, exist_ok=True)
+    contents = {f"{name.lower()}.xpt": table for name, table in tables.items()}
     written: list[Path] = []
     try:
-        for name, table in tables.items():
-            written.append(directory / f"{name.lower()}.xpt")
-            written[-1].write_bytes(to_xport(table, created=CREATED))
-        written.append(directory / "study.toml")
-        written[-1].write_text(study_text(params), encoding="utf-8")
+        for name, table in contents.items():
+            write_bytes(directory / name, (to_xport(table, created=CREATED),))
+            written.append(directory / name)
+        write_file(directory / "study.toml", (study_text(params),))
     except BaseException:
         for path in written:
             path.unlink(missing_ok=True)
         raise
-    return written
+    return [*written, directory / "study.toml"]
 
 
 class _Frame:

@@ -5,9 +5,6 @@ The new text is validated before it is published with one ``os.replace``; a file
 
 from __future__ import annotations
 
-import contextlib
-import os
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,7 +12,8 @@ from typing import Any
 import tomlkit
 from tomlkit.items import AoT, Array, InlineTable, Table
 
-from alsbench.errors import UnavailableError, UsageError, unwritable
+from alsbench.errors import UnavailableError, UsageError
+from alsbench.files import file_mode, write_bytes
 from alsbench.study.model import Subgroup
 from alsbench.study.names import nearest
 from alsbench.study.reading import parse_study, read_study
@@ -109,36 +107,13 @@ def _rewrite(path: Path, change: Callable[[tomlkit.TOMLDocument], None]) -> None
 
 
 def publish(path: Path, content: bytes, *, unless_changed_from: bytes | None = None) -> None:
-    """Replace ``path`` by ``content`` in one step: temporary file beside it, fsync, ``os.replace``; the mode is kept.
+    """Replace ``path`` by ``content`` in one step; the mode is kept, a link is refused.
 
     Raises UnavailableError where the place is read-only or full, or the file changed meanwhile: the old one stands.
     """
-    try:
-        _publish(path, content, unless_changed_from)
-    except OSError as fault:
-        raise unwritable(fault, str(path)) from fault
 
-
-def _publish(path: Path, content: bytes, unless_changed_from: bytes | None) -> None:
-    target = path.resolve()
-    descriptor, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.", suffix=".tmp")
-    temporary = Path(name)
-    try:
-        with os.fdopen(descriptor, "wb") as stream:
-            stream.write(content)
-            stream.flush()
-            os.fsync(stream.fileno())
-        if target.exists():
-            temporary.chmod(target.stat().st_mode & 0o777)
-        if unless_changed_from is not None and target.read_bytes() != unless_changed_from:
+    def unchanged() -> None:
+        if unless_changed_from is not None and path.read_bytes() != unless_changed_from:
             raise UnavailableError(f"{path.name} was changed by somebody else meanwhile", where=str(path), hint="try again")
-        temporary.replace(target)
-    except BaseException:
-        with contextlib.suppress(FileNotFoundError):
-            temporary.unlink()
-        raise
-    directory = os.open(target.parent, os.O_RDONLY)
-    try:
-        os.fsync(directory)
-    finally:
-        os.close(directory)
+
+    write_bytes(path, (content,), mode=file_mode(path), last=unchanged)

@@ -51,12 +51,13 @@ class Workbench(Takeaway):
         self.exit(128 + number, return_code=128 + number)
 
     def look_for_newer_data(self) -> None:
-        """Offer a snapshot that was published meanwhile; nothing is sent when there is none."""
+        """Offer a snapshot that was published meanwhile, and say that the workspace is gone; nothing is sent otherwise."""
         if self.opened is None:
             return
         from alsbench.data.workspace import Workspace
 
         try:
+            self.still_here()
             newer = not self.opened.source.snapshot.is_current(Workspace(self.workspace))
         except AlsbenchError as error:
             self.fault(error)
@@ -69,7 +70,7 @@ class Workbench(Takeaway):
     def open_workspace(self) -> None:
         """Open the study and the newest snapshot in a worker."""
         self.progress("opening ...")
-        self.jobs.start("open", "opening", lambda _: opening.open_workspace(self.workspace))
+        self.jobs.start("open", "opening", lambda _: opening.open_workspace(self.workspace, audit=self.audit))
 
     async def on_report(self, report: Report) -> None:
         """A worker says something: route it to its panel, unless somebody asked again since."""
@@ -104,7 +105,7 @@ class Workbench(Takeaway):
             return
         first = self.opened is None
         opened: opening.Opened = report.payload
-        self.opened, self.catalogue = opened, opened.catalogue
+        self.opened, self.catalogue, self.gone = opened, opened.catalogue, False
         self.blinded = opened.source.blinded
         if not first:
             self.answers.clear()
@@ -146,6 +147,7 @@ class Workbench(Takeaway):
 
     def edited(self, path: Path, line: int = 0) -> bool:
         """Hand a file to $EDITOR; whether it was changed. What did not change is said."""
+        self.still_here()
         words = outside.editor(path, line)
         before = path.read_bytes() if path.is_file() else b""
         code = self.hand_over(words)

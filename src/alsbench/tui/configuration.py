@@ -49,7 +49,7 @@ VARIABLES = """## Environment
 | `PAGER` | the program of `P` on what is shown; without one less or more, where installed |
 | `ALSBENCH_WORKSPACE` | the workspace where `-w` does not name one |
 | `XDG_CONFIG_HOME` | where the settings are: `alsbench/config.toml` in it |
-| `XDG_STATE_HOME` | `alsbench/` in it: the session logs, where you were, what you copied last (`copied.txt`) |
+| `XDG_STATE_HOME` | `alsbench/` in it: session logs, where you were, the last copy (`copied.txt`), the key of kept answers |
 """
 KEYS_HEAD = """## Commands and their keys
 

@@ -79,6 +79,7 @@ class Framed(App[int], inherit_bindings=False):
         self.log_file = log
         self.audit = audit
         self.restore = restore  # start where the last session on this workspace was left
+        self.gone = False  # whether another folder, or none, stands where the workspace was
         self.counted: set[str] = set()  # questions already counted as looks since the workspace was opened
         self.done: list[act.Action] = []
         self.views: dict[str, View] = {}
@@ -150,6 +151,11 @@ class Framed(App[int], inherit_bindings=False):
             return [(f" alsbench {SCREEN_TITLES[self.session.screen][0]}", "key"), (f"  {self.workspace}", "bar")]
         choice, study = self.session.choice, self.opened.source.study
         pieces: list[Piece] = [(f" {safe(study.info.id, ascii=self.ascii)} ", "key")]
+        if self.gone:
+            pieces += [(" WORKSPACE GONE ", "chip"), (" ", "bar")]
+        log = self.opened.source.log
+        if log.words:
+            pieces += [(" LOG BROKEN, EXPLAINED " if log.explained else " LOG DOES NOT VERIFY ", "chip"), (" ", "bar")]
         if study.info.synthetic:
             pieces += [(" SYNTHETIC ", "chip"), (" ", "bar")]
         if self.opened.source.blinded:
@@ -177,6 +183,17 @@ class Framed(App[int], inherit_bindings=False):
         """Say what went wrong: what first, since a line may be cut; then where, why and what to do."""
         parts = (error.what, error.where, *error.why.split("\n"), error.hint)
         self.status("; ".join(p.strip() for p in parts if p.strip()))
+
+    def still_here(self) -> None:
+        """Raises UnavailableError where the workspace opened is not there any more: nothing is written into another."""
+        if self.opened is None or self.opened.source.held is None:
+            return
+        try:
+            self.opened.source.held.check()
+        except UnavailableError:
+            self.gone = True
+            self.show_frame()
+            raise
 
     def progress(self, text: str) -> None:
         """Say what is running; empty when nothing is."""

@@ -35,10 +35,14 @@ class Opened:
     start: Open
 
 
-def open_workspace(workspace: Path) -> Opened:
-    """Read the study, open the current snapshot. Raises AlsbenchError as the shell would."""
+def open_workspace(workspace: Path, *, audit: bool = False) -> Opened:
+    """Read the study, open the current snapshot. Raises AlsbenchError as the shell would; with ``audit`` also where looks
+    cannot be entered in the log."""
     from alsbench.analysis.source import open_source  # numpy and duckdb: after the first paint
+    from alsbench.audit.log import check_writable
 
+    if audit:
+        check_writable(workspace / "audit.jsonl")
     source = open_source(workspace)
     known = catalogue(source)
     return Opened(source, known, first_action(source.study, known, source.snapshot.digest))

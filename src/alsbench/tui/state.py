@@ -29,9 +29,10 @@ def state_dir() -> Path:
 
 
 def open_private(path: Path, mode: str) -> IO[str]:
-    """``path`` opened to write text, readable by its owner only whatever the umask says; ``x`` makes a file that is not there
-    and follows no link."""
-    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | (os.O_EXCL if mode == "x" else os.O_APPEND), 0o600)
+    """``path`` opened to write text, readable by its owner only whatever the umask says; ``x`` makes a file that is not there.
+    No link is followed."""
+    how = os.O_EXCL if mode == "x" else os.O_APPEND
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | how, 0o600)
     os.fchmod(handle, 0o600)
     return os.fdopen(handle, mode.replace("x", "w"), encoding="utf-8", errors="backslashreplace")
 

@@ -45,16 +45,16 @@ class Takeaway(Overlaid):
         from alsbench.tui.looks import record
 
         if self.audit:
-            path, study = self.workspace / "audit.jsonl", self.ready.source.study
-            self.jobs.start(f"audit-{self.jobs.started}", "", lambda _: record(path, action, result, study, file))
+            path, study, held = self.workspace / "audit.jsonl", self.ready.source.study, self.ready.source.held
+            self.jobs.start(f"audit-{self.jobs.started}", "", lambda _: record(path, action, result, study, file, held=held))
 
     def record_subject(self, command: str) -> None:
         """Append that one subject was looked at: the command that shows it, not what it shows."""
         from alsbench.tui.looks import record_subject
 
         if self.audit:
-            path, digest = self.workspace / "audit.jsonl", self.session.snapshot
-            self.jobs.start(f"audit-{self.jobs.started}", "", lambda _: record_subject(path, command, digest))
+            path, digest, held = self.workspace / "audit.jsonl", self.session.snapshot, self.ready.source.held
+            self.jobs.start(f"audit-{self.jobs.started}", "", lambda _: record_subject(path, command, digest, held=held))
 
     def record_rows(self, table: str, where: str) -> None:
         """Append that rows of a table were shown: each view once while this snapshot is open."""
@@ -63,8 +63,9 @@ class Takeaway(Overlaid):
         command, digest = self.shell_command(), self.session.snapshot
         if self.audit and command not in self.counted:
             self.counted.add(command)
-            path = self.workspace / "audit.jsonl"
-            self.jobs.start(f"audit-{self.jobs.started}", "", lambda _: record_rows(path, command, table, where, digest))
+            path, held = self.workspace / "audit.jsonl", self.ready.source.held
+            entered = partial(record_rows, path, command, table, where, digest, held=held)
+            self.jobs.start(f"audit-{self.jobs.started}", "", lambda _: entered())
 
     def record_claims(self, file: Path, names: Sequence[str]) -> None:
         """Append that claims were checked: each state of their file once while this snapshot is open."""
@@ -73,8 +74,10 @@ class Takeaway(Overlaid):
         digest = hashlib.sha256(file.read_bytes()).hexdigest()
         if self.audit and digest not in self.counted:
             self.counted.add(digest)
-            path = self.workspace / "audit.jsonl"
-            self.jobs.start(f"audit-{self.jobs.started}", "", lambda _: record_claims(path, file.name, digest, names))
+            path, held = self.workspace / "audit.jsonl", self.ready.source.held
+            self.jobs.start(
+                f"audit-{self.jobs.started}", "", lambda _: record_claims(path, file.name, digest, names, held=held)
+            )
 
     async def dispatch_action(self, action: act.Action) -> None:
         """Opening a subject's profile is entered in the audit log."""
@@ -88,7 +91,7 @@ class Takeaway(Overlaid):
     def shell_command(self, **said: str) -> str:
         """The command that prints this view; ``said`` goes before what the view says of itself."""
         population = self.opened.source.study.populations.default if self.opened else ""
-        here = self.workspace.resolve() == Path.cwd() and not os.environ.get("ALSBENCH_WORKSPACE")
+        here = _stands_in(self.workspace) and not os.environ.get("ALSBENCH_WORKSPACE")
         return twin.command(
             self.session,
             workspace="" if here else str(self.workspace),
@@ -152,6 +155,7 @@ class Takeaway(Overlaid):
 
     def printed(self, command: str, k: int = 0) -> str:
         """What a shell command prints. Raises AlsbenchError where it cannot, or cannot be masked."""
+        self.still_here()
         path = taking.clipboard_file("")
         try:
             masked.write_masked(command, "txt", k, path)
@@ -163,7 +167,7 @@ class Takeaway(Overlaid):
         name = f"{self.session.screen}.txt"
         hint = "a new file, in the form of its ending: " + " ".join(f".{f}" for f in taking.FORMATS)
         hint += "\nFILE --mask 5 hides counts below 5"
-        self.ask("Export this view to", str(Path.cwd() / name), self.export, hint=hint, check=_check_export)
+        self.ask("Export this view to", str(_standing_in() / name), self.export, hint=hint, check=_check_export)
 
     def export(self, target: str) -> None:
         """Write the view to a file in the format of its ending; ``FILE --mask K`` hides small cells."""
@@ -172,6 +176,7 @@ class Takeaway(Overlaid):
         kind: Any = path.suffix.lstrip(".")
         count = ""
         try:
+            self.still_here()
             k = masked.mask_of(self.ready.source.study, asked)
             if k or (kind != "svg" and self.printed_only(kind)):
                 path = path.expanduser()
@@ -249,8 +254,11 @@ class Takeaway(Overlaid):
     def data_notes(self) -> tuple[str, ...]:
         """What must be said of the data wherever they are shown."""
         source = self.opened.source if self.opened is not None else None
-        synthetic = ("SYNTHETIC DATA",) if source is not None and source.study.info.synthetic else ()
-        return (*synthetic, "BLINDED: the arms are dummies.") if source is not None and source.blinded else synthetic
+        if source is None:
+            return ()
+        logged = tuple(f"{words[:1].upper()}{words[1:]}." for words in source.log.words)
+        synthetic = ("SYNTHETIC DATA",) if source.study.info.synthetic else ()
+        return (*logged, *synthetic, *(("BLINDED: the arms are dummies.",) if source.blinded else ()))
 
     def page_footnotes(self) -> tuple[str, ...]:
         notes = list(self.data_notes())
@@ -259,6 +267,22 @@ class Takeaway(Overlaid):
         if any(s is not None and not s.prespecified for s in active):
             notes.append("Post hoc: at least one subgroup was defined after the data were seen.")
         return tuple(notes)
+
+
+def _standing_in() -> Path:
+    """The current directory; the home directory where that one was deleted."""
+    try:
+        return Path.cwd()
+    except FileNotFoundError:
+        return Path.home()
+
+
+def _stands_in(workspace: Path) -> bool:
+    """Whether a workspace is the current directory, so that a command need not name it."""
+    try:
+        return workspace.resolve() == Path.cwd()
+    except FileNotFoundError:  # the current directory was deleted
+        return False
 
 
 def shell_lines(command: str, width: int) -> list[str]:

@@ -27,7 +27,7 @@ class LogView(View):
             if not path.is_file():
                 return Verdict(0, ""), []
             verdict = verify(path)
-            found = [] if verdict.faults else [e.as_dict() for e in entries(path)]
+            found = [e.as_dict() for e in entries(path, strict=False)]
             return verdict, found[: -MOST - 1 : -1]
 
         self.bench.jobs.start(self.panel, "log", work)
@@ -40,11 +40,11 @@ class LogView(View):
         log = self.bench.log_file
         chain = "intact" if verdict.intact else f"BROKEN: {len(verdict.faults)} faults"
         self.title("Log", (f"  {verdict.entries} audit entries, chain {chain}", "dim" if verdict.intact else "error"))
-        rows = [self.entry(values) for values in records]
-        rows += [
+        rows = [
             GridRow(((str(line), "error"), ("", ""), ("", ""), ("fault", "error"), (fault, "error")))
             for line, fault in verdict.faults
         ]
+        rows += [self.entry(values) for values in records]
         sections = [_head("audit log of this workspace, newest first")]
         if rows:
             sections.append(grid(["no.", "when (UTC)", "who", "what", "about"], rows, right=[0], most=200))
@@ -53,13 +53,13 @@ class LogView(View):
         if done:
             sections.append(grid(["action", "as logged"], done, most=200))
         self.show_grid(Grid(tuple(sections)))
-        self.say("")
+        self.say("; ".join(verdict.words()))
 
     def entry(self, values: dict[str, Any]) -> GridRow:
         facts = values["facts"]
         about = str(facts.get("asked") or facts.get("file") or ", ".join(f"{k} {v}" for k, v in facts.items()))
         if values["action"] == "claims":
-            about += f": {', '.join(facts['claims'])}"
+            about += f": {', '.join(facts.get('claims', ()))}"
         mark = " [post hoc]" if facts.get("post_hoc") else ""
         texts = (str(values["number"]), str(values["time"])[:19], str(values["who"]), str(values["action"]), about + mark)
         return GridRow(tuple((safe(t, ascii=self.ascii), "") for t in texts), source=values)

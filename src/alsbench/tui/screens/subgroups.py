@@ -316,6 +316,7 @@ class SubgroupsView(View):
 
         path = self.bench.workspace / "study.toml"
         try:
+            self.bench.still_here()
             if replaces:
                 replace_subgroup(path, replaces, made)
             else:
@@ -335,6 +336,7 @@ class SubgroupsView(View):
             from alsbench.study.edit import remove_subgroup
 
             try:
+                self.bench.still_here()
                 remove_subgroup(self.bench.workspace / "study.toml", subgroup.name)
             except AlsbenchError as error:
                 self.bench.fault(error)
