@@ -60,7 +60,11 @@ def test_an_endpoint_is_answered_though_the_plan_cannot_be(trial: Source) -> Non
     study = source.study.model_copy(update={"endpoints": {**source.study.endpoints, "svc": lost}})
     result = answer(Question("nfl"), replace(source, study=study))
     assert result.get("p_value", context="contrast", treatment="Group 2").stat is not None
-    assert dict(result.facts.lines)["Multiplicity"] == "holm at 0.05: no verdict: the snapshot has no data set ADXX"
+    alone = answer(Question("nfl"), planned(trial, "holm", ("nfl", "G2-M6"), ("svc", "G2-M12")))
+    # a hypothesis without a p-value is not rejected and keeps its place in Holm's procedure: the smallest p counts twice
+    words = dict(result.facts.lines)["Multiplicity"]
+    assert words == dict(alone.facts.lines)["Multiplicity"] == "holm at 0.05: H1 p 0.002, adjusted 0.005, rejected"
+    assert [(g.p, g.rejected) for g in gates(replace(source, study=study))][1] == (None, False)
 
 
 def test_holm_by_hand(trial: Source) -> None:

@@ -142,6 +142,7 @@ CASES: list[tuple[str, dict[str, str], str, tuple[int, ...]]] = [
         "warning",
         (2, 4),
     ),
+    ("date-values", _subjects("RANDDT", "2024-01-01", "2024-02-30", "2024-01-02"), "warning", (2,)),
     ("death-flag", _subjects("DTHFL,DTHDT", "N,2024-01-01", "N,2024-01-01", "Y,2024-01-02"), "warning", (1, 2)),
     ("baseline-after-dose", {"adqs": ADQS.replace("2024-01-02", "2024-01-03")}, "warning", (5,)),
     (

@@ -72,6 +72,7 @@ def test_no_percentage_is_made_by_hand() -> None:
         f"{path.relative_to(SOURCES)}: {line.strip()}"
         for room in ("analysis", "render", "tui", "cli")
         for path in sorted((SOURCES / room).rglob("*.py"))
+        if path.parent.name != "claims"  # published numbers held against each other are no counts
         for line in path.read_text("utf-8").splitlines()
         if by_hand.search(line)
     ]
