@@ -68,7 +68,8 @@ def underived(ask: Ask, records: Records, *, percent: bool = False) -> str:
 
 def percent_change(records: Records) -> Floats:
     """Change in percent of baseline, NaN where that is zero or missing."""
-    return 100.0 * records.chg / np.where(records.base != 0, records.base, np.nan)
+    base = np.where(records.base != 0, records.base, np.nan)
+    return 100.0 * records.chg / base
 
 
 @dataclass(frozen=True)

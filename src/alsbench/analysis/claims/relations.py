@@ -15,6 +15,7 @@ from typing import Literal
 
 from alsbench.stats import coherence as check
 from alsbench.stats.coherence import Interval
+from alsbench.stats.proportions import percent as percent_of
 from alsbench.stats.proportions import zero_events
 from alsbench.study.claims import PARTS, Claim, Printed
 
@@ -184,19 +185,19 @@ def _counted(numbers: Numbers, part: str) -> Iterator[Found]:
 def _percent(part: str, percent: Printed, n: Printed | None, count: Printed | None) -> Iterator[Found]:
     span = percent.low, percent.high
     if n is not None and count is not None and n.value >= 1:
-        share = 100.0 * count.value / n.value
+        share = percent_of(round(count.value), round(n.value))
         yield named(part, "percent of count and n"), span, (share, share)
     elif n is not None and n.value >= 1:
         of = max(span[0], 0.0) * n.value / 100.0, min(span[1], 100.0) * n.value / 100.0
         if check.whole_within(of) is None:
-            nearest = 100.0 * round(sum(of) / 2.0) / n.value
+            nearest = percent_of(round(sum(of) / 2.0), round(n.value))
             yield named(part, "percent of a whole number of n"), span, (nearest, nearest)
         else:
             yield named(part, "percent of a whole number of n"), span, span
     elif count is not None and count.value >= 1 and span[0] > 0:
-        of = 100.0 * count.value / span[1], 100.0 * count.value / span[0]
+        of = count.value / (span[1] / 100.0), count.value / (span[0] / 100.0)
         if check.whole_within(of) is None:
-            nearest = 100.0 * count.value / max(round(sum(of) / 2.0), 1)
+            nearest = percent_of(round(count.value), max(round(sum(of) / 2.0), 1))
             yield named(part, "percent of count in a whole number"), span, (nearest, nearest)
 
 

@@ -14,7 +14,7 @@ from alsbench.analysis.result import Result, Row
 from alsbench.analysis.run import apply_overrides
 from alsbench.analysis.source import Source
 from alsbench.errors import AlsbenchError, UsageError
-from alsbench.stats.proportions import zero_events
+from alsbench.stats.proportions import percent, zero_events
 from alsbench.study.claims import Claim, Printed
 from alsbench.study.model import Comparison
 from alsbench.study.names import nearest
@@ -136,7 +136,7 @@ def _of_group(claim: Claim, stat: str, published: Printed, result: Result) -> Re
         elif name == ("count" if stat in ("percent", "upper_one_sided") else stat):
             why = why_not or next((r.error or "" for r in found if r.stat is None), "")
     if sums.get("n") and "count" in sums:
-        sums["percent"] = 100.0 * sums["count"] / sums["n"]
+        sums["percent"] = percent(round(sums["count"]), round(sums["n"]))
         if sums["count"] == 0:
             sums["upper_one_sided"] = 100.0 * zero_events(round(sums["n"])).one_sided
     if stat not in sums:
