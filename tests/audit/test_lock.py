@@ -131,3 +131,14 @@ def test_without_the_log_an_edited_file_is_refused(tmp_path: Path, log: Path) ->
     path.write_text(path.read_text().replace("LEADRATE < 1", "LEADRATE < 3"))
     with pytest.raises(DataError, match="does not have its hash"):
         read_lock(tmp_path, log)
+
+
+def test_a_plan_with_control_characters_is_the_one_that_was_locked(tmp_path: Path, log: Path) -> None:
+    """The log holds them as visible escapes: neither its hash nor a comparison may take that for an edit."""
+    bad = study(('title = "Total"', 'title = "To\\u001b[31mtal"'), ('dataset = "ADQS"', 'dataset = "AD\\u0007QS"'))
+    lock_plan(bad, tmp_path, log)
+    found = read_lock(tmp_path, log)
+    assert found is not None
+    assert (found.doubt, found.note) == ("", "")
+    assert changes(found, bad) == ()
+    assert [c.name for c in changes(found, study())] == ["alsfrs"]

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -18,6 +19,7 @@ GENESIS = "0" * 64
 LONGEST_LINE = 2**20
 FIELDS = ("number", "time", "who", "action", "facts", "previous", "hash")
 DEEPEST = 40  # of lists and objects in each other; the canonical copy of a plan has fewer than ten
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060\u2066-\u2069\ufeff\ud800-\udfff]")
 _HASH_PART = len(f',"hash":"{GENESIS}"' + "}")  # the end of every line: what precedes it is hashed
 
 _TEXTS = (
@@ -74,6 +76,17 @@ def entry_hash(bare: Mapping[str, Any]) -> str:
 def canonical(values: Mapping[str, Any]) -> str:
     """The one way an entry is written. Raises ValueError for what JSON does not have."""
     return json.dumps(values, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+
+
+def escaped(value: Any) -> Any:
+    """A JSON value with every control character of its texts as a visible escape: what an entry holds."""
+    if isinstance(value, str):
+        return _CONTROL.sub(lambda m: f"\\u{ord(m.group()):04x}", value)
+    if isinstance(value, list):
+        return [escaped(v) for v in value]
+    if isinstance(value, dict):
+        return {escaped(k): escaped(v) for k, v in value.items()}
+    return value
 
 
 def _is_entry(values: Any, line: bytes) -> bool:

@@ -15,7 +15,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
-from alsbench.audit.entry import Entry, is_genuine, parse_entry
+from alsbench.audit.entry import Entry, escaped, is_genuine, parse_entry
 from alsbench.audit.held import Held
 from alsbench.audit.log import LOOK_ACTIONS, append, entries
 from alsbench.errors import AlsbenchError, DataError, UnavailableError
@@ -119,7 +119,8 @@ def plan_of(study: Study, *, sealed: bool = False) -> dict[str, Any]:
     }
     if study.derive is not None and study.derive != Derive():
         plan["derive"] = study.derive.model_dump(mode="json")
-    return plan | dict.fromkeys(SEALED_PARTS) if sealed else plan
+    found: dict[str, Any] = escaped(plan | dict.fromkeys(SEALED_PARTS) if sealed else plan)
+    return found
 
 
 def plan_hash(plan: Mapping[str, Any]) -> str:
@@ -198,7 +199,7 @@ def changes(lock: Lock, study: Study) -> tuple[Change, ...]:
     if lock.plan["subject"] != study.info.subject:
         found.append(Change("subject", "", "edited", f"{study.info.subject} instead of {lock.plan['subject']}"))
     if lock.comparisons is not None:
-        now = {c.name: c for c in study.comparisons}
+        now = {escaped(c.name): c for c in study.comparisons}
         found += _item_changes("comparison", lock.comparisons, now)
     found += _item_changes("endpoint", lock.endpoints, study.endpoints)
     declared = {s.name: s for s in study.subgroups if s.prespecified or s.name in lock.subgroups}
@@ -246,6 +247,7 @@ def _item_changes(part: str, before: Mapping[str, Any], after: Mapping[str, Any]
 
 
 def _difference(before: Mapping[str, Any], after: Mapping[str, Any]) -> str:
+    before, after = escaped(dict(before)), escaped(dict(after))  # the log's copy holds no control characters
     keys = [k for k in dict.fromkeys([*before, *after]) if k not in WORDING and before.get(k) != after.get(k)]
     if len(keys) > 1 and "prespecified" in keys:
         keys.remove("prespecified")  # follows from the rest

@@ -14,7 +14,6 @@ import getpass
 import hashlib
 import json
 import os
-import re
 import stat
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -23,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from alsbench.audit.chain import EXPLAINED, Verdict, verify
-from alsbench.audit.entry import GENESIS, LONGEST_LINE, Entry, canonical, entry_hash, parse_entry
+from alsbench.audit.entry import GENESIS, LONGEST_LINE, Entry, canonical, entry_hash, escaped, parse_entry
 from alsbench.audit.held import Held
 from alsbench.errors import DataError, UnavailableError, UsageError
 
@@ -43,7 +42,6 @@ __all__ = [
 ]
 LOOK_ACTIONS = frozenset({"look", "export"})
 _MODE = 0o600
-_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060\u2066-\u2069\ufeff\ud800-\udfff]")
 
 
 @dataclass(frozen=True)
@@ -81,7 +79,7 @@ def append(
     moment = (now or datetime.now(UTC)).astimezone(UTC).isoformat(timespec="milliseconds")
     content = {**(facts or {}), **({"reason": reason} if reason else {})}
     try:
-        safe = _safe(json.loads(json.dumps(content, ensure_ascii=False, allow_nan=False)))
+        safe = escaped(json.loads(json.dumps(content, ensure_ascii=False, allow_nan=False)))
     except (TypeError, ValueError) as fault:
         raise UsageError("an audit entry holds what JSON cannot", where=str(path), why=str(fault)) from fault
     handle = _opened(path, held)
@@ -97,8 +95,8 @@ def append(
         bare = {
             "number": number + 1,
             "time": moment,
-            "who": _safe(who if who is not None else _user()),
-            "action": _safe(action),
+            "who": escaped(who if who is not None else _user()),
+            "action": escaped(action),
             "facts": safe,
             "previous": previous,
         }
@@ -262,16 +260,6 @@ def _write(handle: int, line: bytes, path: Path) -> None:
     except OSError as fault:
         what = "the audit log was written, but the system could not confirm that it is on disk"
         raise UnavailableError(what, where=str(path), why=str(fault.strerror)) from fault
-
-
-def _safe(value: Any) -> Any:
-    if isinstance(value, str):
-        return _CONTROL.sub(lambda m: f"\\u{ord(m.group()):04x}", value)
-    if isinstance(value, list):
-        return [_safe(v) for v in value]
-    if isinstance(value, dict):
-        return {_safe(k): _safe(v) for k, v in value.items()}
-    return value
 
 
 def _user() -> str:
