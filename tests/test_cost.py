@@ -12,6 +12,8 @@ TERMINAL = re.compile(r"^(?:import|from) (?:ptyprocess|ptyterm|pty)\b", re.MULTI
 IN_A_PROCESS = {  # what a process of its own shows and `run` cannot
     "cli/test_bad_input.py": "limits of the system, a device that is full",
     "cli/test_commands.py": "the program as a module, a reader that goes away, no terminal",
+    "cli/test_integrity.py": "output onto the streams of a process",
+    "cli/test_memory.py": "little address space",
     "cli/test_terminal.py": "a terminal and a pipe",
 }
 
