@@ -34,6 +34,7 @@ SOURCES = ROOT / "src" / "alsbench"
 FAULTS = Path(__file__).with_name("faults.toml")
 REACHED = ROOT / ".benchmarks" / "reached.json"  # made by ``map``; not under version control
 QUICK = re.compile(r"test_(built|boundaries|awkward|edges|partial|mask)")
+USAGE, NOTHING = 4, 5  # pytest's exit codes: not run, nothing collected
 LONGEST = 600  # seconds of tests of one fault: a fault that makes them hang is found
 
 
@@ -225,6 +226,11 @@ def _first_failure(tests: list[str], directory: Path) -> str:
         return f"tests that do not end within {LONGEST} s"
     if done.returncode == 0:
         return ""
+    gone = set(re.findall(r"^ERROR: not found: (?:.*/)?(tests/\S+)$", done.stdout + done.stderr, flags=re.MULTILINE))
+    if gone:  # renamed since the map was made
+        return _first_failure([t for t in tests if t not in gone], directory)
+    if done.returncode in (USAGE, NOTHING):
+        raise FaultError(f"pytest could not run {tests[0]} ...: {(done.stdout + done.stderr).strip()[-300:]}")
     told = [line for line in done.stdout.splitlines() if line.startswith(("FAILED", "ERROR"))]
     return told[0].split(" - ")[0].split(" ", 1)[1] if told else f"pytest ending with {done.returncode}"
 

@@ -20,6 +20,14 @@ from alsbench.study.model import Endpoint
 QUESTIONS = [Question(e, subgroups=("slow",)) for e in ("cafs", "nfl", "alsfrs_slope", "survival", "ae", "baseline")]
 
 
+@pytest.fixture
+def tmp_path(tmp_path: Path) -> Path:
+    """The results folder of a workspace: the user's key lies outside of that."""
+    folder = tmp_path / "workspace" / "results"
+    folder.mkdir(mode=0o700, parents=True)
+    return folder
+
+
 def keeping(source: Source, directory: Path) -> Source:
     return replace(source, results_dir=directory)
 
