@@ -9,7 +9,6 @@ import math
 import platform
 import re
 import socket
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -29,15 +28,11 @@ from alsbench.stats.errors import StatsError
 from alsbench.stats.proportions import Interval
 
 ROOT = Path(__file__).parents[2]
-SECONDS = 60  # what the report may take on two busy cores
 
 
 @pytest.fixture(scope="module")
 def whole() -> Qualification:
-    begun = time.monotonic()
-    found = qualify()
-    assert time.monotonic() - begun < SECONDS
-    return found
+    return qualify()
 
 
 def test_every_number_agrees(whole: Qualification) -> None:
