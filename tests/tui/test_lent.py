@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import signal
 import sys
 import termios
@@ -49,7 +50,11 @@ def lent(own_workspace: Path, tmp_path: Path) -> Iterator[Callable[[], Terminal]
         program.write_text(PAGER)
         terminal = Terminal.start(
             [sys.executable, "-c", START, str(own_workspace)],
-            env={"XDG_STATE_HOME": str(tmp_path), "NO_COLOR": "", "PAGER": f"{sys.executable} {program} {tmp_path}/has-it"},
+            env={
+                "XDG_STATE_HOME": str(tmp_path),
+                "NO_COLOR": "",
+                "PAGER": shlex.join([sys.executable, str(program), f"{tmp_path}/has-it"]),
+            },
         )
         opened.append(terminal)
         terminal.wait("Group 2 vs Placebo, month 12")
