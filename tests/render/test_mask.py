@@ -128,3 +128,9 @@ def test_no_hidden_count_can_be_worked_out(slow: tuple[int, ...], fast: tuple[in
         _, values, right = np.linalg.svd(matrix)
         free = right[int((values > 1e-9).sum()) :]
         assert all(np.abs(free[:, i]).max(initial=0.0) > 1e-9 for i in range(len(unknown)))
+
+
+def test_none_is_shown_like_any_count_below_the_limit() -> None:
+    """A count of 0 that read otherwise than one of 4 would be told by how it reads; 5 stays."""
+    rows = [Row("e", "mmrm", "FAS", "overall", "arm", "n", n, arm=arm) for arm, n in (("A", 0), ("B", 4), ("C", 5), ("D", 40))]
+    assert [r.stat if r.stat is not None else r.error for r in mask_rows(rows, 5)] == ["masked: <5", "masked: <5", 5, 40]
