@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import re
+import subprocess
 from pathlib import Path
+
+import pytest
 
 TESTS = Path(__file__).parent
 PROGRAM = re.compile(r"[\"']-m[\"'], *[\"']alsbench[\"']|-m alsbench ")
@@ -32,3 +35,27 @@ def test_who_needs_a_terminal_is_marked() -> None:
     found = files(TERMINAL)
     assert found
     assert not [name for name in found if "pytest.mark.terminal" not in (TESTS / name).read_text("utf-8")]
+
+
+def test_nothing_is_left_in_the_house() -> None:
+    """The top level holds what README and AGENTS.md name, nothing that an experiment left behind."""
+    top = TESTS.parent
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=top, capture_output=True, check=False)
+    if listed.returncode:  # an archive of the sources: nothing is tracked
+        pytest.skip("not a checkout")
+    known = {name.split(b"/", 1)[0].decode("utf-8", "backslashreplace") for name in listed.stdout.split(b"\0") if name}
+    assert known == {
+        ".ci",
+        ".gitignore",
+        "AGENTS.md",
+        "CHANGELOG.md",
+        "LICENSE",
+        "Makefile",
+        "README.md",
+        "benchmarks",
+        "docs",
+        "pyproject.toml",
+        "sample_data",
+        "src",
+        "tests",
+    }
