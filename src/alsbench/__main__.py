@@ -103,9 +103,9 @@ def _no_memory(as_json: bool) -> int:
 def _run(words: list[str]) -> int:
     import typer
 
-    from alsbench.cli.app import app
+    from alsbench.cli.app import program
 
-    command = typer.main.get_command(app)
+    command = program()
     try:
         code = command.main(args=words, prog_name="alsbench", standalone_mode=False)
         sys.stdout.flush()

@@ -7,9 +7,8 @@ import subprocess
 from pathlib import Path
 
 import pytest
-import typer
 
-from alsbench.cli.app import app
+from alsbench.cli.app import program
 from alsbench.cli.manpage import manpage, roff
 from alsbench.cli.reference import commands
 
@@ -22,7 +21,7 @@ def test_the_page_is_current() -> None:
 
 def test_every_command_is_in_it() -> None:
     page = manpage()
-    for path, _ in commands(typer.main.get_command(app)):
+    for path, _ in commands(program()):
         assert f'.SS "{roff(path)}"' in page
 
 

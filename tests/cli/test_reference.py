@@ -5,10 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import typer
 from tests.shell import run_here
 
-from alsbench.cli.app import app
+from alsbench.cli.app import program
 from alsbench.cli.listing import SECTIONS
 from alsbench.cli.reference import COMMON, commands, reference
 
@@ -21,7 +20,7 @@ CONTRACT = {
 
 
 def _listed() -> dict[str, Any]:
-    return dict(commands(typer.main.get_command(app)))
+    return dict(commands(program()))
 
 
 def test_the_page_is_current() -> None:
@@ -53,7 +52,7 @@ def test_every_command_has_a_line_of_help_that_is_not_cut(run: Any) -> None:
 
 
 def test_every_command_is_listed_once_under_what_it_is_for(run: Any) -> None:
-    root: Any = typer.main.get_command(app)
+    root: Any = program()
     listed = [line.split()[0] for line in run("--help").out.partition("Start here:")[2].splitlines() if line[:3].strip(" ")]
     headings = [title for title, _ in SECTIONS]
     lines = run("--help").out.partition("Options:")[2].splitlines()

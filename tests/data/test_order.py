@@ -15,6 +15,7 @@ import duckdb
 import numpy as np
 import pytest
 from tests.data.small_trial import NOW
+from tests.shell import run_here
 
 import alsbench.data.order as browsing
 from alsbench.data.load import load
@@ -146,19 +147,16 @@ def _wait(ready: Any) -> None:
 
 
 def test_the_shell_sorts_a_table_once(snapshot: Snapshot, monkeypatch: pytest.MonkeyPatch) -> None:
-    from typer.testing import CliRunner
-
     import alsbench.cli.data as command
-    from alsbench.cli.app import app
 
     monkeypatch.setattr(command, "PAGE", 1_000)
     sorts: list[Any] = []
     real = Snapshot.row_ids
     monkeypatch.setattr(Snapshot, "row_ids", lambda self, *a, **o: sorts.append(o["order_by"]) or real(self, *a, **o))
     workspace = Path(snapshot.path).parent.parent
-    ran = CliRunner().invoke(app, ["data", "BIG", "--order-by", "-AVAL", "--format", "csv", "-w", str(workspace)])
-    assert ran.exit_code == 0
-    lines = ran.stdout.splitlines()
+    ran = run_here(["data", "BIG", "--order-by", "-AVAL", "--format", "csv", "-w", workspace])
+    assert ran.code == 0
+    lines = ran.out.splitlines()
     assert len(lines) == ROWS + 1
     assert len(sorts) == 1
     values = [float(line.split(",")[2]) for line in lines[1:] if line.split(",")[2]]

@@ -1,40 +1,19 @@
-"""The command line: one file per command, heavy rooms imported only inside the command that needs them."""
+"""The command line: one file per command, read and built when that command is asked for.
+
+Heavy rooms are imported only inside the command that needs them.
+"""
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Iterator, MutableMapping
+from functools import cache
+from importlib import import_module
+from typing import Annotated, Any
 
 import typer
 
-from alsbench.cli import (
-    arms,
-    audit,
-    check,
-    claims,
-    config,
-    data,
-    demo,
-    diff,
-    endpoint,
-    evidence,
-    forest,
-    init,
-    load,
-    lock,
-    qualify,
-    replay,
-    report,
-    safety,
-    scrutinise,
-    simulate,
-    snapshots,
-    subgroup,
-    subject,
-    tui,
-    unblind,
-)
 from alsbench.cli.common import JsonErrorsOption, WorkspaceOption
-from alsbench.cli.listing import ListedCommands
+from alsbench.cli.listing import NAMES, ListedCommands
 
 app = typer.Typer(
     name="alsbench",
@@ -69,35 +48,44 @@ def root(
     ctx.obj = workspace
     if ctx.invoked_subcommand is not None:
         return None
+    from alsbench.cli import tui
+
     if tui.is_workspace(workspace):
         return tui.open_app(workspace)
     print(ctx.get_help())
     return None
 
 
-COMMANDS = (
-    demo,
-    init,
-    load,
-    tui,
-    arms,
-    subject,
-    data,
-    subgroup,
-    endpoint,
-    evidence,
-    forest,
-    safety,
-    scrutinise,
-    claims,
-    report,
-    check,
-    snapshots,
-    diff,
-    replay,
-    audit,
-    lock,
-    unblind,
-)
-for _module in (*COMMANDS, config, simulate, qualify):
-    _module.register(app)
+
+class Commands(MutableMapping[str, Any]):
+    """The commands by name; ``cli/NAME.py`` registers the one of its name, when it is first asked for."""
+
+    def __init__(self) -> None:
+        self._made: dict[str, Any] = dict.fromkeys(NAMES)
+
+    def __getitem__(self, name: str) -> Any:
+        if self._made[name] is None:
+            holder = typer.Typer(rich_markup_mode=None, pretty_exceptions_enable=False)
+            import_module(f"alsbench.cli.{name}").register(holder)
+            self._made[name] = typer.main.get_group(holder).commands[name]
+        return self._made[name]
+
+    def __setitem__(self, name: str, command: Any) -> None:
+        self._made[name] = command
+
+    def __delitem__(self, name: str) -> None:
+        del self._made[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._made)
+
+    def __len__(self) -> int:
+        return len(self._made)
+
+
+@cache
+def program() -> Any:
+    """``alsbench`` as a command of the option parser: :class:`ListedCommands`."""
+    root = typer.main.get_command(app)
+    root.commands = Commands()  # type: ignore[attr-defined]
+    return root

@@ -15,6 +15,7 @@ SECTIONS = (
     ("Govern", ("snapshots", "diff", "audit", "lock", "unblind")),
     ("This program", ("config", "simulate", "qualify")),
 )
+NAMES = tuple(name for _, names in SECTIONS for name in names)
 
 
 class ListedCommands(TyperGroup):
@@ -22,7 +23,7 @@ class ListedCommands(TyperGroup):
 
     def ordered(self) -> list[str]:
         """The names of all commands, as they are listed."""
-        placed = [name for _, names in SECTIONS for name in names if name in self.commands]
+        placed = [name for name in NAMES if name in self.commands]
         return [*placed, *(name for name in self.commands if name not in placed)]
 
     def list_commands(self, ctx: typer.Context) -> list[str]:  # type: ignore[override]  # noqa: ARG002
@@ -32,8 +33,7 @@ class ListedCommands(TyperGroup):
         shown = {n: self.commands[n] for n in self.ordered() if not self.commands[n].hidden}
         widest = max(map(len, shown), default=0)
         limit = formatter.width - 6 - widest
-        placed = {name for _, names in SECTIONS for name in names}
-        for title, names in (*SECTIONS, ("More", tuple(n for n in shown if n not in placed))):
+        for title, names in (*SECTIONS, ("More", tuple(n for n in shown if n not in NAMES))):
             lines: list[Any] = [(n.ljust(widest), shown[n].get_short_help_str(limit)) for n in names if n in shown]
             if lines:
                 with formatter.section(title):

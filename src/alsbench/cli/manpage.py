@@ -36,12 +36,11 @@ FILES = (
 
 def manpage() -> str:
     """The whole page."""
-    import typer
 
     from alsbench import __version__
-    from alsbench.cli.app import app
+    from alsbench.cli.app import program
 
-    root: Any = typer.main.get_command(app)
+    root: Any = program()
     found = commands(root)
     common = [p for p in found[0][1].params if p.name in COMMON - {"help"}]
     lines = [f'.TH ALSBENCH 1 "" "alsbench {__version__}" "User Commands"', ".SH NAME"]

@@ -31,11 +31,10 @@ COMMON = frozenset({"workspace", "format", "output", "quiet", "json_errors", "he
 
 def reference() -> str:
     """The whole page."""
-    import typer
 
-    from alsbench.cli.app import app
+    from alsbench.cli.app import program
 
-    root: Any = typer.main.get_command(app)
+    root: Any = program()
     return "\n".join([HEAD, *(_section(path, command) for path, command in commands(root))])
 
 

@@ -79,14 +79,14 @@ def _array(common: Common, lines: tuple[str, ...], codes: list[int]) -> Iterator
 
 def _run(common: Common, line: str) -> tuple[int, str]:
     """The exit code of one command and its output, or its error message."""
-    from alsbench.cli.app import app
+    from alsbench.cli.app import program
     from alsbench.render.text import visible_lines
 
     words = [*shlex.split(line)[1:], "--format", common.format.value, "--quiet"]
     out = io.StringIO()
     try:
         with contextlib.redirect_stdout(out):
-            code = typer.main.get_command(app).main(args=words, prog_name="alsbench", standalone_mode=False)
+            code = program().main(args=words, prog_name="alsbench", standalone_mode=False)
     except AlsbenchError as error:
         return error.exit_code, f"{visible_lines(error.message)}\n"
     if code == INTERRUPTED:

@@ -114,10 +114,12 @@ class Workspace:
     def blinded(self) -> str:
         """The fingerprint of the key where the current snapshot holds dummy arms; empty where it does not, or there is none."""
         try:
-            if self.current_name() is None:
+            name = self.current_name()
+            if name is None:
                 return ""
-            with self.open_current() as snapshot:
-                return str(snapshot.receipt.get("blinded") or "")
+            from alsbench.data.snapshot import blinded_by
+
+            return blinded_by(self.snapshot_path(name))
         except (DataError, UnavailableError):  # whoever needs the data says what is wrong with them
             return ""
 

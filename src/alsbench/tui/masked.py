@@ -40,15 +40,14 @@ def write_masked(command: str, kind: str, k: int, path: Path) -> None:
         raise UsageError("a picture cannot be masked", hint="choose another ending: .txt, .csv, .tsv, .md, .json")
     if not command:
         raise UsageError("this view cannot be masked: the shell has no command for it")
-    import typer
 
     name, *words = shlex.split(command)[1:]
     mask = [] if name in WITHOUT_COUNTS or not k else ["--mask", str(k)]
     form = "table" if kind == "txt" else kind
-    app: Any = importlib.import_module("alsbench.cli.app").app  # by name: shell and app stand beside each other
+    program: Any = importlib.import_module("alsbench.cli.app").program  # by name: shell and app stand beside each other
     line = [name, *words, *mask, "--format", form, "--quiet", "-o", str(path)]
     try:
-        typer.main.get_command(app).main(args=line, prog_name="alsbench", standalone_mode=False)
+        program().main(args=line, prog_name="alsbench", standalone_mode=False)
     except AlsbenchError:
         raise
     except Exception as error:
