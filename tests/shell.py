@@ -8,10 +8,14 @@ from __future__ import annotations
 import contextlib
 import io
 import os
-from collections.abc import Mapping, Sequence
+import threading
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from unittest import mock
+
+import duckdb
 
 from alsbench.__main__ import main
 
@@ -41,3 +45,47 @@ def run_here(words: Sequence[object], *, cwd: Path | None = None, env: Mapping[s
     finally:
         os.umask(umask)  # the program's own for all files it makes: not the tests'
     return Ran(code, *(stream.buffer.getvalue().decode("utf-8") for stream in (out, err)))
+
+
+HELD = 4  # databases at most: those of a session, a test's own and one that is compared with it
+
+
+@contextlib.contextmanager
+def databases_stay_open() -> Iterator[None]:
+    """Hold the databases that the program has read open from one command line to the next.
+
+    To begin costs DuckDB 20 ms, most of what a small command needs. The program opens and closes as ever, with its own
+    settings; a connection that is held here keeps DuckDB's instance of the file from ending with it. Before anything opens a
+    file that was changed or replaced since, or opens it in another way, what is held of it is closed: what is read is what
+    is there.
+    """
+    connect, lock = duckdb.connect, threading.Lock()
+    held: dict[str, tuple[object, duckdb.DuckDBPyConnection]] = {}
+
+    def opened(database: Any = ":memory:", *words: Any, **named: Any) -> duckdb.DuckDBPyConnection:
+        name = str(database)
+        how = (_identity(name), words, repr(named))
+        with lock:
+            if name in held and held[name][0] != how:
+                held.pop(name)[1].close()
+            connection = connect(database, *words, **named)
+            if named.get("read_only"):
+                held[name] = held.pop(name, None) or (how, connect(database, *words, **named))
+                while len(held) > HELD:
+                    held.pop(next(iter(held)))[1].close()
+        return connection
+
+    with mock.patch.object(duckdb, "connect", opened):
+        try:
+            yield
+        finally:
+            for _, connection in held.values():
+                connection.close()
+
+
+def _identity(name: str) -> tuple[int, ...]:
+    try:
+        stat = Path(name).stat()
+    except OSError:
+        return ()
+    return stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns

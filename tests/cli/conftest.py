@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import shutil
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from tests.shared import built_once, workspace_copy
 from tests.shell import Ran as RanHere
-from tests.shell import run_here
+from tests.shell import databases_stay_open, run_here
 
 from alsbench.__main__ import main
 
@@ -29,6 +29,13 @@ class Ran(RanHere):
 
 
 Run = Callable[..., Ran]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def databases_open() -> Iterator[None]:
+    """A test asks many things of one workspace: its database is opened anew where it was changed."""
+    with databases_stay_open():
+        yield
 
 
 @pytest.fixture
