@@ -56,7 +56,6 @@ def root(
     return None
 
 
-
 class Commands(MutableMapping[str, Any]):
     """The commands by name; ``cli/NAME.py`` registers the one of its name, when it is first asked for."""
 

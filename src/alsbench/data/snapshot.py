@@ -291,8 +291,8 @@ _BLINDED: dict[tuple[str, int, int, int], str] = {}  # what each file that this 
 
 
 def blinded_by(path: Path) -> str:
-    """The fingerprint of the key where a snapshot holds dummy arms, else empty: known of a file that has been opened, as long as
-    it is the same file. Raises as :func:`open_snapshot`."""
+    """The fingerprint of the key where a snapshot holds dummy arms, else empty: known of a file that has been opened, as long
+    as it is the same file. Raises as :func:`open_snapshot`."""
     if path.is_file() and _identity(path) in _BLINDED:
         return _BLINDED[_identity(path)]
     with open_snapshot(path) as snapshot:
