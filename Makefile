@@ -26,7 +26,7 @@ install = @echo "Installing $(1) ..."; touch $(VENV)/.installing; \
 	touch $@ $(3); rm -f $(VENV)/.installing
 
 $(VENV)/.installed: pyproject.toml $(VENV)/.made
-	$(call install,alsbench and the 27 packages it needs into $(VENV) (about 1 minute$(COMMA) 540 MB),--editable .,)
+	$(call install,alsbench and the 35 packages it needs into $(VENV) (about 1 minute$(COMMA) 700 MB),--editable .,)
 
 $(VENV)/.installed-test: pyproject.toml $(VENV)/.made
 	$(call install,alsbench and what its tests need into $(VENV) (about 2 minutes$(COMMA) 900 MB),--editable . --group test,$(VENV)/.installed)

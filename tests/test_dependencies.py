@@ -6,7 +6,11 @@ import ast
 import re
 import sys
 import tomllib
+from importlib import metadata
 from pathlib import Path
+
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 from alsbench.cli.report_front import LIBRARIES
 
@@ -43,3 +47,25 @@ def test_what_the_package_imports_is_declared() -> None:
 
 def test_the_versions_a_report_names_are_of_libraries_that_are_installed_with_it() -> None:
     assert set(LIBRARIES) <= declared()[0]
+
+
+def test_the_makefile_counts_what_an_installation_brings() -> None:
+    said = re.search(r"alsbench and the (\d+) packages it needs", (ROOT / "Makefile").read_text())
+    requirements = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]
+    assert said and int(said.group(1)) == len(closure(requirements))
+
+
+def closure(requirements: list[str]) -> set[str]:
+    """Names of every package that an installation of ``requirements`` brings here, by what the installed ones ask for."""
+    found: set[tuple[str, frozenset[str]]] = set()
+    waiting = [(Requirement(each), "") for each in requirements]
+    while waiting:
+        needed, extra = waiting.pop()
+        if needed.marker is not None and not needed.marker.evaluate({"extra": extra}):
+            continue
+        key = (canonicalize_name(needed.name), frozenset(needed.extras))
+        if key not in found:
+            found.add(key)
+            inner = [Requirement(each) for each in metadata.requires(needed.name) or []]
+            waiting += [(each, option) for each in inner for option in ("", *needed.extras)]
+    return {name for name, _ in found}

@@ -1,3 +1,39 @@
-"""alsbench: a terminal workbench for the analysis and scrutiny of ALS trials."""
+"""alsbench: a terminal workbench for the analysis and scrutiny of ALS trials, and its models on any DataFrame.
+
+``import alsbench as als`` imports nothing else; a name such as ``als.mmrm`` brings its libraries when it is first used.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from alsbench.errors import AlsbenchError as AlsbenchError
+    from alsbench.errors import DataError as DataError
+    from alsbench.errors import UsageError as UsageError
+    from alsbench.models.mmrm import MMRMResults as MMRMResults
+    from alsbench.models.mmrm import mmrm as mmrm
 
 __version__ = "0.1.0"
+
+_HOMES = {
+    "AlsbenchError": "errors",
+    "DataError": "errors",
+    "MMRMResults": "models.mmrm",
+    "UsageError": "errors",
+    "mmrm": "models.mmrm",
+}
+__all__ = ["__version__", *_HOMES]  # noqa: PLE0604 - the names of a dict
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    found = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    globals()[name] = found
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alsbench.analysis.rounding import round_half_away
 from alsbench.render.formats import format_number, format_p, format_stat, is_p_value
+from alsbench.stats.rounding import round_half_away
 
 
 @pytest.mark.parametrize(

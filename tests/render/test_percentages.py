@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from alsbench.analysis.rounding import percent_text
 from alsbench.render.formats import format_stat
 from alsbench.stats.proportions import percent, percentage_points, rate_per_100_years
+from alsbench.stats.rounding import percent_text
 
 SOURCES = Path(__file__).parents[2] / "src" / "alsbench"
 

@@ -7,9 +7,9 @@ import math
 from collections.abc import Sequence
 
 from alsbench.analysis.claims import NEVER, NO_DATA, Checked, NoneOf, Recomputed, SizeRange
-from alsbench.analysis.rounding import round_half_away
 from alsbench.render.formats import MISSING, format_number, format_p, is_p_value
 from alsbench.render.sheet import Field, Sheet
+from alsbench.stats.rounding import round_half_away
 
 PARTS = {"contrast": "", "treatment": "treated ", "reference": "control ", "group": "all "}
 

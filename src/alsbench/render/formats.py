@@ -1,6 +1,6 @@
 """How a statistic is written: decimals by name, rounded once, half away from zero, from the raw double.
 
-Rounding is that of :mod:`alsbench.analysis.rounding`; a percentage is the double nearest to the quotient of its counts
+Rounding is that of :mod:`alsbench.stats.rounding`; a percentage is the double nearest to the quotient of its counts
 (:func:`alsbench.stats.proportions.percent`), which is rounded as the counts are. A p-value is ``0.024`` or ``<0.001``, never
 ``p<0.024``. What is missing is ``-``; what could not be estimated is ``NE``.
 """
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 
-from alsbench.analysis.rounding import round_half_away
+from alsbench.stats.rounding import round_half_away
 
 MISSING = "-"
 NOT_ESTIMABLE = "NE"

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from alsbench.analysis.result import Row
-from alsbench.analysis.rounding import percent_text
 from alsbench.analysis.scrutiny.finding import Answer, Finding, analysed, no_joint_rank, of_comparison, per_comparison
+from alsbench.stats.rounding import percent_text
 from alsbench.study.model import Comparison
 
 SHOWN = ("wins", "losses", "ties", "win_probability", "win_probability_low", "win_probability_high", "pairs")

@@ -13,7 +13,6 @@ from dataclasses import replace
 import numpy as np
 
 from alsbench.analysis.result import Row
-from alsbench.analysis.rounding import percent_text
 from alsbench.analysis.scrutiny.finding import Answer, Finding, each_comparison
 from alsbench.analysis.scrutiny.modifier import Floats
 from alsbench.analysis.scrutiny.outcomes import change_at, data_fault, own_visit
@@ -21,6 +20,7 @@ from alsbench.analysis.source import IntArray
 from alsbench.stats.correlation import correlation
 from alsbench.stats.errors import StatsError
 from alsbench.stats.proportions import percent
+from alsbench.stats.rounding import percent_text
 from alsbench.stats.ties import above
 from alsbench.study.model import Comparison, Endpoint
 

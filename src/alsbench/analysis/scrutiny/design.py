@@ -9,13 +9,13 @@ from __future__ import annotations
 import numpy as np
 
 from alsbench.analysis.result import Row
-from alsbench.analysis.rounding import round_half_away
 from alsbench.analysis.scrutiny.effect import Effect, effect_of
 from alsbench.analysis.scrutiny.finding import Answer, Finding, each_comparison
 from alsbench.analysis.scrutiny.outcomes import place
 from alsbench.analysis.scrutiny.shrinkage import shrunken_effect
 from alsbench.stats.errors import StatsError
 from alsbench.stats.retrodesign import design_errors, replication_probability, subjects_per_arm
+from alsbench.stats.rounding import round_half_away
 from alsbench.study.model import Comparison
 
 STATS = ("assumed", "power_percent", "type_s_percent", "type_m", "subjects_80", "subjects_90")

@@ -17,7 +17,6 @@ from numpy.typing import NDArray
 from alsbench.analysis.methods import evidence_endpoints
 from alsbench.analysis.p_text import p_text
 from alsbench.analysis.result import Row
-from alsbench.analysis.rounding import round_half_away
 from alsbench.analysis.run import default_population
 from alsbench.analysis.scrutiny.finding import ALPHA, Answer, Finding, each_comparison
 from alsbench.analysis.scrutiny.outcomes import (
@@ -35,6 +34,7 @@ from alsbench.analysis.strata import strata_codes
 from alsbench.analysis.subgroups import members
 from alsbench.stats.proportions import percent
 from alsbench.stats.rearrangement import deal_arms
+from alsbench.stats.rounding import round_half_away
 from alsbench.stats.threads import one_blas_thread
 from alsbench.study.model import Comparison, Endpoint
 

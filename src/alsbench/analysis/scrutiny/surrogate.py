@@ -16,7 +16,6 @@ from alsbench.analysis.ask import Ask
 from alsbench.analysis.question import Question
 from alsbench.analysis.records import endpoint_records
 from alsbench.analysis.result import Row
-from alsbench.analysis.rounding import round_half_away
 from alsbench.analysis.scrutiny.finding import Answer, Finding, each_comparison
 from alsbench.analysis.scrutiny.missingness import carrier
 from alsbench.analysis.scrutiny.modifier import Floats
@@ -25,6 +24,7 @@ from alsbench.analysis.source import IntArray
 from alsbench.stats.correlation import correlation
 from alsbench.stats.errors import StatsError
 from alsbench.stats.rearrangement import arm_tests, bootstrap_weights
+from alsbench.stats.rounding import round_half_away
 from alsbench.stats.threads import one_blas_thread
 from alsbench.study.model import Comparison, Endpoint
 

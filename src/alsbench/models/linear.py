@@ -1,0 +1,288 @@
+"""What every linear model on a frame answers: coefficients by statsmodels' names, LS means, contrasts and tests by term.
+
+The numbers come from ``stats``; here they get the frame's words: coefficients named as patsy names them, levels as they stand
+in the data, errors with the nearest name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Protocol, get_args
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+
+from alsbench.errors import UsageError
+from alsbench.models.faults import as_data_error
+from alsbench.models.formula_design import FormulaDesign
+from alsbench.stats.contrasts import Contrasts
+from alsbench.stats.design import Weights
+from alsbench.stats.inference import FTest
+from alsbench.stats.lsmeans import Against, Cells, ls_differences, ls_means
+from alsbench.study.names import nearest
+
+if TYPE_CHECKING:
+    from statsmodels.iolib.summary import Summary
+
+Array = NDArray[np.float64]
+
+
+class Fit(Protocol):
+    """A fitted model that estimates and tests linear combinations of its coefficients."""
+
+    def contrast(self, L: ArrayLike, *, level: float = ...) -> Contrasts: ...
+
+    def coefficients(self, *, level: float = ...) -> Contrasts: ...
+
+
+class LinearResults:
+    """A linear model fitted to rows of a frame: the part that does not depend on how its covariance is modelled."""
+
+    _where = "model"
+
+    def __init__(self, fit: Fit, design: FormulaDesign, response: Array, index: pd.Index, notes: Sequence[str]) -> None:
+        self._fit = fit
+        self._design = design
+        self._response = response
+        self._index = index
+        self._notes = tuple(notes)
+
+    @property
+    def formula(self) -> str:
+        """The formula as it was given."""
+        return self._design.formula.text
+
+    @property
+    def nobs(self) -> int:
+        """Rows the model was fitted to."""
+        return self._response.size
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a reader of these numbers must know: rows and levels left out, coefficients that the data do not determine."""
+        return self._notes
+
+    @cached_property
+    def _coefficients(self) -> Contrasts:
+        with as_data_error(self._where):
+            return self._fit.coefficients()
+
+    def _series(self, values: Array, name: str) -> pd.Series:
+        return pd.Series(values, index=list(self._design.names), name=name, dtype=np.float64)
+
+    @property
+    def params(self) -> pd.Series:
+        """Coefficients by patsy's names, NaN where the data do not determine one."""
+        return self._series(self._coefficients.estimate, "params")
+
+    @property
+    def bse(self) -> pd.Series:
+        """Standard errors of the coefficients."""
+        return self._series(self._coefficients.se, "bse")
+
+    @property
+    def df(self) -> pd.Series:
+        """Degrees of freedom of each coefficient's t."""
+        return self._series(self._coefficients.df, "df")
+
+    @property
+    def tvalues(self) -> pd.Series:
+        """Coefficients over their standard errors."""
+        return self._series(self._coefficients.t, "tvalues")
+
+    @property
+    def pvalues(self) -> pd.Series:
+        """Two-sided p-values of the coefficients."""
+        return self._series(self._coefficients.p, "pvalues")
+
+    def conf_int(self, alpha: float = 0.05) -> pd.DataFrame:
+        """Confidence limits of level 1 - alpha: a row for each coefficient, columns 0 (low) and 1 (high)."""
+        with as_data_error(self._where):
+            found = self._fit.coefficients(level=_level(1.0 - alpha))
+        return pd.DataFrame({0: found.low, 1: found.high}, index=list(self._design.names))
+
+    def cov_params(self) -> pd.DataFrame:
+        """Covariance of the coefficients, the one the standard errors come from (Kenward-Roger: adjusted)."""
+        names = list(self._design.names)
+        return pd.DataFrame(self._covariance(), index=names, columns=names)
+
+    def _covariance(self) -> Array:
+        raise NotImplementedError
+
+    @cached_property
+    def _fitted(self) -> Array:
+        beta = np.nan_to_num(self._coefficients.estimate, nan=0.0)
+        return np.asarray(self._design.X @ beta, dtype=np.float64)
+
+    @property
+    def fittedvalues(self) -> pd.Series:
+        """The mean of each analysed row, X b: a Series on the labels and in the order of the frame's index."""
+        return pd.Series(self._fitted, index=self._index, name="fittedvalues")
+
+    @property
+    def resid(self) -> pd.Series:
+        """Response minus fitted value of each analysed row, in the order of the frame; rows left out are absent, so that
+        ``m.resid.reindex(data.index)`` puts them back as missing."""
+        return pd.Series(self._response - self._fitted, index=self._index, name="resid")
+
+    def tidy(self, alpha: float = 0.05) -> pd.DataFrame:
+        """The coefficients as one frame, in the columns of pyfixest's ``tidy()`` and df."""
+        limits = self.conf_int(alpha)
+        c = self._coefficients
+        table = {
+            "Estimate": c.estimate,
+            "Std. Error": c.se,
+            "df": c.df,
+            "t value": c.t,
+            "Pr(>|t|)": c.p,
+            f"{100 * alpha / 2:g}%": limits[0].to_numpy(),
+            f"{100 * (1 - alpha / 2):g}%": limits[1].to_numpy(),
+        }
+        return pd.DataFrame(table, index=pd.Index(self._design.names, name="Coefficient"))
+
+    def ls_means(
+        self,
+        specs: str | Sequence[str],
+        by: str | Sequence[str] | None = None,
+        *,
+        weights: Weights = "equal",
+        at: Mapping[str, float] | None = None,
+        level: float = 0.95,
+    ) -> pd.DataFrame:
+        """Least-squares means of the levels of ``specs`` within those of ``by``, as R's emmeans and SAS's LSMEANS.
+
+        Other factors are averaged with equal weights, or with ``weights="proportional"`` as often as their levels were observed
+        (SAS: OM); covariates stand at their mean over the analysed rows, or where ``at`` puts them. Index: the levels; columns
+        estimate, se, df, low, high in the units of the response. A mean that the data do not determine is a row of NaN, and a
+        column ``note`` then says why. UsageError for a name that is no factor of the model.
+        """
+        names = self._factors(specs, by)
+        self._check(weights, at)
+        with as_data_error(self._where):
+            cells = ls_means(self._fit, self._design, names, weights=weights, at=at, level=_level(level))
+        index = self._index_of([self._levels(names, label) for label in cells.labels], names)
+        return _table(cells, index, {"estimate": "estimate", "se": "se", "df": "df", "low": "low", "high": "high"})
+
+    def contrasts(
+        self,
+        factor: str,
+        by: str | Sequence[str] | None = None,
+        *,
+        reference: Any = None,
+        against: Against = "reference",
+        weights: Weights = "equal",
+        at: Mapping[str, float] | None = None,
+        level: float = 0.95,
+    ) -> pd.DataFrame:
+        """Differences of least-squares means: every other level of ``factor`` minus ``reference`` (its first level unless
+        given), or with ``against="pairwise"`` every later level minus every earlier one, within the levels of ``by``.
+
+        Index: contrast ("Drug - Placebo") and the levels of ``by``; columns difference, se, df, t, p (two-sided), low, high,
+        not adjusted for their number. Weights and covariates as in ``ls_means``. UsageError for an unknown factor or level.
+        """
+        names = self._factors(factor, by)
+        self._check(weights, at)
+        if against not in get_args(Against):
+            raise UsageError(f"unknown against={against!r}", where=self._where, hint="known: reference, pairwise")
+        labels = self._design.factor(names[0]).levels
+        base = labels[0] if reference is None else str(reference)
+        if base not in labels:
+            raise UsageError(f"{names[0]} has no level {base}", where=self._where, hint=nearest(base, labels))
+        with as_data_error(self._where):
+            cells = ls_differences(
+                self._fit,
+                self._design,
+                names[0],
+                by=names[1:],
+                reference=base,
+                against=against,
+                weights=weights,
+                at=at,
+                level=_level(level),
+            )
+        keys = [(" - ".join(label[:2]), *self._levels(names[1:], label[2:])) for label in cells.labels]
+        columns = {"difference": "estimate", "se": "se", "df": "df", "t": "t", "p": "p", "low": "low", "high": "high"}
+        return _table(cells, self._index_of(keys, ["contrast", *names[1:]]), columns)
+
+    def test(self, term: str | ArrayLike) -> FTest:
+        """The F test of a term of the model ("ARM:AVISIT", type 3), or that all rows of a matrix (m, p) of contrasts are zero,
+        on the degrees of freedom of the model's own method. UsageError for an unknown term."""
+        L = self._design.type3(self._design.term(term)) if isinstance(term, str) else np.atleast_2d(np.asarray(term, float))
+        if L.shape[1:] != (len(self._design.names),):
+            what = f"a contrast has {L.shape[-1]} entries, the model {len(self._design.names)} coefficients"
+            raise UsageError(what, where=self._where)
+        with as_data_error(self._where):
+            return self._joint_test(L)
+
+    def _joint_test(self, L: Array) -> FTest:
+        raise NotImplementedError
+
+    def anova(self, type: int = 3) -> pd.DataFrame:
+        """Type 3 tests of every term, in the order of the model: num_df, den_df, F and p (SAS's type 3, R's car::Anova with
+        sum-to-zero coding). UsageError for another type, for a model without an intercept or without a margin of a term."""
+        if type != 3:
+            raise UsageError(f"type {type} tests are not offered", where=self._where, hint="type=3")
+        terms = [term for term in self._design.terms if term]
+        tests = [self.test(":".join(term)) for term in terms]
+        rows = {"num_df": [t.num_df for t in tests], "den_df": [t.den_df for t in tests], "F": [t.f for t in tests]}
+        return pd.DataFrame({**rows, "p": [t.p for t in tests]}, index=pd.Index([":".join(t) for t in terms], name="term"))
+
+    def summary(self) -> Summary:
+        """The tables of the fit as statsmodels prints them: ``print(m.summary())``, ``.as_html()``, ``.as_latex()``."""
+        raise NotImplementedError
+
+    def __repr__(self) -> str:
+        return str(self.summary())
+
+    def _repr_html_(self) -> str:
+        return str(self.summary().as_html())
+
+    def _factors(self, *groups: str | Sequence[str] | None) -> list[str]:
+        names = [name for group in groups if group is not None for name in ([group] if isinstance(group, str) else group)]
+        for name in names:
+            if name not in self._design.classes:
+                covariate = any(v.name == name for v in self._design.variables)
+                what = f"{name} is a covariate of the model, no factor" if covariate else f"the model has no factor {name}"
+                hint = (
+                    f"C({name}) in the formula makes classes of it" if covariate else nearest(str(name), self._design.classes)
+                )
+                raise UsageError(what, where=self._where, hint=hint)
+        if len(set(names)) < len(names) or not names:
+            raise UsageError("each factor is named once" if names else "name a factor", where=self._where)
+        return names
+
+    def _check(self, weights: str, at: Mapping[str, float] | None) -> None:
+        if weights not in get_args(Weights):
+            raise UsageError(f"unknown weights {weights!r}", where=self._where, hint=f"known: {', '.join(get_args(Weights))}")
+        covariates = [v.name for v in self._design.variables if v.name not in self._design.classes]
+        for name, value in (at or {}).items():
+            if name not in covariates:
+                raise UsageError(f"the model has no covariate {name}", where=self._where, hint=nearest(str(name), covariates))
+            if not np.isfinite(value):
+                raise UsageError(f"{name} is put at {value}, which is no finite number", where=self._where)
+
+    def _levels(self, names: Sequence[str], labels: Sequence[str]) -> tuple[Any, ...]:
+        """Labels of the design as the levels they are in the data."""
+        pairs = zip(names, labels, strict=True)
+        return tuple(self._design.classes[n].levels[self._design.factor(n).levels.index(x)] for n, x in pairs)
+
+    @staticmethod
+    def _index_of(keys: Sequence[tuple[Any, ...]], names: Sequence[str]) -> pd.Index:
+        if len(names) == 1:
+            return pd.Index([key[0] for key in keys], name=names[0])
+        return pd.MultiIndex.from_tuples(keys, names=names)
+
+
+def _table(cells: Cells, index: pd.Index, columns: Mapping[str, str]) -> pd.DataFrame:
+    table = pd.DataFrame({name: getattr(cells.values, source) for name, source in columns.items()}, index=index)
+    if any(cells.errors):
+        table["note"] = [error or "" for error in cells.errors]
+    return table
+
+
+def _level(level: float) -> float:
+    if not 0.0 < level < 1.0:
+        raise UsageError(f"a confidence level lies between 0 and 1, not {level:g}")
+    return level

@@ -1,0 +1,105 @@
+"""Which rows of a frame a model is fitted to: those with nothing missing in any column it needs, counted where they are not."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from alsbench.errors import DataError, UsageError
+from alsbench.models.formula import Formula
+from alsbench.models.frames import Classes, Column, Numbers, check_finite, read_classes, read_column, read_numbers, series
+
+Array = NDArray[np.float64]
+Mask = NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class CompleteRows:
+    """The rows (n,) without a missing value, and how many rows each column has a missing value in. A row may miss several."""
+
+    kept: Mask
+    missing: Mapping[str, int]
+
+    @property
+    def n_left_out(self) -> int:
+        return int((~self.kept).sum())
+
+    def note(self) -> str:
+        """One sentence, or nothing where no row is left out."""
+        if not self.n_left_out:
+            return ""
+        where = ", ".join(f"{name} in {count}" for name, count in self.missing.items() if count)
+        return f"{self.n_left_out} of {self.kept.size} rows are left out for missing values: {where}"
+
+
+def complete_rows(missing: Mapping[str, Mask], where: str) -> CompleteRows:
+    """The rows in which none of the columns is missing. DataError where there is no such row."""
+    found = CompleteRows(~np.logical_or.reduce(list(missing.values())), {k: int(v.sum()) for k, v in missing.items()})
+    if not found.kept.any():
+        raise DataError("no row has a value in every column the model needs", where=where, why=found.note())
+    return found
+
+
+def formula_columns(formula: Formula, frame: pd.DataFrame, where: str) -> dict[str, Column]:
+    """The columns a formula names, all rows: numbers for the response, classes for C(...), else what the column holds."""
+    found: dict[str, Column] = {}
+    for name in formula.columns:
+        if name in formula.response.columns:
+            found[name] = read_numbers(frame, name, where)
+        elif name in formula.classified:
+            found[name] = read_classes(frame, name, where)
+        else:
+            found[name] = read_column(frame, name, where)
+    for column in found.values():
+        if isinstance(column, Numbers):
+            check_finite(column, where)
+    return found
+
+
+def analysed(columns: Mapping[str, Column], kept: Mask) -> tuple[dict[str, Column], list[str]]:
+    """The columns over the rows ``kept``, without the levels none of them has, and a note for each column that lost some."""
+    out: dict[str, Column] = {}
+    notes = []
+    for name, column in columns.items():
+        part = column.take(kept)
+        if isinstance(part, Classes):
+            seen = part.observed()
+            gone = [label for label in part.labels if label not in seen.labels]
+            if gone:
+                levels = "the level" if len(gone) == 1 else "the levels"
+                notes.append(f"{name}: no analysed row has {levels} {', '.join(gone)}, left out of the model")
+            part = seen
+        out[name] = part
+    return out, notes
+
+
+def labels_of(frame: pd.DataFrame, name: str, where: str) -> tuple[NDArray[Any], Mask]:
+    """Labels of any kind (n,), and where they are missing."""
+    column = series(frame, name, where)
+    missing = column.isna().to_numpy(dtype=bool)
+    labels = np.empty(len(column), dtype=object)
+    labels[:] = column.astype(object).tolist()
+    return labels, missing
+
+
+def read_weights(frame: pd.DataFrame, given: Any, where: str) -> Numbers:
+    """Weights as the name of a column, or as one number for each row of the frame."""
+    if isinstance(given, str):
+        found = read_numbers(frame, given, where)
+    else:
+        if isinstance(given, pd.Series) and not given.index.equals(frame.index):
+            raise UsageError("the weights have another index than the frame", where=where, hint="make a column of them")
+        values = np.asarray(given, dtype=np.float64)
+        if values.shape != (len(frame),):
+            raise UsageError(f"{values.size} weights for {len(frame)} rows", where=where, hint="one number for each row")
+        found = Numbers("weights", values)
+    check_finite(found, where)
+    bad = int((found.values <= 0).sum())
+    if bad:
+        raise DataError(f"{found.name} is zero or negative in {bad} rows: a weight is positive", where=where)
+    return found

@@ -1,0 +1,77 @@
+"""A fit in print, in the manner of statsmodels: two columns of facts, the coefficients, further tables, notes. No clock."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from alsbench.stats.contrasts import Contrasts
+from alsbench.stats.rounding import round_half_away
+
+if TYPE_CHECKING:
+    from statsmodels.iolib.summary import Summary
+
+WIDTH = 78
+Facts = Sequence[tuple[str, str]]
+
+
+def number(value: float, places: int = 4) -> str:
+    """A number with ``places`` decimals, rounded half away from zero; a very large or very small one with a power of ten."""
+    if not np.isfinite(value):
+        return str(float(value))
+    if value and not 1e-4 <= abs(value) < 1e7:
+        return f"{value:.3e}"
+    return round_half_away(value, places)
+
+
+def p_value(p: float) -> str:
+    """0.024, or <0.001."""
+    if not np.isfinite(p):
+        return "nan"
+    return "<0.001" if p < 0.0005 else round_half_away(p, 3)
+
+
+def make_summary(
+    title: str,
+    facts: Facts,
+    names: Sequence[str],
+    table: Contrasts,
+    extra: Sequence[tuple[str, Sequence[str], Sequence[str], Sequence[Sequence[str]]]] = (),
+    notes: Sequence[str] = (),
+) -> Summary:
+    """statsmodels' Summary: ``facts`` in two columns, coefficients, ``extra`` tables (title, headers, stubs, cells), notes."""
+    from statsmodels.iolib.summary import Summary, fmt_2cols, fmt_params
+    from statsmodels.iolib.table import SimpleTable
+
+    half = (len(facts) + 1) // 2
+    right = [*facts[half:], ("", "")][:half]
+    left, more = (
+        SimpleTable(
+            [[value] for _, value in side],
+            stubs=[f"{name}:" if name else "" for name, _ in side],
+            title=title,
+            txt_fmt=fmt_2cols,
+        )
+        for side in (facts[:half], right)
+    )
+    left.extend_right(more)
+    found = Summary()
+    found.tables.append(left)
+    columns = zip(table.estimate, table.se, table.df, table.t, table.p, table.low, table.high, strict=True)
+    cells = [
+        [number(b), number(s), round_half_away(d, 1), round_half_away(t, 3), p_value(p), number(lo), number(hi)]
+        for b, s, d, t, p, lo, hi in columns
+    ]
+    headers = ["coef", "std err", "df", "t", "P>|t|", "[0.025", "0.975]"]
+    found.tables.append(SimpleTable(cells, headers=headers, stubs=list(names), txt_fmt=fmt_params))
+    for caption, heads, stubs, values in extra:
+        found.tables.append(
+            SimpleTable([list(v) for v in values], headers=list(heads), stubs=list(stubs), title=caption, txt_fmt=fmt_params)
+        )
+    if notes:
+        lines = [textwrap.fill(f"[{i}] {note}", WIDTH, subsequent_indent="    ") for i, note in enumerate(notes, start=1)]
+        found.add_extra_txt(["Notes:", *lines])
+    return found
