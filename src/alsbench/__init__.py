@@ -11,17 +11,27 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from alsbench.errors import AlsbenchError as AlsbenchError
     from alsbench.errors import DataError as DataError
+    from alsbench.errors import ExpressionError as ExpressionError
     from alsbench.errors import UsageError as UsageError
+    from alsbench.models.ancova import ANCOVAResults as ANCOVAResults
+    from alsbench.models.ancova import ancova as ancova
+    from alsbench.models.expression import FrameExpression as FrameExpression
+    from alsbench.models.expression import expression as expression
     from alsbench.models.mmrm import MMRMResults as MMRMResults
     from alsbench.models.mmrm import mmrm as mmrm
 
 __version__ = "0.1.0"
 
 _HOMES = {
+    "ANCOVAResults": "models.ancova",
     "AlsbenchError": "errors",
     "DataError": "errors",
+    "ExpressionError": "errors",
+    "FrameExpression": "models.expression",
     "MMRMResults": "models.mmrm",
     "UsageError": "errors",
+    "ancova": "models.ancova",
+    "expression": "models.expression",
     "mmrm": "models.mmrm",
 }
 __all__ = ["__version__", *_HOMES]  # noqa: PLE0604 - the names of a dict

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import fdtrc
 
+from alsbench.stats import inference
 from alsbench.stats.contrasts import Contrasts, t_contrasts
 from alsbench.stats.design import Array, Design, Factor, Term, Weights, aliased_columns
 from alsbench.stats.errors import NotEstimable, StatsError
@@ -92,6 +93,23 @@ class OLSFit:
         half = np.linalg.solve(self.R.T, rows[:, keep].T)
         estimate = rows[:, keep] @ self.coef[keep]
         return self._inference(estimate, self.sigma * np.sqrt((half**2).sum(axis=0)), level)
+
+    def joint_test(self, L: ArrayLike) -> inference.FTest:
+        """F test that all rows of ``L`` (m, p) are zero; rows that repeat each other count once. Raises as ``contrast``."""
+        rows = np.atleast_2d(np.asarray(L, dtype=np.float64))
+        for row in rows:
+            self.design.check_estimable(row)
+        self.check_inference()
+        kept = rows[:, ~self.design.aliased]
+        half = np.linalg.solve(self.R.T, kept.T)
+        values, vectors = np.linalg.eigh(half.T @ half)
+        used = values > 1e-10 * values.max(initial=0.0)
+        q = int(used.sum())
+        if q == 0:
+            return inference.FTest(math.nan, 0, float(self.df_residual), math.nan)
+        turned = vectors[:, used].T @ (kept @ self.coef[~self.design.aliased])
+        f = float((turned**2 / values[used]).sum()) / q / self.sigma**2
+        return inference.FTest(f, q, float(self.df_residual), float(fdtrc(q, self.df_residual, f)))
 
     def coefficients(self, *, level: float = 0.95) -> Contrasts:
         """The coefficient table; aliased coefficients are rows of NaN."""
