@@ -15,24 +15,32 @@ if TYPE_CHECKING:
     from alsbench.errors import UsageError as UsageError
     from alsbench.models.ancova import ANCOVAResults as ANCOVAResults
     from alsbench.models.ancova import ancova as ancova
+    from alsbench.models.cafs import CAFSResults as CAFSResults
+    from alsbench.models.cafs import cafs as cafs
     from alsbench.models.expression import FrameExpression as FrameExpression
     from alsbench.models.expression import expression as expression
     from alsbench.models.mmrm import MMRMResults as MMRMResults
     from alsbench.models.mmrm import mmrm as mmrm
+    from alsbench.models.pairs import PairResults as PairResults
+    from alsbench.models.pairs import win_statistics as win_statistics
 
 __version__ = "0.1.0"
 
 _HOMES = {
     "ANCOVAResults": "models.ancova",
     "AlsbenchError": "errors",
+    "CAFSResults": "models.cafs",
     "DataError": "errors",
     "ExpressionError": "errors",
     "FrameExpression": "models.expression",
     "MMRMResults": "models.mmrm",
+    "PairResults": "models.pairs",
     "UsageError": "errors",
     "ancova": "models.ancova",
+    "cafs": "models.cafs",
     "expression": "models.expression",
     "mmrm": "models.mmrm",
+    "win_statistics": "models.pairs",
 }
 __all__ = ["__version__", *_HOMES]  # noqa: PLE0604 - the names of a dict
 

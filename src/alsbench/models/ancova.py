@@ -20,7 +20,7 @@ from alsbench.models.formula_design import FormulaDesign, build_formula_design, 
 from alsbench.models.frames import as_frame
 from alsbench.models.linear import LinearResults
 from alsbench.models.rows import CompleteRows, analysed, complete_rows, formula_columns, read_weights
-from alsbench.models.summary import make_summary, number
+from alsbench.models.summary import coefficient_table, make_summary, number
 from alsbench.stats.ancova import OLSFit, Robust, fit_ols
 from alsbench.stats.inference import FTest
 from alsbench.study.names import nearest
@@ -104,7 +104,8 @@ class ANCOVAResults(LinearResults):
             ("Adj. R-squared", number(self.rsquared_adj, 3)),
             ("Log-Likelihood", number(self.llf)),
         ]
-        return make_summary("ANCOVA Results", facts, self._design.names, self._coefficients, notes=self._notes)
+        table = coefficient_table(self._design.names, self._coefficients)
+        return make_summary("ANCOVA Results", facts, tables=[table], notes=self._notes)
 
 
 def ancova(formula: str, data: Any, *, weights: Any = None) -> ANCOVAResults:

@@ -21,7 +21,7 @@ from alsbench.models.formula_design import FormulaDesign, build_formula_design, 
 from alsbench.models.frames import Classes, Column, Numbers, as_frame, read_classes
 from alsbench.models.linear import LinearResults
 from alsbench.models.rows import CompleteRows, analysed, complete_rows, formula_columns, labels_of, read_weights
-from alsbench.models.summary import make_summary, number
+from alsbench.models.summary import SummaryTable, coefficient_table, make_summary, number
 from alsbench.stats.covariance import COVARIANCES
 from alsbench.stats.inference import DfName, FTest
 from alsbench.stats.mmrm import Attempt, MMRMFit, fit_mmrm
@@ -149,8 +149,9 @@ class MMRMResults(LinearResults):
         sigma = self.visit_covariance
         stubs = [" ".join(map(str, key)) if isinstance(key, tuple) else str(key) for key in sigma.index]
         cells = [[number(x) for x in row] for row in sigma.to_numpy()]
-        tables = [("Covariance of the visits", [str(v) for v in self._visits.levels], stubs, cells)]
-        return make_summary("MMRM Results", facts, self._design.names, self._coefficients, tables, self._notes)
+        visits = SummaryTable("Covariance of the visits", [str(v) for v in self._visits.levels], stubs, cells)
+        coefficients = coefficient_table(self._design.names, self._coefficients)
+        return make_summary("MMRM Results", facts, tables=[coefficients, visits], notes=self._notes)
 
 
 def mmrm(

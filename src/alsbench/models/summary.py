@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -34,15 +35,28 @@ def p_value(p: float) -> str:
     return "<0.001" if p < 0.0005 else round_half_away(p, 3)
 
 
-def make_summary(
-    title: str,
-    facts: Facts,
-    names: Sequence[str],
-    table: Contrasts,
-    extra: Sequence[tuple[str, Sequence[str], Sequence[str], Sequence[Sequence[str]]]] = (),
-    notes: Sequence[str] = (),
-) -> Summary:
-    """statsmodels' Summary: ``facts`` in two columns, coefficients, ``extra`` tables (title, headers, stubs, cells), notes."""
+@dataclass(frozen=True)
+class SummaryTable:
+    """A table of a summary: its title, the heads of its columns, the stubs of its rows, and its cells as texts."""
+
+    title: str
+    heads: Sequence[str]
+    stubs: Sequence[str]
+    cells: Sequence[Sequence[str]]
+
+
+def coefficient_table(names: Sequence[str], table: Contrasts) -> SummaryTable:
+    """Coefficients with 95 % limits, in statsmodels' columns and df."""
+    columns = zip(table.estimate, table.se, table.df, table.t, table.p, table.low, table.high, strict=True)
+    cells = [
+        [number(b), number(s), number(d, 1), number(t, 3), p_value(p), number(lo), number(hi)]
+        for b, s, d, t, p, lo, hi in columns
+    ]
+    return SummaryTable("", ["coef", "std err", "df", "t", "P>|t|", "[0.025", "0.975]"], names, cells)
+
+
+def make_summary(title: str, facts: Facts, *, tables: Sequence[SummaryTable], notes: Sequence[str] = ()) -> Summary:
+    """statsmodels' Summary: ``facts`` in two columns, the tables, and notes."""
     from statsmodels.iolib.summary import Summary, fmt_2cols, fmt_params
     from statsmodels.iolib.table import SimpleTable
 
@@ -50,26 +64,17 @@ def make_summary(
     right = [*facts[half:], ("", "")][:half]
     left, more = (
         SimpleTable(
-            [[value] for _, value in side],
-            stubs=[f"{name}:" if name else "" for name, _ in side],
-            title=title,
-            txt_fmt=fmt_2cols,
+            [[value] for _, value in side], stubs=[name and f"{name}:" for name, _ in side], title=title, txt_fmt=fmt_2cols
         )
         for side in (facts[:half], right)
     )
     left.extend_right(more)
     found = Summary()
     found.tables.append(left)
-    columns = zip(table.estimate, table.se, table.df, table.t, table.p, table.low, table.high, strict=True)
-    cells = [
-        [number(b), number(s), round_half_away(d, 1), round_half_away(t, 3), p_value(p), number(lo), number(hi)]
-        for b, s, d, t, p, lo, hi in columns
-    ]
-    headers = ["coef", "std err", "df", "t", "P>|t|", "[0.025", "0.975]"]
-    found.tables.append(SimpleTable(cells, headers=headers, stubs=list(names), txt_fmt=fmt_params))
-    for caption, heads, stubs, values in extra:
+    for t in tables:
+        cells = [list(row) for row in t.cells]
         found.tables.append(
-            SimpleTable([list(v) for v in values], headers=list(heads), stubs=list(stubs), title=caption, txt_fmt=fmt_params)
+            SimpleTable(cells, headers=list(t.heads), stubs=list(t.stubs), title=t.title or None, txt_fmt=fmt_params)
         )
     if notes:
         lines = [textwrap.fill(f"[{i}] {note}", WIDTH, subsequent_indent="    ") for i, note in enumerate(notes, start=1)]
