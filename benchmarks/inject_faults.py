@@ -5,36 +5,45 @@
     python benchmarks/inject_faults.py list
 
 ``benchmarks/faults.toml`` describes a fault by the function it stands in and the text it changes, not by file and line, so
-that it outlives moves. A fault is put into a copy of the sources in a temporary directory, which the tests then import; the
-checkout is never touched. Only the tests that reach the function run, until the first that fails. What survives is compared
-with the sound program on the built trial of the tests: "changes N results" is a hole in the tests, "changes no result" needs a
-reason in the file (``equivalent``).
+that it outlives moves. The checkout is never touched: the code of the function is changed in a child of the process that has
+collected the tests (for the map, in a copy of the sources). Only the tests that reach the function run, until the first that
+fails. What survives
+is compared with the sound program on the built trial of the tests: "changes N results" is a hole in the tests, "changes no
+result" needs a reason in the file (``equivalent``).
 """
 
 from __future__ import annotations
 
 import argparse
 import ast
+import importlib
+import inspect
 import json
 import os
 import re
+import select
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
 import time
 import tomllib
-from concurrent.futures import ThreadPoolExecutor, as_completed
+import types
+from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).parents[1]
 SOURCES = ROOT / "src" / "alsbench"
 FAULTS = Path(__file__).with_name("faults.toml")
 REACHED = ROOT / ".benchmarks" / "reached.json"  # made by ``map``; not under version control
-QUICK = re.compile(r"test_(built|boundaries|awkward|edges|partial|mask)")
-USAGE, NOTHING = 4, 5  # pytest's exit codes: not run, nothing collected
+HEAVY = ("statsmodels.api", "statsmodels.formula.api", "scipy.stats", "scipy.optimize", "pandas", "pyreadstat", "duckdb")
+BUILT = "/test_built"
+QUICK = re.compile(r"/test_(built|boundaries|awkward|edges|partial)|tests/render/test_mask")
+SLOW = re.compile(r"scrutiny|imputed|qualification|/cli/")
 LONGEST = 600  # seconds of tests of one fault: a fault that makes them hang is found
 
 
@@ -130,7 +139,7 @@ def with_fault(fault: Fault, sources: Path = SOURCES) -> tuple[Path, str]:
 def copy_of_sources(directory: Path) -> Path:
     """A tree that imports like the checkout: the sources copied, the sample trial linked. The copied package."""
     package = directory / "src" / "alsbench"
-    shutil.copytree(SOURCES, package, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(SOURCES, package)  # with what is compiled: a file keeps its time of change, the faulty one gets its own
     (directory / "sample_data").symlink_to(ROOT / "sample_data")
     return package
 
@@ -184,75 +193,164 @@ def note(key):
 """
 
 
-def tests_of(fault: Fault, reached: dict[str, list[str]]) -> list[list[str]]:
-    """The tests that reach the function, in the order in which they are worth running: the quick ones on built data, the
-    others of the room's own folder, the rest; last the whole files of these tests, since a fixture that reaches the function
-    is noted for its first user only."""
-    own = f"tests/{fault.room.split('/', maxsplit=1)[0]}"
-    tests = sorted(reached.get(f"{fault.room} {fault.function}", []), key=lambda t: ("scrutiny" in t or "imputed" in t, t))
-    quick = [t for t in tests if QUICK.search(t)]
-    near = [t for t in tests if t not in quick and t.startswith(own)]
-    files = sorted({t.split("::")[0] for t in tests})
-    return [quick, near, [t for t in tests if t not in quick and t not in near], files]
+def tests_of(fault: Fault, reached: dict[str, list[str]], known: Iterable[str]) -> list[str]:
+    """The tests to run of those ``known``, in the order in which they are worth running: files of quick tests on built data,
+    those of the room's own folder, the others that reach the function, and last the whole files of these.
+
+    Files, because a fixture that reaches the function is noted for its first user only.
+    """
+    own = f"tests/{fault.room.split('/', maxsplit=1)[0]}/"
+    noted = set(reached.get(f"{fault.room} {fault.function}", []))
+    files = {t.split("::")[0] for t in noted}
+    if any(BUILT in file for file in files):  # all of these ask one fixture
+        files |= {f for f in (t.split("::")[0] for t in known) if BUILT in f}
+
+    def place(test: str) -> tuple[bool, ...] | None:
+        file = test.split("::")[0]
+        if file not in files:
+            return None
+        return BUILT not in file, not QUICK.search(file), test not in noted, bool(SLOW.search(test)), not test.startswith(own)
+
+    placed = [(where, test) for test in known if (where := place(test)) is not None]
+    return [test for _, test in sorted(placed, key=lambda pair: pair[0])]
 
 
-def try_fault(fault: Fault, reached: dict[str, list[str]]) -> str:
-    """``found by TEST``, or ``survives ...`` with what the fault changes."""
-    parts = tests_of(fault, reached)
-    if not any(parts):
-        return "survives: no test reaches it"
-    with tempfile.TemporaryDirectory() as name:
-        directory = Path(name)
-        package = copy_of_sources(directory)
-        path, text = with_fault(fault)
-        (package / path.relative_to(SOURCES)).write_text(text, "utf-8")
-        for part in parts:
-            found = _first_failure(part, directory)
-            if found:
-                return f"found by {found}"
-        return f"survives {_changed_results(directory)}"
+class Runner:
+    """A plugin of pytest: the tests are collected once, and each fault is tried in a child of this process, which starts with
+    all that is imported, changes the code of one function and runs the tests that reach it until the first that fails.
+
+    A test that starts the program as a process of its own meets the sound one there: it finds nothing, and never too much.
+    """
+
+    def __init__(self, faults: list[Fault], reached: dict[str, list[str]], workers: int) -> None:
+        self.faults, self.reached, self.workers = faults, reached, workers
+        self.failed = ""
+        self.said: dict[Fault, str] = {}
+        self.begun = time.monotonic()
+
+    def pytest_runtest_logreport(self, report: Any) -> None:
+        if report.failed and not self.failed:
+            self.failed = str(report.nodeid)
+
+    def pytest_runtestloop(self, session: Any) -> bool:
+        items = {item.nodeid: item for item in session.items}
+        for name in HEAVY:  # once, and not in every child
+            importlib.import_module(name)
+        waiting, running = list(reversed(self.faults)), {}
+        while waiting or running:
+            while waiting and len(running) < self.workers:
+                fault = waiting.pop()
+                reader, writer = os.pipe()
+                child = os.fork()
+                if not child:
+                    os.close(reader)
+                    self._try(fault, items, writer)
+                os.close(writer)
+                running[reader] = (child, fault)
+            for reader in select.select(list(running), [], [])[0]:
+                child, fault = running.pop(reader)
+                with os.fdopen(reader, encoding="utf-8") as told:
+                    said = told.read()
+                os.waitpid(child, 0)
+                self._tell(fault, said or f"found: the tests crash, or do not end within {LONGEST} s")
+        return True
+
+    def _try(self, fault: Fault, items: dict[str, Any], writer: int) -> None:
+        """In the child, which ends here."""
+        nowhere = os.open(os.devnull, os.O_RDWR)
+        for stream in (0, 1, 2):
+            os.dup2(nowhere, stream)
+        signal.alarm(LONGEST)  # ends the process
+        try:
+            put_in(fault)
+            said = self._run_until_failure([items[t] for t in tests_of(fault, self.reached, items)])
+            if not said.startswith("found"):
+                said = f"{said} {_changed_results()}"
+        except BaseException as error:  # noqa: BLE001  what befalls the child is told by the parent
+            said = f"not tried: {type(error).__name__}: {error}"
+        os.write(writer, said.encode("utf-8"))
+        os._exit(0)
+
+    def _run_until_failure(self, tests: list[Any]) -> str:
+        if not tests:
+            return "survives: no test reaches it"
+        for test, after in zip(tests, [*tests[1:], None], strict=True):
+            test.config.hook.pytest_runtest_protocol(item=test, nextitem=after)
+            if self.failed:
+                return f"found by {self.failed}"
+        return f"survives {len(tests)} tests"
+
+    def _tell(self, fault: Fault, said: str) -> None:
+        self.said[fault] = said
+        lives = self.lives(fault)
+        note = f" [equivalent: {fault.equivalent}]" if fault.equivalent else ""
+        place = f"{len(self.said)}/{len(self.faults)}, {time.monotonic() - self.begun:.0f} s"
+        print(f"{'!!' if lives else 'ok'} {fault.kind:<20} {fault.room} {fault.name}  ({place})\n     {said}{note}", flush=True)
+
+    def lives(self, fault: Fault) -> bool:
+        return not self.said.get(fault, "").startswith("found") and not fault.equivalent
 
 
-def _first_failure(tests: list[str], directory: Path) -> str:
-    """The first test that fails, empty where none does."""
-    if not tests:
-        return ""
-    command = [sys.executable, "-m", "pytest", "-x", "-q", "-n", "0", "-p", "no:cacheprovider", "--no-header", "-rfE", *tests]
+def put_in(fault: Fault) -> None:
+    """Change the code of the function in this process. FaultError where no object of that name holds the code."""
+    path, text = with_fault(fault)
+    place = place_of(fault)
+    module = importlib.import_module(".".join(path.relative_to(SOURCES.parent).with_suffix("").parts))
+    wanted = _code_of(compile(text, str(path), "exec", dont_inherit=True), fault.function.split("."))
+    target: Any = module
+    for name in fault.function.split("."):
+        target = inspect.getattr_static(target, name)
+    for _ in range(9):
+        if isinstance(target, property):
+            target = target.fget
+        elif isinstance(target, staticmethod | classmethod | cached_property):
+            target = target.func if isinstance(target, cached_property) else target.__func__
+        elif hasattr(target, "__wrapped__"):
+            target = target.__wrapped__
+    if not inspect.isfunction(target) or target.__code__.co_firstlineno > place.first:
+        raise FaultError(f"{fault.name}: no function of the running program holds this code")
+    target.__code__ = wanted
+
+
+def _code_of(code: types.CodeType, names: list[str]) -> types.CodeType:
+    """The code of a function by its path of names; the last of that name, as in the running module."""
+    found = [c for c in code.co_consts if isinstance(c, types.CodeType) and c.co_name == names[0]]
+    if not found:
+        raise FaultError(f"no code named {names[0]}")
+    return _code_of(found[-1], names[1:]) if names[1:] else found[-1]
+
+
+def _changed_results() -> str:
+    """How many numbers of the built trial's results the fault in this process changes."""
+    from tests.built.results import every_result
+
+    code = "import json, sys; from tests.built.results import every_result; json.dump(every_result(), sys.stdout)"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+    if done.returncode:
+        return f"(results: {(done.stderr.strip().splitlines() or ['no answer'])[-1]})"
+    sound = json.loads(done.stdout)
     try:
-        done = subprocess.run(
-            command, cwd=ROOT, env=environment(directory), capture_output=True, text=True, timeout=LONGEST, check=False
-        )
-    except subprocess.TimeoutExpired:
-        return f"tests that do not end within {LONGEST} s"
-    if done.returncode == 0:
-        return ""
-    gone = set(re.findall(r"^ERROR: not found: (?:.*/)?(tests/\S+)$", done.stdout + done.stderr, flags=re.MULTILINE))
-    if gone:  # renamed since the map was made
-        return _first_failure([t for t in tests if t not in gone], directory)
-    if done.returncode in (USAGE, NOTHING):
-        raise FaultError(f"pytest could not run {tests[0]} ...: {(done.stdout + done.stderr).strip()[-300:]}")
-    told = [line for line in done.stdout.splitlines() if line.startswith(("FAILED", "ERROR"))]
-    return told[0].split(" - ")[0].split(" ", 1)[1] if told else f"pytest ending with {done.returncode}"
-
-
-def _changed_results(directory: Path) -> str:
-    """How many numbers of the built trial's results the fault changes."""
-    faulty, sound = _results(directory), _results(None)
-    if isinstance(faulty, str) or isinstance(sound, str):
-        return f"(results: {faulty if isinstance(faulty, str) else sound})"
+        faulty = json.loads(json.dumps(every_result()))
+    except Exception as error:  # noqa: BLE001  any end is a change
+        return f"and the built trial's results end in {type(error).__name__}"
     changed = [k for k in sorted({*faulty, *sound}) if faulty.get(k) != sound.get(k)]
     return f"and changes {len(changed)} results of the built trial" + (f", e.g. {changed[0]}" if changed else "")
 
 
-def _results(directory: Path | None) -> dict[str, object] | str:
-    code = "import json, sys; from tests.built.results import every_result; json.dump(every_result(), sys.stdout)"
-    env = environment(directory) if directory else dict(os.environ)
-    env["PYTHONPATH"] = os.pathsep.join([env.get("PYTHONPATH", ""), str(ROOT)]).strip(os.pathsep)
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=env, capture_output=True, text=True, check=False)
-    if done.returncode:
-        return (done.stderr.strip().splitlines() or ["no answer"])[-1]
-    found: dict[str, object] = json.loads(done.stdout)
-    return found
+def run(faults: list[Fault], reached: dict[str, list[str]], workers: int) -> Runner:
+    """Try every fault; the runner with what was said of each."""
+    import pytest
+
+    runner = Runner(faults, reached, workers)
+    asked = {t.split("::")[0] for fault in faults for t in reached.get(f"{fault.room} {fault.function}", [])}
+    files = sorted(
+        {*(f for f in asked if (ROOT / f).is_file()), *(str(p.relative_to(ROOT)) for p in ROOT.glob(f"tests/*{BUILT}*.py"))}
+    )
+    os.chdir(ROOT)
+    os.environ["OPENBLAS_NUM_THREADS"] = "1"
+    sys.path.insert(0, str(ROOT))
+    pytest.main(["-q", "-s", "-n", "0", "-p", "no:cacheprovider", "--no-header", *files], plugins=[runner])
+    return runner
 
 
 def main() -> int:
@@ -262,6 +360,7 @@ def main() -> int:
     parser.add_argument("--tests", nargs="*", default=["tests"], help="for map: which tests")
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--faults", type=Path, default=FAULTS)
+    parser.add_argument("--reached", type=Path, default=REACHED, help="the map")
     given = parser.parse_args()
     faults = [f for f in read_faults(given.faults) if given.only in f"{f.room} {f.name} {f.kind}"]
     if given.what == "list":
@@ -271,22 +370,18 @@ def main() -> int:
         print(f"{len(faults)} faults")
         return 0
     if given.what == "map":
-        known = json.loads(REACHED.read_text("utf-8")) if REACHED.exists() else {}
-        REACHED.parent.mkdir(exist_ok=True)
-        REACHED.write_text(json.dumps({**known, **map_reach(given.tests, faults, given.workers)}, indent=0), "utf-8")
+        known = json.loads(given.reached.read_text("utf-8")) if given.reached.exists() else {}
+        given.reached.parent.mkdir(exist_ok=True)
+        given.reached.write_text(json.dumps({**known, **map_reach(given.tests, faults, given.workers)}, indent=0), "utf-8")
         return 0
-    reached = json.loads(REACHED.read_text("utf-8"))
-    begun, survivors = time.monotonic(), 0
-    with ThreadPoolExecutor(given.workers) as pool:
-        asked = {pool.submit(try_fault, f, reached): f for f in faults}
-        for done in as_completed(asked):
-            fault, said = asked[done], done.result()
-            lives = said.startswith("survives") and not fault.equivalent
-            survivors += lives
-            note = f" [equivalent: {fault.equivalent}]" if fault.equivalent else ""
-            print(f"{'!!' if lives else 'ok'} {fault.kind:<20} {fault.room} {fault.name}\n     {said}{note}", flush=True)
-    print(f"{len(faults)} faults, {survivors} survive ({time.monotonic() - begun:.0f} s)")
-    return 1 if survivors else 0
+    runner = run(faults, json.loads(given.reached.read_text("utf-8")), given.workers)
+    survivors = [f for f in faults if runner.lives(f)]
+    print(
+        f"{len(runner.said)} of {len(faults)} faults tried, {len(survivors)} survive ({time.monotonic() - runner.begun:.0f} s)"
+    )
+    for fault in survivors:
+        print(f"  {fault.kind}: {fault.room} {fault.name}")
+    return 1 if survivors or len(runner.said) < len(faults) else 0
 
 
 if __name__ == "__main__":

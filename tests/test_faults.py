@@ -6,6 +6,8 @@ Whether the tests notice them is what ``python benchmarks/inject_faults.py run``
 from __future__ import annotations
 
 import importlib.util
+import json
+import subprocess
 import sys
 from collections import Counter
 from pathlib import Path
@@ -47,11 +49,14 @@ def test_a_fault_that_cannot_stand_there_is_refused(injector: ModuleType) -> Non
         injector.with_fault(injector.Fault("data/derive", "window_off", "a", "b", "none"))
 
 
-def test_a_fault_is_found_by_a_test_that_passes_without_it(injector: ModuleType, tmp_path: Path) -> None:
-    """One fault run for real against one test, which passes in this suite."""
+def test_a_fault_is_found_by_a_test_that_passes_without_it(tmp_path: Path) -> None:
+    """One fault run for real against one test, which passes in this suite; and one that this test cannot see."""
     test = "tests/data/derive/test_boundaries.py::test_both_ends_of_a_window_that_is_given_belong_to_it"
-    fault = injector.Fault("data/derive", "window_of", "day >= given[0]", "day > given[0]", "window edge")
-    package = injector.copy_of_sources(tmp_path)
-    path, text = injector.with_fault(fault)
-    (package / path.relative_to(injector.SOURCES)).write_text(text, "utf-8")
-    assert injector._first_failure([test], tmp_path) == test
+    edge = 'room = "data/derive"\nfunction = "window_of"\nfind = "day >= given[0]"\nreplace = "day > given[0]"\nkind = "edge"\n'
+    other = edge.replace('"day > given[0]"', '"day >= given[0] + 0"')
+    (tmp_path / "faults.toml").write_text(f"[[fault]]\n{edge}[[fault]]\n{other}")
+    (tmp_path / "reached.json").write_text(json.dumps({"data/derive window_of": [test]}))
+    files = ["--faults", tmp_path / "faults.toml", "--reached", tmp_path / "reached.json"]
+    ran = subprocess.run([sys.executable, SCRIPT, "run", *files], capture_output=True, text=True, check=False)
+    assert f"found by {test}" in ran.stdout and "2 of 2 faults tried, 1 survive" in ran.stdout, ran.stdout + ran.stderr
+    assert ran.returncode == 1 and "changes 0 results of the built trial" in ran.stdout

@@ -323,7 +323,7 @@ def adqs() -> list[dict[str, object]]:
 
 def nfl(i: int, visit: int) -> float | None:
     """NfL: below the limit, at it, zero, missing, and ordinary values that fall in the higher arms."""
-    special = {(0, 6): 4.0, (3, 6): LLOQ, (4, 3): 0.0, (5, 0): 8.0, (7, 6): None, (10, 0): None}
+    special = {(0, 6): 4.0, (3, 6): LLOQ, (4, 3): 0.0, (5, 0): 8.0, (7, 6): None, (8, 0): LLOQ, (10, 0): None}
     if (i, visit) in special:
         return special[i, visit]
     fall = {"Placebo": 0, "Low": 1, "High": 2, "Solo": 1, "": 0}[planned(i)]
