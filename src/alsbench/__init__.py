@@ -17,12 +17,18 @@ if TYPE_CHECKING:
     from alsbench.models.ancova import ancova as ancova
     from alsbench.models.cafs import CAFSResults as CAFSResults
     from alsbench.models.cafs import cafs as cafs
+    from alsbench.models.cox import CoxResults as CoxResults
+    from alsbench.models.cox import cox as cox
     from alsbench.models.expression import FrameExpression as FrameExpression
     from alsbench.models.expression import expression as expression
+    from alsbench.models.kaplan_meier import KaplanMeierResults as KaplanMeierResults
+    from alsbench.models.kaplan_meier import kaplan_meier as kaplan_meier
     from alsbench.models.mmrm import MMRMResults as MMRMResults
     from alsbench.models.mmrm import mmrm as mmrm
     from alsbench.models.pairs import PairResults as PairResults
     from alsbench.models.pairs import win_statistics as win_statistics
+    from alsbench.models.slopes import SlopeResults as SlopeResults
+    from alsbench.models.slopes import slopes as slopes
 
 __version__ = "0.1.0"
 
@@ -30,16 +36,22 @@ _HOMES = {
     "ANCOVAResults": "models.ancova",
     "AlsbenchError": "errors",
     "CAFSResults": "models.cafs",
+    "CoxResults": "models.cox",
     "DataError": "errors",
     "ExpressionError": "errors",
     "FrameExpression": "models.expression",
+    "KaplanMeierResults": "models.kaplan_meier",
     "MMRMResults": "models.mmrm",
     "PairResults": "models.pairs",
+    "SlopeResults": "models.slopes",
     "UsageError": "errors",
     "ancova": "models.ancova",
     "cafs": "models.cafs",
+    "cox": "models.cox",
     "expression": "models.expression",
+    "kaplan_meier": "models.kaplan_meier",
     "mmrm": "models.mmrm",
+    "slopes": "models.slopes",
     "win_statistics": "models.pairs",
 }
 __all__ = ["__version__", *_HOMES]  # noqa: PLE0604 - the names of a dict

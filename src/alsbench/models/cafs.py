@@ -18,7 +18,8 @@ from alsbench.errors import DataError
 from alsbench.models.ancova import ANCOVAResults, ancova
 from alsbench.models.factors import FUNCTIONS
 from alsbench.models.follow_up import Names
-from alsbench.models.pairs import MONTH, PairResults, listed, read_pairs
+from alsbench.models.pairs import MONTH, PairResults, read_pairs
+from alsbench.models.rows import listed
 from alsbench.models.summary import SummaryTable, number, p_value
 
 WHERE = "cafs"

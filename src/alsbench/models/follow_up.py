@@ -16,8 +16,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from alsbench.errors import DataError, UsageError
-from alsbench.models.frames import Classes, Numbers, as_frame, check_finite, read_classes, read_column, read_numbers, series
-from alsbench.models.rows import labels_of
+from alsbench.models.frames import Classes, Numbers, as_frame, read_classes, read_column, series
+from alsbench.models.rows import combined, labels_of, read_events, read_finite
 from alsbench.stats.joint_rank import FollowUp, cut_at_horizon
 from alsbench.study.names import nearest
 
@@ -141,9 +141,9 @@ def _arms(column: Classes, reference: Any, treatment: Any, all_arms: bool, where
 
 
 def _follow_up(rows: _Rows, names: Names, horizon: float, horizon_day: float) -> tuple[FollowUp, list[str]]:
-    event = rows.of_subject(_events(rows.frame, names.event, rows.where))
-    time = rows.of_subject(_finite(rows.frame, names.event_time, rows.where))
-    contact = time if names.last_contact is None else rows.of_subject(_finite(rows.frame, names.last_contact, rows.where))
+    event = rows.of_subject(read_events(rows.frame, names.event, rows.where))
+    time = rows.of_subject(read_finite(rows.frame, names.event_time, rows.where))
+    contact = time if names.last_contact is None else rows.of_subject(read_finite(rows.frame, names.last_contact, rows.where))
     untimed = np.flatnonzero((event == 1) & np.isnan(time))
     if untimed.size:
         what = f"subject {rows.labels[int(untimed[0])]} has an event and no {names.event_time}"
@@ -161,7 +161,7 @@ def _follow_up(rows: _Rows, names: Names, horizon: float, horizon_day: float) ->
 
 def _values(rows: _Rows, names: Names) -> tuple[Array, Array]:
     """The value of each subject at each visit after 0, NaN where there is none: (n, V) at ascending visits (V,)."""
-    visit, value = _finite(rows.frame, names.visit, rows.where).values, _finite(rows.frame, names.value, rows.where).values
+    visit, value = (read_finite(rows.frame, name, rows.where).values for name in (names.visit, names.value))
     used = ~np.isnan(visit) & ~np.isnan(value) & (visit > 0)
     visits, column = np.unique(visit[used], return_inverse=True)
     cell = rows.codes[used] * visits.size + column
@@ -176,21 +176,6 @@ def _values(rows: _Rows, names: Names) -> tuple[Array, Array]:
     return table, visits
 
 
-def _events(frame: pd.DataFrame, name: str, where: str) -> Numbers:
-    column = read_column(frame, name, where)
-    numbers = read_numbers(frame, name, where) if not isinstance(column, Classes) or column.order == "truth values" else None
-    if numbers is None or not np.isin(numbers.values[~numbers.missing], (0.0, 1.0)).all():
-        hint = f"1 or True where the event happened; from ADTTE: data[{name!r}] = data['CNSR'] == 0"
-        raise UsageError(f"{name} says whether there was an event: True and False, or 1 and 0", where=where, hint=hint)
-    return numbers
-
-
-def _finite(frame: pd.DataFrame, name: str, where: str) -> Numbers:
-    column = read_numbers(frame, name, where)
-    check_finite(column, where)
-    return column
-
-
 def _strata(rows: _Rows, names: Sequence[str], inside: NDArray[np.bool_]) -> tuple[IntArray | None, list[str]]:
     """One code for each combination of strata; a missing value is a stratum of its own, and is said."""
     if not names:
@@ -203,7 +188,7 @@ def _strata(rows: _Rows, names: Sequence[str], inside: NDArray[np.bool_]) -> tup
         if absent:
             notes.append(f"{_subjects(absent)} without {name}: taken as a stratum of their own")
         parts.append(np.nan_to_num(part, nan=-1.0))
-    return np.unique(np.column_stack(parts), axis=0, return_inverse=True)[1].reshape(-1).astype(np.int64), notes
+    return combined(parts), notes
 
 
 def _subjects(count: int) -> str:

@@ -14,7 +14,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -31,6 +31,7 @@ from alsbench.study.names import nearest
 
 Array = NDArray[np.float64]
 Columns = Mapping[str, Column]
+Basis = Literal["sum", "first"]
 
 
 @dataclass(frozen=True)
@@ -83,9 +84,11 @@ class FormulaDesign(Design):
         """patsy's model matrix for the cells of a grid."""
         return _coded(self.info, data, cells)
 
-    def type3(self, term: Term) -> Array:
+    def type3(self, term: Term, *, basis: Basis = "sum") -> Array:
         """The hypothesis (m, p) of the type 3 test of ``term``: its effects in sum-to-zero coding, averaged with equal weights
-        over the levels of the factors it is crossed with, covariates it is not made of at zero (SAS; R's car).
+        over the levels of the factors it is crossed with, covariates it is not made of at zero (SAS; R's car). With the basis
+        "first" the rows are differences from the first level (lmerTest): the same hypothesis, but a Satterthwaite denominator
+        of several rows depends on the basis.
 
         UsageError where the model has no intercept or leaves out a margin of a term: what is to be tested is then not settled.
         """
@@ -107,7 +110,7 @@ class FormulaDesign(Design):
             for i, effect in enumerate(effects):
                 value = means
                 for code, e in zip(own, effect, strict=True):
-                    value = np.tensordot((np.arange(sizes[code]) == e) - 1.0 / sizes[code], value, axes=(0, 0))
+                    value = np.tensordot(_effect(sizes[code], e, basis), value, axes=(0, 0))
                 L[i, self.column_terms == index] = value
         return self.estimable_part(L)
 
@@ -140,8 +143,9 @@ class FormulaDesign(Design):
         if frozenset() not in known:
             hint = "leave 0 or -1 out of the formula, or test a matrix of contrasts"
             raise UsageError("type 3 tests need an intercept", hint=hint)
+        sizes = self._factor_sizes()
         for term in self.terms:
-            for left_out in term:
+            for left_out in (code for code in term if code in sizes):  # what decides how a classification is coded
                 margin = [code for code in term if code != left_out]
                 if frozenset(margin) not in known:
                     what = f"{':'.join(term)} stands without {':'.join(margin)}, so type 3 tests are not settled"
@@ -223,6 +227,14 @@ def _check_finite(values: Sequence[float] | Array, code: str) -> None:
     if bad:
         hint = "leave these rows out, or mend their values" if "(" in code else "set them to missing, or mend them"
         raise DataError(f"{code} is not a finite number in {bad} of {len(values)} rows", where="formula", hint=hint)
+
+
+def _effect(size: int, e: int, basis: Basis) -> Array:
+    """The weights (size,) of one effect of a factor: level e against the mean of all, or the next level against the first."""
+    levels = np.arange(size)
+    if basis == "sum":
+        return np.asarray((levels == e) - 1.0 / size, dtype=np.float64)
+    return np.asarray(1.0 * (levels == e + 1) - (levels == 0), dtype=np.float64)
 
 
 def _coded(info: Any, data: Mapping[str, Any], n: int) -> Array:

@@ -18,7 +18,7 @@ from alsbench.errors import UsageError
 from alsbench.models.faults import as_data_error
 from alsbench.models.formula_design import FormulaDesign
 from alsbench.stats.contrasts import Contrasts
-from alsbench.stats.design import Weights
+from alsbench.stats.design import Term, Weights
 from alsbench.stats.inference import FTest
 from alsbench.stats.lsmeans import Against, Cells, ls_differences, ls_means
 from alsbench.study.names import nearest
@@ -209,12 +209,15 @@ class LinearResults:
     def test(self, term: str | ArrayLike) -> FTest:
         """The F test of a term of the model ("ARM:AVISIT", type 3), or that all rows of a matrix (m, p) of contrasts are zero,
         on the degrees of freedom of the model's own method. UsageError for an unknown term."""
-        L = self._design.type3(self._design.term(term)) if isinstance(term, str) else np.atleast_2d(np.asarray(term, float))
+        L = self._type3(self._design.term(term)) if isinstance(term, str) else np.atleast_2d(np.asarray(term, float))
         if L.shape[1:] != (len(self._design.names),):
             what = f"a contrast has {L.shape[-1]} entries, the model {len(self._design.names)} coefficients"
             raise UsageError(what, where=self._where)
         with as_data_error(self._where):
             return self._joint_test(L)
+
+    def _type3(self, term: Term) -> Array:
+        return self._design.type3(term)
 
     def _joint_test(self, L: Array) -> FTest:
         raise NotImplementedError

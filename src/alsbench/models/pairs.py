@@ -16,6 +16,7 @@ import pandas as pd
 from alsbench.errors import UsageError
 from alsbench.models.faults import as_data_error
 from alsbench.models.follow_up import Names, Subjects, day_of, read_subjects
+from alsbench.models.rows import listed
 from alsbench.models.summary import SummaryTable, make_summary, number, p_value
 from alsbench.stats.finkelstein_schoenfeld import finkelstein_schoenfeld
 from alsbench.stats.joint_rank import OUTCOMES, JointRank, Rules, score_pairs
@@ -229,11 +230,6 @@ _CHOICES: dict[str, Any] = {
     "function": Literal["last_common", "horizon"],
     "missing": Literal["none", "locf", "worst"],
 }
-
-
-def listed(names: str | Sequence[str] | None) -> tuple[str, ...]:
-    """One name or several as a tuple."""
-    return (names,) if isinstance(names, str) else tuple(names or ())
 
 
 def win_statistics(

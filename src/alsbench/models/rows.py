@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -103,3 +103,35 @@ def read_weights(frame: pd.DataFrame, given: Any, where: str) -> Numbers:
     if bad:
         raise DataError(f"{found.name} is zero or negative in {bad} rows: a weight is positive", where=where)
     return found
+
+
+def read_events(frame: pd.DataFrame, name: str, where: str) -> Numbers:
+    """Whether there was an event: 1 or 0, NaN where missing. UsageError for anything else, such as a censoring indicator."""
+    column = read_column(frame, name, where)
+    numbers = read_numbers(frame, name, where) if not isinstance(column, Classes) or column.order == "truth values" else None
+    if numbers is None or not np.isin(numbers.values[~numbers.missing], (0.0, 1.0)).all():
+        hint = f"1 or True where the event happened; from ADTTE: data[{name!r}] = data['CNSR'] == 0"
+        raise UsageError(f"{name} says whether there was an event: True and False, or 1 and 0", where=where, hint=hint)
+    return numbers
+
+
+def read_finite(frame: pd.DataFrame, name: str, where: str) -> Numbers:
+    """A column of numbers, none of them infinite."""
+    column = read_numbers(frame, name, where)
+    check_finite(column, where)
+    return column
+
+
+def combined(parts: Sequence[NDArray[Any]]) -> NDArray[np.int64]:
+    """One code (n,) for each combination of several codes."""
+    return np.unique(np.column_stack(parts), axis=0, return_inverse=True)[1].reshape(-1).astype(np.int64)
+
+
+def read_strata(frame: pd.DataFrame, names: Sequence[str], where: str) -> dict[str, Column]:
+    """The columns that make strata, as classes."""
+    return {name: read_classes(frame, name, where) for name in names}
+
+
+def listed(names: str | Sequence[str] | None) -> tuple[str, ...]:
+    """One name or several as a tuple."""
+    return (names,) if isinstance(names, str) else tuple(names or ())
