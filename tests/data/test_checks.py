@@ -26,9 +26,7 @@ def _findings(workspace: Workspace, tmp_path: Path, files: dict[str, str], study
     for name, text in {"adsl": ADSL, "adqs": ADQS, "adtte": ADTTE, **files}.items():
         if text:
             (folder / f"{name}.csv").write_text(text, "utf-8")
-    load([folder], workspace, study=None, accept=dict.fromkeys(RULES, "to see what is found"))
-    with workspace.open_current() as snapshot:
-        return list(run_checks(snapshot, study).findings)
+    return list(load([folder], workspace, study=study, accept=dict.fromkeys(RULES, "to see what is found")).findings)
 
 
 def _study(tmp_path: Path, old: str, new: str) -> Study:

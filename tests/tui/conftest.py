@@ -7,6 +7,7 @@ import asyncio
 import importlib.util
 import shlex
 import shutil
+import unicodedata
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -16,7 +17,12 @@ from typing import Any
 import pytest
 from tests.shared import workspace_copy
 from tests.shell import run_here
+from textual._compositor import Compositor
+from textual._context import visible_screen_stack
+from textual.events import Key
+from textual.keys import REPLACED_KEYS, _character_to_key, _get_unicode_name_from_key
 from textual.pilot import Pilot
+from textual.screen import Screen
 
 from alsbench.audit.log import append
 from alsbench.data.load import load
@@ -121,44 +127,81 @@ def quiet_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 
 def screen_text(app: Workbench) -> str:
-    """What is on the screen, one line a row, spaces at the end cut."""
+    """What is on the screen, painted now, one line a row, spaces at the end cut."""
+    visible_screen_stack.set(app._background_screens)
     strips = app.screen._compositor.render_strips()
     return "\n".join(strip.text.rstrip() for strip in strips) + "\n"
 
 
-async def settle(pilot: Pilot[Any]) -> None:
-    """Wait until no work is running and every message was handled."""
+@pytest.fixture(autouse=True)
+def paint_what_is_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A headless app makes no updates for a terminal that is not there: its screen is painted whole when a test looks at it.
+
+    What a terminal is sent is the matter of the tests on a pseudo-terminal, whose programs are processes of their own.
+    """
+
+    def nothing(self: Compositor, *_args: Any, **_more: Any) -> None:
+        self._dirty_regions.clear()
+
+    monkeypatch.setattr(Compositor, "render_update", nothing)
+
+
+async def settle(pilot: Pilot[Any], *, work: bool = True) -> str:
+    """Wait until no work is running (unless it need not end), every message was handled and what that changed is laid out.
+
+    Returns the screen: it is painted once all is quiet, and painting may ask for more, as a table does for rows not read yet.
+    """
     app = pilot.app
     assert isinstance(app, Workbench)
     end = asyncio.get_running_loop().time() + PATIENCE
-    while True:
-        if await _quiet(app):
-            await pilot.pause(0)
-            if not _busy(app):
-                return
-        if asyncio.get_running_loop().time() > end:
-            raise AssertionError(f"still running: {app.jobs.labels}")
-
-
-async def _quiet(app: Workbench) -> bool:
-    """Whether nothing is at work, nor after a few turns of the loop: a message still on its way may start work.
-
-    Waiting costs no processor here: a pause of the pilot asks every widget, and stands only at the end.
-    """
-    for _ in range(3):
-        if _busy(app):
-            await asyncio.sleep(0.02)
-            return False
-        await asyncio.sleep(0.015)
+    painted = ""
+    while asyncio.get_running_loop().time() < end:
         for _ in range(TURNS):
             await asyncio.sleep(0)
-    return not _busy(app)
+        if work and _busy(app):
+            painted = ""
+            await asyncio.sleep(0.01)
+        elif _unread(app):
+            painted = ""
+        elif _changed(app.screen):
+            painted = ""
+            app.screen._on_timer_update()  # as the screen does itself sixty times a second
+        elif painted:
+            return painted
+        else:
+            painted = screen_text(app)
+    raise AssertionError(f"still running: {app.jobs.labels}")
 
 
 def _busy(app: Workbench) -> bool:
     """Whether something is being computed, a panel waits for the cursor to rest, or the workspace is not open yet."""
     waiting = any(getattr(view, "resting", None) is not None for view in app.views.values())
     return bool(app.jobs.labels) or waiting or app.opened is None
+
+
+def _unread(app: Workbench) -> bool:
+    """Whether a message waits for the app, a screen or a widget of the one shown."""
+    pumps = [app, *app.screen_stack, *app.screen.walk_children()]
+    return any(pump.message_queue_size or pump._next_callbacks for pump in pumps)
+
+
+def _changed(screen: Screen[Any]) -> bool:
+    """Whether a screen has still to be laid out, or somebody waits for it to be painted."""
+    layout = screen._layout_required or screen._scroll_required or screen._recompose_required
+    return bool(layout or screen._repaint_required or screen._dirty_widgets or screen._callbacks)
+
+
+def strike(app: Workbench, key: str) -> None:
+    """A key as a terminal sends it; nobody waits for what it does."""
+    name = _character_to_key(key) if len(key) == 1 and not key.isalnum() else key
+    try:
+        char: str | None = unicodedata.lookup(_get_unicode_name_from_key(REPLACED_KEYS.get(name, name)))
+    except KeyError:
+        char = name if len(name) == 1 else None
+    event = Key(name, char)
+    event.set_sender(app)
+    assert app._driver is not None
+    app._driver.send_message(event)
 
 
 @asynccontextmanager
@@ -181,17 +224,21 @@ class Driving:
 
     run: Callable[..., Any] = running
     text: Callable[[Workbench], str] = screen_text
-    settle: Callable[[Pilot[Any]], Any] = settle
+    settle: Callable[..., Any] = settle
+    strike: Callable[[Workbench, str], None] = strike
 
     async def press(self, pilot: Pilot[Any], *keys: str) -> str:
         """Press keys one after the other, wait for the work they start, return the screen; ``:line`` is a command line."""
+        app = pilot.app
+        assert isinstance(app, Workbench)
+        text = ""
         for key in keys:
             if key.startswith(":"):
-                await pilot.app.run_line(key[1:])  # type: ignore[attr-defined]
+                await app.run_line(key[1:])
             else:
-                await pilot.press(key)
-            await settle(pilot)
-        return screen_text(pilot.app)  # type: ignore[arg-type]
+                strike(app, key)
+            text = await settle(pilot)
+        return text or screen_text(app)
 
     def shell(self, line: str, workspace: Path, *more: str, code: int = 0) -> str:
         """The output of a command that the app has shown, run in the workspace by this process."""

@@ -24,9 +24,10 @@ async def test_every_command_of_the_registry_can_be_run(workspace: Path, tui: An
                 if command.id in skip or not command.enabled(app.session):
                     continue
                 await app.run_command(command)
-                await pilot.pause()
+                assert (await tui.settle(pilot, work=False)).strip(), command.id
                 while len(app.screen_stack) > 1:
-                    await pilot.press("escape")
+                    tui.strike(app, "escape")
+                    await tui.settle(pilot, work=False)
             await tui.settle(pilot)
             assert "fault in alsbench" not in tui.text(app)
 

@@ -20,6 +20,7 @@ async def test_a_workspace_without_data_says_what_to_do(tmp_path: Path, tui: Any
         for key in ("j", "3", "4", "enter", "question_mark", "escape", "c"):
             await pilot.press(key)
             await pilot.pause()
+            assert tui.text(app).strip(), key
 
 
 async def test_reload_keeps_what_was_chosen(own_workspace: Path, tui: Any) -> None:

@@ -86,7 +86,7 @@ def load_blinded(
                 study=parse_study(dummy),
                 accept={rule: hide(reason) for rule, reason in (accept or {}).items()},
                 layout="adam",
-                derivation=replace(derived, tables=tuple(kept), findings=tuple(found), study=""),
+                derivation=replace(derived, tables=tuple(kept), findings=tuple(found), propose=str),
                 before_publish=install,
                 blinded=made.key.fingerprint,
             )

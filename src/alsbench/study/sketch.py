@@ -7,7 +7,7 @@ No data are read here: the caller passes columns as Python sequences (None = mis
 from __future__ import annotations
 
 import re
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -120,26 +120,25 @@ def _parameters(columns: Columns) -> list[Parameter]:
     empty: Sequence[Any] = [None] * n
     labels, analysed, kinds = (columns.get(c, empty) for c in ("AVISIT", "ANL01FL", "DTYPE"))
     dates = columns.get("ADT", columns.get("ADY", empty))
-    taken: dict[str, dict[float, list[tuple[Any, ...]]]] = {}
-    visits: dict[str, dict[float, str]] = {}
-    counts: dict[str, dict[str, Counter[tuple[Any, Any]]]] = {}
-    types: dict[str, set[str]] = {}
+    taken: dict[str, dict[float, list[tuple[Any, ...]]]] = defaultdict(lambda: defaultdict(list))
+    visits: dict[str, dict[float, str]] = defaultdict(dict)
+    counts: dict[str, dict[str, Counter[tuple[Any, Any]]]] = defaultdict(lambda: defaultdict(Counter))
+    types: dict[str, set[str]] = defaultdict(set)
     for i, (code, number, value) in enumerate(zip(columns["PARAMCD"], columns["AVISITN"], columns["AVAL"], strict=True)):
         if not code or _gone(number) or _gone(value):
             continue
-        visits.setdefault(code, {}).setdefault(float(number), str(labels[i] or f"{number:g}"))
-        types.setdefault(code, set()).update({str(kinds[i])} if kinds[i] else ())
+        visit = float(number)
+        if visit not in visits[code]:
+            visits[code][visit] = str(labels[i] or f"{number:g}")
+        if kinds[i]:
+            types[code].add(str(kinds[i]))
         real = not kinds[i] or str(kinds[i]) not in IMPUTED
         if real and not _gone(dates[i]):
-            taken.setdefault(code, {}).setdefault(float(number), []).append((subject[i], dates[i], value))
-        for rule, kept in (
-            ("all", True),
-            ("real", real),
-            ("flagged", analysed[i] == "Y"),
-            ("both", real and analysed[i] == "Y"),
-        ):
+            taken[code][visit].append((subject[i], dates[i], value))
+        record, flagged = (subject[i], number), analysed[i] == "Y"
+        for rule, kept in (("all", True), ("real", real), ("flagged", flagged), ("both", real and flagged)):
             if kept:
-                counts.setdefault(code, {}).setdefault(rule, Counter())[subject[i], number] += 1
+                counts[code][rule][record] += 1
     titles = _titles(columns)
     return [
         Parameter(
@@ -147,7 +146,7 @@ def _parameters(columns: Columns) -> list[Parameter]:
             titles[code],
             tuple(sorted(visits[code].items())),
             *_where(counts[code], types[code]),
-            repeats=_repeats(visits[code], taken.get(code, {})),
+            repeats=_repeats(visits[code], taken[code]),
         )
         for code in visits
     ]

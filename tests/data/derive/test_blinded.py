@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -75,23 +76,40 @@ def everything(*folders: Path) -> str:
 @pytest.fixture
 def private(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Temporary files and state of the program, where they can be looked at."""
-    for name in ("tmp", "state", "config"):
-        (tmp_path / name).mkdir()
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "tmp"))
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
-    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    watched(tmp_path, monkeypatch)
     return tmp_path
+
+
+def watched(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have temporary files, state and settings in a folder."""
+    for name in ("tmp", "state", "config"):
+        (folder / name).mkdir(exist_ok=True)
+    monkeypatch.setattr(tempfile, "tempdir", str(folder / "tmp"))
+    monkeypatch.setenv("XDG_STATE_HOME", str(folder / "state"))
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(folder / "config"))
 
 
 def blinded(folder: Path, *words: object) -> int:
     return main(["load", *map(str, words), "--blinded", "--key", str(folder / "key.json"), "-w", str(folder / "ws"), "-q"])
 
 
-def test_sdtm_is_derived_and_blinded(private: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    files = write(private / "files", sdtm(), telling)
-    trial = REFERENCE / "als-ref-1"
+@pytest.fixture(scope="module")
+def sdtm_blinded(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """SDTM files loaded blinded, with everything the program left: copied, never changed."""
+    folder = tmp_path_factory.mktemp("blinded")
+    files = write(folder / "files", sdtm(), telling)
+    with pytest.MonkeyPatch.context() as patched:
+        watched(folder, patched)
+        assert blinded(folder, files, "--study", REFERENCE / "als-ref-1" / "study.toml") == 0
+    return folder
+
+
+def test_sdtm_is_derived_and_blinded(
+    sdtm_blinded: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    private = Path(shutil.copytree(sdtm_blinded, tmp_path / "own"))
+    watched(private, monkeypatch)
     ws = private / "ws"
-    assert blinded(private, files, "--study", trial / "study.toml") == 0, capsys.readouterr().err
     for command in ("arms", "evidence", "check", "snapshots", "data", "safety"):
         assert main([command, "-w", str(ws), "-q", "-o", str(ws / f"{command}.json")]) in (0, 1), command
     assert main(["endpoint", "alsfrs_slope", "-s", "slow", "-w", str(ws), "-o", str(ws / "slope.csv"), "-q"]) == 0
@@ -120,10 +138,13 @@ def slopes(ws: Path, capsys: pytest.CaptureFixture[str]) -> Any:
     return {r["arm"]: r["stat"] for r in found if r["context"] == "arm" and r["stat_name"] == "slope"}
 
 
-def test_sdtm_unblinds_to_what_an_open_load_gives(private: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    files = write(private / "files", sdtm(), telling)
+def test_sdtm_unblinds_to_what_an_open_load_gives(
+    sdtm_blinded: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    private = Path(shutil.copytree(sdtm_blinded, tmp_path / "own"))
+    watched(private, monkeypatch)
+    files = sdtm_blinded / "files"
     study = ("--study", str(REFERENCE / "als-ref-1" / "study.toml"))
-    assert blinded(private, files, *study) == 0
     blind = slopes(private / "ws", capsys)
     key = json.loads((private / "key.json").read_text())["arms"]
     assert main(["unblind", "--key", str(private / "key.json"), "--reason", "end", "-w", str(private / "ws"), "-q"]) == 0

@@ -94,32 +94,48 @@ def test_the_days_that_a_text_may_mean(text: str, first: str, last: str) -> None
     assert [str(v[0]) for v in found] == [first, last]
 
 
-@pytest.mark.parametrize(
-    ("start", "end", "emergent", "unsure"),
-    [
-        ("1986", "", None, False),
-        ("2010-06", "", None, False),
-        ("2013-04", "", None, False),
-        ("2013-05", "", "Y", False),
-        ("2013", "", "Y", True),
-        ("2013---15", "", "Y", True),
-        ("2013-04-30", "", None, False),
-        ("2013-05-01", "", "Y", False),
-        ("", "", "Y", True),
-        ("", "2013-04", None, False),
-        ("2013", "2013-04-12", None, False),
-        ("2013", "2013-05", "Y", True),
-    ],
-)
+EVENTS = [  # start, end, treatment-emergent, may be either
+    ("1986", "", None, False),
+    ("2010-06", "", None, False),
+    ("2013-04", "", None, False),
+    ("2013-05", "", "Y", False),
+    ("2013", "", "Y", True),
+    ("2013---15", "", "Y", True),
+    ("2013-04-30", "", None, False),
+    ("2013-05-01", "", "Y", False),
+    ("", "", "Y", True),
+    ("", "2013-04", None, False),
+    ("2013", "2013-04-12", None, False),
+    ("2013", "2013-05", "Y", True),
+]
+
+
+@pytest.fixture(scope="module")
+def events(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, str | None], list[tuple[int, ...]]]:
+    """The trial with all of EVENTS after the four of ae.csv: TRTEMFL by the event's term, and the rows that are unsure."""
+    files = Path(shutil.copytree(TRIAL, tmp_path_factory.mktemp("events") / "files"))
+    for start, end, _, _ in EVENTS:
+        change(files, "ae", -1, USUBJID="S-01", AEDECOD=f"{start} to {end}", AESTDTC=start, AEENDTC=end)
+    receipt, snapshot = derived(files)
+    found = {r["AEDECOD"]: r["TRTEMFL"] for r in records(snapshot, "ADAE")}
+    return found, [f.rows for f in receipt.findings if f.rule == "sdtm-ae-start"]
+
+
+@pytest.mark.parametrize("event", EVENTS, ids=lambda e: f"{e[0]} to {e[1]}")
 def test_an_event_is_emergent_unless_it_can_only_have_been_before(
-    files: Path, start: str, end: str, emergent: str | None, unsure: bool
+    events: tuple[dict[str, str | None], list[tuple[int, ...]]], event: tuple[str, str, str | None, bool]
 ) -> None:
     """First dose 2013-05-01. What may be either is treatment-emergent, and counted in the receipt."""
-    change(files, "ae", 0, AESTDTC=start, AEENDTC=end)
-    receipt, snapshot = derived(files)
-    (event,) = [r for r in records(snapshot, "ADAE") if r["AEDECOD"] == "HEADACHE"]
-    assert event["TRTEMFL"] == emergent
-    assert [f.rows for f in receipt.findings if f.rule == "sdtm-ae-start"] == ([(1,)] if unsure else [])
+    emergent, unsure = events
+    assert emergent[f"{event[0]} to {event[1]}".strip()] == event[2]
+    assert [(5 + EVENTS.index(event)) in rows for rows in unsure] == [event[3]]
+
+
+def test_events_that_may_be_either_are_told_and_no_others(
+    events: tuple[dict[str, str | None], list[tuple[int, ...]]], files: Path
+) -> None:
+    assert events[1] == [tuple(row for row, event in enumerate(EVENTS, start=5) if event[3])]
+    assert not [f for f in derived(files)[0].findings if f.rule == "sdtm-ae-start"]
 
 
 def test_the_study_day_tells_where_no_date_does(files: Path) -> None:

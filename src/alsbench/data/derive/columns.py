@@ -109,9 +109,9 @@ def as_texts(values: Values) -> Values:
     """Values as trimmed text or None; whole numbers without a decimal point."""
     out = np.empty(len(values), dtype=object)
     if values.dtype.kind == "f":
-        out[:] = [None if np.isnan(v) else f"{v:.15g}" for v in values]
+        out[:] = [None if v != v else f"{v:.15g}" for v in values.tolist()]
     elif values.dtype.kind == "M":
-        out[:] = [None if np.isnat(v) else str(v) for v in values]
+        out[~np.isnat(values)] = np.datetime_as_string(values[~np.isnat(values)])
     else:
-        out[:] = [None if v is None or not str(v).strip() else str(v).strip() for v in values]
+        out[:] = [None if v is None else str(v).strip() or None for v in values]
     return out

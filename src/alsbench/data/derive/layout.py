@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Literal, get_args
 
 from alsbench.data.dataset import Dataset
@@ -22,12 +23,17 @@ SUBJECTS = "ADSL"
 
 @dataclass(frozen=True)
 class Derived:
-    """Tables to store beside the source files. Their ``remarks`` list the derivations; ``study`` is a proposed study file."""
+    """Tables to store beside the source files. Their ``remarks`` list the derivations; ``propose`` writes a study file."""
 
     layout: Layout
     tables: tuple[Dataset, ...] = ()
     findings: tuple[Finding, ...] = ()
-    study: str = ""
+    propose: Callable[[], str] = str
+
+    @cached_property
+    def study(self) -> str:
+        """The study file proposed for these tables, made when it is asked for: most loads have one."""
+        return self.propose()
 
 
 def layout_of(datasets: Sequence[Dataset]) -> Layout:
@@ -63,12 +69,12 @@ def derive(datasets: Sequence[Dataset], layout: str | None = None, rules: Derive
         from alsbench.data.derive.proact import derive_proact, proposed_study
 
         made = derive_proact(datasets, report, settings)
-        study = proposed_study(made)
+        study = partial(proposed_study, made)
     else:
         from alsbench.data.derive.sdtm import derive_sdtm
 
         made = derive_sdtm(datasets, report, settings)
-        study = _proposed(made)
+        study = partial(_proposed, made)
     _name_absent_visits(settings, made, report)
     tables = (*made, *report.tables())
     taken = [d.name for d in tables if d.name in present]

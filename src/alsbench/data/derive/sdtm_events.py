@@ -161,14 +161,17 @@ def _treatment_stopped(found: Found) -> Days:
 
 def last_contact(found: Found, died: Days) -> Days:
     """The last day on record by subject, none after death."""
-    last: dict[str, np.datetime64] = {}
+    deaths = {s: int(d.astype("datetime64[D]").astype(np.int64)) for s, d in died.items()}
+    last: dict[str, int] = {}
     for code, columns in _CONTACTS:
         for domain in found.get(code, ()):
             for column in columns:
-                for s, d in zip(domain.subject, domain.bounds(column)[0], strict=True):
-                    if s is not None and not np.isnat(d) and (s not in died or d <= died[s]):
+                days = domain.bounds(column)[0].astype("datetime64[D]")
+                known = ~np.isnat(days)
+                for s, d in zip(domain.subject[known].tolist(), days[known].astype(np.int64).tolist(), strict=True):
+                    if s is not None and d <= deaths.get(s, d):
                         last[s] = max(last.get(s, d), d)
-    return last
+    return {s: np.datetime64(d, "D") for s, d in last.items()}
 
 
 def _recorded(found: Found, words: str, report: Report) -> dict[str, np.datetime64]:

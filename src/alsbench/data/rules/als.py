@@ -87,7 +87,5 @@ def _visits(trial: Trial) -> Iterator[tuple[TableInfo, str]]:
 def _totals(trial: Trial) -> Iterator[TableInfo]:
     """Tables that hold an ALSFRS-R total: there may be items without one."""
     for table in trial.records:
-        if table.kinds.get("PARAM") == "text" and trial.snapshot.rows(
-            f"SELECT 1 FROM {quote(table.name)} WHERE {_TOTAL} LIMIT 1"
-        ):
+        if table.kinds.get("PARAM") == "text" and trial.holds(table, _TOTAL):
             yield table

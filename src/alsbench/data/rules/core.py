@@ -12,10 +12,11 @@ from functools import cached_property
 
 from alsbench.data.receipt import Severity
 from alsbench.data.snapshot import Snapshot, TableInfo
-from alsbench.data.sql import quote
+from alsbench.data.sql import fill, quote
 from alsbench.study.model import Endpoint, Study
 
 SHOWN = 20
+FEW = 1000  # groups of rows that a query may name one by one
 SUBJECT_TABLE = "ADSL"
 DUPLICATED = "count(*){over} > 1"
 
@@ -74,6 +75,7 @@ class Hits:
     keys: tuple[str, ...]
 
 
+NONE = Hits(0, (), ())
 REGISTRY: dict[str, Rule] = {}
 
 
@@ -179,8 +181,21 @@ class Trial:
         count = int(rows[0][2]) if rows else 0
         return Hits(count, tuple(int(r[0]) for r in rows), tuple(dict.fromkeys(r[1] for r in rows if r[1] is not None)))
 
+    @cached_property
+    def _held(self) -> dict[tuple[str, str], bool]:
+        return {}
+
+    def holds(self, table: TableInfo, condition: str, params: Sequence[object] = ()) -> bool:
+        """Whether any row of a table meets a condition: asked once, and without sorting or counting."""
+        asked = (table.name, fill(condition, params))
+        if asked not in self._held:
+            self._held[asked] = bool(self.snapshot.rows(f"SELECT 1 FROM {quote(table.name)} WHERE {asked[1]} LIMIT 1"))
+        return self._held[asked]
+
     def where(self, table: TableInfo, condition: str, params: Sequence[object] = ()) -> Hits:
         """Rows of a table meeting a condition."""
+        if not self.holds(table, condition, params):
+            return NONE
         key = quote(self.subject) if self.subject in table else "NULL"
         return self.find(f"SELECT rowid AS row, {key} AS key FROM {quote(table.name)} WHERE {condition}", params)
 
@@ -194,7 +209,7 @@ class Trial:
         None where the subject is not of the same kind in both (rule ``subject-kind``).
         """
         if self.adsl is None or not self.same_subjects(table, self.adsl):
-            return Hits(0, (), ())
+            return NONE
         subject = quote(self.subject)
         return self.find(
             f"SELECT r.rowid AS row, r.{subject} AS key FROM {quote(table.name)} r JOIN "
@@ -207,12 +222,17 @@ class Trial:
         """Rows meeting ``keep`` whose group by ``keys`` meets an aggregate condition, such as ``count(*){over} > 1``.
 
         Groups are first judged by a 64-bit hash of their keys, so that a large table is not sorted; the few rows left are then
-        judged by the keys themselves.
+        judged by the keys themselves. Where no group is suspect, that is all.
         """
         names = ", ".join(quote(k) for k in keys)
         key = quote(self.subject) if self.subject in table else "NULL"
         source = quote(table.name)
         suspects = f"SELECT hash({names}) FROM {source} WHERE {keep} GROUP BY 1 HAVING {aggregate.format(over='')}"
+        first = self.snapshot.rows(f"{suspects} LIMIT {FEW + 1}")
+        if not first:
+            return NONE
+        if len(first) <= FEW:
+            suspects = ", ".join(str(int(h)) for (h,) in first)
         found = f'rowid AS "found row", {key} AS "found key"'
         window = aggregate.format(over=f" OVER (PARTITION BY {names})")
         return self.find(

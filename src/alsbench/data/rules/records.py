@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from alsbench.data.rules.core import DUPLICATED, Fault, Trial, fault, rule
+from alsbench.data.rules.core import DUPLICATED, NONE, Fault, Trial, fault, rule
 from alsbench.data.rules.design import VISIT_METHODS
 from alsbench.data.snapshot import TableInfo
 from alsbench.data.sql import constant, fill, quote
@@ -148,19 +148,19 @@ def parameter_no_baseline(trial: Trial) -> Iterator[Fault]:
         kept = _kept(endpoint, table)
         if not kept or table.kinds.get(number) != "number":
             continue
-        found = trial.where(table, kept)
-        if not found.count:
+        if not trial.holds(table, kept):
             continue
         at = f"{quote(number)} = {constant(trial.study.visits.baseline)}" + (
             " OR \"ABLFL\" = 'Y'" if table.kinds.get("ABLFL") == "text" else ""
         )
         known = ' OR "BASE" IS NOT NULL' if "BASE" in table else ""
-        if not trial.where(table, f"{kept} AND ({at}{known})").count:
-            what = f"endpoint {name}: no record of {endpoint.paramcd} is a baseline and none carries BASE"
-            yield Fault(table.name, what, found.count, found.rows, found.keys)
-        elif not trial.where(table, f"{kept} AND ({at})").count:
-            what = f"endpoint {name}: no record of {endpoint.paramcd} is a baseline; BASE is used as delivered"
-            yield Fault(table.name, what, found.count, found.rows, found.keys)
+        if trial.holds(table, f"{kept} AND ({at})"):
+            continue
+        carried = trial.holds(table, f"{kept} AND ({at}{known})")
+        why = "is a baseline; BASE is used as delivered" if carried else "is a baseline and none carries BASE"
+        found = trial.where(table, kept)
+        what = f"endpoint {name}: no record of {endpoint.paramcd} {why}"
+        yield Fault(table.name, what, found.count, found.rows, found.keys)
 
 
 @rule("censoring", "error", "CNSR of a time-to-event parameter is a whole number from 0", needs_study=True)
@@ -175,8 +175,8 @@ def censoring(trial: Trial) -> Iterator[Fault]:
 def event_none(trial: Trial) -> Iterator[Fault]:
     for name, table, kept, paramcd in _events(trial):
         if table.kinds.get("CNSR") == "number":
-            found = trial.where(table, kept)
-            if found.count and not trial.where(table, f'{kept} AND "CNSR" = 0').count:
+            found = NONE if trial.holds(table, f'{kept} AND "CNSR" = 0') else trial.where(table, kept)
+            if found.count:
                 what = f"endpoint {name}: no record of {paramcd} is an event: CNSR is 0 nowhere"
                 yield Fault(table.name, what, found.count, found.rows, found.keys)
 
@@ -254,12 +254,11 @@ def _events(trial: Trial) -> Iterator[tuple[str, TableInfo, str, str]]:
 
 def _one_to_one(trial: Trial, table: TableInfo, left: str, right: str) -> Iterator[Fault]:
     for key, other in ((left, right), (right, left)):
+        within = "" if key == "PARAM" else ', "PARAMCD"'
+        several = f"min({quote(other)}) < max({quote(other)})"
         hits = trial.snapshot.rows(
-            f"SELECT CAST({quote(key)} AS VARCHAR), count(DISTINCT {quote(other)}) AS n FROM {quote(table.name)} "
-            f'WHERE {quote(key)} IS NOT NULL GROUP BY {quote(key)}, "PARAMCD" HAVING n > 1 ORDER BY 1 LIMIT 5'
-            if key not in ("PARAM",)
-            else f"SELECT {quote(key)}, count(DISTINCT {quote(other)}) AS n FROM {quote(table.name)} "
-            f"WHERE {quote(key)} IS NOT NULL GROUP BY {quote(key)} HAVING n > 1 ORDER BY 1 LIMIT 5"
+            f"SELECT CAST({quote(key)} AS VARCHAR) FROM {quote(table.name)} WHERE {quote(key)} IS NOT NULL "
+            f"GROUP BY {quote(key)}{within} HAVING {several} ORDER BY 1 LIMIT 5"
         )
         if hits:
             first = ", ".join(dict.fromkeys(str(h[0]) for h in hits))

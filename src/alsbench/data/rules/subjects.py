@@ -159,7 +159,7 @@ def population_empty(trial: Trial) -> Iterator[Fault]:
     if trial.adsl is None:
         return
     for name, flag in trial.study.populations.flags.items():
-        if trial.adsl.kinds.get(flag) == "text" and not trial.where(trial.adsl, f"{quote(flag)} = 'Y'").count:
+        if trial.adsl.kinds.get(flag) == "text" and not trial.holds(trial.adsl, f"{quote(flag)} = 'Y'"):
             severity: Severity | None = None if name == trial.study.populations.default else "warning"
             yield Fault(SUBJECT_TABLE, f"nobody has {flag} = 'Y': population {name} is empty", severity=severity)
 
