@@ -128,8 +128,9 @@ def quiet_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 def screen_text(app: Workbench) -> str:
     """What is on the screen, painted now, one line a row, spaces at the end cut."""
-    visible_screen_stack.set(app._background_screens)
-    strips = app.screen._compositor.render_strips()
+    with app._context():
+        visible_screen_stack.set(app._background_screens)
+        strips = app.screen._compositor.render_strips()
     return "\n".join(strip.text.rstrip() for strip in strips) + "\n"
 
 
@@ -165,7 +166,8 @@ async def settle(pilot: Pilot[Any], *, work: bool = True) -> str:
             painted = ""
         elif _changed(app.screen):
             painted = ""
-            app.screen._on_timer_update()  # as the screen does itself sixty times a second
+            with app._context():
+                app.screen._on_timer_update()  # as the screen does itself sixty times a second
         elif painted:
             return painted
         else:
