@@ -161,7 +161,7 @@ def _treatment_stopped(found: Found) -> Days:
 
 def last_contact(found: Found, died: Days) -> Days:
     """The last day on record by subject, none after death."""
-    deaths = {s: int(d.astype("datetime64[D]").astype(np.int64)) for s, d in died.items()}
+    died_on = {s: int(d.astype("datetime64[D]").astype(np.int64)) for s, d in died.items()}
     last: dict[str, int] = {}
     for code, columns in _CONTACTS:
         for domain in found.get(code, ()):
@@ -169,7 +169,7 @@ def last_contact(found: Found, died: Days) -> Days:
                 days = domain.bounds(column)[0].astype("datetime64[D]")
                 known = ~np.isnat(days)
                 for s, d in zip(domain.subject[known].tolist(), days[known].astype(np.int64).tolist(), strict=True):
-                    if s is not None and d <= deaths.get(s, d):
+                    if s is not None and (s not in died_on or d <= died_on[s]):
                         last[s] = max(last.get(s, d), d)
     return {s: np.datetime64(d, "D") for s, d in last.items()}
 
