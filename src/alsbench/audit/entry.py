@@ -102,7 +102,7 @@ def _is_entry(values: Any, line: bytes) -> bool:
 
 def _depth(value: Any) -> int:
     inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
-    return 1 + max(map(_depth, inner), default=0)
+    return 1 + max((_depth(v) if isinstance(v, dict | list) else 1 for v in inner), default=0)
 
 
 def _facts_are_readable(facts: Mapping[str, Any]) -> bool:

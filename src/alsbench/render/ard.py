@@ -31,9 +31,8 @@ def row_dict(row: Row) -> dict[str, Any]:
         shown = absent(error)
     else:
         shown = format_stat(row.stat_name, stat)
-    values: dict[str, Any] = {key: getattr(row, key) for key in ROW_KEYS if key not in {"stat", "stat_fmt", "error"}}
-    values |= {"visit_number": plain_number(row.visit_number), "stat": stat, "stat_fmt": shown, "error": error}
-    return {key: values[key] for key in ROW_KEYS}
+    made = {"visit_number": plain_number(row.visit_number), "stat": stat, "stat_fmt": shown, "error": error}
+    return {key: made[key] if key in made else getattr(row, key) for key in ROW_KEYS}
 
 
 def plain_number(value: float | int | None) -> float | int | None:

@@ -32,7 +32,7 @@ def result_delimited(result: Result, dialect: Dialect) -> str:
 
 def results_delimited(results: Iterable[Result], dialect: Dialect) -> str:
     """The long rows of several results under one heading line."""
-    records = ([*row_dict(row).values(), *standing] for result in results for row, standing in standing_rows(result))
+    records = ((*row_dict(row).values(), *standing) for result in results for row, standing in standing_rows(result))
     return delimited((*ROW_KEYS, *STANDING), records, dialect)
 
 
@@ -125,8 +125,8 @@ def _pipes(cells: Sequence[str]) -> str:
 def _cell(value: Any) -> str:
     if value is None:
         return ""
-    if isinstance(value, bool):
-        return "true" if value else "false"
     if isinstance(value, str):
         return guard_formula(without_controls(value))
+    if isinstance(value, bool):
+        return "true" if value else "false"
     return float.__repr__(value) if isinstance(value, float) else str(value)

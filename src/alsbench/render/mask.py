@@ -48,10 +48,11 @@ def masked(
     if any(row.context == "subject" for row in result.rows):
         raise UsageError("rows of single subjects cannot be masked", where="--subjects", hint="leave out --subjects or --mask")
     known = names or {}
-    mine = [replace(row, subgroup=known.get(row.subgroup, row.subgroup)) for row in result.rows]
-    made = mask_rows(tuple(dict.fromkeys((*mine, *beside))), k, sets)
-    found = dict(zip(dict.fromkeys((*mine, *beside)), made, strict=True))
-    rows = tuple(replace(found[m], subgroup=row.subgroup) for m, row in zip(mine, result.rows, strict=True))
+    mine = [_named(row, known.get(row.subgroup, row.subgroup)) for row in result.rows]
+    asked = tuple(dict.fromkeys((*mine, *beside)))
+    made = mask_rows(asked, k, sets)
+    found = dict(zip(asked, made, strict=True))
+    rows = tuple(_named(found[m], row.subgroup) for m, row in zip(mine, result.rows, strict=True))
     gone = {a for r in made if is_masked(r) for a in (r.arm, r.treatment, r.reference) if a}
     note = f"<{k}: a count below {k}. {MASKED}: hidden with it, so that it cannot be worked out."
     facts = replace(
@@ -61,6 +62,10 @@ def masked(
         footnotes=(*(hide_counts(t) for t in result.facts.footnotes), note),
     )
     return replace(result, rows=rows, facts=facts, warnings=hide_warnings(result.warnings, gone))
+
+
+def _named(row: Row, subgroup: str) -> Row:
+    return row if row.subgroup == subgroup else replace(row, subgroup=subgroup)
 
 
 def check_limit(k: int) -> None:

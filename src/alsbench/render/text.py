@@ -27,9 +27,9 @@ _FORMULA = (
 
 def visible(text: str) -> str:
     """``text`` with every character that could steer a terminal or hide itself written as an escape."""
-    if text.isascii() and text.isprintable():
+    if text.isprintable():  # no character of the five categories is
         return text
-    return "".join(_escape(c) if unicodedata.category(c) in _UNSAFE else c for c in text)
+    return "".join([_escape(c) if unicodedata.category(c) in _UNSAFE else c for c in text])
 
 
 def visible_lines(text: str) -> str:
@@ -50,6 +50,8 @@ def guard_formula(text: str) -> str:
 
     Numbers and a lone sign are left as they are.
     """
+    if text[:1].isalnum():
+        return text
     inner = text.lstrip(_DROPPED)
     starts = inner.startswith(_FORMULA) and inner.strip() not in {"-", "+"} and not _NUMBER.fullmatch(inner.strip())
     return "'" + text if starts or text.startswith(("\t", "\r")) else text
