@@ -102,8 +102,8 @@ def conditional_means(data: Outcomes, model: Moments, *, strategy: Strategy) -> 
     completed = data.values.copy()
     with one_blas_thread():
         own, reference, sigma = model.own[None], model.reference[None], model.sigma[None]
-        for rows, missing, mu, regression, _ in _patterns(data, own, reference, sigma, strategy):
-            completed[np.ix_(rows, missing)] = _expectation(data, rows, missing, mu, regression)[0]
+        for rows, missing, present, mu, regression, _ in _patterns(data, own, reference, sigma, strategy):
+            completed[np.ix_(rows, missing)] = _expectation(data, rows, missing, present, mu, regression)[0]
     return completed
 
 
@@ -118,8 +118,8 @@ def draw(data: Outcomes, own: Array, reference: Array, sigma: Array, *, strategy
     M = own.shape[0]
     completed = np.broadcast_to(data.values, (M, *data.values.shape)).copy()
     with one_blas_thread():
-        for rows, missing, mu, regression, residual in _patterns(data, own, reference, sigma, strategy):
-            expected = _expectation(data, rows, missing, mu, regression)
+        for rows, missing, present, mu, regression, residual in _patterns(data, own, reference, sigma, strategy):
+            expected = _expectation(data, rows, missing, present, mu, regression)
             root = np.linalg.cholesky(residual)
             noise = rng.standard_normal((M, rows.size, missing.size))
             completed[:, rows[:, None], missing[None, :]] = expected + noise @ root.transpose(0, 2, 1)
@@ -183,10 +183,10 @@ def _spliced(own: Array, reference: Array, d: int) -> Array:
 
 def _patterns(
     data: Outcomes, own: Array, reference: Array, sigma: Array, strategy: Strategy
-) -> Iterator[tuple[IntArray, IntArray, Array, Array, Array]]:
+) -> Iterator[tuple[IntArray, IntArray, IntArray, Array, Array, Array]]:
     """Per pattern of missing visits, deviation and arm, subjects with nothing missing left out.
 
-    Subjects (g,), missing visits (u,), means (M, g, T), regression on the observed (M, u, o), residual covariance (M, u, u).
+    Subjects (g,), missing visits (u,), observed ones (o,), means (M, g, T), regression on the observed (M, u, o), residual covariance (M, u, u).
     """
     seen = data.observed
     per_arm = sigma.ndim == 4
@@ -204,11 +204,10 @@ def _patterns(
         across = S[:, present][:, :, missing]
         regression = np.asarray(np.linalg.solve(S[:, present][:, :, present], across), dtype=np.float64).transpose(0, 2, 1)
         residual: Array = S[:, missing][:, :, missing] - regression @ across
-        yield rows, missing, mu, regression, residual
+        yield rows, missing, present, mu, regression, residual
 
 
-def _expectation(data: Outcomes, rows: IntArray, missing: IntArray, mu: Array, regression: Array) -> Array:
-    present = np.setdiff1d(np.arange(data.n_visits), missing)
+def _expectation(data: Outcomes, rows: IntArray, missing: IntArray, present: IntArray, mu: Array, regression: Array) -> Array:
     residual = data.values[np.ix_(rows, present)] - mu[:, :, present]
     return np.asarray(mu[:, :, missing] + residual @ regression.transpose(0, 2, 1))
 
