@@ -64,7 +64,7 @@ def cached_piece(
     from alsbench.analysis.evidence import evidence_piece
 
     piece = evidence_piece(source, source.endpoint(endpoint), phrase, comparisons, population)
-    _keep(source, key, "piece", asked, asdict(piece))
+    _keep(source, key, "piece", asked, piece_body(piece))
     return piece
 
 
@@ -186,6 +186,15 @@ def result_body(result: Result) -> dict[str, Any]:
         "rows": [vars(row) for row in result.rows],
         "facts": asdict(result.facts),
         "warnings": list(result.warnings),
+    }
+
+
+def piece_body(piece: Piece) -> dict[str, Any]:
+    """A piece of the evidence as plain values: cells and rows hold nothing nested either."""
+    return {
+        "cells": [vars(cell) for cell in piece.cells],
+        "rows": [vars(row) for row in piece.rows],
+        "warnings": list(piece.warnings),
     }
 
 

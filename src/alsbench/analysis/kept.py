@@ -10,11 +10,11 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from alsbench.analysis.cache import entry_key, result_body
+from alsbench.analysis.cache import entry_key, piece_body, result_body
 from alsbench.analysis.question import Question
 from alsbench.analysis.source import Source
 from alsbench.audit.seal import key_id, opened, user_key
@@ -89,7 +89,7 @@ def _made(kind: str, asked: Any, source: Source) -> dict[str, Any]:
     elif kind == "piece":
         endpoint, phrase, names, population = asked
         comparisons = [Comparison.model_validate(c) for c in names]
-        body = asdict(evidence_piece(source, source.endpoint(endpoint), phrase, comparisons, population))
+        body = piece_body(evidence_piece(source, source.endpoint(endpoint), phrase, comparisons, population))
     else:
         name, subgroup, endpoint, compared, population = asked
         chosen = {"endpoint": endpoint, "comparisons": tuple(compared), "population": population}

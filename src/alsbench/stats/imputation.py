@@ -186,7 +186,8 @@ def _patterns(
 ) -> Iterator[tuple[IntArray, IntArray, IntArray, Array, Array, Array]]:
     """Per pattern of missing visits, deviation and arm, subjects with nothing missing left out.
 
-    Subjects (g,), missing visits (u,), observed ones (o,), means (M, g, T), regression on the observed (M, u, o), residual covariance (M, u, u).
+    Subjects (g,), missing visits (u,), observed ones (o,), means (M, g, T), regression on the observed (M, u, o), residual
+    covariance (M, u, u).
     """
     seen = data.observed
     per_arm = sigma.ndim == 4
