@@ -41,6 +41,16 @@ def trial(sources: dict[str, Source]) -> Source:
 
 
 @pytest.fixture(scope="session")
+def quarterly(trial: Source) -> Source:
+    """The first trial with ALSFRS-R at every third month only: an MMRM that is fitted without each subject in turn has four
+    visits, not twelve."""
+    every = {"where": "AVISITN in (0, 3, 6, 9, 12)"}
+    scores = {name: e.model_copy(update=every) for name, e in trial.study.endpoints.items() if e.paramcd == "ALSFRSR"}
+    assert {"alsfrs", "alsfrs_ancova"} <= scores.keys() and not any(trial.study.endpoints[name].where for name in scores)
+    return replace(trial, study=trial.study.model_copy(update={"endpoints": {**trial.study.endpoints, **scores}}))
+
+
+@pytest.fixture(scope="session")
 def built_trial(tmp_path_factory: pytest.TempPathFactory) -> Source:
     """The built trial (tests/built): boundaries, ties, blanks, unknown words, an arm of one subject."""
     return load_built(tmp_path_factory.mktemp("built"))
