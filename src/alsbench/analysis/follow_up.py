@@ -40,7 +40,16 @@ def subject_times(source: Source, endpoint: Endpoint, subject: IntArray) -> Subj
 
 
 def times_by_subject(source: Source, dataset: str, paramcd: str, where: str, *, label: str) -> tuple[Floats, Floats]:
-    """AVAL and CNSR of every subject of the source, NaN without a record; days that differ by noise are made equal."""
+    """AVAL and CNSR of every subject of the source, NaN without a record; days that differ by noise are made equal. The source
+    keeps them: every subgroup, visit and comparison is of the same times."""
+    asked = (dataset, paramcd, where)
+    if asked not in source.times_read:
+        source.times_read[asked] = _read_times(source, dataset, paramcd, where, label=label)
+    day, censored = source.times_read[asked]
+    return day.copy(), censored.copy()
+
+
+def _read_times(source: Source, dataset: str, paramcd: str, where: str, *, label: str) -> tuple[Floats, Floats]:
     frame = parameter_frame(source, dataset, paramcd, where, label=label)
     for column in ("AVAL", "CNSR"):
         if column not in frame.columns or frame.kind(column) != "number":

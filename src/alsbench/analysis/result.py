@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from operator import attrgetter
 from typing import Any, Literal
 
 SCHEMA = "alsbench.ard/1"
@@ -98,9 +99,11 @@ class Result:
 
     def select(self, **wanted: Any) -> Iterator[Row]:
         """Rows whose attributes equal all of ``wanted``; a tuple value means any of its members."""
-        for row in self.rows:
-            if all(getattr(row, k) in v if isinstance(v, tuple) else getattr(row, k) == v for k, v in wanted.items()):
-                yield row
+        found: Iterable[Row] = self.rows
+        for name, value in wanted.items():
+            of = attrgetter(name)
+            found = [r for r in found if of(r) in value] if isinstance(value, tuple) else [r for r in found if of(r) == value]
+        return iter(found)
 
     def get(self, stat_name: str, **wanted: Any) -> Row | None:
         """The first row of that statistic matching ``wanted``, or None."""

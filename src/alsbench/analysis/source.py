@@ -38,7 +38,8 @@ class Source:
 
     ``results_dir`` is where answers may be kept between sessions; None keeps none. Under a ``lock`` the subgroups of
     ``study`` are pre-specified only where the locked plan has them. ``held`` is the workspace as it was found, ``log`` what is
-    to be said of its audit log. ``last_read`` holds what was read for one endpoint.
+    to be said of its audit log. ``last_read`` holds what was read for one endpoint, ``flags_read`` who is in which analysis
+    set, ``times_read`` the times of each parameter.
     """
 
     study: Study
@@ -49,6 +50,8 @@ class Source:
     held: Held | None = None
     log: Standing = field(default_factory=Standing)
     last_read: dict[str, tuple[Endpoint, Any]] = field(default_factory=dict, init=False, repr=False, compare=False)
+    flags_read: dict[str, tuple[list[str], BoolArray]] = field(default_factory=dict, init=False, repr=False, compare=False)
+    times_read: dict[tuple[str, str, str], Any] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @property
     def blinded(self) -> bool:
@@ -114,16 +117,14 @@ class Source:
 
     def population(self, name: str = "") -> BoolArray:
         """Who is in the analysis set (the flag says yes); the study's default set for an empty name."""
-        import numpy as np
-
-        return np.array([coded_words.yes(w) == 1.0 for w in self._population_flags(name)], dtype=np.bool_)
+        return self._population_flags(name)[1].copy()
 
     def population_words(self, name: str) -> str:
         """``FASFL = 'Y'``, and of how many subjects the flag says nothing known: they are not in the set.
 
         A blank is no where the flag says N of nobody, as ADaM has it.
         """
-        words = self._population_flags(name)
+        words, _ = self._population_flags(name)
         silent = [w for w in words if coded_words.yes(w) != coded_words.yes(w)]
         if not any(coded_words.yes(w) == 0.0 for w in words):
             silent = [w for w in silent if w]
@@ -133,12 +134,19 @@ class Source:
         n = f"{len(silent)} subject{'s' * (len(silent) != 1)}"
         return f"{flag} = 'Y'; not known for {n} ({coded_words.listed(set(silent))}), not in the set"
 
-    def _population_flags(self, name: str) -> list[str]:
+    def _population_flags(self, name: str) -> tuple[list[str], BoolArray]:
+        """What the flag says of every subject, and of whom it says yes."""
+        import numpy as np
+
         name = name or self.study.populations.default
         flags = self.study.populations.flags
         if name not in flags:
             raise UsageError(f"no population is named {name}", where="study.toml populations", hint=nearest(name, flags))
-        return [coded_words.word(v) for v in self.subject_column(flags[name], f"study.toml populations.{name}").tolist()]
+        if name not in self.flags_read:
+            column = self.subject_column(flags[name], f"study.toml populations.{name}")
+            words = [coded_words.word(v) for v in column.tolist()]
+            self.flags_read[name] = words, np.array([coded_words.yes(w) == 1.0 for w in words], dtype=np.bool_)
+        return self.flags_read[name]
 
     def endpoint(self, name: str) -> Endpoint:
         """The endpoint of that name; UsageError naming the nearest one where there is none."""
