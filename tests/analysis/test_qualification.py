@@ -18,6 +18,7 @@ import pytest
 
 from alsbench.__main__ import main
 from alsbench.analysis.qualification import published
+from alsbench.analysis.qualification import run as qualification
 from alsbench.analysis.qualification.catalogue import METHODS
 from alsbench.analysis.qualification.checks import Check, Tally
 from alsbench.analysis.qualification.material import FOLDERS, Archive, software
@@ -163,10 +164,10 @@ def run(capsys: pytest.CaptureFixture[str]) -> Run:
 
 
 def test_json(run: Run) -> None:
-    code, out, err = run("--format", "json", "--method", "multiplicity", "--method", "subgroup")
+    code, out, err = run("--format", "json", "--method", "max-t", "--method", "multiplicity")
     report = json.loads(out)
     assert code == 0
-    assert [r["id"] for r in report["rows"]] == ["subgroup", "multiplicity"]
+    assert [r["id"] for r in report["rows"]] == ["multiplicity", "max-t"]
     assert {r["verdict"] for r in report["rows"]} == {"pass"}
     assert report["rows"][0]["tests"].startswith("tests/")
     assert 0 <= report["rows"][0]["of_tolerance"] < 1
@@ -243,8 +244,11 @@ def test_an_unknown_method_is_named(run: Run) -> None:
     assert "mmrm-satterthwaite" in err
 
 
-def test_the_table_fits_a_terminal(run: Run) -> None:
-    _, out, _ = run("--method", "slope-likelihood", "--method", "joint-rank", "-q")
+def test_the_table_fits_a_terminal(run: Run, whole: Qualification, monkeypatch: pytest.MonkeyPatch) -> None:
+    """That of all methods, as they were qualified above."""
+    monkeypatch.setattr(qualification, "qualify", lambda **_: whole)
+    _, out, _ = run("-q")
+    assert all(m.title in out for m in METHODS.values())
     assert max(map(len, out.splitlines())) <= 80
 
 

@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -53,13 +54,21 @@ def printed(text: Number) -> Printed:
     """The printed number that a text means. Raises ValueError for anything else."""
     if isinstance(text, int) and abs(text) > LARGEST:  # Python refuses to write more than 4300 digits
         raise ValueError(f"this is not a printed number: it is larger than {LARGEST:g}")
-    match = _PRINTED.fullmatch(str(text))
-    if match is None or len(match["number"]) > MOST_DIGITS:
+    found = _read(str(text))
+    if found is None:
         raise ValueError(f"{shorten(repr(text))} is not a printed number")
+    return found
+
+
+@lru_cache(maxsize=4096)  # every relation of a claim asks for its numbers
+def _read(text: str) -> Printed | None:
+    match = _PRINTED.fullmatch(text)
+    if match is None or len(match["number"]) > MOST_DIGITS:
+        return None
     digits = Decimal(match["number"].replace("\u2212", "-"))
     half = 0.5 * 10.0 ** int(digits.as_tuple().exponent)
     relation: Relation = match["relation"] or "="  # type: ignore[assignment]
-    return Printed(str(text).strip(), relation, float(digits), half)
+    return Printed(text.strip(), relation, float(digits), half)
 
 
 class Claim(Table):
