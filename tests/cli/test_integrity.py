@@ -555,20 +555,28 @@ def test_other_writers_do_not_follow_links_either(small: Any, run: Run, tmp_path
     assert victim.read_text() == text + "# mine\n"
 
 
-def test_streams_of_the_process_are_written_to(small: Any, tmp_path: Path) -> None:
-    line = [sys.executable, "-m", "alsbench", "arms", "-w", str(small.workspace), "--format", "csv", "-q", "-o"]
-    for name in ("/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"):
-        out = tmp_path / "out.csv"
-        with out.open("w") as stream:
-            stream.write("before\n")
-            stream.flush()
-            assert subprocess.run([*line, name], stdout=stream, check=False).returncode == 0
-        assert out.read_text().startswith("before\narm,"), "written where it stands, not over it"
-        ran = subprocess.run([*line, name], capture_output=True, text=True, check=False)
-        assert ran.stdout.startswith("arm,")
-    ran = subprocess.run([*line, "/dev/stderr"], capture_output=True, text=True, check=False)
+SEVERAL = """
+import sys
+from alsbench.__main__ import main
+sys.exit(max(main([*sys.argv[1:], name]) for name in ("/dev/stdout", "/dev/fd/1", "/proc/self/fd/1")))
+"""
+
+
+def test_streams_of_the_process_are_written_to(small: Any, run: Run, tmp_path: Path) -> None:
+    words = ["arms", "-w", str(small.workspace), "--format", "csv", "-q", "-o"]
+    alone = run(*words[:-1]).out
+    assert alone.startswith("arm,")
+    out = tmp_path / "out.csv"
+    with out.open("w") as stream:
+        stream.write("before\n")
+        stream.flush()
+        assert subprocess.run([sys.executable, "-c", SEVERAL, *words], stdout=stream, check=False).returncode == 0
+    assert out.read_text() == "before\n" + 3 * alone, "written where it stands, not over it"
+    ran = subprocess.run([sys.executable, "-c", SEVERAL, *words], capture_output=True, text=True, check=False)
+    assert (ran.returncode, ran.stdout) == (0, 3 * alone)
+    ran = subprocess.run([sys.executable, "-m", "alsbench", *words, "/dev/stderr"], capture_output=True, text=True, check=False)
     assert ran.stderr.startswith("arm,")
-    assert subprocess.run([*line, "/dev/null"], capture_output=True, check=False).returncode == 0
+    assert run(*words, "/dev/null").code == 0
     assert Path("/dev/null").is_char_device()
 
 
