@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from tests.shared import keep_answers
-from tests.shell import run_here
+from tests.shell import databases_stay_open, run_here
 
 ROOT = Path(__file__).parent.parent
 RUNNABLE = (
@@ -50,13 +50,14 @@ def test_every_command_runs(document: str, tmp_path: Path, tmp_path_factory: pyt
     found = commands(document)
     assert len(found) >= 7
     environment = {"COLUMNS": "80"}
-    for words in found:
-        if words[0] == "demo":
-            workspace = tmp_path / words[words.index("-w") + 1]
-            environment["ALSBENCH_WORKSPACE"] = str(workspace)
-            keep_answers(tmp_path_factory, "demo", workspace)
-        ran = run_here(words, cwd=tmp_path, env=environment)
-        assert ran.code == 0, (words, ran.err)
+    with databases_stay_open():
+        for words in found:
+            if words[0] == "demo":
+                workspace = tmp_path / words[words.index("-w") + 1]
+                environment["ALSBENCH_WORKSPACE"] = str(workspace)
+                keep_answers(tmp_path_factory, "demo", workspace)
+            ran = run_here(words, cwd=tmp_path, env=environment)
+            assert ran.code == 0, (words, ran.err)
 
 
 @pytest.mark.parametrize(

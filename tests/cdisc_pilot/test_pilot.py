@@ -78,7 +78,10 @@ def test_ancova_against_statsmodels(trial: Source, adas: pd.DataFrame, part: str
 
 
 def dense_reml(rows: pd.DataFrame) -> tuple[float, pd.DataFrame, pd.DataFrame]:
-    """CHG ~ arm*visit + BASE*visit + site, unstructured over visits: (log-likelihood, coefficients, their covariance)."""
+    """CHG ~ arm*visit + BASE*visit + site, unstructured over visits: (log-likelihood, coefficients, their covariance).
+
+    Those seen at the same visits have the same covariance: its inverse is taken once for all of them.
+    """
     import patsy
 
     X = patsy.dmatrix(
@@ -89,6 +92,8 @@ def dense_reml(rows: pd.DataFrame) -> tuple[float, pd.DataFrame, pd.DataFrame]:
     people = [np.flatnonzero((u == rows.USUBJID).to_numpy()) for u in rows.USUBJID.unique()]
     x, y = X.to_numpy(), rows.CHG.to_numpy()
     lower = np.tril_indices(len(visits))
+    alike = {seen: np.array([p for p in people if tuple(where[p]) == seen]) for seen in {tuple(where[p]) for p in people}}
+    assert sum(len(group) for group in alike.values()) == len(people)
 
     def parts(theta: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
         factor = np.zeros((len(visits), len(visits)))
@@ -96,13 +101,14 @@ def dense_reml(rows: pd.DataFrame) -> tuple[float, pd.DataFrame, pd.DataFrame]:
         np.fill_diagonal(factor, np.exp(np.diag(factor)))
         sigma = factor @ factor.T
         information, score, square, determinant = np.zeros((x.shape[1],) * 2), np.zeros(x.shape[1]), 0.0, 0.0
-        for index in people:
-            block = sigma[np.ix_(where[index], where[index])]
+        for seen, group in sorted(alike.items()):
+            block = sigma[np.ix_(seen, seen)]
             weight = np.linalg.inv(block)
-            information += x[index].T @ weight @ x[index]
-            score += x[index].T @ weight @ y[index]
-            square += y[index] @ weight @ y[index]
-            determinant += np.linalg.slogdet(block)[1]
+            theirs, weighted = x[group], y[group] @ weight  # (subjects, visits, coefficients), (subjects, visits)
+            information += np.tensordot(theirs, weight @ theirs, axes=([0, 1], [0, 1]))
+            score += np.tensordot(theirs, weighted, axes=([0, 1], [0, 1]))
+            square += float((weighted * y[group]).sum())
+            determinant += len(group) * np.linalg.slogdet(block)[1]
         beta = np.linalg.solve(information, score)
         deviance = determinant + np.linalg.slogdet(information)[1] + square - score @ beta
         deviance += (len(y) - x.shape[1]) * np.log(2 * np.pi)
