@@ -358,7 +358,7 @@ for k, stage in enumerate(stages):
     assert os.WIFSIGNALED(os.waitpid(child, 0)[1]), stage
 """
 STAGES = (
-    "cli.blinded._read", "data.load._read_files", "audit.blinding.write_key", "Builder.publish", "cli.trail.record",
+    "cli.blinded._read", "data.load._read_files", "audit.blinding.write_key", "Builder.publish", "service.trail.record",
 )  # fmt: skip
 
 

@@ -18,9 +18,6 @@ from alsbench.analysis.source import open_source
 from alsbench.cli.common import Common, Format, make_common
 from alsbench.cli.curve import with_curves
 from alsbench.cli.endpoint import LONG
-from alsbench.cli.evidence import made_evidence
-from alsbench.cli.forest import made_forest
-from alsbench.cli.masking import mask_answer
 from alsbench.cli.output import emit_page, emit_result
 from alsbench.render.evidence import evidence_page
 from alsbench.render.forest import forest_page
@@ -28,6 +25,8 @@ from alsbench.render.formats import COUNTS
 from alsbench.render.mask import COUNTED
 from alsbench.render.page import Page
 from alsbench.render.tables import endpoint_page
+from alsbench.service.evidence import made_evidence, made_forest
+from alsbench.service.masks import mask_answer
 
 MASKS = (2, 5, 50, 1000)
 SUBGROUPS = ("overall", "slow", "not slow")
@@ -49,10 +48,10 @@ def pages(common: Common, loaded: Path) -> Iterator[tuple[str, int, Result, Call
 
             yield name, k, result, page
     for k in MASKS:
-        forest = made_forest(common, source, by_method["ancova"], ["slow"], k=k)
+        forest = made_forest(common.trial, source, by_method["ancova"], ["slow"], k=k)
         yield "forest", k, forest.result, lambda c, made=forest: forest_page(made)
     for k in (5, 1000):
-        evidence = made_evidence(common, source, ["slow"], k=k)
+        evidence = made_evidence(common.trial, source, ["slow"], k=k)
         yield "evidence", k, evidence.result, lambda c, made=evidence: evidence_page(made)
 
 

@@ -42,9 +42,9 @@ def load_blinded(
     from alsbench.audit.blind_study import blind_study
     from alsbench.audit.blinding import refuse_inside, write_key
     from alsbench.cli.staging import private_folder
-    from alsbench.cli.trail import Load, study_facts
     from alsbench.data.load import load as load_snapshot
     from alsbench.data.workspace import Workspace
+    from alsbench.service.trail import Load, study_facts
     from alsbench.study.edit import publish
     from alsbench.study.reading import parse_study
 
@@ -52,7 +52,7 @@ def load_blinded(
     refuse_inside(key_path, space.path)
     _refuse_originals(paths, space)
     known, text = _start(space, key_path, study)
-    log = Load(common)
+    log = Load(common.trial)
     with private_folder(space.path) as folder:
         tables, sources = _read(paths, folder, dict(expect or {}), missing)
         derived = _derived(tables, layout, text or (text_of(space) if space.study_path.exists() else ""))
@@ -92,7 +92,7 @@ def load_blinded(
             )
 
         more = {"blinded": made.key.fingerprint, "originals": made.key.mark([s["sha256"] for s in sources])}
-        receipt = log.enter(load_it, lambda: {**more, **study_facts(common)})
+        receipt = log.enter(load_it, lambda: {**more, **study_facts(common.trial)})
     common.note(f"{receipt.rows} rows in {len(receipt.files)} data sets: snapshot {receipt.snapshot} is current, BLINDED")
     common.note(f"{key_path} tells who is who: give it to its holder, and keep it out of reach of whoever reads results")
     return receipt

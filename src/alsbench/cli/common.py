@@ -12,6 +12,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Annotated, Any, get_type_hints
 
@@ -19,6 +20,7 @@ import typer
 
 from alsbench.audit.held import Held, hold
 from alsbench.errors import UsageError
+from alsbench.service.trial import Trial
 from alsbench.settings import Settings, read_settings
 
 WORKSPACE_VARIABLE = "ALSBENCH_WORKSPACE"
@@ -78,6 +80,14 @@ class Common:
     placed: bool = True  # whether the command is about a workspace, so that its output says what is to be said of that one
     held: Held | None = None  # the workspace as it was found; None where there was none
 
+    @cached_property
+    def trial(self) -> Trial:
+        """The workspace, as this command line asks it."""
+        from alsbench.cli.progress import steps
+
+        seen_as = {"format": self.format.value} | ({"file": self.output.name} if self.output is not None else {})
+        return Trial(self.workspace, self.mask, self.held, seen_as, partial(steps, self))
+
     def note(self, text: str) -> None:
         """Narration on stderr, unless ``--quiet`` or ``--json-errors`` asked for silence."""
         if not (self.quiet or self.json_errors):
@@ -120,6 +130,9 @@ OutputOption = Annotated[
     typer.Option("--output", "-o", metavar="FILE", help="Write to FILE (replaced in one step) instead of standard output."),
 ]
 QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="No narration on standard error.")]
+MaskOption = Annotated[
+    int, typer.Option("--mask", metavar="K", help="Hide counts below K, what rests on them, and what would tell them.")
+]
 JsonErrorsOption = Annotated[bool, typer.Option("--json-errors", help="Errors as one JSON object on standard error.")]
 
 _OPTIONS: dict[str, tuple[Any, Any]] = {

@@ -32,14 +32,14 @@ def show_curve(common: Common, source: Source, question: Question) -> None:
     from alsbench.analysis.command import endpoint_command
     from alsbench.analysis.curves import curves_of
     from alsbench.cli.output import emit_sheets
-    from alsbench.cli.source import about
-    from alsbench.cli.trail import looked
     from alsbench.render.sheet import Field, Sheet
     from alsbench.render.standing import marked_title
+    from alsbench.service.about import about
+    from alsbench.service.trail import looked
 
     found = curves_of(question, source)
     result = cached_answer(question, source).with_command(common.repeat(f"{endpoint_command(question)} --curve"))
-    looked(common, result, source)
+    looked(common.trial, result, source)
     fields = (
         Field("subgroup", "Subgroup"),
         Field("arm", "Arm"),

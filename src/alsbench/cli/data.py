@@ -7,10 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from alsbench.cli.common import Common, Format, command
+from alsbench.cli.common import Common, Format, MaskOption, command
 from alsbench.cli.complete import dataset_names
-from alsbench.cli.masking import MaskOption, refuse_mask
-from alsbench.cli.masking import limit as mask_limit
 
 if TYPE_CHECKING:
     from alsbench.data.snapshot import Snapshot, TableInfo
@@ -63,9 +61,9 @@ def data(
 
     with Workspace(common.workspace).open_current() as snapshot:
         if not table:
-            emit_sheets(common, _tables(common, snapshot, mask_limit(common, mask)))
+            emit_sheets(common, _tables(common, snapshot, common.trial.mask(mask)))
             return
-        refuse_mask(common, mask, "the rows of a table")
+        common.trial.refuse_mask(mask, "the rows of a table")
         info = snapshot.table(table)
         if describe or special:
             _refuse_choice(describe and special, where, order_by)
@@ -96,10 +94,12 @@ def _entered(common: Common, snapshot: Snapshot, table: str, where: str | None, 
     """Rows of subjects are about to be shown: the log keeps which table and which filter, never what they hold."""
     import shlex
 
-    from alsbench.cli.trail import shown
+    from alsbench.service.trail import shown
 
     asked = shlex.join(["alsbench", "data", table, *_flags("--where", [where] if where is not None else None), *options])
-    shown(common, "data", {"asked": common.repeat(asked), "table": table, "where": where or "", "snapshot": snapshot.digest})
+    shown(
+        common.trial, "data", {"asked": common.repeat(asked), "table": table, "where": where or "", "snapshot": snapshot.digest}
+    )
 
 
 def _flags(option: str, values: list[str] | None) -> list[str]:
@@ -163,7 +163,7 @@ def _fields(info: TableInfo, names: list[str]) -> tuple[Field, ...]:
 def _about(common: Common, snapshot: Snapshot) -> tuple[tuple[str, str], ...]:
     """Study, snapshot, and the words that must stand wherever data are shown."""
     from alsbench.cli.output import BLINDED
-    from alsbench.cli.source import snapshot_words, study_words
+    from alsbench.service.about import snapshot_words, study_words
 
     blinded = (("Arms", BLINDED),) if snapshot.receipt.get("blinded") else ()
     return (*study_words(common.workspace), snapshot_words(snapshot), *blinded)

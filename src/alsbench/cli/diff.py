@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from alsbench.cli.common import Common, command
-from alsbench.cli.masking import MaskOption, refuse_mask
+from alsbench.cli.common import Common, MaskOption, command
 from alsbench.errors import UnavailableError, UsageError
 
 if TYPE_CHECKING:
@@ -48,7 +47,7 @@ def diff(
     from alsbench.data.snapshot import open_snapshot
     from alsbench.data.workspace import Workspace
 
-    refuse_mask(common, mask, "the single records by which two snapshots differ")
+    common.trial.refuse_mask(mask, "the single records by which two snapshots differ")
     space = Workspace(common.workspace)
     names = [snapshot_named(space, word) for word in (old, new)]
     with open_snapshot(space.snapshot_path(names[0])) as before, open_snapshot(space.snapshot_path(names[1])) as after:
@@ -191,7 +190,7 @@ def _looked(common: Common, old: Source, new: Source, asked: list[Contrast]) -> 
     """One look at every contrast that is listed."""
     from alsbench.analysis.looks import planned_question, question_digest
     from alsbench.analysis.run import default_population
-    from alsbench.cli.trail import shown
+    from alsbench.service.trail import shown
 
     question = {"method": "diff", "old": old.snapshot.digest, "new": new.snapshot.digest}
     listed: dict[str, dict[str, object]] = {}
@@ -209,7 +208,7 @@ def _looked(common: Common, old: Source, new: Source, asked: list[Contrast]) -> 
         "blinded": old.blinded and new.blinded,
         "contrasts": [name for c in asked for name in _named(c)],
     }
-    shown(common, "look", facts)
+    shown(common.trial, "look", facts)
 
 
 def _named(found: Contrast) -> Iterator[str]:

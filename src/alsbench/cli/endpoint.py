@@ -6,9 +6,8 @@ from typing import Annotated
 
 import typer
 
-from alsbench.cli.common import Common, Format, command
+from alsbench.cli.common import Common, Format, MaskOption, command
 from alsbench.cli.complete import comparison_names, endpoint_names, population_names, subgroup_names
-from alsbench.cli.masking import MaskOption
 from alsbench.errors import UsageError
 
 SubgroupsOption = Annotated[
@@ -85,13 +84,12 @@ def endpoint(
     from alsbench.analysis.question import OVERALL, Question
     from alsbench.analysis.records import resolve_visit
     from alsbench.analysis.run import apply_overrides
-    from alsbench.cli.masking import limit, mask_answer, refuse_mask
     from alsbench.cli.output import emit_page, emit_result
-    from alsbench.cli.source import opened
-    from alsbench.cli.trail import looked
     from alsbench.render.tables import endpoint_page
+    from alsbench.service.masks import mask_answer
+    from alsbench.service.trail import looked
 
-    with opened(common) as source:
+    with common.trial.opened() as source:
         question = Question(
             endpoint=name,
             subgroups=tuple(dict.fromkeys(subgroup or (OVERALL,))),
@@ -108,22 +106,22 @@ def endpoint(
             from dataclasses import replace
 
             question = replace(question, visits=tuple(dict.fromkeys(resolve_visit(source, asked, v) for v in visit)))
-        k = limit(common, mask)
+        k = common.trial.mask(mask)
         if why:
-            refuse_mask(common, mask, "the pairs of one subject")
+            common.trial.refuse_mask(mask, "the pairs of one subject")
             from alsbench.cli.why import show_why
 
             show_why(common, source, question, why)
             return
         if curve:
-            refuse_mask(common, mask, "the days of a survival curve")
+            common.trial.refuse_mask(mask, "the days of a survival curve")
             from alsbench.cli.curve import show_curve
 
             show_curve(common, source, question)
             return
         result = mask_answer(cached_answer(question, source), question, source, k)
         result = result.with_command(common.repeat(result.provenance.command))
-        looked(common, result, source)
+        looked(common.trial, result, source)
         if common.format not in LONG:
             from alsbench.cli.curve import with_curves
 

@@ -13,7 +13,7 @@ from alsbench.errors import UsageError
 
 if TYPE_CHECKING:
     from alsbench.data.derive.layout import Derived
-    from alsbench.data.receipt import Finding, Receipt
+    from alsbench.data.receipt import Receipt
     from alsbench.data.workspace import Workspace
     from alsbench.render.sheet import Sheet
     from alsbench.study.model import Study
@@ -92,9 +92,9 @@ def load_files(
     """
     from alsbench.cli.blinded import load_blinded, refuse_open_load
     from alsbench.cli.progress import bar
-    from alsbench.cli.trail import Load, study_facts
     from alsbench.data.load import load as load_snapshot
     from alsbench.data.workspace import Workspace
+    from alsbench.service.trail import Load, study_facts
 
     if blinded or key is not None:
         if not blinded or key is None:
@@ -106,7 +106,7 @@ def load_files(
     refuse_open_load(space)
     said = _study(space, study)
     proposed = _Proposed(said is None)
-    log = Load(common)
+    log = Load(common.trial)
 
     def install(receipt: Receipt) -> None:
         log.announce(receipt)
@@ -128,7 +128,7 @@ def load_files(
                 derived=proposed.see,
             )
 
-    receipt = log.enter(load_it, lambda: study_facts(common))
+    receipt = log.enter(load_it, lambda: study_facts(common.trial))
     common.note(f"{receipt.rows} rows in {len(receipt.files)} data sets: snapshot {receipt.snapshot} is current")
     if proposed.text:
         common.note(f"{space.study_path} was proposed from the data: read it before you trust a result")
@@ -140,6 +140,7 @@ def load_files(
 def receipt_sheets(receipt: Receipt) -> tuple[Sheet, ...]:
     """Files, then findings of the checks."""
     from alsbench.render.sheet import Field, Sheet
+    from alsbench.service.checks import findings_sheet, unfit_words
 
     files = Sheet(
         "files",
@@ -162,46 +163,6 @@ def receipt_sheets(receipt: Receipt) -> tuple[Sheet, ...]:
         ),
     )
     return (files, findings_sheet(receipt.findings)) if receipt.findings else (files,)
-
-
-def unfit_words(not_applicable: Sequence[str]) -> tuple[tuple[str, str], ...]:
-    """Checks that had no dates to compare, by reason."""
-    reasons: dict[str, list[str]] = {}
-    for text in not_applicable:
-        rule, _, reason = text.partition(": ")
-        reasons.setdefault(reason, []).append(rule)
-    told = "; ".join(f"{', '.join(rules)} ({reason})" for reason, rules in reasons.items())
-    return (("Not applicable", told),) if told else ()
-
-
-def findings_sheet(findings: tuple[Finding, ...]) -> Sheet:
-    """What the checks found: rule, severity, where, how often, the first rows."""
-    from alsbench.render.sheet import Field, Sheet
-
-    fields = (
-        Field("rule", "Rule"),
-        Field("severity", "Severity"),
-        Field("table", "Table"),
-        Field("count", "Count", number=True),
-        Field("what", "What"),
-        Field("rows", "First rows", optional=True),
-        Field("keys", "First keys", optional=True),
-        Field("accepted", "Accepted because", optional=True),
-    )
-    records = tuple(
-        (
-            f.rule,
-            f.severity,
-            f.table,
-            f.count,
-            f.what,
-            ", ".join(str(r) for r in f.rows) or None,
-            ", ".join(str(k) for k in f.keys) or None,
-            f.accepted or None,
-        )
-        for f in findings
-    )
-    return Sheet("findings", "Findings", fields, records)
 
 
 def _study(space: Workspace, given: Path | None) -> Study | None:

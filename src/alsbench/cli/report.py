@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from alsbench.cli.common import Common, command
+from alsbench.cli.common import Common, MaskOption, command
 from alsbench.cli.complete import endpoint_names
 from alsbench.cli.endpoint import SubgroupsOption
-from alsbench.cli.masking import MaskOption
 
 if TYPE_CHECKING:
     from alsbench.analysis.result import Result
@@ -58,18 +57,16 @@ def report(
     says why in its place.
     """
     from alsbench.analysis.subgroups import members
-    from alsbench.cli.masking import limit
     from alsbench.cli.output import emit_document
     from alsbench.cli.report_front import front, ledger_sheet
-    from alsbench.cli.source import opened
-    from alsbench.cli.trail import looked
     from alsbench.render.document import Document
+    from alsbench.service.trail import looked
     from alsbench.study.claims import read_claims
 
-    k = limit(common, mask)
+    k = common.trial.mask(mask)
     if claims is not None:
         read_claims(claims)  # a file that cannot be read is said at once
-    with opened(common) as source:
+    with common.trial.opened() as source:
         phrases = tuple(dict.fromkeys(s for s in subgroup or () if s != "overall"))
         for phrase in phrases:  # names that do not exist are the asker's error, not a table's
             members(source, phrase)
@@ -84,7 +81,7 @@ def report(
             pages += _claims(asked, claims)
         pages += _departures(asked)
         for result in asked.results:
-            looked(common, result.with_command(common.repeat(result.provenance.command)), source)
+            looked(common.trial, result.with_command(common.repeat(result.provenance.command)), source)
         pages.append(asked.sheet_page(ledger_sheet(common), LEDGER))
         pages += _checks(asked)
         words = front(asked, _command(common, asked, claims, scrutinise=scrutinise, mask=mask))
@@ -134,7 +131,7 @@ class Asked:
         )
 
     def about(self) -> tuple[tuple[str, str], ...]:
-        from alsbench.cli.source import about
+        from alsbench.service.about import about
 
         return about(self.source)
 
@@ -160,8 +157,8 @@ class Asked:
 def _population(asked: Asked) -> list[Page]:
     """Who was in the trial, and who they were."""
     from alsbench.analysis.subgroups import members
-    from alsbench.cli.arms import arms_sheet
     from alsbench.render.mask_words import hide_counts
+    from alsbench.service.arms import arms_sheet
 
     def disposition(phrase: str) -> Page:
         sheet = arms_sheet(asked.source, phrase, asked.k)
@@ -201,8 +198,8 @@ def _endpoint(asked: Asked, name: str, phrase: str) -> Page:
     from alsbench.analysis.cache import cached_answer
     from alsbench.analysis.question import Question
     from alsbench.cli.curve import with_curves
-    from alsbench.cli.masking import mask_answer
     from alsbench.render.tables import endpoint_page
+    from alsbench.service.masks import mask_answer
 
     question = Question(name, subgroups=(phrase,))
     result = mask_answer(cached_answer(question, asked.source), question, asked.source, asked.k)
@@ -215,21 +212,20 @@ def _endpoint(asked: Asked, name: str, phrase: str) -> Page:
 def _efficacy(asked: Asked) -> list[Page]:
     """Evidence, then each endpoint's tables and its forest plot."""
     from alsbench.analysis.methods import METHODS
-    from alsbench.cli.evidence import made_evidence
-    from alsbench.cli.forest import made_forest
     from alsbench.render.evidence import evidence_page
     from alsbench.render.forest import forest_page
+    from alsbench.service.evidence import made_evidence, made_forest
 
     study = asked.source.study
     columns = tuple(dict.fromkeys([*(s.name for s in study.subgroups), *asked.subgroups]))
 
     def evidence() -> Page:
-        made = made_evidence(asked.common, asked.source, columns, k=asked.k)
+        made = made_evidence(asked.common.trial, asked.source, columns, k=asked.k)
         asked.seen(made.result)
         return _repeatable(asked, evidence_page(made), made.result)
 
     def forest(name: str) -> Page:
-        made = made_forest(asked.common, asked.source, name, columns, k=asked.k)
+        made = made_forest(asked.common.trial, asked.source, name, columns, k=asked.k)
         asked.seen(made.result)
         return _repeatable(asked, forest_page(made), made.result)
 
@@ -252,11 +248,11 @@ def _repeatable(asked: Asked, page: Page, result: Result) -> Page:
 
 
 def _scrutiny(asked: Asked) -> list[Page]:
-    from alsbench.cli.scrutinise import made_scrutiny
     from alsbench.render.scrutiny import scrutiny_page
+    from alsbench.service.scrutiny import made_scrutiny
 
     def checks(phrase: str) -> Page:
-        found = made_scrutiny(asked.common, asked.source, phrase, k=asked.k)
+        found = made_scrutiny(asked.common.trial, asked.source, phrase, k=asked.k)
         asked.seen(*(result for _, result in found))
         words = ["alsbench", "scrutinise", *(["--subgroup", phrase] if phrase else [])]
         words += ["--mask", str(asked.k)] if asked.k else []
@@ -267,10 +263,10 @@ def _scrutiny(asked: Asked) -> list[Page]:
 
 def _claims(asked: Asked, path: Path) -> list[Page]:
     """The verdicts, then the numbers and what was made of them."""
-    from alsbench.cli.claims import checked_claims
     from alsbench.render.claims_page import claims_page
+    from alsbench.service.claims import checked_claims
 
-    checked, facts, notes = checked_claims(asked.common, asked.source, path, (), asked.k, scrutinise=False)
+    checked, facts, notes = checked_claims(asked.common.trial, asked.source, path, (), asked.k, scrutinise=False)
     page, post_hoc = claims_page(checked, facts, notes), any(c.post_hoc for c in checked)
     return [asked.standing(page, f"Claims of {path.name} beside the data", notes=notes, post_hoc=post_hoc)]
 
@@ -288,9 +284,9 @@ def _departures(asked: Asked) -> list[Page]:
 
 def _checks(asked: Asked) -> list[Page]:
     """Findings of the data rules: how often, never in whom."""
-    from alsbench.cli.check import findings_of
+    from alsbench.service.checks import findings_of
 
-    sheet, _ = findings_of(asked.common, asked.source.snapshot, asked.k)
+    sheet, _ = findings_of(asked.common.trial, asked.source.snapshot, asked.k)
     kept = [j for j, f in enumerate(sheet.fields) if f.key not in ("rows", "keys")]
     records = tuple(tuple(record[j] for j in kept) for record in sheet.records)
     return [

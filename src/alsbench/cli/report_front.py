@@ -85,7 +85,7 @@ def _plan(source: Source) -> str:
 
 def _populations(asked: Asked) -> list[str]:
     """Subjects of all arms in each analysis set, masked as in the disposition table."""
-    from alsbench.cli.arms import arms_sheet
+    from alsbench.service.arms import arms_sheet
 
     sheet = arms_sheet(asked.source, "overall", asked.k)
     total = dict(zip((f.key for f in sheet.fields), sheet.records[-1], strict=True))

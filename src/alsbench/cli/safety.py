@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import typer
 
-from alsbench.cli.common import Common, command
+from alsbench.cli.common import Common, MaskOption, command
 from alsbench.cli.endpoint import PopulationOption, SubgroupsOption
-from alsbench.cli.masking import MaskOption
 from alsbench.errors import UsageError
 
 
@@ -19,19 +18,18 @@ def safety(common: Common, subgroup: SubgroupsOption = None, population: Populat
     """Exposure, adverse event overview, classes and terms, by actual arm: the study's first incidence endpoint."""
     from alsbench.analysis.cache import cached_answer
     from alsbench.analysis.question import OVERALL, Question
-    from alsbench.cli.masking import limit, mask_answer
     from alsbench.cli.output import emit_result
-    from alsbench.cli.source import opened
-    from alsbench.cli.trail import looked
+    from alsbench.service.masks import mask_answer
+    from alsbench.service.trail import looked
 
-    with opened(common) as source:
+    with common.trial.opened() as source:
         name = next((n for n, e in source.study.endpoints.items() if e.method == "incidence"), None)
         if name is None:
             hint = '[endpoints.ae] with method = "incidence" and dataset = "ADAE"'
             raise UsageError("the study has no incidence endpoint", where="study.toml endpoints", hint=hint)
         phrases = tuple(dict.fromkeys(subgroup or (OVERALL,)))
         question = Question(name, subgroups=phrases, population=population)
-        result = mask_answer(cached_answer(question, source), question, source, limit(common, mask))
+        result = mask_answer(cached_answer(question, source), question, source, common.trial.mask(mask))
         result = result.with_command(common.repeat(result.provenance.command))
-        looked(common, result, source)
+        looked(common.trial, result, source)
         emit_result(common, result)

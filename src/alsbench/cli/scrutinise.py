@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from alsbench.cli.common import Common, Format, command
+from alsbench.cli.common import Common, Format, MaskOption, command
 from alsbench.cli.complete import check_names, endpoint_names, subgroup_names
 from alsbench.cli.endpoint import ComparisonsOption, PopulationOption
-from alsbench.cli.masking import MaskOption
 
 if TYPE_CHECKING:
-    from alsbench.analysis.result import Result
-    from alsbench.analysis.scrutiny import Check
-    from alsbench.analysis.source import Source
+    pass
 
 
 def register(app: typer.Typer) -> None:
@@ -61,57 +57,27 @@ def scrutinise(
 ) -> None:
     """Put a finding through what a sceptical reviewer asks: 22 checks, each with a verdict and a table."""
     from alsbench.analysis.scrutiny import CHECKS, find_check
-    from alsbench.cli.masking import limit
     from alsbench.cli.output import emit_page, write_text
-    from alsbench.cli.source import opened
-    from alsbench.cli.trail import looked
     from alsbench.render.scrutiny import scrutiny_delimited, scrutiny_json, scrutiny_page
+    from alsbench.service.scrutiny import made_scrutiny
+    from alsbench.service.trail import looked
 
     if listed:
         _list(common)
         return
-    k = limit(common, mask)
+    k = common.trial.mask(mask)
     chosen = [find_check(name) for name in check] if check else list(CHECKS)
-    with opened(common) as source:
-        found = [
-            (each, result.with_command(common.repeat(result.provenance.command)))
-            for each, result in made_scrutiny(
-                common, source, subgroup, chosen, endpoint, tuple(comparison or ()), population, k
-            )
-        ]
+    with common.trial.opened() as source:
+        made = made_scrutiny(common.trial, source, subgroup, chosen, endpoint, tuple(comparison or ()), population, k)
+        found = [(each, result.with_command(common.repeat(result.provenance.command))) for each, result in made]
         for _, result in found:
-            looked(common, result, source)
+            looked(common.trial, result, source)
         if common.format is Format.JSON:
             write_text(common, scrutiny_json(found))
         elif common.format in (Format.CSV, Format.TSV):
             write_text(common, scrutiny_delimited(found, common.format.value))
         else:
             emit_page(common, scrutiny_page(found))
-
-
-def made_scrutiny(
-    common: Common,
-    source: Source,
-    subgroup: str = "",
-    chosen: Sequence[Check] = (),
-    endpoint: str = "",
-    comparisons: tuple[str, ...] = (),
-    population: str = "",
-    k: int = 0,
-) -> list[tuple[Check, Result]]:
-    """Each check (default: all) with what it found, counts below ``k`` masked; progress is shown, nothing is logged."""
-    from alsbench.analysis.cache import cached_check
-    from alsbench.analysis.scrutiny import CHECKS
-    from alsbench.cli.masking import mask_check
-    from alsbench.cli.progress import steps
-
-    chosen = chosen or CHECKS
-    phrase = subgroup or (source.study.subgroups[0].name if source.study.subgroups else "overall")
-    found = []
-    for each in steps(common, dict.fromkeys(chosen), len(chosen), "scrutiny"):
-        result = cached_check(each.id, source, phrase, endpoint=endpoint, comparisons=comparisons, population=population)
-        found.append((each, mask_check(each.id, result, source, phrase, population, k)))
-    return found
 
 
 def _list(common: Common) -> None:

@@ -79,14 +79,14 @@ def _printed(sheet: Sheet) -> Sheet:
 
 def _prune(common: Common, space: Workspace, keep: int) -> None:
     """Log each removal, then do it, with the load lock held: nothing is published meanwhile."""
-    from alsbench.cli.trail import record
     from alsbench.data.publish import exclusive
+    from alsbench.service.trail import record
 
     with exclusive(space, purpose="prune"):
         current = space.current_name()
         doomed = [n for n in space.snapshot_names()[:-keep] if n != current]
         if doomed:
-            record(common, "prune", {"removed": doomed, "kept": keep})
+            record(common.trial, "prune", {"removed": doomed, "kept": keep})
         for name in doomed:
             space.snapshot_path(name).unlink(missing_ok=True)
     common.note(f"{len(doomed)} snapshots removed")

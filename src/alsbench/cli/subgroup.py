@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from alsbench.cli.common import Common, command
+from alsbench.cli.common import Common, MaskOption, command
 from alsbench.cli.complete import defined_subgroups
-from alsbench.cli.masking import MaskOption
 
 if TYPE_CHECKING:
     from alsbench.analysis.source import Source
@@ -38,13 +37,13 @@ def register(app: typer.Typer) -> None:
 def list_subgroups(common: Common, mask: MaskOption = 0) -> None:
     """Every subgroup of the study with its expression and, once data are loaded, its size per arm."""
     from alsbench.analysis.subgroups import members
-    from alsbench.cli.masking import limit, mask_members
     from alsbench.cli.output import emit_sheets
-    from alsbench.cli.source import about, opened
     from alsbench.render.mask_counts import Count
     from alsbench.render.sheet import Field, Sheet, Value
+    from alsbench.service.about import about
+    from alsbench.service.masks import mask_members
 
-    with opened(common) as source:
+    with common.trial.opened() as source:
         arms = source.study.arms.order
         fields = (
             Field("name", "Name"),
@@ -57,7 +56,7 @@ def list_subgroups(common: Common, mask: MaskOption = 0) -> None:
             Field("label", "Label"),
         )
         records: list[tuple[Value, ...]] = []
-        k = limit(common, mask)
+        k = common.trial.mask(mask)
         for s in source.study.subgroups:
             member = members(source, s.name)
             shown = mask_members(source, {s.name: member}, k)
@@ -80,13 +79,13 @@ def list_subgroups(common: Common, mask: MaskOption = 0) -> None:
 def show(common: Common, name: NameArgument, mask: MaskOption = 0) -> None:
     """One subgroup (or a phrase such as 'not slow'): definition, realised cut, members per arm, its complement."""
     from alsbench.analysis.subgroups import complement, members
-    from alsbench.cli.masking import limit, mask_members
     from alsbench.cli.output import emit_sheets
-    from alsbench.cli.source import about, opened
     from alsbench.render.mask_counts import Count
     from alsbench.render.sheet import Field, Sheet, Value
+    from alsbench.service.about import about
+    from alsbench.service.masks import mask_members
 
-    with opened(common) as source:
+    with common.trial.opened() as source:
         member = members(source, name)
         phrases = ["overall", member.phrase]
         if member.phrase != "overall" and " and " not in member.phrase:
@@ -98,7 +97,7 @@ def show(common: Common, name: NameArgument, mask: MaskOption = 0) -> None:
             *(Field(arm, arm, number=True) for arm in source.study.arms.order),
             Field("undecided", "Undecided", number=True),
         )
-        shown = mask_members(source, {p.phrase: p for p in parts}, limit(common, mask))
+        shown = mask_members(source, {p.phrase: p for p in parts}, common.trial.mask(mask))
         arms = source.study.arms.order
         records: tuple[tuple[Value, ...], ...] = tuple(
             (p.phrase, *(shown[Count(p.phrase, a)] for a in (None, *arms)), shown[Count(p.phrase, None, "undecided")])
@@ -171,12 +170,12 @@ def edit(
 
 def remove(common: Common, name: NameArgument) -> None:
     """Take a subgroup out of study.toml."""
-    from alsbench.cli.trail import record, study_facts
     from alsbench.data.workspace import Workspace
+    from alsbench.service.trail import record, study_facts
     from alsbench.study.edit import remove_subgroup
 
     remove_subgroup(Workspace(common.workspace).study_path, name)
-    record(common, "subgroup removed", {"name": name, **study_facts(common)})
+    record(common.trial, "subgroup removed", {"name": name, **study_facts(common.trial)})
     common.note(f"removed subgroup {name}")
 
 
@@ -247,9 +246,9 @@ def _planned(common: Common, subgroup: Subgroup) -> bool:
 
 
 def _changed(common: Common, action: str, subgroup: Subgroup) -> None:
-    from alsbench.cli.trail import record, study_facts
+    from alsbench.service.trail import record, study_facts
 
-    record(common, action, {**subgroup.model_dump(), **study_facts(common)})
+    record(common.trial, action, {**subgroup.model_dump(), **study_facts(common.trial)})
     status = "pre-specified" if _planned(common, subgroup) else "post hoc"
     late = ", POST-RANDOMISATION" if subgroup.post_randomisation else ""
     common.note(f"{action.split()[1]} subgroup {subgroup.name} ({status}{late})")

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from alsbench.cli.common import Common, command
-from alsbench.cli.masking import MaskOption
+from alsbench.cli.common import Common, MaskOption, command
 
 if TYPE_CHECKING:
     from alsbench.render.sheet import Sheet
@@ -27,16 +26,15 @@ def subject(
 ) -> None:
     """One subject: baseline facts, every analysed parameter by visit, events, doses. CSV and TSV hold the course."""
     from alsbench.analysis.roster import subject_profile
-    from alsbench.cli.masking import refuse_mask
     from alsbench.cli.output import emit_sheets
-    from alsbench.cli.source import about, opened
-    from alsbench.cli.trail import shown
+    from alsbench.service.about import about
+    from alsbench.service.trail import shown
 
-    refuse_mask(common, mask, "one subject")
-    with opened(common) as source:
+    common.trial.refuse_mask(mask, "one subject")
+    with common.trial.opened() as source:
         profile = subject_profile(source, subject_id)
         asked = common.repeat(shlex.join(["alsbench", "subject", subject_id]))
-        shown(common, "subject", {"asked": asked, "snapshot": source.snapshot.digest})
+        shown(common.trial, "subject", {"asked": asked, "snapshot": source.snapshot.digest})
         facts = (*about(source), *((f"{name}", _text(value)) for name, _, value in profile.facts))
         sheets = [_sheet(r.table, r.columns, r.rows) for r in _course(profile.course)]
         sheets += [_sheet(r.table, r.columns, r.rows) for r in profile.events]

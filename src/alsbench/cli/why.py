@@ -22,12 +22,12 @@ def show_why(common: Common, source: Source, question: Question, subject: str) -
     from alsbench.analysis.command import endpoint_command
     from alsbench.analysis.why import why_rank_of
     from alsbench.cli.output import emit_sheets
-    from alsbench.cli.source import about
-    from alsbench.cli.trail import shown
+    from alsbench.service.about import about
+    from alsbench.service.trail import shown
 
     why = why_rank_of(source, question, subject)
     command = common.repeat(f"{endpoint_command(question)} --why {shlex.quote(subject)}")
-    shown(common, "subject", {"asked": command, "snapshot": source.snapshot.digest})
+    shown(common.trial, "subject", {"asked": command, "snapshot": source.snapshot.digest})
     sheets = [_pairs(why), _sums(why)]
     if common.format.printed:
         sheets = [_sums(why), *(_printed(ranking) for ranking in why.rankings if ranking.pairs)]

@@ -1,22 +1,14 @@
-"""``--mask K``: small cells hidden before anything is shown or exported, and which K holds.
+"""Small cells hidden before anything is shown or exported (``Trial.mask`` says below which K).
 
-The largest of the command line's, the user's settings' and the study file's: none of them takes another away.
+What is hidden does not depend on what is asked: complements, overall and the declared subgroups are counted beside it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
-from contextvars import ContextVar
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import replace
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
-
-import typer
-
-from alsbench.cli.common import Common
-from alsbench.errors import StudyError, UsageError
-from alsbench.study.toml_text import file_text, toml_table
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from alsbench.analysis.evidence import Evidence
@@ -26,37 +18,7 @@ if TYPE_CHECKING:
     from alsbench.analysis.subgroups import Membership
     from alsbench.render.mask_counts import Count
 
-MaskOption = Annotated[
-    int, typer.Option("--mask", metavar="K", help="Hide counts below K, what rests on them, and what would tell them.")
-]
 MOST_DECLARED = 12  # subgroups of the study that are counted beside those asked for
-_AT_LEAST: ContextVar[int] = ContextVar("at_least", default=0)
-
-
-def limit(common: Common, given: int) -> int:
-    """The K that holds for a command: 0 for none. Raises UsageError for a K that would mask nothing."""
-    if given and given < 2:
-        raise UsageError(f"--mask {given} would mask nothing", hint="a count below K is masked: give 2 or more")
-    return max(given, common.mask, _AT_LEAST.get(), _study_mask(common.workspace))
-
-
-@contextmanager
-def at_least(k: int) -> Iterator[None]:
-    """Commands run inside mask counts below ``k``, if not more."""
-    token = _AT_LEAST.set(k)
-    try:
-        yield
-    finally:
-        _AT_LEAST.reset(token)
-
-
-def refuse_mask(common: Common, given: int, what: str) -> None:
-    """Raises UsageError where a mask holds and what was asked for is about single subjects."""
-    if k := limit(common, given):
-        hint = "no mask was asked for on the command line: it is set in the study file or in your settings"
-        raise UsageError(
-            f"{what} cannot be masked: counts below {k} are hidden", where="--mask", hint="leave out --mask" if given else hint
-        )
 
 
 def mask_answer(result: Result, question: Question, source: Source, k: int) -> Result:
@@ -174,13 +136,3 @@ def around(phrase: str) -> tuple[str, ...]:
     choices = product(*(("", p, negated(p)) for p in parts))
     found = [" and ".join(p for p in chosen if p) for chosen in choices]
     return tuple(dict.fromkeys([phrase, *(f for f in found if f)]))
-
-
-def _study_mask(workspace: Path) -> int:
-    """``study.mask`` of the study file, read as plain TOML; a file that cannot be read is reported by whoever needs it."""
-    try:
-        text = file_text(workspace / "study.toml", named="study file", hint="")
-        value = toml_table(text, "study.toml").get("study", {}).get("mask", 0)
-    except (StudyError, AttributeError):
-        return 0
-    return value if isinstance(value, int) else 0

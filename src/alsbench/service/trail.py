@@ -1,12 +1,12 @@
-"""What the shell writes into the audit log: every load, every change of the study, every result shown or exported."""
+"""What is entered in the audit log: every load, every change of the study, every result shown or exported."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from alsbench.cli.common import Common
 from alsbench.errors import AlsbenchError, PublishedError
+from alsbench.service.trial import Trial
 
 if TYPE_CHECKING:
     from alsbench.analysis.result import Result
@@ -14,25 +14,24 @@ if TYPE_CHECKING:
     from alsbench.data.receipt import Receipt
 
 
-def looked(common: Common, result: Result, source: Source) -> None:
+def looked(trial: Trial, result: Result, source: Source) -> None:
     """A result is about to be shown, or written to a file. The log keeps the question, never the answer."""
     from alsbench.analysis.looks import look_facts
 
-    shown(common, "look", look_facts(result, source.study))
+    shown(trial, "look", look_facts(result, source.study))
 
 
-def shown(common: Common, action: str, facts: Mapping[str, Any]) -> None:
+def shown(trial: Trial, action: str, facts: Mapping[str, Any]) -> None:
     """Enter that something is shown; a ``look`` that goes to a file is an ``export``."""
-    where = {"format": common.format.value} | ({"file": common.output.name} if common.output is not None else {})
-    record(common, "export" if action == "look" and common.output is not None else action, {**facts, **where})
+    record(trial, "export" if action == "look" and "file" in trial.seen_as else action, {**facts, **trial.seen_as})
 
 
 class Load:
     """A load in the log: announced before it is published, so that whatever happens next the snapshot has an entry, and entered
     when it is done."""
 
-    def __init__(self, common: Common) -> None:
-        self.common = common
+    def __init__(self, trial: Trial) -> None:
+        self.trial = trial
         self.receipt: Receipt | None = None
 
     def announce(self, receipt: Receipt) -> None:
@@ -40,7 +39,7 @@ class Load:
         from alsbench.audit.loads import ANNOUNCED
 
         facts = {"snapshot": receipt.snapshot, "digest": receipt.digest, "sha256": receipt.sha256}
-        record(self.common, ANNOUNCED, facts)
+        record(self.trial, ANNOUNCED, facts)
         self.receipt = receipt
 
     def enter(self, load: Callable[[], Receipt], more: Callable[[], Mapping[str, Any]] = dict) -> Receipt:
@@ -58,24 +57,24 @@ class Load:
         from alsbench.audit.loads import LOADED
 
         try:
-            record(self.common, LOADED, {**receipt.for_audit(), **more})
+            record(self.trial, LOADED, {**receipt.for_audit(), **more})
         except AlsbenchError as fault:
             what = f"snapshot {receipt.snapshot} is published and current, but could not be entered as loaded: {fault.what}"
             raise PublishedError(what, where=fault.where, why=fault.why, hint=fault.hint) from fault
 
 
-def study_facts(common: Common) -> dict[str, str]:
+def study_facts(trial: Trial) -> dict[str, str]:
     """The digest of the study file as it now is, for the entries that change it; nothing where there is none."""
     from alsbench.data.workspace import Workspace
     from alsbench.study.reading import study_digest
 
-    space = Workspace(common.workspace)
+    space = Workspace(trial.path)
     return {"study": study_digest(space.read_study())} if space.study_path.exists() else {}
 
 
-def record(common: Common, action: str, facts: Mapping[str, Any]) -> None:
+def record(trial: Trial, action: str, facts: Mapping[str, Any]) -> None:
     """Append one entry to the workspace's audit log."""
     from alsbench.audit.log import append
     from alsbench.data.workspace import Workspace
 
-    append(Workspace(common.workspace).audit_path, action, facts, held=common.held)
+    append(Workspace(trial.path).audit_path, action, facts, held=trial.held)

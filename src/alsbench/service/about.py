@@ -1,29 +1,13 @@
-"""Opening the workspace a command works on."""
+"""What a table that is no analysis result says of the study and the data it rests on."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
-
-from alsbench.cli.common import Common
 
 if TYPE_CHECKING:
     from alsbench.analysis.source import Source
     from alsbench.data.snapshot import Snapshot
-
-
-@contextmanager
-def opened(common: Common) -> Iterator[Source]:
-    """The study and current snapshot of the workspace, closed again at the end."""
-    from alsbench.analysis.source import open_source
-
-    source = open_source(common.workspace)
-    try:
-        yield source
-    finally:
-        source.snapshot.close()
 
 
 def study_words(workspace: Path) -> tuple[tuple[str, str], ...]:

@@ -1,0 +1,102 @@
+"""The whole trial at a glance, and one endpoint across its subgroups: computed, masked, not yet logged."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from alsbench.service.trial import Trial
+
+if TYPE_CHECKING:
+    from alsbench.analysis.evidence import Evidence
+    from alsbench.analysis.result import Row
+    from alsbench.analysis.source import Source
+
+
+def chosen_subgroups(source: Source, subgroups: Sequence[str] | None) -> tuple[str, ...]:
+    """Those asked for; every one of the study where none were."""
+    return tuple(subgroups) if subgroups is not None else tuple(s.name for s in source.study.subgroups)
+
+
+def made_evidence(
+    trial: Trial,
+    source: Source,
+    subgroups: Sequence[str] | None = None,
+    comparisons: tuple[str, ...] = (),
+    population: str = "",
+    k: int = 0,
+) -> Evidence:
+    """The table with counts below ``k`` masked; progress is shown, nothing is logged."""
+    from alsbench.analysis.evidence import assemble, evidence_columns, iter_evidence
+    from alsbench.analysis.methods import evidence_endpoints
+    from alsbench.service.masks import mask_evidence
+
+    chosen = chosen_subgroups(source, subgroups)
+    columns = evidence_columns(source, chosen)
+    total = len(columns) * len(evidence_endpoints(source))
+    found = list(trial.steps(iter_evidence(source, chosen, comparisons, population), total, "evidence"))
+    made = assemble(source, columns, chosen, comparisons, found, population)
+    if population:
+        text = f"{made.result.provenance.command} --population {shlex.quote(population)}"
+        made = replace(made, result=made.result.with_command(text))
+    return mask_evidence(made, source, k, population, hidden_columns(source, chosen, comparisons, population) if k else ())
+
+
+def hidden_columns(
+    source: Source, chosen: Sequence[str], comparisons: tuple[str, ...], population: str, only: str = ""
+) -> tuple[Row, ...]:
+    """Rows of the study's subgroups that are not among those chosen: what a mask hides does not depend on what is asked."""
+    from alsbench.analysis.cache import cached_piece
+    from alsbench.analysis.evidence import assemble, evidence_columns, iter_evidence
+    from alsbench.service.masks import MOST_DECLARED
+
+    others = tuple(s.name for s in source.study.subgroups[:MOST_DECLARED] if s.name not in chosen)
+    if not others:
+        return ()
+    columns = evidence_columns(source, others)
+    compared = source.comparisons(comparisons)
+    pieces = (
+        (cached_piece(source, only, phrase, compared, population) for phrase in columns)
+        if only
+        else iter_evidence(source, others, comparisons, population)
+    )
+    made = assemble(source, columns, others, comparisons, list(pieces), population, only=only)
+    return tuple(r for r in made.result.rows if r.subgroup not in evidence_columns(source, chosen))
+
+
+def made_forest(
+    trial: Trial,
+    source: Source,
+    name: str,
+    subgroups: Sequence[str] | None = None,
+    comparisons: tuple[str, ...] = (),
+    population: str = "",
+    k: int = 0,
+) -> Evidence:
+    """What the plot is drawn from, with counts below ``k`` masked; progress is shown, nothing is logged."""
+    from alsbench.analysis.cache import cached_piece
+    from alsbench.analysis.command import evidence_command
+    from alsbench.analysis.evidence import assemble, evidence_columns
+    from alsbench.analysis.gates import gated
+    from alsbench.service.masks import mask_evidence
+
+    chosen = chosen_subgroups(source, subgroups)
+    columns = evidence_columns(source, chosen)
+    compared = source.comparisons(comparisons)
+    pieces = (gated(source, cached_piece(source, name, phrase, compared, population), population) for phrase in columns)
+    found = list(trial.steps(pieces, len(columns), "forest"))
+    made = assemble(source, columns, chosen, comparisons, found, population, only=name)
+    words = evidence_command(chosen if subgroups is not None else (), comparisons).split(" ", 2)
+    text = " ".join(
+        ["alsbench forest", _quoted(name), *words[2:], *(["--population", _quoted(population)] if population else [])]
+    )
+    beside = hidden_columns(source, chosen, comparisons, population, name) if k else ()
+    return mask_evidence(replace(made, result=made.result.with_command(text)), source, k, population, beside)
+
+
+def _quoted(text: str) -> str:
+    import shlex
+
+    return shlex.quote(text)
