@@ -106,13 +106,8 @@ class Builder:
         remove_leftovers(workspace)
         self.path = workspace.snapshots_dir / f"{BUILDING}{os.getpid()}{SUFFIX}"
         self.tables: list[StoredTable] = []
-        try:
-            self._connection: duckdb.DuckDBPyConnection | None = duckdb.connect(str(self.path), config=_BUILD_CONFIG)
-            self._connection.execute(_NO_FSST)
-            self.path.chmod(_FILE_MODE)
-        except (duckdb.Error, OSError):
-            remove_leftovers(workspace)
-            raise
+        self._sealed = False
+        self._connection: duckdb.DuckDBPyConnection | None = None
 
     def __enter__(self) -> Builder:
         return self
@@ -203,7 +198,7 @@ class Builder:
         connection.execute(f"INSERT INTO {META_SCHEMA}.snapshot VALUES ({constant(json.dumps(meta, ensure_ascii=False))})")
         connection.execute("CHECKPOINT")
         connection.close()
-        self._connection = None
+        self._connection, self._sealed = None, True
 
     def latest_date(self) -> str | None:
         """The latest date in any date column of the data, ISO; None where there is none."""
@@ -243,8 +238,13 @@ class Builder:
         return name
 
     def _open(self) -> duckdb.DuckDBPyConnection:
-        if self._connection is None:
+        """The database, made when there is something to store: files that are refused at once cost none."""
+        if self._sealed:
             raise UnavailableError("the snapshot is sealed", where=str(self.path))
+        if self._connection is None:
+            self._connection = duckdb.connect(str(self.path), config=_BUILD_CONFIG)
+            self._connection.execute(_NO_FSST)
+            self.path.chmod(_FILE_MODE)
         return self._connection
 
 

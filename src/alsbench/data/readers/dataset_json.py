@@ -180,8 +180,13 @@ def _zlib(file: Any, where: str) -> Iterator[bytes]:
         raise DataError("bytes follow the end of the compressed data", where=where, hint=_AGAIN)
 
 
+_DECODER = json.JSONDecoder(parse_constant=no_constant)
+
+
 def _parse(raw: bytes, where: str) -> Any:
     try:
+        if raw[:1] in (b"[", b"{") and raw[1:2] not in (b"", b"\0"):  # UTF-8, as json.loads would find out anew for every line
+            return _DECODER.decode(raw.decode("utf-8", "surrogatepass"))
         return json.loads(raw, parse_constant=no_constant)
     except (ValueError, RecursionError) as fault:
         raise DataError(
