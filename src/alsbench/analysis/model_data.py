@@ -111,7 +111,7 @@ def _refuse_measure_as_text(ask: Ask, name: str, values: NDArray[np.object_]) ->
 
     Codes of digits, as sites have, are classes; numbers with a decimal point, or numbers beside a word for missing, are not.
     """
-    distinct = {str(v).strip() for v in values if v is not None}
+    distinct = {str(v).strip() for v in set(values.tolist()) if v is not None}
     others = sorted(v for v in distinct if not NUMBER.fullmatch(v))
     numbers = len(distinct) - len(others)
     missing = [v for v in others if v.upper() in WORDS_FOR_MISSING]

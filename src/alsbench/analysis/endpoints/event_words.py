@@ -117,7 +117,11 @@ def _columns(frame: Frame, flag: str) -> list[str]:
 def _words(frame: Frame, column: str) -> list[str]:
     if column not in frame.columns:
         return [""] * len(frame)
-    return [coded.word(v) for v in frame[column].tolist()]
+    values = frame[column].tolist()
+    if frame.kind(column) != "text":
+        return [coded.word(v) for v in values]
+    known = {v: coded.word(v) for v in set(values)}  # few words in many records
+    return [known[v] for v in values]
 
 
 def _read(frame: Frame, column: str, reader: coded.Reader) -> Floats:
