@@ -74,7 +74,7 @@ def test_verify_exits_one_when_the_chain_is_broken(small: Any, run: Run) -> None
 
 KILLED = """
 import os, signal, sys
-from alsbench.cli import trail
+from alsbench.service import trail
 from alsbench.__main__ import main
 
 moment, *words = sys.argv[1:]

@@ -22,7 +22,7 @@ import pytest
 from alsbench.audit.held import hold
 from alsbench.audit.log import append, entries
 from alsbench.audit.seal import key_path
-from alsbench.cli import trail
+from alsbench.service import trail
 from alsbench.errors import UnavailableError
 
 Run = Callable[..., Any]
