@@ -22,8 +22,8 @@ import pytest
 from alsbench.audit.held import hold
 from alsbench.audit.log import append, entries
 from alsbench.audit.seal import key_path
-from alsbench.service import trail
 from alsbench.errors import UnavailableError
+from alsbench.service import trail
 
 Run = Callable[..., Any]
 FORMS = ("table", "json", "csv", "tsv", "md", "html", "rtf")
