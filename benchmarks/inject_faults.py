@@ -130,10 +130,16 @@ def with_fault(fault: Fault, sources: Path = SOURCES) -> tuple[Path, str]:
         at = body.find(fault.find, at + 1)
         if at < 0:
             raise FaultError(f"{fault.name}: stands fewer than {fault.nth} times in the function")
-    faulty = text[: place.start] + body[:at] + fault.replace + body[at + len(fault.find) :] + text[place.end :]
-    if ast.dump(ast.parse(faulty)) == ast.dump(ast.parse(text)):
+    changed = body[:at] + fault.replace + body[at + len(fault.find) :]
+    if _meaning(changed) == _meaning(body):
         raise FaultError(f"{fault.name}: changes no code")
-    return place.path, faulty
+    return place.path, text[: place.start] + changed + text[place.end :]
+
+
+@cache
+def _meaning(function: str) -> str:
+    """The code of a function, or of a method as it stands in its class, without comments and layout."""
+    return ast.dump(ast.parse(f"if 1:\n{function}" if function[:1].isspace() else function))
 
 
 def copy_of_sources(directory: Path) -> Path:

@@ -325,6 +325,17 @@ def test_rows_told_apart_by_their_key_are_not_compared_whole(workspace: Workspac
         assert sum("GROUP BY hash" in sql and "HAVING" not in sql for sql in asked) == 1
 
 
+@pytest.mark.parametrize("few", [2, 1000])
+def test_many_suspect_groups_are_judged_as_few_are(
+    workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, few: int
+) -> None:
+    """Three subjects twice each: whether a query names the suspect groups or finds them again."""
+    monkeypatch.setattr("alsbench.data.rules.core.FEW", few)
+    found = _findings(workspace, tmp_path, {"adsl": ADSL + ADSL.split("\n", 1)[1]}, None)
+    judged = {f.rule: (f.count, f.rows) for f in found if f.rule in {"subject-unique", "exact-duplicate"}}
+    assert judged == dict.fromkeys(("subject-unique", "exact-duplicate"), (6, (1, 2, 3, 4, 5, 6)))
+
+
 def test_what_only_typed_files_can_hold(workspace: Workspace, trial: Path, study: Study) -> None:
     """Infinite numbers, and a subject that is a number in one data set and a text in the others."""
     (trial / "adtte.csv").unlink()

@@ -268,6 +268,7 @@ from alsbench.data.load import load
 from alsbench.data.workspace import Workspace
 from alsbench.errors import UnavailableError
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+sys.dont_write_bytecode = True  # what is imported from here on would be compiled to files cut short
 resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[3]), int(sys.argv[3])))
 try:
     load([Path(sys.argv[1])], Workspace(Path(sys.argv[2])))

@@ -11,7 +11,8 @@ import math
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
+from itertools import groupby, pairwise
+from operator import itemgetter
 
 from rich.cells import cell_len
 from rich.style import Style
@@ -112,8 +113,8 @@ class Canvas:
         made = []
         for row in self.cells:
             text = Text()
-            for char, style in row:
-                text.append(char, style)
+            for style, run in groupby(row, itemgetter(1)):
+                text.append("".join(char for char, _ in run), style)
             made.append(text)
         return made
 
