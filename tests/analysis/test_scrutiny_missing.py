@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from alsbench.analysis.question import Question
 from alsbench.analysis.run import answer
 from alsbench.analysis.scrutiny import missingness, run_check, verdict
 from alsbench.analysis.source import Source
 from alsbench.stats.proportions import fisher_exact
+from alsbench.study.model import Subgroup
 
 
 @pytest.fixture(autouse=True)
@@ -18,17 +22,24 @@ def few(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(missingness, "STRATEGIES", ())
 
 
-def test_counts_are_those_of_the_data(trial: Source) -> None:
+def changes(trial: Source) -> set[tuple[str, float]]:
+    """Who has a change of ALSFRS-R at which visit, from the data set itself."""
     frame = trial.snapshot.frame("ADQS")
-    there = {
-        str(s)
+    return {
+        (str(s), float(v))
         for s, p, v, c in zip(frame["USUBJID"], frame["PARAMCD"], frame["AVISITN"], frame["CHG"], strict=True)
-        if p == "ALSFRSR" and v == 12 and np.isfinite(c)
+        if p == "ALSFRSR" and np.isfinite(c)
     }
-    rate, arm = np.asarray(trial.subject_column("LEADRATE"), dtype=float), trial.subject_column("TRT01P")
-    fas = trial.population("FAS")
-    slow = fas & (rate <= rate[fas].mean())
-    seen = np.array([s in there for s in trial.subject_ids])
+
+
+def slow_ones(trial: Source) -> NDArray[np.bool_]:
+    rate, fas = np.asarray(trial.subject_column("LEADRATE"), dtype=float), trial.population("FAS")
+    return fas & (rate <= rate[fas].mean())
+
+
+def test_counts_are_those_of_the_data(trial: Source) -> None:
+    there, slow, arm = changes(trial), slow_ones(trial), trial.subject_column("TRT01P")
+    seen = np.array([(s, 12.0) in there for s in trial.subject_ids])
     found = run_check("missingness", trial, "slow", comparisons=("G2-M12",))
     gone = {}
     for name in ("Group 2", "Placebo"):
@@ -56,14 +67,22 @@ def test_the_imputed_difference_is_the_endpoints_option(quarterly: Source, monke
 
 
 def test_completers_have_every_value(trial: Source) -> None:
-    """Their MMRM is that of the subgroup cut down to them by name."""
+    """Their analysis is that of the subgroup cut down to them by name: who has every month up to the sixth."""
     found = run_check("missingness", trial, "slow", endpoint="alsfrs_ancova", comparisons=("G1-M6",))
     as_analysed = answer(Question("alsfrs_ancova", subgroups=("slow",), comparisons=("G1-M6",), visits=(6.0,)), trial)
     direct, mine = as_analysed.get("p_value", context="contrast"), found.get("p_value", level="as analysed")
     assert direct is not None
     assert mine is not None
     assert mine.number() == direct.number()
-    assert found.get("p_value", level="completers") is not None
+    there, slow = changes(trial), slow_ones(trial)
+    names = [s for s, mine in zip(trial.subject_ids, slow, strict=True) if mine and all((s, m) in there for m in range(1, 7))]
+    assert len(names) < slow.sum()
+    whole = Subgroup(name="whole", where="USUBJID in (" + ", ".join(f"'{s}'" for s in names) + ")")
+    source = replace(trial, study=trial.study.model_copy(update={"subgroups": (whole,)}))
+    by_name = answer(Question("alsfrs_ancova", subgroups=("whole",), comparisons=("G1-M6",), visits=(6.0,)), source)
+    direct, mine = by_name.get("p_value", context="contrast"), found.get("p_value", level="completers")
+    assert direct is not None and mine is not None
+    assert mine.number() == direct.number()
 
 
 def test_what_has_no_visits_is_not_missing_any(trial: Source) -> None:
