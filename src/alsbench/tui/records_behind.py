@@ -109,7 +109,6 @@ def records(source: Source, row: Row) -> Records | None:
     arms = arms_of(source, row, actual=actual)
     where = condition(source, row, info, arms, of_subject=of_subject)
     by = tuple(c for c in (subject, number) if c in info)
-    rows = row_order(source.snapshot, info.name, where=where, order_by=by)
     if actual and not of_subject:
         frame = source.snapshot.frame(info.name, where=where, order_by=by)
         counted = counted_records(frame, row.variable, row.level, _reading(source, endpoint))
@@ -117,6 +116,7 @@ def records(source: Source, row: Row) -> Records | None:
         rows = RowOrder(info.name, ids.size, ids.astype(np.uint64))
         count = len(set(frame[subject][counted].tolist()))
     else:
+        rows = row_order(source.snapshot, info.name, where=where, order_by=by)
         query = f"SELECT count(DISTINCT {quote(subject)}) FROM {quote(info.name)} WHERE {fill(where.sql, where.params)}"
         count = int(source.snapshot.rows(query)[0][0])
     known = {c.name: c for c in info.columns}
