@@ -230,6 +230,9 @@ def test_coefficients_that_the_data_do_not_determine() -> None:
         (lambda m: m.contrasts("ARMCD", against="all"), "unknown against='all'"),
         (lambda m: m.test("ARM:AVISIT"), "the model has no term ARM:AVISIT\ndid you mean ARMCD:AVISIT"),
         (lambda m: m.test([1.0, 0.0]), "a contrast has 2 entries, the model 15 coefficients"),
+        (lambda m: m.test(np.zeros((2, 15))), "the contrasts are all zero, or not finite"),
+        (lambda m: m.ls_means("ARMCD", at={"FEV1_BL": "40"}), "FEV1_BL is put at 40, which is no finite number"),
+        (lambda m: m.ls_means("ARMCD", level="95"), "a confidence level lies between 0 and 1, not 95"),
         (lambda m: m.anova(type=2), "type 2 tests are not offered\ntype=3"),
     ],
 )

@@ -6,6 +6,8 @@ values in another form, so that its numbers must be the same. Expected messages 
 
 from __future__ import annotations
 
+import copy
+import pickle
 from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
@@ -267,6 +269,29 @@ def test_a_covariance_that_cannot_be_fitted_is_an_error_unless_a_simpler_one_is_
     assert (m.converged, m.covariance, [a.covariance for a in m.attempts]) == (False, "ar1h", ["us", "toeph", "ar1h"])
     assert any(note.startswith("covariance us was asked for and ar1h is fitted") for note in m.notes)
     assert "no: us; see notes" in str(m)
+
+
+def test_texts_that_are_decimal_numbers_are_no_classification_by_accident(fev: pd.DataFrame, plain: als.MMRMResults) -> None:
+    texts = fev.assign(FEV1_BL=fev.FEV1_BL.astype(str), WHEN=fev.VISITN.map({1: "0.5", 2: "1", 3: "1.5", 4: "12"}))
+    with pytest.raises(als.UsageError, match=r"FEV1_BL holds texts that are numbers\n.*pd.to_numeric"):
+        fit(texts)
+    m = fit(texts.assign(FEV1_BL=fev.FEV1_BL), "FEV1 ~ RACE + SEX + ARMCD * WHEN + FEV1_BL", visit="WHEN")
+    assert m.visits == ("0.5", "1", "1.5", "12") and m.llf == pytest.approx(plain.llf, abs=1e-9)
+
+
+def test_one_visit_is_an_analysis_of_covariance(fev: pd.DataFrame) -> None:
+    """Without a second visit the covariance is a residual variance, and every df is that of the residuals."""
+    last = fev[fev.AVISIT == "VIS4"]
+    m, a = fit(last, "FEV1 ~ ARMCD + FEV1_BL + RACE"), als.ancova("FEV1 ~ ARMCD + FEV1_BL + RACE", last)
+    for name in ("params", "bse", "pvalues", "df"):
+        assert np.allclose(getattr(m, name), getattr(a, name), rtol=1e-8), name
+
+
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda m: pickle.loads(pickle.dumps(m))])
+def test_a_result_can_be_copied_and_kept(copied: Callable[[Any], Any], plain: als.MMRMResults) -> None:
+    again = copied(plain)
+    assert again.ls_means("ARMCD", by="AVISIT").equals(plain.ls_means("ARMCD", by="AVISIT"))
+    assert again.anova().equals(plain.anova()) and str(again) == str(plain)
 
 
 def test_a_fit_is_the_same_bits_every_time(fev: pd.DataFrame, plain: als.MMRMResults) -> None:

@@ -6,13 +6,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from alsbench.errors import DataError
-from alsbench.stats.errors import StatsError
+from alsbench.stats.errors import NotConverged, StatsError
 
 
 @contextmanager
-def as_data_error(where: str, hint: str = "") -> Iterator[None]:
-    """A number that these data do not determine is a DataError: what it was, where, and what might help."""
+def as_data_error(where: str, unconverged: str = "") -> Iterator[None]:
+    """A number that these data do not determine is a DataError: what it was, where, and what may help a fit to converge."""
     try:
         yield
     except StatsError as error:
-        raise DataError(str(error), where=where, hint=hint) from error
+        raise DataError(str(error), where=where, hint=unconverged if isinstance(error, NotConverged) else "") from error

@@ -16,7 +16,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from alsbench.errors import DataError, UsageError
-from alsbench.models.frames import Classes, Numbers, as_frame, read_classes, read_column, series
+from alsbench.models.frames import Classes, Numbers, as_frame, label_of, read_classes, read_column, series
 from alsbench.models.rows import combined, labels_of, read_events, read_finite
 from alsbench.stats.joint_rank import FollowUp, cut_at_horizon
 from alsbench.study.names import nearest
@@ -125,16 +125,16 @@ def _arms(column: Classes, reference: Any, treatment: Any, all_arms: bool, where
     levels = list(column.observed().levels)
     by_label = {str(level): level for level in levels}
     for arm in (reference, *([] if treatment is None else [treatment])):
-        if str(arm) not in by_label:
+        if label_of(arm) not in by_label:
             raise UsageError(f"{column.name} has no arm {arm}", where=where, hint=nearest(str(arm), by_label))
-    base = by_label[str(reference)]
+    base = by_label[label_of(reference)]
     others = [level for level in levels if level != base]
     if not others:
         raise DataError(f"{column.name} has no arm but {base}", where=where)
     if treatment is None and len(others) > 1:
         listed = ", ".join(map(str, others))
         raise UsageError(f"{column.name} has more than two arms", where=where, hint=f"treatment= names one of: {listed}")
-    chosen = others[0] if treatment is None else by_label[str(treatment)]
+    chosen = others[0] if treatment is None else by_label[label_of(treatment)]
     if chosen == base:
         raise UsageError(f"treatment and reference are both {base}", where=where)
     return (base, chosen, *[level for level in others if level != chosen]) if all_arms else (base, chosen)

@@ -38,12 +38,20 @@ Basis = Literal["sum", "first"]
 class FormulaDesign(Design):
     """A design whose columns are patsy's. ``terms`` hold the code of each factor, ``variables`` the frame's columns.
 
-    ``classes`` are the classified columns of the mean, ``info`` patsy's DesignInfo, ``formula`` what it was made of.
+    ``classes`` are the classified columns of the mean, ``formula`` what it was made of.
     """
 
     formula: Formula
     classes: Mapping[str, Classes]
-    info: Any
+
+    @cached_property
+    def info(self) -> Any:
+        """patsy's DesignInfo: how rows become columns."""
+        return _design_info(self.formula, self.classes)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Everything but patsy's DesignInfo, which cannot be pickled and is made again."""
+        return {name: value for name, value in vars(self).items() if name != "info"}
 
     def ls_mean_row(self, by: Mapping[str, str], *, weights: Weights = "equal", at: Mapping[str, float] | None = None) -> Array:
         """The row (p,) of the least-squares mean at the levels ``by``, averaged over the other factors."""
@@ -183,11 +191,7 @@ def build_formula_design(formula: Formula, columns: Columns) -> FormulaDesign:
     data |= {v.name: v.values for v in numbers}
     n = next(v.codes.size if isinstance(v, Classes) else v.values.size for v in columns.values())
     _check_factors(formula, data, classes, n)
-    try:
-        info = patsy.build.design_matrix_builders([formula.right_side()], lambda: iter([data]), 0, NA_action="raise")[0]
-    except patsy.PatsyError as error:
-        what = f"the formula does not fit these data: {str(error).splitlines()[0]}"
-        raise UsageError(what, where=f"formula: {formula.text}") from None
+    info = _design_info(formula, classes)
     p = len(info.column_names)
     if p > MOST_COLUMNS or n * p > MOST_CELLS:
         raise StatsError(f"a model of {p:,} coefficients for {n:,} rows is too large: at most {MOST_COLUMNS:,} are estimated")
@@ -201,7 +205,19 @@ def build_formula_design(formula: Formula, columns: Columns) -> FormulaDesign:
     variables: list[Variable] = [Factor(c.name, c.codes, c.labels) for c in classes.values()]
     variables += [Covariate(v.name, v.values) for v in numbers if _in_mean(formula, v.name)]
     names = tuple(info.column_names)
-    return FormulaDesign(X, names, terms, owner, tuple(variables), aliased_columns(X), sorted_formula, classes, info)
+    return FormulaDesign(X, names, terms, owner, tuple(variables), aliased_columns(X), sorted_formula, classes)
+
+
+def _design_info(formula: Formula, classes: Mapping[str, Classes]) -> Any:
+    """patsy's DesignInfo, which depends on the formula and the levels only: UsageError where they do not go together."""
+    rows = max((len(c.levels) for c in classes.values()), default=1)
+    data: dict[str, Any] = {name: _categorical(c, np.arange(rows) % len(c.levels)) for name, c in classes.items()}
+    data |= {name: np.ones(rows) for name in formula.columns if name not in data}
+    try:
+        return patsy.build.design_matrix_builders([formula.right_side()], lambda: iter([data]), 0, NA_action="raise")[0]
+    except patsy.PatsyError as error:
+        what = f"the formula does not fit these data: {str(error).splitlines()[0]}"
+        raise UsageError(what, where=f"formula: {formula.text}") from None
 
 
 def response_values(formula: Formula, columns: Columns) -> Array:

@@ -227,6 +227,11 @@ def _whole(value: Any) -> Any:
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
+def label_of(level: Any) -> str:
+    """The label of a level as a user may write it: 1 and 1.0 are one level."""
+    return str(_whole(level))
+
+
 def _checked(column: Classes, where: str) -> Classes:
     if len(set(column.labels)) < len(column.levels):
         twice = next(x for i, x in enumerate(column.labels) if x in column.labels[:i])

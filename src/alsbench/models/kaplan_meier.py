@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from alsbench.errors import UsageError
 from alsbench.models.faults import as_data_error
-from alsbench.models.frames import Classes, Numbers, as_frame, read_classes
+from alsbench.models.frames import Classes, Numbers, as_frame, label_of, read_classes
 from alsbench.models.rows import CompleteRows, analysed, combined, complete_rows, listed, read_events, read_finite, read_strata
 from alsbench.models.summary import SummaryTable, make_summary, number, p_value
 from alsbench.stats.rmst import Rmst, rmst, rmst_difference
@@ -135,10 +135,10 @@ class KaplanMeierResults:
         ratio_low, ratio_high, ratio_p). UsageError for an unknown group."""
         labels = [] if self._groups is None else list(self._groups.labels)
         for group in (treatment, reference):
-            if str(group) not in labels:
+            if label_of(group) not in labels:
                 raise UsageError(f"there is no group {group}", where=WHERE, hint=nearest(str(group), labels))
         found = self._restricted(tau)
-        one, zero = (found[labels.index(str(group))] for group in (treatment, reference))
+        one, zero = (found[labels.index(label_of(group))] for group in (treatment, reference))
         with as_data_error(WHERE):
             result = rmst_difference(one, zero, level=self._level)
         names = ("difference", "se", "low", "high", "p", "ratio", "ratio_low", "ratio_high", "ratio_p")

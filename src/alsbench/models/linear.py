@@ -17,6 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 from alsbench.errors import UsageError
 from alsbench.models.faults import as_data_error
 from alsbench.models.formula_design import FormulaDesign
+from alsbench.models.frames import label_of
 from alsbench.stats.contrasts import Contrasts
 from alsbench.stats.design import Term, Weights
 from alsbench.stats.inference import FTest
@@ -154,9 +155,10 @@ class LinearResults:
         """Least-squares means of the levels of ``specs`` within those of ``by``, as R's emmeans and SAS's LSMEANS.
 
         Other factors are averaged with equal weights, or with ``weights="proportional"`` as often as their levels were observed
-        (SAS: OM); covariates stand at their mean over the analysed rows, or where ``at`` puts them. Index: the levels; columns
-        estimate, se, df, low, high in the units of the response. A mean that the data do not determine is a row of NaN, and a
-        column ``note`` then says why. UsageError for a name that is no factor of the model.
+        (SAS: OM); covariates stand at their mean over the analysed rows, or where ``at`` puts them, a function of a column at
+        the column's mean. A column of two numbers is a covariate, where emmeans takes it for a factor: write C(X). Index: the
+        levels; columns estimate, se, df, low, high in the units of the response. A mean that the data do not determine is a row
+        of NaN, and a column ``note`` then says why. UsageError for a name that is no factor of the model.
         """
         names = self._factors(specs, by)
         self._check(weights, at)
@@ -187,7 +189,7 @@ class LinearResults:
         if against not in get_args(Against):
             raise UsageError(f"unknown against={against!r}", where=self._where, hint="known: reference, pairwise")
         labels = self._design.factor(names[0]).levels
-        base = labels[0] if reference is None else str(reference)
+        base = labels[0] if reference is None else label_of(reference)
         if base not in labels:
             raise UsageError(f"{names[0]} has no level {base}", where=self._where, hint=nearest(base, labels))
         with as_data_error(self._where):
@@ -213,6 +215,8 @@ class LinearResults:
         if L.shape[1:] != (len(self._design.names),):
             what = f"a contrast has {L.shape[-1]} entries, the model {len(self._design.names)} coefficients"
             raise UsageError(what, where=self._where)
+        if not isinstance(term, str) and (not np.all(np.isfinite(L)) or not L.any()):
+            raise UsageError("the contrasts are all zero, or not finite", where=self._where)
         with as_data_error(self._where):
             return self._joint_test(L)
 
@@ -263,7 +267,7 @@ class LinearResults:
         for name, value in (at or {}).items():
             if name not in covariates:
                 raise UsageError(f"the model has no covariate {name}", where=self._where, hint=nearest(str(name), covariates))
-            if not np.isfinite(value):
+            if not isinstance(value, (int, float, np.number)) or not np.isfinite(value):
                 raise UsageError(f"{name} is put at {value}, which is no finite number", where=self._where)
 
     def _levels(self, names: Sequence[str], labels: Sequence[str]) -> tuple[Any, ...]:
@@ -286,6 +290,6 @@ def _table(cells: Cells, index: pd.Index, columns: Mapping[str, str]) -> pd.Data
 
 
 def _level(level: float) -> float:
-    if not 0.0 < level < 1.0:
-        raise UsageError(f"a confidence level lies between 0 and 1, not {level:g}")
+    if not isinstance(level, (int, float, np.number)) or not 0.0 < level < 1.0:
+        raise UsageError(f"a confidence level lies between 0 and 1, not {level}")
     return level

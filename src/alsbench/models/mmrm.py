@@ -205,7 +205,7 @@ def mmrm(
     _check_options(covariance, df_method, reml)
     read = read_formula(formula)
     frame = as_frame(data, WHERE)
-    columns = formula_columns(read, frame, WHERE)
+    columns = formula_columns(read, frame, WHERE, visit=visit)
     visits = read_classes(frame, visit, WHERE)
     _check_visit(read, columns, visit)
     if visit in columns:

@@ -45,8 +45,9 @@ def complete_rows(missing: Mapping[str, Mask], where: str) -> CompleteRows:
     return found
 
 
-def formula_columns(formula: Formula, frame: pd.DataFrame, where: str) -> dict[str, Column]:
-    """The columns a formula names, all rows: numbers for the response, classes for C(...), else what the column holds."""
+def formula_columns(formula: Formula, frame: pd.DataFrame, where: str, *, visit: str = "") -> dict[str, Column]:
+    """The columns a formula names, all rows: numbers for the response, classes for C(...), else what the column holds. The
+    ``visit`` is a classification whatever its texts are."""
     found: dict[str, Column] = {}
     for name in formula.columns:
         if name in formula.response.columns:
@@ -54,11 +55,26 @@ def formula_columns(formula: Formula, frame: pd.DataFrame, where: str) -> dict[s
         elif name in formula.classified:
             found[name] = read_classes(frame, name, where)
         else:
-            found[name] = read_column(frame, name, where)
+            column = read_column(frame, name, where)
+            found[name] = column if name == visit else _as_it_is(column, where)
     for column in found.values():
         if isinstance(column, Numbers):
             check_finite(column, where)
     return found
+
+
+def _as_it_is(column: Column, where: str) -> Column:
+    """UsageError for texts that are decimal numbers, which as a classification would be a level for nearly every row."""
+    if isinstance(column, Classes) and column.order == "texts":
+        try:
+            decimal = any(not float(level).is_integer() for level in column.levels)
+        except (ValueError, OverflowError):
+            return column
+        if decimal:
+            name = column.name
+            hint = f"data[{name!r}] = pd.to_numeric(data[{name!r}]), or C({name}) in the formula for a classification"
+            raise UsageError(f"{name} holds texts that are numbers", where=where, hint=hint)
+    return column
 
 
 def analysed(columns: Mapping[str, Column], kept: Mask) -> tuple[dict[str, Column], list[str]]:

@@ -18,7 +18,7 @@ from alsbench.errors import UsageError
 from alsbench.models.faults import as_data_error
 from alsbench.models.formula import read_formula
 from alsbench.models.formula_design import FormulaDesign, build_formula_design, response_values
-from alsbench.models.frames import Classes, as_frame, read_numbers
+from alsbench.models.frames import Classes, as_frame, label_of, read_numbers
 from alsbench.models.linear import LinearResults
 from alsbench.models.rows import CompleteRows, analysed, complete_rows, formula_columns, labels_of
 from alsbench.models.summary import coefficient_table, make_summary, number
@@ -153,9 +153,10 @@ class SlopeResults(LinearResults):
 
     def _level_of(self, factor: str, level: Any) -> str:
         labels = self._design.classes[factor].labels
-        if str(level) not in labels:
-            raise UsageError(f"{factor} has no level {level}", where=WHERE, hint=nearest(str(level), labels))
-        return str(level)
+        label = label_of(level)
+        if label not in labels:
+            raise UsageError(f"{factor} has no level {level}", where=WHERE, hint=nearest(label, labels))
+        return label
 
     def _covariance(self) -> Array:
         return self._slopes.vcov_adjusted if self._df == "kenward-roger" else self._slopes.vcov
