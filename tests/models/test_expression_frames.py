@@ -133,7 +133,7 @@ FORMS: dict[str, Callable[[pd.DataFrame], pd.DataFrame]] = {
     "nullable": lambda f: f.convert_dtypes(),
     "Arrow": lambda f: f.convert_dtypes(dtype_backend="pyarrow").assign(RANDDT=f.RANDDT, DAY2=f.DAY2),
     "objects": lambda f: f.astype(dict.fromkeys(("AGE", "RATE", "SEX", "SITE", "TREATED"), object)),
-    "categories": lambda f: f.assign(SEX=f.SEX.astype("category"), SITE=f.SITE.astype("category")),
+    "categories": lambda f: f.astype(dict.fromkeys(("SEX", "SITE", "AGE", "RATE"), "category")),
     "dates of Python": lambda f: f.assign(
         RANDDT=[None if pd.isna(d) else date(d.year, d.month, d.day) for d in f.RANDDT],
     ),

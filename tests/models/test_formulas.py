@@ -34,6 +34,9 @@ def plain() -> als.MMRMResults:
 
 
 ATTACKS = [
+    "eval(FEV1_BL)",
+    "exec(FEV1_BL)",
+    "print(FEV1_BL)",
     "__import__('os').system('touch hacked')",
     "eval('1')",
     "exec('1')",
@@ -158,6 +161,38 @@ def test_means_contrasts_and_likelihood_do_not_depend_on_the_coding(coding: str,
         assert np.allclose(found, plain.contrasts("ARMCD", "AVISIT", weights=weights), rtol=1e-6)
 
 
+def test_a_reference_and_an_order_of_levels() -> None:
+    names = {"C(ARMCD, Treatment('TRT'))": "PBO", "C(ARMCD, Treatment(reference='PBO'))": "TRT", "C(ARMCD)": "TRT"}
+    names["C(ARMCD, levels=['TRT', 'PBO'])"] = "PBO"
+    for factor, other in names.items():
+        assert list(fit(f"FEV1 ~ {factor}").params.index) == ["Intercept", f"{factor}[T.{other}]"]
+    with pytest.raises(als.UsageError, match="leaves out the level PBO"):
+        fit("FEV1 ~ C(ARMCD, levels=['TRT'])")
+
+
+COMPUTED = {
+    "I(-FEV1_BL + 2)": lambda x: -x + 2,
+    "I(+FEV1_BL * 3 / 4 - 1)": lambda x: x * 3 / 4 - 1,
+    "I(FEV1_BL ** 2)": lambda x: x**2,
+    "FEV1_BL ** 1": lambda x: x,
+    "abs(FEV1_BL - 40)": lambda x: np.abs(x - 40),
+    "exp(FEV1_BL / 10)": lambda x: np.exp(x / 10),
+    "expm1(FEV1_BL / 10)": lambda x: np.expm1(x / 10),
+    "log(FEV1_BL)": np.log,
+    "log2(FEV1_BL)": np.log2,
+    "log10(FEV1_BL)": np.log10,
+    "log1p(FEV1_BL)": np.log1p,
+    "sqrt(FEV1_BL)": np.sqrt,
+}
+
+
+@pytest.mark.parametrize("code", COMPUTED)
+def test_functions_are_those_of_numpy(code: str) -> None:
+    frame = pd.read_csv(FEV)
+    m, wanted = fit(f"FEV1 ~ {code}"), fit("FEV1 ~ X", X=COMPUTED[code](frame.FEV1_BL))
+    assert m.params.to_list() == wanted.params.to_list() and m.llf == wanted.llf
+
+
 @pytest.mark.parametrize("coding", ["sums to zero", "polynomials, Helmert", "levels", "written out"])
 def test_type_3_tests_do_not_depend_on_the_coding(coding: str, plain: als.MMRMResults) -> None:
     found, wanted = fit(SAME[coding]).anova(), plain.anova()
@@ -181,6 +216,8 @@ def test_a_test_that_is_not_settled_is_refused(coding: str) -> None:
     m = fit(SAME[coding])
     with pytest.raises(als.UsageError, match="type 3 tests"):
         m.anova()
+    with pytest.raises(als.UsageError, match="type 3 tests need an intercept"):
+        fit("FEV1 ~ 0 + RACE").test("RACE")
     L = np.zeros((1, len(m.params)))
     L[0, list(m.params.index).index("SEX[T.Male]")] = 1.0
     assert m.test(L).p == pytest.approx(m.pvalues["SEX[T.Male]"], rel=1e-9)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 import pickle
+import sys
 from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
@@ -19,6 +20,10 @@ import pyarrow as pa
 import pytest
 
 import alsbench as als
+from alsbench.models.frames import Classes
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "stats"))
+from mmrm_cases import fev_case
 
 FEV = Path(__file__).parents[1] / "reference/public/fev_data.csv"
 MEAN = "FEV1 ~ RACE + SEX + ARMCD * AVISIT + FEV1_BL"
@@ -110,6 +115,12 @@ def test_levels_that_nobody_has_are_said(fev: pd.DataFrame) -> None:
     assert "Nobody" not in str(m.ls_means("RACE").index)
 
 
+def test_codes_of_the_levels_that_are_left() -> None:
+    """Missing stays missing when levels go: by hand."""
+    column = Classes("X", np.array([-1, 2, 0, 2]), ("a", "b", "c"), "texts")
+    assert (column.observed().codes.tolist(), column.observed().levels) == ([-1, 1, 0, 1], ("a", "c"))
+
+
 @pytest.mark.parametrize("form", ["visits as text numbers", "ordered categories"])
 def test_the_order_of_visits(form: str, fev: pd.DataFrame, plain: als.MMRMResults) -> None:
     """ar1h depends on the order in time; text would put 10 and 100 before 2."""
@@ -141,6 +152,7 @@ def test_missing_values_anywhere_leave_the_row_out_and_are_counted(fev: pd.DataF
     m = fit(holed, weights="W")
     by_hand = fit(holed.dropna(subset=[*MISSING, "FEV1"]), weights="W")
     assert m.params.equals(by_hand.params) and m.llf == by_hand.llf
+    assert "3 subjects have no complete row" in fit(fev).notes
     assert m.nobs == 537 - 12 and by_hand.dropped.sum() == 0
     assert dict(m.dropped) == {"FEV1": 263, "ARMCD": 0, **dict.fromkeys(MISSING, 2)}
     assert m.notes[0].startswith(
@@ -247,6 +259,10 @@ def test_a_numeric_visit_in_classes_has_a_mean_per_visit(fev: pd.DataFrame, plai
 def test_weights_by_name_or_by_row(fev: pd.DataFrame) -> None:
     named = fit(fev, weights="WEIGHT")
     assert fit(fev, weights=fev.WEIGHT).llf == fit(fev, weights=fev.WEIGHT.to_list()).llf == named.llf
+    case = fev_case(MEAN)
+    arrays = case.fit(weights=case.frame.WEIGHT.to_numpy())
+    assert named.llf == pytest.approx(arrays.log_likelihood, abs=1e-9)
+    assert np.allclose(np.sort(named.bse), np.sort(arrays.coefficients().se), rtol=1e-8)
     with pytest.raises(als.UsageError, match="another index"):
         fit(fev, weights=fev.WEIGHT.set_axis(range(1, 801)))
 

@@ -17,7 +17,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 sys.path.insert(0, str(Path(__file__).parents[1] / "stats"))
-from r_answers import agree, coefficients, met
+from r_answers import agree, coefficients, met, r_name
 from slope_cases import ALS, PUBLIC
 from trial_data import REFERENCE, REFERENCE_ARM, load_trial
 
@@ -65,6 +65,12 @@ def test_every_number_of_a_file(path: Path, df_method: str) -> None:
     assert np.allclose(m.random_effects_cov, model["re_cov"]["data"], rtol=2e-5, atol=2e-5)
     assert m.scale**0.5 == pytest.approx(model["sigma"], rel=2e-5)
     agree(coefficients(m, answer["coefficients"]), answer["coefficients"])
+    adjusted = df_method == "kenward-roger"
+    wanted = np.array((answer["vcov_adjusted"] if adjusted else model["vcov_beta"])["data"])
+    scale = np.sqrt(np.diag(wanted))
+    found = m.cov_params().rename(index=r_name, columns=r_name)
+    names = list(model["beta"])
+    assert (np.abs(found.loc[names, names].to_numpy() - wanted) <= 2e-6 * np.outer(scale, scale)).all()
     table = m.anova()
     for w in answer["type3"]:
         row = table.loc[w["term"]]
@@ -77,6 +83,10 @@ def test_every_number_of_a_file(path: Path, df_method: str) -> None:
         agree(m.slopes(arm).loc[[w[arm] for w in answer["slopes"]]], answer["slopes"])
         found = m.slope_differences(arm).loc[[w["contrast"] for w in answer["slope_diff_vs_ref"]]]
         agree(found, answer["slope_diff_vs_ref"], "difference")
+        last = m.slopes(arm).index[-1]
+        turned = m.slope_differences(arm, reference=last)
+        assert turned.index[0] == f"{m.slopes(arm).index[0]} - {last}"
+        assert turned.difference.iloc[0] == pytest.approx(-found.difference.iloc[-1], rel=1e-9)
     for w in answer.get("lsmeans_at_times", []):
         agree(m.ls_means("Sex", at={"age": w["age"]}).loc[[w["Sex"]]], [w])
 
@@ -115,6 +125,8 @@ def test_rows_residuals_and_print() -> None:
     holed = frame.assign(distance=frame.distance.mask(frame.index == 3)).sample(frac=1, random_state=1)
     m = als.slopes("distance ~ age * Sex", holed, subject=subject, time=time)
     assert m.resid.index.equals(holed.index[holed.distance.notna()]) and m.dropped["distance"] == 1
+    untimed = holed.assign(age=holed.age.mask(holed.index == 5))
+    assert als.slopes("distance ~ Sex", untimed, subject=subject, time="age").nobs == m.nobs - 1
     assert "Random Slopes Results" in str(m) and "Kenward-Roger" in m._repr_html_()
 
 
