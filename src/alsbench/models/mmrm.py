@@ -170,8 +170,9 @@ def mmrm(
     """Fit a mixed model for repeated measures to the rows of a frame, one row for each subject and visit.
 
     ``formula`` is patsy's: ``CHG ~ ARM * AVISIT + BASE * AVISIT + SEX``. Text, boolean and categorical columns are
-    classifications with their first level as reference, C(X, Treatment('b')) chooses another; the functions abs, exp, expm1,
-    log, log2, log10, log1p and sqrt, and arithmetic in I(...), may stand for a variable; nothing else is evaluated.
+    classifications with their first level as reference (ordered ones too, where R would fit polynomials: LS means and tests are
+    the same), C(X, Treatment('b')) chooses another; the functions abs, exp, expm1, log, log2, log10, log1p and sqrt, and
+    arithmetic in I(...), may stand for a variable; nothing else is evaluated.
     ``subject`` and ``visit`` name columns (or levels of the index). Visits stand in the order of their categories, of their
     numbers where all are numbers (also as text), else of their text.
     ``covariance`` is us, toep, toeph, ar1, ar1h, cs, csh, ad or adh; ``covariance_by`` names a column whose levels have one
