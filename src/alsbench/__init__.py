@@ -29,11 +29,17 @@ if TYPE_CHECKING:
     from alsbench.models.pairs import win_statistics as win_statistics
     from alsbench.models.slopes import SlopeResults as SlopeResults
     from alsbench.models.slopes import slopes as slopes
+    from alsbench.service.answer import Answer as Answer
+    from alsbench.service.trial import Trial as Trial
+    from alsbench.service.trial import demo as demo
+    from alsbench.service.trial import load as load
+    from alsbench.service.trial import open as open
 
 __version__ = "0.1.0"
 
 _HOMES = {
     "ANCOVAResults": "models.ancova",
+    "Answer": "service.answer",
     "AlsbenchError": "errors",
     "CAFSResults": "models.cafs",
     "CoxResults": "models.cox",
@@ -44,13 +50,17 @@ _HOMES = {
     "MMRMResults": "models.mmrm",
     "PairResults": "models.pairs",
     "SlopeResults": "models.slopes",
+    "Trial": "service.trial",
     "UsageError": "errors",
     "ancova": "models.ancova",
     "cafs": "models.cafs",
     "cox": "models.cox",
+    "demo": "service.trial",
     "expression": "models.expression",
     "kaplan_meier": "models.kaplan_meier",
+    "load": "service.trial",
     "mmrm": "models.mmrm",
+    "open": "service.trial",
     "slopes": "models.slopes",
     "win_statistics": "models.pairs",
 }

@@ -340,7 +340,7 @@ KILLED = """
 import importlib, os, signal, sys
 from alsbench.__main__ import main
 from alsbench.data.publish import Builder
-for module in ("alsbench.audit.sealed", "alsbench.cli.blinded", "alsbench.data.load", "alsbench.data.readers.registry"):
+for module in ("alsbench.audit.sealed", "alsbench.service.blinded", "alsbench.data.load", "alsbench.data.readers.registry"):
     importlib.import_module(module)
 words, stages = sys.argv[1].split("|"), sys.argv[2].split("|")
 for k, stage in enumerate(stages):
@@ -358,7 +358,7 @@ for k, stage in enumerate(stages):
     assert os.WIFSIGNALED(os.waitpid(child, 0)[1]), stage
 """
 STAGES = (
-    "cli.blinded._read", "data.load._read_files", "audit.blinding.write_key", "Builder.publish", "service.trail.record",
+    "service.blinded._read", "data.load._read_files", "audit.blinding.write_key", "Builder.publish", "service.trail.record",
 )  # fmt: skip
 
 

@@ -28,5 +28,5 @@ def arms(
     from alsbench.cli.output import emit_sheets
     from alsbench.service.arms import arms_sheet
 
-    with common.trial.opened() as source:
-        emit_sheets(common, arms_sheet(source, subgroup, common.trial.mask(mask)))
+    with common.access.opened() as source:
+        emit_sheets(common, arms_sheet(source, subgroup, common.access.mask(mask)))

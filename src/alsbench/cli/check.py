@@ -24,6 +24,6 @@ def check(common: Common, mask: MaskOption = 0) -> int:
     from alsbench.service.checks import findings_of
 
     with Workspace(common.workspace).open_current() as snapshot:
-        sheet, errors = findings_of(common.trial, snapshot, common.trial.mask(mask))
+        sheet, errors = findings_of(common.access, snapshot, common.access.mask(mask))
     emit_sheets(common, sheet)
     return 1 if errors else 0

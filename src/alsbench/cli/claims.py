@@ -47,10 +47,10 @@ def claims(
     from alsbench.service.claims import checked_claims
 
     path = file or common.workspace / "claims.toml"
-    k = common.trial.mask(mask)
+    k = common.access.mask(mask)
     with opened_if_loaded(common) as source:
         study = source.study if source is not None else _study(common)
-        checked, facts, notes = checked_claims(common.trial, source, path, claim or (), k, scrutinise=scrutinise, study=study)
+        checked, facts, notes = checked_claims(common.access, source, path, claim or (), k, scrutinise=scrutinise, study=study)
     of = f", study {source.study_digest[:12]}" if source is not None else ""
     made = checked, facts, (*notes, f"alsbench {__version__}{of}")
     if common.format in (Format.CSV, Format.TSV):
@@ -71,7 +71,7 @@ def opened_if_loaded(common: Common) -> Iterator[Source | None]:
         common.note(f"no data are loaded in {common.workspace}: only whether the claims agree with each other")
         yield None
         return
-    with common.trial.opened() as source:
+    with common.access.opened() as source:
         yield source
 
 

@@ -20,7 +20,7 @@ import typer
 
 from alsbench.audit.held import Held, hold
 from alsbench.errors import UsageError
-from alsbench.service.trial import Trial
+from alsbench.service.access import Access
 from alsbench.settings import Settings, read_settings
 
 WORKSPACE_VARIABLE = "ALSBENCH_WORKSPACE"
@@ -81,12 +81,12 @@ class Common:
     held: Held | None = None  # the workspace as it was found; None where there was none
 
     @cached_property
-    def trial(self) -> Trial:
+    def access(self) -> Access:
         """The workspace, as this command line asks it."""
-        from alsbench.cli.progress import steps
+        from alsbench.cli.progress import bar, steps
 
         seen_as = {"format": self.format.value} | ({"file": self.output.name} if self.output is not None else {})
-        return Trial(self.workspace, self.mask, self.held, seen_as, partial(steps, self))
+        return Access(self.workspace, self.mask, self.held, seen_as, partial(steps, self), self.note, partial(bar, self))
 
     def note(self, text: str) -> None:
         """Narration on stderr, unless ``--quiet`` or ``--json-errors`` asked for silence."""
@@ -188,7 +188,7 @@ def _sweep(workspace: Path) -> None:
             return
     except OSError:  # no workspace yet, or none that can be read: whoever needs it says so
         return
-    from alsbench.cli.staging import sweep
+    from alsbench.service.staging import sweep
 
     sweep(workspace)
 

@@ -39,7 +39,7 @@ def show_curve(common: Common, source: Source, question: Question) -> None:
 
     found = curves_of(question, source)
     result = cached_answer(question, source).with_command(common.repeat(f"{endpoint_command(question)} --curve"))
-    looked(common.trial, result, source)
+    looked(common.access, result, source)
     fields = (
         Field("subgroup", "Subgroup"),
         Field("arm", "Arm"),

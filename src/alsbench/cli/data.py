@@ -61,9 +61,9 @@ def data(
 
     with Workspace(common.workspace).open_current() as snapshot:
         if not table:
-            emit_sheets(common, _tables(common, snapshot, common.trial.mask(mask)))
+            emit_sheets(common, _tables(common, snapshot, common.access.mask(mask)))
             return
-        common.trial.refuse_mask(mask, "the rows of a table")
+        common.access.refuse_mask(mask, "the rows of a table")
         info = snapshot.table(table)
         if describe or special:
             _refuse_choice(describe and special, where, order_by)
@@ -98,7 +98,9 @@ def _entered(common: Common, snapshot: Snapshot, table: str, where: str | None, 
 
     asked = shlex.join(["alsbench", "data", table, *_flags("--where", [where] if where is not None else None), *options])
     shown(
-        common.trial, "data", {"asked": common.repeat(asked), "table": table, "where": where or "", "snapshot": snapshot.digest}
+        common.access,
+        "data",
+        {"asked": common.repeat(asked), "table": table, "where": where or "", "snapshot": snapshot.digest},
     )
 
 

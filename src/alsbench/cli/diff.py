@@ -47,7 +47,7 @@ def diff(
     from alsbench.data.snapshot import open_snapshot
     from alsbench.data.workspace import Workspace
 
-    common.trial.refuse_mask(mask, "the single records by which two snapshots differ")
+    common.access.refuse_mask(mask, "the single records by which two snapshots differ")
     space = Workspace(common.workspace)
     names = [snapshot_named(space, word) for word in (old, new)]
     with open_snapshot(space.snapshot_path(names[0])) as before, open_snapshot(space.snapshot_path(names[1])) as after:
@@ -208,7 +208,7 @@ def _looked(common: Common, old: Source, new: Source, asked: list[Contrast]) -> 
         "blinded": old.blinded and new.blinded,
         "contrasts": [name for c in asked for name in _named(c)],
     }
-    shown(common.trial, "look", facts)
+    shown(common.access, "look", facts)
 
 
 def _named(found: Contrast) -> Iterator[str]:

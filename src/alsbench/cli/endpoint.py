@@ -89,7 +89,7 @@ def endpoint(
     from alsbench.service.masks import mask_answer
     from alsbench.service.trail import looked
 
-    with common.trial.opened() as source:
+    with common.access.opened() as source:
         question = Question(
             endpoint=name,
             subgroups=tuple(dict.fromkeys(subgroup or (OVERALL,))),
@@ -106,22 +106,22 @@ def endpoint(
             from dataclasses import replace
 
             question = replace(question, visits=tuple(dict.fromkeys(resolve_visit(source, asked, v) for v in visit)))
-        k = common.trial.mask(mask)
+        k = common.access.mask(mask)
         if why:
-            common.trial.refuse_mask(mask, "the pairs of one subject")
+            common.access.refuse_mask(mask, "the pairs of one subject")
             from alsbench.cli.why import show_why
 
             show_why(common, source, question, why)
             return
         if curve:
-            common.trial.refuse_mask(mask, "the days of a survival curve")
+            common.access.refuse_mask(mask, "the days of a survival curve")
             from alsbench.cli.curve import show_curve
 
             show_curve(common, source, question)
             return
         result = mask_answer(cached_answer(question, source), question, source, k)
         result = result.with_command(common.repeat(result.provenance.command))
-        looked(common.trial, result, source)
+        looked(common.access, result, source)
         if common.format not in LONG:
             from alsbench.cli.curve import with_curves
 

@@ -40,8 +40,8 @@ def show_evidence(
     from alsbench.render.evidence import evidence_page
     from alsbench.service.evidence import made_evidence
 
-    with common.trial.opened() as source:
-        made = made_evidence(common.trial, source, subgroups, comparisons, population, common.trial.mask(mask))
+    with common.access.opened() as source:
+        made = made_evidence(common.access, source, subgroups, comparisons, population, common.access.mask(mask))
         show(common, source, made, evidence_page)
 
 
@@ -51,7 +51,7 @@ def show(common: Common, source: Source, made: Evidence, page: Callable[[Evidenc
     from alsbench.service.trail import looked
 
     result = made.result.with_command(common.repeat(made.result.provenance.command))
-    looked(common.trial, result, source)
+    looked(common.access, result, source)
     if common.format.printed:
         emit_page(common, page(replace(made, result=result)))
     else:

@@ -34,10 +34,10 @@ def forest(
     from alsbench.render.forest import forest_page
     from alsbench.service.evidence import made_forest
 
-    with common.trial.opened() as source:
+    with common.access.opened() as source:
         if method_info(source.endpoint(name).method).summary is None:
             raise UsageError(
                 f"endpoint {name} has no single contrast to draw", where="forest", hint=f"alsbench endpoint {name}"
             )
-        made = made_forest(common.trial, source, name, subgroup, tuple(comparison or ()), population, common.trial.mask(mask))
+        made = made_forest(common.access, source, name, subgroup, tuple(comparison or ()), population, common.access.mask(mask))
         show(common, source, made, forest_page)

@@ -25,13 +25,13 @@ def init(
     force: Annotated[bool, typer.Option("--force", help="Replace a study.toml that is there.")] = False,
 ) -> None:
     """Propose a study.toml from the data: arms, visits, populations, parameters; what cannot be guessed is marked CHECK."""
-    from alsbench.cli.blinded import refuse_open_load
     from alsbench.cli.output import emit_sheets
     from alsbench.data.derive.layout import derive
     from alsbench.data.readers.registry import find_files, read
     from alsbench.data.workspace import Workspace
     from alsbench.files import write_file
     from alsbench.render.sheet import Field, Sheet
+    from alsbench.service.blinded import refuse_open_load
     from alsbench.study.propose import propose
     from alsbench.study.sketch import sketch, wanted
     from alsbench.study.spec import parse_study

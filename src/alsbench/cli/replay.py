@@ -14,7 +14,7 @@ import typer
 
 from alsbench.cli.common import Common, Format, MaskOption, command
 from alsbench.errors import INTERRUPTED, AlsbenchError, UsageError
-from alsbench.service.trial import at_least
+from alsbench.service.access import at_least
 
 
 def register(app: typer.Typer) -> None:
@@ -47,7 +47,7 @@ def replay(
         write_text(common, "".join(f"{line}\n" for line in lines))
         return 0
     codes: list[int] = []
-    with at_least(common.trial.mask(mask)):
+    with at_least(common.access.mask(mask)):
         write_chunks(common, _array(common, lines, codes) if common.format is Format.JSON else _texts(common, lines, codes))
     return next((code for code in codes if code), 0)
 

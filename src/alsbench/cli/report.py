@@ -63,10 +63,10 @@ def report(
     from alsbench.service.trail import looked
     from alsbench.study.claims import read_claims
 
-    k = common.trial.mask(mask)
+    k = common.access.mask(mask)
     if claims is not None:
         read_claims(claims)  # a file that cannot be read is said at once
-    with common.trial.opened() as source:
+    with common.access.opened() as source:
         phrases = tuple(dict.fromkeys(s for s in subgroup or () if s != "overall"))
         for phrase in phrases:  # names that do not exist are the asker's error, not a table's
             members(source, phrase)
@@ -81,7 +81,7 @@ def report(
             pages += _claims(asked, claims)
         pages += _departures(asked)
         for result in asked.results:
-            looked(common.trial, result.with_command(common.repeat(result.provenance.command)), source)
+            looked(common.access, result.with_command(common.repeat(result.provenance.command)), source)
         pages.append(asked.sheet_page(ledger_sheet(common), LEDGER))
         pages += _checks(asked)
         words = front(asked, _command(common, asked, claims, scrutinise=scrutinise, mask=mask))
@@ -220,12 +220,12 @@ def _efficacy(asked: Asked) -> list[Page]:
     columns = tuple(dict.fromkeys([*(s.name for s in study.subgroups), *asked.subgroups]))
 
     def evidence() -> Page:
-        made = made_evidence(asked.common.trial, asked.source, columns, k=asked.k)
+        made = made_evidence(asked.common.access, asked.source, columns, k=asked.k)
         asked.seen(made.result)
         return _repeatable(asked, evidence_page(made), made.result)
 
     def forest(name: str) -> Page:
-        made = made_forest(asked.common.trial, asked.source, name, columns, k=asked.k)
+        made = made_forest(asked.common.access, asked.source, name, columns, k=asked.k)
         asked.seen(made.result)
         return _repeatable(asked, forest_page(made), made.result)
 
@@ -252,7 +252,7 @@ def _scrutiny(asked: Asked) -> list[Page]:
     from alsbench.service.scrutiny import made_scrutiny
 
     def checks(phrase: str) -> Page:
-        found = made_scrutiny(asked.common.trial, asked.source, phrase, k=asked.k)
+        found = made_scrutiny(asked.common.access, asked.source, phrase, k=asked.k)
         asked.seen(*(result for _, result in found))
         words = ["alsbench", "scrutinise", *(["--subgroup", phrase] if phrase else [])]
         words += ["--mask", str(asked.k)] if asked.k else []
@@ -266,7 +266,7 @@ def _claims(asked: Asked, path: Path) -> list[Page]:
     from alsbench.render.claims_page import claims_page
     from alsbench.service.claims import checked_claims
 
-    checked, facts, notes = checked_claims(asked.common.trial, asked.source, path, (), asked.k, scrutinise=False)
+    checked, facts, notes = checked_claims(asked.common.access, asked.source, path, (), asked.k, scrutinise=False)
     page, post_hoc = claims_page(checked, facts, notes), any(c.post_hoc for c in checked)
     return [asked.standing(page, f"Claims of {path.name} beside the data", notes=notes, post_hoc=post_hoc)]
 
@@ -286,7 +286,7 @@ def _checks(asked: Asked) -> list[Page]:
     """Findings of the data rules: how often, never in whom."""
     from alsbench.service.checks import findings_of
 
-    sheet, _ = findings_of(asked.common.trial, asked.source.snapshot, asked.k)
+    sheet, _ = findings_of(asked.common.access, asked.source.snapshot, asked.k)
     kept = [j for j, f in enumerate(sheet.fields) if f.key not in ("rows", "keys")]
     records = tuple(tuple(record[j] for j in kept) for record in sheet.records)
     return [

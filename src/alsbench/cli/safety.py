@@ -22,14 +22,14 @@ def safety(common: Common, subgroup: SubgroupsOption = None, population: Populat
     from alsbench.service.masks import mask_answer
     from alsbench.service.trail import looked
 
-    with common.trial.opened() as source:
+    with common.access.opened() as source:
         name = next((n for n, e in source.study.endpoints.items() if e.method == "incidence"), None)
         if name is None:
             hint = '[endpoints.ae] with method = "incidence" and dataset = "ADAE"'
             raise UsageError("the study has no incidence endpoint", where="study.toml endpoints", hint=hint)
         phrases = tuple(dict.fromkeys(subgroup or (OVERALL,)))
         question = Question(name, subgroups=phrases, population=population)
-        result = mask_answer(cached_answer(question, source), question, source, common.trial.mask(mask))
+        result = mask_answer(cached_answer(question, source), question, source, common.access.mask(mask))
         result = result.with_command(common.repeat(result.provenance.command))
-        looked(common.trial, result, source)
+        looked(common.access, result, source)
         emit_result(common, result)

@@ -65,13 +65,13 @@ def scrutinise(
     if listed:
         _list(common)
         return
-    k = common.trial.mask(mask)
+    k = common.access.mask(mask)
     chosen = [find_check(name) for name in check] if check else list(CHECKS)
-    with common.trial.opened() as source:
-        made = made_scrutiny(common.trial, source, subgroup, chosen, endpoint, tuple(comparison or ()), population, k)
+    with common.access.opened() as source:
+        made = made_scrutiny(common.access, source, subgroup, chosen, endpoint, tuple(comparison or ()), population, k)
         found = [(each, result.with_command(common.repeat(result.provenance.command))) for each, result in made]
         for _, result in found:
-            looked(common.trial, result, source)
+            looked(common.access, result, source)
         if common.format is Format.JSON:
             write_text(common, scrutiny_json(found))
         elif common.format in (Format.CSV, Format.TSV):

@@ -86,7 +86,7 @@ def _prune(common: Common, space: Workspace, keep: int) -> None:
         current = space.current_name()
         doomed = [n for n in space.snapshot_names()[:-keep] if n != current]
         if doomed:
-            record(common.trial, "prune", {"removed": doomed, "kept": keep})
+            record(common.access, "prune", {"removed": doomed, "kept": keep})
         for name in doomed:
             space.snapshot_path(name).unlink(missing_ok=True)
     common.note(f"{len(doomed)} snapshots removed")

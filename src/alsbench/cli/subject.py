@@ -30,11 +30,11 @@ def subject(
     from alsbench.service.about import about
     from alsbench.service.trail import shown
 
-    common.trial.refuse_mask(mask, "one subject")
-    with common.trial.opened() as source:
+    common.access.refuse_mask(mask, "one subject")
+    with common.access.opened() as source:
         profile = subject_profile(source, subject_id)
         asked = common.repeat(shlex.join(["alsbench", "subject", subject_id]))
-        shown(common.trial, "subject", {"asked": asked, "snapshot": source.snapshot.digest})
+        shown(common.access, "subject", {"asked": asked, "snapshot": source.snapshot.digest})
         facts = (*about(source), *((f"{name}", _text(value)) for name, _, value in profile.facts))
         sheets = [_sheet(r.table, r.columns, r.rows) for r in _course(profile.course)]
         sheets += [_sheet(r.table, r.columns, r.rows) for r in profile.events]

@@ -46,10 +46,10 @@ def lift(common: Common, key_path: Path, reason: str, accept: Mapping[str, str] 
     """
     from alsbench.audit.blinding import read_key
     from alsbench.audit.lock import complete_lock, read_lock
-    from alsbench.cli.blinded import UNBLINDED, text_of, write_staged
-    from alsbench.cli.staging import private_folder
     from alsbench.data.load import load as load_snapshot
     from alsbench.data.workspace import Workspace
+    from alsbench.service.blinded import UNBLINDED, text_of, write_staged
+    from alsbench.service.staging import private_folder
     from alsbench.service.trail import Load, record, study_facts
     from alsbench.study.edit import publish
     from alsbench.study.reading import parse_study
@@ -59,7 +59,7 @@ def lift(common: Common, key_path: Path, reason: str, accept: Mapping[str, str] 
         raise UsageError("unblinding needs a reason", where="--reason")
     key = read_key(key_path)
     blind_text = text_of(space)
-    log = Load(common.trial)
+    log = Load(common.access)
     with space.open_current() as snapshot, private_folder(space.path) as folder:
         seal = str(snapshot.receipt.get("blinded") or "")
         if not seal:
@@ -78,7 +78,7 @@ def lift(common: Common, key_path: Path, reason: str, accept: Mapping[str, str] 
             if receipt.digest != held["digest"]:
                 raise DataError("what the key gives back is not what was blinded", where=str(key_path))
             log.announce(receipt)
-            record(common.trial, UNBLINDED, {"key": key.fingerprint, "digest": receipt.digest, "reason": reason.strip()})
+            record(common.access, UNBLINDED, {"key": key.fingerprint, "digest": receipt.digest, "reason": reason.strip()})
             lock = read_lock(space.path, space.audit_path)
             if lock is not None and lock.sealed == key.fingerprint:
                 complete_lock(lock, real, space.path, space.audit_path, withheld=key.withheld, held=common.held)
@@ -91,7 +91,7 @@ def lift(common: Common, key_path: Path, reason: str, accept: Mapping[str, str] 
         def load_it() -> Receipt:
             return load_snapshot(staged, space, study=real_study, accept=accepted, before_publish=install, layout="adam")
 
-        receipt = log.enter(load_it, lambda: {UNBLINDED: key.fingerprint, **study_facts(common.trial)})
+        receipt = log.enter(load_it, lambda: {UNBLINDED: key.fingerprint, **study_facts(common.access)})
     common.note(f"unblinded: snapshot {receipt.snapshot} is current, with all that was emptied or left out")
     return receipt
 

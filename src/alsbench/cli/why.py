@@ -27,7 +27,7 @@ def show_why(common: Common, source: Source, question: Question, subject: str) -
 
     why = why_rank_of(source, question, subject)
     command = common.repeat(f"{endpoint_command(question)} --why {shlex.quote(subject)}")
-    shown(common.trial, "subject", {"asked": command, "snapshot": source.snapshot.digest})
+    shown(common.access, "subject", {"asked": command, "snapshot": source.snapshot.digest})
     sheets = [_pairs(why), _sums(why)]
     if common.format.printed:
         sheets = [_sums(why), *(_printed(ranking) for ranking in why.rankings if ranking.pairs)]

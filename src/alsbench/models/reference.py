@@ -14,7 +14,8 @@ HEAD = """# The Python face
 Made from the docstrings by `python -m alsbench.models.reference`. `import alsbench as als` costs no NumPy, pandas, DuckDB or
 Textual; a name brings its libraries when it is first used. Frames are pandas DataFrames, polars frames, Arrow tables or
 mappings of columns; answers are pandas. Errors are `als.AlsbenchError` (`UsageError` for what cannot be meant, `DataError` for
-data that do not allow it) with `what`, `where`, `why` and `hint`.
+data that do not allow it) with `what`, `where`, `why` and `hint`. What `open`, `load` and `demo` return is a `Trial`: the same
+answers as the shell's, with the same masks and entries in the audit log. [A walk through the sample trial](notebook.md).
 """
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from alsbench.service.trial import Trial
+from alsbench.service.access import Access
 
 if TYPE_CHECKING:
     from alsbench.data.receipt import Finding
@@ -14,21 +14,21 @@ if TYPE_CHECKING:
     from alsbench.render.sheet import Sheet
 
 
-def findings_of(trial: Trial, snapshot: Snapshot, k: int) -> tuple[Sheet, int]:
+def findings_of(access: Access, snapshot: Snapshot, k: int) -> tuple[Sheet, int]:
     """What the rules find in a snapshot, masked below ``k``, and how many errors of it stand."""
 
     from alsbench.data.checks import run_checks
     from alsbench.data.workspace import Workspace
     from alsbench.service.about import study_words
 
-    space = Workspace(trial.path)
+    space = Workspace(access.path)
     checked = run_checks(snapshot, space.read_study() if space.study_path.exists() else None)
     accepted = dict(snapshot.receipt.get("allowed") or {})
     judged = tuple(replace(f, accepted=accepted.get(f.rule, "")) for f in checked.findings)
     errors = [f for f in judged if f.severity == "error" and not f.accepted]
     verdict = f"{len(checked.passed)} rules passed, {len({f.rule for f in judged})} with findings, {len(errors)} errors stand"
     facts = (
-        *study_words(trial.path),
+        *study_words(access.path),
         ("Snapshot", snapshot.name),
         ("Verdict", verdict),
         *unfit_words(checked.not_applicable),

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from alsbench.service.trial import Trial
+from alsbench.service.access import Access
 
 if TYPE_CHECKING:
     from alsbench.analysis.claims import Checked
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def checked_claims(
-    trial: Trial,
+    access: Access,
     source: Source | None,
     path: Path,
     names: Sequence[str],
@@ -51,18 +51,18 @@ def checked_claims(
             return found
         found = scrutinised(found, source, checks_of(claim, source)) if scrutinise else found
         for result in found.results:
-            looked(trial, result, source)
+            looked(access, result, source)
         return found
 
     every = read_claims(path)
     chosen = _chosen(every, names, path)
     beside = together(every, source, study)
-    checked = list(trial.steps(map(check, chosen), len(chosen), "claims"))
-    told = about(source) if source is not None else (*study_words(trial.path), ("Snapshot", "no data loaded"))
+    checked = list(access.steps(map(check, chosen), len(chosen), "claims"))
+    told = about(source) if source is not None else (*study_words(access.path), ("Snapshot", "no data loaded"))
     facts = (*told, ("Claims", path.name))
     if source is not None or study is not None:  # a directory that is no workspace gets no log
         digest = hashlib.sha256(path.read_bytes()).hexdigest()
-        record(trial, "claims", {"file": path.name, "sha256": digest, "claims": [c.name for c in chosen]})
+        record(access, "claims", {"file": path.name, "sha256": digest, "claims": [c.name for c in chosen]})
     return checked, facts, standing_notes(checked)
 
 

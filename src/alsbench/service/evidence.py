@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from alsbench.service.trial import Trial
+from alsbench.service.access import Access
 
 if TYPE_CHECKING:
     from alsbench.analysis.evidence import Evidence
@@ -21,7 +21,7 @@ def chosen_subgroups(source: Source, subgroups: Sequence[str] | None) -> tuple[s
 
 
 def made_evidence(
-    trial: Trial,
+    access: Access,
     source: Source,
     subgroups: Sequence[str] | None = None,
     comparisons: tuple[str, ...] = (),
@@ -36,7 +36,7 @@ def made_evidence(
     chosen = chosen_subgroups(source, subgroups)
     columns = evidence_columns(source, chosen)
     total = len(columns) * len(evidence_endpoints(source))
-    found = list(trial.steps(iter_evidence(source, chosen, comparisons, population), total, "evidence"))
+    found = list(access.steps(iter_evidence(source, chosen, comparisons, population), total, "evidence"))
     made = assemble(source, columns, chosen, comparisons, found, population)
     if population:
         text = f"{made.result.provenance.command} --population {shlex.quote(population)}"
@@ -67,7 +67,7 @@ def hidden_columns(
 
 
 def made_forest(
-    trial: Trial,
+    access: Access,
     source: Source,
     name: str,
     subgroups: Sequence[str] | None = None,
@@ -86,7 +86,7 @@ def made_forest(
     columns = evidence_columns(source, chosen)
     compared = source.comparisons(comparisons)
     pieces = (gated(source, cached_piece(source, name, phrase, compared, population), population) for phrase in columns)
-    found = list(trial.steps(pieces, len(columns), "forest"))
+    found = list(access.steps(pieces, len(columns), "forest"))
     made = assemble(source, columns, chosen, comparisons, found, population, only=name)
     words = evidence_command(chosen if subgroups is not None else (), comparisons).split(" ", 2)
     text = " ".join(

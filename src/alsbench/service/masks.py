@@ -1,4 +1,4 @@
-"""Small cells hidden before anything is shown or exported (``Trial.mask`` says below which K).
+"""Small cells hidden before anything is shown or exported (``Access.mask`` says below which K).
 
 What is hidden does not depend on what is asked: complements, overall and the declared subgroups are counted beside it.
 """

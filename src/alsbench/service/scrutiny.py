@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from alsbench.service.trial import Trial
+from alsbench.service.access import Access
 
 if TYPE_CHECKING:
     from alsbench.analysis.result import Result
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def made_scrutiny(
-    trial: Trial,
+    access: Access,
     source: Source,
     subgroup: str = "",
     chosen: Sequence[Check] = (),
@@ -31,7 +31,7 @@ def made_scrutiny(
     chosen = chosen or CHECKS
     phrase = subgroup or (source.study.subgroups[0].name if source.study.subgroups else "overall")
     found = []
-    for each in trial.steps(dict.fromkeys(chosen), len(chosen), "scrutiny"):
+    for each in access.steps(dict.fromkeys(chosen), len(chosen), "scrutiny"):
         result = cached_check(each.id, source, phrase, endpoint=endpoint, comparisons=comparisons, population=population)
         found.append((each, mask_check(each.id, result, source, phrase, population, k)))
     return found

@@ -6,32 +6,38 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from alsbench.errors import AlsbenchError, PublishedError
-from alsbench.service.trial import Trial
+from alsbench.service.access import Access
 
 if TYPE_CHECKING:
     from alsbench.analysis.result import Result
     from alsbench.analysis.source import Source
     from alsbench.data.receipt import Receipt
+    from alsbench.study.model import Study
 
 
-def looked(trial: Trial, result: Result, source: Source) -> None:
+def looked(access: Access, result: Result, source: Source) -> None:
     """A result is about to be shown, or written to a file. The log keeps the question, never the answer."""
+    enter_look(access, result, source.study)
+
+
+def enter_look(access: Access, result: Result, study: Study) -> None:
+    """As :func:`looked`, where the source is closed already."""
     from alsbench.analysis.looks import look_facts
 
-    shown(trial, "look", look_facts(result, source.study))
+    shown(access, "look", look_facts(result, study))
 
 
-def shown(trial: Trial, action: str, facts: Mapping[str, Any]) -> None:
+def shown(access: Access, action: str, facts: Mapping[str, Any]) -> None:
     """Enter that something is shown; a ``look`` that goes to a file is an ``export``."""
-    record(trial, "export" if action == "look" and "file" in trial.seen_as else action, {**facts, **trial.seen_as})
+    record(access, "export" if action == "look" and "file" in access.seen_as else action, {**facts, **access.seen_as})
 
 
 class Load:
     """A load in the log: announced before it is published, so that whatever happens next the snapshot has an entry, and entered
     when it is done."""
 
-    def __init__(self, trial: Trial) -> None:
-        self.trial = trial
+    def __init__(self, access: Access) -> None:
+        self.access = access
         self.receipt: Receipt | None = None
 
     def announce(self, receipt: Receipt) -> None:
@@ -39,7 +45,7 @@ class Load:
         from alsbench.audit.loads import ANNOUNCED
 
         facts = {"snapshot": receipt.snapshot, "digest": receipt.digest, "sha256": receipt.sha256}
-        record(self.trial, ANNOUNCED, facts)
+        record(self.access, ANNOUNCED, facts)
         self.receipt = receipt
 
     def enter(self, load: Callable[[], Receipt], more: Callable[[], Mapping[str, Any]] = dict) -> Receipt:
@@ -57,24 +63,24 @@ class Load:
         from alsbench.audit.loads import LOADED
 
         try:
-            record(self.trial, LOADED, {**receipt.for_audit(), **more})
+            record(self.access, LOADED, {**receipt.for_audit(), **more})
         except AlsbenchError as fault:
             what = f"snapshot {receipt.snapshot} is published and current, but could not be entered as loaded: {fault.what}"
             raise PublishedError(what, where=fault.where, why=fault.why, hint=fault.hint) from fault
 
 
-def study_facts(trial: Trial) -> dict[str, str]:
+def study_facts(access: Access) -> dict[str, str]:
     """The digest of the study file as it now is, for the entries that change it; nothing where there is none."""
     from alsbench.data.workspace import Workspace
     from alsbench.study.reading import study_digest
 
-    space = Workspace(trial.path)
+    space = Workspace(access.path)
     return {"study": study_digest(space.read_study())} if space.study_path.exists() else {}
 
 
-def record(trial: Trial, action: str, facts: Mapping[str, Any]) -> None:
+def record(access: Access, action: str, facts: Mapping[str, Any]) -> None:
     """Append one entry to the workspace's audit log."""
     from alsbench.audit.log import append
     from alsbench.data.workspace import Workspace
 
-    append(Workspace(trial.path).audit_path, action, facts, held=trial.held)
+    append(Workspace(access.path).audit_path, action, facts, held=access.held)

@@ -1,87 +1,455 @@
-"""A workspace as it is asked: where it is, what masks its counts, and how an answer of it is entered in its audit log."""
+"""A trial as Python asks it: ``als.open(path)``. The same answers as the shell's, with the same masks and log entries."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
-from contextvars import ContextVar
-from dataclasses import dataclass, field
+import re
+import shlex
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
-from alsbench.audit.held import Held
-from alsbench.errors import StudyError, UsageError
-from alsbench.study.toml_text import file_text, toml_table
+from alsbench.errors import UnavailableError, UsageError
+from alsbench.service.access import Access
 
 if TYPE_CHECKING:
+    import pandas as pd
+
+    from alsbench.analysis.result import Result
     from alsbench.analysis.source import Source
+    from alsbench.render.page import Page
+    from alsbench.render.sheet import Sheet
+    from alsbench.service.answer import Answer
+    from alsbench.service.scrutinised import Scrutiny
+    from alsbench.study.model import Study
 
-T = TypeVar("T")
-Steps = Callable[[Iterable[Any], int, str], Iterator[Any]]
-_AT_LEAST: ContextVar[int] = ContextVar("at_least", default=0)
-
-
-def unseen(items: Iterable[T], _total: int, _title: str) -> Iterator[T]:
-    """Work whose progress nobody watches."""
-    yield from items
+Words = str | Sequence[str]
 
 
-@dataclass(frozen=True)
+def open(path: str | Path) -> Trial:
+    """A workspace that was made by ``alsbench load`` or :func:`load`.
+
+    Raises UnavailableError where there is no workspace or no data have been loaded, StudyError for a study file that cannot be
+    read, DataError for data that cannot.
+
+    >>> import alsbench as als
+    >>> trial = als.demo("trial")
+    >>> als.open("trial").arms()[["arm", "label", "randomised"]]
+            arm       label  randomised
+    0   Placebo         NaN          46
+    1   Group 1   two doses          23
+    2   Group 2  five doses          46
+    3  all arms         NaN         115
+    """
+    trial = Trial(path)
+    if not (trial.path / "study.toml").exists():
+        raise UnavailableError("there is no workspace here", where=str(path), hint="als.load(data, into=path), als.demo(path)")
+    with trial._opened():
+        return trial
+
+
+def load(paths: str | Path | Sequence[str | Path], *, into: str | Path, study: str | Path | None = None, **how: Any) -> Trial:
+    """Load files and folders (XPT, SAS7BDAT, CSV, Parquet, Dataset-JSON ...) into a workspace as a new snapshot.
+
+    ``study`` is the study file to put there. ``how`` takes ``expect`` (rows by file), ``accept`` (reasons by rule), ``layout``
+    (adam, proact, sdtm) and ``missing`` (words). The old snapshot stays current until the new one is whole.
+
+    Raises DataError for files that cannot be read or do not fit the study, StudyError for the study file.
+
+    >>> import alsbench as als
+    >>> trial = als.load("files", into="again", study="files/study.toml")
+    >>> nfl = trial.table("ADLB", where="PARAMCD == 'NFL' and AVISITN == 10")
+    >>> len(trial.table("ADSL")), round(float(nfl["AVAL"].median()), 2)
+    (115, 59.76)
+    """
+    from alsbench.service.loading import load_files
+
+    given = [paths] if isinstance(paths, str | Path) else list(paths)
+    for name in how:
+        if name not in ("expect", "accept", "layout", "missing"):
+            raise UsageError(f"load takes no {name}", hint="one of expect, accept, layout, missing")
+    trial = Trial(into)
+    load_files(trial._access, [Path(p) for p in given], study=None if study is None else Path(study), **how)
+    return Trial(into)
+
+
+def demo(path: str | Path) -> Trial:
+    """The synthetic sample trial in a workspace, loaded unless it is there already.
+
+    Raises UsageError where the workspace holds another study.
+
+    >>> import alsbench as als
+    >>> als.demo("trial")
+    <alsbench trial ALSDEMO in trial>
+    """
+    from alsbench.service.loading import load_sample
+
+    load_sample(Trial(path)._access)
+    return Trial(path)
+
+
 class Trial:
-    """``own_mask`` is that of the user's settings; ``held`` the workspace as it was found, None where there was none;
-    ``seen_as`` what the log says of how answers are shown (``format``, and ``file`` where they are written); ``steps`` shows
-    progress."""
+    """A workspace: its study, its data, and what is asked of them.
 
-    path: Path
-    own_mask: int = 0
-    held: Held | None = None
-    seen_as: Mapping[str, str] = field(default_factory=dict)
-    steps: Steps = unseen
+    Every call that shows a result is entered in the workspace's audit log, as in the shell; the mask of the user's settings and
+    of the study file holds. ``mask`` hides counts below it, what rests on them, and what would tell them.
+    """
 
-    @contextmanager
-    def opened(self) -> Iterator[Source]:
-        """The study and current snapshot of the workspace, closed again at the end."""
-        from alsbench.analysis.source import open_source
+    def __init__(self, path: str | Path) -> None:
+        from alsbench.audit.held import hold
+        from alsbench.settings import read_settings
 
-        source = open_source(self.path)
-        try:
-            yield source
-        finally:
-            source.snapshot.close()
+        self.path = Path(path)
+        self._access = Access(self.path, read_settings().mask, hold(self.path), {"format": "python"})
 
-    def mask(self, asked: int = 0) -> int:
-        """The K that holds, counts below it being hidden; 0 for none: the largest of the one asked for, the user's and the
-        study file's. Raises UsageError for a K that would mask nothing."""
-        if asked and asked < 2:
-            raise UsageError(f"--mask {asked} would mask nothing", hint="a count below K is masked: give 2 or more")
-        return max(asked, self.own_mask, _AT_LEAST.get(), _study_mask(self.path))
+    def __repr__(self) -> str:
+        return f"<alsbench trial {self.study.info.id} in {self.path}>"
 
-    def refuse_mask(self, asked: int, what: str) -> None:
-        """Raises UsageError where a mask holds and what was asked for is about single subjects."""
-        if k := self.mask(asked):
-            hint = "no mask was asked for on the command line: it is set in the study file or in your settings"
-            raise UsageError(
-                f"{what} cannot be masked: counts below {k} are hidden",
-                where="--mask",
-                hint="leave out --mask" if asked else hint,
+    def _opened(self) -> AbstractContextManager[Source]:
+        return self._access.opened()
+
+    # ---- what it is
+
+    @property
+    def study(self) -> Study:
+        """The study file, read now. Raises StudyError."""
+        from alsbench.data.workspace import Workspace
+
+        return Workspace(self.path).read_study()
+
+    @property
+    def snapshot(self) -> str:
+        """The name of the current snapshot."""
+        from alsbench.data.workspace import Workspace
+
+        return Workspace(self.path).current_name() or ""
+
+    def arms(self, subgroup: str = "overall", *, mask: int = 0) -> pd.DataFrame:
+        """Subjects by planned arm: ``arm``, ``label``, ``randomised``, one column a population, ``discontinued``, ``deaths``;
+        the last row is all arms. Masked counts are texts such as ``<5``."""
+        from alsbench.service.arms import arms_sheet
+
+        with self._opened() as source:
+            return _frame(arms_sheet(source, subgroup, self._access.mask(mask)))
+
+    def table(self, name: str, *, where: str = "", columns: Sequence[str] = ()) -> pd.DataFrame:
+        """The rows of a data set in load order: numbers as float, dates as datetime64, codes as text, missing as NaN, NaT or
+        None. ``where`` is an expression of the subgroup language: ``"PARAMCD == 'ALSFRSR' and AVISITN <= 6"``.
+
+        Raises UsageError for a table or column that is not there, or where a mask holds; ExpressionError for the expression.
+        """
+        import pandas as pd
+
+        from alsbench.analysis.subgroups import realise
+        from alsbench.service.trail import shown
+        from alsbench.study.expression import compile_sql, parse
+
+        self._access.refuse_mask(0, "the rows of a table")
+        with self._opened() as source:
+            snapshot = source.snapshot
+            info = snapshot.table(name)
+            condition = None
+            if where:
+                expression = parse(where)
+                cuts = realise(source, expression.aggregates) if expression.aggregates else {}
+                condition = compile_sql(expression, info.kinds, cuts)
+            asked = shlex.join(["alsbench", "data", info.name, *(["--where", where] if where else [])])
+            facts = {"asked": self._repeat(asked), "table": info.name, "where": where, "snapshot": snapshot.digest}
+            shown(self._access, "data", facts)
+            frame = snapshot.frame(info.name, columns=tuple(columns) or None, where=condition)
+            return pd.DataFrame(
+                {n: frame[n].astype("datetime64[s]") if frame.kind(n) == "date" else frame[n] for n in frame.names}
             )
 
+    def subgroup(self, phrase: str) -> Members:
+        """Who is in a subgroup of the study (``slow``, ``not slow``, ``slow and nfl_low``)."""
+        return Members(self, phrase)
 
-@contextmanager
-def at_least(k: int) -> Iterator[None]:
-    """What is asked inside masks counts below ``k``, if not more."""
-    token = _AT_LEAST.set(k)
-    try:
-        yield
-    finally:
-        _AT_LEAST.reset(token)
+    @property
+    def subgroups(self) -> Subgroups:
+        """The named subgroups of the study file: ``add``, ``edit``, ``remove``, ``frame``."""
+        return Subgroups(self)
+
+    # ---- what is asked of it
+
+    def endpoint(
+        self,
+        name: str,
+        *,
+        subgroup: Words = (),
+        comparison: Words = (),
+        visit: Words | float | Sequence[float] = (),
+        population: str = "",
+        method: str = "",
+        covariance: str = "",
+        df: str = "",
+        subjects: bool = False,
+        mask: int = 0,
+        **options: Any,
+    ) -> Answer:
+        """Analyse an endpoint as study.toml says, in each subgroup asked for (default: overall).
+
+        ``comparison`` is a treatment label or a comparison's name, ``visit`` a number or label (a joint rank takes it as its
+        horizon). ``options`` are further keys of the endpoint in study.toml: ``covariates=["AGE"]``, ``adjust="max-t"``.
+
+        Raises UsageError for a name or option that is not there; what cannot be estimated is missing, and says why.
+
+        >>> import alsbench as als
+        >>> trial = als.open("trial")
+        >>> answer = trial.endpoint("cafs", subgroup=["slow", "not slow"], comparison="G2-M12")
+        >>> answer.table("difference", "p_value").round(3)
+        of        Group 2 vs Placebo
+        statistic         difference p_value
+        subgroup
+        slow                   8.946   0.024
+        not slow              -2.213   0.616
+        >>> round(answer.get("p_value", subgroup="slow"), 3), answer.post_hoc
+        (0.024, True)
+        """
+        from alsbench.render.tables import endpoint_page
+        from alsbench.service.endpoint import answered, endpoint_question
+
+        with self._opened() as source:
+            question = endpoint_question(
+                source,
+                name,
+                subgroups=_words(subgroup),
+                comparisons=_words(comparison),
+                visits=_words(visit),
+                population=population,
+                method=method,
+                covariance=covariance,
+                df=df,
+                subjects=subjects,
+                options={key: _toml(value) for key, value in options.items()},
+            )
+            result = answered(question, source, self._access.mask(mask))
+            return self._answer(source, (result,), lambda r: endpoint_page(r[0], model=True))
+
+    def safety(self, *, subgroup: Words = (), population: str = "", mask: int = 0) -> Answer:
+        """Exposure, adverse event overview, classes and terms, by actual arm: the study's first incidence endpoint."""
+        with self._opened() as source:
+            from alsbench.service.endpoint import safety_endpoint
+
+            name = safety_endpoint(source)
+        return self.endpoint(name, subgroup=subgroup, population=population, mask=mask)
+
+    def evidence(
+        self, *, subgroups: Sequence[str] | None = None, comparison: Words = (), population: str = "", mask: int = 0
+    ) -> Answer:
+        """Every endpoint with a single contrast, overall and in each subgroup (default: all of the study's)."""
+        from dataclasses import replace
+
+        from alsbench.render.evidence import evidence_page
+        from alsbench.service.evidence import made_evidence
+
+        with self._opened() as source:
+            made = made_evidence(
+                self._access, source, subgroups, tuple(_words(comparison)), population, self._access.mask(mask)
+            )
+            return self._answer(source, (made.result,), lambda r: evidence_page(replace(made, result=r[0])))
+
+    def forest(
+        self, name: str, *, subgroups: Sequence[str] | None = None, comparison: Words = (), population: str = "", mask: int = 0
+    ) -> Answer:
+        """One endpoint overall, in each subgroup and in its complement, with interaction p; ``plot()`` draws it."""
+        from dataclasses import replace
+
+        from alsbench.render.forest import forest_page
+        from alsbench.service.evidence import made_forest
+
+        with self._opened() as source:
+            k = self._access.mask(mask)
+            made = made_forest(self._access, source, name, subgroups, tuple(_words(comparison)), population, k)
+            return self._answer(source, (made.result,), lambda r: forest_page(replace(made, result=r[0])))
+
+    def scrutinise(
+        self,
+        endpoint: str = "",
+        *,
+        subgroup: str = "",
+        comparison: Words = (),
+        population: str = "",
+        checks: Sequence[str] = (),
+        mask: int = 0,
+    ) -> Scrutiny:
+        """Put a finding through what a sceptical reviewer asks: 22 checks (or those named, by id or number).
+
+        Defaults: the study's first subgroup and its first endpoint of the highest level.
+        """
+        from alsbench.analysis.scrutiny import find_check
+        from alsbench.render.scrutiny import scrutiny_page
+        from alsbench.service.scrutinised import Scrutiny
+        from alsbench.service.scrutiny import made_scrutiny
+
+        chosen = [find_check(c) for c in checks]
+        with self._opened() as source:
+            k = self._access.mask(mask)
+            made = made_scrutiny(self._access, source, subgroup, chosen, endpoint, tuple(_words(comparison)), population, k)
+            results = [r for _, r in made]
+            found = self._answer(
+                source, results, lambda rs: scrutiny_page([(c, r) for (c, _), r in zip(made, rs, strict=True)])
+            )
+            return Scrutiny.of(found, [c for c, _ in made])
+
+    def claims(self, file: str | Path | None = None, *, names: Sequence[str] = (), mask: int = 0) -> pd.DataFrame:
+        """Published numbers (a claims.toml; default: the workspace's) beside those of the data: one row a number, in the
+        columns of ``alsbench claims --format csv``."""
+        from alsbench.render.claims import numbers_sheet
+        from alsbench.service.claims import checked_claims
+
+        path = Path(file) if file is not None else self.path / "claims.toml"
+        with self._opened() as source:
+            made = checked_claims(
+                self._access, source, path, tuple(names), self._access.mask(mask), scrutinise=False, study=source.study
+            )
+            return _frame(numbers_sheet(*made))
+
+    def check(self, *, mask: int = 0) -> pd.DataFrame:
+        """What the data rules find: ``rule``, ``severity``, ``table``, ``count``, ``what``, first rows and keys."""
+        from alsbench.service.checks import findings_of
+
+        with self._opened() as source:
+            return _frame(findings_of(self._access, source.snapshot, self._access.mask(mask))[0])
+
+    # ---- inside
+
+    def _answer(self, source: Source, results: Sequence[Result], page: Callable[[Sequence[Result]], Page]) -> Answer:
+        """The answer with the commands that repeat it, entered in the log."""
+        from alsbench.service.answer import Answer
+        from alsbench.service.trail import looked
+
+        told = [r.with_command(self._repeat(r.provenance.command)) for r in results]
+        for result in told:
+            looked(self._access, result, source)
+        kept: list[Page] = []
+
+        def once() -> Page:
+            if not kept:
+                kept.append(page(told))
+            return kept[0]
+
+        return Answer(self._access, told, once, source.study)
+
+    def _repeat(self, command: str) -> str:
+        return f"{command} --workspace {shlex.quote(str(self.path.resolve()))}"
 
 
-def _study_mask(workspace: Path) -> int:
-    """``study.mask`` of the study file, read as plain TOML; a file that cannot be read is reported by whoever needs it."""
-    try:
-        text = file_text(workspace / "study.toml", named="study file", hint="")
-        value = toml_table(text, "study.toml").get("study", {}).get("mask", 0)
-    except (StudyError, AttributeError):
-        return 0
-    return value if isinstance(value, int) else 0
+class Members:
+    """Who is in a subgroup: ``trial.subgroup("slow")``."""
+
+    def __init__(self, trial: Trial, phrase: str) -> None:
+        self._trial, self.phrase = trial, phrase
+        with trial._opened() as source:
+            from alsbench.analysis.subgroups import members
+
+            found = members(source, phrase)
+            self._ids, self._mask, self._decided = source.subject_ids, found.mask, found.decided
+            self._inside = source.population("")
+        self.definition, self.cuts, self.post_hoc = found.definition, dict(found.cuts), found.post_hoc
+        self.n, self.n_undecided = found.n, found.n_undecided
+
+    def members(self) -> pd.Series[Any]:
+        """For every subject of the default population whether it is a member: True, False, or NA where a value is missing.
+
+        Raises UsageError where a mask holds.
+        """
+        import pandas as pd
+
+        self._trial._access.refuse_mask(0, "single subjects")
+        truth = [bool(m) if d else pd.NA for m, d in zip(self._mask, self._decided, strict=True)]
+        found = pd.Series(truth, index=pd.Index(self._ids, name="subject"), name=self.phrase, dtype="boolean")
+        return found[self._inside]
+
+    def __repr__(self) -> str:
+        return f"<subgroup {self.phrase}: {self.definition}, {self.n} members>"
+
+
+class Subgroups:
+    """The named subgroups of a study file."""
+
+    def __init__(self, trial: Trial) -> None:
+        self._trial = trial
+
+    def add(
+        self,
+        name: str,
+        where: str,
+        *,
+        label: str = "",
+        prespecified: bool = False,
+        rationale: str = "",
+        complement: str = "",
+        force: bool = False,
+    ) -> None:
+        """Add a subgroup to study.toml; comments and layout stay. It is post hoc unless ``prespecified``.
+
+        Raises UsageError for a name that is taken or none, ExpressionError for a condition that cannot be read, or that is
+        known only after randomisation (``force`` keeps it, labelled so).
+        """
+        from alsbench.service import subgroups
+
+        given: Mapping[str, Any] = {
+            "label": label,
+            "prespecified": prespecified,
+            "rationale": rationale,
+            "complement": complement,
+        }
+        subgroups.add(self._trial._access, name=name, where=where, force=force, **given)
+
+    def edit(self, name: str, *, force: bool = False, **changes: Any) -> None:
+        """Change ``where``, ``label``, ``prespecified``, ``rationale``, ``complement`` or ``rename`` of a subgroup."""
+        from alsbench.service import subgroups
+
+        given = {("name" if k == "rename" else k): v for k, v in changes.items()}
+        known = {"name", "where", "label", "prespecified", "rationale", "complement"}
+        for key in given:
+            if key not in known:
+                raise UsageError(f"a subgroup has no {key}", hint=f"one of {', '.join(sorted(known - {'name'}))}, rename")
+        subgroups.edit(self._trial._access, name, given, force=force)
+
+    def remove(self, name: str) -> None:
+        """Take a subgroup out of study.toml."""
+        from alsbench.service import subgroups
+
+        subgroups.remove(self._trial._access, name)
+
+    def frame(self) -> pd.DataFrame:
+        """``name``, ``where``, ``prespecified``, ``label``, ``complement``, ``rationale`` of each."""
+        import pandas as pd
+
+        keys = ["name", "where", "prespecified", "label", "complement", "rationale"]
+        return pd.DataFrame([{k: getattr(s, k) for k in keys} for s in self._trial.study.subgroups], columns=keys)
+
+
+def _frame(sheet: Sheet) -> pd.DataFrame:
+    import pandas as pd
+
+    return pd.DataFrame([dict(zip((f.key for f in sheet.fields), record, strict=True)) for record in sheet.records])
+
+
+def _words(given: Any) -> tuple[str, ...]:
+    if isinstance(given, str | int | float):
+        given = (given,)
+    return tuple(f"{v:g}" if isinstance(v, int | float) else str(v) for v in given)
+
+
+def _toml(value: Any) -> str:
+    """A Python value as ``--option`` takes it: a TOML value, a single word bare."""
+    import json
+
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, str):
+        return value if re.fullmatch(r"[A-Za-z][\w-]*", value) else json.dumps(value)
+    if isinstance(value, Mapping):
+        return "{ " + ", ".join(f"{k} = {_toml_inside(v)}" for k, v in value.items()) + " }"
+    if isinstance(value, Sequence):
+        return "[" + ", ".join(_toml_inside(v) for v in value) + "]"
+    return repr(value)
+
+
+def _toml_inside(value: Any) -> str:
+    import json
+
+    return json.dumps(value) if isinstance(value, str) else _toml(value)

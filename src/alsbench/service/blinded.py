@@ -8,8 +8,8 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from alsbench.cli.common import Common
 from alsbench.errors import DataError, UsageError
+from alsbench.service.access import Access
 
 if TYPE_CHECKING:
     from alsbench.audit.arm_columns import Columns
@@ -25,7 +25,7 @@ Tables = dict[str, tuple[Any, "tuple[ColumnInfo, ...]"]]  # Arrow table and its 
 
 
 def load_blinded(
-    common: Common,
+    access: Access,
     paths: list[Path],
     *,
     key_path: Path,
@@ -41,18 +41,18 @@ def load_blinded(
     """
     from alsbench.audit.blind_study import blind_study
     from alsbench.audit.blinding import refuse_inside, write_key
-    from alsbench.cli.staging import private_folder
     from alsbench.data.load import load as load_snapshot
     from alsbench.data.workspace import Workspace
+    from alsbench.service.staging import private_folder
     from alsbench.service.trail import Load, study_facts
     from alsbench.study.edit import publish
     from alsbench.study.reading import parse_study
 
-    space = Workspace(common.workspace)
+    space = Workspace(access.path)
     refuse_inside(key_path, space.path)
     _refuse_originals(paths, space)
     known, text = _start(space, key_path, study)
-    log = Load(common.trial)
+    log = Load(access)
     with private_folder(space.path) as folder:
         tables, sources = _read(paths, folder, dict(expect or {}), missing)
         derived = _derived(tables, layout, text or (text_of(space) if space.study_path.exists() else ""))
@@ -92,9 +92,9 @@ def load_blinded(
             )
 
         more = {"blinded": made.key.fingerprint, "originals": made.key.mark([s["sha256"] for s in sources])}
-        receipt = log.enter(load_it, lambda: {**more, **study_facts(common.trial)})
-    common.note(f"{receipt.rows} rows in {len(receipt.files)} data sets: snapshot {receipt.snapshot} is current, BLINDED")
-    common.note(f"{key_path} tells who is who: give it to its holder, and keep it out of reach of whoever reads results")
+        receipt = log.enter(load_it, lambda: {**more, **study_facts(access)})
+    access.note(f"{receipt.rows} rows in {len(receipt.files)} data sets: snapshot {receipt.snapshot} is current, BLINDED")
+    access.note(f"{key_path} tells who is who: give it to its holder, and keep it out of reach of whoever reads results")
     return receipt
 
 

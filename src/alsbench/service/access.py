@@ -1,0 +1,99 @@
+"""Access to a workspace: where it is, what masks its counts, and how an answer of it is entered in its audit log."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from alsbench.audit.held import Held
+from alsbench.errors import StudyError, UsageError
+from alsbench.study.toml_text import file_text, toml_table
+
+if TYPE_CHECKING:
+    from alsbench.analysis.source import Source
+
+T = TypeVar("T")
+Show = Callable[[str, int, "int | None"], None]
+Steps = Callable[[Iterable[Any], int, str], Iterator[Any]]
+_AT_LEAST: ContextVar[int] = ContextVar("at_least", default=0)
+
+
+def unseen(items: Iterable[T], _total: int, _title: str) -> Iterator[T]:
+    """Work whose progress nobody watches."""
+    yield from items
+
+
+def unheard(_text: str) -> None:
+    """Narration that nobody reads."""
+
+
+@contextmanager
+def unwatched() -> Iterator[Show]:
+    yield lambda _title, _done, _total: None
+
+
+@dataclass(frozen=True)
+class Access:
+    """``own_mask`` is that of the user's settings; ``held`` the workspace as it was found, None where there was none;
+    ``seen_as`` what the log says of how answers are shown (``format``, and ``file`` where they are written). ``note`` takes
+    narration; ``steps`` shows the progress of counted work, ``watch`` of work of which nobody knows how much it is."""
+
+    path: Path
+    own_mask: int = 0
+    held: Held | None = None
+    seen_as: Mapping[str, str] = field(default_factory=dict)
+    steps: Steps = unseen
+    note: Callable[[str], None] = unheard
+    watch: Callable[[], AbstractContextManager[Show]] = unwatched
+
+    @contextmanager
+    def opened(self) -> Iterator[Source]:
+        """The study and current snapshot of the workspace, closed again at the end."""
+        from alsbench.analysis.source import open_source
+
+        source = open_source(self.path)
+        try:
+            yield source
+        finally:
+            source.snapshot.close()
+
+    def mask(self, asked: int = 0) -> int:
+        """The K that holds, counts below it being hidden; 0 for none: the largest of the one asked for, the user's and the
+        study file's. Raises UsageError for a K that would mask nothing."""
+        if asked and asked < 2:
+            raise UsageError(f"--mask {asked} would mask nothing", hint="a count below K is masked: give 2 or more")
+        return max(asked, self.own_mask, _AT_LEAST.get(), _study_mask(self.path))
+
+    def refuse_mask(self, asked: int, what: str) -> None:
+        """Raises UsageError where a mask holds and what was asked for is about single subjects."""
+        if k := self.mask(asked):
+            hint = "no mask was asked for on the command line: it is set in the study file or in your settings"
+            raise UsageError(
+                f"{what} cannot be masked: counts below {k} are hidden",
+                where="--mask",
+                hint="leave out --mask" if asked else hint,
+            )
+
+
+@contextmanager
+def at_least(k: int) -> Iterator[None]:
+    """What is asked inside masks counts below ``k``, if not more."""
+    token = _AT_LEAST.set(k)
+    try:
+        yield
+    finally:
+        _AT_LEAST.reset(token)
+
+
+def _study_mask(workspace: Path) -> int:
+    """``study.mask`` of the study file, read as plain TOML; a file that cannot be read is reported by whoever needs it."""
+    try:
+        text = file_text(workspace / "study.toml", named="study file", hint="")
+        value = toml_table(text, "study.toml").get("study", {}).get("mask", 0)
+    except (StudyError, AttributeError):
+        return 0
+    return value if isinstance(value, int) else 0

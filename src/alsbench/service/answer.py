@@ -1,0 +1,251 @@
+"""What Python gets of a question: numbers as frames, one number, the table to look at, figures, files."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from alsbench.errors import UsageError
+from alsbench.service.access import Access
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from alsbench.analysis.result import Result, Row
+    from alsbench.render.page import Page
+    from alsbench.study.model import Study
+
+FORMS = {
+    ".txt": "txt",
+    ".csv": "csv",
+    ".tsv": "tsv",
+    ".md": "md",
+    ".json": "json",
+    ".html": "html",
+    ".htm": "html",
+    ".rtf": "rtf",
+}
+KEYS = ("endpoint", "population", "subgroup", "context", "arm", "treatment", "reference", "visit", "variable", "level")
+LISTED = 8  # values that an error names
+
+
+@dataclass(frozen=True)
+class Plot:
+    """A figure of the report as SVG; a notebook draws it."""
+
+    caption: str
+    svg: str
+
+    def _repr_svg_(self) -> str:
+        return self.svg
+
+    def __repr__(self) -> str:
+        return f"Plot({self.caption!r})"
+
+    def save(self, path: str | Path) -> Path:
+        """Write the drawing to a new or replaced ``.svg`` file, readable by its owner only; the path.
+
+        Raises UsageError for another ending.
+        """
+        from alsbench.files import write_file
+
+        target = Path(path)
+        if target.suffix.lower() != ".svg":
+            raise UsageError(f"a figure is not written as {target.suffix or 'a file without ending'}", hint="name it .svg")
+        write_file(target, (self.svg,))
+        return target
+
+
+class Answer:
+    """The answer to a question of a workspace, as :meth:`Trial.endpoint`, :meth:`Trial.evidence` and others return it.
+
+    In a notebook it shows as the table of the report; in a console as the printed table.
+    """
+
+    def __init__(self, access: Access, results: Sequence[Result], page: Callable[[], Page], study: Study) -> None:
+        self._access, self._page, self._study = access, page, study
+        self.results = tuple(results)
+
+    # ---- what a table must say
+
+    @property
+    def title(self) -> str:
+        """The title of the table, with its marks (post hoc, synthetic data, blinded)."""
+        return self._page().title
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What the methods had to say."""
+        return tuple(dict.fromkeys(w for r in self.results for w in r.warnings))
+
+    @property
+    def facts(self) -> dict[str, str]:
+        """What the table prints above itself: population, model, df, definitions with realised cut-offs."""
+        return {name: value for r in self.results for name, value in r.facts.lines}
+
+    @property
+    def footnotes(self) -> tuple[str, ...]:
+        """What the table prints below itself."""
+        return tuple(self._page().footnotes)
+
+    @property
+    def post_hoc(self) -> bool:
+        """Whether anything in it was not pre-specified."""
+        return any(r.provenance.post_hoc for r in self.results)
+
+    @property
+    def synthetic(self) -> bool:
+        """Whether the study says that its data are synthetic."""
+        return any(r.provenance.synthetic for r in self.results)
+
+    @property
+    def command(self) -> str:
+        """The shell command that prints the same numbers."""
+        return self.results[0].provenance.command if self.results else ""
+
+    # ---- numbers
+
+    def frame(self) -> pd.DataFrame:
+        """Every statistic, one a row, in the columns of the JSON (CDISC Analysis Results Data): ``endpoint``, ``method``,
+        ``population``, ``subgroup``, ``context``, ``arm``, ``treatment``, ``reference``, ``visit``, ``visit_number``,
+        ``variable``, ``level``, ``stat_name``, ``stat`` (a raw double, a count or a text), ``stat_fmt`` (as printed),
+        ``warning``, ``error`` (why ``stat`` is missing)."""
+        import pandas as pd
+
+        from alsbench.render.ard import ROW_KEYS, row_dict
+
+        return pd.DataFrame([row_dict(row) for row in self._rows()], columns=list(ROW_KEYS))
+
+    def table(self, *statistics: str) -> pd.DataFrame:
+        """Numbers as the table shows them: visits (and subgroups, variables, levels) down, arms and contrasts across, below
+        each its statistics; only those named, if any are. Texts and what could not be computed are missing (NaN). What belongs
+        to no arm and no contrast (facts of a fit, single subjects) is in :meth:`frame` only.
+
+        Raises UsageError for a statistic that the answer does not hold.
+        """
+        import pandas as pd
+
+        known = list(dict.fromkeys(r.stat_name for r in self._rows()))
+        for name in statistics:
+            self._known("statistic", name, known)
+        every = [r for r in self._rows() if not statistics or r.stat_name in statistics]
+        rows = [r for r in every if r.context in ("arm", "contrast")] or every
+        down = [k for k in ("endpoint", "subgroup", "visit", "variable", "level") if len({getattr(r, k) for r in rows}) > 1]
+        down = down or ["subgroup"]
+        lines = list(dict.fromkeys(tuple(getattr(r, k) or "" for k in down) for r in rows))
+        heads = list(dict.fromkeys((_who(r), r.stat_name) for r in rows))
+        cells: dict[tuple[Any, Any], float] = {}
+        for r in rows:
+            cells.setdefault((tuple(getattr(r, k) or "" for k in down), (_who(r), r.stat_name)), r.number())
+        index = pd.MultiIndex.from_tuples(lines, names=down) if len(down) > 1 else pd.Index([v for (v,) in lines], name=down[0])
+        columns = pd.MultiIndex.from_tuples(heads, names=["of", "statistic"])
+        return pd.DataFrame([[cells.get((a, b), float("nan")) for b in heads] for a in lines], index=index, columns=columns)
+
+    def get(self, statistic: str, **where: Any) -> float | int | str:
+        """One number: ``r.get("p_value", subgroup="slow", visit=12)``. ``where`` takes the columns of :meth:`frame`; ``visit``
+        a number or a label, ``comparison`` is the treatment arm.
+
+        Raises UsageError, listing what there is, where no or more than one statistic fits, or where it could not be computed.
+        """
+        wanted = {("treatment" if k == "comparison" else k): v for k, v in where.items()}
+        for name in wanted:
+            self._known("column", name, [*KEYS, "visit_number"])
+        self._known("statistic", statistic, list(dict.fromkeys(r.stat_name for r in self._rows())))
+        found = [r for r in self._rows() if r.stat_name == statistic]
+        for name, value in wanted.items():
+            kept = [r for r in found if _is(r, name, value)]
+            if not kept:
+                there = list(dict.fromkeys(str(getattr(r, name)) for r in found if getattr(r, name) is not None))
+                raise UsageError(f"there is no {statistic} with {name} = {value!r}", hint=f"there is: {_listed(there)}")
+            found = kept
+        if len(found) > 1:
+            varies = {k: list(dict.fromkeys(str(getattr(r, k)) for r in found)) for k in KEYS}
+            hint = "\n".join(f"{k}: {_listed(v)}" for k, v in varies.items() if len(v) > 1)
+            raise UsageError(f"{len(found)} statistics named {statistic} fit: say which", hint=hint)
+        row = found[0]
+        if row.stat is None:
+            raise UsageError(f"{statistic} could not be computed", why=row.error or "")
+        return row.stat
+
+    # ---- to look at, to take away
+
+    def plots(self) -> tuple[Plot, ...]:
+        """Every figure that the report draws of this answer."""
+        return tuple(Plot(f.caption, f.draw()) for f in self._page().figures)
+
+    def plot(self) -> Plot:
+        """The (first) figure of the report. Raises UsageError where it draws none."""
+        found = self.plots()
+        if not found:
+            raise UsageError("the report draws no figure of this answer")
+        return found[0]
+
+    def save(self, path: str | Path) -> Path:
+        """Write it to a file, replaced in one step and readable by its owner only, in the form of its ending (``.txt``,
+        ``.csv``, ``.tsv``, ``.md``, ``.json``, ``.html``, ``.rtf``); entered in the audit log as an export. The path.
+
+        Raises UsageError for another ending, UnavailableError where it cannot be written.
+        """
+        from alsbench.files import write_file
+        from alsbench.service.forms import in_form
+        from alsbench.service.trail import enter_look
+
+        target = Path(path)
+        form = FORMS.get(target.suffix.lower())
+        if form is None:
+            raise UsageError(
+                f"nothing is written as {target.suffix or 'a file without ending'}", hint=f"one of {', '.join(FORMS)}"
+            )
+        text = in_form(self._page(), form, self.results)
+        to_file = replace(self._access, seen_as={"format": form, "file": target.name})
+        for result in self.results:
+            enter_look(to_file, result, self._study)
+        write_file(target, (text,))
+        return target
+
+    def __repr__(self) -> str:
+        from alsbench.service.forms import in_form
+
+        return in_form(self._page(), "txt", self.results)
+
+    def _repr_html_(self) -> str:
+        from alsbench.service.forms import in_form
+
+        page = self._page()
+        lines = sum(len(b.lines) + 4 for b in page.blocks) + len(page.facts) + len(page.footnotes)
+        height = min(900, 120 + 24 * lines + 420 * len(page.figures))
+        inside = html.escape(in_form(page, "html", self.results), quote=True)  # a frame of its own: its style stays in it
+        return (
+            f'<iframe sandbox="" title="{html.escape(page.title)}" width="100%" height="{height}" srcdoc="{inside}"></iframe>'
+        )
+
+    def _rows(self) -> Iterable[Row]:
+        return (row for result in self.results for row in result.rows)
+
+    @staticmethod
+    def _known(what: str, name: str, known: list[str]) -> None:
+        from alsbench.study.names import nearest
+
+        if name not in known:
+            raise UsageError(f"there is no {what} {name!r} here", hint=nearest(name, known))
+
+
+def _who(row: Row) -> str:
+    """Whose statistic it is: an arm's, a contrast's, or everybody's."""
+    if row.arm is not None:
+        return row.arm
+    return f"{row.treatment} vs {row.reference}" if row.treatment is not None else ""
+
+
+def _is(row: Row, name: str, value: Any) -> bool:
+    if name == "visit" and isinstance(value, int | float):
+        return row.visit_number == float(value)
+    found = getattr(row, name)
+    return bool(found == value)
+
+
+def _listed(values: list[str]) -> str:
+    return ", ".join(values[:LISTED]) + (f" and {len(values) - LISTED} more" if len(values) > LISTED else "")
