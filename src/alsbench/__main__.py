@@ -111,7 +111,9 @@ def _run(words: list[str]) -> int:
         sys.stdout.flush()
     except (typer.Exit, SystemExit) as leave:
         code = leave.exit_code if isinstance(leave, typer.Exit) else leave.code
-    except typer.Abort:
+    except typer.Abort as ended:
+        if isinstance(ended.__cause__, EOFError):  # a file cut short, which the option parser takes for Ctrl-D
+            raise ended.__cause__ from None
         raise KeyboardInterrupt from None
     except Exception as error:
         if not hasattr(error, "format_message"):  # not a message of the option parser, whichever copy of click it is

@@ -211,18 +211,20 @@ def test_an_error_never_steers_the_terminal(run: Run, small: Small) -> None:
     assert "\\x1b[2Jscore\\u202e" in ran.err
 
 
-def test_a_fault_of_the_program_keeps_data_to_itself(run: Run, small: Small, monkeypatch, tmp_path) -> None:
+@pytest.mark.parametrize("fault", [RuntimeError, EOFError])
+def test_a_fault_of_the_program_keeps_data_to_itself(run: Run, small: Small, monkeypatch, tmp_path, fault) -> None:
+    """A file cut short is no Ctrl-D."""
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     monkeypatch.delenv("ALSBENCH_DEBUG", raising=False)
 
     def broken(*_args: object, **_more: object) -> None:
-        raise RuntimeError("subject S01 has 40")
+        raise fault("subject S01 has 40")
 
     monkeypatch.setattr("alsbench.analysis.run.answer", broken)
     ran = run("endpoint", "score", "-w", small.workspace)
     assert ran.code == 70
     assert "S01" not in ran.err
-    assert "RuntimeError" in ran.err
+    assert fault.__name__ in ran.err
     kept = next((tmp_path / "state").rglob("fault-*.txt"))
     assert "S01" not in kept.read_text()
     assert "endpoint.py" in kept.read_text()

@@ -114,3 +114,24 @@ def test_a_terminal_that_goes_away_leaves_nothing_running(lent: Callable[[], Ter
     assert ended([app, pager])
     log = next((tmp_path / "alsbench" / "sessions").glob("*.jsonl"))
     assert log.read_text().endswith('{"action":"go","screen":"arms"}\n')
+
+
+def test_told_to_go_on_without_having_stopped_it_reads_with_one_thread(own_workspace: Path, tmp_path: Path) -> None:
+    """As ``kill -CONT`` does, and the system where a terminal hangs up: keys stay whole, and the app still ends."""
+    env = {"XDG_STATE_HOME": str(tmp_path), "NO_COLOR": ""}
+    term = Terminal.start([sys.executable, "-c", START, str(own_workspace)], env=env)
+    app = term.process.pid
+    try:
+        term.wait("Group 2 vs Placebo, month 12")
+        term.read(3.0, quiet=1.0)
+        before = len(list(Path(f"/proc/{app}/task").iterdir()))
+        for _ in range(3):
+            os.kill(app, signal.SIGCONT)
+            term.read(2.0, quiet=0.5)
+        assert len(list(Path(f"/proc/{app}/task").iterdir())) <= before
+        term.send(b"2", quiet=0.3)
+        term.wait("five doses")
+        term.send(b"q", quiet=0.3)
+        assert ended([app])
+    finally:
+        term.stop()

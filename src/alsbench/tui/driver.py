@@ -14,9 +14,20 @@ LOST = 129  # 128 + SIGHUP: what a shell reports of a program whose terminal hun
 
 
 class LastingDriver(LinuxDriver):
-    """A driver that outlives its terminal."""
+    """A driver that outlives its terminal, and reads it with one thread.
+
+    Told to go on without having been stopped (SIGCONT, as the system sends it when a terminal hangs up), Textual starts threads
+    once more: two would share the keys between them, and at the end one is left reading the end of the terminal for ever.
+    """
 
     lost = False
+
+    def start_application_mode(self) -> None:
+        if self._key_thread is not None and self._key_thread.is_alive():
+            self.disable_input()
+            super().close()
+        self.exit_event.clear()
+        super().start_application_mode()
 
     @property
     def writable(self) -> bool:
@@ -32,5 +43,6 @@ class LastingDriver(LinuxDriver):
             super().write(CLEARED + data if data == LEFT else data)
 
     def close(self) -> None:
+        self.exit_event.set()  # for any thread that still reads
         if self.writable:
             super().close()
