@@ -27,7 +27,7 @@ class LastingDriver(LinuxDriver):
             self.disable_input()
             super().close()
         self.exit_event.clear()
-        super().start_application_mode()
+        super().start_application_mode()  # type: ignore[no-untyped-call]
 
     @property
     def writable(self) -> bool:
