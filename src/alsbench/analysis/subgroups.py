@@ -69,8 +69,9 @@ def members(source: Source, phrase: str, population: str = "") -> Membership:
     for name, negated in parsed.parts:
         subgroup = next(s for s in source.study.subgroups if s.name == name)
         part, found = _truth(source, subgroup)
-        truth = np.minimum(truth, 1.0 - part if negated else part)  # NaN wins over 1 here ...
-        truth[(1.0 - part if negated else part) == 0.0] = 0.0  # ... and loses against 0, as in three-valued logic
+        part = 1.0 - part if negated else part
+        no = (truth == 0.0) | (part == 0.0)  # three-valued logic: no wins over unknown, unknown over yes
+        truth = np.where(no, 0.0, np.minimum(truth, part))
         cuts |= found
         parts.append(f"not ({subgroup.where})" if negated else subgroup.where)
         title = subgroup.label or subgroup.name
