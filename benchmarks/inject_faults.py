@@ -2,6 +2,7 @@
 
     python benchmarks/inject_faults.py map                 # which tests reach which faulty function (runs the tests once)
     python benchmarks/inject_faults.py run [--only TEXT]   # each fault against its tests; survivors are listed, exit 1
+    python benchmarks/inject_faults.py run --budget 20     # a first look: what no test finds in 20 s of CPU
     python benchmarks/inject_faults.py list
 
 ``benchmarks/faults.toml`` describes a fault by the function it stands in and the text it changes, not by file and line, so
@@ -19,6 +20,7 @@ import ast
 import importlib
 import inspect
 import json
+import math
 import os
 import re
 import select
@@ -228,8 +230,8 @@ class Runner:
     A test that starts the program as a process of its own meets the sound one there: it finds nothing, and never too much.
     """
 
-    def __init__(self, faults: list[Fault], reached: dict[str, list[str]], workers: int) -> None:
-        self.faults, self.reached, self.workers = faults, reached, workers
+    def __init__(self, faults: list[Fault], reached: dict[str, list[str]], workers: int, budget: float) -> None:
+        self.faults, self.reached, self.workers, self.budget = faults, reached, workers, budget
         self.failed = ""
         self.said: dict[Fault, str] = {}
         self.begun = time.monotonic()
@@ -270,7 +272,7 @@ class Runner:
         try:
             put_in(fault)
             said = self._run_until_failure([items[t] for t in tests_of(fault, self.reached, items)])
-            if not said.startswith("found"):
+            if not said.startswith("found") and math.isinf(self.budget):
                 said = f"{said} {_changed_results()}"
         except BaseException as error:  # noqa: BLE001  what befalls the child is told by the parent
             said = f"not tried: {type(error).__name__}: {error}"
@@ -280,7 +282,9 @@ class Runner:
     def _run_until_failure(self, tests: list[Any]) -> str:
         if not tests:
             return "survives: no test reaches it"
-        for test, after in zip(tests, [*tests[1:], None], strict=True):
+        for number, (test, after) in enumerate(zip(tests, [*tests[1:], None], strict=True)):
+            if time.process_time() > self.budget:
+                return f"survives the first {number} of {len(tests)} tests"
             test.config.hook.pytest_runtest_protocol(item=test, nextitem=after)
             if self.failed:
                 return f"found by {self.failed}"
@@ -343,11 +347,11 @@ def _changed_results() -> str:
     return f"and changes {len(changed)} results of the built trial" + (f", e.g. {changed[0]}" if changed else "")
 
 
-def run(faults: list[Fault], reached: dict[str, list[str]], workers: int) -> Runner:
+def run(faults: list[Fault], reached: dict[str, list[str]], workers: int, budget: float) -> Runner:
     """Try every fault; the runner with what was said of each."""
     import pytest
 
-    runner = Runner(faults, reached, workers)
+    runner = Runner(faults, reached, workers, budget)
     asked = {t.split("::")[0] for fault in faults for t in reached.get(f"{fault.room} {fault.function}", [])}
     files = sorted(
         {*(f for f in asked if (ROOT / f).is_file()), *(str(p.relative_to(ROOT)) for p in ROOT.glob(f"tests/*{BUILT}*.py"))}
@@ -365,6 +369,7 @@ def main() -> int:
     parser.add_argument("--only", default="", help="faults whose room, function or text holds this")
     parser.add_argument("--tests", nargs="*", default=["tests"], help="for map: which tests")
     parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--budget", type=float, default=math.inf, help="seconds of CPU for one fault: a first look at many")
     parser.add_argument("--faults", type=Path, default=FAULTS)
     parser.add_argument("--reached", type=Path, default=REACHED, help="the map")
     given = parser.parse_args()
@@ -380,7 +385,7 @@ def main() -> int:
         given.reached.parent.mkdir(exist_ok=True)
         given.reached.write_text(json.dumps({**known, **map_reach(given.tests, faults, given.workers)}, indent=0), "utf-8")
         return 0
-    runner = run(faults, json.loads(given.reached.read_text("utf-8")), given.workers)
+    runner = run(faults, json.loads(given.reached.read_text("utf-8")), given.workers, given.budget)
     survivors = [f for f in faults if runner.lives(f)]
     print(
         f"{len(runner.said)} of {len(faults)} faults tried, {len(survivors)} survive ({time.monotonic() - runner.begun:.0f} s)"
