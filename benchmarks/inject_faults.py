@@ -383,7 +383,9 @@ def main() -> int:
     if given.what == "map":
         known = json.loads(given.reached.read_text("utf-8")) if given.reached.exists() else {}
         given.reached.parent.mkdir(exist_ok=True)
-        given.reached.write_text(json.dumps({**known, **map_reach(given.tests, faults, given.workers)}, indent=0), "utf-8")
+        for key, tests in map_reach(given.tests, faults, given.workers).items():
+            known[key] = sorted({*known.get(key, []), *tests})
+        given.reached.write_text(json.dumps(known, indent=0), "utf-8")
         return 0
     runner = run(faults, json.loads(given.reached.read_text("utf-8")), given.workers, given.budget)
     survivors = [f for f in faults if runner.lives(f)]

@@ -5,12 +5,13 @@ Expected values are counted from the rows of the built trial, or by hand.
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import replace
 
 import numpy as np
 import pytest
 from tests.built import trial as built
-from tests.built.counted import ADSL, number, of
+from tests.built.counted import ADQS, ADSL, TIMES, number, of
 
 from alsbench.analysis.question import Question
 from alsbench.analysis.records import _quantified, _unscheduled, resolve_visit, visit_labels
@@ -82,3 +83,26 @@ def test_a_factor_is_a_covariate(built_trial: Source) -> None:
         dfs.append(number(result, "df", context="contrast", level=None, **at))
     sites = {str(ADSL.SITEID[s]) for s in of("overall", "Low", "Placebo")}
     assert len(sites) > 1 and dfs[0] - dfs[1] == len(sites) - 1 and dfs[0] == n - 5
+
+
+def test_responders_by_percent_of_baseline(built_trial: Source) -> None:
+    """An item that kept 60 % of its baseline or more; a baseline of 0 has no percentage, so it counts as no response."""
+    plain = built_trial.endpoint("responder")
+    endpoint = plain.model_copy(update={"paramcd": "ALSFR01", "change": "percent", "threshold": -40.0, "worsening": None})
+    study = built_trial.study.model_copy(update={"endpoints": {**built_trial.study.endpoints, "responder": endpoint}})
+    result = answer(Question("responder"), replace(built_trial, study=study))
+    items = ADQS[ADQS.PARAMCD == "ALSFR01"].set_index(["USUBJID", "AVISITN"])
+    zeros = 0
+    for arm, visit in itertools.product(("Placebo", "Low", "High"), (6, 12)):
+        yes = missing = 0
+        for s in of("overall", arm):
+            if TIMES.get(s, ("", ""))[1] == 0 and TIMES[s][0] <= built.DAY[visit]:
+                continue
+            row = items.loc[(s, float(visit))] if (s, float(visit)) in items.index else None
+            known = row is not None and row.BASE > 0 and row.CHG == row.CHG
+            zeros += row is not None and row.BASE == 0
+            missing += not known
+            yes += row is not None and known and row.AVAL >= 0.6 * row.BASE
+        at = {"context": "arm", "arm": arm, "subgroup": "overall", "visit_number": float(visit), "variable": None}
+        assert (number(result, "count", **at), number(result, "n_missing", **at)) == (yes, missing)
+    assert zeros >= 3
