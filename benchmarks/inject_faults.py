@@ -22,7 +22,6 @@ import inspect
 import json
 import math
 import os
-import re
 import select
 import shutil
 import signal
@@ -44,8 +43,7 @@ FAULTS = Path(__file__).with_name("faults.toml")
 REACHED = ROOT / ".benchmarks" / "reached.json"  # made by ``map``; not under version control
 HEAVY = ("statsmodels.api", "statsmodels.formula.api", "scipy.stats", "scipy.optimize", "pandas", "pyreadstat", "duckdb")
 BUILT = "/test_built"
-QUICK = re.compile(r"/test_(built|boundaries|awkward|edges|partial)|tests/render/test_mask")
-SLOW = re.compile(r"scrutiny|imputed|qualification|/cli/")
+SHORT, LONG = 0.3, 5.0  # seconds of a test; of one that nobody timed
 LONGEST = 600  # seconds of tests of one fault: a fault that makes them hang is found
 
 
@@ -74,6 +72,26 @@ class Place:
     start: int
     end: int
     first: int
+
+
+@dataclass
+class Reached:
+    """The map: which tests reach each function (room and name), and how many seconds each test took."""
+
+    tests: dict[str, list[str]]
+    seconds: dict[str, float]
+
+    @classmethod
+    def read(cls, path: Path) -> Reached:
+        return cls(**json.loads(path.read_text("utf-8"))) if path.exists() else cls({}, {})
+
+    def add(self, more: Reached, path: Path) -> None:
+        """Take another map in, and keep both."""
+        for key, tests in more.tests.items():
+            self.tests[key] = sorted({*self.tests.get(key, []), *tests})
+        self.seconds |= more.seconds
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(json.dumps({"tests": self.tests, "seconds": self.seconds}, indent=0), "utf-8")
 
 
 class FaultError(Exception):
@@ -157,8 +175,8 @@ def environment(directory: Path, **more: str) -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": path, "PYTHONDONTWRITEBYTECODE": "1", **more}
 
 
-def map_reach(tests: list[str], faults: list[Fault], workers: int) -> dict[str, list[str]]:
-    """Which tests reach each faulty function (room and name): the tests run once with a note at the head of each."""
+def map_reach(tests: list[str], faults: list[Fault], workers: int) -> Reached:
+    """The tests run once with a note at the head of each faulty function."""
     with tempfile.TemporaryDirectory() as name:
         directory = Path(name)
         package = copy_of_sources(directory)
@@ -179,14 +197,30 @@ def map_reach(tests: list[str], faults: list[Fault], workers: int) -> dict[str, 
                 calls = "".join(f"{indent}__import__('alsbench._reach')._reach.note({key!r})\n" for key in at[line])
                 lines.insert(line - 1, calls)
             file.write_text("".join(lines), "utf-8")
-        command = [sys.executable, "-m", "pytest", "-q", "-n", str(workers), "-p", "no:cacheprovider", *tests]
+        command = [
+            sys.executable,
+            "-m",
+            "pytest",
+            "-q",
+            "-n",
+            str(workers),
+            "-p",
+            "no:cacheprovider",
+            "-p",
+            "alsbench._reach",
+            *tests,
+        ]
         subprocess.run(command, cwd=ROOT, env=environment(directory, ALSBENCH_REACH=str(notes)), check=False)
         reached: dict[str, set[str]] = {}
+        seconds: dict[str, float] = {}
         for file in notes.iterdir():
             for line in file.read_text("utf-8").splitlines():
-                test, _, key = line.partition("\t")
-                reached.setdefault(key, set()).add(test)
-    return {key: sorted(found) for key, found in reached.items()}
+                test, _, said = line.partition("\t")
+                if said.startswith("took "):
+                    seconds[test] = round(seconds.get(test, 0.0) + float(said.removeprefix("took ")), 3)
+                else:
+                    reached.setdefault(said, set()).add(test)
+    return Reached({key: sorted(found) for key, found in reached.items()}, seconds)
 
 
 NOTE = """
@@ -196,31 +230,36 @@ def note(key):
     test = os.environ.get("PYTEST_CURRENT_TEST", "").rpartition(" ")[0]
     if test and "ALSBENCH_REACH" in os.environ and (test, key) not in _seen:
         _seen.add((test, key))
-        with open(os.path.join(os.environ["ALSBENCH_REACH"], str(os.getpid())), "a", encoding="utf-8") as file:
-            file.write(f"{test}\\t{key}\\n")
+        write(test, key)
+def write(test, text):
+    with open(os.path.join(os.environ["ALSBENCH_REACH"], str(os.getpid())), "a", encoding="utf-8") as file:
+        file.write(f"{test}\\t{text}\\n")
+def pytest_runtest_logreport(report):
+    if "ALSBENCH_REACH" in os.environ and ("PYTEST_XDIST_WORKER" in os.environ or not hasattr(report, "node")):
+        write(report.nodeid, f"took {report.duration:.3f}")
 """
 
 
-def tests_of(fault: Fault, reached: dict[str, list[str]], known: Iterable[str]) -> list[str]:
-    """The tests to run of those ``known``, in the order in which they are worth running: files of quick tests on built data,
-    those of the room's own folder, the others that reach the function, and last the whole files of these.
+def tests_of(fault: Fault, reached: Reached, known: Iterable[str]) -> list[str]:
+    """The tests to run of those ``known``, in the order in which they are worth running: those that reach the function and take
+    no time, the built trial, the others by what they take, and last the whole files of these.
 
     Files, because a fixture that reaches the function is noted for its first user only.
     """
-    own = f"tests/{fault.room.split('/', maxsplit=1)[0]}/"
-    noted = set(reached.get(f"{fault.room} {fault.function}", []))
+    noted, seconds = set(reached.tests.get(f"{fault.room} {fault.function}", [])), reached.seconds
     files = {t.split("::")[0] for t in noted}
     if any(BUILT in file for file in files):  # all of these ask one fixture
         files |= {f for f in (t.split("::")[0] for t in known) if BUILT in f}
+    own = f"tests/{fault.room.split('/', maxsplit=1)[0]}/"
 
-    def place(test: str) -> tuple[bool, ...] | None:
-        file = test.split("::")[0]
-        if file not in files:
-            return None
-        return BUILT not in file, not QUICK.search(file), test not in noted, bool(SLOW.search(test)), not test.startswith(own)
+    def place(test: str) -> tuple[int, float]:
+        file, takes = test.split("::")[0], seconds.get(test, LONG)
+        group = (
+            0 if test in noted and takes < SHORT and file.startswith(own) else 1 if BUILT in file else 2 if test in noted else 3
+        )
+        return group, takes
 
-    placed = [(where, test) for test in known if (where := place(test)) is not None]
-    return [test for _, test in sorted(placed, key=lambda pair: pair[0])]
+    return sorted((t for t in known if t.split("::")[0] in files), key=place)
 
 
 class Runner:
@@ -230,7 +269,7 @@ class Runner:
     A test that starts the program as a process of its own meets the sound one there: it finds nothing, and never too much.
     """
 
-    def __init__(self, faults: list[Fault], reached: dict[str, list[str]], workers: int, budget: float) -> None:
+    def __init__(self, faults: list[Fault], reached: Reached, workers: int, budget: float) -> None:
         self.faults, self.reached, self.workers, self.budget = faults, reached, workers, budget
         self.failed = ""
         self.said: dict[Fault, str] = {}
@@ -347,12 +386,12 @@ def _changed_results() -> str:
     return f"and changes {len(changed)} results of the built trial" + (f", e.g. {changed[0]}" if changed else "")
 
 
-def run(faults: list[Fault], reached: dict[str, list[str]], workers: int, budget: float) -> Runner:
+def run(faults: list[Fault], reached: Reached, workers: int, budget: float) -> Runner:
     """Try every fault; the runner with what was said of each."""
     import pytest
 
     runner = Runner(faults, reached, workers, budget)
-    asked = {t.split("::")[0] for fault in faults for t in reached.get(f"{fault.room} {fault.function}", [])}
+    asked = {t.split("::")[0] for fault in faults for t in reached.tests.get(f"{fault.room} {fault.function}", [])}
     files = sorted(
         {*(f for f in asked if (ROOT / f).is_file()), *(str(p.relative_to(ROOT)) for p in ROOT.glob(f"tests/*{BUILT}*.py"))}
     )
@@ -381,13 +420,9 @@ def main() -> int:
         print(f"{len(faults)} faults")
         return 0
     if given.what == "map":
-        known = json.loads(given.reached.read_text("utf-8")) if given.reached.exists() else {}
-        given.reached.parent.mkdir(exist_ok=True)
-        for key, tests in map_reach(given.tests, faults, given.workers).items():
-            known[key] = sorted({*known.get(key, []), *tests})
-        given.reached.write_text(json.dumps(known, indent=0), "utf-8")
+        Reached.read(given.reached).add(map_reach(given.tests, faults, given.workers), given.reached)
         return 0
-    runner = run(faults, json.loads(given.reached.read_text("utf-8")), given.workers, given.budget)
+    runner = run(faults, Reached.read(given.reached), given.workers, given.budget)
     survivors = [f for f in faults if runner.lives(f)]
     print(
         f"{len(runner.said)} of {len(faults)} faults tried, {len(survivors)} survive ({time.monotonic() - runner.begun:.0f} s)"

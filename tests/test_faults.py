@@ -55,7 +55,7 @@ def test_a_fault_is_found_by_a_test_that_passes_without_it(tmp_path: Path) -> No
     edge = 'room = "data/derive"\nfunction = "window_of"\nfind = "day >= given[0]"\nreplace = "day > given[0]"\nkind = "edge"\n'
     other = edge.replace('"day > given[0]"', '"day >= given[0] + 0"')
     (tmp_path / "faults.toml").write_text(f"[[fault]]\n{edge}[[fault]]\n{other}")
-    (tmp_path / "reached.json").write_text(json.dumps({"data/derive window_of": [test]}))
+    (tmp_path / "reached.json").write_text(json.dumps({"tests": {"data/derive window_of": [test]}, "seconds": {}}))
     files = ["--faults", tmp_path / "faults.toml", "--reached", tmp_path / "reached.json"]
     ran = subprocess.run([sys.executable, SCRIPT, "run", *files], capture_output=True, text=True, check=False)
     assert f"found by {test}" in ran.stdout and "2 of 2 faults tried, 1 survive" in ran.stdout, ran.stdout + ran.stderr
