@@ -119,17 +119,38 @@ def test_responders(asked: Asked, part: str) -> None:
 def test_time_to_worsening(asked: Asked, part: str) -> None:
     """The first day with a change of -6 or worse (the study day, the nominal one where that is missing), or the event."""
     result = asked("responder")
+    areas = 0
     for arm in built.ARMS:
         n = reached = 0
+        times: list[tuple[float, bool]] = []
         for subject in of(part, arm):
             rows = TOTAL[(subject == TOTAL.USUBJID) & (TOTAL.AVISITN > 0) & TOTAL.CHG.notna()]
             day, censored = TIMES.get(subject, ("", ""))
             event = float(day) if day != "" and censored == 0 else math.nan
             n += bool(len(rows)) or not math.isnan(event)
             reached += bool((rows.CHG <= -6).any()) or not math.isnan(event)
+            actual = rows.ADY.where(rows.ADY.notna(), rows.AVISITN.map(built.DAY))
+            seen = [(d, c <= -6) for d, c in zip(actual, rows.CHG, strict=True) if not d > event]
+            first = min((d for d, beyond in seen if beyond), default=event)
+            if seen or not math.isnan(event):
+                times.append((first, True) if not math.isnan(first) else (max(d for d, _ in seen), False))
         at = {"context": "arm", "arm": arm, "subgroup": part, "variable": "time to threshold"}
-        assert number(result, "n", **at) == n
-        assert number(result, "events", **at) == reached
+        assert number(result, "n", **at, level=None) == n
+        assert number(result, "events", **at, level=None) == reached
+        for row in result.select(stat_name="rmst", **at):
+            areas += 1
+            assert row.number() == near(area_under(times, float(str(row.level).removeprefix("day "))))
+    assert areas >= 3
+
+
+def area_under(times: list[tuple[float, bool]], horizon: float) -> float:
+    """Kaplan-Meier, and the area under it to a horizon: the restricted mean time."""
+    share, area, before = 1.0, 0.0, 0.0
+    for day in sorted({d for d, event in times if event and d <= horizon}):
+        area += share * (day - before)
+        share *= 1 - sum(d == day and event for d, event in times) / sum(d >= day for d, _ in times)
+        before = day
+    return area + share * (horizon - before)
 
 
 def stage_of(subject: str, visit: int, system: str) -> float:
