@@ -106,3 +106,43 @@ def test_responders_by_percent_of_baseline(built_trial: Source) -> None:
         at = {"context": "arm", "arm": arm, "subgroup": "overall", "visit_number": float(visit), "variable": None}
         assert (number(result, "count", **at), number(result, "n_missing", **at)) == (yes, missing)
     assert zeros >= 3
+
+
+def test_the_baseline_is_never_a_response(built_trial: Source) -> None:
+    """Its log ratio to itself is 0 and could be modelled: a list of visits that names it changes nothing."""
+    plain = built_trial.endpoint("nfl").model_copy(update={"method": "mmrm", "covariance": "cs"})
+
+    def asked_of(visits: tuple[float, ...]) -> list[object]:
+        endpoints = {"nfl": plain.model_copy(update={"visits": visits})}
+        source = replace(built_trial, study=built_trial.study.model_copy(update={"endpoints": endpoints}))
+        return [(r.key(), r.stat) for r in answer(Question("nfl"), source).rows]
+
+    assert asked_of((0.0, 3.0, 6.0)) == asked_of((3.0, 6.0))
+
+
+@pytest.mark.parametrize("name", ["alsfrs", "alsfrs_ancova"])
+def test_a_change_without_a_baseline_is_not_analysed(built_trial: Source, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A delivered change whose baseline is missing: one subject fewer at that visit, and it is said."""
+    from alsbench.analysis.endpoints import ancova, mmrm
+
+    def count() -> float:
+        return number(answer(Question(name), built_trial), "n", context="arm", arm="Low", **at)
+
+    at = {"subgroup": "overall", "visit_number": 3.0} | ({"treatment": "Low"} if name == "alsfrs_ancova" else {})
+    before = count()
+    read = ancova.endpoint_records
+
+    def without_one(source: Source, endpoint: object) -> object:
+        records = read(source, endpoint)
+        one = np.flatnonzero(
+            (records.visit == 3.0) & np.isfinite(records.chg) & (built_trial.planned_arm[records.subject] == 1)
+        )
+        whole = built_trial.population("")[records.subject[one]]
+        known = np.array([ADSL.LEADRATE.notna()[built_trial.subject_ids[i]] for i in records.subject[one]])
+        onset = np.array([ADSL.ONSETSIT.notna()[built_trial.subject_ids[i]] for i in records.subject[one]])
+        base = records.base.copy()
+        base[one[whole & known & onset][0]] = np.nan
+        return replace(records, base=base)
+
+    monkeypatch.setattr(ancova if name == "alsfrs_ancova" else mmrm, "endpoint_records", without_one)
+    assert count() == before - 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import replace
 from pathlib import Path
 
@@ -70,6 +71,15 @@ def test_one_covariance_per_arm(trial: Source) -> None:
     assert stat(result, "log_likelihood") >= stat(
         answer(Question("alsfrs", covariance="ar1h", df="satterthwaite"), trial), "log_likelihood"
     )
+
+
+def test_sigma_is_the_standard_deviation_of_a_visit(trial: Source) -> None:
+    """R mmrm 0.3.18, heterogeneous autoregression: the square roots of the diagonal of its covariance matrix."""
+    path = Path(__file__).parents[1] / "reference/als-ref-1/expected/mmrm_alsfrs_overall_ar1h_satt.json"
+    matrix = json.loads(path.read_text())["cov_matrix"]
+    result = answer(Question("alsfrs", covariance="ar1h", df="satterthwaite"), trial)
+    found = {r.visit: r.number() for r in result.select(context="model", stat_name="sigma")}
+    assert found == {v: pytest.approx(math.sqrt(matrix["data"][i][i]), rel=1e-6) for i, v in enumerate(matrix["rows"])}
 
 
 def test_max_t_lies_between_p_and_bonferroni(trial: Source) -> None:
