@@ -6,15 +6,20 @@ import math
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
+from tests.analysis.test_built_times import partly_known, stage_of
 from tests.analysis.test_built_trial import followed, ranked, score
 from tests.built import trial as built
 from tests.built.counted import ADSL, TIMES, TOTAL, number, of
 
+from alsbench.analysis.endpoints.staging import PROGRESSION
+from alsbench.analysis.evidence import evidence_piece
 from alsbench.analysis.question import Question
 from alsbench.analysis.result import Result
 from alsbench.analysis.run import answer
 from alsbench.analysis.source import Source
+from alsbench.analysis.subgroups import members
 from alsbench.errors import UsageError
 from alsbench.stats.resampling import permute_ancova
 
@@ -128,3 +133,161 @@ def test_the_baseline_is_no_horizon_of_a_time(built_trial: Source) -> None:
     result = answer(Question("stages", visits=(0.0, 6.0)), built_trial)
     assert {r.visit_number for r in result.rows if r.visit_number is not None} == {0.0, 6.0}
     assert {r.level for r in result.rows if r.stat_name.startswith("rmst")} == {"day 183"}
+
+
+@pytest.mark.parametrize("intervals", ["log-log", "log", "plain"])
+def test_intervals_of_a_survival_curve(built_trial: Source, intervals: str) -> None:
+    """Greenwood's variance on the scale of the option, by its formula (Kalbfleisch and Prentice, 1.4)."""
+    result = answer(Question("survival"), changed(built_trial, survival={"intervals": intervals}))
+    at = {"context": "arm", "arm": "Placebo", "subgroup": "overall", "level": "day 183"}
+    known = [TIMES[s] for s in of("overall", "Placebo") if "" not in TIMES.get(s, ("", ""))]
+    times = [(float(day), censored == 0) for day, censored in known]
+    share, greenwood = 1.0, 0.0
+    for day in sorted({d for d, event in times if event and d <= 183}):
+        n, d = sum(t >= day for t, _ in times), sum(t == day and e for t, e in times)
+        share, greenwood = share * (1 - d / n), greenwood + d / (n * (n - d))
+    z, root = 1.959963984540054, math.sqrt(greenwood)
+    if intervals == "plain":
+        low, high = share - z * share * root, min(1.0, share + z * share * root)
+    elif intervals == "log":
+        low, high = share * math.exp(-z * root), min(1.0, share * math.exp(z * root))
+    else:
+        spread = z * root / math.log(share)
+        low, high = share ** math.exp(-spread), share ** math.exp(spread)
+    assert number(result, "survival", **at) == pytest.approx(share, rel=1e-12)
+    assert number(result, "survival_low", **at) == pytest.approx(low, rel=1e-9)
+    assert number(result, "survival_high", **at) == pytest.approx(high, rel=1e-9)
+
+
+@pytest.mark.parametrize("ties", ["efron", "breslow"])
+def test_tied_events_of_a_cox_model(built_trial: Source, ties: str) -> None:
+    """statsmodels' PHReg with the rate as covariate, stratified by onset; events of one day are there."""
+    from statsmodels.duration.hazard_regression import PHReg
+
+    result = answer(Question("survival"), changed(built_trial, survival={"ties": ties}))
+    who = [s for s in of("overall", "Placebo", "Low", "High", "Solo") if "" not in TIMES.get(s, ("", ""))]
+    who = [s for s in who if ADSL.LEADRATE.notna()[s] and ADSL.TRT01P[s] in ("Placebo", "High")]
+    columns = np.array([[float(ADSL.TRT01P[s] == "High"), float(ADSL.LEADRATE[s])] for s in who])
+    strata = np.array([str(ADSL.ONSETSIT[s]) for s in who])
+    days, events = (np.array([float(TIMES[s][0]) for s in who]), np.array([TIMES[s][1] == 0 for s in who]))
+    fit = PHReg(days, columns, status=events.astype(int), ties=ties, strata=strata).fit()
+    at = {"context": "contrast", "treatment": "High", "subgroup": "overall", "level": None}
+    assert number(result, "hazard_ratio", **at) == pytest.approx(math.exp(fit.params[0]), rel=1e-6)
+    assert number(result, "p_value", **at) == pytest.approx(float(fit.pvalues[0]), abs=1e-6)
+
+
+def test_interaction_of_a_cox_model(built_trial: Source) -> None:
+    """statsmodels' PHReg with arm, part and their product: the p of the product, wherever the parts hold events enough."""
+    from statsmodels.duration.hazard_regression import PHReg
+
+    source = changed(built_trial, survival={"covariates": (), "strata": ()})
+    known = [s for s in map(str, source.subject_ids) if "" not in TIMES.get(s, ("", ""))]
+    index = {str(s): i for i, s in enumerate(source.subject_ids)}
+    seen = 0
+    for name in ("slow", "nfl_low", "limb"):
+        member = members(source, name)
+        for c in evidence_piece(source, source.endpoint("survival"), name, source.comparisons(())).cells:
+            if c.interaction_p is None:
+                continue
+            seen += 1
+            who = [s for s in known if member.decided[index[s]] and ADSL.TRT01P[s] in (c.treatment, "Placebo")]
+            treated = np.array([float(ADSL.TRT01P[s] == c.treatment) for s in who])
+            part = np.array([float(member.mask[index[s]]) for s in who])
+            days, events = (np.array([float(TIMES[s][0]) for s in who]), np.array([int(TIMES[s][1] == 0) for s in who]))
+            fit = PHReg(days, np.column_stack([treated, part, treated * part]), status=events, ties="efron").fit()
+            assert c.interaction_p == pytest.approx(float(fit.pvalues[2]), abs=1e-5), (name, c.treatment)
+    assert seen >= 1
+
+
+@pytest.mark.parametrize(("system", "variable"), list(zip(("King's", "MiToS"), PROGRESSION.values(), strict=True)))
+def test_who_has_a_time_to_progression(built_trial: Source, system: str, variable: str) -> None:
+    """A known stage at baseline, and a known one after it or the event."""
+    result = answer(Question("stages"), built_trial)
+    only_baseline = 0
+    for arm in ("Placebo", "Low", "High"):
+        n = 0
+        for s in of("overall", arm):
+            day, censored = TIMES.get(s, ("", ""))
+            event = day != "" and censored == 0
+            if partly_known(s, 6) or math.isnan(stage_of(s, 0, system)):
+                continue
+            after = any(not math.isnan(stage_of(s, v, system)) for v in (6, 12))
+            n += after or event
+            only_baseline += not (after or event)
+        n += sum(partly_known(s, 6) for s in of("overall", arm))
+        assert number(result, "n", context="arm", arm=arm, subgroup="overall", variable=variable, level=None) == n
+    assert only_baseline >= 1
+
+
+def test_without_a_stage_at_baseline_an_event_on_that_day_is_no_progression(
+    built_trial: Source, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from alsbench.analysis.endpoints import staging
+
+    read = staging.read_items
+
+    def counted(event: float) -> list[float]:
+        """How many have a time, where the first subject of an arm has no stage at baseline, and an event on a day or none."""
+
+        def read_other(ask: object) -> object:
+            items = read(ask)
+            score, day = items.score.copy(), items.event_day.copy()
+            score[first, list(items.visits).index(0.0), :] = np.nan
+            day[first] = event
+            return replace(items, score=score, event_day=day)
+
+        monkeypatch.setattr(staging, "read_items", read_other)
+        result = answer(Question("stages"), built_trial)
+        at = {"context": "arm", "arm": "Low", "subgroup": "overall", "level": None}
+        return [number(result, "n", variable=variable, **at) for variable in PROGRESSION.values()]
+
+    first = next(i for i, s in enumerate(of("overall")) if ADSL.TRT01P[s] == "Low" and not math.isnan(stage_of(s, 0, "King's")))
+    assert counted(1.0) == counted(math.nan)
+
+
+def slope_frame(source: Source, part: str) -> pd.DataFrame:
+    """The total score of the analysis set at every visit, baseline included, with its time in months."""
+    frame, member = source.snapshot.frame("ADQS"), members(source, part)
+    index = {str(s): i for i, s in enumerate(source.subject_ids)}
+    at = np.array([index[str(s)] for s in frame["USUBJID"]])
+    arms = np.array(["", *source.study.arms.order], dtype=object)[source.planned_arm[at] + 1]
+    made = pd.DataFrame({"ID": frame["USUBJID"], "ARM": arms, "MONTH": frame["AVISITN"], "AVAL": frame["AVAL"]})
+    made["PART"], made["IN"] = member.mask[at].astype(float), member.decided[at]
+    for name in ("LEADRATE", "ONSETSIT"):
+        made[name] = source.subjects[name][at]
+    return made[(frame["PARAMCD"] == "ALSFRSR") & made.IN & (made.ARM != "") & (frame["ANL01FL"] == "Y")].drop(columns="IN")
+
+
+def test_interaction_of_slopes(trial: Source) -> None:
+    """als.slopes (held to R's lmerTest and pbkrtest), one model by formula: the product of time, arm and part."""
+    import alsbench as als
+
+    piece = evidence_piece(trial, trial.endpoint("alsfrs_slope"), "slow", trial.comparisons(("G2-M12",)))
+    formula = "AVAL ~ MONTH * C(ARM, Treatment('Placebo')) * PART + LEADRATE + ONSETSIT"
+    m = als.slopes(formula, slope_frame(trial, "slow"), subject="ID", time="MONTH")
+    (name,) = [n for n in m.pvalues.index if "Group 2" in n and "MONTH" in n and "PART" in n]
+    assert [c.interaction_p for c in piece.cells] == [pytest.approx(float(m.pvalues[name]), abs=1e-6)]
+
+
+def test_slopes_by_maximum_likelihood(trial: Source) -> None:
+    import alsbench as als
+
+    result = answer(Question("alsfrs_slope", df="satterthwaite", options=(("estimation", "ml"),)), trial)
+    formula = "AVAL ~ MONTH * C(ARM, Treatment('Placebo')) + LEADRATE + ONSETSIT"
+    m = als.slopes(formula, slope_frame(trial, "overall"), subject="ID", time="MONTH", df_method="satterthwaite", reml=False)
+    (name,) = [n for n in m.params.index if "Group 2" in n and "MONTH" in n]
+    found = number(result, "se", context="contrast", treatment="Group 2", level=None)
+    assert found == pytest.approx(float(m.bse[name]), rel=1e-6)
+    restricted = answer(Question("alsfrs_slope", df="satterthwaite"), trial)
+    assert abs(found / number(restricted, "se", context="contrast", treatment="Group 2", level=None) - 1) > 1e-3
+
+
+def test_item_five_answered_in_both_ways_is_unknown() -> None:
+    """5a and 5b at one visit: neither counts, and the score of item 5 is missing."""
+    from alsbench.analysis.endpoints.staging import ITEM_5, _gastrostomy
+
+    score = np.zeros((2, 1, 12))
+    who, at, item = np.array([0, 0, 1]), np.zeros(3, dtype=int), np.full(3, ITEM_5)
+    tube, both = _gastrostomy(who, at, item, np.array([False, True, True]), np.array([3.0, 2.0, 1.0]), score, split=True)
+    assert both == 1 and np.isnan(tube[0, 0]) and np.isnan(score[0, 0, ITEM_5])
+    assert tube[1, 0] == 1.0 and score[1, 0, ITEM_5] == 1.0
