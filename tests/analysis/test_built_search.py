@@ -8,10 +8,14 @@ import numpy as np
 import pytest
 from tests.built.counted import ADSL
 
+from alsbench.analysis.question import Question
+from alsbench.analysis.run import answer
+from alsbench.analysis.scrutiny.effect import effect_of
 from alsbench.analysis.scrutiny.finding import Finding, asked
 from alsbench.analysis.scrutiny.modifier import sup_effect
 from alsbench.analysis.scrutiny.selection import Search, Test, _adjusted, rearranged
 from alsbench.analysis.source import Source
+from alsbench.analysis.subgroups import members
 
 
 @pytest.fixture
@@ -20,7 +24,7 @@ def finding(built_trial: Source) -> Finding:
 
 
 def test_p_of_a_search_counts_the_trial_itself_and_ties(finding: Finding) -> None:
-    """Four trials dealt again: p 0.03 (as observed), 0.5, 0.02 and none: (1 + 2) / (4 + 1). Two places: 0.03, 0.4, 0.02, 0.01."""
+    """Four trials dealt again: p 0.03 (as observed), 0.5, 0.02 and none: (1 + 2) / 5. Two places: 0.03, 0.4, 0.02, 0.01."""
     comparison = finding.comparisons[0]
     tests = tuple(Test(d, finding.endpoint, comparison, 6.0, True) for d in ("slow", "not slow"))
     p = np.array([[0.03, 0.2], [0.03, 0.9], [0.5, 0.4], [0.02, 0.6], [np.nan, 0.01]])
@@ -55,3 +59,24 @@ def test_a_group_that_cannot_be_tested_says_nothing(finding: Finding) -> None:
     one[np.flatnonzero(everybody & (source.planned_arm == 1))[0]] = True
     alone = sup_effect(more, comparison, [everybody])
     assert 1 / 61 < alone <= 1 and sup_effect(more, comparison, [everybody, one]) == alone
+
+
+def test_the_trial_itself_is_one_of_the_arrangements(finding: Finding) -> None:
+    """Six of each arm picked so that all of one rank above all of the other: hardly a trial dealt again does the same."""
+    more = replace(finding, draws=60)
+    result = answer(Question("cafs", comparisons=("Low-M6",), subjects=True), finding.source)
+    score = {str(r.level): r.number() for r in result.select(context="subject", stat_name="score", subgroup="overall")}
+    ordered = sorted(score, key=lambda s: (score[s], s))
+    low = [s for s in ordered if ADSL.TRT01P[s] == "Low"][-6:]
+    picked = {*low, *[s for s in ordered if ADSL.TRT01P[s] == "Placebo"][:6]}
+    mask = np.array([str(s) in picked for s in finding.source.subject_ids])
+    assert 1 / 61 <= sup_effect(more, finding.comparisons[0], [mask]) <= 3 / 61
+
+
+def test_the_standard_error_of_a_log_hazard(built_trial: Source) -> None:
+    """From its 95 % limits: the estimate over it is the z of the Cox model."""
+    finding = asked(built_trial, "slow", endpoint="survival", comparisons=("High-M12",))
+    found = effect_of(finding, members(built_trial, "overall"), finding.comparisons[0])
+    result = answer(Question("survival", comparisons=("High-M12",)), built_trial)
+    (z,) = [r.number() for r in result.select(context="contrast", stat_name="z", treatment="High") if r.level is None]
+    assert found.estimate / found.se == pytest.approx(z, rel=1e-9) and found.upward == -1.0

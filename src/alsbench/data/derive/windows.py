@@ -123,7 +123,7 @@ def place(
     window = window_of(day, grid)
     own = np.full(int(group.max(initial=-1)) + 1, after, dtype=np.float64)
     own[group[baseline]] = np.maximum(own[group[baseline]], day[baseline])
-    later = usable & ~baseline & (window > 0) & (day > own[group])
+    later = usable & (window > 0) & (day > own[group])  # so never the baseline itself
     slot = group * len(grid.targets) + np.maximum(window, 0)
     distance = {"first": day, "last": -day}.get(record, np.abs(day - np.array(grid.targets)[np.maximum(window, 0)]))
     counts = closest(slot, distance, day, later)
