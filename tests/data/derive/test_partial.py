@@ -178,6 +178,25 @@ def test_a_delivered_last_dose_ends_an_open_one(files: Path) -> None:
     assert last_dose(derived(files)[1]) == "2013-08-20"
 
 
+def test_of_two_doses_that_begin_on_one_day_the_later_record_is_the_last(files: Path) -> None:
+    """Two strengths from 2013-05-15 on: closed and then open is open to the last contact, open and then closed is closed."""
+    change(files, "ex", 1, EXENDTC="2013-05-20")
+    more = {"STUDYID": "S", "DOMAIN": "EX", "USUBJID": "S-01", "EXSEQ": "3", "EXTRT": "DRUG", "EXDOSE": "27", "EXDOSU": "mg"}
+    change(files, "ex", -1, **more, EXSTDTC="2013-05-15", EXENDTC="")
+    assert last_dose(derived(files)[1]) == "2013-06-11"
+    shutil.rmtree(files.parent / "ws")
+    change(files, "ex", 1, EXENDTC="")
+    change(files, "ex", 5, EXENDTC="2013-05-20")
+    assert last_dose(derived(files)[1]) == "2013-05-20"
+
+
+def test_a_disposition_on_the_day_of_the_open_dose_ends_it_there(files: Path) -> None:
+    """It began on 2013-05-15, and the subject stopped treatment that day."""
+    told = {"STUDYID": "S", "DOMAIN": "DS", "USUBJID": "S-01", "DSSEQ": "9", "DSCAT": "DISPOSITION EVENT"}
+    change(files, "ds", -1, **told, DSDECOD="ADVERSE EVENT", DSSTDTC="2013-05-15", DSSCAT="TREATMENT", EPOCH="TREATMENT")
+    assert last_dose(derived(files)[1]) == "2013-05-15"
+
+
 def test_a_partial_end_of_dosing_is_as_late_as_it_may_be(files: Path) -> None:
     """To the end of May, but not beyond the last contact: 2013-06 ends with it on the 11th."""
     change(files, "ex", 1, EXENDTC="2013-05")
