@@ -190,6 +190,13 @@ def test_of_two_doses_that_begin_on_one_day_the_later_record_is_the_last(files: 
     assert last_dose(derived(files)[1]) == "2013-05-20"
 
 
+def test_who_was_randomised_and_never_dosed_is_in_no_analysis_set(files: Path) -> None:
+    """S-04 has an arm and no dose (EXOCCUR = N); FASFL is an arm and a dose, SAFFL a dose, where SUPPDM says nothing."""
+    change(files, "ex", 4, EXOCCUR="N")
+    held = {r["USUBJID"]: (r["TRT01P"], r["FASFL"], r["SAFFL"]) for r in records(derived(files)[1], "ADSL")}
+    assert held["S-04"] == ("Placebo", "N", "N") and held["S-02"] == ("Placebo", "Y", "Y")
+
+
 def test_a_disposition_on_the_day_of_the_open_dose_ends_it_there(files: Path) -> None:
     """It began on 2013-05-15, and the subject stopped treatment that day."""
     told = {"STUDYID": "S", "DOMAIN": "DS", "USUBJID": "S-01", "DSSEQ": "9", "DSCAT": "DISPOSITION EVENT"}
