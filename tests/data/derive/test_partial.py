@@ -107,6 +107,8 @@ EVENTS = [  # start, end, treatment-emergent, may be either
     ("", "2013-04", None, False),
     ("2013", "2013-04-12", None, False),
     ("2013", "2013-05", "Y", True),
+    ("", "2013-05-01", "Y", True),
+    ("", "2013-04-30", None, False),
 ]
 
 
@@ -188,6 +190,15 @@ def test_of_two_doses_that_begin_on_one_day_the_later_record_is_the_last(files: 
     change(files, "ex", 1, EXENDTC="")
     change(files, "ex", 5, EXENDTC="2013-05-20")
     assert last_dose(derived(files)[1]) == "2013-05-20"
+
+
+def test_a_contact_on_the_day_of_death_counts(files: Path) -> None:
+    """S-01 dies on the day of the last values, 2013-06-11: the open dose lasted until then."""
+    change(files, "dm", 0, DTHDTC="2013-06-11", DTHFL="Y")
+    assert last_dose(derived(files)[1]) == "2013-06-11"
+    shutil.rmtree(files.parent / "ws")
+    change(files, "dm", 0, DTHDTC="2013-06-10")
+    assert last_dose(derived(files)[1]) < "2013-06-11"
 
 
 def test_who_was_randomised_and_never_dosed_is_in_no_analysis_set(files: Path) -> None:
