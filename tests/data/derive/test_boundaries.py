@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from tests.data.derive.test_rules import asked, day, made, person, rows
 
+from alsbench.data.derive.proact import _after_death
+from alsbench.data.derive.qc import Report
 from alsbench.data.derive.ventilation import first_permanent_ventilation
 from alsbench.data.derive.windows import (
     Grid,
@@ -202,3 +205,14 @@ def test_end_of_treatment_is_not_end_of_study(tmp_path: Path) -> None:
     ]
     derived = made(tmp_path, ds=ended, qs=asked(1, 4, "Baseline"))
     assert adsl(derived)["EOSSTT"] == "COMPLETED"
+
+
+def test_a_record_on_the_day_of_death_is_of_the_living() -> None:
+    """PRO-ACT: dated after the day of death is impossible, dated on it is not; unknown on either side is not after."""
+    report = Report()
+    day = np.array([89.0, 90.0, 91.0, np.nan, 91.0])
+    subject = np.array(["1", "1", "1", "1", "2"], dtype=object)
+    who = SimpleNamespace(death_day={"1": 90.0})
+    late = _after_death("F", np.arange(5) + 1, subject, day, who, report)
+    assert late.tolist() == [False, False, True, False, False]
+    assert [(f.rule, f.rows) for f in report.findings] == [("proact-after-death", (3,))]
