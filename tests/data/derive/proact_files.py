@@ -80,7 +80,7 @@ def quirks() -> Files:
             ("subject_id", "Age", "Date_of_Birth", "Sex", "Race_Asian", "Race_Caucasian", "Race_Other_Specify"),
             [
                 (1, 63, None, "Male", None, 1, None),
-                (2, None, -20089, "Female", 1, 1, None),
+                (2, None, -20440, "Female", 1, 1, None),
                 (3, 55, None, "Female", None, None, None),
             ],
         ),

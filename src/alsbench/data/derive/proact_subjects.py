@@ -207,7 +207,7 @@ def _riluzole(raw: RawTable | None, ids: Values, report: Report) -> Column:
 
 
 def _last_contact(tables: Mapping[str, RawTable], death_day: Mapping[str, float], report: Report) -> dict[str, float]:
-    """The last day any file records for a subject, not after death; the day of death itself where it is known."""
+    """The last day any file records for a subject; the day of death itself where it is known."""
     last: dict[str, float] = {}
     for name, raw in tables.items():
         if name in ("ALSHISTORY", "DEMOGRAPHICS", "DEATHDATA"):
@@ -215,6 +215,6 @@ def _last_contact(tables: Mapping[str, RawTable], death_day: Mapping[str, float]
         for column in raw.matching(r".*delta"):
             days: Floats = raw.numbers(report, column)
             for s, d in zip(raw.subjects.tolist(), days.tolist(), strict=True):
-                if d == d and d <= death_day.get(s, np.inf):
+                if d == d:
                     last[s] = max(last.get(s, -np.inf), d)
     return last | dict(death_day)
