@@ -117,6 +117,7 @@ def quirks() -> Files:
                 (1, "Fell", "Fall", "Injury", "MILD", 10, 10),
                 (1, "Fell", "Fall", "Injury", "MILD", 10, 10),
                 (10, "Cough", "Cough", "Respiratory", "MILD", 3, 9),
+                (10, "Itch", "Pruritus", "Skin", "MILD", 5, 6),
                 (10, "Cold", "Nasopharyngitis", "Infections", None, None, None),
             ],
         ),

@@ -10,7 +10,9 @@ import numpy as np
 import pytest
 from tests.data.derive.test_rules import asked, day, made, person, rows
 
+from alsbench.data.derive.bds import Subjects
 from alsbench.data.derive.proact import _after_death
+from alsbench.data.derive.proact_subjects import People, subject_table
 from alsbench.data.derive.qc import Report
 from alsbench.data.derive.ventilation import first_permanent_ventilation
 from alsbench.data.derive.windows import (
@@ -216,3 +218,21 @@ def test_a_record_on_the_day_of_death_is_of_the_living() -> None:
     late = _after_death("F", np.arange(5) + 1, subject, day, who, report)
     assert late.tolist() == [False, False, True, False, False]
     assert [(f.rule, f.rows) for f in report.findings] == [("proact-after-death", (3,))]
+
+
+def test_a_proact_rate_needs_thirty_days_since_onset() -> None:
+    """PRO-ACT: onset exactly 30 days before the baseline record has a rate of (48 - 40) / (30 / 30.4375), 29 days has none."""
+    ids = np.array(["1", "2"], dtype=object)
+    arms = {"1": "Active", "2": "Active"}
+    who = People(Subjects("P", ids, arms, arms), {}, {}, {}, {}, {"1": -30.0, "2": -29.0}, ())
+    made = subject_table(who, {"ALSFRSR": {"1": (40.0, 0.0), "2": (40.0, 0.0)}}, Report())
+    rates = made.table().column("PROGRATE").to_pylist()
+    assert rates[0] == pytest.approx(8 / (30 / 30.4375)) and (rates[1] is None or math.isnan(rates[1]))
+
+
+def test_of_several_breaths_on_a_day_the_highest_counts() -> None:
+    """Two trials of a test on day 1 and one on day 30; on one day 2.1 and 2.5 litres."""
+    value = np.array([2.1, 2.5, 2.3])
+    slot = np.array([0, 0, 1])
+    kept = closest(slot, -value, np.array([1.0, 1.0, 30.0]), np.isfinite(value))
+    assert kept.tolist() == [False, True, True]

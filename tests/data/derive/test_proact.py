@@ -217,6 +217,7 @@ def test_adverse_events(loaded: tuple[Receipt, Snapshot]) -> None:
     assert events == [
         ("1", "Fall", "Injury", "Y"),
         ("10", "Cough", "Respiratory", None),  # day 3, treated from day 5
+        ("10", "Pruritus", "Skin", "Y"),  # on day 5
         ("10", "Nasopharyngitis", "Infections", "Y"),  # start unknown
     ]
 
