@@ -284,3 +284,12 @@ def test_a_dropped_visit_that_is_not_there_is_said(files: Path) -> None:
     receipt, _ = derived(files, study)
     (said,) = [f.what for f in receipt.findings if f.rule == "derive-visit"]
     assert "WEEK 44" in said
+
+
+def test_of_several_breaths_on_a_day_the_highest_counts(files: Path) -> None:
+    """Three manoeuvres of a vital capacity on 2013-05-29, the best in the middle; one of another day stands by itself."""
+    for date, litres in (("2013-05-29", "2.1"), ("2013-05-29", "2.5"), ("2013-05-29", "2.3"), ("2013-06-11", "2.2")):
+        told = {"STUDYID": "S", "DOMAIN": "RE", "USUBJID": "S-01", "RETESTCD": "FVC", "RETEST": "Forced Vital Capacity"}
+        change(files, "re", -1, **told, RESTRESN=litres, RESTRESU="L", REDTC=date)
+    held = [(str(r["ADT"]), r["AVAL"]) for r in records(derived(files)[1], "ADRE") if r["PARAMCD"].startswith("FVC")]
+    assert held == [("2013-05-29", 2.5), ("2013-06-11", 2.2)]
