@@ -48,10 +48,10 @@ def pages(common: Common, loaded: Path) -> Iterator[tuple[str, int, Result, Call
 
             yield name, k, result, page
     for k in MASKS:
-        forest = made_forest(common.trial, source, by_method["ancova"], ["slow"], k=k)
+        forest = made_forest(common.access, source, by_method["ancova"], ["slow"], k=k)
         yield "forest", k, forest.result, lambda c, made=forest: forest_page(made)
     for k in (5, 1000):
-        evidence = made_evidence(common.trial, source, ["slow"], k=k)
+        evidence = made_evidence(common.access, source, ["slow"], k=k)
         yield "evidence", k, evidence.result, lambda c, made=evidence: evidence_page(made)
 
 
