@@ -218,9 +218,8 @@ class Answer:
         lines = sum(len(b.lines) + 4 for b in page.blocks) + len(page.facts) + len(page.footnotes)
         height = min(900, 120 + 24 * lines + 420 * len(page.figures))
         inside = html.escape(in_form(page, "html", self.results), quote=True)  # a frame of its own: its style stays in it
-        return (
-            f'<iframe sandbox="" title="{html.escape(page.title)}" width="100%" height="{height}" srcdoc="{inside}"></iframe>'
-        )
+        look = f'title="{html.escape(page.title)}" style="border:0" width="100%" height="{height}"'
+        return f'<iframe sandbox="" {look} srcdoc="{inside}"></iframe>'
 
     def _rows(self) -> Iterable[Row]:
         return (row for result in self.results for row in result.rows)
