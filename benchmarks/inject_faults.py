@@ -44,7 +44,7 @@ REACHED = ROOT / ".benchmarks" / "reached.json"  # made by ``map``; not under ve
 HEAVY = ("statsmodels.api", "statsmodels.formula.api", "scipy.stats", "scipy.optimize", "pandas", "pyreadstat", "duckdb")
 BUILT = "/test_built"
 SHORT, LONG = 0.3, 5.0  # seconds of a test; of one that nobody timed
-LONGEST = 600  # seconds of tests of one fault: a fault that makes them hang is found
+LONGEST = 600  # seconds of tests of one fault; one that makes them hang is not called found
 
 
 @dataclass(frozen=True)
@@ -299,7 +299,7 @@ class Runner:
                 with os.fdopen(reader, encoding="utf-8") as told:
                     said = told.read()
                 os.waitpid(child, 0)
-                self._tell(fault, said or f"found: the tests crash, or do not end within {LONGEST} s")
+                self._tell(fault, said or f"undecided: the tests crash, or do not end within {LONGEST} s")
         return True
 
     def _try(self, fault: Fault, items: dict[str, Any], writer: int) -> None:

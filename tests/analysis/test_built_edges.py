@@ -13,6 +13,7 @@ import pytest
 from tests.built import trial as built
 from tests.built.counted import ADQS, ADSL, TIMES, number, of
 
+from alsbench.analysis.model_data import CovariateColumns, covariate_variables
 from alsbench.analysis.question import Question
 from alsbench.analysis.records import _quantified, _unscheduled, resolve_visit, visit_labels
 from alsbench.analysis.run import answer
@@ -146,3 +147,20 @@ def test_a_change_without_a_baseline_is_not_analysed(built_trial: Source, name: 
 
     monkeypatch.setattr(ancova if name == "alsfrs_ancova" else mmrm, "endpoint_records", without_one)
     assert count() == before - 1
+
+
+def test_a_baseline_to_hold_is_given_in_the_units_of_the_data(built_trial: Source) -> None:
+    """Modelled as its logarithm: 20, 40 and 80 are equal steps."""
+    found = []
+    for base in (20, 40, 80):
+        result = answer(Question("nfl", options=(("at", f"{{ BASE = {base} }}"),)), built_trial)
+        at = {"subgroup": "overall", "treatment": "Low", "visit_number": 6.0}
+        found.append(number(result, "ls_mean", context="arm", arm="Low", **at))
+    assert found[2] - found[1] == pytest.approx(found[1] - found[0], rel=1e-9) and abs(found[1] - found[0]) > 1e-3
+
+
+def test_a_number_that_does_not_vary_is_left_out_and_said() -> None:
+    columns = CovariateColumns({"AGE": np.array([50.0, 50.0, 61.0])}, {}, np.ones(3, dtype=bool), ("AGE",))
+    variables, warnings = covariate_variables(columns, np.array([0, 1]))
+    assert variables == [] and warnings == ["AGE does not vary among the analysed rows and was left out of the model"]
+    assert [v.name for v in covariate_variables(columns, np.array([0, 2]))[0]] == ["AGE"]
