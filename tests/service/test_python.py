@@ -170,6 +170,21 @@ def test_tables_of_the_data(trial: als.Trial) -> None:
         assert said in error.value.message
 
 
+def test_doses_are_counted(trial: als.Trial) -> None:
+    """Records of ADEX by actual arm, by pandas of the file itself."""
+    import pyreadstat
+
+    doses, _ = pyreadstat.read_xport(SAMPLE / "adex.xpt")
+    people, _ = pyreadstat.read_xport(SAMPLE / "adsl.xpt")
+    given = doses.groupby("USUBJID").size().reindex(people.USUBJID).fillna(0)
+    treated = people[people.SAFFL == "Y"].set_index("USUBJID").TRT01A
+    answer = trial.safety()
+    for arm in ("Placebo", "Group 1", "Group 2"):
+        mine = given[treated[treated == arm].index]
+        assert answer.get("mean", variable="Exposure", level="doses", arm=arm) == pytest.approx(mine.mean(), rel=1e-12)
+        assert answer.get("max", variable="Exposure", level="doses", arm=arm) == mine.max() > 1
+
+
 def test_members_are_true_false_or_unknown(trial: als.Trial) -> None:
     slow = trial.subgroup("slow")
     found = slow.members()
