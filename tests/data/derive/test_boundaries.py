@@ -71,6 +71,8 @@ def test_nothing_of_the_baseline_day_counts_at_a_later_visit() -> None:
     assert found.window.tolist() == [-1, 0, 1] and found.counts.tolist() == [False, True, True]
     same_day = place(ONE[:2], floats(20, 20), np.ones(2, bool), baseline[:2], GRID, after=0)
     assert same_day.window.tolist() == [-1, 0]
+    first = place(ONE[:3], floats(20, 20, 20), np.ones(3, bool), np.array([True, False, False]), GRID, after=0)
+    assert first.window.tolist() == [0, -1, -1]
 
 
 def test_a_record_in_the_baseline_window_after_the_baseline_counts_at_no_visit() -> None:
