@@ -8,6 +8,7 @@ from alsbench.analysis.result import Facts, Provenance, Result, Row
 from alsbench.render.mask import _few_by_day, _key, _Touched
 from alsbench.render.mask_counts import small
 from alsbench.render.mask_scrutiny import masked_check
+from alsbench.render.mask_words import hide_in_line, hide_warnings
 
 
 @pytest.mark.parametrize(
@@ -54,3 +55,14 @@ def test_a_contrast_rests_on_both_of_its_arms(hidden: str) -> None:
     ):
         touched = _Touched([count, contrast, other], {(_key(count), "overall")}, 5)
         assert touched(contrast) and not touched(other)
+
+
+def test_words_of_facts_and_warnings_tell_no_count() -> None:
+    """The size of a population goes, and a warning that names an arm whose count is hidden goes whole."""
+    assert hide_in_line("Population", "FAS (FASFL = 'Y'), N = 112") == "FAS (FASFL = 'Y')"
+    assert "; 3 undecided" not in hide_in_line(
+        "Subgroup", "slow: LEADRATE <= 1; n = 4 (A 3, P 1); 3 undecided: a value is missing"
+    )
+    warnings = ("Low against Placebo: a covariate is missing", "High: the model did not converge")
+    assert hide_warnings(warnings, ["Low"]) == ("High: the model did not converge",)
+    assert len(hide_warnings(warnings, [])) == 2
