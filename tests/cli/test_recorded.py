@@ -86,7 +86,7 @@ def said(line: str, workspace: Path) -> str:
     """The section of one command: its line, its exit code where it is not 0, and what it wrote."""
     import shlex
 
-    words = shlex.split(line.format(subject=SUBJECT, sample=SAMPLE))
+    words = [word.format(subject=SUBJECT, sample=SAMPLE) for word in shlex.split(line)]
     ran = run_here([*words, "-w", workspace, "-q"], env={"COLUMNS": "100"})
     text = settled(ran.out + ran.err, workspace)
     if "--format" in words:
