@@ -308,7 +308,7 @@ def test_dates_of_one_parameter_may_pass_those_of_another(workspace: Workspace, 
 
 def test_rows_told_apart_by_their_key_are_not_compared_whole(workspace: Workspace, tmp_path: Path) -> None:
     """Whether keys are unique is asked of the database once for both rules about duplicates."""
-    from alsbench.data.rules.core import Trial as Judged
+    from alsbench.data.rules.core import RuleData as Judged
 
     head = "USUBJID,PARAMCD,AVISITN,AVAL,NOTE\n"
     path = tmp_path / "adqs.csv"

@@ -113,6 +113,16 @@ def test_every_form_is_written_and_says_what_it_is(trial: als.Trial, tmp_path: P
         answer.save(tmp_path / "a.docx")
 
 
+def test_a_frame_that_is_handed_on_says_what_it_is(trial: als.Trial) -> None:
+    """What stands above and below a table stands in the attributes of its frame."""
+    answer = trial.endpoint("cafs", subgroup="slow", comparison="G2-M12")
+    for frame in (answer.frame(), answer.table("p_value")):
+        assert "Post hoc" in frame.attrs["title"] and "SYNTHETIC" in frame.attrs["facts"]["Data"] and frame.attrs["notes"]
+    for frame in (trial.arms(), trial.table("ADSL")):
+        assert "SYNTHETIC DATA" in frame.attrs["facts"]["Study"] and "88fed4eb9329" in frame.attrs["facts"]["Snapshot"]
+    assert "SYNTHETIC DATA" in repr(trial) and "POST HOC" in repr(trial.subgroup("slow"))
+
+
 def test_figures(trial: als.Trial, tmp_path: Path) -> None:
     answer = trial.endpoint("alsfrs", subgroup=["slow", "not slow"])
     assert len(answer.plots()) == 2 and answer.plot()._repr_svg_().startswith("<svg")
@@ -246,6 +256,11 @@ def test_a_mask_of_the_study_holds_from_python_too(own: Path) -> None:
     counts = trial.safety().frame().query("stat_name == 'count'")["stat"].dropna()
     assert counts.empty or (counts.map(lambda v: v == 0 or v >= 10)).all()
     assert "<10" in trial.arms().to_string()
+    trial.subgroups.add("few", where="AGE >= 76")
+    whole = als.Trial(own).endpoint("cafs", subgroup="few").frame()
+    small = trial.subgroup("few")
+    assert small.n == "<10" and "<10 members" in repr(small) and "AGE >= 76" in small.definition
+    assert whole[(whole.context == "subgroup") & (whole.stat_name == "n") & whole.arm.isna()]["stat"].isna().all()
     for call in (lambda: trial.table("ADSL"), lambda: trial.subgroup("slow").members()):
         with pytest.raises(als.UsageError, match="cannot be masked"):
             call()

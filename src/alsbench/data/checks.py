@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from alsbench.data.progress import tell
 from alsbench.data.receipt import Finding, Severity
 from alsbench.data.rules import als, dates, design, events, records, subjects, values
-from alsbench.data.rules.core import REGISTRY, Fault, Rule, Trial
+from alsbench.data.rules.core import REGISTRY, Fault, Rule, RuleData
 from alsbench.data.safe_text import visible
 from alsbench.data.snapshot import Snapshot
 from alsbench.study.model import Study
@@ -32,7 +32,7 @@ def run_checks(snapshot: Snapshot, study: Study | None = None) -> Checked:
     findings: list[Finding] = []
     passed: list[str] = []
     unfit: list[str] = []
-    trial = Trial(snapshot, study)
+    trial = RuleData(snapshot, study)
     for done, rule in enumerate(RULES.values()):
         if rule.needs_study and study is None:
             continue

@@ -6,6 +6,7 @@ in the data, errors with the nearest name.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol, get_args
@@ -38,7 +39,7 @@ class Fit(Protocol):
     def coefficients(self, *, level: float = ...) -> Contrasts: ...
 
 
-class LinearResults:
+class LinearResults(ABC):
     """A linear model fitted to rows of a frame: the part that does not depend on how its covariance is modelled."""
 
     _where = "model"
@@ -109,8 +110,8 @@ class LinearResults:
         names = list(self._design.names)
         return pd.DataFrame(self._covariance(), index=names, columns=names)
 
-    def _covariance(self) -> Array:
-        raise NotImplementedError
+    @abstractmethod
+    def _covariance(self) -> Array: ...
 
     @cached_property
     def _fitted(self) -> Array:
@@ -223,8 +224,8 @@ class LinearResults:
     def _type3(self, term: Term) -> Array:
         return self._design.type3(term)
 
-    def _joint_test(self, L: Array) -> FTest:
-        raise NotImplementedError
+    @abstractmethod
+    def _joint_test(self, L: Array) -> FTest: ...
 
     def anova(self, type: int = 3) -> pd.DataFrame:
         """Type 3 tests of every term, in the order of the model: num_df, den_df, F and p (SAS's type 3, R's car::Anova with
@@ -236,9 +237,9 @@ class LinearResults:
         rows = {"num_df": [t.num_df for t in tests], "den_df": [t.den_df for t in tests], "F": [t.f for t in tests]}
         return pd.DataFrame({**rows, "p": [t.p for t in tests]}, index=pd.Index([":".join(t) for t in terms], name="term"))
 
+    @abstractmethod
     def summary(self) -> Summary:
         """The tables of the fit as statsmodels prints them: ``print(m.summary())``, ``.as_html()``, ``.as_latex()``."""
-        raise NotImplementedError
 
     def __repr__(self) -> str:
         return str(self.summary())

@@ -117,7 +117,7 @@ class Answer:
 
         from alsbench.render.ard import ROW_KEYS, row_dict
 
-        return pd.DataFrame([row_dict(row) for row in self._rows()], columns=list(ROW_KEYS))
+        return self._told(pd.DataFrame([row_dict(row) for row in self._rows()], columns=list(ROW_KEYS)))
 
     def table(self, *statistics: str) -> pd.DataFrame:
         """Numbers as the table shows them: visits (and subgroups, variables, levels) down, arms and contrasts across, below
@@ -142,7 +142,8 @@ class Answer:
             cells.setdefault((tuple(getattr(r, k) or "" for k in down), (_who(r), r.stat_name)), r.number())
         index = pd.MultiIndex.from_tuples(lines, names=down) if len(down) > 1 else pd.Index([v for (v,) in lines], name=down[0])
         columns = pd.MultiIndex.from_tuples(heads, names=["of", "statistic"])
-        return pd.DataFrame([[cells.get((a, b), float("nan")) for b in heads] for a in lines], index=index, columns=columns)
+        numbers = [[cells.get((a, b), float("nan")) for b in heads] for a in lines]
+        return self._told(pd.DataFrame(numbers, index=index, columns=columns))
 
     def get(self, statistic: str, **where: Any) -> float | int | str:
         """One number: ``r.get("p_value", subgroup="slow", visit=12)``. ``where`` takes the columns of :meth:`frame`; ``visit``
@@ -220,6 +221,11 @@ class Answer:
         inside = html.escape(in_form(page, "html", self.results), quote=True)  # a frame of its own: its style stays in it
         look = f'title="{html.escape(page.title)}" style="border:0" width="100%" height="{height}"'
         return f'<iframe sandbox="" {look} srcdoc="{inside}"></iframe>'
+
+    def _told(self, frame: pd.DataFrame) -> pd.DataFrame:
+        """With what the table says above and below itself in ``attrs``: a frame that is handed on still knows it."""
+        frame.attrs = {"title": self.title, "facts": dict(self._page().facts), "notes": list(self.footnotes)}
+        return frame
 
     def _rows(self) -> Iterable[Row]:
         return (row for result in self.results for row in result.rows)

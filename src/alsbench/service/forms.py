@@ -40,4 +40,4 @@ def in_form(page: Page, form: str, results: Sequence[Result] = ()) -> str:
         from alsbench.render.rtf import document_rtf
 
         return (document_html if form == "html" else document_rtf)(page_document(page))
-    raise UsageError(f"this has no {form} form")
+    raise UsageError(f"this has no {form} form", hint="txt, md, csv, tsv, html, rtf; json where results stand behind it")

@@ -1,11 +1,19 @@
-"""Named subgroups of study.toml: added, changed, taken out; each change is checked against the data and entered in the log."""
+"""Named subgroups of study.toml: added, changed, taken out; each change is checked against the data and entered in the log.
+
+``Subgroups`` and ``Members`` are what Python sees of them.
+"""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
+from alsbench.errors import UsageError
 from alsbench.service.access import Access
 from alsbench.study.model import Subgroup
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 def add(access: Access, *, force: bool = False, **values: Any) -> str:
@@ -112,3 +120,92 @@ def _changed(access: Access, action: str, subgroup: Subgroup) -> str:
     status = "pre-specified" if _planned(access, subgroup) else "post hoc"
     late = ", POST-RANDOMISATION" if subgroup.post_randomisation else ""
     return f"{action.split()[1]} subgroup {subgroup.name} ({status}{late})"
+
+
+class Members:
+    """Who is in a subgroup: ``trial.subgroup("slow")``. ``n`` and ``n_undecided`` are texts such as ``<5`` where a mask of the
+    study or of the user's settings hides them."""
+
+    def __init__(self, access: Access, phrase: str) -> None:
+        self._access, self.phrase = access, phrase
+        with access.opened() as source:
+            from alsbench.analysis.subgroups import members
+            from alsbench.render.mask_counts import Count
+            from alsbench.service.masks import mask_members
+
+            found = members(source, phrase)
+            shown = mask_members(source, {phrase: found}, access.mask())
+            self.n, self.n_undecided = shown[Count(phrase, None)], shown[Count(phrase, None, "undecided")]
+            self._ids, self._mask, self._decided = source.subject_ids, found.mask, found.decided
+            self._inside = source.population("")
+        self.definition, self.cuts, self.post_hoc = found.definition, dict(found.cuts), found.post_hoc
+
+    def members(self) -> pd.Series[Any]:
+        """For every subject of the default population whether it is a member: True, False, or NA where a value is missing.
+
+        Raises UsageError where a mask holds.
+        """
+        import pandas as pd
+
+        self._access.refuse_mask(0, "single subjects")
+        truth = [bool(m) if d else pd.NA for m, d in zip(self._mask, self._decided, strict=True)]
+        found = pd.Series(truth, index=pd.Index(self._ids, name="subject"), name=self.phrase, dtype="boolean")
+        return found[self._inside]
+
+    def __repr__(self) -> str:
+        return f"<subgroup {self.phrase}: {self.definition}, {self.n} members{', POST HOC' if self.post_hoc else ''}>"
+
+
+class Subgroups:
+    """The named subgroups of a study file."""
+
+    def __init__(self, access: Access) -> None:
+        self._access = access
+
+    def add(
+        self,
+        name: str,
+        where: str,
+        *,
+        label: str = "",
+        prespecified: bool = False,
+        rationale: str = "",
+        complement: str = "",
+        force: bool = False,
+    ) -> None:
+        """Add a subgroup to study.toml; comments and layout stay. It is post hoc unless ``prespecified``.
+
+        Raises UsageError for a name that is taken or none, ExpressionError for a condition that cannot be read, or that is
+        known only after randomisation (``force`` keeps it, labelled so).
+        """
+        given: Mapping[str, Any] = {
+            "label": label,
+            "prespecified": prespecified,
+            "rationale": rationale,
+            "complement": complement,
+        }
+        add(self._access, name=name, where=where, force=force, **given)
+
+    def edit(self, name: str, *, force: bool = False, **changes: Any) -> None:
+        """Change ``where``, ``label``, ``prespecified``, ``rationale``, ``complement`` or ``rename`` of a subgroup."""
+        given = {("name" if k == "rename" else k): v for k, v in changes.items()}
+        known = {"name", "where", "label", "prespecified", "rationale", "complement"}
+        for key in given:
+            if key not in known:
+                raise UsageError(f"a subgroup has no {key}", hint=f"one of {', '.join(sorted(known - {'name'}))}, rename")
+        edit(self._access, name, given, force=force)
+
+    def remove(self, name: str) -> None:
+        """Take a subgroup out of study.toml."""
+        remove(self._access, name)
+
+    def frame(self) -> pd.DataFrame:
+        """``name``, ``where``, ``prespecified``, ``label``, ``complement``, ``rationale`` of each."""
+        import pandas as pd
+
+        from alsbench.data.workspace import Workspace
+
+        keys = ["name", "where", "prespecified", "label", "complement", "rationale"]
+        return pd.DataFrame(
+            [{k: getattr(s, k) for k in keys} for s in Workspace(self._access.path).read_study().subgroups], columns=keys
+        )

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from alsbench.render.sheet import Sheet
     from alsbench.service.answer import Answer
     from alsbench.service.scrutinised import Scrutiny
+    from alsbench.service.subgroups import Members, Subgroups
     from alsbench.study.model import Study
 
 Words = str | Sequence[str]
@@ -80,7 +81,7 @@ def demo(path: str | Path) -> Trial:
 
     >>> import alsbench as als
     >>> als.demo("trial")
-    <alsbench trial ALSDEMO in trial>
+    <alsbench trial ALSDEMO, SYNTHETIC DATA, in trial>
     """
     from alsbench.service.loading import load_sample
 
@@ -103,7 +104,8 @@ class Trial:
         self._access = Access(self.path, read_settings().mask, hold(self.path), {"format": "python"})
 
     def __repr__(self) -> str:
-        return f"<alsbench trial {self.study.info.id} in {self.path}>"
+        info = self.study.info
+        return f"<alsbench trial {info.id}{', SYNTHETIC DATA' if info.synthetic else ''}, in {self.path}>"
 
     def _opened(self) -> AbstractContextManager[Source]:
         return self._access.opened()
@@ -141,6 +143,7 @@ class Trial:
         import pandas as pd
 
         from alsbench.analysis.subgroups import realise
+        from alsbench.service.about import about
         from alsbench.service.trail import shown
         from alsbench.study.expression import compile_sql, parse
 
@@ -157,18 +160,24 @@ class Trial:
             facts = {"asked": self._repeat(asked), "table": info.name, "where": where, "snapshot": snapshot.digest}
             shown(self._access, "data", facts)
             frame = snapshot.frame(info.name, columns=tuple(columns) or None, where=condition)
-            return pd.DataFrame(
+            made = pd.DataFrame(
                 {n: frame[n].astype("datetime64[s]") if frame.kind(n) == "date" else frame[n] for n in frame.names}
             )
+            made.attrs = {"title": f"{info.name} {info.label}".strip(), "facts": dict(about(source))}
+            return made
 
     def subgroup(self, phrase: str) -> Members:
         """Who is in a subgroup of the study (``slow``, ``not slow``, ``slow and nfl_low``)."""
-        return Members(self, phrase)
+        from alsbench.service.subgroups import Members
+
+        return Members(self._access, phrase)
 
     @property
     def subgroups(self) -> Subgroups:
         """The named subgroups of the study file: ``add``, ``edit``, ``remove``, ``frame``."""
-        return Subgroups(self)
+        from alsbench.service.subgroups import Subgroups
+
+        return Subgroups(self._access)
 
     # ---- what is asked of it
 
@@ -335,97 +344,13 @@ class Trial:
         return f"{command} --workspace {shlex.quote(str(self.path.resolve()))}"
 
 
-class Members:
-    """Who is in a subgroup: ``trial.subgroup("slow")``."""
-
-    def __init__(self, trial: Trial, phrase: str) -> None:
-        self._trial, self.phrase = trial, phrase
-        with trial._opened() as source:
-            from alsbench.analysis.subgroups import members
-
-            found = members(source, phrase)
-            self._ids, self._mask, self._decided = source.subject_ids, found.mask, found.decided
-            self._inside = source.population("")
-        self.definition, self.cuts, self.post_hoc = found.definition, dict(found.cuts), found.post_hoc
-        self.n, self.n_undecided = found.n, found.n_undecided
-
-    def members(self) -> pd.Series[Any]:
-        """For every subject of the default population whether it is a member: True, False, or NA where a value is missing.
-
-        Raises UsageError where a mask holds.
-        """
-        import pandas as pd
-
-        self._trial._access.refuse_mask(0, "single subjects")
-        truth = [bool(m) if d else pd.NA for m, d in zip(self._mask, self._decided, strict=True)]
-        found = pd.Series(truth, index=pd.Index(self._ids, name="subject"), name=self.phrase, dtype="boolean")
-        return found[self._inside]
-
-    def __repr__(self) -> str:
-        return f"<subgroup {self.phrase}: {self.definition}, {self.n} members>"
-
-
-class Subgroups:
-    """The named subgroups of a study file."""
-
-    def __init__(self, trial: Trial) -> None:
-        self._trial = trial
-
-    def add(
-        self,
-        name: str,
-        where: str,
-        *,
-        label: str = "",
-        prespecified: bool = False,
-        rationale: str = "",
-        complement: str = "",
-        force: bool = False,
-    ) -> None:
-        """Add a subgroup to study.toml; comments and layout stay. It is post hoc unless ``prespecified``.
-
-        Raises UsageError for a name that is taken or none, ExpressionError for a condition that cannot be read, or that is
-        known only after randomisation (``force`` keeps it, labelled so).
-        """
-        from alsbench.service import subgroups
-
-        given: Mapping[str, Any] = {
-            "label": label,
-            "prespecified": prespecified,
-            "rationale": rationale,
-            "complement": complement,
-        }
-        subgroups.add(self._trial._access, name=name, where=where, force=force, **given)
-
-    def edit(self, name: str, *, force: bool = False, **changes: Any) -> None:
-        """Change ``where``, ``label``, ``prespecified``, ``rationale``, ``complement`` or ``rename`` of a subgroup."""
-        from alsbench.service import subgroups
-
-        given = {("name" if k == "rename" else k): v for k, v in changes.items()}
-        known = {"name", "where", "label", "prespecified", "rationale", "complement"}
-        for key in given:
-            if key not in known:
-                raise UsageError(f"a subgroup has no {key}", hint=f"one of {', '.join(sorted(known - {'name'}))}, rename")
-        subgroups.edit(self._trial._access, name, given, force=force)
-
-    def remove(self, name: str) -> None:
-        """Take a subgroup out of study.toml."""
-        from alsbench.service import subgroups
-
-        subgroups.remove(self._trial._access, name)
-
-    def frame(self) -> pd.DataFrame:
-        """``name``, ``where``, ``prespecified``, ``label``, ``complement``, ``rationale`` of each."""
-        import pandas as pd
-
-        keys = ["name", "where", "prespecified", "label", "complement", "rationale"]
-        return pd.DataFrame([{k: getattr(s, k) for k in keys} for s in self._trial.study.subgroups], columns=keys)
-
-
 def _frame(sheet: Sheet) -> pd.DataFrame:
+    """A table as a frame; ``attrs`` holds what it says above and below itself (study, SYNTHETIC, BLINDED, the audit log)."""
     import pandas as pd
 
-    return pd.DataFrame([dict(zip((f.key for f in sheet.fields), record, strict=True)) for record in sheet.records])
+    made = pd.DataFrame([dict(zip((f.key for f in sheet.fields), record, strict=True)) for record in sheet.records])
+    made.attrs = {"title": sheet.title, "facts": dict(sheet.facts), "notes": list(sheet.notes)}
+    return made
 
 
 def _words(given: Any) -> tuple[str, ...]:

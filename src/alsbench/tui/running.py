@@ -11,6 +11,7 @@ from textual.events import Event, Key
 from textual.screen import Screen
 
 from alsbench.errors import AlsbenchError
+from alsbench.study.names import nearest
 from alsbench.tui import actions as act
 from alsbench.tui.commands import TEXTUAL_KEYS, Command, choices
 from alsbench.tui.frame import Framed
@@ -127,7 +128,7 @@ class Running(Framed):
         if argument and known and argument not in {i.name for i in known}:
             near = next((i.name for i in known if i.name.lower().startswith(argument.lower())), "")
             if not near:
-                self.status(f"no {found.argument} {safe(argument)}; known: {', '.join(i.name for i in known)}")
+                self.status(f"no {found.argument} {safe(argument)}; {nearest(argument, [i.name for i in known])}")
                 return
             argument = near
         if found.id == "endpoint" and not argument:

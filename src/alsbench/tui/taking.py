@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from alsbench.errors import UsageError
+from alsbench.service.forms import in_form
 from alsbench.tui.state import open_private, state_dir
 
 if TYPE_CHECKING:
     from alsbench.analysis.result import Result
-    from alsbench.render.delimited import Dialect
     from alsbench.render.page import Page
 
 Format = Literal["txt", "csv", "tsv", "md", "json", "svg", "html", "rtf"]
@@ -39,27 +39,13 @@ def clipboard_file(text: str) -> Path:
 
 
 def page_in(page: Page, kind: Format, results: tuple[Result, ...] = ()) -> str:
-    """A page in a format. ``json``, ``csv`` and ``tsv`` hold the rows of the results behind it, as the shell writes them;
-    without results the latter hold the cells of the page, and there is no ``json``.
+    """A page in a format that needs no document; see :func:`alsbench.service.forms.in_form`.
 
     Raises UsageError where the view has no such form.
     """
-    from alsbench.render.delimited import page_delimited, page_markdown, results_delimited
-    from alsbench.render.layout import page_text
-
-    if kind == "txt":
-        return page_text(page, width=0)
-    if kind == "md":
-        return page_markdown(page)
-    if kind in {"csv", "tsv"}:
-        dialect: Dialect = "csv" if kind == "csv" else "tsv"
-        return results_delimited(results, dialect) if results else page_delimited(page, dialect)
-    if kind == "json" and results:
-        from alsbench.render.ard import to_json
-
-        made = [to_json(r) for r in results]
-        return made[0] if len(made) == 1 else "[\n" + ",\n".join(m.rstrip() for m in made) + "\n]\n"
-    raise UsageError(f"this view has no {kind} form", hint=f"one of {', '.join(FORMATS)}")
+    if kind in {"svg", "html", "rtf"}:
+        raise UsageError(f"this view has no {kind} form", hint=f"one of {', '.join(FORMATS)}")
+    return in_form(page, kind, results)
 
 
 def write_new(path: Path, text: str) -> Path:

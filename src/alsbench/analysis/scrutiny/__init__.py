@@ -101,7 +101,7 @@ def run_check(
     Raises UsageError for an unknown name, DataError where the data of the finding's own endpoint cannot be analysed; what
     another endpoint lacks is said in the check's place.
     """
-    from alsbench.analysis.scrutiny.finding import Answer, asked, result_of
+    from alsbench.analysis.scrutiny.finding import CheckAnswer, asked, result_of
     from alsbench.analysis.scrutiny.outcomes import data_fault
 
     check = find_check(name)
@@ -113,7 +113,7 @@ def run_check(
     try:
         answer = getattr(module, check.id)(setup)
     except (DataError, UsageError) as fault:
-        answer = Answer([], f"not estimable: {fault.what}")
+        answer = CheckAnswer([], f"not estimable: {fault.what}")
     return result_of(check, setup, answer)
 
 

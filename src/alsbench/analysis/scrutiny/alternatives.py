@@ -6,11 +6,11 @@ from dataclasses import replace
 
 from alsbench.analysis.p_text import p_text
 from alsbench.analysis.result import Row
-from alsbench.analysis.scrutiny.finding import Answer, Finding, contrasts, of_comparison, per_comparison
+from alsbench.analysis.scrutiny.finding import CheckAnswer, Finding, contrasts, of_comparison, per_comparison
 from alsbench.study.model import Comparison, Endpoint
 
 
-def alternatives(finding: Finding) -> Answer:
+def alternatives(finding: Finding) -> CheckAnswer:
     """Check 14: adjusted and unadjusted; for a joint rank also Gehan-Wilcoxon, within strata and not."""
     member, endpoint = finding.member(), finding.endpoint
     bare = endpoint.model_copy(update={"covariates": (), "factors": (), "at": {}})
@@ -25,7 +25,7 @@ def alternatives(finding: Finding) -> Answer:
             found = contrasts(finding, variant, member, more=("gehan_p",), variable="model", level=name)
             kept = [r for r in found if r.stat_name in {"gehan_p", "n_treatment", "n_reference"}]
             rows += [replace(r, stat_name="p_value") if r.stat_name == "gehan_p" else r for r in kept]
-    return Answer(rows, per_comparison(finding, {c.name: _words(rows, c) for c in finding.comparisons}))
+    return CheckAnswer(rows, per_comparison(finding, {c.name: _words(rows, c) for c in finding.comparisons}))
 
 
 def _words(rows: list[Row], comparison: Comparison) -> str:

@@ -11,14 +11,14 @@ from alsbench.analysis.ask import Ask
 from alsbench.analysis.endpoints.baseline import analyse
 from alsbench.analysis.question import Question
 from alsbench.analysis.result import Row
-from alsbench.analysis.scrutiny.finding import Answer, Finding, per_comparison
+from alsbench.analysis.scrutiny.finding import CheckAnswer, Finding, per_comparison
 from alsbench.analysis.subgroups import counts_by_arm
 from alsbench.study.model import Comparison, Endpoint
 
 MARK = 0.1
 
 
-def balance(finding: Finding) -> Answer:
+def balance(finding: Finding) -> CheckAnswer:
     """Check 4: the standardised mean difference of each variable of the study's baseline table, per comparison."""
     named = [e for e in finding.source.study.endpoints.values() if e.method == "baseline"]
     endpoint = named[0] if named else Endpoint(name="baseline", method="baseline", dataset="ADSL")
@@ -26,7 +26,7 @@ def balance(finding: Finding) -> Answer:
     ask = Ask(finding.source, endpoint, question, finding.population, finding.member(), finding.comparisons)
     rows = [r for r in analyse(ask).rows if r.stat_name == "smd"]
     counts = counts_by_arm(finding.source, finding.member().mask)
-    return Answer(rows, per_comparison(finding, {c.name: _words(rows, c, counts) for c in finding.comparisons}))
+    return CheckAnswer(rows, per_comparison(finding, {c.name: _words(rows, c, counts) for c in finding.comparisons}))
 
 
 def by_chance(n_treated: int, n_reference: int) -> float:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from alsbench.analysis.result import Row
-from alsbench.analysis.scrutiny.finding import Answer, Finding, analysed, no_joint_rank, of_comparison, per_comparison
+from alsbench.analysis.scrutiny.finding import CheckAnswer, Finding, analysed, no_joint_rank, of_comparison, per_comparison
 from alsbench.stats.rounding import percent_text
 from alsbench.study.model import Comparison
 
 SHOWN = ("wins", "losses", "ties", "win_probability", "win_probability_low", "win_probability_high", "pairs")
 
 
-def components(finding: Finding) -> Answer:
+def components(finding: Finding) -> CheckAnswer:
     """Check 12: wins, losses and ties of the treated, pairs by what decided them, and events per arm."""
     endpoint = finding.joint_rank()
     if endpoint is None:
@@ -18,7 +18,7 @@ def components(finding: Finding) -> Answer:
     made = analysed(finding, endpoint, finding.member()).rows
     rows = [r for r in made if r.context == "contrast" and r.stat_name in SHOWN]
     rows += [r for r in made if r.context == "arm" and r.stat_name == "events"]
-    return Answer(rows, per_comparison(finding, {c.name: _words(rows, c) for c in finding.comparisons}), endpoint=endpoint)
+    return CheckAnswer(rows, per_comparison(finding, {c.name: _words(rows, c) for c in finding.comparisons}), endpoint=endpoint)
 
 
 def _words(rows: list[Row], comparison: Comparison) -> str:

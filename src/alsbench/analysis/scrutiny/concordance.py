@@ -13,7 +13,7 @@ from dataclasses import replace
 import numpy as np
 
 from alsbench.analysis.result import Row
-from alsbench.analysis.scrutiny.finding import Answer, Finding, each_comparison
+from alsbench.analysis.scrutiny.finding import CheckAnswer, Finding, each_comparison
 from alsbench.analysis.scrutiny.modifier import Floats
 from alsbench.analysis.scrutiny.outcomes import change_at, data_fault, own_visit
 from alsbench.analysis.source import IntArray
@@ -27,11 +27,11 @@ from alsbench.study.model import Comparison, Endpoint
 STATS = ("n", "spearman", "spearman_low", "spearman_high", "same_side_percent")
 
 
-def concordance(finding: Finding) -> Answer:
+def concordance(finding: Finding) -> CheckAnswer:
     """Check 19: pairs of endpoints by correlation and agreement, and per arm how many endpoints a subject is better on."""
     measures = measures_of(finding)
     if len(measures) < 2:
-        return Answer([], "not applicable: fewer than two endpoints have values by visit")
+        return CheckAnswer([], "not applicable: fewer than two endpoints have values by visit")
     rows, said = each_comparison(finding, lambda c: _one(finding, c, measures))
     lines = (
         ("Measures", ", ".join(e.title or e.name for e in measures)),
@@ -39,7 +39,7 @@ def concordance(finding: Finding) -> Answer:
         ("Within arm", "ranks over both arms, centred within arm: what treatment itself does to both is taken out"),
         ("Better", "than the median of the comparison's reference arm in the subgroup; subjects with every value only"),
     )
-    return Answer(rows, said, lines)
+    return CheckAnswer(rows, said, lines)
 
 
 def measures_of(finding: Finding) -> tuple[Endpoint, ...]:

@@ -13,7 +13,7 @@ from alsbench.analysis.cache import cached_piece
 from alsbench.analysis.p_text import p_text
 from alsbench.analysis.question import OVERALL
 from alsbench.analysis.result import Row
-from alsbench.analysis.scrutiny.finding import Answer, Finding, contrasts, p_words, per_comparison
+from alsbench.analysis.scrutiny.finding import CheckAnswer, Finding, contrasts, p_words, per_comparison
 from alsbench.analysis.scrutiny.modifier import interaction_parts
 from alsbench.analysis.scrutiny.outcomes import STAND_INS, place
 from alsbench.analysis.scrutiny.sweep import cut_of
@@ -24,27 +24,27 @@ from alsbench.stats.freedman_lane import permute_residuals
 from alsbench.study.model import Comparison
 
 
-def overall(finding: Finding) -> Answer:
+def overall(finding: Finding) -> CheckAnswer:
     """Check 1: the endpoint in the whole population and in the subgroup."""
     return _beside(finding, OVERALL)
 
 
-def complement(finding: Finding) -> Answer:
+def complement(finding: Finding) -> CheckAnswer:
     """Check 2: the endpoint in the subgroup and in everybody else."""
     try:
         phrase = other_part(finding.source, finding.subgroup)
     except ExpressionError as error:
-        return Answer([], f"not applicable: {error.what}")
+        return CheckAnswer([], f"not applicable: {error.what}")
     return _beside(finding, phrase)
 
 
-def interaction(finding: Finding) -> Answer:
+def interaction(finding: Finding) -> CheckAnswer:
     """Check 3: arm by subgroup, both parts in one model, and arm by the cut column itself, with permutation p.
 
     A complement has the interaction of its subgroup.
     """
     if finding.subgroup == OVERALL:
-        return Answer([], "not applicable: everybody is in it")
+        return CheckAnswer([], "not applicable: everybody is in it")
     phrase = finding.subgroup if " and " in finding.subgroup else finding.subgroup.removeprefix("not ")
     piece = cached_piece(finding.source, finding.endpoint.name, phrase, finding.comparisons, finding.population)
     rows: list[Row] = [r for r in piece.rows if r.stat_name == "interaction_p"]
@@ -71,7 +71,7 @@ def interaction(finding: Finding) -> Answer:
     )
     if finding.endpoint.method in STAND_INS:
         lines.append(("Permuted and uncut", f"of the {STAND_INS[finding.endpoint.method]}"))
-    return Answer(rows, per_comparison(finding, words), tuple(lines))
+    return CheckAnswer(rows, per_comparison(finding, words), tuple(lines))
 
 
 def _permuted(finding: Finding, comparison: Comparison, name: str, values: NDArray[np.float64]) -> list[Row]:
@@ -88,7 +88,7 @@ def _permuted(finding: Finding, comparison: Comparison, name: str, values: NDArr
     return [finding.row(n, stats[n], comparison, **at) for n in names]
 
 
-def _beside(finding: Finding, phrase: str) -> Answer:
+def _beside(finding: Finding, phrase: str) -> CheckAnswer:
     parts = [contrasts(finding, finding.endpoint, finding.member(p)) for p in (phrase, finding.subgroup)]
     words = {c.name: f"{phrase} {p_words(parts[0], c)}, {finding.subgroup} {p_words(parts[1], c)}" for c in finding.comparisons}
-    return Answer([*parts[0], *parts[1]] if phrase != finding.subgroup else parts[0], per_comparison(finding, words))
+    return CheckAnswer([*parts[0], *parts[1]] if phrase != finding.subgroup else parts[0], per_comparison(finding, words))

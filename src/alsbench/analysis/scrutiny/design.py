@@ -10,7 +10,7 @@ import numpy as np
 
 from alsbench.analysis.result import Row
 from alsbench.analysis.scrutiny.effect import Effect, effect_of
-from alsbench.analysis.scrutiny.finding import Answer, Finding, each_comparison
+from alsbench.analysis.scrutiny.finding import CheckAnswer, Finding, each_comparison
 from alsbench.analysis.scrutiny.outcomes import place
 from alsbench.analysis.scrutiny.shrinkage import shrunken_effect
 from alsbench.stats.errors import StatsError
@@ -21,7 +21,7 @@ from alsbench.study.model import Comparison
 STATS = ("assumed", "power_percent", "type_s_percent", "type_m", "subjects_80", "subjects_90")
 
 
-def errors(finding: Finding) -> Answer:
+def errors(finding: Finding) -> CheckAnswer:
     """Check 21: the errors of the comparison under the overall, the shrunken, half the observed and the observed effect."""
     rows, said = each_comparison(finding, lambda c: _one(finding, c))
     lines = (
@@ -29,7 +29,7 @@ def errors(finding: Finding) -> Answer:
         ("Type S, type M", "share of significant results with the wrong sign; how many times too large they are on average"),
         ("N", "per arm, two equal arms, two-sided 0.05, for 80 % and 90 % power, all in the subgroup, same visit and model"),
     )
-    return Answer(rows, said, lines)
+    return CheckAnswer(rows, said, lines)
 
 
 def _one(finding: Finding, comparison: Comparison) -> tuple[list[Row], str]:

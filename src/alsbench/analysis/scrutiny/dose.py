@@ -12,7 +12,7 @@ import numpy as np
 
 from alsbench.analysis.p_text import p_text
 from alsbench.analysis.result import Row
-from alsbench.analysis.scrutiny.finding import Answer, Finding, analysed, per_comparison
+from alsbench.analysis.scrutiny.finding import CheckAnswer, Finding, analysed, per_comparison
 from alsbench.analysis.scrutiny.outcomes import STAND_INS, measured, own_visit, place
 from alsbench.stats.errors import StatsError
 from alsbench.stats.freedman_lane import permute_residuals
@@ -23,13 +23,13 @@ STATS = ("dose_slope", "dose_slope_low", "dose_slope_high", "p_value", "permutat
 MEANS = ("ls_mean", "conf_low", "conf_high")
 
 
-def dose(finding: Finding) -> Answer:
+def dose(finding: Finding) -> CheckAnswer:
     """Check 11: LS means of all arms analysed together, and the trend over their doses, at each comparison's visit."""
     doses, order = finding.source.study.arms.doses, finding.source.study.arms.order
     if any(arm not in doses for arm in order) or len(set(doses.values())) < 3:
-        return Answer([], "not applicable: the study file gives no three different doses (arms.doses)")
+        return CheckAnswer([], "not applicable: the study file gives no three different doses (arms.doses)")
     if finding.endpoint.method == "time_to_event":
-        return Answer([], "not applicable: there is no trend over doses for time to event")
+        return CheckAnswer([], "not applicable: there is no trend over doses for time to event")
     together = finding.endpoint.model_copy(update={"arms": "all"})
     block = analysed(finding, together, finding.member())
     rows: list[Row] = []
@@ -49,7 +49,7 @@ def dose(finding: Finding) -> Answer:
     lines = [("Doses", scale), ("Together", "all arms in one ranking and one model"), ("Permuted", f"{finding.draws} draws")]
     if finding.endpoint.method in STAND_INS:
         lines.append(("Trend", f"of the {STAND_INS[finding.endpoint.method]}"))
-    return Answer(rows, per_comparison(finding, words), tuple(lines))
+    return CheckAnswer(rows, per_comparison(finding, words), tuple(lines))
 
 
 def _trend(finding: Finding, together: Endpoint, comparison: Comparison) -> tuple[list[Row], str]:

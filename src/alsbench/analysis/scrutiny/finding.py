@@ -71,7 +71,7 @@ class Finding:
 
 
 @dataclass(frozen=True)
-class Answer:
+class CheckAnswer:
     """What a check found: rows, the sentence that sums them up, further lines, and the endpoint where it is another one."""
 
     rows: list[Row]
@@ -193,12 +193,12 @@ def each_comparison(finding: Finding, one: Callable[[Comparison], tuple[Iterable
     return rows, per_comparison(finding, {name: words for name, (_, words) in made.items()})
 
 
-def no_joint_rank() -> Answer:
+def no_joint_rank() -> CheckAnswer:
     """The answer where the study ranks nothing."""
-    return Answer([], "not applicable: the study has no joint rank endpoint")
+    return CheckAnswer([], "not applicable: the study has no joint rank endpoint")
 
 
-def result_of(check: Check, finding: Finding, answer: Answer) -> Result:
+def result_of(check: Check, finding: Finding, answer: CheckAnswer) -> Result:
     """A check's answer as a result, with what it needs to stand alone."""
     source, endpoint = finding.source, answer.endpoint or finding.endpoint
     member = finding.member()

@@ -17,7 +17,7 @@ from alsbench.analysis.question import OVERALL
 from alsbench.analysis.result import Row
 from alsbench.analysis.scrutiny.contexts import interaction
 from alsbench.analysis.scrutiny.effect import effect_of
-from alsbench.analysis.scrutiny.finding import Answer, Finding, of_comparison, per_comparison
+from alsbench.analysis.scrutiny.finding import CheckAnswer, Finding, of_comparison, per_comparison
 from alsbench.analysis.scrutiny.sweep import cut_of
 from alsbench.analysis.subgroups import complement
 from alsbench.errors import ExpressionError, UsageError
@@ -42,10 +42,10 @@ class Judged:
     reason: str
 
 
-def iceman(finding: Finding) -> Answer:
+def iceman(finding: Finding) -> CheckAnswer:
     """Check 22: both forms, per comparison; the verdict is ICEMAN's suggested ceiling."""
     if finding.subgroup == OVERALL:
-        return Answer([], "not applicable: everybody is in it")
+        return CheckAnswer([], "not applicable: everybody is in it")
     found = interaction(finding)
     rows: list[Row] = []
     words: dict[str, str] = {}
@@ -63,7 +63,7 @@ def iceman(finding: Finding) -> Answer:
         ("Rating", "a ceiling suggested by the form's own rule; the rating itself is for two people, independently"),
         ("Unclear", "prior evidence and plausibility are not in the data and count as probably reduced"),
     )
-    return Answer(rows, per_comparison(finding, words), lines)
+    return CheckAnswer(rows, per_comparison(finding, words), lines)
 
 
 def rating(answers: list[str]) -> str:

@@ -10,12 +10,12 @@ from dataclasses import replace
 import numpy as np
 
 from alsbench.analysis.result import Row
-from alsbench.analysis.scrutiny.finding import Answer, Finding, contrasts, spreads
+from alsbench.analysis.scrutiny.finding import CheckAnswer, Finding, contrasts, spreads
 
 EVERYBODY = "nobody"  # what is left out of the analysis as it was
 
 
-def controls(finding: Finding) -> Answer:
+def controls(finding: Finding) -> CheckAnswer:
     """Check 17: effect and p without each control; ``level`` says who was left out."""
     source, member = finding.source, finding.member()
     arms = source.study.arms.order
@@ -28,4 +28,4 @@ def controls(finding: Finding) -> Answer:
         without = replace(member, mask=mask, n=member.n - 1)
         rows += contrasts(finding, finding.endpoint, without, variable="left out", level=source.subject_ids[index])
     without_one = [r for r in rows if r.level != EVERYBODY]
-    return Answer(rows, spreads(finding, without_one), (("Controls left out in turn", str(inside.size)),))
+    return CheckAnswer(rows, spreads(finding, without_one), (("Controls left out in turn", str(inside.size)),))

@@ -12,7 +12,7 @@ import numpy as np
 from alsbench.analysis.gates import gates
 from alsbench.analysis.p_text import p_text
 from alsbench.analysis.result import Row
-from alsbench.analysis.scrutiny.finding import ALPHA, Answer, Finding
+from alsbench.analysis.scrutiny.finding import ALPHA, CheckAnswer, Finding
 from alsbench.analysis.scrutiny.outcomes import STAND_INS, place
 from alsbench.analysis.scrutiny.selection import Test, search
 from alsbench.stats.max_t import westfall_young
@@ -22,7 +22,7 @@ STATS = ("p_value", "holm_p", "hochberg_p", "fixed_sequence_p", "westfall_young_
 LEVELS = {"primary": 0, "secondary": 1, "exploratory": 2}
 
 
-def multiplicity(finding: Finding) -> Answer:
+def multiplicity(finding: Finding) -> CheckAnswer:
     """Check 9: each test of the family with its adjusted p; the family is the study's, whatever endpoint is asked about."""
     asked_for = {c.name for c in finding.comparisons}
 
@@ -34,7 +34,7 @@ def multiplicity(finding: Finding) -> Answer:
     tests = [found.tests[i] for i in order]
     p = found.p[:, order]
     if not tests:
-        return Answer([], "not estimable: no test of the study can be made in this subgroup")
+        return CheckAnswer([], "not estimable: no test of the study can be made in this subgroup")
     adjusted = (p[0], holm(p[0]), hochberg(p[0]), fixed_sequence(p[0]), westfall_young(1.0 - p[0], 1.0 - p[1:]).step_down)
     rows: list[Row] = []
     for i, test in enumerate(tests):
@@ -60,7 +60,7 @@ def multiplicity(finding: Finding) -> Answer:
         *plan,
         ("Looks taken", "alsbench audit looks: questions whose results were shown, and the contrasts seen"),
     )
-    return Answer(rows, words, lines, tuple(f"not in the family: {name}" for name in found.left_out))
+    return CheckAnswer(rows, words, lines, tuple(f"not in the family: {name}" for name in found.left_out))
 
 
 def _place_in_sequence(finding: Finding, test: Test) -> tuple[int, int, int]:

@@ -18,7 +18,7 @@ from alsbench.analysis.endpoints.imputed import IMPUTED, TIPPING, TIPPING_STATS,
 from alsbench.analysis.p_text import p_text
 from alsbench.analysis.question import OVERALL, Question
 from alsbench.analysis.result import Row
-from alsbench.analysis.scrutiny.finding import Answer, Finding, analysed, at_horizon, of_comparison, per_comparison
+from alsbench.analysis.scrutiny.finding import CheckAnswer, Finding, analysed, at_horizon, of_comparison, per_comparison
 from alsbench.analysis.scrutiny.outcomes import change_at, own_visit, place, searched_visits
 from alsbench.analysis.subgroups import Membership, complement
 from alsbench.errors import ExpressionError
@@ -30,11 +30,11 @@ STRATEGIES = ("mar", "jump-to-reference", "copy-reference")
 SHOWN = ("difference", "conf_low", "conf_high", "p_value")
 
 
-def missingness(finding: Finding) -> Answer:
+def missingness(finding: Finding) -> CheckAnswer:
     """Check 15: missing values by arm at the horizon, and the difference under other assumptions about them."""
     function = carrier(finding)
     if function is None:
-        return Answer([], f"not applicable: {finding.endpoint.method.replace('_', ' ')} has no values by visit")
+        return CheckAnswer([], f"not applicable: {finding.endpoint.method.replace('_', ' ')} has no values by visit")
     about = replace(finding, endpoint=function)
     rows: list[Row] = []
     words: dict[str, str] = {}
@@ -51,7 +51,7 @@ def missingness(finding: Finding) -> Answer:
         ("Imputed", "conditional means, jackknife errors; ANCOVA over all arms at the horizon"),
         ("Tips at", "shift of the treated's values imputed at random at which p reaches 0.05 or the sign turns"),
     )
-    return Answer(rows, per_comparison(finding, words), lines, warnings, endpoint=function)
+    return CheckAnswer(rows, per_comparison(finding, words), lines, warnings, endpoint=function)
 
 
 def carrier(finding: Finding) -> Endpoint | None:

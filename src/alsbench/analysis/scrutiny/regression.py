@@ -12,7 +12,7 @@ import numpy as np
 from alsbench.analysis.ask import Ask
 from alsbench.analysis.question import OVERALL, Question
 from alsbench.analysis.result import Row
-from alsbench.analysis.scrutiny.finding import Answer, Finding
+from alsbench.analysis.scrutiny.finding import CheckAnswer, Finding
 from alsbench.analysis.scrutiny.missingness import carrier
 from alsbench.analysis.scrutiny.modifier import Floats
 from alsbench.analysis.scrutiny.outcomes import subject_slopes
@@ -37,15 +37,15 @@ CORRELATED = (
 )
 
 
-def regression(finding: Finding) -> Answer:
+def regression(finding: Finding) -> CheckAnswer:
     """Check 18: mean of the column and of the on-study decline by arm and part; their correlation and what carries over."""
     function = finding.endpoint if finding.endpoint.method == "slope" else carrier(finding)
     try:
         column = cut_of(finding).column
     except UsageError as error:
-        return Answer([], f"not applicable: {error.what}")
+        return CheckAnswer([], f"not applicable: {error.what}")
     if function is None:
-        return Answer([], "not applicable: the endpoint has no values by visit to take a slope of")
+        return CheckAnswer([], "not applicable: the endpoint has no values by visit to take a slope of")
     subject, decline = declines(finding, function)
     before = np.asarray(finding.source.subject_column(column), dtype=np.float64)[subject]
     rows, means = _means(finding, function, subject, before, decline)
@@ -58,7 +58,7 @@ def regression(finding: Finding) -> Answer:
         ("On study", f"decline per month of {function.title or function.name}, each subject's least squares"),
         ("Carries over", f"slope of the on-study decline on {column}; the rest is regression to the mean, or noise"),
     )
-    return Answer([*rows, *found], words + text, lines, endpoint=function)
+    return CheckAnswer([*rows, *found], words + text, lines, endpoint=function)
 
 
 def declines(finding: Finding, function: Endpoint) -> tuple[IntArray, Floats]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from alsbench.analysis.result import Row
-from alsbench.analysis.scrutiny.finding import Answer, Finding, contrasts, p_words, per_comparison
+from alsbench.analysis.scrutiny.finding import CheckAnswer, Finding, contrasts, p_words, per_comparison
 from alsbench.analysis.scrutiny.outcomes import STAND_INS, measured, own_visit, place
 from alsbench.analysis.strata import strata_codes
 from alsbench.stats.rearrangement import deal_arms
@@ -16,7 +16,7 @@ NAMES = ("gehan_p", "permutation_p", "permutation_gehan_p", "permutations")
 SLACK = 1e-9
 
 
-def rerandomisation(finding: Finding) -> Answer:
+def rerandomisation(finding: Finding) -> CheckAnswer:
     """Check 16: arms permuted within the endpoint's strata inside the subgroup.
 
     For a joint rank the ANCOVA t and the Gehan-Wilcoxon W, every arrangement where they are few; else the t (or log-rank z) of
@@ -35,7 +35,7 @@ def rerandomisation(finding: Finding) -> Answer:
     words = {
         c.name: f"model {p_words(rows, c)}, re-randomised {p_words(rows, c, 'permutation_p')}" for c in finding.comparisons
     }
-    return Answer(rows, per_comparison(finding, words), tuple(lines))
+    return CheckAnswer(rows, per_comparison(finding, words), tuple(lines))
 
 
 def _permuted(finding: Finding, comparison: Comparison, draws: int) -> list[Row]:

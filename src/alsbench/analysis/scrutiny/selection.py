@@ -18,7 +18,7 @@ from alsbench.analysis.methods import evidence_endpoints
 from alsbench.analysis.p_text import p_text
 from alsbench.analysis.result import Row
 from alsbench.analysis.run import default_population
-from alsbench.analysis.scrutiny.finding import ALPHA, Answer, Finding, each_comparison
+from alsbench.analysis.scrutiny.finding import ALPHA, CheckAnswer, Finding, each_comparison
 from alsbench.analysis.scrutiny.outcomes import (
     SEARCHED,
     STAND_INS,
@@ -67,7 +67,7 @@ class Search:
         return np.array([i for i, t in enumerate(self.tests) if wanted(t) and np.isfinite(self.p[0, i])], dtype=np.int64)
 
 
-def selection(finding: Finding) -> Answer:
+def selection(finding: Finding) -> CheckAnswer:
     """Check 7: for each comparison the adjusted p of the finding in ever wider searches."""
     found = search(finding)
     rows, said = each_comparison(finding, lambda c: _adjusted(finding, found, c))
@@ -82,7 +82,7 @@ def selection(finding: Finding) -> Answer:
     stand_ins = dict.fromkeys(t.endpoint.method for t in found.tests if t.endpoint.method in STAND_INS)
     lines += [("In the search", f"{m.replace('_', ' ')}: {STAND_INS[m]}") for m in stand_ins]
     warnings = tuple(f"not in the search: {name}" for name in found.left_out)
-    return Answer(rows, said, tuple(lines), warnings)
+    return CheckAnswer(rows, said, tuple(lines), warnings)
 
 
 def search(finding: Finding, wanted: Callable[[Test], bool] | None = None) -> Search:

@@ -13,7 +13,7 @@ import numpy as np
 
 from alsbench.analysis.result import Row
 from alsbench.analysis.scrutiny.effect import Z95, Effect, effect_of
-from alsbench.analysis.scrutiny.finding import Answer, Finding, each_comparison
+from alsbench.analysis.scrutiny.finding import CheckAnswer, Finding, each_comparison
 from alsbench.analysis.scrutiny.modifier import Floats, Pair, pair_of
 from alsbench.analysis.scrutiny.outcomes import place
 from alsbench.analysis.subgroups import complement, members
@@ -28,7 +28,7 @@ TUNING = ((1 / 30, "r = 1/30"), (1 / 6, "r = 1/6"), (1 / 3, "r = 1/3"))
 MIDDLE = "r = 1/6"
 
 
-def shrinkage(finding: Finding) -> Answer:
+def shrinkage(finding: Finding) -> CheckAnswer:
     """Check 8: as estimated, corrected for selection under three tunings, and shrunken."""
     rows, said = each_comparison(finding, lambda c: _one(finding, c))
     lines = (
@@ -41,7 +41,7 @@ def shrinkage(finding: Finding) -> Answer:
         ("Shrunken", "normal model of subgroup and complement, spread by moments: with two parts it is hardly determined"),
         *([("Scale", "logarithm of the ratio")] if finding.endpoint.scale == "log" else []),
     )
-    return Answer(rows, said, lines)
+    return CheckAnswer(rows, said, lines)
 
 
 def shrunken_effect(finding: Finding, comparison: Comparison) -> tuple[Effect, Shrunken]:

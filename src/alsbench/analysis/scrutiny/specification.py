@@ -16,7 +16,7 @@ from alsbench.analysis.follow_up import event_days
 from alsbench.analysis.question import Question
 from alsbench.analysis.result import Row
 from alsbench.analysis.run import apply_overrides
-from alsbench.analysis.scrutiny.finding import Answer, Finding, contrasts, no_joint_rank, spreads
+from alsbench.analysis.scrutiny.finding import CheckAnswer, Finding, contrasts, no_joint_rank, spreads
 from alsbench.study.model import Endpoint
 
 Choice = tuple[str, tuple[tuple[str, str], ...]]
@@ -41,7 +41,7 @@ STRATA: tuple[Choice, ...] = (
 )
 
 
-def specification(finding: Finding) -> Answer:
+def specification(finding: Finding) -> CheckAnswer:
     """Check 13: estimate, interval, ANCOVA p and Gehan-Wilcoxon p under each combination of options."""
     endpoint = finding.joint_rank()
     if endpoint is None:
@@ -51,7 +51,7 @@ def specification(finding: Finding) -> Answer:
     for name, options in specifications(endpoint, same_day=_same_day(finding, endpoint)):
         changed = apply_overrides(endpoint, Question(endpoint.name, options=options))
         rows += contrasts(finding, changed, member, more=("gehan_p",), variable="specification", level=name)
-    return Answer(rows, spreads(finding, rows), endpoint=endpoint)
+    return CheckAnswer(rows, spreads(finding, rows), endpoint=endpoint)
 
 
 def _same_day(finding: Finding, endpoint: Endpoint) -> bool:

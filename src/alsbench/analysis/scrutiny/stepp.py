@@ -14,7 +14,7 @@ import numpy as np
 
 from alsbench.analysis.p_text import p_text
 from alsbench.analysis.result import Row
-from alsbench.analysis.scrutiny.finding import Answer, Finding, contrasts, of_comparison, per_comparison, spread_words
+from alsbench.analysis.scrutiny.finding import CheckAnswer, Finding, contrasts, of_comparison, per_comparison, spread_words
 from alsbench.analysis.scrutiny.modifier import Floats, sup_difference
 from alsbench.analysis.scrutiny.outcomes import place
 from alsbench.analysis.scrutiny.sweep import cut_of
@@ -29,12 +29,12 @@ WINDOW, STEP = 3, 12  # a window holds one in three subjects, the next begins on
 LEAST = 20  # subjects in a window
 
 
-def stepp(finding: Finding) -> Answer:
+def stepp(finding: Finding) -> CheckAnswer:
     """Check 6: effect, interval, p and n per arm in each window of the comparison's subjects, and the test over all windows."""
     try:
         column = cut_of(finding).column
     except UsageError as error:
-        return Answer([], f"not applicable: {error.what}")
+        return CheckAnswer([], f"not applicable: {error.what}")
     everybody = members(finding.source, "overall", finding.population)
     values = merge_ties(finding.source.subject_column(column))
     order = finding.source.study.arms.order
@@ -60,7 +60,7 @@ def stepp(finding: Finding) -> Answer:
             f"the window furthest from all's effect, {finding.draws} trials whose {column} was dealt again within arm",
         ),
     )
-    return Answer(rows, per_comparison(finding, words), lines)
+    return CheckAnswer(rows, per_comparison(finding, words), lines)
 
 
 def windows(values: Floats, inside: BoolArray) -> list[tuple[float, float, BoolArray]]:

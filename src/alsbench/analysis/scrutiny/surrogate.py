@@ -16,7 +16,7 @@ from alsbench.analysis.ask import Ask
 from alsbench.analysis.question import Question
 from alsbench.analysis.records import endpoint_records
 from alsbench.analysis.result import Row
-from alsbench.analysis.scrutiny.finding import Answer, Finding, each_comparison
+from alsbench.analysis.scrutiny.finding import CheckAnswer, Finding, each_comparison
 from alsbench.analysis.scrutiny.missingness import carrier
 from alsbench.analysis.scrutiny.modifier import Floats
 from alsbench.analysis.scrutiny.outcomes import change_at, measured, months, own_visit, searched_visits
@@ -37,14 +37,14 @@ LIMITS = (
 )
 
 
-def surrogate(finding: Finding) -> Answer:
+def surrogate(finding: Finding) -> CheckAnswer:
     """Check 20: the early mediator with the later course within arm, and the share of the effect that goes with it."""
     function = carrier(finding)
     if function is None:
-        return Answer([], "not applicable: the endpoint has no values by visit")
+        return CheckAnswer([], "not applicable: the endpoint has no values by visit")
     mediator = mediator_of(finding, function)
     if mediator is None:
-        return Answer([], "not applicable: the study has no log-scale endpoint by visit beside it")
+        return CheckAnswer([], "not applicable: the study has no log-scale endpoint by visit beside it")
     rows, said = each_comparison(finding, lambda c: _one(finding, function, mediator, c))
     lines = (
         (
@@ -55,7 +55,7 @@ def surrogate(finding: Finding) -> Answer:
         ("Share", f"1 - effect with the mediator held / effect, {finding.draws} bootstrap samples of each arm"),
         *(("Limit", text) for text in LIMITS),
     )
-    return Answer(rows, said, lines, endpoint=function)
+    return CheckAnswer(rows, said, lines, endpoint=function)
 
 
 def mediator_of(finding: Finding, function: Endpoint) -> Endpoint | None:

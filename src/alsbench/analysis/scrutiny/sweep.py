@@ -14,7 +14,7 @@ import numpy as np
 
 from alsbench.analysis.p_text import p_text
 from alsbench.analysis.result import Row
-from alsbench.analysis.scrutiny.finding import Answer, Finding, contrasts, of_comparison, per_comparison, spread_words
+from alsbench.analysis.scrutiny.finding import CheckAnswer, Finding, contrasts, of_comparison, per_comparison, spread_words
 from alsbench.analysis.scrutiny.modifier import sup_difference, sup_effect
 from alsbench.analysis.scrutiny.outcomes import place
 from alsbench.analysis.source import BoolArray, Source
@@ -40,12 +40,12 @@ class Cut:
     value: float
 
 
-def sweep(finding: Finding) -> Answer:
+def sweep(finding: Finding) -> CheckAnswer:
     """Check 5: effect, interval, p and n per arm at each cut. The subgroup's own cut is marked by a warning on its rows."""
     try:
         own = cut_of(finding)
     except UsageError as error:
-        return Answer([], f"not applicable: {error.what}")
+        return CheckAnswer([], f"not applicable: {error.what}")
     cuts = cut_points(finding, own)
     swept = _with_cuts(finding.source, own, cuts)
     rows: list[Row] = []
@@ -68,7 +68,7 @@ def sweep(finding: Finding) -> Answer:
             f"largest difference across a cut, {finding.draws} trials whose {own.column} was dealt again within arm",
         ),
     )
-    return Answer(rows, per_comparison(finding, words), lines)
+    return CheckAnswer(rows, per_comparison(finding, words), lines)
 
 
 def _sup_tests(finding: Finding, comparison: Compared, masks: list[BoolArray]) -> tuple[list[Row], str]:

@@ -9,15 +9,15 @@ from alsbench.analysis.question import Question
 from alsbench.analysis.records import endpoint_records
 from alsbench.analysis.result import Row
 from alsbench.analysis.run import answer
-from alsbench.analysis.scrutiny.finding import Answer, Finding, per_comparison, spread_words, summary_names
+from alsbench.analysis.scrutiny.finding import CheckAnswer, Finding, per_comparison, spread_words, summary_names
 from alsbench.study.model import Comparison
 
 
-def visits(finding: Finding) -> Answer:
+def visits(finding: Finding) -> CheckAnswer:
     """Check 10: estimate, interval and p at each analysed visit; a joint rank is made at each visit as its horizon."""
     endpoint = finding.endpoint
     if not method_info(endpoint.method).by_visit:
-        return Answer([], f"not applicable: {endpoint.method.replace('_', ' ')} has no visits")
+        return CheckAnswer([], f"not applicable: {endpoint.method.replace('_', ' ')} has no visits")
     asked = _numbers(finding) if endpoint.method == "joint_rank" else ()
     question = Question(
         endpoint.name,
@@ -30,7 +30,7 @@ def visits(finding: Finding) -> Answer:
     found = answer(question, finding.source).select(context="contrast", stat_name=names, level=None)
     rows: list[Row] = [_marked(finding, r) for r in found if r.visit_number is not None]
     words = {c.name: spread_words(_of_pair(rows, c)) for c in finding.comparisons}
-    return Answer(rows, per_comparison(finding, words))
+    return CheckAnswer(rows, per_comparison(finding, words))
 
 
 def _of_pair(rows: list[Row], comparison: Comparison) -> list[Row]:

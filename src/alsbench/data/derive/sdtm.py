@@ -19,7 +19,7 @@ from alsbench.data.derive.qc import Report
 from alsbench.data.derive.sdtm_domains import FINDINGS, Domain, domains, visit_number, visit_unit
 from alsbench.data.derive.sdtm_events import deaths, time_to_event, treatment_ends
 from alsbench.data.derive.sdtm_records import als_blocks, als_records, blocks_of, read_rows
-from alsbench.data.derive.sdtm_subjects import Measured, Trial, read_trial, study_day, subject_table
+from alsbench.data.derive.sdtm_subjects import Measured, SdtmTrial, read_trial, study_day, subject_table
 from alsbench.data.derive.windows import which_record
 from alsbench.data.receipt import Finding
 from alsbench.errors import DataError
@@ -70,7 +70,7 @@ def _name_absent_drops(found: Mapping[str, Sequence[Domain]], unit: VisitUnit, s
             )
 
 
-def _blocks(domain: Domain, trial: Trial, unit: VisitUnit, settings: Derive, report: Report) -> list[Block]:
+def _blocks(domain: Domain, trial: SdtmTrial, unit: VisitUnit, settings: Derive, report: Report) -> list[Block]:
     rows = read_rows(domain, trial, report)
     if not len(rows):
         return []
@@ -133,7 +133,7 @@ def _lead_in(block: Block, shortest: float) -> dict[str, float]:
     return rates
 
 
-def _dated(trial: Trial, domain: Domain, code: str) -> list[Column]:
+def _dated(trial: SdtmTrial, domain: Domain, code: str) -> list[Column]:
     """Start and end of events as dates and study days."""
     begin, end = domain.dates(f"{code}STDTC"), domain.dates(f"{code}ENDTC")
     starts = trial.starts(domain.subject)
@@ -145,7 +145,7 @@ def _dated(trial: Trial, domain: Domain, code: str) -> list[Column]:
     ]
 
 
-def _adae(trial: Trial, ae: Domain, report: Report) -> Dataset:
+def _adae(trial: SdtmTrial, ae: Domain, report: Report) -> Dataset:
     """Adverse events, emergent unless they began, or ended, before the first dose.
 
     A partial start counts by the days it may mean: the last of them before the first dose is before it.
@@ -173,7 +173,7 @@ def _adae(trial: Trial, ae: Domain, report: Report) -> Dataset:
     return build("ADAE", "Adverse Events", columns, report.remarks("ADAE"))
 
 
-def _adex(trial: Trial, ex: Domain, report: Report) -> Dataset:
+def _adex(trial: SdtmTrial, ex: Domain, report: Report) -> Dataset:
     report.step("ADEX", "doses as in EX, with dates and study days")
     columns = [
         *trial.subjects.head(ex.subject),

@@ -18,7 +18,7 @@ from alsbench.data.derive.columns import Values, build, date, number, text
 from alsbench.data.derive.qc import Report
 from alsbench.data.derive.sdtm_domains import FINDINGS, Domain
 from alsbench.data.derive.sdtm_exposure import NAT
-from alsbench.data.derive.sdtm_subjects import Days, Trial, study_day
+from alsbench.data.derive.sdtm_subjects import Days, SdtmTrial, study_day
 from alsbench.data.derive.ventilation import first_permanent_ventilation
 from alsbench.study.model import Derive
 
@@ -75,7 +75,7 @@ def _death_sources(found: Found) -> Iterator[tuple[Values, Sequence[bool], tuple
         yield ae.subject, fatal, ae.bounds("AEENDTC")
 
 
-def time_to_event(found: Found, trial: Trial, died: Days, settings: Derive, report: Report) -> Dataset:
+def time_to_event(found: Found, trial: SdtmTrial, died: Days, settings: Derive, report: Report) -> Dataset:
     """ADTTE: DTHPAV and DEATH, days from the first dose, which is day 1. Subjects without a first dose have no record."""
     ids = np.array([s for s in trial.subjects.ids if not np.isnat(trial.start.get(s, NAT))], dtype=object)
     starts = trial.starts(ids)
@@ -123,7 +123,7 @@ def time_to_event(found: Found, trial: Trial, died: Days, settings: Derive, repo
     )
 
 
-def treatment_ends(trial: Trial, found: Found, died: Days, report: Report) -> Days:
+def treatment_ends(trial: SdtmTrial, found: Found, died: Days, report: Report) -> Days:
     """The last day of treatment by subject: the last dose; where it is open or its end partial, as far as it may have gone."""
     contact, stopped = last_contact(found, died), _treatment_stopped(found)
     delivered = dict(zip(trial.demographics.subject, trial.demographics.dates("RFXENDTC"), strict=True))

@@ -16,7 +16,7 @@ from alsbench.data.derive.bds import Block
 from alsbench.data.derive.columns import Floats, Values, text
 from alsbench.data.derive.qc import Report
 from alsbench.data.derive.sdtm_domains import Domain, planned_grid
-from alsbench.data.derive.sdtm_subjects import Trial, study_day
+from alsbench.data.derive.sdtm_subjects import SdtmTrial, study_day
 from alsbench.data.derive.windows import Flags, Ints, closest, last_baseline, nearest_baseline, place, with_windows
 from alsbench.study.als import ITEM_CODES, ITEMS, MAX_ITEM
 from alsbench.study.model import Derive, VisitUnit
@@ -57,7 +57,7 @@ class Rows:
         return np.unique(self.subject.astype(str), return_inverse=True)[1].astype(np.int64)
 
 
-def read_rows(domain: Domain, trial: Trial, report: Report) -> Rows:
+def read_rows(domain: Domain, trial: SdtmTrial, report: Report) -> Rows:
     """The usable records of a findings domain; those without a day, or of nobody in DM, are quarantined."""
     d = domain.code
     subject = domain.subject

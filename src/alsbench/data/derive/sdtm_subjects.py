@@ -38,7 +38,7 @@ Days = Mapping[str, np.datetime64]
 
 
 @dataclass(frozen=True)
-class Trial:
+class SdtmTrial:
     """The subjects of DM in order, and their dates by id (missing ids have none)."""
 
     subjects: Subjects
@@ -61,7 +61,7 @@ def study_day(dates: Values, starts: Values) -> Floats:
     return np.where(delta >= 0, delta + 1, delta)
 
 
-def read_trial(found: Mapping[str, Sequence[Domain]], report: Report) -> Trial:
+def read_trial(found: Mapping[str, Sequence[Domain]], report: Report) -> SdtmTrial:
     """Arms and doses. Raises DataError where DM is missing, split, or names a subject twice."""
     demographics = found.get("DM", ())
     if len(demographics) != 1:
@@ -96,7 +96,7 @@ def read_trial(found: Mapping[str, Sequence[Domain]], report: Report) -> Trial:
     report.step("ADSL", "TRTSDT: earliest EXSTDTC, else RFXSTDTC, else RFSTDTC; TRTEDT: latest EXENDTC, else RFXENDTC")
     report.step("ADSL", "TRT01P: ARM; TRT01A: ACTARM, else ARM; screen failures have none")
     study = next((v for v in dm.texts("STUDYID") if v is not None), "STUDY")
-    return Trial(Subjects(study, ids, planned, actual), dm, start, end, dosed, _qualifiers(found), doses)
+    return SdtmTrial(Subjects(study, ids, planned, actual), dm, start, end, dosed, _qualifiers(found), doses)
 
 
 def _arms(ids: Values, said: Values) -> dict[str, str]:
@@ -125,7 +125,7 @@ class Measured:
 
 
 def subject_table(
-    trial: Trial, found: Mapping[str, Sequence[Domain]], measured: Measured, died: Days, report: Report
+    trial: SdtmTrial, found: Mapping[str, Sequence[Domain]], measured: Measured, died: Days, report: Report
 ) -> Dataset:
     """ADSL. What SUPPDM or SC deliver is used as it is; rates are derived only where they do not."""
     dm, ids = trial.demographics, trial.subjects.ids
@@ -193,7 +193,7 @@ def _carried(dm: Domain) -> list[Column]:
     return [*made, number("AGE", "Age", dm.numbers("AGE"))] if "AGE" in dm else made
 
 
-def _delivered(trial: Trial) -> list[Column]:
+def _delivered(trial: SdtmTrial) -> list[Column]:
     """What SUPPDM and SC say, each a column: numbers where all values are, days where the name ends in DTC or DT."""
     made = []
     for name, by in trial.extra.items():
@@ -209,7 +209,7 @@ def _delivered(trial: Trial) -> list[Column]:
     return made
 
 
-def _onset(trial: Trial, found: Mapping[str, Sequence[Domain]]) -> Values:
+def _onset(trial: SdtmTrial, found: Mapping[str, Sequence[Domain]]) -> Values:
     """Date of onset: SUPPDM or SC, else the medical history event that says onset."""
     held: dict[str, np.datetime64] = {}
     for name in _ONSET:
@@ -224,7 +224,7 @@ def _onset(trial: Trial, found: Mapping[str, Sequence[Domain]]) -> Values:
     return np.array([held.get(s, NAT) for s in trial.subjects.ids], dtype="datetime64[D]")
 
 
-def _riluzole(domains: Sequence[Domain], trial: Trial) -> list[str]:
+def _riluzole(domains: Sequence[Domain], trial: SdtmTrial) -> list[str]:
     using: set[str] = set()
     for cm in domains:
         earliest, _ = cm.bounds("CMSTDTC")

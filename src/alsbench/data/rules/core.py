@@ -41,7 +41,7 @@ class Rule:
     id: str
     severity: Severity
     title: str
-    check: Callable[[Trial], Iterator[Fault]]
+    check: Callable[[RuleData], Iterator[Fault]]
     needs_study: bool = False
 
 
@@ -81,10 +81,10 @@ REGISTRY: dict[str, Rule] = {}
 
 def rule(
     id_: str, severity: Severity, title: str, *, needs_study: bool = False
-) -> Callable[[Callable[[Trial], Iterator[Fault]]], Callable[[Trial], Iterator[Fault]]]:
+) -> Callable[[Callable[[RuleData], Iterator[Fault]]], Callable[[RuleData], Iterator[Fault]]]:
     """Register a check under an id."""
 
-    def register(check: Callable[[Trial], Iterator[Fault]]) -> Callable[[Trial], Iterator[Fault]]:
+    def register(check: Callable[[RuleData], Iterator[Fault]]) -> Callable[[RuleData], Iterator[Fault]]:
         if id_ in REGISTRY:
             raise ValueError(f"two rules are named {id_}")
         REGISTRY[id_] = Rule(id_, severity, title, check, needs_study)
@@ -94,7 +94,7 @@ def rule(
 
 
 @dataclass(frozen=True)
-class Trial:
+class RuleData:
     """The data under check, and the study they are to fit, if there is one."""
 
     snapshot: Snapshot

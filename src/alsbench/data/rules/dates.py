@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from alsbench.data.rules.core import SUBJECT_TABLE, Fault, Trial, fault, rule
+from alsbench.data.rules.core import SUBJECT_TABLE, Fault, RuleData, fault, rule
 from alsbench.data.safe_text import visible_line
 from alsbench.data.snapshot import TableInfo
 from alsbench.data.sql import constant, quote
@@ -28,7 +28,7 @@ _MOST_NAMED = 1_000
 
 
 @rule("date-values", "warning", "columns named as dates hold dates")
-def date_values(trial: Trial) -> Iterator[Fault]:
+def date_values(trial: RuleData) -> Iterator[Fault]:
     """``...DT`` is a date of the analysis data, ``...DTM`` and ``...DTC`` are ISO 8601 texts, the latter perhaps partial."""
     for table in trial.snapshot.tables.values():
         for name, kind in table.kinds.items():
@@ -42,7 +42,7 @@ def date_values(trial: Trial) -> Iterator[Fault]:
                 yield from _named(trial, table, name, f"{value} <> '' AND ({whole} OR {real})", what)
 
 
-def _no_date(trial: Trial, table: TableInfo, name: str, kind: str) -> Iterator[Fault]:
+def _no_date(trial: RuleData, table: TableInfo, name: str, kind: str) -> Iterator[Fault]:
     if kind == "number":
         yield from _named(trial, table, name, f"{quote(name)} IS NOT NULL", "holds numbers without a date format")
         return
@@ -55,7 +55,7 @@ def _no_date(trial: Trial, table: TableInfo, name: str, kind: str) -> Iterator[F
     yield from _named(trial, table, name, condition, what)
 
 
-def _named(trial: Trial, table: TableInfo, name: str, condition: str, what: str) -> Iterator[Fault]:
+def _named(trial: RuleData, table: TableInfo, name: str, condition: str, what: str) -> Iterator[Fault]:
     """A fault with the first value that is none."""
     hits = trial.where(table, condition)
     if hits.count:
@@ -67,7 +67,7 @@ def _named(trial: Trial, table: TableInfo, name: str, condition: str, what: str)
 
 
 @rule("dates-order", "warning", "dates of ADSL follow each other")
-def dates_order(trial: Trial) -> Iterator[Fault]:
+def dates_order(trial: RuleData) -> Iterator[Fault]:
     if trial.adsl is None:
         return
     for first, later in _ORDER:
@@ -80,14 +80,14 @@ def dates_order(trial: Trial) -> Iterator[Fault]:
 
 
 @rule("interval-order", "warning", "nothing ends before it starts")
-def interval_order(trial: Trial) -> Iterator[Fault]:
+def interval_order(trial: RuleData) -> Iterator[Fault]:
     for table in trial.snapshot.tables.values():
         if trial.dates(table, "ASTDT", "AENDT"):
             yield from fault(table, "AENDT is before ASTDT in {n} rows", trial.where(table, '"AENDT" < "ASTDT"'))
 
 
 @rule("after-death", "warning", "nothing is recorded after death")
-def after_death(trial: Trial) -> Iterator[Fault]:
+def after_death(trial: RuleData) -> Iterator[Fault]:
     if trial.adsl is None or not trial.dates(trial.adsl, "DTHDT", more=True):
         return
     for table in trial.records:
@@ -98,7 +98,7 @@ def after_death(trial: Trial) -> Iterator[Fault]:
 
 
 @rule("after-event", "warning", "no visit after death told by the time-to-event data")
-def after_event(trial: Trial) -> Iterator[Fault]:
+def after_event(trial: RuleData) -> Iterator[Fault]:
     """Only events described as a death count: function is measured after a tracheostomy."""
     subject = quote(trial.subject)
     for events in trial.records:
@@ -123,14 +123,14 @@ def after_event(trial: Trial) -> Iterator[Fault]:
 
 
 @rule("death-flag", "warning", "DTHFL and DTHDT agree")
-def death_flag(trial: Trial) -> Iterator[Fault]:
+def death_flag(trial: RuleData) -> Iterator[Fault]:
     if trial.adsl is not None and trial.adsl.kinds.get("DTHFL") == "text" and trial.dates(trial.adsl, "DTHDT"):
         hits = trial.where(trial.adsl, '"DTHDT" IS NOT NULL AND "DTHFL" IS DISTINCT FROM \'Y\'')
         yield from fault(trial.adsl, "{n} rows have a date of death without DTHFL = 'Y'", hits)
 
 
 @rule("study-day", "warning", "ADY is ADT - TRTSDT, plus one from the first dose on")
-def study_day(trial: Trial) -> Iterator[Fault]:
+def study_day(trial: RuleData) -> Iterator[Fault]:
     if trial.adsl is None or not trial.dates(trial.adsl, "TRTSDT", more=True):
         return
     for table in trial.records:
@@ -141,7 +141,7 @@ def study_day(trial: Trial) -> Iterator[Fault]:
 
 
 @rule("baseline-after-dose", "warning", "baseline is not after the first dose")
-def baseline_after_dose(trial: Trial) -> Iterator[Fault]:
+def baseline_after_dose(trial: RuleData) -> Iterator[Fault]:
     if trial.adsl is None or not trial.dates(trial.adsl, "TRTSDT", more=True):
         return
     for table in trial.records:
@@ -151,7 +151,7 @@ def baseline_after_dose(trial: Trial) -> Iterator[Fault]:
 
 
 @rule("event-date", "note", "times to event in days are ADT - STARTDT + 1")
-def event_date(trial: Trial) -> Iterator[Fault]:
+def event_date(trial: RuleData) -> Iterator[Fault]:
     for table in trial.records:
         if "CNSR" in table and table.kinds.get("PARAM") == "text" and trial.dates(table, "ADT", "STARTDT"):
             off = '"AVAL" <> date_diff(\'day\', "STARTDT", "ADT") + 1 AND contains(lower("PARAM"), \'(days)\')'
@@ -159,7 +159,7 @@ def event_date(trial: Trial) -> Iterator[Fault]:
 
 
 @rule("visit-date-order", "note", "later visits have later dates")
-def visit_date_order(trial: Trial) -> Iterator[Fault]:
+def visit_date_order(trial: RuleData) -> Iterator[Fault]:
     """Subjects whose visits, all parameters together, are in order are set aside first: few tables need the sort by row."""
     number = trial.study_or_none.visits.number if trial.study_or_none else "AVISITN"
     subject, visit = quote(trial.subject), quote(number)

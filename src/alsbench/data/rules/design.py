@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from alsbench.data.rules.core import SHOWN, SUBJECT_TABLE, Fault, Trial, fault, rule
+from alsbench.data.rules.core import SHOWN, SUBJECT_TABLE, Fault, RuleData, fault, rule
 from alsbench.data.safe_text import visible_line
 from alsbench.data.snapshot import TableInfo
 from alsbench.data.sql import constant, quote
@@ -17,7 +17,7 @@ VISIT_METHODS = ("mmrm", "ancova", "slope")
 
 
 @rule("endpoint-dataset", "error", "the data set of every endpoint is loaded", needs_study=True)
-def endpoint_dataset(trial: Trial) -> Iterator[Fault]:
+def endpoint_dataset(trial: RuleData) -> Iterator[Fault]:
     for name, endpoint in trial.study.endpoints.items():
         wanted = [endpoint.dataset] if endpoint.dataset else []
         wanted += [endpoint.event.dataset] if endpoint.event else []
@@ -31,7 +31,7 @@ def endpoint_dataset(trial: Trial) -> Iterator[Fault]:
 
 
 @rule("endpoint-parameter", "error", "the parameter of every endpoint is in its data set", needs_study=True)
-def endpoint_parameter(trial: Trial) -> Iterator[Fault]:
+def endpoint_parameter(trial: RuleData) -> Iterator[Fault]:
     for name, endpoint in trial.study.endpoints.items():
         asked = [(endpoint.dataset, endpoint.paramcd)]
         asked += [(endpoint.event.dataset, endpoint.event.paramcd)] if endpoint.event else []
@@ -49,7 +49,7 @@ def endpoint_parameter(trial: Trial) -> Iterator[Fault]:
 
 
 @rule("endpoint-column", "error", "the data set of every endpoint has the columns its method reads", needs_study=True)
-def endpoint_column(trial: Trial) -> Iterator[Fault]:
+def endpoint_column(trial: RuleData) -> Iterator[Fault]:
     for name, endpoint, table in trial.endpoints():
         for column in _needed(trial, endpoint):
             if column not in table:
@@ -58,7 +58,7 @@ def endpoint_column(trial: Trial) -> Iterator[Fault]:
                 )
 
 
-def not_numbers(trial: Trial, table: TableInfo, column: str, what: str, *, hint: str = "") -> Fault:
+def not_numbers(trial: RuleData, table: TableInfo, column: str, what: str, *, hint: str = "") -> Fault:
     """A column that should be numeric: which rows hold something else, and what the first of them says."""
     if table.kinds[column] != "text":
         return Fault(table.name, what, hint=hint)
@@ -74,7 +74,7 @@ def not_numbers(trial: Trial, table: TableInfo, column: str, what: str, *, hint:
 
 
 @rule("endpoint-value", "error", "the values of every endpoint are numbers", needs_study=True)
-def endpoint_value(trial: Trial) -> Iterator[Fault]:
+def endpoint_value(trial: RuleData) -> Iterator[Fault]:
     for name, endpoint, table in trial.endpoints(*VISIT_METHODS, "time_to_event"):
         for column in ("AVAL", "BASE", "CHG") if endpoint.method in VISIT_METHODS else ("AVAL", "CNSR"):
             if table.kinds.get(column, "number") != "number":
@@ -83,7 +83,7 @@ def endpoint_value(trial: Trial) -> Iterator[Fault]:
 
 
 @rule("visit-number", "error", "the visit number is a number", needs_study=True)
-def visit_number(trial: Trial) -> Iterator[Fault]:
+def visit_number(trial: RuleData) -> Iterator[Fault]:
     column = trial.study.visits.number
     judged: set[str] = set()
     for _, _, table in trial.endpoints(*VISIT_METHODS):
@@ -99,7 +99,7 @@ def visit_number(trial: Trial) -> Iterator[Fault]:
 
 
 @rule("visit-horizon", "warning", "every horizon is a visit of the data", needs_study=True)
-def visit_horizon(trial: Trial) -> Iterator[Fault]:
+def visit_horizon(trial: RuleData) -> Iterator[Fault]:
     number = trial.study.visits.number
     for name, endpoint, table in trial.endpoints(*VISIT_METHODS):
         if table.kinds.get(number) != "number" or table.kinds.get("PARAMCD") != "text":
@@ -117,7 +117,7 @@ def visit_horizon(trial: Trial) -> Iterator[Fault]:
 
 
 @rule("endpoint-where", "error", "every record expression fits its data set", needs_study=True)
-def endpoint_where(trial: Trial) -> Iterator[Fault]:
+def endpoint_where(trial: RuleData) -> Iterator[Fault]:
     for name, endpoint, table in trial.endpoints():
         if endpoint.where:
             try:
@@ -127,7 +127,7 @@ def endpoint_where(trial: Trial) -> Iterator[Fault]:
 
 
 @rule("covariate", "error", "the covariates and strata of every endpoint are in ADSL", needs_study=True)
-def covariate(trial: Trial) -> Iterator[Fault]:
+def covariate(trial: RuleData) -> Iterator[Fault]:
     if trial.adsl is None:
         return
     missing: dict[str, list[str]] = {}
@@ -141,7 +141,7 @@ def covariate(trial: Trial) -> Iterator[Fault]:
 
 
 @rule("covariate-missing", "warning", "covariates are known for everybody in the default population", needs_study=True)
-def covariate_missing(trial: Trial) -> Iterator[Fault]:
+def covariate_missing(trial: RuleData) -> Iterator[Fault]:
     populations = trial.study.populations
     flag = populations.flags.get(populations.default, "")
     if trial.adsl is None or trial.adsl.kinds.get(flag) != "text":
@@ -152,7 +152,7 @@ def covariate_missing(trial: Trial) -> Iterator[Fault]:
         yield from fault(trial.adsl, f"{column} is missing for {{n}} subjects of the default population", hits)
 
 
-def _needed(trial: Trial, endpoint: Endpoint) -> tuple[str, ...]:
+def _needed(trial: RuleData, endpoint: Endpoint) -> tuple[str, ...]:
     if endpoint.method in VISIT_METHODS:
         return ("PARAMCD", "AVAL", trial.study.visits.number)
     if endpoint.method == "time_to_event":
@@ -160,6 +160,6 @@ def _needed(trial: Trial, endpoint: Endpoint) -> tuple[str, ...]:
     return ()
 
 
-def _own_columns(trial: Trial, endpoint: Endpoint) -> dict[str, str] | dict[str, object]:
+def _own_columns(trial: RuleData, endpoint: Endpoint) -> dict[str, str] | dict[str, object]:
     table: TableInfo | None = trial.snapshot.tables.get(endpoint.dataset.upper())
     return {} if table is None else dict.fromkeys(table.kinds, None)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from alsbench.data import coded_words as coded
-from alsbench.data.rules.core import Fault, Trial, rule
+from alsbench.data.rules.core import Fault, RuleData, rule
 from alsbench.data.snapshot import TableInfo
 from alsbench.data.sql import constant, quote
 
@@ -24,7 +24,7 @@ COLUMNS: tuple[tuple[str, coded.Reader, str, bool], ...] = (
 
 
 @rule("event-words", "warning", "what adverse event data say is known")
-def event_words(trial: Trial) -> Iterator[Fault]:
+def event_words(trial: RuleData) -> Iterator[Fault]:
     """A blank TRTEMFL is no by ADaM's convention, unless the column says N elsewhere. Columns wholly blank are not judged."""
     for table in trial.snapshot.tables.values():
         if not any(t in table for t in TERMS):
@@ -34,7 +34,9 @@ def event_words(trial: Trial) -> Iterator[Fault]:
                 yield from _unknown(trial, table, column, reader, how, blanks=blanks)
 
 
-def _unknown(trial: Trial, table: TableInfo, column: str, reader: coded.Reader, how: str, *, blanks: bool) -> Iterator[Fault]:
+def _unknown(
+    trial: RuleData, table: TableInfo, column: str, reader: coded.Reader, how: str, *, blanks: bool
+) -> Iterator[Fault]:
     held = quote(column)
     values = [v for (v,) in trial.snapshot.rows(f"SELECT DISTINCT {held} FROM {quote(table.name)}")]
     said = {v: coded.word(float(v) if isinstance(v, bool) else v) for v in values}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from alsbench.data.rules.core import DUPLICATED, NONE, Fault, Trial, fault, rule
+from alsbench.data.rules.core import DUPLICATED, NONE, Fault, RuleData, fault, rule
 from alsbench.data.rules.design import VISIT_METHODS
 from alsbench.data.snapshot import TableInfo
 from alsbench.data.sql import constant, fill, quote
@@ -14,7 +14,7 @@ from alsbench.study.model import Endpoint
 
 
 @rule("duplicate-visit", "error", "an endpoint has one record per subject and visit", needs_study=True)
-def duplicate_visit(trial: Trial) -> Iterator[Fault]:
+def duplicate_visit(trial: RuleData) -> Iterator[Fault]:
     """Judged after the endpoint's ``where``: a real data set tells its rows apart by flags."""
     number = trial.study.visits.number
     for name, endpoint, table in trial.endpoints(*VISIT_METHODS):
@@ -26,7 +26,7 @@ def duplicate_visit(trial: Trial) -> Iterator[Fault]:
 
 
 @rule("duplicate-event", "error", "a time-to-event parameter has one record per subject", needs_study=True)
-def duplicate_event(trial: Trial) -> Iterator[Fault]:
+def duplicate_event(trial: RuleData) -> Iterator[Fault]:
     for name, table, kept, _ in _events(trial):
         if trial.subject in table:
             hits = trial.among(table, [trial.subject], DUPLICATED, kept)
@@ -34,7 +34,7 @@ def duplicate_event(trial: Trial) -> Iterator[Fault]:
 
 
 @rule("duplicate-record", "warning", "flagged analysis records are one per subject, parameter and visit")
-def duplicate_record(trial: Trial) -> Iterator[Fault]:
+def duplicate_record(trial: RuleData) -> Iterator[Fault]:
     for table in trial.records:
         number = trial.study_or_none.visits.number if trial.study_or_none else "AVISITN"
         if number not in table:
@@ -46,14 +46,14 @@ def duplicate_record(trial: Trial) -> Iterator[Fault]:
         yield from fault(table, f"{{n}} records share subject, parameter and {number} with another", hits)
 
 
-def _record_key(trial: Trial, table: TableInfo) -> list[str]:
+def _record_key(trial: RuleData, table: TableInfo) -> list[str]:
     """The columns by which analysis records are told apart, as far as they are there."""
     number = trial.study_or_none.visits.number if trial.study_or_none else "AVISITN"
     return [trial.subject, "PARAMCD", *(c for c in (number, "ATPT", "ATPTN", "DTYPE", "BASETYPE", "ANL01FL") if c in table)]
 
 
 @rule("exact-duplicate", "warning", "no row stands twice")
-def exact_duplicate(trial: Trial) -> Iterator[Fault]:
+def exact_duplicate(trial: RuleData) -> Iterator[Fault]:
     for table in trial.snapshot.tables.values():
         if table in trial.records and trial.distinct(table, _record_key(trial, table)):
             continue  # rows told apart by their key are no duplicates
@@ -62,7 +62,7 @@ def exact_duplicate(trial: Trial) -> Iterator[Fault]:
 
 
 @rule("repeated-record", "warning", "a value stands at one visit of its subject")
-def repeated_record(trial: Trial) -> Iterator[Fault]:
+def repeated_record(trial: RuleData) -> Iterator[Fault]:
     """Same subject, parameter, date and value at two visits: the record of an "End of Treatment" row is analysed twice. Values
     carried forward by a DTYPE are no repeats."""
     number = trial.study_or_none.visits.number if trial.study_or_none else "AVISITN"
@@ -81,7 +81,7 @@ def repeated_record(trial: Trial) -> Iterator[Fault]:
 
 
 @rule("visit-labels", "warning", "a visit number has one label, and a label one number")
-def visit_labels(trial: Trial) -> Iterator[Fault]:
+def visit_labels(trial: RuleData) -> Iterator[Fault]:
     number, label = ("AVISITN", "AVISIT")
     if trial.study_or_none is not None:
         number, label = trial.study_or_none.visits.number, trial.study_or_none.visits.label
@@ -91,20 +91,20 @@ def visit_labels(trial: Trial) -> Iterator[Fault]:
 
 
 @rule("parameter-labels", "warning", "a PARAMCD has one PARAM, and a PARAM one PARAMCD")
-def parameter_labels(trial: Trial) -> Iterator[Fault]:
+def parameter_labels(trial: RuleData) -> Iterator[Fault]:
     for table in trial.records:
         if "PARAM" in table:
             yield from _one_to_one(trial, table, "PARAMCD", "PARAM")
 
 
 @rule("parameter-missing", "warning", "every analysis record names its parameter")
-def parameter_missing(trial: Trial) -> Iterator[Fault]:
+def parameter_missing(trial: RuleData) -> Iterator[Fault]:
     for table in trial.records:
         yield from fault(table, "{n} records have no PARAMCD", trial.where(table, '"PARAMCD" IS NULL'))
 
 
 @rule("baseline-single", "warning", "at most one baseline record per subject and parameter")
-def baseline_single(trial: Trial) -> Iterator[Fault]:
+def baseline_single(trial: RuleData) -> Iterator[Fault]:
     for table in trial.records:
         if table.kinds.get("ABLFL") == "text":
             keys = [trial.subject, "PARAMCD", *(c for c in ("BASETYPE", "ATPT") if c in table)]
@@ -113,7 +113,7 @@ def baseline_single(trial: Trial) -> Iterator[Fault]:
 
 
 @rule("baseline-constant", "warning", "BASE is one value per subject and parameter")
-def baseline_constant(trial: Trial) -> Iterator[Fault]:
+def baseline_constant(trial: RuleData) -> Iterator[Fault]:
     for table in trial.records:
         if table.kinds.get("BASE") == "number":
             keys = [trial.subject, "PARAMCD", *(c for c in ("BASETYPE", "ATPT") if c in table)]
@@ -122,7 +122,7 @@ def baseline_constant(trial: Trial) -> Iterator[Fault]:
 
 
 @rule("baseline-value", "warning", "BASE is the value of the record flagged as baseline")
-def baseline_value(trial: Trial) -> Iterator[Fault]:
+def baseline_value(trial: RuleData) -> Iterator[Fault]:
     for table in trial.records:
         if table.kinds.get("ABLFL") == "text" and table.kinds.get("BASE") == "number":
             hits = trial.where(table, '"ABLFL" = \'Y\' AND "BASE" IS DISTINCT FROM "AVAL" AND "BASE" IS NOT NULL')
@@ -130,7 +130,7 @@ def baseline_value(trial: Trial) -> Iterator[Fault]:
 
 
 @rule("baseline-absent", "warning", "subjects with a value after baseline have a baseline", needs_study=True)
-def baseline_absent(trial: Trial) -> Iterator[Fault]:
+def baseline_absent(trial: RuleData) -> Iterator[Fault]:
     number = trial.study.visits.number
     for name, endpoint, table in trial.endpoints(*VISIT_METHODS):
         if trial.subject in table and table.kinds.get("BASE") == "number" and table.kinds.get(number) == "number":
@@ -142,7 +142,7 @@ def baseline_absent(trial: Trial) -> Iterator[Fault]:
 
 
 @rule("parameter-no-baseline", "warning", "an endpoint's parameter has baseline records", needs_study=True)
-def parameter_no_baseline(trial: Trial) -> Iterator[Fault]:
+def parameter_no_baseline(trial: RuleData) -> Iterator[Fault]:
     number = trial.study.visits.number
     for name, endpoint, table in trial.endpoints(*VISIT_METHODS):
         kept = _kept(endpoint, table)
@@ -164,7 +164,7 @@ def parameter_no_baseline(trial: Trial) -> Iterator[Fault]:
 
 
 @rule("censoring", "error", "CNSR of a time-to-event parameter is a whole number from 0", needs_study=True)
-def censoring(trial: Trial) -> Iterator[Fault]:
+def censoring(trial: RuleData) -> Iterator[Fault]:
     for name, table, kept, _ in _events(trial):
         if table.kinds.get("CNSR") == "number":
             hits = trial.where(table, f'{kept} AND ("CNSR" IS NULL OR "CNSR" < 0 OR "CNSR" <> round("CNSR"))')
@@ -172,7 +172,7 @@ def censoring(trial: Trial) -> Iterator[Fault]:
 
 
 @rule("event-none", "warning", "a time-to-event parameter has events", needs_study=True)
-def event_none(trial: Trial) -> Iterator[Fault]:
+def event_none(trial: RuleData) -> Iterator[Fault]:
     for name, table, kept, paramcd in _events(trial):
         if table.kinds.get("CNSR") == "number":
             found = NONE if trial.holds(table, f'{kept} AND "CNSR" = 0') else trial.where(table, kept)
@@ -182,7 +182,7 @@ def event_none(trial: Trial) -> Iterator[Fault]:
 
 
 @rule("event-coding", "warning", "deaths are events and last contacts are not, as CNSR and EVNTDESC say", needs_study=True)
-def event_coding(trial: Trial) -> Iterator[Fault]:
+def event_coding(trial: RuleData) -> Iterator[Fault]:
     """Whoever is described as dead is no censored subject, and whoever was in contact last is no event."""
     for name, table, kept, _ in _events(trial):
         if table.kinds.get("CNSR") == "number" and table.kinds.get("EVNTDESC") == "text":
@@ -193,7 +193,7 @@ def event_coding(trial: Trial) -> Iterator[Fault]:
 
 
 @rule("event-time", "error", "times to event are known and not negative", needs_study=True)
-def event_time(trial: Trial) -> Iterator[Fault]:
+def event_time(trial: RuleData) -> Iterator[Fault]:
     for name, table, kept, _ in _events(trial):
         if table.kinds.get("AVAL") == "number":
             hits = trial.where(table, f'{kept} AND ("AVAL" IS NULL OR "AVAL" < 0)')
@@ -201,7 +201,7 @@ def event_time(trial: Trial) -> Iterator[Fault]:
 
 
 @rule("event-missing", "warning", "everybody in the default population has a time-to-event record", needs_study=True)
-def event_missing(trial: Trial) -> Iterator[Fault]:
+def event_missing(trial: RuleData) -> Iterator[Fault]:
     flag = trial.study.populations.flags.get(trial.study.populations.default, "")
     if trial.adsl is None or trial.adsl.kinds.get(flag) != "text":
         return
@@ -229,7 +229,7 @@ def _kept(endpoint: Endpoint, table: TableInfo) -> str:
     return f"{condition} AND ({fill(where.sql, where.params)})"
 
 
-def _events(trial: Trial) -> Iterator[tuple[str, TableInfo, str, str]]:
+def _events(trial: RuleData) -> Iterator[tuple[str, TableInfo, str, str]]:
     """Endpoint, table, SQL condition and parameter of every time-to-event parameter, each once."""
     seen: set[tuple[str, str, str]] = set()
     for name, endpoint in trial.study.endpoints.items():
@@ -252,7 +252,7 @@ def _events(trial: Trial) -> Iterator[tuple[str, TableInfo, str, str]]:
                 yield name, table, condition, paramcd
 
 
-def _one_to_one(trial: Trial, table: TableInfo, left: str, right: str) -> Iterator[Fault]:
+def _one_to_one(trial: RuleData, table: TableInfo, left: str, right: str) -> Iterator[Fault]:
     for key, other in ((left, right), (right, left)):
         within = "" if key == "PARAM" else ', "PARAMCD"'
         several = f"min({quote(other)}) < max({quote(other)})"

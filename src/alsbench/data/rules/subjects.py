@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from alsbench.data.receipt import Severity
-from alsbench.data.rules.core import DUPLICATED, SUBJECT_TABLE, Fault, Trial, fault, rule
+from alsbench.data.rules.core import DUPLICATED, SUBJECT_TABLE, Fault, RuleData, fault, rule
 from alsbench.data.sql import constant, quote
 from alsbench.study.names import nearest
 
 
 @rule("subject-table", "error", "there is a subject-level table ADSL", needs_study=True)
-def subject_table(trial: Trial) -> Iterator[Fault]:
+def subject_table(trial: RuleData) -> Iterator[Fault]:
     if SUBJECT_TABLE not in trial.snapshot.tables:
         yield Fault(
             SUBJECT_TABLE, f"no data set is named {SUBJECT_TABLE}", hint="load the subject-level data set, one row per subject"
@@ -19,7 +19,7 @@ def subject_table(trial: Trial) -> Iterator[Fault]:
 
 
 @rule("subject-column", "error", "every data set the study uses has the subject column", needs_study=True)
-def subject_column(trial: Trial) -> Iterator[Fault]:
+def subject_column(trial: RuleData) -> Iterator[Fault]:
     used = {SUBJECT_TABLE} | {e.dataset.upper() for e in trial.study.endpoints.values() if e.dataset}
     for table in trial.snapshot.tables.values():
         if table.name in used and trial.subject not in table:
@@ -27,14 +27,14 @@ def subject_column(trial: Trial) -> Iterator[Fault]:
 
 
 @rule("subject-unique", "error", "ADSL has one row per subject")
-def subject_unique(trial: Trial) -> Iterator[Fault]:
+def subject_unique(trial: RuleData) -> Iterator[Fault]:
     if trial.adsl is not None:
         hits = trial.among(trial.adsl, [trial.subject], DUPLICATED)
         yield from fault(trial.adsl, f"{{n}} rows share their {trial.subject} with another row", hits)
 
 
 @rule("subject-missing", "error", "every row names its subject")
-def subject_missing(trial: Trial) -> Iterator[Fault]:
+def subject_missing(trial: RuleData) -> Iterator[Fault]:
     for table in trial.snapshot.tables.values():
         if trial.subject in table:
             hits = trial.where(table, f"{quote(trial.subject)} IS NULL")
@@ -43,7 +43,7 @@ def subject_missing(trial: Trial) -> Iterator[Fault]:
 
 
 @rule("subject-unknown", "warning", "every subject with records is in ADSL")
-def subject_unknown(trial: Trial) -> Iterator[Fault]:
+def subject_unknown(trial: RuleData) -> Iterator[Fault]:
     if trial.adsl is None:
         return
     subject = quote(trial.subject)
@@ -59,7 +59,7 @@ def subject_unknown(trial: Trial) -> Iterator[Fault]:
 
 
 @rule("subject-kind", "error", "the subject column has the same kind everywhere")
-def subject_kind(trial: Trial) -> Iterator[Fault]:
+def subject_kind(trial: RuleData) -> Iterator[Fault]:
     if trial.adsl is None:
         return
     wanted = trial.adsl.kinds[trial.subject]
@@ -69,7 +69,7 @@ def subject_kind(trial: Trial) -> Iterator[Fault]:
 
 
 @rule("one-study", "warning", "all rows are of one study")
-def one_study(trial: Trial) -> Iterator[Fault]:
+def one_study(trial: RuleData) -> Iterator[Fault]:
     for table in trial.snapshot.tables.values():
         if "STUDYID" in table:
             (count,) = trial.snapshot.rows(f'SELECT count(DISTINCT "STUDYID") FROM {quote(table.name)}')[0]
@@ -78,7 +78,7 @@ def one_study(trial: Trial) -> Iterator[Fault]:
 
 
 @rule("arm-column", "error", "the arm columns of the study are in ADSL", needs_study=True)
-def arm_column(trial: Trial) -> Iterator[Fault]:
+def arm_column(trial: RuleData) -> Iterator[Fault]:
     if trial.adsl is None:
         return
     wanted: tuple[tuple[str, Severity], ...] = ((trial.study.arms.planned, "error"), (trial.study.arms.actual, "warning"))
@@ -90,7 +90,7 @@ def arm_column(trial: Trial) -> Iterator[Fault]:
 
 
 @rule("arm-absent", "error", "every arm of the study is in the data", needs_study=True)
-def arm_absent(trial: Trial) -> Iterator[Fault]:
+def arm_absent(trial: RuleData) -> Iterator[Fault]:
     planned = trial.study.arms.planned
     if trial.adsl is None or planned not in trial.adsl:
         return
@@ -112,7 +112,7 @@ def arm_absent(trial: Trial) -> Iterator[Fault]:
 
 
 @rule("arm-unlisted", "note", "every arm in the data is in the study", needs_study=True)
-def arm_unlisted(trial: Trial) -> Iterator[Fault]:
+def arm_unlisted(trial: RuleData) -> Iterator[Fault]:
     planned = trial.study.arms.planned
     if trial.adsl is not None and trial.adsl.kinds.get(planned) == "text":
         arms = ", ".join(constant(a) for a in trial.study.arms.order)
@@ -121,7 +121,7 @@ def arm_unlisted(trial: Trial) -> Iterator[Fault]:
 
 
 @rule("arm-missing", "error", "everybody in the default population has a planned arm", needs_study=True)
-def arm_missing(trial: Trial) -> Iterator[Fault]:
+def arm_missing(trial: RuleData) -> Iterator[Fault]:
     populations, planned = trial.study.populations, trial.study.arms.planned
     flag = populations.flags.get(populations.default, "")
     if trial.adsl is not None and planned in trial.adsl and trial.adsl.kinds.get(flag) == "text":
@@ -130,7 +130,7 @@ def arm_missing(trial: Trial) -> Iterator[Fault]:
 
 
 @rule("population-flag", "error", "the flag columns of the study's populations are in ADSL", needs_study=True)
-def population_flag(trial: Trial) -> Iterator[Fault]:
+def population_flag(trial: RuleData) -> Iterator[Fault]:
     if trial.adsl is None:
         return
     for name, flag in trial.study.populations.flags.items():
@@ -141,7 +141,7 @@ def population_flag(trial: Trial) -> Iterator[Fault]:
 
 
 @rule("population-values", "error", "population flags are Y, N or blank", needs_study=True)
-def population_values(trial: Trial) -> Iterator[Fault]:
+def population_values(trial: RuleData) -> Iterator[Fault]:
     if trial.adsl is None:
         return
     for flag in dict.fromkeys(trial.study.populations.flags.values()):
@@ -155,7 +155,7 @@ def population_values(trial: Trial) -> Iterator[Fault]:
 
 
 @rule("population-empty", "error", "every population of the study has subjects", needs_study=True)
-def population_empty(trial: Trial) -> Iterator[Fault]:
+def population_empty(trial: RuleData) -> Iterator[Fault]:
     if trial.adsl is None:
         return
     for name, flag in trial.study.populations.flags.items():
@@ -165,7 +165,7 @@ def population_empty(trial: Trial) -> Iterator[Fault]:
 
 
 @rule("flag-values", "warning", "flags of ADSL and of analysis records are Y, N or blank")
-def flag_values(trial: Trial) -> Iterator[Fault]:
+def flag_values(trial: RuleData) -> Iterator[Fault]:
     judged = set(trial.study_or_none.populations.flags.values()) if trial.study_or_none else set()
     for table in (*((trial.adsl,) if trial.adsl is not None else ()), *trial.records):
         for column in table.columns:
@@ -176,7 +176,7 @@ def flag_values(trial: Trial) -> Iterator[Fault]:
 
 
 @rule("treatment-mismatch", "error", "arms carried in other data sets are those of ADSL")
-def treatment_mismatch(trial: Trial) -> Iterator[Fault]:
+def treatment_mismatch(trial: RuleData) -> Iterator[Fault]:
     if trial.adsl is None:
         return
     arms = trial.study_or_none.arms if trial.study_or_none else None
@@ -197,7 +197,7 @@ def treatment_mismatch(trial: Trial) -> Iterator[Fault]:
 
 
 @rule("age-range", "warning", "ages are those of adults")
-def age_range(trial: Trial) -> Iterator[Fault]:
+def age_range(trial: RuleData) -> Iterator[Fault]:
     if trial.adsl is not None and trial.adsl.kinds.get("AGE") == "number":
         yield from fault(
             trial.adsl, "AGE is below 18 or above 100 in {n} rows", trial.where(trial.adsl, '"AGE" < 18 OR "AGE" > 100')
