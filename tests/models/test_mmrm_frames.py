@@ -129,7 +129,30 @@ def test_the_order_of_visits(form: str, fev: pd.DataFrame, plain: als.MMRMResult
     assert list(m.visit_covariance.index) == list(m.visits) == list(m.visit_covariance.columns)
     said = "visits in the order of the numbers they are: 2, 9, 10, 100"
     assert (said in m.notes) == (form == "visits as text numbers")
-    assert any("order of their texts" in note for note in plain.notes)
+    assert "visits in the order of the numbers in their texts: VIS1, VIS2, VIS3, VIS4" in plain.notes
+
+
+@pytest.mark.parametrize("covariance", ["ar1h", "toeph", "adh", "us"])
+def test_visits_named_by_months_stand_in_time(fev: pd.DataFrame, covariance: str) -> None:
+    """Sorted as texts Month 10 and 12 would stand before Month 2, and neighbours in time would not be neighbours."""
+    named = {"VIS1": "Month 2", "VIS2": "Month 9", "VIS3": "Month 10", "VIS4": "Month 12.5"}
+    m = fit(fev.assign(AVISIT=fev.AVISIT.map(named)), covariance=covariance)
+    assert m.visits == tuple(named.values())
+    assert m.llf == pytest.approx(fit(fev, covariance=covariance).llf, abs=1e-9)
+
+
+@pytest.mark.parametrize("names", [("first", "second", "third", "fourth"), ("Day 1", "Week 1", "Week 4", "Month 3")])
+def test_an_order_in_time_that_no_text_tells_is_not_guessed(fev: pd.DataFrame, names: tuple[str, ...]) -> None:
+    frame = fev.assign(AVISIT=fev.AVISIT.map(dict(zip(("VIS1", "VIS2", "VIS3", "VIS4"), names, strict=True))))
+    for covariance in ("toep", "toeph", "ar1", "ar1h", "ad", "adh"):
+        with pytest.raises(als.UsageError, match="needs the order of the visits in time") as said:
+            fit(frame, covariance=covariance)
+        assert "pd.Categorical" in str(said.value.hint)
+    with pytest.raises(als.UsageError, match="needs the order"):
+        fit(frame, covariance="us", fallback=True)
+    assert any("order of their texts" in note for note in fit(frame).notes)
+    ordered = frame.assign(AVISIT=pd.Categorical(frame.AVISIT, names))
+    assert fit(ordered, covariance="ar1h").llf == pytest.approx(fit(fev, covariance="ar1h").llf, abs=1e-9)
 
 
 def test_categories_decide_the_order_of_visits(fev: pd.DataFrame) -> None:

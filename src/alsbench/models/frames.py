@@ -43,7 +43,7 @@ class Numbers:
 @dataclass(frozen=True)
 class Classes:
     """A classification: ``codes`` (n,) index ``levels`` in their order and are -1 where missing. ``order`` says where the order
-    comes from: categories, truth values, numbers, texts that are numbers, or texts."""
+    comes from: categories, truth values, numbers, texts that are numbers or (visits) hold one, or texts."""
 
     name: str
     codes: IntArray

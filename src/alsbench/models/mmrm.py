@@ -7,6 +7,7 @@ unstructured covariance of SAS PROC MIXED. The arithmetic is ``stats.mmrm``; her
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, get_args
 
@@ -31,6 +32,9 @@ if TYPE_CHECKING:
     from statsmodels.iolib.summary import Summary
 
 Array = NDArray[np.float64]
+NUMBER = re.compile(r"(\d+(?:\.\d+)?)")
+NUMBERED = "texts with a number"
+IN_ORDER = ("toep", "toeph", "ar1", "ar1h", "ad", "adh")  # structures that depend on which visit comes after which
 WHERE = "mmrm"
 DF_WORDS: dict[DfName, str] = {
     "satterthwaite": "Satterthwaite",
@@ -174,7 +178,8 @@ def mmrm(
     the same), C(X, Treatment('b')) chooses another; the functions abs, exp, expm1, log, log2, log10, log1p and sqrt, and
     arithmetic in I(...), may stand for a variable; nothing else is evaluated.
     ``subject`` and ``visit`` name columns (or levels of the index). Visits stand in the order of their categories, of their
-    numbers where all are numbers (also as text), else of their text.
+    numbers where all are numbers (also as text) or are one text but for a number (Month 2, Month 10), else of their text: a
+    covariance that depends on the order in time is then refused.
     ``covariance`` is us, toep, toeph, ar1, ar1h, cs, csh, ad or adh; ``covariance_by`` names a column whose levels have one
     each. ``df_method`` is "kenward-roger" (the linear form, R's Kenward-Roger-Linear and for us SAS's ddfm=kr),
     "kenward-roger-full" (with second derivatives in SAS's parameters), "kenward-roger-mmrm" (in those of R's mmrm; not for us),
@@ -207,7 +212,7 @@ def mmrm(
     read = read_formula(formula)
     frame = as_frame(data, WHERE)
     columns = formula_columns(read, frame, WHERE, visit=visit)
-    visits = read_classes(frame, visit, WHERE)
+    visits = _in_time(read_classes(frame, visit, WHERE))
     _check_visit(read, columns, visit)
     if visit in columns:
         columns[visit] = visits
@@ -221,6 +226,7 @@ def mmrm(
     columns, notes = analysed({**columns, visit: visits, **({} if group is None else {group.name: group})}, rows.kept)
     seen, by = columns[visit], None if group is None else columns[group.name]
     assert isinstance(seen, Classes) and not isinstance(by, Numbers)  # noqa: S101 - as they were read
+    _check_order(seen, covariance, fallback)
     who = labels[rows.kept]
     _check_once(who, seen, subject)
     design = _build(read, columns)
@@ -274,6 +280,31 @@ def _check_visit(formula: Formula, columns: Mapping[str, Column], visit: str) ->
         )
 
 
+def _in_time(visits: Classes) -> Classes:
+    """Texts that are one text but for a number (Month 2, Month 10) in the order of the number: that is the order in time."""
+    parts = [NUMBER.split(label) for label in visits.labels] if visits.order == "texts" else []
+    if not parts or any(len(p) != 3 for p in parts) or len({(p[0], p[2]) for p in parts}) > 1:
+        return visits
+    numbers = np.array([float(p[1]) for p in parts])
+    if np.unique(numbers).size < numbers.size:
+        return visits
+    order = np.argsort(numbers)
+    place = np.append(np.argsort(order), -1)
+    return Classes(visits.name, place[visits.codes], tuple(visits.levels[i] for i in order), NUMBERED)
+
+
+def _check_order(visits: Classes, covariance: str, fallback: bool) -> None:
+    """UsageError where the covariance needs the order of the visits in time and their texts do not tell it."""
+    needed = covariance in IN_ORDER or (fallback and covariance not in ("cs", "csh"))
+    if visits.order == "texts" and len(visits.levels) > 2 and needed:
+        raise UsageError(
+            f"covariance {covariance} needs the order of the visits in time, which the texts of {visits.name} do not tell",
+            where=WHERE,
+            why=f"sorted they are: {', '.join(visits.labels)}",
+            hint=f"make categories of them: pd.Categorical(data[{visits.name!r}], [first, ..., last], ordered=True)",
+        )
+
+
 def _check_once(subject: NDArray[Any], visit: Classes, name: str) -> None:
     """DataError for the first subject with two analysed rows at a visit."""
     seen: set[tuple[Any, int]] = set()
@@ -293,8 +324,11 @@ def _notes(fit: MMRMFit, rows: CompleteRows, notes: Sequence[str], visits: Class
     found += notes
     if visits.order == "texts":
         found.append(f"visits in the order of their texts: {', '.join(visits.labels)}; categories would give another")
-    elif visits.order == "texts that are numbers":
-        found.append(f"visits in the order of the numbers they are: {', '.join(visits.labels)}")
+    elif visits.order in ("texts that are numbers", NUMBERED):
+        found.append(
+            f"visits in the order of {'the numbers in their texts' if visits.order == NUMBERED else 'the numbers they are'}: "
+            f"{', '.join(visits.labels)}"
+        )
     if fit.aliased.any():
         names = ", ".join(n for n, gone in zip(fit.names, fit.aliased, strict=True) if gone)
         found.append(f"the data do not determine {names}: combinations of the coefficients before them")
