@@ -8,6 +8,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from alsbench.version import __version__
+
 if TYPE_CHECKING:
     from alsbench.errors import AlsbenchError as AlsbenchError
     from alsbench.errors import DataError as DataError
@@ -34,8 +36,6 @@ if TYPE_CHECKING:
     from alsbench.service.trial import demo as demo
     from alsbench.service.trial import load as load
     from alsbench.service.trial import open as open
-
-__version__ = "0.1.0"
 
 _HOMES = {
     "ANCOVAResults": "models.ancova",

@@ -166,7 +166,7 @@ def _keep_detail(fault: Exception) -> Path | None:
 
     import platformdirs
 
-    from alsbench import __version__
+    from alsbench.version import __version__
 
     frames = traceback.extract_tb(fault.__traceback__)
     lines = [f"alsbench {__version__}, Python {sys.version.split()[0]}", type(fault).__qualname__]

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 import alsbench as als
-from alsbench.models.reference import page
+from alsbench.cli.api_reference import page
 
 ROOT = Path(__file__).parents[2]
 HEAVY = ("numpy", "scipy", "pandas", "patsy", "statsmodels", "duckdb", "textual", "pyarrow", "rich", "typer")

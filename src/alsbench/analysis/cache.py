@@ -18,7 +18,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-import alsbench
+from alsbench import version
 from alsbench.analysis.cells import Cell, Piece
 from alsbench.analysis.question import Question
 from alsbench.analysis.result import Facts, Provenance, Result, Row
@@ -110,14 +110,14 @@ def entry_key(source: Source, kind: str, asked: object) -> str:
     """SHA-256 over what was asked, of which data and study, and by which program."""
     lock = "" if source.lock is None else source.lock.hash + source.lock.words() + source.lock.note + source.lock.doubt
     marks = [source.blinded, lock, list(source.log.words)]
-    parts = [FORMAT, kind, asked, source.snapshot.digest, source.study_digest, marks, alsbench.__version__, program_print()]
+    parts = [FORMAT, kind, asked, source.snapshot.digest, source.study_digest, marks, version.__version__, program_print()]
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
 @lru_cache(maxsize=1)
 def program_print() -> str:
     """A hash that changes whenever a source file of the rooms that make numbers does."""
-    root = Path(alsbench.__file__).parent
+    root = Path(version.__file__).parent
     seen = hashlib.sha256()
     for room in OWN_ROOMS:
         for path in sorted((root / room).rglob("*.py")):

@@ -12,7 +12,6 @@ from typing import get_args
 import numpy as np
 from pydantic import ValidationError
 
-from alsbench import __version__
 from alsbench.analysis.ask import ARM_STATS, CONTRAST_STATS, Ask, Block
 from alsbench.analysis.command import endpoint_command
 from alsbench.analysis.methods import Analyse, analyse_with, method_info
@@ -29,6 +28,7 @@ from alsbench.study.explain import explain
 from alsbench.study.model import Covariance, DfMethod, Endpoint, Method
 from alsbench.study.names import nearest
 from alsbench.study.toml_text import toml_value
+from alsbench.version import __version__
 
 OPTIONS = (
     "covariates",

@@ -31,7 +31,7 @@ app = typer.Typer(
 
 def _version(wanted: bool) -> None:
     if wanted:
-        from alsbench import __version__
+        from alsbench.version import __version__
 
         print(f"alsbench {__version__}")
         raise typer.Exit

@@ -40,11 +40,11 @@ def claims(
     Without data, or a workspace, whether they agree with each other. Exits 1 where a claim contradicts itself, another one or
     the data. CSV and TSV hold every number; the other formats all tables.
     """
-    from alsbench import __version__
     from alsbench.cli.output import emit_page, emit_sheets
     from alsbench.render.claims import claims_sheets, numbers_sheet
     from alsbench.render.claims_page import claims_page
     from alsbench.service.claims import checked_claims
+    from alsbench.version import __version__
 
     path = file or common.workspace / "claims.toml"
     k = common.access.mask(mask)

@@ -37,8 +37,8 @@ FILES = (
 def manpage() -> str:
     """The whole page."""
 
-    from alsbench import __version__
     from alsbench.cli.app import program
+    from alsbench.version import __version__
 
     root: Any = program()
     found = commands(root)

@@ -137,7 +137,7 @@ class Asked:
 
     @property
     def version(self) -> str:
-        from alsbench import __version__
+        from alsbench.version import __version__
 
         return f"alsbench {__version__}, study {self.source.study_digest[:12]}"
 

@@ -115,7 +115,7 @@ def _versions() -> str:
     import platform
     from importlib.metadata import version
 
-    from alsbench import __version__
+    from alsbench.version import __version__
 
     return ", ".join(
         [f"alsbench {__version__}", f"Python {platform.python_version()}", *(f"{n} {version(n)}" for n in LIBRARIES)]

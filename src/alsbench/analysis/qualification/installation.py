@@ -11,7 +11,7 @@ PACKAGES = ("numpy", "scipy", "duckdb", "pyarrow", "pyreadstat", "pydantic")
 
 def installation() -> tuple[tuple[str, str], ...]:
     """Names and values for a report's head."""
-    from alsbench import __version__
+    from alsbench.version import __version__
 
     return (
         ("alsbench", __version__),

@@ -1,4 +1,4 @@
-"""docs/api.md from the docstrings: ``python -m alsbench.models.reference > docs/api.md``. A test holds the page to them."""
+"""docs/api.md from the docstrings: ``python -m alsbench.cli.api_reference > docs/api.md``. A test holds the page to them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import alsbench
 
 HEAD = """# The Python face
 
-Made from the docstrings by `python -m alsbench.models.reference`. `import alsbench as als` costs no NumPy, pandas, DuckDB or
+Made from the docstrings by `python -m alsbench.cli.api_reference`. `import alsbench as als` costs no NumPy, pandas, DuckDB or
 Textual; a name brings its libraries when it is first used. Frames are pandas DataFrames, polars frames, Arrow tables or
 mappings of columns; answers are pandas. Errors are `als.AlsbenchError` (`UsageError` for what cannot be meant, `DataError` for
 data that do not allow it) with `what`, `where`, `why` and `hint`. What `open`, `load` and `demo` return is a `Trial`: the same
