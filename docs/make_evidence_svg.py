@@ -21,7 +21,7 @@ SIZE = (108, 24)
 async def draw(workspace: Path) -> str:
     """The settled screen as SVG."""
     from alsbench.tui.app import Workbench
-    from alsbench.tui.picture import picture
+    from alsbench.tui.exporter import picture
 
     app = Workbench(workspace, audit=False)
     async with app.run_test(size=SIZE) as pilot:
@@ -30,7 +30,7 @@ async def draw(workspace: Path) -> str:
             await pilot.pause(0.05)
         await pilot.press("j", "l", "l")
         await pilot.pause()
-        return picture(app, "alsbench: Evidence")
+        return picture(app.export_screenshot(title="alsbench: Evidence"))
 
 
 def main() -> None:

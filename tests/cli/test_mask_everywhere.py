@@ -111,7 +111,7 @@ def test_scrutiny_leaves_out_what_tells_of_single_subjects(run: Run, loaded: Pat
 
 def test_a_replayed_session_is_masked(run: Run, loaded: Path, tmp_path: Path) -> None:
     from alsbench.tui import actions as act
-    from alsbench.tui.state import SessionLog
+    from alsbench.tui.session_log import SessionLog
 
     log = SessionLog(tmp_path / "log.jsonl", loaded)
     start = act.Open("ALSREF01", "x", "FAS", ("slow",), "alsfrs_ancova", "G1-M6")

@@ -57,24 +57,25 @@ def test_whatever_a_command_makes_is_its_owners(
 
 
 def test_the_app_writes_private_files(tmp_path: Path, open_umask: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    from alsbench.tui import taking
-    from alsbench.tui.place import keep_place
+    from alsbench.tui.clipboard import clipboard_file
+    from alsbench.tui.exporter import write_new
     from alsbench.tui.session import Session
-    from alsbench.tui.state import new_log
+    from alsbench.tui.session_log import new_log
+    from alsbench.tui.session_restore import save_session
 
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     target = tmp_path / "victim.txt"
     target.write_text("mine")
     (tmp_path / "state").mkdir()
     copied = tmp_path / "state" / "alsbench" / "copied.txt"
-    taking.clipboard_file("first")
+    clipboard_file("first")
     copied.unlink()
     copied.symlink_to(target)
-    assert taking.clipboard_file("41.5").read_text() == "41.5"
+    assert clipboard_file("41.5").read_text() == "41.5"
     assert target.read_text() == "mine"
     new_log(tmp_path).close()
-    keep_place(tmp_path, Session(study="S"))
-    taking.write_new(tmp_path / "picture.svg", "<svg/>")
+    save_session(tmp_path, Session(study="S"))
+    write_new(tmp_path / "picture.svg", "<svg/>")
     assert (tmp_path / "picture.svg").stat().st_mode & 0o777 == 0o600
     assert {p: m for p, m in modes(tmp_path / "state" / "alsbench").items() if m != "0o700" or "." in p} == {}
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from alsbench.tui import actions as act
-from alsbench.tui.state import SessionLog
+from alsbench.tui.session_log import SessionLog
 
 Run = Callable[..., Any]
 

@@ -27,8 +27,8 @@ from textual.screen import Screen
 from alsbench.audit.log import append
 from alsbench.data.load import load
 from alsbench.data.workspace import Workspace
+from alsbench.tui.answers import Answers, CheckKey
 from alsbench.tui.app import Workbench
-from alsbench.tui.opening import Answers, CheckKey
 
 SAMPLE = Path(__file__).resolve().parents[2] / "sample_data"
 PILOT = Path(__file__).resolve().parents[1] / "cdisc_pilot"
@@ -236,7 +236,7 @@ class Driving:
         text = ""
         for key in keys:
             if key.startswith(":"):
-                await app.run_line(key[1:])
+                await app.keys.run_line(key[1:])
             else:
                 strike(app, key)
             text = await settle(pilot)

@@ -8,8 +8,8 @@ import duckdb
 import pytest
 
 from alsbench.errors import UsageError
-from alsbench.tui import opening
-from alsbench.tui.opening import Answers, PieceKey
+from alsbench.tui import answers as known
+from alsbench.tui.answers import Answers, PieceKey
 from alsbench.tui.worker import Cancelled
 
 KEY = PieceKey("score", "overall")
@@ -28,7 +28,7 @@ def test_an_answer_that_was_cancelled_is_asked_anew(monkeypatch: pytest.MonkeyPa
 
     source: Any = None
     answers = Answers()
-    monkeypatch.setattr(opening, "compute", stopped)
+    monkeypatch.setattr(known, "compute", stopped)
     with pytest.raises(Cancelled):
         answers.ask(KEY, source, _cancelled)
     assert answers.get(KEY) is None

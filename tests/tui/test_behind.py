@@ -43,13 +43,13 @@ async def test_behind_a_rank_stand_the_pairs_that_decided_it(workspace: Path, tu
 
 async def test_many_records_behind_a_number_come_by_page(workspace: Path, tui: Any) -> None:
     from alsbench.analysis.result import Row
-    from alsbench.tui.records_behind import Records, behind_row
+    from alsbench.tui.records_behind import SourceRecords, behind_row
 
     async with tui.run(workspace) as pilot:
         source = pilot.app.opened.source
         row = Row("alsfrs", "mmrm", "FAS", "overall", "subgroup", "n", 112)
         found = behind_row(source, row)
-        assert isinstance(found, Records)
+        assert isinstance(found, SourceRecords)
         assert found.count > 1000
         assert len(found.first) == 200
         assert len(found.page(source, found.count // 200)) == found.count % 200
@@ -59,7 +59,7 @@ async def test_behind_a_count_of_events_stand_the_records_it_counts(workspace: P
     """Every count of subjects and events in the adverse event tables, against the records said to be behind it."""
     from alsbench.analysis.question import Question
     from alsbench.analysis.run import answer
-    from alsbench.tui.records_behind import Records, behind_row
+    from alsbench.tui.records_behind import SourceRecords, behind_row
 
     async with tui.run(workspace) as pilot:
         source = pilot.app.opened.source
@@ -68,7 +68,7 @@ async def test_behind_a_count_of_events_stand_the_records_it_counts(workspace: P
             if row.context != "arm" or row.stat_name not in {"events", "count"} or row.variable == "Exposure":
                 continue
             found = behind_row(source, row)
-            assert isinstance(found, Records)
+            assert isinstance(found, SourceRecords)
             assert (found.count if row.stat_name == "events" else found.subjects) == row.stat, row
             checked += 1
         assert checked > 150

@@ -14,14 +14,14 @@ async def test_a_check_is_computed_when_asked_for_and_says_its_verdict(workspace
         text = await tui.press(pilot, "6")
         assert len(app.view.table.model) == len(CHECKS)
         assert all("enter computes" in app.view.full.text(k, 2) for k in range(len(CHECKS)))
-        assert not app.view.taken()
+        assert not app.view.exported_results()
         text = await tui.press(pilot, "j", "j", "j", "enter")
         expected = run_check("balance", app.opened.source, "slow", endpoint=app.session.choice.endpoint)
-        assert app.view.taken() == (expected,)
+        assert app.view.exported_results() == (expected,)
         assert "Baseline balance" in text.splitlines()[0]
         text = await tui.press(pilot, "escape")
         assert verdict(expected)[:20] in text
-        assert app.shell_command().startswith("alsbench scrutinise --subgroup slow --endpoint cafs --check balance")
+        assert app.exporter.shell_command().startswith("alsbench scrutinise --subgroup slow --endpoint cafs --check balance")
 
 
 async def test_the_log_names_the_claims_that_were_checked(own_workspace: Path, tui: Any) -> None:

@@ -34,8 +34,8 @@ async def test_endpoint_comparison_visit_and_options(workspace: Path, tui: Any) 
         assert app.session.choice.visit == 2.0
         assert "Month 2" in text
         assert "Month 3" not in text
-        await app.run_line("visit all")
-        await app.run_line("option covariance cs")
+        await app.keys.run_line("visit all")
+        await app.keys.run_line("option covariance cs")
         await tui.settle(pilot)
         text = await tui.press(pilot, "m")
         assert ("covariance", "cs") in app.session.choice.options
@@ -57,8 +57,8 @@ async def test_an_answer_to_an_earlier_question_is_marked_stale(workspace: Path,
         await tui.press(pilot, "4")
         started = []
         app.jobs.start = lambda *a, **_: started.append(a)  # nothing lands
-        await app.run_line("option covariance toep")
-        await app.run_line("endpoint svc")
+        await app.keys.run_line("option covariance toep")
+        await app.keys.run_line("endpoint svc")
         await pilot.pause()
         assert started
         text = tui.text(app)
@@ -74,7 +74,7 @@ async def test_an_answer_to_an_earlier_question_is_marked_stale(workspace: Path,
 
 async def test_the_log_replays_to_the_same_session(workspace: Path, tui: Any, tmp_path: Path) -> None:
     from alsbench.tui.session import Session, replay
-    from alsbench.tui.state import SessionLog, read_log
+    from alsbench.tui.session_log import SessionLog, read_log
 
     log = SessionLog(tmp_path / "log.jsonl", workspace)
     async with tui.run(workspace, log=log) as pilot:

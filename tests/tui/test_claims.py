@@ -13,8 +13,8 @@ import pytest
 from alsbench.analysis.claims import robust
 from alsbench.audit.log import entries
 from alsbench.tui.app import Workbench
-from alsbench.tui.screens.behind import BehindNumber
 from alsbench.tui.screens.claims import ClaimTable
+from alsbench.tui.screens.drilldown import BehindNumber
 
 
 async def test_verdicts_numbers_and_records_behind_them(here: Path, tui: Any) -> None:
@@ -22,14 +22,14 @@ async def test_verdicts_numbers_and_records_behind_them(here: Path, tui: Any) ->
         app = pilot.app
         lines = (await tui.press(pilot, "0")).splitlines()
         assert [line.split()[-1] for line in lines[2:-2] if "G2-M12" in line] == ["yes", "yes", "4"]
-        made = json.loads(tui.shell(app.shell_command(), here, "--format", "json", code=1))
+        made = json.loads(tui.shell(app.exporter.shell_command(), here, "--format", "json", code=1))
         told = {r["claim"]: (r["coherent"], r["reproduced"]) for r in made["rows"]}
         for row in app.view.full.sections[0].rows:
             name, *_, coherent, reproduced = (text.strip() for text, _ in row.cells)
             assert told[name] == (coherent, reproduced)
         await tui.press(pilot, "enter")
         assert isinstance(app.screen, ClaimTable)
-        numbers = json.loads(tui.shell(app.screen.twin(), here, "--format", "json"))["more"][0]["rows"]
+        numbers = json.loads(tui.shell(app.screen.table_command(), here, "--format", "json"))["more"][0]["rows"]
         text = tui.text(app)
         assert all(str(r["recomputed"]) in text for r in numbers)
         assert "POST HOC" in text
@@ -58,19 +58,19 @@ async def test_scrutiny_of_the_claims(here: Path, tui: Any, monkeypatch: pytest.
     monkeypatch.setattr(robust, "CHECKS", few)
     async with tui.run(here) as pilot:
         await tui.press(pilot, "0")
-        assert "--scrutinise" not in pilot.app.shell_command()
+        assert "--scrutinise" not in pilot.app.exporter.shell_command()
         text = await tui.press(pilot, "A")
         assert "1 of 1" in text or "0 of 1" in text
-        assert "--scrutinise" in pilot.app.shell_command()
+        assert "--scrutinise" in pilot.app.exporter.shell_command()
         assert "14. Gehan-Wilcoxon" in await tui.press(pilot, "enter", "G")
 
 
 async def test_an_export_is_what_the_shell_prints(here: Path, tui: Any, tmp_path: Path) -> None:
     async with tui.run(here) as pilot:
         await tui.press(pilot, "0")
-        command = pilot.app.shell_command()
+        command = pilot.app.exporter.shell_command()
         for kind in ("txt", "json", "csv", "html"):
-            pilot.app.export(str(tmp_path / f"claims.{kind}"))
+            pilot.app.exporter.export(str(tmp_path / f"claims.{kind}"))
             await tui.settle(pilot)
             form = "table" if kind == "txt" else kind
             assert (tmp_path / f"claims.{kind}").read_text() == tui.shell(command, here, "--format", form, code=1)

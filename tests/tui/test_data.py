@@ -7,8 +7,8 @@ from typing import Any
 
 from alsbench.data.frames import ColumnInfo
 from alsbench.data.snapshot import Snapshot, TableInfo
+from alsbench.tui.cell_text import fit
 from alsbench.tui.paged import PAGE_ROWS, PagedModel
-from alsbench.tui.safetext import fit
 
 
 async def _open(tui: Any, pilot: Any, name: str) -> Any:
@@ -179,7 +179,7 @@ async def test_data_pages_filter_sort_and_freeze(workspace: Path, tui: Any) -> N
         assert len(app.view.model.pages) <= 8
         await tui.press(pilot, "slash", *"AVISITN == 6 and PARAMCD == 'ALSFRSR'", "enter")
         assert 50 < len(table.model) < 130
-        assert "--where" in app.shell_command()
+        assert "--where" in app.exporter.shell_command()
         app.view.table.go(0, [c.name for c in app.view.model.info.columns].index("AVAL"))
         await tui.press(pilot, "S")
         values = [float(app.view.model.row(k)[table.cursor_col][0]) for k in range(10)]

@@ -13,10 +13,10 @@ from alsbench.analysis.subgroups import members
 from alsbench.audit.lock import lock_plan
 from alsbench.study.expression import parse
 from alsbench.study.spec import read_study
-from alsbench.tui.screens.examining import Cut, candidates, cut_of, examine, levels, masks_of, nearest_column
-from alsbench.tui.theme import look
+from alsbench.tui.screens.subgroup_editor import HistogramCut, candidates, cut_of, examine, levels, masks_of, nearest_column
+from alsbench.tui.theme import appearance
 
-DARK = look("dark")
+DARK = appearance("dark")
 
 
 def said(source: Any, text: str, **more: Any) -> list[str]:
@@ -53,11 +53,11 @@ def test_the_cut_is_drawn_between_those_in_and_those_out(workspace: Path, text: 
 def test_where_an_expression_cuts_a_column() -> None:
     realised = {"median(AGE)": 61.0}
     cases = {
-        "AGE < 52": Cut(52.0, below=False),
-        "AGE <= 52": Cut(52.0, below=True),
-        "52 >= AGE": Cut(52.0, below=True),
-        "SEX == 'F' and AGE > median(AGE)": Cut(61.0, below=True),
-        "not (AGE in (50..65))": Cut(50.0, below=False),
+        "AGE < 52": HistogramCut(52.0, below=False),
+        "AGE <= 52": HistogramCut(52.0, below=True),
+        "52 >= AGE": HistogramCut(52.0, below=True),
+        "SEX == 'F' and AGE > median(AGE)": HistogramCut(61.0, below=True),
+        "not (AGE in (50..65))": HistogramCut(50.0, below=False),
         "SEX == 'F'": None,
         "AGE == 52": None,
     }

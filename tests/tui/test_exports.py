@@ -8,8 +8,7 @@ from typing import Any
 
 import pytest
 
-from alsbench.tui.picture import captioned
-from alsbench.tui.taking import FORMATS
+from alsbench.tui.exporter import FORMATS, captioned
 
 SCREENS = {
     "evidence": ("1",),
@@ -29,7 +28,7 @@ async def test_every_screen_in_every_format(workspace: Path, tui: Any, tmp_path:
             await tui.press(pilot, *keys)
             for kind in FORMATS:
                 path = tmp_path / f"{screen}.{kind}"
-                pilot.app.export(str(path))
+                pilot.app.exporter.export(str(path))
                 text = path.read_text()
                 if kind == "json" and screen not in WITH_RESULTS:
                     made = json.loads(text)
@@ -69,16 +68,16 @@ async def test_export_and_copy(workspace: Path, tui: Any, tmp_path: Path) -> Non
     async with tui.run(workspace) as pilot:
         app = pilot.app
         for kind in ("svg", "txt", "csv", "tsv", "md"):
-            app.export(str(tmp_path / f"evidence.{kind}"))
+            app.exporter.export(str(tmp_path / f"evidence.{kind}"))
             assert (tmp_path / f"evidence.{kind}").stat().st_size > 500, kind
         text = (tmp_path / "evidence.txt").read_text()
         for part in ("SYNTHETIC", "Post hoc", "Population", "LEADRATE <= mean(LEADRATE)", "alsbench evidence"):
             assert part in text
         assert str(tmp_path) not in (tmp_path / "evidence.svg").read_text()
-        app.export(str(tmp_path / "evidence.txt"))
+        app.exporter.export(str(tmp_path / "evidence.txt"))
         assert "the file exists" in tui.text(app)
         await tui.press(pilot, "4")
-        app.export(str(tmp_path / "endpoint.json"))
+        app.exporter.export(str(tmp_path / "endpoint.json"))
         made = json.loads((tmp_path / "endpoint.json").read_text())
         assert made["schema"] == "alsbench.ard/1"
         assert {r["subgroup"] for r in made["results"]} == {"overall", "slow", "not slow"}

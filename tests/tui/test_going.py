@@ -80,13 +80,13 @@ async def test_filter_and_matches(workspace: Path, tui: Any) -> None:
 async def test_a_row_is_reached_by_its_number(workspace: Path, tui: Any) -> None:
     async with tui.run(workspace) as pilot:
         app = pilot.app
-        await app.run_line("table ADQS")
+        await app.keys.run_line("table ADQS")
         await tui.settle(pilot)
-        await app.run_line("row 12000")
+        await app.keys.run_line("row 12000")
         await tui.settle(pilot)
         assert app.view.table.cursor_row == 11999
         assert "..." not in tui.text(app)
-        await app.run_line("row one")
+        await app.keys.run_line("row one")
         assert ":row takes" in tui.text(app)
 
 

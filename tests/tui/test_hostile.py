@@ -8,7 +8,7 @@ from xml.etree import ElementTree
 
 from tests.cli.test_hostile import BIDI, hostile, raw_controls  # noqa: F401  a fixture
 
-from alsbench.tui.safetext import safe
+from alsbench.tui.cell_text import safe
 
 
 async def test_no_screen_and_no_export_obeys_the_data(hostile: Path, tui: Any, tmp_path: Path) -> None:  # noqa: F811
@@ -18,7 +18,7 @@ async def test_no_screen_and_no_export_obeys_the_data(hostile: Path, tui: Any, t
             assert raw_controls(text) == set() and BIDI not in text, key
             for kind in ("svg", "txt", "csv", "tsv", "md"):
                 path = tmp_path / f"{key}.{kind}"
-                pilot.app.export(str(path))
+                pilot.app.exporter.export(str(path))
                 if path.exists():
                     if kind == "svg":
                         ElementTree.parse(path)

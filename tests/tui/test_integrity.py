@@ -24,7 +24,7 @@ async def test_a_broken_log_is_in_the_header_and_in_what_is_exported(here: Path,
         assert "LOG DOES NOT VERIFY" in tui.text(pilot.app).splitlines()[0]
         await tui.press(pilot, "4")
         for name in ("a.txt", "a.csv", "a.json", "a.md", "a.html"):
-            pilot.app.export(name)
+            pilot.app.exporter.export(name)
             await tui.settle(pilot)
             assert SAID in " ".join((here / name).read_text().split()), name
         await tui.press(pilot, "9")
@@ -53,7 +53,7 @@ async def test_a_workspace_that_is_gone_is_said_and_nothing_is_written(here: Pat
         assert "newer data" not in tui.text(app)
         assert "WORKSPACE GONE" in tui.text(app)
         assert "the workspace is gone" in tui.text(app)
-        app.export(str(tmp_path / "taken.csv"))
+        app.exporter.export(str(tmp_path / "taken.csv"))
         await tui.settle(pilot)
         assert not (tmp_path / "taken.csv").exists()
         await tui.press(pilot, "4")  # a look at something else
@@ -71,7 +71,7 @@ async def test_an_export_does_not_go_through_a_link(here: Path, tui: Any, tmp_pa
     dangling.symlink_to(tmp_path / "new.txt")
     async with tui.run(here, size=(120, 40)) as pilot:
         for target in (str(link), str(dangling), f"{dangling} --mask 5"):
-            pilot.app.export(target)
+            pilot.app.exporter.export(target)
             await tui.settle(pilot)
     assert victim.read_text() == "mine"
     assert not (tmp_path / "new.txt").exists()

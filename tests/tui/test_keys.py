@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
+from alsbench.tui.answers import Answers
 from alsbench.tui.commands import TEXTUAL_KEYS
 from alsbench.tui.commands.model import MOVE
-from alsbench.tui.opening import Answers
-from alsbench.tui.screens.behind import BehindNumber
-from alsbench.tui.screens.membership import Membership
+from alsbench.tui.screens.drilldown import BehindNumber
+from alsbench.tui.screens.subgroups import SubgroupDetail
 
 PLACES = {
     "evidence": ("1",),
@@ -96,7 +96,7 @@ async def test_a_line_of_the_forest_opens_its_records_while_others_are_computed(
 
     async with tui.run(own_workspace) as pilot:
         monkeypatch.setattr(Answers, "ask", slow)
-        await pilot.app.run_line("endpoint nfl")
+        await pilot.app.keys.run_line("endpoint nfl")
         await pilot.press("5")
         for _ in range(600):
             await pilot.pause(0.02)
@@ -123,7 +123,7 @@ async def test_the_balance_of_a_subgroup_opens_down_to_its_subjects(workspace: P
     async with tui.run(workspace, size=(120, 40)) as pilot:
         await tui.press(pilot, "3", "enter")
         dialog = pilot.app.screen
-        assert isinstance(dialog, Membership)
+        assert isinstance(dialog, SubgroupDetail)
         text = tui.text(pilot.app)
         assert "slow      56       26       13       17" in text
         await tui.press(pilot, "j", "j", "l", "enter")
@@ -187,14 +187,14 @@ async def test_a_profile_is_taken_away_as_the_shell_prints_it(workspace: Path, t
         assert copied(tmp_path).startswith("Subject ALSDEMO-")
         assert "SYNTHETIC" in copied(tmp_path)
         for kind in ("txt", "csv"):
-            pilot.app.export(str(tmp_path / f"subject.{kind}"))
+            pilot.app.exporter.export(str(tmp_path / f"subject.{kind}"))
             await tui.settle(pilot)
             assert "ALSFRS" in (tmp_path / f"subject.{kind}").read_text()
 
 
 async def test_work_is_cancelled_inside_a_dialog(own_workspace: Path, tui: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     go_on = threading.Event()
-    monkeypatch.setattr("alsbench.tui.screens.behind.behind_row", lambda *_: go_on.wait(60))
+    monkeypatch.setattr("alsbench.tui.screens.drilldown.behind_row", lambda *_: go_on.wait(60))
     async with tui.run(own_workspace) as pilot:
         await tui.press(pilot, "4", ":endpoint alsfrs", "l")
         await pilot.press("enter", "ctrl+c")
@@ -267,12 +267,12 @@ async def test_an_opened_number_shows_its_command_and_lets_screens_be_reached(wo
 
 
 async def test_the_first_start_on_a_workspace_says_what_to_press(own_workspace: Path, tui: Any) -> None:
-    from alsbench.tui.place import keep_place
+    from alsbench.tui.session_restore import save_session
 
     async with tui.run(own_workspace, restore=True) as pilot:
         assert "0 to 9 are screens" in tui.text(pilot.app).splitlines()[-1]
         text = await tui.press(pilot, "2")
         assert "0-9 screens" in text.splitlines()[-1]
-        keep_place(own_workspace, pilot.app.session)
+        save_session(own_workspace, pilot.app.session)
     async with tui.run(own_workspace, restore=True) as pilot:
         assert "0 to 9 are screens" not in tui.text(pilot.app)

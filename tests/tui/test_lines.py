@@ -23,7 +23,7 @@ async def test_every_command_of_the_registry_can_be_run(workspace: Path, tui: An
                     await app.dispatch_action(act.GoTo(screen))
                 if command.id in skip or not command.enabled(app.session):
                     continue
-                await app.run_command(command)
+                await app.keys.run_command(command)
                 assert (await tui.settle(pilot, work=False)).strip(), command.id
                 while len(app.screen_stack) > 1:
                     tui.strike(app, "escape")
@@ -41,7 +41,7 @@ async def test_palette_runs_what_it_finds(workspace: Path, tui: Any) -> None:
 
 async def test_a_command_line_chooses_an_endpoint(workspace: Path, tui: Any) -> None:
     async with tui.run(workspace) as pilot:
-        await pilot.app.run_line("endpoint nfl")
+        await pilot.app.keys.run_line("endpoint nfl")
         assert pilot.app.session.choice.endpoint == "nfl"
 
 
@@ -101,7 +101,7 @@ async def test_help_can_be_searched(workspace: Path, tui: Any) -> None:
 @pytest.mark.parametrize("theme", ["light", "ansi", "contrast", "dark"])
 async def test_themes(workspace: Path, tui: Any, theme: str) -> None:
     async with tui.run(workspace) as pilot:
-        await pilot.app.run_line(f"theme {theme}")
+        await pilot.app.keys.run_line(f"theme {theme}")
         await tui.settle(pilot)
         assert pilot.app.look.name == theme
         assert "Evidence" in tui.text(pilot.app)

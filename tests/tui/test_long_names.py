@@ -6,15 +6,14 @@ from rich.cells import cell_len
 from rich.text import Text
 
 from alsbench.tui.canvas import Series, plot
-from alsbench.tui.models import Grid, GridRow, grid
-from alsbench.tui.safetext import fit_middle
-from alsbench.tui.shortening import without_shared
-from alsbench.tui.theme import Look, look
+from alsbench.tui.cell_text import fit_middle, without_shared
+from alsbench.tui.table_models import GridModel, GridRow, grid
+from alsbench.tui.theme import Appearance, appearance
 from alsbench.tui.widgets.bars import Bar, chips
 from alsbench.tui.widgets.pane import folded
 from alsbench.tui.widgets.table import _given_way
 
-DARK: Look = look("dark", ascii=False)
+DARK: Appearance = appearance("dark", ascii=False)
 ARMS = ("Placebo", *(f"Compound XYZ-{k}00 modified release {k}0 mg twice daily" for k in range(1, 10)))
 
 
@@ -46,7 +45,7 @@ def test_an_arm_does_not_push_the_difference_off_the_screen() -> None:
     )
     assert sum(c.width + 2 for c in made.cols) <= 80
     assert made.cols[1].group == ARMS[1], "whole for whoever takes the table away"
-    assert len(Grid((made,)).blocks()) == 1
+    assert len(GridModel((made,)).blocks()) == 1
 
 
 def test_columns_that_stay_leave_room_for_the_next_one() -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from alsbench.audit.log import entries
-from alsbench.tui.masked import asked_for
+from alsbench.tui.exporter import split_mask
 
 K = 40  # larger than an arm of the sample trial's subgroups
 
@@ -23,22 +23,22 @@ def floor(here: Path) -> Path:
 
 
 def test_a_mask_is_named_beside_the_file() -> None:
-    assert asked_for("/tmp/my file.csv --mask 5") == ("/tmp/my file.csv", 5)
-    assert asked_for("out.csv --mask=11 ") == ("out.csv", 11)
-    assert asked_for("out --mask.csv") == ("out --mask.csv", 0)
+    assert split_mask("/tmp/my file.csv --mask 5") == ("/tmp/my file.csv", 5)
+    assert split_mask("out.csv --mask=11 ") == ("out.csv", 11)
+    assert split_mask("out --mask.csv") == ("out --mask.csv", 0)
 
 
 async def test_exports_under_a_mask_are_those_of_the_shell(here: Path, tui: Any, tmp_path: Path) -> None:
     async with tui.run(here, audit=True) as pilot:
         await tui.press(pilot, "4", "t")
-        line = pilot.app.shell_command()
+        line = pilot.app.exporter.shell_command()
         await tui.settle(pilot)
         for kind in ("json", "csv", "tsv", "md", "txt"):
-            pilot.app.export(f"{tmp_path / f'out.{kind}'} --mask {K}")
+            pilot.app.exporter.export(f"{tmp_path / f'out.{kind}'} --mask {K}")
             assert f"counts below {K} masked" in pilot.app._status
-        pilot.app.export(f"{tmp_path / 'out.svg'} --mask {K}")
+        pilot.app.exporter.export(f"{tmp_path / 'out.svg'} --mask {K}")
         assert "picture cannot be masked" in pilot.app._status
-        pilot.app.export(f"{tmp_path / 'out.csv'} --mask {K}")
+        pilot.app.exporter.export(f"{tmp_path / 'out.csv'} --mask {K}")
         assert "exists" in pilot.app._status
     found = json.loads((tmp_path / "out.json").read_text())
     counts = [r for r in found["results"] if r["stat_name"] == "n"]
@@ -55,19 +55,19 @@ async def test_exports_under_a_mask_are_those_of_the_shell(here: Path, tui: Any,
 async def test_a_mask_of_the_study_holds_for_all_that_is_taken_away(floor: Path, tui: Any, tmp_path: Path) -> None:
     async with tui.run(floor) as pilot:
         await tui.press(pilot, "4", "t")
-        pilot.app.export(str(tmp_path / "out.json"))
+        pilot.app.exporter.export(str(tmp_path / "out.json"))
         assert "masked" in pilot.app._status
-        pilot.app.do_copy_cell()
+        pilot.app.exporter.do_copy_cell()
         assert "cannot be masked" in pilot.app._status
-        pilot.app.do_copy_table()
+        pilot.app.exporter.do_copy_table()
         assert "masked" in pilot.app._status
         await tui.press(pilot, "2", "enter")  # the subjects of an arm
-        pilot.app.export(str(tmp_path / "subjects.csv"))
+        pilot.app.exporter.export(str(tmp_path / "subjects.csv"))
         assert "cannot be masked" in pilot.app._status
         await tui.press(pilot, "enter")
-        pilot.app.export(str(tmp_path / "profile.txt"))
+        pilot.app.exporter.export(str(tmp_path / "profile.txt"))
         assert "cannot be masked" in pilot.app._status
         await tui.press(pilot, "8")
-        pilot.app.do_copy_table()
+        pilot.app.exporter.do_copy_table()
     assert sorted(p.name for p in tmp_path.glob("*.*")) == ["out.json"]
     assert any(r["stat"] is None for r in json.loads((tmp_path / "out.json").read_text())["results"])

@@ -8,12 +8,12 @@ from typing import Any
 
 async def test_the_survival_plot_has_steps_censor_ticks_and_numbers_at_risk(workspace: Path, tui: Any) -> None:
     from alsbench.stats.survival import SurvivalCurve
-    from alsbench.tui.survival import CurveKey, Curves
+    from alsbench.tui.answers import CurveKey, Curves
 
     async with tui.run(workspace) as pilot:
         app = pilot.app
         await tui.press(pilot, "4")
-        await app.run_line("endpoint survival")
+        await app.keys.run_line("endpoint survival")
         await tui.settle(pilot)
         text = await tui.press(pilot, "p")
         found = app.answers.get(CurveKey(app.view.wanted()[0]))
@@ -27,5 +27,7 @@ async def test_the_survival_plot_has_steps_censor_ticks_and_numbers_at_risk(work
             assert sum(line.count(marker) for line in lines[4:-4]) >= 3, "the marker stands along the curve"
         assert "+" in "".join(line for line in lines if "│" in line)
         assert any(line.lstrip().startswith("└") for line in lines)
-        assert not any(isinstance(v, Curves) for v in app.view.taken())
-        assert app.shell_command().startswith("alsbench endpoint survival") and "--curve" in app.shell_command()
+        assert not any(isinstance(v, Curves) for v in app.view.exported_results())
+        assert (
+            app.exporter.shell_command().startswith("alsbench endpoint survival") and "--curve" in app.exporter.shell_command()
+        )

@@ -211,7 +211,7 @@ def test_kept_numbers_need_no_model(workspace: Path) -> None:
     """The first numbers of Evidence, kept from before, come without SciPy, NumPy and any method's model. 590 modules."""
     code = (
         "from pathlib import Path\nimport alsbench.tui.launch, alsbench.tui.screens.evidence\n"
-        "from alsbench.tui.opening import PieceKey, compute, open_workspace\n"
+        "from alsbench.tui.answers import PieceKey, compute; from alsbench.tui.opening import open_workspace\n"
         f"opened = open_workspace(Path({str(workspace)!r}))\n"
         "compute(PieceKey(opened.catalogue.endpoints[0].name, 'overall'), opened.source)"
     )

@@ -15,7 +15,7 @@ import pytest
 
 from alsbench.audit.log import entries, verify
 from alsbench.data.workspace import Workspace
-from alsbench.tui.opening import Answers
+from alsbench.tui.answers import Answers
 
 START = "import sys; from pathlib import Path; from alsbench.tui.launch import run; sys.exit(run(Path(sys.argv[1])))"
 

@@ -12,8 +12,19 @@ from hypothesis import strategies as st
 
 from alsbench.errors import DataError
 from alsbench.tui import actions as act
-from alsbench.tui.session import SCREENS, Catalogue, Choice, Item, Place, Session, neighbour, next_visit, reduce, replay
-from alsbench.tui.state import SessionLog, read_log
+from alsbench.tui.session import (
+    SCREENS,
+    Catalogue,
+    CatalogueItem,
+    Choice,
+    ScreenPlace,
+    Session,
+    neighbour,
+    next_visit,
+    reduce,
+    replay,
+)
+from alsbench.tui.session_log import SessionLog, read_log
 
 NAMES = st.sampled_from(["slow", "nfl_low", "bulbar"])
 ACTIONS = st.one_of(
@@ -56,7 +67,7 @@ def test_back_goes_up_one_level_and_never_leaves() -> None:
     session = reduce(session, act.Back())
     assert (session.place.arm, session.place.record) == ("Group 1", None)
     session = replay(session, [act.Back(), act.Back(), act.Back()])
-    assert session.place == Place("arms")
+    assert session.place == ScreenPlace("arms")
 
 
 @given(st.lists(ACTIONS, max_size=12))
@@ -110,7 +121,7 @@ def test_a_damaged_log_names_its_line(tmp_path: Path, text: str, said: str) -> N
 
 
 def test_neighbours_go_round() -> None:
-    items = (Item("a"), Item("b"), Item("c"))
+    items = (CatalogueItem("a"), CatalogueItem("b"), CatalogueItem("c"))
     assert [neighbour(items, "c", 1), neighbour(items, "a", -1), neighbour(items, "?", 1), neighbour((), "x", 1)] == [
         "a",
         "c",
@@ -122,7 +133,7 @@ def test_neighbours_go_round() -> None:
 
 
 def test_session_and_registry_need_no_terminal_library() -> None:
-    rooms = ", ".join(f"alsbench.tui.{name}" for name in ("actions", "session", "commands", "twin", "state"))
+    rooms = ", ".join(f"alsbench.tui.{name}" for name in ("actions", "session", "commands", "shell_command", "session_log"))
     heavy = ("textual", "numpy", "duckdb", "pandas", "scipy")
     code = f"import sys; import {rooms}; print([m for m in {heavy} if m in sys.modules])"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"

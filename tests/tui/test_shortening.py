@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from alsbench.tui.shortening import short_names
+from alsbench.tui.cell_text import short_names
 
 
 def test_shared_words_go_first() -> None:

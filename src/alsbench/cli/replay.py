@@ -41,7 +41,7 @@ def replay(
         raise UsageError(
             "a session is no one document", where=f"--format {common.format.value}", hint="md, or `alsbench report` for one"
         )
-    session = importlib.import_module("alsbench.tui.replay")  # by name: shell and app stand beside each other
+    session = importlib.import_module("alsbench.tui.session_log")  # by name: shell and app stand beside each other
     lines: tuple[str, ...] = session.replay_commands(log, common.workspace if common.given else None)
     if listed:
         write_text(common, "".join(f"{line}\n" for line in lines))

@@ -1,8 +1,9 @@
-"""The terminal app: a frame of one header and one footer line around ten screens, one session, one command registry.
+"""The terminal app: one header and one footer line around ten screens, one session, one command registry.
 
-Keys, palette, command line and mouse all end in :meth:`Workbench.run_command`, which builds an action; :func:`reduce` moves the
-session; the screens show it. Work runs in threads that post reports back here. First paint needs no study and no data:
-both are opened by a worker.
+Keys, palette, command line and mouse all end in :meth:`KeyRouter.run_command`, which builds an action; :func:`reduce` moves the
+session; the screens show it. What leaves the app is the exporter's, its dialogs the overlays', its entries in the audit log the
+access log's. Work runs in threads that post reports back here. First paint needs no study and no data: both are opened by a
+worker.
 """
 
 from __future__ import annotations
@@ -10,26 +11,114 @@ from __future__ import annotations
 import asyncio
 import gc
 import signal
+import sys
 import threading
+from importlib import import_module
 from pathlib import Path
+from typing import Any
 
-from alsbench.errors import AlsbenchError
+from rich.segment import Segments
+from rich.traceback import Traceback
+from textual.app import App, ComposeResult
+from textual.containers import Container
+from textual.driver import Driver
+from textual.events import Event, Key, Resize
+from textual.screen import Screen
+
+from alsbench.errors import AlsbenchError, UnavailableError, UsageError
 from alsbench.tui import actions as act
-from alsbench.tui import help as help_pages
-from alsbench.tui import opening, outside
-from alsbench.tui.place import actions_to, kept_actions, place_path, still_there
-from alsbench.tui.takeaway import Takeaway, subgroup_line
-from alsbench.tui.worker import Report
+from alsbench.tui.access_log import AccessLog
+from alsbench.tui.answers import Answers
+from alsbench.tui.cell_text import safe
+from alsbench.tui.commands import COMMANDS, SCREEN_TITLES, THEMES, Registry
+from alsbench.tui.exporter import Exporter
+from alsbench.tui.external_programs import editor, run_on_terminal, subgroup_line
+from alsbench.tui.keys import KeyRouter
+from alsbench.tui.opening import OpenedWorkspace, open_workspace
+from alsbench.tui.overlays import Overlays, failure_lines
+from alsbench.tui.screens.base import View
+from alsbench.tui.session import Catalogue, Session, reduce
+from alsbench.tui.session_log import SessionLog
+from alsbench.tui.session_restore import actions_to, restore_path, restored_actions, still_there
+from alsbench.tui.terminal import LastingDriver, Painter, Written
+from alsbench.tui.theme import appearance, default_theme, no_color, plain_terminal, textual_themes, theme_name
+from alsbench.tui.widgets.bars import Bar, footer_pieces, header_pieces
+from alsbench.tui.widgets.pane import Pane
+from alsbench.tui.widgets.table import VirtualTable
+from alsbench.tui.worker import JobReport, Jobs
 
+SMALL = 1000  # bytes that a terminal gets in one piece anyway: they need no marks of where an update begins and ends
 WELCOME = "0 to 9 are screens, ? the keys here, ^p finds any command"  # the first time on a workspace
 NEWER = "newer data were loaded; r opens them"
 NEWER_SECONDS = 10.0  # between looks for a newer snapshot
 
 
-class Workbench(Takeaway):
+class MainScreen(Screen[None], inherit_bindings=False):
+    """The one screen under all dialogs."""
+
+    DEFAULT_CSS = "MainScreen { layout: vertical; overflow: hidden; }"
+
+
+class Workbench(App[int], inherit_bindings=False):
     """The workbench on one workspace."""
 
-    warmed = False  # whether what the first model needs was imported ahead
+    ENABLE_COMMAND_PALETTE = False
+    ALLOW_SELECT = False
+    CSS = "Container#body { height: 1fr; }"
+
+    def __init__(
+        self,
+        workspace: Path,
+        *,
+        ascii: bool = False,
+        theme: str = "",
+        log: SessionLog | None = None,
+        keymap: dict[str, tuple[str, ...]] | None = None,
+        audit: bool = True,
+        restore: bool = False,
+    ) -> None:
+        plain = no_color()
+        super().__init__(ansi_color=True if plain else None)
+        self.animation_level = "none"
+        for each in textual_themes():
+            self.register_theme(each)
+        self.ascii = ascii or plain_terminal()
+        self.look = appearance("mono" if plain else theme or default_theme(), ascii=self.ascii)
+        self.theme = theme_name(self.look.name)
+        self.workspace = workspace
+        self.registry = Registry(COMMANDS, keymap)
+        self.session = Session()
+        self.catalogue = Catalogue()
+        self.opened: OpenedWorkspace | None = None
+        self.answers = Answers()
+        self.jobs = Jobs(self)
+        self.log_file = log
+        self.audit = audit
+        self.restore = restore  # start where the last session on this workspace was left
+        self.gone = False  # whether another folder, or none, stands where the workspace was
+        self.warmed = False  # whether what the first model needs was imported ahead
+        self.done: list[act.Action] = []
+        self.views: dict[str, View] = {}
+        self.painter = Painter()
+        self.header = Bar(self.look, id="header")
+        self.footer = Bar(self.look, id="footer")
+        self.body = Container(id="body")
+        self._status = ""
+        self._progress = ""
+        self.access_log = AccessLog(self)
+        self.keys = KeyRouter(self, lambda: (self.view, self, self.exporter, self.overlays))
+        self.overlays = Overlays(self, self.keys.run_command, self.keys.run_line)
+        self.exporter = Exporter(self, self.overlays, self.access_log)
+
+    # ---- starting and ending
+
+    def get_default_screen(self) -> Screen[Any]:
+        return MainScreen(id="frame")
+
+    def compose(self) -> ComposeResult:
+        yield self.header
+        yield self.body
+        yield self.footer
 
     async def on_mount(self) -> None:
         self._end_on_signals()
@@ -50,29 +139,158 @@ class Workbench(Takeaway):
         self.jobs.cancel_all()
         self.exit(128 + number, return_code=128 + number)
 
+    def _fatal_error(self) -> None:
+        """End on a fault with its traceback, without the values of local variables: those hold subjects' data."""
+        self._exit_renderables.append(Segments(self.console.render(Traceback(width=None), self.console.options)))
+        self._close_messages_no_wait()
+
+    # ---- the terminal
+
+    def get_driver_class(self) -> type[Driver]:
+        """The driver for this platform; where Textual has one for Linux and the like, one that outlives its terminal."""
+        found = super().get_driver_class()
+        return LastingDriver if found.__name__ == "LinuxDriver" else found
+
+    def _display(self, screen: Screen[Any], renderable: Any) -> None:
+        dropped = self._batch_count or not self._running or self._closed or self.is_headless or self._driver is None
+        if renderable is None or dropped:
+            super()._display(screen, renderable)
+            return
+        update = self.painter.update(renderable, self.console)
+        if not isinstance(update, Written) or update.text:  # nothing changed: nothing is sent
+            known, small = self._sync_available, len(getattr(update, "text", "")) <= SMALL
+            self._sync_available = known and not small
+            super()._display(screen, update)
+            self._sync_available = known
+
+    def send_to_terminal(self, sequence: str) -> None:
+        """Send a sequence that is no picture, where there is a terminal."""
+        if sequence and self._driver is not None and sys.__stdout__ is not None and sys.__stdout__.isatty():
+            self._driver.write(sequence)
+
+    def hand_over(self, words: list[str], text: str | None = None) -> int:
+        """Run another program on the terminal, then paint everything anew; its exit code."""
+        try:
+            return run_on_terminal(self, words, text)
+        finally:
+            self.post_message(Resize(self.size, self.size))  # what the terminal shows is not known any more
+            self.call_later(self.refresh, layout=True)
+
+    def on_resize(self, event: Resize) -> None:
+        self.painter.forget()  # also sent when the terminal comes back from another program
+        self.show_frame(event.size.width)
+
+    async def on_event(self, event: Event) -> None:
+        """Take keys one at a time and each to its end; everything else goes Textual's way."""
+        if not isinstance(event, Key) or event.is_forwarded:
+            await super().on_event(event)
+            return
+        await self.keys.take(event)
+        await self._flush_next_callbacks()  # what was to follow a closed dialog
+        await self.keys.top()
+
+    # ---- header and footer
+
+    def show_frame(self, width: int = 0) -> None:
+        """Header and footer as the session now is."""
+        width = width or self.size.width
+        source = self.opened.source if self.opened else None
+        if source is None:
+            pieces = [(f" alsbench {SCREEN_TITLES[self.session.screen][0]}", "key"), (f"  {self.workspace}", "bar")]
+        else:
+            pieces = header_pieces(source, self.session, self.catalogue, self.look, width, gone=self.gone)
+        self.header.show(pieces)
+        text = self._progress or self._status
+        said = f"{safe(text, ascii=self.ascii)} " if text else ""
+        self.footer.show(footer_pieces(self.registry.footer(self.session), said, width))
+
+    def status(self, text: str) -> None:
+        """Say something in the footer."""
+        self._status = text
+        self.show_frame()
+
+    def progress(self, text: str) -> None:
+        """Say what is running; empty when nothing is."""
+        self._progress = text
+        self.show_frame()
+
+    def fault(self, error: AlsbenchError) -> None:
+        """Say what went wrong: what first, since a line may be cut; then where, why and what to do."""
+        parts = (error.what, error.where, *error.why.split("\n"), error.hint)
+        self.status("; ".join(p.strip() for p in parts if p.strip()))
+
+    # ---- the session and its screen
+
+    @property
+    def view(self) -> View:
+        return self.views[self.session.screen]
+
+    async def show_view(self) -> None:
+        """Bring the session's screen to the front, made when first needed."""
+        name = self.session.screen
+        if name not in self.views:
+            self.views[name] = view_class(name)(self, name)
+            await self.body.mount(self.views[name])
+        for other, view in self.views.items():
+            view.display = other == name
+        self.view.focus_main()
+        self.view.refresh_view()
+
+    async def dispatch_action(self, action: act.Action) -> None:
+        """Move the session, log the action, show what changed; an action that changes nothing is not logged. Opening a
+        subject's profile is entered in the audit log too."""
+        before = self.session
+        self.session = reduce(before, action)
+        if self.session == before:
+            return
+        self.done.append(action)
+        if self.log_file is not None:
+            self.log_file.append(action)
+        self._status = ""
+        await self.show_view()
+        self.show_frame()
+        if isinstance(action, act.OpenSubject):
+            self.access_log.subject(self.exporter.shell_command())
+
+    # ---- the workspace
+
+    @property
+    def ready(self) -> OpenedWorkspace:
+        """The opened workspace. Raises UnavailableError while it is still being opened."""
+        if self.opened is None:
+            raise UnavailableError("the workspace is still being opened")
+        return self.opened
+
+    def open_workspace(self) -> None:
+        """Open the study and the newest snapshot in a worker."""
+        self.progress("opening ...")
+        self.jobs.start("open", "opening", lambda _: open_workspace(self.workspace, audit=self.audit))
+
+    def still_here(self) -> None:
+        """Raises UnavailableError where the workspace opened is not there any more: nothing is written into another."""
+        if self.opened is None or self.opened.source.held is None:
+            return
+        try:
+            self.opened.source.held.check()
+        except UnavailableError:
+            self.gone = True
+            self.show_frame()
+            raise
+
     def look_for_newer_data(self) -> None:
         """Offer a snapshot that was published meanwhile, and say that the workspace is gone; nothing is sent otherwise."""
         if self.opened is None:
             return
-        from alsbench.data.workspace import Workspace
-
         try:
             self.still_here()
-            newer = not self.opened.source.snapshot.is_current(Workspace(self.workspace))
+            newer = self.opened.newer_data(self.workspace)
         except AlsbenchError as error:
             self.fault(error)
             return
         if newer and self._status != NEWER:
             self.status(NEWER)
 
-    # ---- opening and work
-
-    def open_workspace(self) -> None:
-        """Open the study and the newest snapshot in a worker."""
-        self.progress("opening ...")
-        self.jobs.start("open", "opening", lambda _: opening.open_workspace(self.workspace, audit=self.audit))
-
-    async def on_report(self, report: Report) -> None:
+    async def on_job_report(self, report: JobReport) -> None:
         """A worker says something: route it to its panel, unless somebody asked again since."""
         if not self.jobs.current(report):
             return
@@ -97,30 +315,27 @@ class Workbench(Takeaway):
             self.warmed = True
             self.jobs.start("warm", "", lambda _: warm())
 
-    async def _opened(self, report: Report) -> None:
+    async def _opened(self, report: JobReport) -> None:
         if report.kind == "failed":
-            self.view.show_lines(help_pages.failure(report.payload, self.workspace, self.look))
+            self.view.show_lines(failure_lines(report.payload, self.workspace, self.look))
             return
         if report.kind != "done":
             return
-        first = self.opened is None
-        opened: opening.Opened = report.payload
+        first, opened = self.opened is None, report.payload
         self.opened, self.catalogue, self.gone = opened, opened.catalogue, False
-        self.blinded = opened.source.blinded
         if not first:
             self.answers.clear()
-            self.counted.clear()
-        if first:
-            new = self.restore and not place_path(self.workspace).exists()
-            actions = kept_actions(self.workspace, opened.start, opened.catalogue) if self.restore else (opened.start,)
-            for action in actions:
-                await self.dispatch_action(action)
-            if new:
-                self.status(WELCOME)
-        else:
+            self.access_log.counted.clear()
             await self._reopened(opened)
+            return
+        new = self.restore and not restore_path(self.workspace).exists()
+        actions = restored_actions(self.workspace, opened.start, opened.catalogue) if self.restore else (opened.start,)
+        for action in actions:
+            await self.dispatch_action(action)
+        if new:
+            self.status(WELCOME)
 
-    async def _reopened(self, opened: opening.Opened) -> None:
+    async def _reopened(self, opened: OpenedWorkspace) -> None:
         """A newer snapshot or study: what was chosen stays where it still exists."""
         chosen = [a for a in actions_to(self.session) if isinstance(a, act.Open | act.SetVisit | act.SetOption)]
         other = opened.start.snapshot != self.session.snapshot
@@ -148,13 +363,29 @@ class Workbench(Takeaway):
     def edited(self, path: Path, line: int = 0) -> bool:
         """Hand a file to $EDITOR; whether it was changed. What did not change is said."""
         self.still_here()
-        words = outside.editor(path, line)
+        words = editor(path, line)
         before = path.read_bytes() if path.is_file() else b""
         code = self.hand_over(words)
         changed = not path.is_file() or path.read_bytes() != before
         if not changed:
             self.status(f"{path.name} is unchanged{f'; {words[0]} ended with {code}' if code else ''}")
         return changed
+
+    def do_theme(self, name: str = "") -> None:
+        """Switch to a theme, the next one without a name; NO_COLOR stays without colour."""
+        if self.look.name == "mono":
+            self.status("NO_COLOR is set: no other theme")
+            return
+        name = name or THEMES[(THEMES.index(self.look.name) + 1) % len(THEMES)]
+        if name not in THEMES:
+            raise UsageError(f"no theme {name}; known: {', '.join(THEMES)}")
+        self.look = appearance(name, ascii=self.ascii)
+        self.theme = theme_name(name)
+        for widget in self.query("*"):
+            if isinstance(widget, Bar | Pane | VirtualTable):
+                widget.look = self.look
+                widget.refresh()
+        self.status(f"theme {name}")
 
     def do_cancel(self) -> None:
         count = self.jobs.cancel_all()
@@ -169,9 +400,15 @@ class Workbench(Takeaway):
         return False
 
 
+def view_class(screen: str) -> type[View]:
+    """The class of a screen, imported when it is first shown, so that first paint pays for one."""
+    found: type[View] = getattr(import_module(f"alsbench.tui.screens.{screen}"), f"{screen.title()}View")
+    return found
+
+
 def warm() -> None:
     """Import what the first model needs, once the first screen has its numbers and off the interface thread."""
-    import alsbench.analysis.run  # noqa: F401
+    import alsbench.analysis.run  # noqa: F401 - waits: scipy
 
 
 def collect_again() -> None:

@@ -19,9 +19,8 @@ from rich.style import Style
 from rich.text import Text
 
 from alsbench.render.ticks import nice_ticks, tick_text
-from alsbench.tui.safetext import fit
-from alsbench.tui.shortening import without_shared
-from alsbench.tui.theme import Look
+from alsbench.tui.cell_text import fit, without_shared
+from alsbench.tui.theme import Appearance
 
 MOST_APART = 4  # columns between arms at one visit, at most
 LEAST_ROWS = 8  # lines for the curves of a plot with a legend, at least
@@ -65,7 +64,7 @@ class Canvas:
     x1: float
     y0: float
     y1: float
-    look: Look
+    look: Appearance
     cells: list[list[tuple[str, Style]]] = field(init=False)
     dots: list[list[int]] = field(init=False)
 
@@ -124,7 +123,7 @@ def plot(
     *,
     width: int,
     height: int,
-    look: Look,
+    look: Appearance,
     title: str = "",
     x_ticks: Sequence[tuple[float, str]],
     y_range: tuple[float, float] | None = None,
@@ -177,7 +176,7 @@ def plot(
     return lines
 
 
-def _legend(series: Sequence[Series], look: Look, width: int) -> list[Text]:
+def _legend(series: Sequence[Series], look: Appearance, width: int) -> list[Text]:
     """Marker and name of every curve, in as many lines as they need; long names lose what they share where they are many."""
     names = [s.name for s in series]
     if sum(cell_len(n) + 5 for n in names) > 2 * width:
@@ -204,7 +203,7 @@ def _apart(series: Sequence[Series], x0: float, x1: float, columns: int) -> int:
     return 0 if gap < len(series) + 1 else max(1, min(MOST_APART, int(gap) // (3 * len(series))))
 
 
-def _points(s: Series, canvas: Canvas, look: Look, offset: int) -> None:
+def _points(s: Series, canvas: Canvas, look: Appearance, offset: int) -> None:
     style = look.arm(s.index)
     for k, (x, y) in enumerate(zip(s.x, s.y, strict=True)):
         if s.step or not (math.isfinite(x) and math.isfinite(y)):
@@ -244,7 +243,7 @@ def _lines(s: Series, canvas: Canvas, style: Style, offset: int) -> None:
             canvas.segment(xa, ya, xb, yb, style)
 
 
-def _axis(canvas: Canvas, x_ticks: Sequence[tuple[float, str]], look: Look) -> Text:
+def _axis(canvas: Canvas, x_ticks: Sequence[tuple[float, str]], look: Appearance) -> Text:
     chars = [look.glyphs.h] * canvas.width
     for x, text in x_ticks:
         column = round(canvas.column(x))

@@ -10,8 +10,8 @@ from rich.text import Text
 from alsbench.data.frames import ColumnInfo
 from alsbench.data.snapshot import Snapshot, TableInfo
 from alsbench.render.formats import format_number
+from alsbench.tui.cell_text import fit, safe
 from alsbench.tui.paged import value_text
-from alsbench.tui.safetext import fit, safe
 
 
 def condition(info: TableInfo, text: str) -> Any:

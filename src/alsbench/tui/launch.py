@@ -8,19 +8,17 @@ from pathlib import Path
 
 from alsbench.errors import UnavailableError, UsageError
 from alsbench.tui.app import Workbench
-from alsbench.tui.place import keep_place
-from alsbench.tui.state import new_log
+from alsbench.tui.session_log import new_log
+from alsbench.tui.session_restore import save_session
 
 
 def refuse(workspace: Path) -> None:
     """Raise UsageError where no terminal app can run, naming the shell twin."""
-    twin_command = f"alsbench evidence -w {workspace}"
+    shell_twin = f"alsbench evidence -w {workspace}"
     if os.environ.get("TERM", "") == "dumb":
-        raise UsageError("TERM=dumb cannot show the terminal app", hint=f"the shell prints the same tables: {twin_command}")
+        raise UsageError("TERM=dumb cannot show the terminal app", hint=f"the shell prints the same tables: {shell_twin}")
     if not (sys.stdin.isatty() and sys.stdout.isatty() and sys.stderr.isatty()):
-        raise UsageError(
-            "the terminal app needs a terminal on stdin, stdout and stderr", hint=f"in a pipe, use: {twin_command}"
-        )
+        raise UsageError("the terminal app needs a terminal on stdin, stdout and stderr", hint=f"in a pipe, use: {shell_twin}")
 
 
 def run(
@@ -48,7 +46,7 @@ def run(
         app.jobs.cancel_all()
         log.close()
         try:
-            keep_place(workspace, app.session)
+            save_session(workspace, app.session)
         except OSError as error:
             sys.stderr.write(f"alsbench: where you were could not be kept: {error}\n")
     return app.return_code or code or 0

@@ -1,26 +1,34 @@
-"""Dialogs over the frame: asking for a line, a text to read, a question; help, palette, command line, subgroups, themes."""
+"""Dialogs over the frame: asking for a line, a text to read, a question; help, palette, command line, subgroups."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
+from textwrap import wrap
 from typing import Any
 
 from rich.text import Text
 
-from alsbench.errors import UsageError
+from alsbench.errors import AlsbenchError
 from alsbench.tui import actions as act
-from alsbench.tui import help as help_pages
-from alsbench.tui.commands import SCREEN_TITLES, THEMES, completions, entries
-from alsbench.tui.running import Running
-from alsbench.tui.safetext import safe
-from alsbench.tui.theme import look, theme_name
-from alsbench.tui.widgets.bars import Bar
-from alsbench.tui.widgets.pane import Pane
-from alsbench.tui.widgets.table import VirtualTable
+from alsbench.tui.cell_text import safe
+from alsbench.tui.commands import SCREEN_TITLES, Command, PaletteEntry, Registry, completions, entries, key_label
+from alsbench.tui.host import Host
+from alsbench.tui.screens.dialogs import Confirm, Picker, Prompt, Reader, ReaderActions
+from alsbench.tui.session import Session
+from alsbench.tui.theme import Appearance
+
+KEYS_WIDTH = 18  # cells of the column of keys
 
 
-class Overlaid(Running):
-    """The frame with its dialogs."""
+class Overlays:
+    """The dialogs of the app. ``run_command`` and ``run_line`` do what the palette and the command line give."""
+
+    def __init__(self, host: Host, run_command: Callable[[Command, str], Any], run_line: Callable[[str], Any]) -> None:
+        self.host = host
+        self.run_command = run_command
+        self.run_line = run_line
+        self.typed: dict[str, list[str]] = {}  # lines typed in this session, by kind, to be recalled
 
     def ask(
         self,
@@ -34,8 +42,6 @@ class Overlaid(Running):
         kind: str = "",
     ) -> None:
         """Ask for a line of text; ``then`` gets it unless the dialog was closed. Lines of a ``kind`` can be recalled."""
-        from alsbench.tui.screens.dialogs import Prompt
-
         past = self.typed.setdefault(kind, []) if kind else []
 
         def done(text: str | None) -> None:
@@ -45,89 +51,99 @@ class Overlaid(Running):
                 past.append(text)
             then(text)
 
-        self.push_screen(Prompt(self.look, title, value, hint=hint, check=check, complete=complete, past=tuple(past)), done)
+        prompt = Prompt(self.host.look, title, value, hint=hint, check=check, complete=complete, past=tuple(past))
+        self.host.push_screen(prompt, done)
 
-    def read(self, title: str, lines: Sequence[Text], actions: dict[str, tuple[str, Callable[[], str]]] | None = None) -> None:
+    def read(self, title: str, lines: Sequence[Text], actions: ReaderActions | None = None) -> None:
         """Show a text to read."""
-        from alsbench.tui.screens.dialogs import Reader
-
-        self.push_screen(Reader(self.look, title, lines, actions))
+        self.host.push_screen(Reader(self.host.look, title, lines, actions))
 
     def confirm(self, question: str, lines: Sequence[str], then: Callable[[], None]) -> None:
-        from alsbench.tui.screens.dialogs import Confirm
+        """Ask a question; ``then`` is done after yes."""
+        self.host.push_screen(Confirm(self.host.look, question, lines), lambda yes: then() if yes else None)
 
-        self.push_screen(Confirm(self.look, question, lines), lambda yes: then() if yes else None)
+    # ---- commands
 
     def do_help(self) -> None:
-        lines = help_pages.keys(self.registry, self.session, self.look, self.size.width)
-        self.read(f"Keys on {SCREEN_TITLES[self.session.screen][0]}", lines)
+        host = self.host
+        lines = help_lines(host.registry, host.session, host.look, host.size.width)
+        self.read(f"Keys on {SCREEN_TITLES[host.session.screen][0]}", lines)
 
     def do_palette(self) -> None:
-        from alsbench.tui.screens.dialogs import Picker
+        host = self.host
 
-        def find(query: str) -> list[tuple[Any, tuple[str, ...]]]:
-            found = entries(self.registry, self.session, self.catalogue, query)
+        def find(query: str) -> list[tuple[PaletteEntry, tuple[str, ...]]]:
+            found = entries(host.registry, host.session, host.catalogue, query)
             told = ((e, f"on {e.elsewhere}: {e.command.help}" if e.elsewhere else e.command.help) for e in found)
-            return [(e, (safe(e.label), " ".join(help_pages.labels(e.command)), what)) for e, what in told]
+            return [(e, (safe(e.label), " ".join(map(key_label, e.command.keys)), what)) for e, what in told]
 
-        def run(entry: Any) -> None:
+        def run(entry: PaletteEntry | None) -> None:
             if entry is not None and entry.elsewhere:
-                self.status(f"{entry.command.name} does something on {entry.elsewhere}")
+                host.status(f"{entry.command.name} does something on {entry.elsewhere}")
             elif entry is not None and entry.command.argument and not (entry.argument or entry.command.keys):
                 self.do_command(f"{entry.command.id} ")
             elif entry is not None:
-                self.call_next(self.run_command, entry.command, entry.argument)
+                host.call_next(self.run_command, entry.command, entry.argument)
 
-        self.push_screen(Picker(self.look, "Commands", find, heads=("command", "keys", "what it does")), run)
+        host.push_screen(Picker(host.look, "Commands", find, heads=("command", "keys", "what it does")), run)
 
     def do_command(self, typed: str = "") -> None:
+        host = self.host
+
         def check(text: str) -> str:
-            found = (
-                [e for e in entries(self.registry, self.session, self.catalogue, text) if not e.elsewhere][:12] if text else []
-            )
-            lines = [(f"{e.command.id} {e.argument}".rstrip(), safe(e.label, ascii=self.ascii)) for e in found]
+            found = entries(host.registry, host.session, host.catalogue, text) if text else ()
+            here = [e for e in found if not e.elsewhere][:12]
+            lines = [(f"{e.command.id} {e.argument}".rstrip(), safe(e.label, ascii=host.ascii)) for e in here]
             room = max((len(line) for line, _ in lines), default=0)
             return "\n".join(f"{line:<{room}}  {label}" for line, label in lines)
 
         def complete(text: str) -> tuple[str, ...]:
-            return completions(self.registry, self.session, self.catalogue, text)
+            return completions(host.registry, host.session, host.catalogue, text)
 
         hint = "a command and its argument; tab completes, up recalls"
-        self.ask(
-            ":",
-            typed,
-            lambda text: self.call_next(self.run_line, text),
-            hint=hint,
-            check=check,
-            complete=complete,
-            kind="command",
-        )
+        run = self.run_line
+        self.ask(":", typed, lambda text: host.call_next(run, text), hint=hint, check=check, complete=complete, kind="command")
 
-    def do_chips(self) -> None:
-        from alsbench.tui.screens.dialogs import Picker
-
-        items = [(i.name, (i.name, safe(i.label), i.note)) for i in self.catalogue.subgroups]
+    def do_subgroup_chips(self) -> None:
+        host = self.host
+        items = [(i.name, (i.name, safe(i.label), i.note)) for i in host.catalogue.subgroups]
 
         def done(names: tuple[str, ...] | None) -> None:
             if names is not None:
-                self.call_next(self.dispatch_action, act.SetSubgroups(names))
+                host.call_next(host.dispatch_action, act.SetSubgroups(names))
 
-        chosen = self.session.choice.subgroups
-        heads = ("subgroup", "label", "defined")
-        self.push_screen(Picker(self.look, "Active subgroups", lambda _: items, heads=heads, marks=chosen, query=False), done)
+        heads, marks = ("subgroup", "label", "defined"), host.session.choice.subgroups
+        host.push_screen(Picker(host.look, "Active subgroups", lambda _: items, heads=heads, marks=marks, query=False), done)
 
-    def do_theme(self, name: str = "") -> None:
-        """Switch to a theme, the next one without a name; NO_COLOR stays without colour."""
-        if self.look.name == "mono":
-            self.status("NO_COLOR is set: no other theme")
-            return
-        name = name or THEMES[(THEMES.index(self.look.name) + 1) % len(THEMES)]
-        if name not in THEMES:
-            raise UsageError(f"no theme {name}; known: {', '.join(THEMES)}")
-        self.look = look(name, ascii=self.ascii)
-        self.theme = theme_name(name)
-        for widget in self.query("*"):
-            if isinstance(widget, Bar | Pane | VirtualTable):
-                widget.look = self.look
-                widget.refresh()
-        self.status(f"theme {name}")
+
+def help_lines(registry: Registry, session: Session, look: Appearance, width: int = 80) -> list[Text]:
+    """Every command that does something on this screen, by group; what is special to the screen stands first."""
+    title, what = SCREEN_TITLES[session.screen]
+    lines = [Text(f"{title}: {what}", look["bold"])]
+    commands = registry.available(session)
+    special = [c for c in commands if c.screens and len(c.screens) < 3]
+    groups: dict[str, list[Command]] = {"Here": special} if special else {}
+    for command in commands:
+        if command not in special:
+            groups.setdefault(command.group, []).append(command)
+    for group, members in groups.items():
+        lines += [Text(), Text(group, look["head"])]
+        for c in members:
+            shown = " ".join(map(key_label, c.keys)) or f":{c.id}"
+            parts = wrap(c.help, max(width - KEYS_WIDTH, 20))
+            heads = [f"  {shown:<{KEYS_WIDTH - 2}}", *[" " * KEYS_WIDTH] * (len(parts) - 1)]
+            lines += [Text.assemble((h, look["bold"]), (p, look["text"])) for h, p in zip(heads, parts, strict=True)]
+    return lines
+
+
+def failure_lines(error: AlsbenchError, workspace: Path, look: Appearance) -> list[Text]:
+    """Why nothing is shown, and what to press or type."""
+    lines = [Text("This workspace cannot be opened", look["error"]), Text()]
+    lines += [Text(safe(part), look["text"]) for part in error.message.split("\n")]
+    lines += [
+        Text(),
+        Text(f"  r  try again          q  quit          workspace  {safe(workspace)}", look["dim"]),
+        Text("  alsbench load PATH... -w DIR   puts data into a workspace", look["dim"]),
+        Text("  alsbench demo                  opens a sample trial", look["dim"]),
+    ]
+    return lines

@@ -9,8 +9,8 @@ from typing import Any
 
 from alsbench.data.snapshot import TableInfo
 from alsbench.render.formats import format_stored
-from alsbench.tui.models import Col
-from alsbench.tui.safetext import safe
+from alsbench.tui.cell_text import safe
+from alsbench.tui.table_models import Col
 
 PAGE_ROWS = 200
 KEPT_PAGES = 8

@@ -35,7 +35,7 @@ TREATED = ("TRTSDT", "TRTEDT")
 
 
 @dataclass(frozen=True)
-class Records:
+class SourceRecords:
     """The records behind a row: which, how many, and the first page of them. ``info`` is how they are shown, arm included."""
 
     info: TableInfo
@@ -61,7 +61,7 @@ class Records:
         rows = self.rows.page(source.snapshot, columns, offset=offset, limit=limit)
         return [(r[0], self.arms.get(str(r[0]), ""), *r[1:]) for r in rows]
 
-    def holding(self, source: Source, text: str) -> Records:
+    def holding(self, source: Source, text: str) -> SourceRecords:
         """Those of the records that hold a text in a column that is shown."""
         shown = replace(self.info, columns=tuple(c for j, c in enumerate(self.info.columns) if j != 1))
         hits = source.snapshot.row_ids(self.info.name, where=Where(holding(shown, text), ()))
@@ -79,7 +79,7 @@ class Ranks:
     rows: tuple[tuple[str, str, float | None, float | None], ...]
 
 
-def behind_row(source: Source, row: Row) -> Records | Ranks | None:
+def behind_row(source: Source, row: Row) -> SourceRecords | Ranks | None:
     """What stands behind a row; None where its data set is not there. Raises AlsbenchError as the analysis would."""
     endpoint = endpoint_of(source, row)
     return ranks(source, row) if row.method == "joint_rank" or endpoint.method == "joint_rank" else records(source, row)
@@ -93,7 +93,7 @@ def endpoint_of(source: Source, row: Row) -> Endpoint:
     return found or Endpoint(name=row.endpoint, method="baseline")
 
 
-def records(source: Source, row: Row) -> Records | None:
+def records(source: Source, row: Row) -> SourceRecords | None:
     """The records that a statistic was made of: of its endpoint, visit, arms and members of its subgroup; of adverse events
     those of its line of the table; of baseline and exposure the lines of ADSL."""
     from alsbench.data.sql import fill, quote
@@ -123,7 +123,7 @@ def records(source: Source, row: Row) -> Records | None:
     wanted = (row.variable or "", *TREATED) if of_subject else (number, *COLUMNS)
     shown = [known[c] for c in (subject, *wanted) if c in known]
     shown.insert(1, ColumnInfo("arm", "actual arm" if actual else "planned arm", "text", ""))
-    found = Records(replace(info, columns=tuple(shown)), rows, [], arms, count)
+    found = SourceRecords(replace(info, columns=tuple(shown)), rows, [], arms, count)
     return replace(found, first=found.page(source, 0))
 
 

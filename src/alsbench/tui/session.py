@@ -1,7 +1,7 @@
 """Where a session stands, and how an action moves it: one frozen :class:`Session`, one pure :func:`reduce`.
 
 Screens watch the session and own no choices themselves, so that a recorded list of actions rebuilds every view. A
-:class:`Choice` is what is asked of the data and can be undone; a :class:`Place` is what is on the screen and cannot.
+:class:`Choice` is what is asked of the data and can be undone; a :class:`ScreenPlace` is what is on the screen and cannot.
 Imports no terminal library: ``alsbench replay`` runs this headless.
 """
 
@@ -31,7 +31,7 @@ class Choice:
 
 
 @dataclass(frozen=True)
-class Place:
+class ScreenPlace:
     """What is on the screen: a screen, an endpoint tab, and how deep the Arms and Data screens were entered."""
 
     screen: str = "evidence"
@@ -47,7 +47,7 @@ class Session:
     study: str = ""
     snapshot: str = ""
     choice: Choice = field(default_factory=Choice)
-    place: Place = field(default_factory=Place)
+    place: ScreenPlace = field(default_factory=ScreenPlace)
     past: tuple[Choice, ...] = ()
     future: tuple[Choice, ...] = ()
 
@@ -80,7 +80,7 @@ def reduce(session: Session, action: act.Action) -> Session:
             return Session(action.study, action.snapshot, start, place)
         case act.GoTo() if action.screen in SCREENS:
             return replace(
-                session, place=Place(action.screen, place.tab, origin=action.origin if action.origin in SCREENS else "")
+                session, place=ScreenPlace(action.screen, place.tab, origin=action.origin if action.origin in SCREENS else "")
             )
         case act.SetTab() if action.tab in TABS:
             return replace(session, place=replace(place, tab=action.tab))
@@ -135,7 +135,7 @@ def _chosen(choice: Choice, action: act.Action) -> Choice:
             return choice
 
 
-def _up(place: Place) -> Place:
+def _up(place: ScreenPlace) -> ScreenPlace:
     """One level nearer the top of the screen."""
     if place.screen == "arms" and place.record is not None:
         return replace(place, record=None)
@@ -143,11 +143,11 @@ def _up(place: Place) -> Place:
         return replace(place, arm=None)
     if place.screen == "data" and place.table is not None:
         return replace(place, table=None)
-    return Place(place.origin, place.tab) if place.origin else place
+    return ScreenPlace(place.origin, place.tab) if place.origin else place
 
 
 @dataclass(frozen=True)
-class Item:
+class CatalogueItem:
     """A thing that can be chosen: its name in the study, and what to call it on the screen."""
 
     name: str
@@ -163,12 +163,12 @@ class Item:
 class Catalogue:
     """What there is to choose from: names from the study and the snapshot, in the order of the study."""
 
-    endpoints: tuple[Item, ...] = ()
-    comparisons: tuple[Item, ...] = ()
-    populations: tuple[Item, ...] = ()
-    subgroups: tuple[Item, ...] = ()
-    arms: tuple[Item, ...] = ()
-    tables: tuple[Item, ...] = ()
+    endpoints: tuple[CatalogueItem, ...] = ()
+    comparisons: tuple[CatalogueItem, ...] = ()
+    populations: tuple[CatalogueItem, ...] = ()
+    subgroups: tuple[CatalogueItem, ...] = ()
+    arms: tuple[CatalogueItem, ...] = ()
+    tables: tuple[CatalogueItem, ...] = ()
     visits: tuple[tuple[str, tuple[float, ...]], ...] = ()  # endpoint -> analysed visits
 
     def visits_of(self, endpoint: str) -> tuple[float, ...]:
@@ -179,7 +179,7 @@ class Catalogue:
         return next((i.label for i in getattr(self, kind) if i.name == name), name)
 
 
-def neighbour(items: Iterable[Item], name: str, step: int) -> str:
+def neighbour(items: Iterable[CatalogueItem], name: str, step: int) -> str:
     """The name ``step`` places along from ``name``, around the end; the first when ``name`` is not there."""
     names = [item.name for item in items]
     if not names:

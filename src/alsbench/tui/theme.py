@@ -48,7 +48,7 @@ ASCII = Glyphs(
 
 
 @dataclass(frozen=True)
-class Look:
+class Appearance:
     """A theme as Rich styles by role, arm styles in order, and glyphs."""
 
     name: str
@@ -131,12 +131,12 @@ _ARMS: dict[str, tuple[str, ...]] = {
 }
 
 
-def look(name: str, *, ascii: bool = False) -> Look:
-    """The look of a theme: ``dark``, ``light``, ``ansi``, ``contrast`` or ``mono``."""
+def appearance(name: str, *, ascii: bool = False) -> Appearance:
+    """How things look in a theme: ``dark``, ``light``, ``ansi``, ``contrast`` or ``mono``."""
     styles = _STYLES[name]
     ground = styles["text"]
     arms = tuple(ground + Style.parse(a) for a in _ARMS[name])
-    return Look(name, styles, arms, ASCII if ascii else UNICODE)
+    return Appearance(name, styles, arms, ASCII if ascii else UNICODE)
 
 
 def textual_themes() -> tuple[Theme, ...]:

@@ -19,7 +19,7 @@ from textual.app import App
 from textual.message import Message
 
 from alsbench.errors import AlsbenchError
-from alsbench.tui.opening import unexpected
+from alsbench.tui.answers import unexpected
 
 NICE = 10  # of the threads that fit models
 
@@ -57,10 +57,10 @@ class Job:
     def post(self, payload: Any, *, done: int = 0, total: int = 0) -> None:
         """Hand over a part of the answer, with progress."""
         self.check()
-        self.app.post_message(Report(self, "part", payload, done, total))
+        self.app.post_message(JobReport(self, "part", payload, done, total))
 
 
-class Report(Message):
+class JobReport(Message):
     """What a job says: ``part`` of an answer, ``done`` with the last one, ``failed`` with an error, ``cancelled``."""
 
     def __init__(self, job: Job, kind: str, payload: Any = None, done: int = 0, total: int = 0) -> None:
@@ -115,13 +115,13 @@ class Jobs:
             with self._gate if heavy else nullcontext():
                 job.check()
                 payload = work(job)
-            report = Report(job, "done", payload)
+            report = JobReport(job, "done", payload)
         except Cancelled:
-            report = Report(job, "cancelled")
+            report = JobReport(job, "cancelled")
         except AlsbenchError as error:
-            report = Report(job, "failed", error)
+            report = JobReport(job, "failed", error)
         except Exception as error:  # noqa: BLE001 - a worker must never take the terminal down; the error is shown and logged
-            report = Report(job, "cancelled") if job.cancelled else Report(job, "failed", unexpected(error))
+            report = JobReport(job, "cancelled") if job.cancelled else JobReport(job, "failed", unexpected(error))
         self._app.post_message(report)
 
     @property
@@ -129,12 +129,12 @@ class Jobs:
         """How many jobs were started so far."""
         return self._generation
 
-    def current(self, report: Report) -> bool:
+    def current(self, report: JobReport) -> bool:
         """Whether a report comes from the newest job of its panel."""
         running = self._running.get(report.job.place)
         return running is not None and running.generation == report.job.generation
 
-    def finish(self, report: Report) -> None:
+    def finish(self, report: JobReport) -> None:
         """Forget a job that said its last word."""
         if self.current(report) and report.kind != "part":
             del self._running[report.job.place]

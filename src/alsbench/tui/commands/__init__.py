@@ -1,20 +1,25 @@
 """Everything the app can do, once: the registry that feeds key bindings, footer, palette, ``?``, ``:`` and docs/keys.md.
 
 A command that changes the session carries a function that builds its action from the session and the catalogue; one that
-only moves a cursor or opens a dialog names the method that does it (``do_<method>`` of the focused view, else of the app).
+only moves a cursor or opens a dialog is done by the method of its name (``do_...`` of the view shown, the app or a part of it).
 ``argument`` says what a command takes on the command line: ``:endpoint alsfrs`` and the palette entry of the same meaning
 build the same action. Imports no terminal library.
 
-``model`` says what a command is; ``screens``, ``moving``, ``subgroups``, ``choosing``, ``showing`` and ``general`` list them
-by subject; ``registry`` finds them by key and word; ``palette`` fills in arguments; ``reference`` writes the page of keys.
+``model`` says what a command is; ``table`` lists them; ``registry`` finds them by key and word and fills in arguments.
 """
 
-from alsbench.tui.commands.keys import FORBIDDEN_KEYS, TEXTUAL_KEYS, key_label
-from alsbench.tui.commands.model import Command
-from alsbench.tui.commands.palette import THEMES, Entry, choices, common_start, completions, entries
-from alsbench.tui.commands.reference import keys_markdown
-from alsbench.tui.commands.registry import COMMANDS, Registry
-from alsbench.tui.commands.screens import SCREEN_TITLES
+from alsbench.tui.commands.model import FORBIDDEN_KEYS, TEXTUAL_KEYS, Command, key_label
+from alsbench.tui.commands.registry import (
+    THEMES,
+    PaletteEntry,
+    Registry,
+    choices,
+    common_start,
+    completions,
+    entries,
+    keys_markdown,
+)
+from alsbench.tui.commands.table import COMMANDS, SCREEN_TITLES
 
 __all__ = [
     "COMMANDS",
@@ -23,7 +28,7 @@ __all__ = [
     "TEXTUAL_KEYS",
     "THEMES",
     "Command",
-    "Entry",
+    "PaletteEntry",
     "Registry",
     "choices",
     "common_start",

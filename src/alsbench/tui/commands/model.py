@@ -1,4 +1,5 @@
-"""What a command of the app is: name, keys, help, where it does something, and the action it builds or the method it names."""
+"""What a command of the app is: name, keys, help, where it does something, and the action it builds; how keys are written,
+how Textual calls them, which cannot be bound."""
 
 from __future__ import annotations
 
@@ -14,31 +15,46 @@ WithArgument = Callable[[str], act.Action | None]
 MOVE = "Moving"
 CHOOSE = "Choosing what is asked"
 SHOW = "Showing and taking away"
-CHOICE_SCREENS = frozenset({"evidence", "endpoint", "forest", "scrutiny", "safety", "subgroups", "arms"})
-ENDPOINT_SCREENS = frozenset({"endpoint", "forest", "scrutiny"})
-COMPARISON_SCREENS = frozenset({"endpoint", "forest"})
+
+# Textual's names for characters that are not names themselves.
+TEXTUAL_KEYS = {
+    "[": "left_square_bracket",
+    "]": "right_square_bracket",
+    "{": "left_curly_bracket",
+    "}": "right_curly_bracket",
+    "<": "less_than_sign",
+    ">": "greater_than_sign",
+    "?": "question_mark",
+    "/": "slash",
+    ":": "colon",
+}
+FORBIDDEN_KEYS = frozenset({"ctrl+b", "ctrl+h", "ctrl+i", "ctrl+j"})  # tmux and terminals take them
+KEY_NAMES = {"escape": "esc", "pagedown": "PgDn", "pageup": "PgUp"}
 
 
 @dataclass(frozen=True)
 class Command:
-    """One thing the app can do. Empty ``screens`` means everywhere; ``rank`` orders the footer, 0 leaves a command out;
-    ``idle`` is said where it finds nothing to change."""
+    """One thing the app can do. Empty ``screens`` means everywhere; ``footer`` is its label there and its rank, 1 coming first;
+    ``idle`` is said where it finds nothing to change. Without ``build`` it is done by the method :attr:`method`."""
 
     id: str
     name: str
     keys: tuple[str, ...]
     help: str
-    method: str = ""
     build: Build | None = None
     argument: str = ""
     with_argument: WithArgument | None = None
     screens: frozenset[str] = frozenset()
     group: str = "General"
-    footer: str = ""
-    rank: int = 0
+    footer: tuple[str, int] | None = None
     when: Callable[[Session], bool] | None = None
     shown: Callable[[Session], bool] | None = None  # whether the footer offers it, where it is enabled
     idle: str = ""
+
+    @property
+    def method(self) -> str:
+        """Who does it has a method of this name: the view shown, the app, or a part of it."""
+        return f"do_{self.id.replace('.', '_')}"
 
     def enabled(self, session: Session) -> bool:
         """Whether the command does something where the session stands."""
@@ -67,3 +83,10 @@ def on_table(session: Session) -> bool:
     """Whether there are cells under a cursor: not on a profile, a plot or a model's facts."""
     place = session.place
     return place.record is None and not (place.screen == "endpoint" and place.tab in {"plot", "model"})
+
+
+def key_label(key: str) -> str:
+    """A key as written in help: ``^p`` for ctrl+p, ``esc``."""
+    if key.startswith("ctrl+"):
+        return "^" + key.removeprefix("ctrl+")
+    return KEY_NAMES.get(key, key)

@@ -14,12 +14,12 @@ from alsbench.analysis.source import Source
 from alsbench.errors import AlsbenchError
 from alsbench.render.formats import format_number
 from alsbench.tui import actions as act
-from alsbench.tui.models import Grid, GridRow, Section, grid
+from alsbench.tui.cell_text import safe
 from alsbench.tui.paged import value_text
-from alsbench.tui.safetext import safe
 from alsbench.tui.screens.base import View
 from alsbench.tui.screens.profile import profile_lines
-from alsbench.tui.worker import Report
+from alsbench.tui.table_models import GridModel, GridRow, Section, grid
+from alsbench.tui.worker import JobReport
 
 FIRST_COLUMNS = ("AGE", "SEX")
 
@@ -62,7 +62,7 @@ class ArmsView(View):
         self.table.row_cursor = True
         heads = ["arm", "", "label", "doses", "random-\nised", *flags, "discon-\ntinued", "deaths"]
         self.enter_level("")
-        self.show_grid(Grid((grid(heads, rows, right=range(3, len(heads))),)))
+        self.show_grid(GridModel((grid(heads, rows, right=range(3, len(heads))),)))
         self.back_to(self.shown_arm)
         self.shown_arm = ""
         unknown = int((source.planned_arm < 0).sum())
@@ -101,7 +101,7 @@ class ArmsView(View):
         self.title(f"{arm}  {label}", (f"  {len(records)} subjects; enter opens a profile; S sorts, / filters", "dim"))
         self.table.row_cursor = False
         self.enter_level(arm)
-        self.show_grid(Grid((ordered(grid(heads, rows, right=right, most=24), *self.sorted_by),)))
+        self.show_grid(GridModel((ordered(grid(heads, rows, right=right, most=24), *self.sorted_by),)))
         self.back_to(self.shown_record[0])
         self.shown_record, self.shown_arm = (0,), arm
         self.cursor_moved()
@@ -174,7 +174,7 @@ class ArmsView(View):
     shown_record: tuple[Any, ...] = (0,)  # the subject whose profile is shown, and all else it depends on
     shown_arm = ""
 
-    def report(self, report: Report) -> None:
+    def report(self, report: JobReport) -> None:
         if report.kind == "done" and self.session.place.record is not None:
             self.show_lines(report.payload, keep=False)
 
@@ -192,7 +192,7 @@ class ArmsView(View):
         else:
             await self.bench.dispatch_action(act.OpenSubject(found))
 
-    async def do_next_subject(self, step: int = 1) -> None:
+    async def do_subject_next(self, step: int = 1) -> None:
         """The next subject of the same arm, around the end."""
         here, arm = self.session.place.record, self.source_data.planned_arm
         if here is None:
@@ -200,8 +200,8 @@ class ArmsView(View):
         records = [int(k) + 1 for k in np.flatnonzero(arm == arm[here - 1])]
         await self.bench.dispatch_action(act.OpenSubject(records[(records.index(here) + step) % len(records)]))
 
-    async def do_previous_subject(self) -> None:
-        await self.do_next_subject(-1)
+    async def do_subject_previous(self) -> None:
+        await self.do_subject_next(-1)
 
     def shell_words(self) -> dict[str, str]:
         place = self.session.place

@@ -1,29 +1,52 @@
 """What every screen is made of: a title line, a table or pane, a detail line; and what every table can do.
 
 A view shows the session and owns only what is not a choice: cursor, scroll, filter. ``refresh_view`` is called whenever the
-session or the data changed; a view starts its own jobs (panel name = view name) and takes their reports.
+session or the data changed; a view starts its own jobs (panel name = view name) and takes their reports. A :class:`QueryView`
+asks questions: its answers are filled in from a worker, one subgroup phrase at a time, shown as they arrive.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Protocol
 
 from rich.text import Text
 from textual.containers import Vertical
 
+from alsbench.analysis.question import Question
+from alsbench.analysis.result import Result
 from alsbench.render.page import Page
-from alsbench.tui.models import Grid
-from alsbench.tui.safetext import safe
+from alsbench.tui import actions as act
+from alsbench.tui.access_log import AccessLog
+from alsbench.tui.answers import AnswerKey, Answers
+from alsbench.tui.cell_text import safe
+from alsbench.tui.exporter import Exporter
+from alsbench.tui.host import Host
+from alsbench.tui.overlays import Overlays
 from alsbench.tui.session import Session
+from alsbench.tui.session_log import SessionLog
+from alsbench.tui.table_models import GridModel
 from alsbench.tui.widgets.bars import Bar
 from alsbench.tui.widgets.pane import Pane
 from alsbench.tui.widgets.table import VirtualTable
-from alsbench.tui.worker import Report
+from alsbench.tui.worker import Job, JobReport
 
-if TYPE_CHECKING:
-    from alsbench.tui.app import Workbench
 
-Lines = list[Text]
+class Bench(Host, Protocol):
+    """The app, as its screens know it: with its parts."""
+
+    access_log: AccessLog
+    answers: Answers
+    done: list[act.Action]
+    exporter: Exporter
+    log_file: SessionLog | None
+    overlays: Overlays
+
+    def do_reload(self) -> None: ...
+    def do_editor(self, subgroup: str = "") -> None: ...
+    def edited(self, path: Path, line: int = 0) -> bool: ...
 
 
 class View(Vertical):
@@ -32,7 +55,7 @@ class View(Vertical):
     DEFAULT_CSS = "View { height: 1fr; width: 1fr; }"
     row_cursor = False
 
-    def __init__(self, bench: Workbench, name: str) -> None:
+    def __init__(self, bench: Bench, name: str) -> None:
         super().__init__(id=f"view-{name}")
         self.bench = bench
         self.panel = name
@@ -43,7 +66,7 @@ class View(Vertical):
         self.pane = Pane(bench.look)
         self.pane.display = False
         self.pane.moved = self.pane_moved
-        self.full: Grid = Grid(())
+        self.full: GridModel = GridModel(())
         self.pattern = ""
         self.searched = ""  # in a pane of lines
 
@@ -67,16 +90,16 @@ class View(Vertical):
         """Show what the session now says; start work where something is missing."""
         raise TypeError(f"{type(self).__name__} does not say how it is shown")
 
-    def report(self, report: Report) -> None:
+    def report(self, report: JobReport) -> None:
         """Take a part of an answer, or the last of it."""
 
     def page(self) -> Page | None:
         """The view as a page that stands alone, for export and copying."""
         if self.pane.display or not len(self.full):
             return None
-        return Page(self.page_title(), self.full.blocks(), self.bench.page_facts(), self.bench.page_footnotes())
+        return Page(self.page_title(), self.full.blocks(), self.bench.exporter.facts(), self.bench.exporter.footnotes())
 
-    def taken(self) -> tuple[Any, ...]:
+    def exported_results(self) -> tuple[Any, ...]:
         """The results behind the view, for JSON and for the audit log of an export."""
         return ()
 
@@ -102,7 +125,7 @@ class View(Vertical):
     def main(self) -> VirtualTable | Pane:
         return self.pane if self.pane.display else self.table
 
-    def show_grid(self, grid: Grid, *, keep: bool = True, stale: bool = False) -> None:
+    def show_grid(self, grid: GridModel, *, keep: bool = True, stale: bool = False) -> None:
         """Show a table; the filter stays on."""
         self.full = grid
         shown = grid.filtered(self.pattern) if self.pattern else grid
@@ -118,7 +141,7 @@ class View(Vertical):
         if had_focus or not self.table.has_focus:
             self.focus_main()
 
-    def show_lines(self, lines: Lines, *, keep: bool = True) -> None:
+    def show_lines(self, lines: list[Text], *, keep: bool = True) -> None:
         """Show a pane of lines instead of the table."""
         self.table.display = False
         self.pane.display = True
@@ -145,12 +168,12 @@ class View(Vertical):
     def source(self) -> Any:
         """What the cell under the cursor was made from."""
         model = self.table.model
-        return model.source(self.table.cursor_row, self.table.cursor_col) if isinstance(model, Grid) else None
+        return model.source(self.table.cursor_row, self.table.cursor_col) if isinstance(model, GridModel) else None
 
     def back_to(self, shown: Any) -> None:
         """Put the cursor on the line that was opened, when what it opened is left."""
         model = self.table.model
-        if shown and isinstance(model, Grid):
+        if shown and isinstance(model, GridModel):
             self.table.go(next((k for k in range(len(model)) if model.source(k, 0) == shown), self.table.cursor_row))
 
     def cursor_moved(self) -> None:
@@ -197,9 +220,11 @@ class View(Vertical):
 
     def do_filter(self) -> None:
         if self.pane.display:
-            self.bench.ask("/", self.searched, self.search_lines, hint="go to a line that holds this text", kind="filter")
+            value, then, hint = self.searched, self.search_lines, "go to a line that holds this text"
+            self.bench.overlays.ask("/", value, then, hint=hint, kind="filter")
             return
-        self.bench.ask("/", self.pattern, self.set_filter, hint="show rows that hold this text; empty shows all", kind="filter")
+        hint = "show rows that hold this text; empty shows all"
+        self.bench.overlays.ask("/", self.pattern, self.set_filter, hint=hint, kind="filter")
 
     def set_filter(self, pattern: str) -> None:
         """Show only the lines that hold a text."""
@@ -255,6 +280,103 @@ class View(Vertical):
     def cell_text(self) -> str:
         """The text under the cursor."""
         model = self.table.model
-        if self.pane.display or not isinstance(model, Grid) or not len(model):
+        if self.pane.display or not isinstance(model, GridModel) or not len(model):
             return ""
         return model.text(self.table.cursor_row, 0 if self.table.row_cursor else self.table.cursor_col)
+
+
+class QueryView(View):
+    """Knows its questions (``wanted``), starts a job for those not answered yet, and repaints as answers come in.
+
+    ``answered``: some answer stands on the screen, and is marked stale when all that is wanted now has yet to be computed.
+    """
+
+    answered = False
+
+    def wanted(self) -> Sequence[AnswerKey]:
+        """The questions of the view, most urgent first."""
+        raise TypeError(f"{type(self).__name__} does not say what it asks")
+
+    def needed(self) -> Sequence[AnswerKey]:
+        """All that must be computed for what is shown: the questions, and what only a plot needs."""
+        return self.wanted()
+
+    def build(self) -> None:
+        """Show what is known now."""
+        raise TypeError(f"{type(self).__name__} does not say how it is shown")
+
+    def question(self, endpoint: str, phrase: str, **more: Any) -> Question:
+        """One endpoint, one phrase, the session's population (only where it is not the study's default)."""
+        return Question(endpoint, (phrase,), population=self.population, **more)
+
+    @property
+    def population(self) -> str:
+        """The population to ask for: empty where it is the study's default, so that an endpoint's own can apply."""
+        opened = self.bench.opened
+        default = opened.source.study.populations.default if opened else ""
+        population = self.session.choice.population
+        return "" if population == default else population
+
+    def known(self, key: AnswerKey) -> Any:
+        """The answer so far: a result, a piece, an error, or None."""
+        return self.bench.answers.get(key)
+
+    def refresh_view(self) -> None:
+        opened = self.bench.opened
+        if opened is None:
+            return
+        missing = [q for q in self.needed() if self.known(q) is None]
+        if missing and len(missing) == len(self.needed()) and self.answered:
+            self.mark_stale()
+        else:
+            self.build()
+        if not missing:
+            self.answered = True
+            self.look()
+            if self.bench.jobs.cancel(self.panel):
+                self.bench.progress("")
+            return
+        answers, source, total = self.bench.answers, opened.source, len(missing)
+
+        def work(job: Job) -> None:
+            for done, key in enumerate(missing, start=1):
+                job.check()
+                answers.ask(key, source, job.check)
+                job.post(key, done=done, total=total)
+
+        self.bench.jobs.start(self.panel, f"{self.panel}:", work, heavy=True, interrupt=source.snapshot.interrupt)
+        self.bench.progress(f"{self.panel}: 0/{total}  ^c cancels")
+
+    def mark_stale(self) -> None:
+        """What is shown answers an earlier question: say so until the first part of the new answer lands."""
+        mark = f"  {self.bench.look.glyphs.stale} stale: being computed"
+        kept = [piece for piece in self.title_bar.pieces if piece[1] != "mark"]
+        self.title_bar.show([*kept[:1], (mark, "mark"), *kept[1:]])
+        self.table.stale = self.pane.stale = True
+        self.main.refresh()
+
+    def report(self, report: JobReport) -> None:
+        if report.kind in {"part", "done"} and self.display:
+            self.build()
+            self.answered = True
+            if report.kind == "done":
+                self.look()
+
+    def seen(self) -> Result | None:
+        """What somebody now sees, for the audit log: one result whose question tells it; None for nothing."""
+        return None
+
+    def exported_results(self) -> tuple[Result, ...]:
+        made = self.seen()
+        return () if made is None else (made,)
+
+    def look(self) -> None:
+        """Everything asked is on the screen: count it as a look."""
+        result = self.seen()
+        if result is not None:
+            self.bench.access_log.look(result)
+
+
+def with_command(page: Page, command: str) -> Page:
+    """The page saying which shell command prints it."""
+    return replace(page, facts=(*page.facts, ("Command", command)))

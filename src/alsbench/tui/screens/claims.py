@@ -8,7 +8,6 @@ import hashlib
 import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 from rich.text import Text
 
@@ -21,16 +20,12 @@ from alsbench.render.claims import coherent_words, reproduced_words, robust_word
 from alsbench.render.claims_page import claim_blocks, claims_page
 from alsbench.render.page import Page
 from alsbench.study.claims import Claim, read_claims
-from alsbench.tui.models import Grid, GridRow, block_section, grid
-from alsbench.tui.safetext import safe
-from alsbench.tui.screens.base import View
-from alsbench.tui.screens.behind import behind
-from alsbench.tui.screens.drill import Drill
-from alsbench.tui.taking import write_new
-from alsbench.tui.worker import Job, Report
-
-if TYPE_CHECKING:
-    from alsbench.tui.app import Workbench
+from alsbench.tui.cell_text import safe
+from alsbench.tui.exporter import write_new
+from alsbench.tui.screens.base import Bench, View
+from alsbench.tui.screens.drilldown import Drilldown, behind
+from alsbench.tui.table_models import GridModel, GridRow, block_section, grid
+from alsbench.tui.worker import Job, JobReport
 
 FILE = "claims.toml"
 HEADS = ("claim", "endpoint", "subgroup", "contrast", "coherent", "reproduced", "robust")
@@ -49,7 +44,7 @@ HOW = (
 class ClaimsView(View):
     row_cursor = True
 
-    def __init__(self, bench: Any, name: str) -> None:
+    def __init__(self, bench: Bench, name: str) -> None:
         super().__init__(bench, name)
         self.claims: tuple[Claim, ...] = ()
         self.found: dict[str, Checked] = {}
@@ -116,7 +111,7 @@ class ClaimsView(View):
         asked = any(c.survived is not None for c in self.found.values())
         rows = [GridRow(tuple(self.cells(c, asked)), source=c) for c in self.claims]
         heads = HEADS if asked else HEADS[:-1]
-        self.show_grid(Grid((grid(heads, rows, most=32),)))
+        self.show_grid(GridModel((grid(heads, rows, most=32),)))
         self.cursor_moved()
 
     def cells(self, claim: Claim, asked: bool) -> Iterator[tuple[str, str]]:
@@ -175,7 +170,7 @@ class ClaimsView(View):
         self.bench.jobs.start(self.panel, "claims:", work, heavy=True, interrupt=source.snapshot.interrupt)
         self.bench.progress(f"claims: 0/{total}  ^c cancels")
 
-    def report(self, report: Report) -> None:
+    def report(self, report: JobReport) -> None:
         if isinstance(report.payload, Checked):
             self.found[report.payload.claim.name] = report.payload
             if self.display:
@@ -183,10 +178,10 @@ class ClaimsView(View):
         if report.kind == "done" and self.display:
             for found in self.found.values():
                 for result in found.results:
-                    self.bench.looked(result)
-            self.bench.record_claims(self.path, [c.name for c in self.claims])
+                    self.bench.access_log.look(result)
+            self.bench.access_log.claims(self.path, [c.name for c in self.claims])
 
-    def do_all(self) -> None:
+    def do_scrutiny_all(self) -> None:
         """Put every claim to scrutiny."""
         if missing := [c for c in self.claims if (f := self.found.get(c.name)) is None or f.survived is None]:
             self.check(missing, scrutinise=True)
@@ -218,7 +213,7 @@ class ClaimsView(View):
 
     def page(self) -> Page | None:
         made = self.checked() if self.bench.opened is not None and not self.pane.display else []
-        return self.page_of(made, self.bench.shell_command()) if made else None
+        return self.page_of(made, self.bench.exporter.shell_command()) if made else None
 
     def page_of(self, checked: list[Checked], command: str) -> Page:
         """Claims as a page that stands alone."""
@@ -229,7 +224,7 @@ class ClaimsView(View):
             ("Claims", FILE),
             ("Command", command),
         )
-        return claims_page(checked, facts, (*standing_notes(checked), *self.bench.data_notes()))
+        return claims_page(checked, facts, (*standing_notes(checked), *self.bench.exporter.data_notes()))
 
     @property
     def printed(self) -> bool:
@@ -239,10 +234,10 @@ class ClaimsView(View):
         return {"check": "all" if any(c.survived is not None for c in self.found.values()) else ""}
 
 
-class ClaimTable(Drill):
+class ClaimTable(Drilldown):
     """One claim: what it says and the verdicts, then its numbers, relations, implied sizes and checks."""
 
-    def __init__(self, bench: Workbench, found: Checked) -> None:
+    def __init__(self, bench: Bench, found: Checked) -> None:
         look, ascii = bench.look, not bench.look.glyphs.dots
         claim = found.claim
         told = [
@@ -260,21 +255,21 @@ class ClaimTable(Drill):
         )
         sections = [s for block in claim_blocks([found], headed=False) for s in block_section(block, ascii=ascii)]
         self.found = found
-        self.command = bench.shell_command(name=claim.name, check="all" if found.survived is not None else "")
-        self.whole = self.table.model = Grid(tuple(sections))
+        self.command = bench.exporter.shell_command(name=claim.name, check="all" if found.survived is not None else "")
+        self.whole = self.table.model = GridModel(tuple(sections))
         self.table.placeholder = "no numbers"
 
     def page(self) -> Page | None:
         view = self.bench.view
         return view.page_of([self.found], self.command) if isinstance(view, ClaimsView) else None
 
-    def twin(self) -> str:
+    def table_command(self) -> str:
         return self.command
 
     def open_row(self) -> None:
         """Open the number under the cursor."""
         model = self.table.model
-        rows = model.source(self.table.cursor_row, self.table.cursor_col) if isinstance(model, Grid) else ()
+        rows = model.source(self.table.cursor_row, self.table.cursor_col) if isinstance(model, GridModel) else ()
         if rows and self.found.result is not None:
             behind(self.bench, rows, self.found.result)
         else:

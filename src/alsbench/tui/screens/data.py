@@ -18,18 +18,18 @@ from alsbench.data.snapshot import Snapshot, TableInfo
 from alsbench.errors import AlsbenchError
 from alsbench.render.page import Block, Cell, Column, Line, Page
 from alsbench.tui import actions as act
+from alsbench.tui.cell_text import safe
 from alsbench.tui.column_facts import column_lines, condition
-from alsbench.tui.models import Grid, GridRow, grid
 from alsbench.tui.paged import LONG, PAGE_ROWS, PagedModel, fraction, value_text
-from alsbench.tui.safetext import safe
-from alsbench.tui.screens.base import View
-from alsbench.tui.worker import Job, Report
+from alsbench.tui.screens.base import Bench, View
+from alsbench.tui.table_models import GridModel, GridRow, grid
+from alsbench.tui.worker import Job, JobReport
 
 COPIED = 1000  # rows copied or exported from the screen at most; the shell writes all
 
 
 class DataView(View):
-    def __init__(self, bench: Any, name: str) -> None:
+    def __init__(self, bench: Bench, name: str) -> None:
         super().__init__(bench, name)
         self.shown: tuple[Any, ...] = ()  # table, condition, order, snapshot
         self.rows: RowOrder | None = None
@@ -75,7 +75,7 @@ class DataView(View):
             )
             for i in self.snapshot.tables.values()
         ]
-        self.show_grid(Grid((grid(["table", "rows", "columns", "label", "file"], rows, right=[1, 2]),)))
+        self.show_grid(GridModel((grid(["table", "rows", "columns", "label", "file"], rows, right=[1, 2]),)))
         self.back_to(left)
         self.say("")
 
@@ -122,7 +122,7 @@ class DataView(View):
 
         self.reading = self.bench.jobs.start(self.panel, "", work, interrupt=snapshot.interrupt, lane="page")
 
-    def report(self, report: Report) -> None:
+    def report(self, report: JobReport) -> None:
         said: tuple[str, Any] = report.payload if report.kind in ("part", "done") else ("", None)
         kind, payload = said
         if report.job is self.reading:
@@ -134,7 +134,7 @@ class DataView(View):
         elif kind == "pages" and self.model is not None and payload[0] is self.rows:
             self.take_pages(payload[1])
         elif kind == "column":
-            self.bench.read(f"Column {payload[0]}", payload[1])
+            self.bench.overlays.read(f"Column {payload[0]}", payload[1])
         elif kind == "hit" and payload[0] is self.rows:
             self.table.go(payload[1])
         elif kind == "hits" and payload[0] is self.rows:
@@ -172,7 +172,7 @@ class DataView(View):
         self.table.matches = hits or frozenset()
         self.focus_main()
         self.describe()
-        self.bench.record_rows(info.name, wanted[1])
+        self.bench.access_log.rows(self.bench.exporter.shell_command(), info.name, wanted[1])
 
     def describe(self) -> None:
         name, text, order, _ = self.shown
@@ -235,7 +235,7 @@ class DataView(View):
             return ""
 
         hint = "an expression over these columns: AVISITN == 6 and PARAMCD == 'NFL'; empty shows all"
-        self.bench.ask(f"{info.name} where", self.where_text, self.set_where, hint=hint, check=check)
+        self.bench.overlays.ask(f"{info.name} where", self.where_text, self.set_where, hint=hint, check=check)
 
     def set_where(self, text: str) -> None:
         """Show the rows that meet an expression."""
@@ -256,7 +256,7 @@ class DataView(View):
             self.search(text)
         else:
             hint = "rows that hold this text in any column: n N go on; empty forgets it"
-            self.bench.ask(f"{self.model.info.name} search", "", self.search, hint=hint)
+            self.bench.overlays.ask(f"{self.model.info.name} search", "", self.search, hint=hint)
 
     def search(self, text: str) -> None:
         """Look for a text in a worker, from the cursor on; the first hit is shown before the last is known."""
@@ -359,8 +359,8 @@ class DataView(View):
         return Page(
             f"{name} {info.label}".strip(),
             (Block("", columns, lines),),
-            self.bench.page_facts(),
-            (*cut, *self.bench.page_footnotes()),
+            self.bench.exporter.facts(),
+            (*cut, *self.bench.exporter.footnotes()),
         )
 
     def shell_words(self) -> dict[str, str]:

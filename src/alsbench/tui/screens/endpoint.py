@@ -23,21 +23,21 @@ from alsbench.render.tables import endpoint_page, subgroup_blocks, subgroup_head
 from alsbench.render.visits import visit_name
 from alsbench.study.model import Comparison, Covariance, DfMethod, Method
 from alsbench.tui import actions as act
-from alsbench.tui import twin
-from alsbench.tui.cells import ALPHA
-from alsbench.tui.models import Grid, GridRow, Section, block_section, grid
-from alsbench.tui.opening import Key
-from alsbench.tui.safetext import safe
-from alsbench.tui.screens.asking import AskingView
-from alsbench.tui.screens.behind import behind
+from alsbench.tui.answers import AnswerKey, CurveKey
+from alsbench.tui.cell_text import safe
+from alsbench.tui.contrast_cells import ALPHA
+from alsbench.tui.screens.base import QueryView
+from alsbench.tui.screens.dialogs import Picker
+from alsbench.tui.screens.drilldown import behind
 from alsbench.tui.screens.plots import BY_VISIT, endpoint_plot, failure
-from alsbench.tui.survival import CurveKey
+from alsbench.tui.shell_command import view_question
+from alsbench.tui.table_models import GridModel, GridRow, Section, block_section, grid
 from alsbench.tui.widgets.pane import folded
 
 ALLOWED = {"covariance": get_args(Covariance), "df": get_args(DfMethod), "method": get_args(Method)}
 
 
-class EndpointView(AskingView):
+class EndpointView(QueryView):
     def wanted(self) -> Sequence[Question]:
         choice = self.session.choice
         if choice.endpoint not in self.study.endpoints:
@@ -47,7 +47,7 @@ class EndpointView(AskingView):
         more = {k: v for k, v in options.items() if v}
         return [self.question(choice.endpoint, p, visits=visits, **more) for p in self.session.phrases]
 
-    def needed(self) -> Sequence[Key]:
+    def needed(self) -> Sequence[AnswerKey]:
         wanted = self.wanted()
         return [key for q in wanted for key in (q, CurveKey(q))] if self.curves else wanted
 
@@ -83,19 +83,19 @@ class EndpointView(AskingView):
         found = self.results
         if not found:
             return None
-        asked = twin.question(self.session, self.population).as_dict()
+        asked = view_question(self.session, self.population).as_dict()
         first = found[0]
         question = first.question | asked | {k: first.question[k] for k in ("method", "population")}
         post_hoc = any(r.provenance.post_hoc for r in found)
         return Result(
             question=question,
-            provenance=replace(first.provenance, post_hoc=post_hoc, command=self.bench.shell_command()),
+            provenance=replace(first.provenance, post_hoc=post_hoc, command=self.bench.exporter.shell_command()),
             rows=tuple(row for r in found for row in self.narrowed(r, arms=False).rows),
             facts=replace(first.facts, lines=tuple(dict.fromkeys(line for r in found for line in r.facts.lines))),
             warnings=merge_warnings(r.warnings for r in found),
         )
 
-    def taken(self) -> tuple[Result, ...]:
+    def exported_results(self) -> tuple[Result, ...]:
         made = self.seen()
         return () if made is None or len(self.results) < len(self.wanted()) else (made,)
 
@@ -140,7 +140,7 @@ class EndpointView(AskingView):
                     sections.append(Section((), (line,)))
         if by_visit:
             sections = [self.visit_section(rows)]
-        self.show_grid(Grid(tuple(sections)))
+        self.show_grid(GridModel(tuple(sections)))
 
     def narrowed(self, result: Result, *, arms: bool = True) -> Result:
         """The result with only the contrasts of the session's comparison (a joint rank: at its horizon), only the visit that
@@ -265,7 +265,7 @@ class EndpointView(AskingView):
             value, own = self.session.options.get(name, ""), str(getattr(endpoint, name))
             texts = (name, value or own, own, " ".join(allowed))
             rows.append(GridRow(tuple((t, "") for t in texts), source=("option", name)))
-        self.show_grid(Grid((grid(["option", "in use", "study.toml says", "can be"], rows),)))
+        self.show_grid(GridModel((grid(["option", "in use", "study.toml says", "can be"], rows),)))
         self.say("enter chooses for this session; the study file keeps its own")
 
     # ---- commands
@@ -281,8 +281,6 @@ class EndpointView(AskingView):
             self.bench.status("nothing to open here")
 
     def choose_option(self, name: str) -> None:
-        from alsbench.tui.screens.dialogs import Picker
-
         items = [("", ("study.toml",)), *((value, (value,)) for value in ALLOWED[name])]
 
         def done(value: str | None) -> None:
@@ -308,7 +306,9 @@ class EndpointView(AskingView):
         facts = tuple(dict.fromkeys(f for p in pages for f in p.facts))
         notes = tuple(dict.fromkeys(n for p in pages for n in p.footnotes))
         title = next((p.title for p in pages if "Post hoc" in p.title), pages[0].title)
-        return Page(title, tuple(b for p in pages for b in p.blocks), (*facts, ("Command", self.bench.shell_command())), notes)
+        return Page(
+            title, tuple(b for p in pages for b in p.blocks), (*facts, ("Command", self.bench.exporter.shell_command())), notes
+        )
 
     def on_resize(self) -> None:
         if self.bench.opened is not None and self.session.place.tab in {"plot", "model"} and self.display:

@@ -19,11 +19,11 @@ from alsbench.errors import AlsbenchError
 from alsbench.render.formats import format_p
 from alsbench.render.page import Page
 from alsbench.tui import actions as act
-from alsbench.tui.cells import ALPHA, Effect, effect_at
-from alsbench.tui.models import Grid, GridRow, grid
-from alsbench.tui.opening import PieceKey
-from alsbench.tui.safetext import safe
-from alsbench.tui.screens.asking import AskingView, with_command
+from alsbench.tui.answers import PieceKey
+from alsbench.tui.cell_text import safe
+from alsbench.tui.contrast_cells import ALPHA, ContrastCell, effect_at
+from alsbench.tui.screens.base import QueryView, with_command
+from alsbench.tui.table_models import GridModel, GridRow, grid
 
 if TYPE_CHECKING:
     from alsbench.analysis.evidence import Evidence
@@ -34,9 +34,10 @@ CELL_WIDTH = 20
 LIMITS_WIDTH = 28  # of a cell with limits instead of the standard error
 NOMINAL = "nominal"  # a cell's verdict
 WAITING = "..."
+FoundContrast = ContrastCell | AlsbenchError | None  # None: being computed
 
 
-class EvidenceView(AskingView):
+class EvidenceView(QueryView):
     def wanted(self) -> Sequence[PieceKey]:
         return [self.key(e, phrase) for phrase in self.session.phrases for e in self.endpoints()]
 
@@ -69,7 +70,7 @@ class EvidenceView(AskingView):
             right=range(1, len(heads)),
             least=[LABEL_WIDTH, *([LIMITS_WIDTH if self.limits else CELL_WIDTH] * len(phrases))],
         )
-        self.show_grid(Grid((section,)))
+        self.show_grid(GridModel((section,)))
         self.cursor_moved()
 
     @property
@@ -96,7 +97,9 @@ class EvidenceView(AskingView):
             sources.append((endpoint, comparison, phrase, *found))
         return GridRow(tuple(cells), tuple(sources), (endpoint, comparison, OVERALL, None, None))
 
-    def effect(self, endpoint: str, comparison: Comparison, phrase: str) -> tuple[Effect | AlsbenchError | None, Cell | None]:
+    def effect(
+        self, endpoint: str, comparison: Comparison, phrase: str
+    ) -> tuple[ContrastCell | AlsbenchError | None, Cell | None]:
         piece = self.known(self.key(endpoint, phrase))
         if not isinstance(piece, Piece):
             return piece, None
@@ -106,7 +109,7 @@ class EvidenceView(AskingView):
             return AlsbenchError("no contrast here"), None
         return effect_at(piece, cell, self.bench.ready.source.study.endpoints[endpoint].better), cell
 
-    def cell(self, found: Effect | AlsbenchError | None, cell: Cell | None = None) -> tuple[str, str]:
+    def cell(self, found: ContrastCell | AlsbenchError | None, cell: Cell | None = None) -> tuple[str, str]:
         if found is None:
             return WAITING, "dim"
         if isinstance(found, AlsbenchError):
@@ -142,7 +145,7 @@ class EvidenceView(AskingView):
         if not found:
             return
         endpoint, _, phrase, value, cell = found
-        if isinstance(value, Effect) and cell is not None:
+        if isinstance(value, ContrastCell) and cell is not None:
             parts = [f"{phrase}{f', {value.visit}' if value.visit else ''}: {value.brief()}"]
             if cell.interaction_p is not None:
                 parts.append(f"interaction p {format_p(cell.interaction_p)}")
@@ -179,7 +182,7 @@ class EvidenceView(AskingView):
         if not all(isinstance(p, Piece) for p in pieces):
             return None
         made = assemble(source, evidence_columns(source, names), names, (), pieces, self.population)
-        return replace(made, result=made.result.with_command(self.bench.shell_command()))
+        return replace(made, result=made.result.with_command(self.bench.exporter.shell_command()))
 
     @property
     def results(self) -> tuple[Result, ...]:
@@ -193,4 +196,4 @@ class EvidenceView(AskingView):
         from alsbench.render.evidence import evidence_page
 
         made = self.evidence()
-        return None if made is None else with_command(evidence_page(made), self.bench.shell_command())
+        return None if made is None else with_command(evidence_page(made), self.bench.exporter.shell_command())

@@ -21,23 +21,24 @@ from alsbench.errors import AlsbenchError
 from alsbench.render.formats import format_p, format_stat
 from alsbench.render.page import Page
 from alsbench.render.ticks import nice_ticks, ratio_ticks, tick_text
+from alsbench.tui.answers import PieceKey
 from alsbench.tui.canvas import Canvas
-from alsbench.tui.cells import ALPHA, Effect, effect_at
-from alsbench.tui.models import Grid, GridRow, Head, align, grid
-from alsbench.tui.opening import PieceKey
-from alsbench.tui.safetext import fit_middle, safe
-from alsbench.tui.screens.asking import AskingView, with_command
-from alsbench.tui.screens.behind import behind
+from alsbench.tui.cell_text import fit_middle, safe
+from alsbench.tui.contrast_cells import ALPHA, ContrastCell, effect_at
+from alsbench.tui.screens.base import QueryView, with_command
+from alsbench.tui.screens.drilldown import behind
 from alsbench.tui.screens.plots import better_side, interval, interval_range
+from alsbench.tui.table_models import GridModel, GridRow, Head, align, grid
 
 POST_HOC = " (post hoc)"
 LEAST_PLOT = 12
 LEAST_NAME = 24  # cells a subgroup's name keeps
 MOST_SQUARES = 3
 GAP = 2
+FoundContrast = ContrastCell | AlsbenchError | None  # None: being computed
 
 
-class ForestView(AskingView):
+class ForestView(QueryView):
     row_cursor = True
 
     def phrases(self) -> list[str]:
@@ -57,7 +58,7 @@ class ForestView(AskingView):
             self.bench.status("the study has no endpoint with a contrast")
             return
         against = self.bench.catalogue.label("comparisons", choice.comparison)
-        found: dict[str, tuple[Effect | AlsbenchError | None, Cell | None]] = {}
+        found: dict[str, tuple[FoundContrast, Cell | None]] = {}
         for key in self.wanted():
             piece = self.known(key)
             cell = (
@@ -65,7 +66,9 @@ class ForestView(AskingView):
             )
             found[key.phrase] = (effect_at(piece, cell, endpoint.better), cell) if cell else (
                 piece if isinstance(piece, AlsbenchError) else None, None)  # fmt: skip
-        effects = [e for e, _ in found.values() if isinstance(e, Effect) and math.isfinite(e.estimate) and math.isfinite(e.low)]
+        effects = [
+            e for e, _ in found.values() if isinstance(e, ContrastCell) and math.isfinite(e.estimate) and math.isfinite(e.low)
+        ]
         self.title(
             self.bench.catalogue.label("endpoints", choice.endpoint),
             (f"  {against}", "bold"),
@@ -86,11 +89,11 @@ class ForestView(AskingView):
         rows = []
         for (phrase, (effect, cell)), name in zip(found.items(), columns[0][1:], strict=True):
             drawn = ""
-            if isinstance(effect, Effect) and cell is not None:
+            if isinstance(effect, ContrastCell) and cell is not None:
                 squares = max(1, round(MOST_SQUARES * math.sqrt(cell.n / max(most, 1))))
                 drawn = interval(effect, look, room, low, high, log_scale, squares).plain
             _, n, estimate, p, interaction = texts[phrase]
-            small = isinstance(effect, Effect) and effect.p < ALPHA
+            small = isinstance(effect, ContrastCell) and effect.p < ALPHA
             cells = ((name, "bold" if phrase == OVERALL else ""), (n, ""), (drawn, "axis"), (estimate, "bold" if small else ""))
             rows.append(GridRow((*cells, (p, "bold" if small else ""), (interaction, "")), source=(phrase, effect, cell)))
         heads: list[Head] = [(h,) for h in (*ends[:2], self.axis(low, high, room, log_scale), *ends[2:])]
@@ -100,10 +103,10 @@ class ForestView(AskingView):
             overall = (*fixed[:2], above.cells[2][0], *fixed[2:])
             heads = [(*h, o) for h, o in zip(heads, overall, strict=True)]
         section = grid(heads, rows, right=[1, 3, 4, 5], least=[1, 1, room], most=max(room, most_name))
-        self.show_grid(Grid((section,)))
+        self.show_grid(GridModel((section,)))
         self.cursor_moved()
 
-    def texts(self, phrase: str, effect: Effect | AlsbenchError | None, cell: Cell | None) -> tuple[str, str, str, str, str]:
+    def texts(self, phrase: str, effect: FoundContrast, cell: Cell | None) -> tuple[str, str, str, str, str]:
         """name, n, estimate with limits, p, interaction p"""
         study = self.bench.opened.source.study if self.bench.opened else None
         subgroup = study.subgroup(phrase.removeprefix("not ")) if study else None
@@ -112,7 +115,7 @@ class ForestView(AskingView):
             name = f"  {subgroup.complement or phrase}"
         if subgroup is not None and not phrase.startswith("not "):
             name += "" if subgroup.prespecified else POST_HOC
-        if not isinstance(effect, Effect) or cell is None:
+        if not isinstance(effect, ContrastCell) or cell is None:
             return safe(name, ascii=self.ascii), "", "NE" if isinstance(effect, AlsbenchError) else "...", "", ""
         estimate = "NE"
         if math.isfinite(effect.estimate):
@@ -148,7 +151,7 @@ class ForestView(AskingView):
         if not found:
             return
         phrase, effect, cell = found
-        if isinstance(effect, Effect) and cell is not None:
+        if isinstance(effect, ContrastCell) and cell is not None:
             study = self.bench.opened.source.study if self.bench.opened else None
             subgroup = study.subgroup(phrase.removeprefix("not ")) if study else None
             where = f": {'not ' if phrase.startswith('not ') else ''}({subgroup.where})" if subgroup else ""
@@ -158,7 +161,7 @@ class ForestView(AskingView):
 
     async def do_open(self) -> None:
         found = self.source()
-        if not found or not isinstance(found[1], Effect):
+        if not found or not isinstance(found[1], ContrastCell):
             failed = found is not None and isinstance(found[1], AlsbenchError)
             self.bench.status(found[1].what if failed else "being computed" if found else "nothing to open here")
             return
@@ -174,7 +177,7 @@ class ForestView(AskingView):
         for text in (cell.warning, cell.error):
             if text:
                 lines.append(Text(safe(text), look["warn"]))
-        self.bench.read("Behind this number", lines)
+        self.bench.overlays.read("Behind this number", lines)
 
     # ---- what is shown, as the shell would print it
 
@@ -202,7 +205,7 @@ class ForestView(AskingView):
             if isinstance(p, Piece)
         ]
         made = assemble(source, columns, names, (choice.comparison,), narrow, self.population, only=choice.endpoint)
-        return replace(made, result=made.result.with_command(self.bench.shell_command()))
+        return replace(made, result=made.result.with_command(self.bench.exporter.shell_command()))
 
     @property
     def results(self) -> tuple[Result, ...]:
@@ -216,7 +219,7 @@ class ForestView(AskingView):
         from alsbench.render.forest import forest_page
 
         made = self.evidence()
-        return None if made is None else with_command(forest_page(made), self.bench.shell_command())
+        return None if made is None else with_command(forest_page(made), self.bench.exporter.shell_command())
 
     def on_resize(self) -> None:
         if self.bench.opened is not None and self.display:

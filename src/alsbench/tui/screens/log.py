@@ -9,10 +9,10 @@ from rich.text import Text
 
 from alsbench.audit.log import Verdict, entries, verify
 from alsbench.tui import actions as act
-from alsbench.tui.models import Grid, GridRow, Section, grid
-from alsbench.tui.safetext import safe
+from alsbench.tui.cell_text import safe
 from alsbench.tui.screens.base import View
-from alsbench.tui.worker import Report
+from alsbench.tui.table_models import GridModel, GridRow, Section, grid
+from alsbench.tui.worker import JobReport
 
 MOST = 2000  # records shown
 
@@ -32,7 +32,7 @@ class LogView(View):
 
         self.bench.jobs.start(self.panel, "log", work)
 
-    def report(self, report: Report) -> None:
+    def report(self, report: JobReport) -> None:
         if report.kind == "done":
             self.show_records(*report.payload)
 
@@ -52,7 +52,7 @@ class LogView(View):
         sections.append(_head(f"actions of this session, newest first{f'; kept in {log.path}' if log else ''}"))
         if done:
             sections.append(grid(["action", "as logged"], done, most=200))
-        self.show_grid(Grid(tuple(sections)))
+        self.show_grid(GridModel(tuple(sections)))
         self.say("; ".join(verdict.words()))
 
     def entry(self, values: dict[str, Any]) -> GridRow:
@@ -69,7 +69,9 @@ class LogView(View):
         if isinstance(found, dict):
             look = self.bench.look
             text = json.dumps(found, indent=2, ensure_ascii=False)
-            self.bench.read("Audit record", [Text(safe(line, ascii=self.ascii), look["text"]) for line in text.splitlines()])
+            self.bench.overlays.read(
+                "Audit record", [Text(safe(line, ascii=self.ascii), look["text"]) for line in text.splitlines()]
+            )
 
 
 def _head(text: str) -> Section:

@@ -12,13 +12,12 @@ from alsbench.analysis.result import Result, Row
 from alsbench.errors import AlsbenchError
 from alsbench.render.formats import format_stat
 from alsbench.render.ticks import nice_ticks, ratio_ticks, tick_text
+from alsbench.tui.answers import Curves
 from alsbench.tui.canvas import Canvas, Series, Under, plot
-from alsbench.tui.cells import Effect, contrast_rows, effect_of
-from alsbench.tui.models import align
-from alsbench.tui.safetext import fit, safe
-from alsbench.tui.shortening import short_names
-from alsbench.tui.survival import Curves
-from alsbench.tui.theme import Glyphs, Look
+from alsbench.tui.cell_text import fit, safe, short_names
+from alsbench.tui.contrast_cells import ContrastCell, contrast_rows, effect_of
+from alsbench.tui.table_models import align
+from alsbench.tui.theme import Appearance, Glyphs
 
 if TYPE_CHECKING:
     from alsbench.tui.screens.endpoint import EndpointView
@@ -35,7 +34,7 @@ def endpoint_plot(results: Sequence[tuple[str, Any, Any]], view: EndpointView, w
     lines: list[Text] = []
     each = height if height < 2 * LEAST_HEIGHT else max(LEAST_HEIGHT, height // min(max(len(results), 1), 3))
     floor = axis_floor(c for _, _, c in results if isinstance(c, Curves))
-    contrasts: list[tuple[str, Effect, str]] = []
+    contrasts: list[tuple[str, ContrastCell, str]] = []
     for phrase, result, curves in results:
         if not isinstance(result, Result) or (view.method == "time_to_event" and not isinstance(curves, Curves)):
             failed = next((r for r in (result, curves) if isinstance(r, AlsbenchError)), None)
@@ -88,7 +87,7 @@ def failure(result: Result) -> str:
 
 
 def visit_plot(
-    result: Result, arms: Sequence[str], order: Sequence[str], title: str, look: Look, width: int, height: int
+    result: Result, arms: Sequence[str], order: Sequence[str], title: str, look: Appearance, width: int, height: int
 ) -> list[Text]:
     """LS means (geometric mean ratios on a log scale) by visit, with intervals and n under the axis."""
     log_scale = any(True for _ in result.select(context="arm", stat_name="gmr"))
@@ -121,7 +120,7 @@ def visit_plot(
 
 
 def survival_plot(
-    curves: Curves, order: Sequence[str], title: str, look: Look, width: int, height: int, floor: float
+    curves: Curves, order: Sequence[str], title: str, look: Appearance, width: int, height: int, floor: float
 ) -> list[Text]:
     """Kaplan-Meier curves as steps, ``+`` where subjects were censored, the number at risk of each arm under the axis.
 
@@ -147,7 +146,7 @@ def survival_plot(
     )  # fmt: skip
 
 
-def contrast_items(result: Result, view: EndpointView, subgroup: str) -> list[tuple[str, Effect, str]]:
+def contrast_items(result: Result, view: EndpointView, subgroup: str) -> list[tuple[str, ContrastCell, str]]:
     """The contrasts of the comparison asked about in one subgroup, as named effects: all subgroups share one scale."""
     study, comparison = view.study, view.comparison
     if comparison is None:
@@ -163,7 +162,7 @@ def contrast_items(result: Result, view: EndpointView, subgroup: str) -> list[tu
     return [(f"{name}{f' {e.visit}' if e.visit and len(effects) > 1 else ''}", e, mark) for e in effects]
 
 
-def interval_lines(items: Sequence[tuple[str, Effect, str]], look: Look, width: int, title: str = "") -> list[Text]:
+def interval_lines(items: Sequence[tuple[str, ContrastCell, str]], look: Appearance, width: int, title: str = "") -> list[Text]:
     """``name  |----■----|  estimate (limits) p`` for each effect, on a common scale; clipped ends are arrows."""
     lines = [Text(fit(title, width, mark=look.glyphs.ellipsis), look["bold"])] if title else []
     usable = [e for _, e, _ in items if math.isfinite(e.estimate) and math.isfinite(e.low) and math.isfinite(e.high)]
@@ -192,7 +191,7 @@ def interval_lines(items: Sequence[tuple[str, Effect, str]], look: Look, width: 
     return [*lines, Text(f"{'better:':<{label}} {sides}", look["axis"]), Text()]
 
 
-def better_side(effects: Sequence[Effect], glyphs: Glyphs) -> str:
+def better_side(effects: Sequence[ContrastCell], glyphs: Glyphs) -> str:
     """The side of the null on which estimates favour the treatment."""
     found = next((e for e in effects if e.favours is not None), None)
     if found is None:
@@ -200,7 +199,7 @@ def better_side(effects: Sequence[Effect], glyphs: Glyphs) -> str:
     return f"right {glyphs.more_right}" if found.favours == (found.estimate > found.null) else f"{glyphs.more_left} left"
 
 
-def better_line(effects: Sequence[Effect], glyphs: Glyphs, zero: int, room: int) -> str:
+def better_line(effects: Sequence[ContrastCell], glyphs: Glyphs, zero: int, room: int) -> str:
     """``treatment`` and ``reference`` on their sides of the null, as far as there is room for them."""
     right = better_side(effects, glyphs).startswith("right")
     before, after = ("reference", "treatment") if right else ("treatment", "reference")
@@ -211,7 +210,7 @@ def better_line(effects: Sequence[Effect], glyphs: Glyphs, zero: int, room: int)
     return line if line.strip() else fit(better_side(effects, glyphs), room, mark="")
 
 
-def interval_range(effects: Sequence[Effect], log_scale: bool) -> tuple[float, float]:
+def interval_range(effects: Sequence[ContrastCell], log_scale: bool) -> tuple[float, float]:
     """The common scale: every estimate and the null inside, intervals clipped past three times their median width."""
     scale = math.log if log_scale else float
     widths = sorted(scale(e.high) - scale(e.low) for e in effects)
@@ -221,7 +220,9 @@ def interval_range(effects: Sequence[Effect], log_scale: bool) -> tuple[float, f
     return min(0.0, *lows), max(0.0, *highs)
 
 
-def interval(effect: Effect, look: Look, room: int, low: float, high: float, log_scale: bool, size: int = 1) -> Text:
+def interval(
+    effect: ContrastCell, look: Appearance, room: int, low: float, high: float, log_scale: bool, size: int = 1
+) -> Text:
     """One interval in ``room`` cells; ends beyond the scale are arrows, ``size`` squares mark the estimate."""
     glyphs = look.glyphs
     scale = math.log if log_scale else float

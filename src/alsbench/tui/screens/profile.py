@@ -21,10 +21,10 @@ from alsbench.render.formats import format_number
 from alsbench.study.als import DOMAINS
 from alsbench.study.model import DAYS_PER_UNIT
 from alsbench.tui.canvas import Series, Under, plot
-from alsbench.tui.models import align
-from alsbench.tui.safetext import fit, safe
+from alsbench.tui.cell_text import fit, safe
 from alsbench.tui.screens.stages import ITEM_OF_CODE, staged
-from alsbench.tui.theme import Look
+from alsbench.tui.table_models import align
+from alsbench.tui.theme import Appearance
 
 MOST_PLOTS = 3
 MARGIN = 6  # columns for axis labels, the same for every plot on the shared axis
@@ -56,7 +56,7 @@ def parameters(source: Source) -> list[tuple[str, str, str]]:
 
 
 def profile_lines(
-    source: Source, record: int, look: Look, width: int, height: int, chips: Sequence[tuple[str, Sequence[str]]]
+    source: Source, record: int, look: Appearance, width: int, height: int, chips: Sequence[tuple[str, Sequence[str]]]
 ) -> list[Text]:
     """The profile as lines: facts, plots on one axis, doses, adverse events, events, values by visit."""
     subject = source.subject_ids[record]
@@ -112,7 +112,9 @@ def axis_ticks(source: Source, end: float) -> list[tuple[float, str]]:
     return [(start + k * step, f"{unit}{start + k * step:g}" if not k else f"{start + k * step:g}") for k in range(count + 1)]
 
 
-def fact_lines(source: Source, record: int, look: Look, width: int, chips: Sequence[tuple[str, Sequence[str]]]) -> list[Text]:
+def fact_lines(
+    source: Source, record: int, look: Appearance, width: int, chips: Sequence[tuple[str, Sequence[str]]]
+) -> list[Text]:
     """Who this is: arm, populations, baseline values, active subgroups."""
     ascii = not look.glyphs.dots
     study = source.study
@@ -136,7 +138,7 @@ def fact_lines(source: Source, record: int, look: Look, width: int, chips: Seque
     return [*lines, line]
 
 
-def marks(source: Source, subject: str, look: Look) -> list[Under]:
+def marks(source: Source, subject: str, look: Appearance) -> list[Under]:
     """Rows under the axis: doses, adverse events (severity by letter), events of the time-to-event data."""
     days = DAYS_PER_UNIT[source.study.visits.unit]
     rows = []
@@ -155,7 +157,7 @@ def marks(source: Source, subject: str, look: Look) -> list[Under]:
     return rows
 
 
-def _mark(table: str, grave: float, look: Look) -> str:
+def _mark(table: str, grave: float, look: Appearance) -> str:
     """Of an event ``S`` where it was serious, ``+`` where it was not, ``?`` where AESER does not tell."""
     if table == "ADEX":
         return "v" if not look.glyphs.dots else "▼"
@@ -164,7 +166,7 @@ def _mark(table: str, grave: float, look: Look) -> str:
     return "?" if math.isnan(grave) else "S" if grave else "+"
 
 
-def event_lines(source: Source, subject: str, look: Look, ascii: bool) -> list[Text]:
+def event_lines(source: Source, subject: str, look: Appearance, ascii: bool) -> list[Text]:
     """Adverse events and time-to-event records in words."""
     lines: list[Text] = []
     for table, columns in (
@@ -196,7 +198,7 @@ def _text(value: object) -> str:
     return format_number(float(value), 3) if isinstance(value, float) else str(value)
 
 
-def value_lines(followed: Sequence[tuple[str, list[float], list[float]]], look: Look, width: int) -> list[Text]:
+def value_lines(followed: Sequence[tuple[str, list[float], list[float]]], look: Appearance, width: int) -> list[Text]:
     """The drawn values as a table, visits down."""
     visits = sorted({x for _, xs, _ in followed for x in xs})
     if not visits:
@@ -212,7 +214,7 @@ def value_lines(followed: Sequence[tuple[str, list[float], list[float]]], look: 
     return [*lines, *(Text("  ".join([f"{v:>6g}", *cells]), look["text"]) for v, cells in zip(visits, rows, strict=True))]
 
 
-def stage_lines(source: Source, subject: str, look: Look) -> list[Text]:
+def stage_lines(source: Source, subject: str, look: Appearance) -> list[Text]:
     """Domain totals and stages by visit; nothing where no items are loaded."""
     number = source.study.visits.number
     visits: dict[float, dict[str, float]] = {}

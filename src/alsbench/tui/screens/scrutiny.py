@@ -6,8 +6,6 @@ scrutinise`` does.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from rich.text import Text
 
 from alsbench.analysis.result import Result
@@ -15,18 +13,13 @@ from alsbench.analysis.scrutiny import CHECKS, Check, verdict
 from alsbench.errors import AlsbenchError
 from alsbench.render.page import Page
 from alsbench.render.scrutiny import check_blocks, check_plot, scrutiny_page
-from alsbench.tui.models import Grid, GridRow, block_section, grid
-from alsbench.tui.opening import CheckKey
-from alsbench.tui.safetext import fit, safe
-from alsbench.tui.screens.asking import with_command
-from alsbench.tui.screens.base import View
-from alsbench.tui.screens.behind import behind
-from alsbench.tui.screens.drill import Drill
+from alsbench.tui.answers import CheckKey
+from alsbench.tui.cell_text import fit, safe
+from alsbench.tui.screens.base import Bench, View, with_command
+from alsbench.tui.screens.drilldown import Drilldown, behind
+from alsbench.tui.table_models import GridModel, GridRow, block_section, grid
 from alsbench.tui.widgets.pane import folded
-from alsbench.tui.worker import Job, Report
-
-if TYPE_CHECKING:
-    from alsbench.tui.app import Workbench
+from alsbench.tui.worker import Job, JobReport
 
 WIDE = 110  # columns from which titles of checks stand in full
 NARROW = 36
@@ -61,7 +54,7 @@ class ScrutinyView(View):
             title = fit(check.short, NARROW, mark=self.bench.look.glyphs.ellipsis) if self.size.width < WIDE else check.title
             cells = ((str(check.number), ""), (safe(title, ascii=self.ascii), ""), (safe(said, ascii=self.ascii), role))
             rows.append(GridRow(cells, source=check))
-        self.show_grid(Grid((grid(["", "check", "says"], rows, right=[0], frozen=2, most=200),)))
+        self.show_grid(GridModel((grid(["", "check", "says"], rows, right=[0], frozen=2, most=200),)))
         self.cursor_moved()
 
     def said(self, check: Check) -> tuple[str, str]:
@@ -85,14 +78,14 @@ class ScrutinyView(View):
             return
         found = self.known(check)
         if isinstance(found, Result):
-            self.bench.looked(found)
+            self.bench.access_log.look(found)
             self.bench.push_screen(CheckTable(self.bench, check, found))
         elif found is None:
             self.compute((check,), then=check)
         else:
             self.bench.fault(found)
 
-    def do_all(self) -> None:
+    def do_scrutiny_all(self) -> None:
         """Compute every check that was not yet."""
         self.compute(tuple(c for c in CHECKS if self.known(c) is None))
 
@@ -110,13 +103,13 @@ class ScrutinyView(View):
         self.bench.jobs.start(self.panel, "scrutiny:", work, heavy=True, interrupt=source.snapshot.interrupt)
         self.bench.progress(f"scrutiny: 0/{len(keys)}  ^c cancels")
 
-    def report(self, report: Report) -> None:
+    def report(self, report: JobReport) -> None:
         if not self.display or report.kind not in {"part", "done"}:
             return
         self.refresh_view()
         if report.kind == "done":
-            for result in self.taken():
-                self.bench.looked(result)
+            for result in self.exported_results():
+                self.bench.access_log.look(result)
             if report.payload is not None and isinstance(self.known(report.payload), Result):
                 self.bench.call_next(self.do_open)
 
@@ -124,7 +117,7 @@ class ScrutinyView(View):
         found = ((c, self.known(c)) for c in CHECKS)
         return tuple((c, r) for c, r in found if isinstance(r, Result))
 
-    def taken(self) -> tuple[Result, ...]:
+    def exported_results(self) -> tuple[Result, ...]:
         return tuple(r for _, r in self.computed())
 
     def on_resize(self) -> None:
@@ -133,7 +126,7 @@ class ScrutinyView(View):
 
     def page(self) -> Page | None:
         found = self.computed() if self.bench.opened else ()
-        return with_command(scrutiny_page(found), self.bench.shell_command()) if found else None
+        return with_command(scrutiny_page(found), self.bench.exporter.shell_command()) if found else None
 
     def shell_words(self) -> dict[str, str]:
         """The one check that was computed or stands under the cursor; all where several were."""
@@ -146,10 +139,10 @@ class ScrutinyView(View):
         return {"name": self.subgroup, "check": one}
 
 
-class CheckTable(Drill):
+class CheckTable(Drilldown):
     """One check: what it says, then its tables and its plot."""
 
-    def __init__(self, bench: Workbench, check: Check, result: Result) -> None:
+    def __init__(self, bench: Bench, check: Check, result: Result) -> None:
         look, ascii, width = bench.look, not bench.look.glyphs.dots, max(bench.size.width, 40)
         lines: list[Text] = []
         for name, value in (*result.facts.lines, *(("Warning", w) for w in result.warnings)):
@@ -161,19 +154,19 @@ class CheckTable(Drill):
         sections = [s for block in blocks for s in block_section(block, ascii=ascii)]
         self.table.placeholder = "no rows"
         self.check, self.result = check, result
-        self.command = bench.shell_command(check=check.id)
-        self.whole = self.table.model = Grid(tuple(sections))
+        self.command = bench.exporter.shell_command(check=check.id)
+        self.whole = self.table.model = GridModel(tuple(sections))
 
     def page(self) -> Page | None:
-        return with_command(scrutiny_page(((self.check, self.result),)), self.twin())
+        return with_command(scrutiny_page(((self.check, self.result),)), self.table_command())
 
-    def twin(self) -> str:
+    def table_command(self) -> str:
         return self.command
 
     def open_row(self) -> None:
         """Open the number under the cursor."""
         model = self.table.model
-        rows = model.source(self.table.cursor_row, self.table.cursor_col) if isinstance(model, Grid) else ()
+        rows = model.source(self.table.cursor_row, self.table.cursor_col) if isinstance(model, GridModel) else ()
         if rows:
             behind(self.bench, rows, self.result)
         else:

@@ -12,21 +12,26 @@ from rich.text import Text
 from textual.containers import Container
 from textual.timer import Timer
 
-from alsbench.analysis.result import Result
+from alsbench.analysis.result import Result, Row
 from alsbench.analysis.source import Source
 from alsbench.errors import AlsbenchError
+from alsbench.render.formats import format_stat
+from alsbench.render.page import Page
 from alsbench.study.model import Subgroup
 from alsbench.tui import actions as act
-from alsbench.tui.models import Grid, GridRow, grid
-from alsbench.tui.safetext import fit, safe
-from alsbench.tui.screens.base import View
+from alsbench.tui.cell_text import fit, safe
+from alsbench.tui.screens.base import Bench, View
+from alsbench.tui.screens.drilldown import Drilldown, behind
+from alsbench.tui.screens.subgroup_editor import SubgroupEditor
+from alsbench.tui.table_models import GridModel, GridRow, Section, grid
 from alsbench.tui.widgets.pane import Pane, folded
 from alsbench.tui.widgets.table import VirtualTable
-from alsbench.tui.worker import Job, Report
+from alsbench.tui.worker import Job, JobReport
 
 REST = 0.12  # seconds after which a cursor rests
 LEADS_IN = "tab, then j k"  # how the details are scrolled
 BESIDE = 130  # columns from which the details stand beside the list
+FAR = 0.25  # standard deviations from which a difference is marked
 
 
 @dataclass(frozen=True)
@@ -88,7 +93,7 @@ class SubgroupsView(View):
     """
     row_cursor = True
 
-    def __init__(self, bench: Any, name: str) -> None:
+    def __init__(self, bench: Bench, name: str) -> None:
         super().__init__(bench, name)
         self.counted: dict[str, Counted] = {}
         self.balanced: dict[str, Result] = {}
@@ -151,7 +156,7 @@ class SubgroupsView(View):
         heads = ["subgroup", "defined", "n", *study.arms.order, "label"]
         right = range(2, 3 + len(study.arms.order))
         self.table.placeholder = "no subgroups yet; a adds one"
-        self.show_grid(Grid((grid([safe(h) for h in heads], rows, right=right),)))
+        self.show_grid(GridModel((grid([safe(h) for h in heads], rows, right=right),)))
         self.fit_list()
         self.cursor_moved()
         self.call_after_refresh(self.cursor_moved)  # once more when the list has its height and the details their width
@@ -166,7 +171,7 @@ class SubgroupsView(View):
         found: Subgroup | None = self.study.subgroup(name) if name else None
         return found
 
-    def report(self, report: Report) -> None:
+    def report(self, report: JobReport) -> None:
         if report.kind != "done":
             return
         if isinstance(report.payload, tuple) and report.payload and isinstance(report.payload[0], Counted):
@@ -245,13 +250,13 @@ class SubgroupsView(View):
             for variable, values in found.items():
                 line = Text(fit(safe(variable, ascii=self.ascii), 20, mark=mark), look["text"])
                 for _, value in values:
-                    far = abs(value) >= 0.25
+                    far = abs(value) >= FAR
                     line.append(
                         f"  {value:>{room}.2f}{'!' if far else ' '}" if value == value else f"  {'NE':>{room}} ",
                         look["warn" if far else "text"],
                     )
                 lines.append(line)
-            lines.append(Text("! marks an absolute difference of 0.25 standard deviations or more", look["dim"]))
+            lines.append(Text(f"! marks an absolute difference of {FAR:g} standard deviations or more", look["dim"]))
         return lines
 
     # ---- commands
@@ -260,7 +265,7 @@ class SubgroupsView(View):
     def main(self) -> VirtualTable | Pane:
         return self.about if self.inside else self.table
 
-    def do_details(self) -> None:
+    def do_subgroup_details(self) -> None:
         """Let j and k scroll the details, or move in the list again."""
         if not self.inside and not self.about.below:
             self.bench.status("the details are all in view")
@@ -272,38 +277,34 @@ class SubgroupsView(View):
 
     def do_back(self) -> bool:
         if self.inside:
-            self.do_details()
+            self.do_subgroup_details()
             return True
         return super().do_back()
 
-    async def do_toggle(self, name: str = "") -> None:
+    async def do_subgroup_toggle(self, name: str = "") -> None:
         target = name or (self.here.name if self.here else "")
         if target:
             await self.bench.dispatch_action(act.ToggleSubgroup(target))
 
     async def do_open(self) -> None:
         """Open the subgroup: its counts and balance, each with the subjects behind."""
-        from alsbench.tui.screens.membership import Membership
-
         subgroup = self.here
         if subgroup is None:
             self.bench.status("no subgroup here; a adds one")
             return
         facts, found = self.about_lines(subgroup, balance=False), self.balanced.get(subgroup.name)
-        self.bench.push_screen(Membership(self.bench, subgroup.name, facts, found))
+        self.bench.push_screen(SubgroupDetail(self.bench, subgroup.name, facts, found))
 
-    def do_add(self) -> None:
+    def do_subgroup_add(self) -> None:
         self.edit(None)
 
-    def do_edit(self) -> None:
+    def do_subgroup_edit(self) -> None:
         if self.here is None:
             self.bench.status("no subgroup here; a adds one")
         else:
             self.edit(self.here)
 
     def edit(self, subgroup: Subgroup | None) -> None:
-        from alsbench.tui.screens.editor import SubgroupEditor
-
         def done(made: Subgroup | None) -> None:
             if made is not None:
                 self.save(made, subgroup.name if subgroup else "")
@@ -327,7 +328,7 @@ class SubgroupsView(View):
         self.bench.status(f"{made.name} written to study.toml")
         self.bench.do_reload()
 
-    def do_delete(self) -> None:
+    def do_subgroup_delete(self) -> None:
         subgroup = self.here
         if subgroup is None:
             return
@@ -345,7 +346,7 @@ class SubgroupsView(View):
             self.bench.do_reload()
 
         lines = [f"where {safe(subgroup.where)}", "", "It is removed from study.toml; loaded data stay as they are."]
-        self.bench.confirm(f"Delete subgroup {subgroup.name}?", lines, remove)
+        self.bench.overlays.confirm(f"Delete subgroup {subgroup.name}?", lines, remove)
 
     def do_editor(self) -> None:
         """Hand the terminal to $EDITOR on study.toml, at the subgroup under the cursor."""
@@ -353,3 +354,81 @@ class SubgroupsView(View):
 
     def shell_words(self) -> dict[str, str]:
         return {"name": self.here.name} if self.bench.opened is not None and self.here else {}
+
+
+class SubgroupDetail(Drilldown):
+    """One subgroup: its facts, counts and balance."""
+
+    def __init__(self, bench: Bench, name: str, facts: list[Text], found: Result | None) -> None:
+        title = safe(f"Subgroup {name}", ascii=not bench.look.glyphs.dots)
+        super().__init__(bench, title, facts, ("h l", "columns"), ("enter", "behind"), row_cursor=False)
+        self.subgroup = name
+        self.result = found
+
+    def start(self) -> None:
+        from alsbench.analysis.balance import balance
+
+        if self.result is not None:
+            self.fill(self.result)
+            return
+        source, name = self.bench.ready.source, self.subgroup
+        self.work("balance:", lambda _: balance(source, name))
+
+    def fill(self, payload: Any) -> None:
+        self.result = payload
+        self.show_whole(GridModel(tuple(self.sections(payload))))
+
+    def sections(self, found: Result) -> list[Section]:
+        phrases = (self.subgroup, f"not {self.subgroup}")
+        arms = [a for a in self.bench.ready.source.study.arms.order if found.get("n", context="subgroup", arm=a)]
+        counts = []
+        for phrase in phrases:
+            rows = [found.get("n", context="subgroup", subgroup=phrase, arm=arm) for arm in (None, *arms)]
+            counts.append(self.line(phrase, rows))
+        made = [grid(["members", "n", *(safe(a, ascii=self.ascii) for a in arms)], counts, right=range(1, 2 + len(arms)))]
+        pairs = tuple(dict.fromkeys((r.treatment, r.reference) for r in found.select(stat_name="smd")))
+        heads = ["balance (SMD)", *(safe(f"{t} vs {r}", ascii=self.ascii) for t, r in pairs)]
+        for phrase in phrases:
+            lines = [GridRow(((safe(phrase, ascii=self.ascii), "bold"),), heading=True)]
+            for variable in dict.fromkeys(r.variable for r in found.select(stat_name="smd", subgroup=phrase)):
+                where = {"subgroup": phrase, "variable": variable}
+                smd = [found.get("smd", treatment=t, reference=r, **where) for t, r in pairs]
+                lines.append(self.line(variable or "", smd))
+            made.append(grid(heads, lines, right=range(1, len(heads))))
+        note = f"! marks an absolute difference of {FAR:g} standard deviations or more"
+        return [*made, Section((), (GridRow(((note, "dim"),), heading=True),))]
+
+    def line(self, name: str, rows: list[Row | None]) -> GridRow:
+        cells = [(safe(name, ascii=self.ascii), "")]
+        for row in rows:
+            text, role = "NE", "dim"
+            if row is not None and row.stat is not None:
+                far = row.stat_name == "smd" and abs(row.number()) >= FAR
+                text, role = f"{format_stat(row.stat_name, row.stat)}{'!' if far else ''}", "warn" if far else ""
+            cells.append((text, role))
+        return GridRow(tuple(cells), (None, *((row,) if row is not None else None for row in rows)))
+
+    def open_row(self) -> None:
+        """Open the number under the cursor."""
+        model = self.table.model
+        rows = model.source(self.table.cursor_row, self.table.cursor_col) if isinstance(model, GridModel) else None
+        if rows and self.result is not None:
+            behind(self.bench, rows, self.result)
+        else:
+            self.say("no number here")
+
+    def page(self) -> Page | None:
+        return super().page() if self.result is not None else None
+
+    def page_title(self) -> str:
+        mark = "  Post hoc" if self.result is not None and self.result.provenance.post_hoc else ""
+        return f"Members and baseline balance of {self.subgroup}{mark}"
+
+    def page_facts(self) -> tuple[tuple[str, str], ...]:
+        if self.result is None:
+            return ()
+        facts = (*self.bench.exporter.facts()[:1], *self.result.facts.lines, ("Snapshot", self.result.provenance.snapshot[:12]))
+        return (*facts, ("Command", self.result.provenance.command))
+
+    def table_command(self) -> str:
+        return self.bench.exporter.shell_command(name=self.subgroup)

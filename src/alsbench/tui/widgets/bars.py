@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Container, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.cells import cell_len
 from rich.segment import Segment
@@ -11,9 +11,14 @@ from textual.geometry import Region
 from textual.strip import Strip
 from textual.widget import Widget
 
-from alsbench.tui.safetext import fit
-from alsbench.tui.theme import Look
+from alsbench.tui.cell_text import fit, safe
+from alsbench.tui.session import Catalogue, Session
+from alsbench.tui.theme import Appearance
 
+if TYPE_CHECKING:
+    from alsbench.analysis.source import Source
+
+HASH = 8  # characters of the snapshot's hash
 LEAST_TITLE = 12  # cells a piece of an elastic title keeps
 Piece = tuple[str, str]  # text, role
 
@@ -24,7 +29,7 @@ class Bar(Widget):
 
     DEFAULT_CSS = "Bar { height: 1; width: 1fr; }"
 
-    def __init__(self, look: Look, *, ground: str = "bar", elastic: bool = False, **kwargs: Any) -> None:
+    def __init__(self, look: Appearance, *, ground: str = "bar", elastic: bool = False, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.look = look
         self.ground = ground
@@ -75,6 +80,30 @@ class Bar(Widget):
             if room < lengths[k]:
                 made[k] = (fit(made[k][0], room, mark=self.look.glyphs.ellipsis), made[k][1])
         return made
+
+
+def header_pieces(
+    source: Source, session: Session, catalogue: Catalogue, look: Appearance, width: int, *, gone: bool
+) -> list[Piece]:
+    """Study, marks, snapshot, population, active subgroups as chips, comparison; chips that do not fit are counted."""
+    choice, study, ascii = session.choice, source.study, not look.glyphs.dots
+    marks = {
+        "WORKSPACE GONE": gone,
+        "LOG BROKEN, EXPLAINED" if source.log.explained else "LOG DOES NOT VERIFY": bool(source.log.words),
+        "SYNTHETIC": study.info.synthetic,
+        "BLINDED": source.blinded,
+    }
+    pieces: list[Piece] = [(f" {safe(study.info.id, ascii=ascii)} ", "key")]
+    pieces += [piece for mark, holds in marks.items() if holds for piece in ((f" {mark} ", "chip"), (" ", "bar"))]
+    pieces.append((f"{session.snapshot[:HASH]} {choice.population} ", "bar"))
+    note = next((i.note for i in catalogue.comparisons if i.name == choice.comparison), "")
+    horizon = f" {note}" if note not in choice.comparison else ""
+    name, mark = safe(choice.comparison, ascii=ascii), look.glyphs.ellipsis
+    room = width - sum(cell_len(text) for text, _ in pieces) - cell_len(horizon)
+    post_hoc = {s.name for s in study.subgroups if not s.prespecified}
+    pieces += chips(choice.subgroups, post_hoc, room - min(cell_len(name), max(room // 2, LEAST_TITLE)), mark)
+    room = max(width - sum(cell_len(text) for text, _ in pieces) - cell_len(horizon), LEAST_TITLE)
+    return [*pieces, ((fit(name, room, mark=mark) if cell_len(name) > room else name) + horizon, "bar")]
 
 
 def painted(pieces: Sequence[Piece]) -> list[Piece]:

@@ -13,8 +13,8 @@ from textual.events import MouseScrollDown, MouseScrollUp
 from textual.strip import Strip
 from textual.widget import Widget
 
-from alsbench.tui.safetext import fit
-from alsbench.tui.theme import Look
+from alsbench.tui.cell_text import fit
+from alsbench.tui.theme import Appearance
 
 _CONSOLE = Console(width=400, color_system="truecolor", force_terminal=True)
 
@@ -25,7 +25,7 @@ class Pane(Widget, can_focus=True):
 
     DEFAULT_CSS = "Pane { height: 1fr; width: 1fr; }"
 
-    def __init__(self, look: Look, **kwargs: Any) -> None:
+    def __init__(self, look: Appearance, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.look = look
         self.lines: Sequence[Text] = ()
@@ -112,7 +112,7 @@ class Pane(Widget, can_focus=True):
         self.move(rows=-3)
 
 
-def folded(name: str, value: str, look: Look, width: int) -> list[Text]:
+def folded(name: str, value: str, look: Appearance, width: int) -> list[Text]:
     """A fact as name and value, the value folded under itself."""
     room = max(width - 22, 20)
     parts: list[str] = [""]

@@ -17,10 +17,9 @@ from textual.geometry import Region
 from textual.strip import Strip
 from textual.widget import Widget
 
-from alsbench.tui.models import Col, Grid
-from alsbench.tui.safetext import fit
-from alsbench.tui.shortening import without_shared
-from alsbench.tui.theme import Look
+from alsbench.tui.cell_text import fit, without_shared
+from alsbench.tui.table_models import Col, GridModel
+from alsbench.tui.theme import Appearance
 
 GAP = 2
 ELASTIC = 10  # cells from which the last column of text is shown cut rather than not at all
@@ -35,7 +34,7 @@ def _given_way(widths: Sequence[int], room: int) -> list[int]:
     return [max(w - over, min(w, ELASTIC)) if k == widest else w for k, w in enumerate(widths)]
 
 
-class Model(Protocol):
+class TableModel(Protocol):
     """What a table needs to know. ``row`` gives (text, role) per column; a heading of one cell runs over the whole line, one
     of more cells holds column heads. ``columns`` says how a row is laid out: its columns and how many are frozen; ``text`` is a
     cell in full."""
@@ -54,15 +53,15 @@ class Model(Protocol):
 
 
 class VirtualTable(Widget, can_focus=True):
-    """A cursor over a :class:`Model`. Calls ``moved`` when the cursor enters another cell, so that what stands beside the
+    """A cursor over a :class:`TableModel`. Calls ``moved`` when the cursor enters another cell, so that what stands beside the
     table is painted with it."""
 
     DEFAULT_CSS = "VirtualTable { height: 1fr; width: 1fr; }"
 
-    def __init__(self, look: Look, *, row_cursor: bool = False, **kwargs: Any) -> None:
+    def __init__(self, look: Appearance, *, row_cursor: bool = False, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.look = look
-        self.model: Model = Grid(())
+        self.model: TableModel = GridModel(())
         self.row_cursor = row_cursor
         self.moved: Callable[[], None] = lambda: None
         self.cursor_row = 0
@@ -75,7 +74,7 @@ class VirtualTable(Widget, can_focus=True):
 
     # ---- contents
 
-    def show(self, model: Model, *, keep: bool = True) -> None:
+    def show(self, model: TableModel, *, keep: bool = True) -> None:
         """Show a model; with ``keep`` the cursor stays where it was as far as there are rows."""
         self.model = model
         if not keep:
@@ -84,7 +83,7 @@ class VirtualTable(Widget, can_focus=True):
         self.clamp()
         self.refresh()
 
-    def update_model(self, model: Model) -> None:
+    def update_model(self, model: TableModel) -> None:
         """Replace the model by one with the same rows; only lines that differ are repainted."""
         old, self.model = self.model, model
         if len(old) != len(model) or list(old.cols) != list(model.cols):

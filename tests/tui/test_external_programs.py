@@ -11,8 +11,8 @@ import pytest
 
 from alsbench.errors import UnavailableError
 from alsbench.study.spec import read_study
-from alsbench.tui import outside
-from alsbench.tui.takeaway import subgroup_line
+from alsbench.tui import external_programs
+from alsbench.tui.external_programs import subgroup_line
 
 
 def script(path: Path, text: str) -> str:
@@ -28,17 +28,17 @@ def test_which_program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     own = script(tmp_path / "own", "true")
     nano = script(tmp_path / "nano", "true")
     monkeypatch.setenv("PATH", str(tmp_path))
-    assert outside.editor(Path("study.toml"), 7) == ["nano", "+7", "study.toml"], "the spare that is installed"
+    assert external_programs.editor(Path("study.toml"), 7) == ["nano", "+7", "study.toml"], "the spare that is installed"
     monkeypatch.setenv("EDITOR", f"{nano} --mouse")
-    assert outside.editor(Path("study.toml"), 7) == [nano, "--mouse", "+7", "study.toml"]
+    assert external_programs.editor(Path("study.toml"), 7) == [nano, "--mouse", "+7", "study.toml"]
     monkeypatch.setenv("VISUAL", f"{own} -w")
-    assert outside.editor(Path("study.toml"), 7) == [own, "-w", "study.toml"], "a line only where it is understood"
+    assert external_programs.editor(Path("study.toml"), 7) == [own, "-w", "study.toml"], "a line only where it is understood"
     with pytest.raises(UnavailableError, match=r"no pager: \$PAGER is set") as none:
-        outside.pager()
+        external_programs.pager()
     assert none.value.hint == "set PAGER"
     monkeypatch.setenv("PAGER", "/nowhere/less")
     with pytest.raises(UnavailableError, match="is not installed"):
-        outside.pager()
+        external_programs.pager()
 
 
 def test_the_line_of_a_subgroup(workspace: Path) -> None:

@@ -1,5 +1,8 @@
-"""What an expression being typed selects: counts per arm, complement and overlap with the study's subgroups, the realised cut
-drawn in the column's distribution; or the fault under its place. And what the word before the cursor could become.
+"""The subgroup editor: name, label, expression, status, rationale, complement; checked while typing.
+
+The expression is parsed at every change: a fault is shown with its place in the text; a sound one shows how many subjects of
+each arm it selects, who is left, overlaps, and its cut in the column's distribution. ``tab`` completes columns and levels. A
+locked plan decides what may be called pre-specified.
 """
 
 from __future__ import annotations
@@ -14,13 +17,33 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 from rich.text import Text
+from textual.app import ComposeResult
+from textual.containers import Horizontal
+from textual.events import Key
+from textual.widgets import Input
 
 from alsbench.analysis.source import Source
+from alsbench.audit.lock import judged
 from alsbench.errors import AlsbenchError, ExpressionError
+from alsbench.study.model import SUBGROUP_NAME, Subgroup
 from alsbench.study.tree import Aggregate, Between, Column, Comparison, Expression, Junction, Node, Not, Value
-from alsbench.tui.safetext import fit, safe
-from alsbench.tui.theme import Look
+from alsbench.tui.cell_text import fit, safe
+from alsbench.tui.commands import common_start
+from alsbench.tui.screens.dialogs import Dialog, QuietInput
+from alsbench.tui.theme import Appearance
+from alsbench.tui.widgets.bars import Bar
+from alsbench.tui.widgets.pane import Pane
 
+OFFERED_LINES = 3
+FIELDS = ("where", "name", "label", "complement", "prespecified", "rationale")
+HINTS = {
+    "where": "an expression over ADSL, such as AGE >= 60 and SEX == 'F'",
+    "name": "letters, digits and _",
+    "label": "how tables call it",
+    "complement": "the name of everybody else; may stay empty",
+    "prespecified": "yes only where the protocol defined it before the data were seen; else no",
+    "rationale": "why this subgroup",
+}
 BINS = 10
 OVERLAP_LINES = 3
 TURNED = {"<": ">", "<=": ">=", ">": "<", ">=": "<="}
@@ -32,8 +55,173 @@ _LEVEL = re.compile(
 _WORD = re.compile(r"[A-Za-z_]\w*$")
 
 
+class SubgroupEditor(Dialog):
+    """Returns a :class:`Subgroup`, or None."""
+
+    DEFAULT_CSS = """
+    SubgroupEditor Horizontal.field { height: 1; }
+    SubgroupEditor Horizontal.field Bar { width: 15; }
+    SubgroupEditor Horizontal.field QuietInput { width: 1fr; }
+    """
+
+    def __init__(self, look: Appearance, source: Source, subgroup: Subgroup | None) -> None:
+        title = f"Edit subgroup {subgroup.name}" if subgroup else "New subgroup"
+        super().__init__(look, title, [("enter", "save"), ("down up", "field"), ("tab", "complete"), ("esc", "close")])
+        self.source = source
+        self.subgroup = subgroup
+        values = subgroup.model_dump() if subgroup else {}
+        values["prespecified"] = "yes" if values.get("prespecified") else "no"
+        self.inputs = {name: QuietInput(value=str(values.get(name, "")), id=f"field-{name}") for name in FIELDS}
+        self.labels = {name: Bar(look, ground="text") for name in FIELDS}
+        self.said = Pane(look)
+        self.said.can_focus = False
+        self.offered: list[str] = []  # what tab found for the word before the cursor
+        self.others = masks_of(source, subgroup.name if subgroup else "")
+
+    def compose(self) -> ComposeResult:
+        yield self.head
+        for name in FIELDS:
+            self.labels[name].show([(f"{name}:", "head")])
+            with Horizontal(classes="field"):
+                yield self.labels[name]
+                yield self.inputs[name]
+        yield self.said
+        yield self.foot
+
+    def on_mount(self) -> None:
+        super().on_mount()
+        self.set_focus(self.inputs["where"], scroll_visible=False)
+        self.check()
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        event.stop()
+
+    @property
+    def here(self) -> str:
+        focused = self.focused
+        return str(focused.id).removeprefix("field-") if focused is not None and focused.id else "where"
+
+    def value(self, name: str) -> str:
+        return self.inputs[name].value.strip()
+
+    def check(self) -> bool:
+        """Say what the fields mean now; True when they can be saved."""
+        line, width = self.inputs["where"], self.size.width or 80
+        faults = self.faults()
+        notes = [Text(part, self.look["dim"]) for part in wrap(f"{self.here}: {HINTS.get(self.here, '')}", width)]
+        offered = wrap("  ".join(safe(c, ascii=self.ascii) for c in self.offered), width - 2)[:OFFERED_LINES]
+        notes += [Text(f"  {part}", self.look["bold"]) for part in offered]
+        told = (part for f in faults for part in wrap(safe(f, ascii=self.ascii), width))
+        notes += [Text(part, self.look["warn"]) for part in told]
+        good, lines = examine(
+            self.source,
+            line.value,
+            self.look,
+            others=self.others,
+            near=line.value[: line.cursor_position],
+            width=width,
+            height=max(self.size.height - len(FIELDS) - 3 - len(notes), 4),
+        )
+        self.said.show([*notes, Text(), *lines])
+        return good and not faults
+
+    def faults(self) -> list[str]:
+        """What is wrong with the other fields."""
+        found = []
+        name = self.value("name")
+        if not re.match(SUBGROUP_NAME, name):
+            found.append("name: a letter, then letters, digits and _" if name else "name: needed")
+        elif self.source.study.subgroup(name) is not None and (self.subgroup is None or name != self.subgroup.name):
+            found.append(f"name: there is already a subgroup {name}")
+        if self.value("prespecified") not in {"yes", "no"}:
+            found.append("prespecified: yes or no")
+        refused = self.locked_out()
+        return [*found, refused] if refused else found
+
+    async def take(self, event: Key) -> None:
+        moves = {"down": 1, "up": -1}
+        if event.key != "tab":
+            self.offered = []
+            self.say("")
+        before = [line.value for line in self.inputs.values()]
+        if event.key == "escape":
+            self.dismiss(None)
+            return
+        if event.key == "enter":
+            self.save()
+            return
+        if event.key in moves:
+            names = list(FIELDS)
+            to = names[(names.index(self.here) + moves[event.key]) % len(names)]
+            self.set_focus(self.inputs[to], scroll_visible=False)
+        elif event.key == "tab":
+            self.complete()
+        else:
+            await self.inputs[self.here].take(event)
+        if event.key in {*moves, "tab", "left", "right"} or [line.value for line in self.inputs.values()] != before:
+            self.check()
+
+    def on_resize(self) -> None:
+        super().on_resize()
+        self.check()
+
+    def save(self) -> None:
+        """Return the subgroup, when it can be one."""
+        if not self.check():
+            self.say("not saved: see above")
+            return
+        self.dismiss(self.made())
+
+    def made(self) -> Subgroup:
+        """The subgroup as the fields have it; what has no field stays as it was. Raises ValueError for a bad name."""
+        values: dict[str, Any] = self.subgroup.model_dump() if self.subgroup else {}
+        values |= {n: self.value(n) for n in FIELDS}
+        return Subgroup(**values | {"prespecified": values["prespecified"] == "yes"})
+
+    def locked_out(self) -> str:
+        """Why the subgroup cannot be called pre-specified; empty where it can."""
+        lock = self.source.lock
+        if lock is None or self.value("prespecified") != "yes":
+            return ""
+        try:
+            made = self.made()
+        except ValueError:
+            return ""
+        study = self.source.study.model_copy(update={"subgroups": (made,)})
+        if judged(lock, study).subgroups[0].prespecified:
+            return ""
+        return f"prespecified: no; the plan {lock.words().split('T')[0]} does not have it as it is now"
+
+    def complete(self) -> None:
+        """Complete what stands before the cursor of the expression, or say what it could be."""
+        line = self.inputs["where"]
+        if self.here == "prespecified":
+            self.put("prespecified", "no" if self.value("prespecified") == "yes" else "yes")
+            return
+        if self.here != "where":
+            self.say("completes the expression: columns, and the levels of a column after ==")
+            return
+        taken, hits = candidates(self.source, line.value[: line.cursor_position])
+        self.offered = []
+        if not hits:
+            self.say("nothing completes this")
+            return
+        start = line.cursor_position - taken
+        common = common_start(hits)
+        if len(common) >= taken:
+            after = line.value[line.cursor_position :]
+            line.value = line.value[:start] + common + after
+            line.cursor_position = start + len(common)
+        self.offered = list(hits) if len(hits) > 1 else []
+        self.say(f"{len(hits)} complete this" if len(hits) > 1 else "")
+
+    def put(self, name: str, text: str) -> None:
+        self.inputs[name].value = text
+        self.inputs[name].cursor_position = len(text)
+
+
 @dataclass(frozen=True)
-class Cut:
+class HistogramCut:
     """Where a column is cut: at a value, and whether the value itself is on the lower side."""
 
     at: float
@@ -56,7 +244,7 @@ def masks_of(source: Source, without: str = "") -> dict[str, NDArray[np.bool_]]:
 
 
 def examine(
-    source: Source, text: str, look: Look, *, others: Mapping[str, Any], near: str = "", width: int = 80, height: int = 24
+    source: Source, text: str, look: Appearance, *, others: Mapping[str, Any], near: str = "", width: int = 80, height: int = 24
 ) -> tuple[bool, list[Text]]:
     """Whether an expression can be used, and what to show of it in ``height`` lines; ``near`` is the text before the cursor,
     whose last column is drawn."""
@@ -98,7 +286,7 @@ def examine(
     return True, lines
 
 
-def fault(error: ExpressionError, text: str, look: Look, width: int) -> list[Text]:
+def fault(error: ExpressionError, text: str, look: Appearance, width: int) -> list[Text]:
     """The text with a mark under the fault, scrolled so that the mark is in view, and what is wrong."""
     ascii = not look.glyphs.dots
     at = min(error.position, len(text))
@@ -121,12 +309,12 @@ def nearest_column(expression: Expression, near: str) -> str:
     return names[-1] if names else next(iter(expression.columns), "")
 
 
-def cut_of(expression: Expression, column: str, realised: Mapping[str, float]) -> Cut | None:
+def cut_of(expression: Expression, column: str, realised: Mapping[str, float]) -> HistogramCut | None:
     """Where the expression first cuts a column of numbers; None where it does not."""
     for node in _comparisons(expression.root):
         if isinstance(node, Between):
             if node.column.name == column and node.low.kind == "number":
-                return Cut(float(node.low.value), below=False)
+                return HistogramCut(float(node.low.value), below=False)
             continue
         left, right, op = node.left, node.right, str(node.op)
         if isinstance(right, Column):
@@ -137,7 +325,7 @@ def cut_of(expression: Expression, column: str, realised: Mapping[str, float]) -
         if isinstance(right, Value) and right.kind == "number":
             value = float(right.value)
         if value is not None:
-            return Cut(value, below=op in {"<=", ">"})
+            return HistogramCut(value, below=op in {"<=", ">"})
     return None
 
 
@@ -154,7 +342,7 @@ def _comparisons(node: Node) -> Iterator[Comparison | Between]:
             return
 
 
-def distribution(source: Source, column: str, cut: Cut | None, look: Look, height: int) -> list[Text]:
+def distribution(source: Source, column: str, cut: HistogramCut | None, look: Appearance, height: int) -> list[Text]:
     """How a column is distributed over the default population: bars of a number with the cut between them, or levels."""
     inside = source.population()
     values = np.asarray(source.subjects[column])[inside]
@@ -168,7 +356,7 @@ def distribution(source: Source, column: str, cut: Cut | None, look: Look, heigh
     return head + [_bar(safe(str(names[k]), ascii=not look.glyphs.dots), label, int(counts[k]), most, look) for k in order]
 
 
-def histogram(column: str, values: NDArray[np.float64], cut: Cut | None, look: Look, height: int) -> list[Text]:
+def histogram(column: str, values: NDArray[np.float64], cut: HistogramCut | None, look: Appearance, height: int) -> list[Text]:
     """Bars of a numeric column; the cut is an edge between two of them, drawn as a line."""
     values = values[np.isfinite(values)]
     if not values.size or values.min() == values.max():
@@ -192,7 +380,7 @@ def histogram(column: str, values: NDArray[np.float64], cut: Cut | None, look: L
     return lines
 
 
-def _bar(name: str, label: int, n: int, most: int, look: Look, *, right: bool = False) -> Text:
+def _bar(name: str, label: int, n: int, most: int, look: Appearance, *, right: bool = False) -> Text:
     bar = look.glyphs.bar * round(30 * n / max(most, 1))
     head = fit(name, label, align="right" if right else "left", mark=look.glyphs.ellipsis)
     return Text(f"{head} {fit(bar, 31)}{n:>4}", look["text"])

@@ -5,39 +5,38 @@ Keys are taken one at a time and each to its end, so that what is typed ahead fi
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from textual.events import Event, Key
+from textual.events import Key
 from textual.screen import Screen
 
 from alsbench.errors import AlsbenchError
 from alsbench.study.names import nearest
 from alsbench.tui import actions as act
+from alsbench.tui.cell_text import safe
 from alsbench.tui.commands import TEXTUAL_KEYS, Command, choices
-from alsbench.tui.frame import Framed
-from alsbench.tui.safetext import safe
-from alsbench.tui.screens.dialog import Dialog
+from alsbench.tui.host import Host
+from alsbench.tui.screens.dialogs import Dialog
 
 FROM_TEXTUAL = {name: char for char, name in TEXTUAL_KEYS.items()}
 
 
-class Running(Framed):
-    """The frame that obeys keys and command lines."""
+class KeyRouter:
+    """Hands keys to the dialog on top, else to the commands. ``doers`` are who may do a command, the first that can does."""
 
-    async def on_event(self, event: Event) -> None:
-        """Take keys here, one at a time and each to its end; everything else goes Textual's way."""
-        if isinstance(event, Key) and not event.is_forwarded:
-            await self.take_key(event)
-        else:
-            await super().on_event(event)
+    def __init__(self, host: Host, doers: Callable[[], Sequence[object]]) -> None:
+        self.host = host
+        self.doers = doers
 
-    async def take_key(self, event: Key) -> None:
-        """Hand a key to the dialog on top, else to the commands; then wait until what it opened can take the next."""
-        top = await self._top()
-        command = self.registry.for_key(event.key, self.session)
+    async def take(self, event: Key) -> None:
+        """Hand a key to the dialog on top, else to the commands."""
+        host = self.host
+        top = await self.top()
+        command = host.registry.for_key(event.key, host.session)
         if isinstance(top, Dialog) and command is not None and command.id == "cancel" and not event.is_printable:
-            top.cancelled(self.jobs.cancel_all())
-            self.progress("")
+            top.cancelled(host.jobs.cancel_all())
+            host.progress("")
         elif isinstance(top, Dialog) and top.lets_through and command is not None and command.id.startswith("screen."):
             await self.leave_dialogs()
             await self.run_key(event)
@@ -48,89 +47,86 @@ class Running(Framed):
                 top.say(error.what)
         else:
             await self.run_key(event)
-        await self._flush_next_callbacks()  # what was to follow a closed dialog
-        await self._top()
 
-    async def leave_dialogs(self) -> None:
-        """Close every dialog over the frame."""
-        while isinstance(self.screen, Dialog):
-            self.screen.leave()
-            await self.pop_screen()
-
-    async def _top(self) -> Screen[Any]:
+    async def top(self) -> Screen[Any]:
         """The screen on top, ready to take keys."""
-        top = self.screen
+        top = self.host.screen
         if isinstance(top, Dialog):
             await top._mounted_event.wait()
         return top
 
+    async def leave_dialogs(self) -> None:
+        """Close every dialog over the frame."""
+        while isinstance(top := self.host.screen, Dialog):
+            top.leave()
+            await self.host.pop_screen()
+
     async def run_key(self, event: Key) -> None:
         """Do what a key says on the screen of the session."""
-        key = FROM_TEXTUAL.get(event.key, event.key)
-        command = self.registry.for_key(key, self.session)
+        registry, session = self.host.registry, self.host.session
+        command = registry.for_key(FROM_TEXTUAL.get(event.key, event.key), session)
         if command is None and event.character:
-            command = self.registry.for_key(event.character, self.session)
+            command = registry.for_key(event.character, session)
         if command is not None:
             await self.run_command(command)
 
     async def run_command(self, command: Command, argument: str = "") -> None:
         """Do what a command says; errors go to the status line."""
+        host = self.host
         try:
             if argument and command.with_argument is not None:
                 action = command.with_argument(argument)
             elif command.build is not None:
-                action = command.build(self.session, self.catalogue)
-            elif command.method:
+                action = command.build(host.session, host.catalogue)
+            else:
                 action = None
                 await self._run_method(command, argument)
-            else:
-                self.status(f":{command.id} takes a {command.argument}")
-                return
         except AlsbenchError as error:
-            self.fault(error)
+            host.fault(error)
             return
         except ValueError as error:
-            self.status(str(error))
+            host.status(str(error))
             return
         if action is not None:
-            before = self.session
-            await self.dispatch_action(action)
-            action = None if self.session == before else action
+            before = host.session
+            await host.dispatch_action(action)
+            action = None if host.session == before else action
         if action is None and command.idle:
-            self.status(command.idle)
+            host.status(command.idle)
 
     async def _run_method(self, command: Command, argument: str) -> None:
-        name = f"do_{command.method}"
-        method = getattr(self.view, name, None) or getattr(self, name, None)
+        method = next((m for doer in self.doers() if (m := getattr(doer, command.method, None)) is not None), None)
         if method is None:
-            self.status(f"{command.name}: nothing to do here")
+            taken = f":{command.id} takes a {command.argument}"
+            self.host.status(taken if command.argument else f"{command.name}: nothing to do here")
             return
         found = method(argument) if argument else method()
         if hasattr(found, "__await__"):
             found = await found
         if command.id == "back" and found is False:
-            await self.dispatch_action(act.Back())
+            await self.host.dispatch_action(act.Back())
 
     async def run_line(self, line: str) -> None:
         """A line of the command line: a command's id or name, then its argument."""
+        host = self.host
         words = line.strip().split(None, 1)
         if not words:
             return
         name, argument = words[0].lower(), words[1] if len(words) > 1 else ""
-        known_as = [c for c in self.registry.commands if name in {c.id, c.id.split(".")[-1], c.name.lower()}]
+        known_as = [c for c in host.registry.commands if name in {c.id, c.id.split(".")[-1], c.name.lower()}]
         found = next(iter(sorted(known_as, key=lambda c: c.id != name)), None)
         if found is None and name.isdigit():
-            found = self.registry.for_key(name, self.session)
+            found = host.registry.for_key(name, host.session)
         if found is None:
-            self.status(f"no command {safe(name)}; ^p finds commands")
+            host.status(f"no command {safe(name)}; ^p finds commands")
             return
-        known = choices(found.argument, self.session, self.catalogue)
+        known = choices(found.argument, host.session, host.catalogue)
         if argument and known and argument not in {i.name for i in known}:
             near = next((i.name for i in known if i.name.lower().startswith(argument.lower())), "")
             if not near:
-                self.status(f"no {found.argument} {safe(argument)}; {nearest(argument, [i.name for i in known])}")
+                host.status(f"no {found.argument} {safe(argument)}; {nearest(argument, [i.name for i in known])}")
                 return
             argument = near
         if found.id == "endpoint" and not argument:
-            found = self.registry["screen.endpoint"]
+            found = host.registry["screen.endpoint"]
         await self.run_command(found, argument)

@@ -15,22 +15,22 @@ from pathlib import Path
 
 from alsbench.tui import actions as act
 from alsbench.tui.session import Catalogue, Session
-from alsbench.tui.state import open_private, state_dir
+from alsbench.tui.session_log import open_private, state_dir
 
 FORMAT = "alsbench.place/1"
 
 
-def place_path(workspace: Path) -> Path:
+def restore_path(workspace: Path) -> Path:
     """The file of a workspace, named by a digest of where it is."""
     name = hashlib.sha256(str(workspace.resolve()).encode()).hexdigest()[:16]
     return state_dir() / "places" / f"{name}.json"
 
 
-def keep_place(workspace: Path, session: Session) -> None:
+def save_session(workspace: Path, session: Session) -> None:
     """Write where the session stands. Raises OSError where that cannot be written."""
     if not session.study:
         return
-    path = place_path(workspace)
+    path = restore_path(workspace)
     path.parent.mkdir(exist_ok=True, mode=0o700)
     text = json.dumps({"format": FORMAT, "study": session.study, "actions": [act.as_dict(a) for a in actions_to(session)]})
     beside = path.with_suffix(f".{os.getpid()}")
@@ -40,13 +40,13 @@ def keep_place(workspace: Path, session: Session) -> None:
     beside.replace(path)
 
 
-def kept_actions(workspace: Path, start: act.Open, known: Catalogue) -> tuple[act.Action, ...]:
+def restored_actions(workspace: Path, start: act.Open, known: Catalogue) -> tuple[act.Action, ...]:
     """``start``, changed to where the last session on this study was left, then what leads to its screen.
 
     A file that is not there, of another version or another study gives ``start`` alone.
     """
     try:
-        values = json.loads(place_path(workspace).read_text("utf-8"))
+        values = json.loads(restore_path(workspace).read_text("utf-8"))
         if values["format"] != FORMAT or values["study"] != start.study:
             return (start,)
         actions = [act.from_dict(v) for v in values["actions"]]

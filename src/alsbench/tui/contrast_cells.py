@@ -25,7 +25,7 @@ ALPHA = 0.05
 
 
 @dataclass(frozen=True)
-class Effect:
+class ContrastCell:
     """One contrast: what was estimated (``kind``), its value, SE, limits, p, where, and the rows it came from."""
 
     kind: str
@@ -88,7 +88,7 @@ def contrast_rows(result: Result, comparison: Comparison, phrase: str) -> list[d
     return sorted(found, key=lambda s: _visit_number(s) or 0.0)
 
 
-def effect_at(piece: Piece, cell: EvidenceCell, better: Direction) -> Effect:
+def effect_at(piece: Piece, cell: EvidenceCell, better: Direction) -> ContrastCell:
     """The effect of an evidence cell, with the rows behind it."""
     places: dict[str, Row] = {}
     for row in piece.rows:
@@ -98,12 +98,12 @@ def effect_at(piece: Piece, cell: EvidenceCell, better: Direction) -> Effect:
     if any(e in places for e in ESTIMATES):
         found = effect_of(places, better)
         return replace(found, error=cell.error or found.error)
-    return Effect(
+    return ContrastCell(
         "difference", math.nan, math.nan, math.nan, math.nan, math.nan, cell.visit or "", (), cell.error or "not estimable"
     )
 
 
-def effect_of(stats: dict[str, Row], better: Direction) -> Effect:
+def effect_of(stats: dict[str, Row], better: Direction) -> ContrastCell:
     """The effect that the statistics of one place describe."""
     kind = next(e for e in ESTIMATES if e in stats)
     low, high = (_number(stats.get(name)) for name in LIMITS[kind])
@@ -112,7 +112,7 @@ def effect_of(stats: dict[str, Row], better: Direction) -> Effect:
         se = estimate * (se if math.isfinite(se) else _log_se(low, high))
     main = stats[kind]
     used = tuple(stats[k] for k in (kind, "se", *LIMITS[kind], "p_value") if k in stats)
-    return Effect(
+    return ContrastCell(
         kind=kind,
         estimate=estimate,
         se=se,

@@ -1,6 +1,6 @@
-"""The shell twin of a view: the exact command that prints what is on the screen, and the question it asks.
+"""The shell command of a view: the exact one that prints what is on the screen, and the question it asks.
 
-``command(session, ...)`` is pure text from the session; running it in the workspace prints the same numbers.
+``view_command(session, ...)`` is pure text from the session; running it in the workspace prints the same numbers.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from alsbench.analysis.question import Question
 from alsbench.tui.session import Session
 
 
-def question(session: Session, population: str) -> Question:
+def view_question(session: Session, population: str) -> Question:
     """The question behind the Endpoint screen; ``population`` is empty where it is the study's default."""
     choice = session.choice
     options = session.options
@@ -28,7 +28,7 @@ def question(session: Session, population: str) -> Question:
     )
 
 
-def command(
+def view_command(
     session: Session,
     *,
     workspace: str = "",

@@ -14,8 +14,7 @@ from typing import Any
 from rich.cells import cell_len
 
 from alsbench.render.page import Block, Cell, Column, Line
-from alsbench.tui.safetext import safe
-from alsbench.tui.shortening import without_shared
+from alsbench.tui.cell_text import safe, without_shared
 
 Head = tuple[str, ...]
 _PARTS = re.compile(r"^(?P<a>\S+) \((?P<b>[^,()]+)(?:, (?P<c>[^,()]+))?\)(?P<d>.*)$")
@@ -57,7 +56,7 @@ class Section:
 
 
 @dataclass
-class Grid:
+class GridModel:
     """A table of one or more sections. With one section its heads stand above and stay; with more, inside."""
 
     sections: tuple[Section, ...]
@@ -119,7 +118,7 @@ class Grid:
         cells = self._rows[row][0].cells
         return cells[col][0].strip() if col < len(cells) else ""
 
-    def filtered(self, pattern: str) -> Grid:
+    def filtered(self, pattern: str) -> GridModel:
         """Only lines that hold the text, any case; the headings they stand under stay."""
         wanted = pattern.lower()
         sections: list[Section] = []
@@ -143,7 +142,7 @@ class Grid:
                 sections.append(Section(section.cols, tuple(kept), section.frozen))
         while sections and _titles(sections[-1]):
             sections.pop()
-        return Grid(tuple(sections) or (Section(next((s.cols for s in self.sections if not _titles(s)), ()), ()),))
+        return GridModel(tuple(sections) or (Section(next((s.cols for s in self.sections if not _titles(s)), ()), ()),))
 
     def where(self, row: int, col: int) -> str:
         """What a cell is about: its line's label, and its column's group and head."""

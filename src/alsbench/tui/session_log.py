@@ -1,20 +1,23 @@
-"""What the app keeps between sessions: the log of actions, and the last place. Under XDG state, versioned, no patient data.
+"""The log of a session: its actions, and the shell commands that show again what was looked at. Under XDG state, versioned, no
+patient data.
 
 A log is a text file of JSON lines: a header naming the format, then one action a line, flushed as it happens, so that a
-killed session leaves a complete log. ``alsbench replay LOG`` reads it.
+killed session leaves a complete log. ``alsbench replay LOG`` reproduces its tables without a terminal.
 """
 
 from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO
 
 from alsbench.errors import DataError
 from alsbench.tui import actions as act
+from alsbench.tui.session import Session, reduce
+from alsbench.tui.shell_command import view_command
 
 FORMAT = "alsbench.session/1"
 KEPT_LOGS = 50
@@ -97,3 +100,45 @@ def _actions(path: Path, lines: list[str]) -> Iterator[act.Action]:
             yield act.loads(line)
         except ValueError as error:
             raise DataError("an action cannot be read", where=f"{path}:{number}", why=str(error)) from error
+
+
+def replay_commands(log: Path, workspace: Path | None = None) -> tuple[str, ...]:
+    """The commands of a log, for ``workspace`` (default: the one it was recorded on). Raises DataError for a damaged log."""
+    recorded, actions = read_log(log)
+    space = workspace or recorded
+    subjects = _subjects(space) if any(isinstance(a, act.OpenSubject) for a in actions) else ()
+    arm_column, default = _study_names(space)
+    return tuple(dict.fromkeys(_commands(actions, str(space), subjects, arm_column, default)))
+
+
+def _commands(
+    actions: Sequence[act.Action], workspace: str, subjects: Sequence[str], arm_column: str, default: str
+) -> Iterator[str]:
+    session = Session()
+    for action in actions:
+        session = reduce(session, action)
+        place = session.place
+        known = place.record is not None and 1 <= place.record <= len(subjects)
+        subject = subjects[place.record - 1] if known and place.record is not None else ""
+        if place.record is not None and not subject:
+            continue
+        where = f"{arm_column} == {place.arm!r}" if place.screen == "arms" and place.arm and place.record is None else ""
+        line = view_command(session, workspace=workspace, default_population=default, subject=subject, where=where)
+        if line and session.study:
+            yield line
+
+
+def _subjects(workspace: Path) -> tuple[str, ...]:
+    from alsbench.analysis.source import open_source
+
+    source = open_source(workspace)
+    with source.snapshot:
+        return source.subject_ids
+
+
+def _study_names(workspace: Path) -> tuple[str, str]:
+    """The planned arm's column and the default population."""
+    from alsbench.study.spec import read_study
+
+    study = read_study(workspace / "study.toml")
+    return study.arms.planned, study.populations.default

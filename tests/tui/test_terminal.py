@@ -14,7 +14,7 @@ from textual._compositor import ChopsUpdate, LayoutUpdate
 from textual.geometry import Region
 from textual.strip import Strip
 
-from alsbench.tui.paint import Painter, Row, Written, cells, change, moved_block
+from alsbench.tui.terminal import Painter, Row, Written, cells, change, moved_block
 
 WIDTH, HEIGHT = 40, 12
 SYSTEM = ColorSystem.TRUECOLOR

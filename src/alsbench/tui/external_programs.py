@@ -6,6 +6,7 @@ program first, and then itself.
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import shutil
 import signal
@@ -51,12 +52,26 @@ def editor(path: Path, line: int = 0) -> list[str]:
     return [*words, *at, str(path)]
 
 
+def subgroup_line(path: Path, name: str) -> int:
+    """The line of a study file on which a subgroup is named, from 1; 0 where it is not."""
+    if not name or not path.is_file():
+        return 0
+    wanted = re.compile(rf"""\s*name\s*=\s*["']{re.escape(name)}["']""")
+    inside = False
+    for number, line in enumerate(path.read_text("utf-8", errors="replace").splitlines(), start=1):
+        if line.lstrip().startswith("["):
+            inside = line.strip().startswith("[[subgroups]]")
+        elif inside and wanted.match(line):
+            return number
+    return 0
+
+
 def pager() -> list[str]:
     """The pager's command; it reads the text from its input. Raises UnavailableError."""
     return chosen(("PAGER",), ("less", "more"), "pager")
 
 
-def hand_over(app: App[Any], words: list[str], text: str | None = None) -> int:
+def run_on_terminal(app: App[Any], words: list[str], text: str | None = None) -> int:
     """Run a program on the terminal, with ``text`` as its input; its exit code. Raises UnavailableError where it cannot run."""
     environment = {"LESS": "-S", **os.environ}
     try:

@@ -11,10 +11,10 @@ import pytest
 
 from alsbench.analysis.looks import question_digest
 from alsbench.audit.log import entries, verify
-from alsbench.tui.cells import Effect
-from alsbench.tui.session import Choice, Place, Session
-from alsbench.tui.takeaway import shell_lines
-from alsbench.tui.twin import command
+from alsbench.tui.contrast_cells import ContrastCell
+from alsbench.tui.exporter import command_lines
+from alsbench.tui.session import Choice, ScreenPlace, Session
+from alsbench.tui.shell_command import view_command
 
 
 def numbers(text: str) -> set[Any]:
@@ -26,12 +26,12 @@ async def test_evidence_and_forest(here: Path, tui: Any) -> None:
         for key in ("1", "5"):
             await tui.press(pilot, key)
             view = pilot.app.view
-            stats = numbers(tui.shell(pilot.app.shell_command(), here, "--format", "json"))
+            stats = numbers(tui.shell(pilot.app.exporter.shell_command(), here, "--format", "json"))
             shown = 0
             for row in view.full.sections[0].rows:
                 for source in (*row.sources, row.source):
                     for effect in source if isinstance(source, tuple) else ():
-                        if isinstance(effect, Effect):
+                        if isinstance(effect, ContrastCell):
                             assert all(r.stat in stats for r in effect.rows)
                             shown += 1
             assert shown > 10
@@ -42,11 +42,11 @@ async def test_endpoint_with_options(here: Path, tui: Any) -> None:
         app = pilot.app
         await tui.press(pilot, "4")
         for line in ("", "endpoint alsfrs", "option covariance cs", "comparison G2-M12", "visit 6", "endpoint alsfrs_ancova"):
-            await app.run_line(line)
+            await app.keys.run_line(line)
             await tui.settle(pilot)
-            made = json.loads(tui.shell(app.shell_command(), here, "--format", "json"))
+            made = json.loads(tui.shell(app.exporter.shell_command(), here, "--format", "json"))
             seen = app.view.seen()
-            assert made["question"] == json.loads(json.dumps(seen.question)), app.shell_command()
+            assert made["question"] == json.loads(json.dumps(seen.question)), app.exporter.shell_command()
             cells = [s for section in app.view.full.sections for row in section.rows for s in row.sources if s]
             assert cells
             stats = {row["stat"] for row in made["results"]}
@@ -65,7 +65,7 @@ async def test_every_decimal_of_every_tab_is_printed_by_its_command(here: Path, 
         await tui.press(pilot, "4", f":endpoint {endpoint}")
         for tab in ("t", "p", "m"):
             text = await tui.press(pilot, tab)
-            printed = tui.shell(pilot.app.shell_command(), here)
+            printed = tui.shell(pilot.app.exporter.shell_command(), here)
             lines = [line for line in text.split("\n")[1:-2] if "│" not in line and "axis from" not in line]
             if endpoint in {"cafs", "alsfrs_slope"} and tab == "p":
                 lines = [re.sub(r"^.*[─■┼│] ", "", line) for line in text.split("\n") if "■" in line]
@@ -82,7 +82,7 @@ async def test_ratios_have_the_decimals_of_their_page(here: Path, tui: Any, endp
         text = await tui.press(pilot, "5", f":endpoint {endpoint}")
         intervals = re.findall(r"-?\d+\.\d+ \( *-?\d+\.\d+, +-?\d+\.\d+\)", text)
         assert len(intervals) > 5
-        squeezed = re.sub(r"([(,]) +", r"\1", tui.shell(pilot.app.shell_command(), here))
+        squeezed = re.sub(r"([(,]) +", r"\1", tui.shell(pilot.app.exporter.shell_command(), here))
         assert all(re.sub(r"([(,]) +", r"\1", i) in squeezed for i in intervals)
 
 
@@ -102,7 +102,7 @@ async def test_other_screens(here: Path, tui: Any, keys: tuple[str, ...], expect
 
     async with tui.run(here) as pilot:
         await tui.press(pilot, *keys)
-        line = pilot.app.shell_command()
+        line = pilot.app.exporter.shell_command()
         assert shlex.split(line) == shlex.split(expected)
         printed = tui.shell(line, here)
         model = pilot.app.view.table.model
@@ -117,7 +117,7 @@ def test_a_long_command_is_shown_whole_in_lines_a_shell_joins_again(width: int) 
     import shlex
 
     line = "alsbench endpoint svc --subgroup 'not slow and it'\"'\"'s more' --subgroup overall --model -w '/data/my trial/x'"
-    found = shell_lines(line, width)
+    found = command_lines(line, width)
     assert shlex.split("\n".join(found).replace("\\\n", "")) == shlex.split(line)
     assert all(len(part) <= width for part in found) or width < 45
     assert len(found) == 1 or width < 200
@@ -126,18 +126,18 @@ def test_a_long_command_is_shown_whole_in_lines_a_shell_joins_again(width: int) 
 async def test_subject(here: Path, tui: Any) -> None:
     async with tui.run(here) as pilot:
         await tui.press(pilot, "2", "enter", "enter")
-        line = pilot.app.shell_command()
+        line = pilot.app.exporter.shell_command()
         assert line.startswith("alsbench subject ALSDEMO-")
         assert line.split()[-1] in tui.shell(line, here)
 
 
 def test_the_workspace_is_named_where_it_is_not_here() -> None:
-    session = Session(choice=Choice("PP", ("slow",), "cafs", "G1-M6", 6.0), place=Place("endpoint"))
-    assert command(session, workspace="/data/my trial", default_population="FAS") == (
+    session = Session(choice=Choice("PP", ("slow",), "cafs", "G1-M6", 6.0), place=ScreenPlace("endpoint"))
+    assert view_command(session, workspace="/data/my trial", default_population="FAS") == (
         "alsbench endpoint cafs --subgroup overall --subgroup slow --subgroup 'not slow' --population PP"
         " --comparison G1-M6 --visit 6 -w '/data/my trial'"
     )
-    assert command(Session(place=Place("scrutiny")), name="slow", check="balance") == (
+    assert view_command(Session(place=ScreenPlace("scrutiny")), name="slow", check="balance") == (
         "alsbench scrutinise --subgroup slow --check balance"
     )
 
@@ -145,9 +145,9 @@ def test_the_workspace_is_named_where_it_is_not_here() -> None:
 async def test_looks_and_exports_are_counted_once_and_as_the_shell_counts_them(here: Path, tui: Any) -> None:
     async with tui.run(here, audit=True) as pilot:
         await tui.press(pilot, "4", "p", "t", "1", "4")
-        line = pilot.app.shell_command()
+        line = pilot.app.exporter.shell_command()
         seen = question_digest(pilot.app.view.seen().question, pilot.app.ready.source.study)
-        pilot.app.export(str(here / "endpoint.csv"))
+        pilot.app.exporter.export(str(here / "endpoint.csv"))
         await tui.settle(pilot)
     tui.shell(line, here)
     found = list(entries(here / "audit.jsonl"))[1:]  # after the load
@@ -158,15 +158,14 @@ async def test_looks_and_exports_are_counted_once_and_as_the_shell_counts_them(h
 
 
 async def test_a_recorded_session_becomes_the_commands_of_its_views(here: Path, tui: Any) -> None:
-    from alsbench.tui.replay import replay_commands
-    from alsbench.tui.state import SessionLog
+    from alsbench.tui.session_log import SessionLog, replay_commands
 
     log = SessionLog(here / "session.jsonl", here)
     async with tui.run(here, log=log) as pilot:
-        shown = [pilot.app.shell_command()]
+        shown = [pilot.app.exporter.shell_command()]
         for keys in (("4",), ("right_curly_bracket",), ("p",), ("5",), ("2", "enter", "enter")):
             await tui.press(pilot, *keys)
-            shown.append(pilot.app.shell_command())
+            shown.append(pilot.app.exporter.shell_command())
     log.close()
     found = replay_commands(log.path)
     tail = f" -w {here}"
@@ -178,7 +177,7 @@ async def test_a_recorded_session_becomes_the_commands_of_its_views(here: Path, 
 async def test_opening_a_subject_is_entered_as_the_shell_enters_it(here: Path, tui: Any) -> None:
     async with tui.run(here, audit=True) as pilot:
         await tui.press(pilot, "2", "enter", "enter")
-        line = pilot.app.shell_command()
+        line = pilot.app.exporter.shell_command()
         await tui.settle(pilot)
     tui.shell(line, here)
     found = [e for e in entries(here / "audit.jsonl") if e.action == "subject"]
@@ -188,7 +187,7 @@ async def test_opening_a_subject_is_entered_as_the_shell_enters_it(here: Path, t
 async def test_rows_of_a_table_are_entered_once_as_the_shell_enters_them(here: Path, tui: Any) -> None:
     async with tui.run(here, audit=True) as pilot:
         await tui.press(pilot, "8", "enter")
-        line = pilot.app.shell_command()
+        line = pilot.app.exporter.shell_command()
         await tui.press(pilot, "escape", "enter")
         await tui.settle(pilot)
     tui.shell(line, here)

@@ -1,12 +1,17 @@
-"""Fewer bytes for the same picture: only cells that differ from what the terminal shows are sent, and lines that only moved
+"""What the terminal is sent, and a terminal that goes away.
+
+Fewer bytes for the same picture: only cells that differ from what the terminal shows are sent, and lines that only moved
 are moved by the terminal.
 
 Textual repaints the regions widgets call dirty, from their left edge on, with a reset after every segment. Over a slow line
 that is many times what a cursor key needs. Here what the terminal shows is remembered cell by cell, as curses does: an update
 is compared with it, blocks of lines that moved up or down are scrolled (scroll region, insert and delete line: VT102), and
 the cells still different are written, naming a style only when it changes. Textual has no public hook between compositor and
-driver: ``Framed._display`` hands its updates here. After a resize or another program on the terminal nothing is known:
+driver: ``Workbench._display`` hands its updates here. After a resize or another program on the terminal nothing is known:
 ``forget``.
+
+Textual hands what it writes to a thread through a short queue. When the terminal is gone that thread ends, the queue fills,
+and who writes next waits for ever: an app that had just taken its terminal back from a pager would stay behind.
 """
 
 from __future__ import annotations
@@ -19,12 +24,16 @@ from rich.cells import cell_len
 from rich.color import ColorSystem
 from rich.console import Console
 from textual._compositor import ChopsUpdate, CompositorUpdate, LayoutUpdate
+from textual.drivers.linux_driver import LinuxDriver
 from textual.strip import Strip
 
 Cell = tuple[str, str]  # text, style codes; a wide character is followed by a cell without text
 Row = list[Cell | None]  # None: not known
 BRIDGE = 4  # equal cells between two runs that are written again rather than stepped over: a step costs about as much
 MOVED = 3  # lines that must have moved together before they are scrolled
+LEFT = "\x1b[?1049l"  # the alternate screen
+CLEARED = "\x1b[0m\x1b[H\x1b[2J"  # before that: tmux mixes its lines into the shell's where the window has grown meanwhile
+LOST = 129  # 128 + SIGHUP: what a shell reports of a program whose terminal hung up
 
 
 class Written(CompositorUpdate):
@@ -235,3 +244,38 @@ def _chopped(update: ChopsUpdate, shown: dict[int, Row], system: ColorSystem) ->
             left, right = max(x, x1), min(end, x2)
             _put(row, left, cells(strip.crop(left - x, right - x), system))
     return wanted
+
+
+class LastingDriver(LinuxDriver):
+    """A driver that outlives its terminal, and reads it with one thread.
+
+    Told to go on without having been stopped (SIGCONT, as the system sends it when a terminal hangs up), Textual starts threads
+    once more: two would share the keys between them, and at the end one is left reading the end of the terminal for ever.
+    """
+
+    lost = False
+
+    def start_application_mode(self) -> None:
+        if self._key_thread is not None and self._key_thread.is_alive():
+            self.disable_input()
+            super().close()
+        self.exit_event.clear()
+        super().start_application_mode()  # type: ignore[no-untyped-call]
+
+    @property
+    def writable(self) -> bool:
+        """Whether somebody still takes what is written; the first time nobody does, the app is told to end."""
+        thread = self._writer_thread
+        if thread is not None and not thread.is_alive() and not self.lost:
+            self.lost = True
+            self._app.call_later(self._app.exit, LOST, return_code=LOST)
+        return not self.lost
+
+    def write(self, data: str) -> None:
+        if self.writable:
+            super().write(CLEARED + data if data == LEFT else data)
+
+    def close(self) -> None:
+        self.exit_event.set()  # for any thread that still reads
+        if self.writable:
+            super().close()

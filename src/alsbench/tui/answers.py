@@ -1,0 +1,120 @@
+"""The answers of the app: what it can ask of a source, and what was already computed, shared between threads.
+
+Nothing heavy is imported before something is computed, in a worker. Kaplan-Meier curves are never part of a cached result: they
+are aggregate, but a single subject left at risk can be told from them, as in the printed figure.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from alsbench.analysis.question import Question
+from alsbench.errors import AlsbenchError, UnavailableError, not_enough_memory, out_of_memory
+
+if TYPE_CHECKING:
+    from alsbench.analysis.cells import Piece
+    from alsbench.analysis.result import Result
+    from alsbench.analysis.source import Source
+    from alsbench.stats.survival import SurvivalCurve
+
+
+@dataclass(frozen=True)
+class PieceKey:
+    """One endpoint in one subgroup phrase of the Evidence and Forest screens: a cell per comparison."""
+
+    endpoint: str
+    phrase: str
+    population: str = ""
+
+
+@dataclass(frozen=True)
+class CheckKey:
+    """One check of the Scrutiny screen, of an endpoint in a subgroup; empty ``population`` is the study's default."""
+
+    check: str
+    subgroup: str
+    endpoint: str
+    population: str = ""
+
+
+@dataclass(frozen=True)
+class CurveKey:
+    """The curves behind a time-to-event question of one subgroup phrase."""
+
+    question: Question
+
+
+@dataclass(frozen=True)
+class Curves:
+    """The curve of every arm that has subjects."""
+
+    by_arm: Mapping[str, SurvivalCurve]
+
+
+AnswerKey = Question | PieceKey | CurveKey | CheckKey
+
+
+@dataclass
+class Answers:
+    """What was already computed from one source, one subgroup phrase each. Shared between threads."""
+
+    found: dict[AnswerKey, Result | Piece | Curves | AlsbenchError] = field(default_factory=dict)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def get(self, key: AnswerKey) -> Result | Piece | Curves | AlsbenchError | None:
+        with self.lock:
+            return self.found.get(key)
+
+    def ask(self, key: AnswerKey, source: Source, check: Callable[[], None]) -> None:
+        """Compute and store an answer that is not there yet. An error is an answer too: it is shown in its place.
+
+        ``check`` raises where nobody wants the answer any more: an interrupted query is no error of the question, which is
+        asked anew the next time.
+        """
+        if self.get(key) is not None:
+            return
+        made: Result | Piece | Curves | AlsbenchError
+        try:
+            made = compute(key, source)
+        except AlsbenchError as error:
+            check()
+            made = error
+        except Exception as error:  # noqa: BLE001 - one answer must not take the others with it; the fault is shown in its place
+            check()
+            made = unexpected(error)
+        with self.lock:
+            self.found[key] = made
+
+    def clear(self) -> None:
+        with self.lock:
+            self.found.clear()
+
+
+def compute(key: AnswerKey, source: Source) -> Result | Piece | Curves:
+    """Answer a question, an evidence piece or a plot's curves: here models are imported, never before the first paint."""
+    from alsbench.analysis.cache import cached_answer, cached_check, piece_or_fault
+
+    if isinstance(key, Question):
+        return cached_answer(key, source)
+    if isinstance(key, CurveKey):
+        from alsbench.analysis.curves import curves_of
+
+        return Curves(curves_of(key.question, source)[key.question.subgroups[0]])
+    if isinstance(key, CheckKey):
+        return cached_check(key.check, source, key.subgroup, endpoint=key.endpoint, population=key.population)
+    from alsbench.analysis.gates import gated
+
+    piece = piece_or_fault(source, key.endpoint, key.phrase, source.study.comparisons, key.population)
+    return gated(source, piece, key.population)
+
+
+def unexpected(error: Exception) -> UnavailableError:
+    """An error nobody foresaw, as a message."""
+    if out_of_memory(error):
+        return not_enough_memory()
+    return UnavailableError(
+        f"{type(error).__name__}: {error}", why="This is a fault in alsbench; the session log tells what led here."
+    )

@@ -1,0 +1,354 @@
+"""What leaves the app: the shell command of a view, a cell, its table, a file, a picture; and what every one of them must say.
+
+The screen shows its user what the user may see; a mask of the study file, of the settings, or named beside an export's file
+holds for what is copied and exported. Single subjects and pictures cannot be masked and do not leave.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+from functools import partial
+from html import escape
+from pathlib import Path
+from textwrap import wrap
+from typing import TYPE_CHECKING, Any
+
+from rich.cells import cell_len
+from rich.text import Text
+
+from alsbench.errors import AlsbenchError, UsageError
+from alsbench.render.text import visible
+from alsbench.service.access import Access
+from alsbench.service.forms import in_form
+from alsbench.settings import read_settings
+from alsbench.tui.access_log import AccessLog
+from alsbench.tui.cell_text import safe
+from alsbench.tui.clipboard import clipboard_file, osc52
+from alsbench.tui.external_programs import pager
+from alsbench.tui.host import Host
+from alsbench.tui.overlays import Overlays
+from alsbench.tui.session_log import open_private
+from alsbench.tui.shell_command import view_command
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from alsbench.render.page import Page
+
+FORMATS = ("txt", "csv", "tsv", "md", "json", "svg", "html", "rtf")
+DOCUMENTS = frozenset({"html", "rtf"})  # forms of what the shell prints, of no page of the screen
+WITHOUT_COUNTS = frozenset({"audit"})  # commands that print no count of subjects
+_MASKED = re.compile(r"(?P<file>.*\S)\s+--mask[ =](?P<k>\d+)\s*")
+CAPTION_LINE = 20  # units of a picture between lines of its caption
+CAPTION_SIZE = 14
+CHARACTER = 8.4  # units a character of that size is wide
+
+
+class Exporter:
+    """Copies and exports the view that is shown, each export counted in the audit log."""
+
+    def __init__(self, host: Host, overlays: Overlays, access_log: AccessLog) -> None:
+        self.host = host
+        self.overlays = overlays
+        self.access_log = access_log
+
+    def mask(self, asked: int = 0) -> int:
+        """The mask that holds: the largest of those asked for, set in the study file and in the settings; 0 for none."""
+        own = max(read_settings().mask, self.host.ready.source.study.info.mask)
+        return Access(self.host.workspace, own_mask=own).mask(asked)
+
+    # ---- the shell command
+
+    def shell_command(self, **said: str) -> str:
+        """The command that prints this view; ``said`` goes before what the view says of itself."""
+        host = self.host
+        population = host.opened.source.study.populations.default if host.opened else ""
+        here = _is_current_directory(host.workspace) and not os.environ.get("ALSBENCH_WORKSPACE")
+        return view_command(
+            host.session,
+            workspace="" if here else str(host.workspace),
+            default_population=population,
+            **{**host.view.shell_words(), **said},
+        )
+
+    def do_shell(self) -> None:
+        command = self.shell_command()
+        if command:
+            self.show_command(command)
+        else:
+            self.host.status("this screen has no shell command in this version")
+
+    def show_command(self, command: str) -> None:
+        """A shell command to read and to copy."""
+        look, width = self.host.look, max(self.host.size.width, 40)
+        parts = command_lines(safe(command, ascii=self.host.ascii), width)
+        lines = [*(Text(part, look["bold"]) for part in parts), Text(), Text("prints the same numbers in the shell")]
+        self.overlays.read("Shell command", lines, {"y": ("copy", partial(self.copy, command, "the command"))})
+
+    # ---- the clipboard
+
+    def copy(self, text: str, what: str) -> str:
+        """Put text on the clipboard and into a file; says where it went."""
+        path = clipboard_file(text)
+        sequence = osc52(text)
+        self.host.send_to_terminal(sequence)
+        return f"copied {what} to the clipboard and {path}" if sequence else f"copied {what} to {path} (too long for OSC 52)"
+
+    def do_copy_cell(self) -> None:
+        self.host.status(self.copy_cell(self.host.view.cell_text()))
+
+    def copy_cell(self, text: str) -> str:
+        """Copy one cell, which cannot be masked; says where it went, or why not."""
+        if k := self.mask():
+            return f"one cell cannot be masked (counts below {k} are hidden); Y copies the table masked"
+        return self.copy(text, "the cell") if text else "nothing to copy here"
+
+    def do_copy_table(self) -> None:
+        if self.host.view.printed and not self.mask():
+            self.host.status(self.copy_printed(self.shell_command()))
+        else:
+            self.host.status(self.copy_page(self.host.view.page(), self.shell_command()))
+
+    def copy_page(self, page: Page | None, command: str) -> str:
+        """Copy a page; under a mask, what the shell command prints of it. Says where it went, or why not."""
+        if k := self.mask():
+            return self.copy_printed(command, k) if command else f"single subjects are not copied (counts below {k} are hidden)"
+        if page is None:
+            return "this view has no table to copy"
+        return self.copy(in_form(page, "txt"), f"{_rows(page)} rows")
+
+    def copy_printed(self, command: str, k: int = 0) -> str:
+        """Copy what a shell command prints, under a mask where there is one; says where it went, or why not."""
+        try:
+            text = self.printed(command, k)
+        except AlsbenchError as error:
+            return error.what
+        return self.copy(text, f"the table, counts below {k} masked," if k else f"{text.count(chr(10))} lines")
+
+    def printed(self, command: str, k: int = 0) -> str:
+        """What a shell command prints. Raises AlsbenchError where it cannot, or cannot be masked."""
+        self.host.still_here()
+        path = clipboard_file("")
+        try:
+            write_masked(command, "txt", k, path)
+            return path.read_text("utf-8")
+        finally:
+            path.unlink(missing_ok=True)
+
+    # ---- files
+
+    def do_export(self) -> None:
+        hint = "a new file, in the form of its ending: " + " ".join(f".{f}" for f in FORMATS)
+        hint += "\nFILE --mask 5 hides counts below 5"
+        target = str(_current_directory() / f"{self.host.session.screen}.txt")
+        self.overlays.ask("Export this view to", target, self.export, hint=hint, check=_check_export)
+
+    def export(self, target: str) -> None:
+        """Write the view to a file in the format of its ending; ``FILE --mask K`` hides small cells."""
+        target, asked = split_mask(target)
+        path = Path(target)
+        kind = path.suffix.lstrip(".")
+        view, count = self.host.view, ""
+        try:
+            self.host.still_here()
+            k = self.mask(asked)
+            if k or (kind != "svg" and self.printed_only(kind)):
+                path = path.expanduser()
+                if path.exists():
+                    raise UsageError("the file exists", where=str(path), hint="choose another name; exports never overwrite")
+                write_masked(self.shell_command(), kind, k, path)
+                self.host.status(f"wrote {path}, counts below {k} masked" if k else f"wrote {path}")
+                return
+            if kind == "svg":
+                text = picture(self.host.export_screenshot(title="alsbench"), self.caption())
+            else:
+                page = view.page()
+                if page is None:
+                    raise UsageError("this view has no table; .svg takes a picture of it")
+                if kind in DOCUMENTS:
+                    raise UsageError(f"this view has no {kind} form", hint=f"one of {', '.join(FORMATS)}")
+                text = in_form(page, kind, view.exported_results())
+                count = f"{_rows(page)} rows to " if kind != "json" else ""
+            written = write_new(path, text)
+            for result in view.exported_results():
+                self.access_log.export(result, written.name)
+        except AlsbenchError as error:
+            self.host.fault(error)
+            return
+        self.host.status(f"wrote {count}{written}")
+
+    def printed_only(self, kind: str) -> bool:
+        """Whether only the view's shell command writes this form of it: no result stands behind the view, or the form is one
+        of documents. What is still being computed is not asked for again."""
+        view = self.host.view
+        known = kind in DOCUMENTS or (kind == "json" and not view.exported_results())
+        return view.printed or (known and bool(self.shell_command()) and not self.host.jobs.labels)
+
+    def do_pager(self) -> None:
+        """Read the view in $PAGER."""
+        view = self.host.view
+        words, page = pager(), view.page()
+        if k := self.mask():  # a pager can save what it shows
+            text = self.printed(self.shell_command(), k)
+        else:
+            text = in_form(page, "txt") if page is not None else view.plain_text()
+        if not text.strip():
+            self.host.status("this view has no text to read")
+            return
+        code = self.host.hand_over(words, text)
+        self.host.status(f"{words[0]} ended with {code}" if code else "")
+
+    # ---- what must be said
+
+    def caption(self) -> tuple[str, ...]:
+        """What a picture of the view must say beside it: the title, facts and footnotes of its table."""
+        page = self.host.view.page()
+        title, facts, notes = ("", self.facts(), self.footnotes())
+        if page is not None:
+            title, facts, notes = page.title, page.facts, page.footnotes
+        told = (f"{name}: {value}" for name, value in facts if name != "Command")  # which may name a path
+        return tuple(t for t in (title, *told, *notes) if t)
+
+    def facts(self) -> tuple[tuple[str, str], ...]:
+        """What any exported table of this session must say."""
+        if self.host.opened is None:
+            return ()
+        study, session = self.host.opened.source.study, self.host.session
+        facts = [("Study", f"{study.info.id} {study.info.title}".strip()), ("Population", session.choice.population)]
+        for name in session.choice.subgroups:
+            found = study.subgroup(name)
+            if found is not None:
+                facts.append((f"Subgroup {name}", f"{found.where} ({'pre-specified' if found.prespecified else 'post hoc'})"))
+        return (*facts, ("Snapshot", session.snapshot[:12]), ("Command", self.shell_command()))
+
+    def data_notes(self) -> tuple[str, ...]:
+        """What must be said of the data wherever they are shown."""
+        if self.host.opened is None:
+            return ()
+        source = self.host.opened.source
+        logged = tuple(f"{words[:1].upper()}{words[1:]}." for words in source.log.words)
+        synthetic = ("SYNTHETIC DATA",) if source.study.info.synthetic else ()
+        return (*logged, *synthetic, *(("BLINDED: the arms are dummies.",) if source.blinded else ()))
+
+    def footnotes(self) -> tuple[str, ...]:
+        """The notes of the data; whether an active subgroup was defined after they were seen."""
+        study = self.host.opened.source.study if self.host.opened else None
+        active = [study.subgroup(n) for n in self.host.session.choice.subgroups] if study else []
+        post_hoc = any(s is not None and not s.prespecified for s in active)
+        told = ("Post hoc: at least one subgroup was defined after the data were seen.",) if post_hoc else ()
+        return (*self.data_notes(), *told)
+
+
+def _rows(page: Page) -> int:
+    return sum(len(block.lines) for block in page.blocks)
+
+
+def _current_directory() -> Path:
+    """The current directory; the home directory where that one was deleted."""
+    try:
+        return Path.cwd()
+    except FileNotFoundError:
+        return Path.home()
+
+
+def _is_current_directory(workspace: Path) -> bool:
+    """Whether a workspace is the current directory, so that a command need not name it."""
+    try:
+        return workspace.resolve() == Path.cwd()
+    except FileNotFoundError:  # the current directory was deleted
+        return False
+
+
+def command_lines(command: str, width: int) -> list[str]:
+    """A command in lines that fit, each but the last with the backslash that continues it in a shell; an option and its value
+    stand on one line."""
+    parts: list[str] = []
+    for word in map(shlex.quote, shlex.split(command)):
+        joined = parts and parts[-1].startswith("--") and " " not in parts[-1] and not word.startswith("-")
+        parts = [*parts[:-1], f"{parts[-1]} {word}"] if joined else [*parts, word]
+    lines = [parts[0]]
+    for part in parts[1:]:
+        if cell_len(lines[-1]) + cell_len(part) + 3 > width:
+            lines[-1] += " \\"
+            lines.append(f"  {part}")
+        else:
+            lines[-1] += f" {part}"
+    return lines
+
+
+def split_mask(target: str) -> tuple[str, int]:
+    """The file and the mask of ``FILE --mask K``; 0 where there is none."""
+    found = _MASKED.fullmatch(target)
+    return (found["file"], int(found["k"])) if found else (target, 0)
+
+
+def _check_export(text: str) -> str:
+    path = Path(split_mask(text)[0]).expanduser()
+    if path.suffix.lstrip(".") not in FORMATS:
+        return "the ending must be one of " + ", ".join(f".{f}" for f in FORMATS)
+    return "the file exists; exports never overwrite" if path.exists() else ""
+
+
+def write_new(path: Path, text: str) -> Path:
+    """Write a file that is not there yet. Raises UsageError when it is, or cannot be written."""
+    try:
+        with open_private(path.expanduser(), "x") as out:
+            out.write(text)
+    except FileExistsError:
+        raise UsageError("the file exists", where=str(path), hint="choose another name; exports never overwrite") from None
+    except OSError as error:
+        raise UsageError("the file cannot be written", where=str(path), why=error.strerror or str(error)) from error
+    return path.expanduser()
+
+
+def picture(svg: str, caption: Sequence[str] = ()) -> str:
+    """A screenshot with a caption below. Some renderers trim even no-break spaces, and would move what stands right of an
+    empty cell: they are told not to."""
+    return captioned(svg.replace("<svg ", '<svg xml:space="preserve" ', 1), caption)
+
+
+def captioned(svg: str, caption: Sequence[str]) -> str:
+    """A picture made taller by a caption, folded to its width; the caption is its ``desc`` too."""
+    box = re.search(r'viewBox="0 0 ([0-9.]+) ([0-9.]+)"', svg)
+    if box is None or not caption:
+        return svg
+    lines = [visible(line) for line in caption]  # a control byte would make it no XML
+    width, height = int(float(box[1]) / CHARACTER) - 2, float(box[2])
+    shown = [part for line in lines for part in wrap(line, max(width, 20), subsequent_indent="  ") or [""]]
+    texts = "".join(
+        f'<text x="{CHARACTER:g}" y="{height + (k + 1) * CAPTION_LINE:g}" font-family="monospace" font-size="{CAPTION_SIZE}"'
+        f' fill="#808080" xml:space="preserve">{escape(text)}</text>\n'
+        for k, text in enumerate(shown)
+    )
+    tall = height + (len(shown) + 1) * CAPTION_LINE
+    svg = svg.replace(box[0], f'viewBox="0 0 {box[1]} {tall:g}"', 1)
+    svg = re.sub(r"(<svg[^>]*>)", lambda m: f"{m[1]}\n<desc>{escape(chr(10).join(lines))}</desc>", svg, count=1)
+    head, end, tail = svg.rpartition("</svg>")
+    return f"{head}{texts}{end}{tail}"
+
+
+def write_masked(command: str, kind: str, k: int, path: Path) -> None:
+    """Write what a shell command prints to a file; ``k`` 0 hides nothing. Raises AlsbenchError where it cannot be masked or
+    written."""
+    import importlib
+
+    if kind == "svg":
+        raise UsageError("a picture cannot be masked", hint="choose another ending: .txt, .csv, .tsv, .md, .json")
+    if not command:
+        raise UsageError("this view cannot be masked: the shell has no command for it")
+
+    name, *words = shlex.split(command)[1:]
+    mask = [] if name in WITHOUT_COUNTS or not k else ["--mask", str(k)]
+    form = "table" if kind == "txt" else kind
+    program: Any = importlib.import_module("alsbench.cli.app").program  # by name: shell and app stand beside each other
+    line = [name, *words, *mask, "--format", form, "--quiet", "-o", str(path)]
+    try:
+        program().main(args=line, prog_name="alsbench", standalone_mode=False)
+    except AlsbenchError:
+        raise
+    except Exception as error:
+        if not hasattr(error, "format_message"):  # not a message of the option parser
+            raise
+        raise UsageError(error.format_message()) from error
