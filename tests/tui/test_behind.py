@@ -43,7 +43,7 @@ async def test_behind_a_rank_stand_the_pairs_that_decided_it(workspace: Path, tu
 
 async def test_many_records_behind_a_number_come_by_page(workspace: Path, tui: Any) -> None:
     from alsbench.analysis.result import Row
-    from alsbench.tui.records_behind import SourceRecords, behind_row
+    from alsbench.service.source_records import SourceRecords, behind_row
 
     async with tui.run(workspace) as pilot:
         source = pilot.app.opened.source
@@ -51,15 +51,15 @@ async def test_many_records_behind_a_number_come_by_page(workspace: Path, tui: A
         found = behind_row(source, row)
         assert isinstance(found, SourceRecords)
         assert found.count > 1000
-        assert len(found.first) == 200
-        assert len(found.page(source, found.count // 200)) == found.count % 200
+        assert len(found.read(source, offset=0, limit=200)) == 200
+        assert len(found.read(source, offset=found.count // 200 * 200, limit=200)) == found.count % 200
 
 
 async def test_behind_a_count_of_events_stand_the_records_it_counts(workspace: Path, tui: Any) -> None:
     """Every count of subjects and events in the adverse event tables, against the records said to be behind it."""
     from alsbench.analysis.question import Question
     from alsbench.analysis.run import answer
-    from alsbench.tui.records_behind import SourceRecords, behind_row
+    from alsbench.service.source_records import SourceRecords, behind_row
 
     async with tui.run(workspace) as pilot:
         source = pilot.app.opened.source

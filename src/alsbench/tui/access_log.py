@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from alsbench.service.access import Access
-from alsbench.service.trail import looked, record, shown
 from alsbench.tui.host import Host
 
 if TYPE_CHECKING:
@@ -28,7 +28,8 @@ class AccessLog:
 
     def look(self, result: Result) -> None:
         """A result is on the screen."""
-        from alsbench.analysis.looks import question_digest  # waits: numpy
+        from alsbench.analysis.looks import question_digest  # waits: pydantic
+        from alsbench.service.trail import looked  # waits: pydantic
 
         source = self.host.ready.source
         if self._first(question_digest(result.question, source.study)):
@@ -36,22 +37,30 @@ class AccessLog:
 
     def export(self, result: Result, file: str) -> None:
         """A result was written to a file."""
+        from alsbench.service.trail import looked  # waits: pydantic
+
         source, seen_as = self.host.ready.source, {"format": Path(file).suffix.lstrip("."), "file": file}
         self._enter(lambda access: looked(access, result, source), seen_as)
 
     def subject(self, command: str) -> None:
         """One subject's data are on the screen: the command that shows them, not what it shows."""
+        from alsbench.service.trail import shown  # waits: pydantic
+
         facts = {"asked": command, "snapshot": self.host.session.snapshot}
         self._enter(lambda access: shown(access, "subject", facts))
 
     def rows(self, command: str, table: str, where: str) -> None:
         """Rows of a table are on the screen."""
+        from alsbench.service.trail import shown  # waits: pydantic
+
         facts = {"asked": command, "table": table, "where": where, "snapshot": self.host.session.snapshot}
         if self._first(command):
             self._enter(lambda access: shown(access, "data", facts))
 
     def claims(self, file: Path, names: Sequence[str]) -> None:
         """Claims were checked."""
+        from alsbench.service.trail import record  # waits: pydantic
+
         digest = hashlib.sha256(file.read_bytes()).hexdigest()
         facts = {"file": file.name, "sha256": digest, "claims": list(names)}
         if self._first(digest):
@@ -68,5 +77,5 @@ class AccessLog:
         """Write an entry in a worker."""
         host = self.host
         if host.audit:
-            access = Access(host.workspace, held=host.ready.source.held, seen_as=seen_as or {"format": "screen"})
+            access = replace(host.access, seen_as=seen_as) if seen_as else host.access
             host.jobs.start(f"audit-{host.jobs.started}", "", lambda _: entry(access))

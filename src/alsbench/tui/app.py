@@ -26,6 +26,8 @@ from textual.events import Event, Key, Resize
 from textual.screen import Screen
 
 from alsbench.errors import AlsbenchError, UnavailableError, UsageError
+from alsbench.service.access import Access
+from alsbench.settings import read_settings
 from alsbench.tui import actions as act
 from alsbench.tui.access_log import AccessLog
 from alsbench.tui.answers import Answers
@@ -260,6 +262,13 @@ class Workbench(App[int], inherit_bindings=False):
         if self.opened is None:
             raise UnavailableError("the workspace is still being opened")
         return self.opened
+
+    @property
+    def access(self) -> Access:
+        """The opened workspace as the service is asked of it, under the mask of settings and of the study as opened."""
+        source = self.ready.source
+        own = max(read_settings().mask, source.study.info.mask)
+        return Access(self.workspace, own_mask=own, held=source.held, seen_as={"format": "screen"})
 
     def open_workspace(self) -> None:
         """Open the study and the newest snapshot in a worker."""

@@ -20,9 +20,7 @@ from rich.text import Text
 
 from alsbench.errors import AlsbenchError, UsageError
 from alsbench.render.text import visible
-from alsbench.service.access import Access
 from alsbench.service.forms import in_form
-from alsbench.settings import read_settings
 from alsbench.tui.access_log import AccessLog
 from alsbench.tui.cell_text import safe
 from alsbench.tui.clipboard import clipboard_file, osc52
@@ -56,8 +54,7 @@ class Exporter:
 
     def mask(self, asked: int = 0) -> int:
         """The mask that holds: the largest of those asked for, set in the study file and in the settings; 0 for none."""
-        own = max(read_settings().mask, self.host.ready.source.study.info.mask)
-        return Access(self.host.workspace, own_mask=own).mask(asked)
+        return self.host.access.mask(asked)
 
     # ---- the shell command
 

@@ -11,6 +11,7 @@ from textual.screen import Screen
 
 from alsbench.errors import AlsbenchError
 from alsbench.render.page import Page
+from alsbench.service.access import Access
 from alsbench.tui import actions as act
 from alsbench.tui.commands import Registry
 from alsbench.tui.opening import OpenedWorkspace
@@ -47,6 +48,8 @@ class Host(Protocol):
     session: Session
     workspace: Path
 
+    @property
+    def access(self) -> Access: ...
     @property
     def ready(self) -> OpenedWorkspace: ...
     @property

@@ -19,11 +19,12 @@ from textual.events import Key
 from alsbench.analysis.command import endpoint_command
 from alsbench.analysis.question import Question
 from alsbench.analysis.result import Result, Row
+from alsbench.analysis.source import Source
 from alsbench.render.formats import format_number
 from alsbench.render.page import Block, Cell, Column, Line, Page
+from alsbench.service.source_records import Ranks, SourceRecords, behind_row, pairs
 from alsbench.tui.cell_text import safe
-from alsbench.tui.paged import PagedModel, value_text
-from alsbench.tui.records_behind import Ranks, SourceRecords, behind_row, pairs
+from alsbench.tui.paged import PAGE_ROWS, PagedModel, value_text
 from alsbench.tui.screens.base import Bench
 from alsbench.tui.screens.dialogs import MOVES, Dialog, scroll
 from alsbench.tui.table_models import GridModel, GridRow, Section, grid
@@ -235,7 +236,12 @@ class BehindNumber(Drilldown):
             self.table.placeholder = "a line of a table; a number in it opens its rows"
             return
         source, row = self.bench.ready.source, self.rows[0]
-        self.work("rows:", lambda _: ("opened", behind_row(source, row)))
+
+        def work(_: Job) -> tuple[str, Any]:
+            found = behind_row(source, row)
+            return "opened", (found, first_page(found, source))
+
+        self.work("rows:", work)
 
     def fill(self, payload: Any) -> None:
         kind, found = payload
@@ -245,18 +251,19 @@ class BehindNumber(Drilldown):
             self.table.model.put(number, rows)
             self.table.refresh()
             return
+        found, rows = found
+        self.shown = found
         if kind == "filtered":
-            self.shown = found
-            self.show_records(found)
+            self.show_records(found, rows)
             self.said(found.count)
             return
-        self.found = self.shown = found
+        self.found = found
         self.table.placeholder = "no rows"
         if isinstance(found, SourceRecords):
             self.head.show(
                 [(f" Behind this number  {found.count} records of {found.info.name}, {found.subjects} subjects", "key")]
             )
-            self.show_records(found)
+            self.show_records(found, rows)
         elif isinstance(found, Ranks):
             self.head.show([(f" Behind this number  {len(found.rows)} subjects ranked, best first", "key")])
             self._keys = (*self._keys, ("enter", "pairs of a rank"))
@@ -269,8 +276,8 @@ class BehindNumber(Drilldown):
         else:
             self.table.refresh()
 
-    def show_records(self, found: SourceRecords) -> None:
-        model = PagedModel(found.info, found.count, found.first, frozen=1, fetch=self.fetch, ascii=self.ascii)
+    def show_records(self, found: SourceRecords, first: list[tuple[Any, ...]]) -> None:
+        model = PagedModel(found.info, found.count, first, frozen=1, fetch=self.fetch, ascii=self.ascii)
         self.asked.clear()
         self.table.show(model, keep=False)
 
@@ -281,7 +288,12 @@ class BehindNumber(Drilldown):
             super().set_filter(pattern)
             return
         self.pattern = pattern
-        self.work("filter:", lambda _: ("filtered", found.holding(source, pattern) if pattern else found))
+
+        def work(_: Job) -> tuple[str, Any]:
+            kept = found.holding(source, pattern) if pattern else found
+            return "filtered", (kept, first_page(kept, source))
+
+        self.work("filter:", work)
 
     def fetch(self, page: int) -> None:
         """Read one page of records in a worker."""
@@ -289,7 +301,7 @@ class BehindNumber(Drilldown):
         if not isinstance(found, SourceRecords) or page in self.asked:
             return
         self.asked.add(page)
-        self.work("rows:", lambda _: ("page", (page, found.page(source, page))))
+        self.work("rows:", lambda _: ("page", (page, found.read(source, offset=page * PAGE_ROWS, limit=PAGE_ROWS))))
 
     def page(self) -> Page | None:
         """The rows, those of a filter where one is set, as they stand in the data."""
@@ -300,7 +312,8 @@ class BehindNumber(Drilldown):
             Column(c.name, justify="right" if c.kind == "number" else "left", label=j == 0)
             for j, c in enumerate(found.info.columns)
         )
-        lines = tuple(Line(tuple(Cell(value_text(v)) for v in row)) for row in found.rows_to(self.bench.ready.source, COPIED))
+        rows = found.read(self.bench.ready.source, offset=0, limit=COPIED)
+        lines = tuple(Line(tuple(Cell(value_text(v)) for v in row)) for row in rows)
         cut = (f"The first {COPIED} of {found.count} rows.",) if found.count > COPIED else ()
         notes = (*cut, *self.bench.exporter.footnotes())
         return Page(self.page_title(), (Block("", columns, lines),), self.page_facts(), notes)
@@ -325,6 +338,11 @@ class BehindNumber(Drilldown):
         subject = model.source(self.table.cursor_row, 0)
         if subject:
             self.bench.push_screen(BehindRank(self.bench, self.found.question, str(subject)))
+
+
+def first_page(found: SourceRecords | Ranks | None, source: Source) -> list[tuple[Any, ...]]:
+    """The rows that are shown at once; none of ranks, which are all there."""
+    return found.read(source, offset=0, limit=PAGE_ROWS) if isinstance(found, SourceRecords) else []
 
 
 class BehindRank(Drilldown):

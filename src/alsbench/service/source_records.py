@@ -1,5 +1,5 @@
-"""What stands behind a statistic, read in a worker: the records of its endpoint page by page, or the ranks of a joint rank and
-the pairs that made one subject's.
+"""What stands behind a statistic: the records of its endpoint, or the ranks of a joint rank and the pairs that made one
+subject's.
 
 Records are those of the endpoint's data set, parameter and condition, at the statistic's visit, for the members of its
 subgroup in its arms; behind a line of adverse events those it counts.
@@ -24,7 +24,6 @@ from alsbench.data.snapshot import TableInfo
 from alsbench.errors import UsageError
 from alsbench.study.model import Endpoint
 from alsbench.study.sql import Where
-from alsbench.tui.paged import PAGE_ROWS
 
 if TYPE_CHECKING:
     from alsbench.analysis.source import Source
@@ -36,11 +35,10 @@ TREATED = ("TRTSDT", "TRTEDT")
 
 @dataclass(frozen=True)
 class SourceRecords:
-    """The records behind a row: which, how many, and the first page of them. ``info`` is how they are shown, arm included."""
+    """The records behind a row: which, and of how many subjects. ``info`` is how they are shown, arm included."""
 
     info: TableInfo
     rows: RowOrder
-    first: list[tuple[Any, ...]]
     arms: dict[str, str]
     subjects: int
 
@@ -48,15 +46,8 @@ class SourceRecords:
     def count(self) -> int:
         return self.rows.count
 
-    def page(self, source: Source, number: int) -> list[tuple[Any, ...]]:
-        """One page of rows: subject, arm, then the columns of the data set."""
-        return self._between(source, number * PAGE_ROWS, PAGE_ROWS)
-
-    def rows_to(self, source: Source, most: int) -> list[tuple[Any, ...]]:
-        """The first rows, as many as there are up to ``most``."""
-        return self._between(source, 0, most)
-
-    def _between(self, source: Source, offset: int, limit: int) -> list[tuple[Any, ...]]:
+    def read(self, source: Source, *, offset: int, limit: int) -> list[tuple[Any, ...]]:
+        """Some rows: subject, arm, then the columns of the data set."""
         columns = [c.name for j, c in enumerate(self.info.columns) if j != 1]
         rows = self.rows.page(source.snapshot, columns, offset=offset, limit=limit)
         return [(r[0], self.arms.get(str(r[0]), ""), *r[1:]) for r in rows]
@@ -67,8 +58,7 @@ class SourceRecords:
         hits = source.snapshot.row_ids(self.info.name, where=Where(holding(shown, text), ()))
         ids = self.rows.ids if self.rows.ids is not None else np.arange(self.rows.count, dtype=np.uint64)
         kept = ids[np.isin(ids, hits)]
-        found = replace(self, rows=RowOrder(self.info.name, kept.size, kept), first=[])
-        return replace(found, first=found.page(source, 0))
+        return replace(self, rows=RowOrder(self.info.name, kept.size, kept))
 
 
 @dataclass(frozen=True)
@@ -123,8 +113,7 @@ def records(source: Source, row: Row) -> SourceRecords | None:
     wanted = (row.variable or "", *TREATED) if of_subject else (number, *COLUMNS)
     shown = [known[c] for c in (subject, *wanted) if c in known]
     shown.insert(1, ColumnInfo("arm", "actual arm" if actual else "planned arm", "text", ""))
-    found = SourceRecords(replace(info, columns=tuple(shown)), rows, [], arms, count)
-    return replace(found, first=found.page(source, 0))
+    return SourceRecords(replace(info, columns=tuple(shown)), rows, arms, count)
 
 
 def _reading(source: Source, endpoint: Endpoint) -> Reading:
