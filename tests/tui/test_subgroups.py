@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from alsbench.audit.log import entries
 from alsbench.study.spec import read_study
 from alsbench.tui import actions as act
 
@@ -35,6 +36,17 @@ async def test_a_subgroup_is_added_edited_and_deleted(own_workspace: Path, tui: 
         assert read_study(path).subgroup("young") is not None
         await tui.press(pilot, "G", "D", "y")
         assert path.read_text().strip() == before.strip()
+    entered = [(e.action, e.facts["name"]) for e in entries(own_workspace / "audit.jsonl") if e.action.startswith("subgroup")]
+    assert entered == [(f"subgroup {what}", "young") for what in ("added", "edited", "removed")]
+
+
+async def test_a_subgroup_by_what_comes_after_randomisation_is_labelled_so(own_workspace: Path, tui: Any) -> None:
+    """As ``alsbench subgroup add --force`` labels it."""
+    async with tui.run(own_workspace) as pilot:
+        text = await tui.press(pilot, "3", "a", *"DTHFL == 'Y'", "down", *"dead", "enter")
+        made = read_study(own_workspace / "study.toml").subgroup("dead")
+        assert made is not None and made.post_randomisation
+        assert "POST-RANDOMISATION column" in await tui.press(pilot, "G"), text
 
 
 async def test_details_that_are_cut_say_so_and_scroll(workspace: Path, tui: Any) -> None:

@@ -100,7 +100,7 @@ def _checked(access: Access, subgroup: Subgroup, force: bool) -> Subgroup:
     if source is not None:
         with source.snapshot:
             describe(source, subgroup.where)
-    return subgroup.model_copy(update={"post_randomisation": bool(late)})
+    return subgroup.model_copy(update={"post_randomisation": bool(late) or subgroup.post_randomisation})
 
 
 def _planned(access: Access, subgroup: Subgroup) -> bool:

@@ -5,6 +5,7 @@ once it rests, so that a held key costs no more than the list. Changes are writt
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,12 +18,14 @@ from alsbench.analysis.source import Source
 from alsbench.errors import AlsbenchError
 from alsbench.render.formats import format_stat
 from alsbench.render.page import Page
+from alsbench.service.access import Access
+from alsbench.service.subgroups import add, edit, remove
 from alsbench.study.model import Subgroup
 from alsbench.tui import actions as act
 from alsbench.tui.cell_text import fit, safe
 from alsbench.tui.screens.base import Bench, View
 from alsbench.tui.screens.drilldown import Drilldown, behind
-from alsbench.tui.screens.subgroup_editor import SubgroupEditor
+from alsbench.tui.screens.subgroup_editor import FIELDS, SubgroupEditor
 from alsbench.tui.table_models import GridModel, GridRow, Section, grid
 from alsbench.tui.widgets.pane import Pane, folded
 from alsbench.tui.widgets.table import VirtualTable
@@ -180,6 +183,9 @@ class SubgroupsView(View):
         elif isinstance(report.payload, dict):
             self.balanced |= report.payload
             self.cursor_moved()
+        elif isinstance(report.payload, str):  # what was done to study.toml
+            self.bench.status(report.payload)
+            self.bench.do_reload()
 
     def moved(self) -> None:
         """The cursor stands on another subgroup: its details once it rests."""
@@ -296,15 +302,15 @@ class SubgroupsView(View):
         self.bench.push_screen(SubgroupDetail(self.bench, subgroup.name, facts, found))
 
     def do_subgroup_add(self) -> None:
-        self.edit(None)
+        self.open_editor(None)
 
     def do_subgroup_edit(self) -> None:
         if self.here is None:
             self.bench.status("no subgroup here; a adds one")
         else:
-            self.edit(self.here)
+            self.open_editor(self.here)
 
-    def edit(self, subgroup: Subgroup | None) -> None:
+    def open_editor(self, subgroup: Subgroup | None) -> None:
         def done(made: Subgroup | None) -> None:
             if made is not None:
                 self.save(made, subgroup.name if subgroup else "")
@@ -312,41 +318,35 @@ class SubgroupsView(View):
         self.bench.push_screen(SubgroupEditor(self.bench.look, self.bench.ready.source, subgroup), done)
 
     def save(self, made: Subgroup, replaces: str) -> None:
-        """Write a subgroup to study.toml and read the study again."""
-        from alsbench.study.edit import add_subgroup, replace_subgroup
+        """Write a subgroup to study.toml; one by what is known only after randomisation is labelled so wherever it is shown."""
+        values = {field: getattr(made, field) for field in (*FIELDS, "post_randomisation")}
 
-        path = self.bench.workspace / "study.toml"
-        try:
-            self.bench.still_here()
+        def work(access: Access) -> str:
             if replaces:
-                replace_subgroup(path, replaces, made)
+                edit(access, replaces, values, force=True)
             else:
-                add_subgroup(path, made)
-        except AlsbenchError as error:
-            self.bench.fault(error)
-            return
-        self.bench.status(f"{made.name} written to study.toml")
-        self.bench.do_reload()
+                add(access, **values, force=True)
+            return f"{made.name} written to study.toml"
+
+        self.change_study(work)
+
+    def change_study(self, change: Callable[[Access], str]) -> None:
+        """Change study.toml in a worker, which says what was done; then the study is read again."""
+        self.bench.still_here()
+        access = self.bench.access
+        self.bench.jobs.start(self.panel, "study", lambda _: change(access), lane="study")
 
     def do_subgroup_delete(self) -> None:
         subgroup = self.here
         if subgroup is None:
             return
 
-        def remove() -> None:
-            from alsbench.study.edit import remove_subgroup
-
-            try:
-                self.bench.still_here()
-                remove_subgroup(self.bench.workspace / "study.toml", subgroup.name)
-            except AlsbenchError as error:
-                self.bench.fault(error)
-                return
-            self.bench.status(f"{subgroup.name} removed from study.toml")
-            self.bench.do_reload()
+        def work(access: Access) -> str:
+            remove(access, subgroup.name)
+            return f"{subgroup.name} removed from study.toml"
 
         lines = [f"where {safe(subgroup.where)}", "", "It is removed from study.toml; loaded data stay as they are."]
-        self.bench.overlays.confirm(f"Delete subgroup {subgroup.name}?", lines, remove)
+        self.bench.overlays.confirm(f"Delete subgroup {subgroup.name}?", lines, lambda: self.change_study(work))
 
     def do_editor(self) -> None:
         """Hand the terminal to $EDITOR on study.toml, at the subgroup under the cursor."""
