@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,9 @@ import pytest
 from tests.data.sas7bdat_files import Column, write_sas7bdat
 
 from alsbench.data.workspace import Workspace
-from alsbench.tui.column_facts import column_lines
+from alsbench.service.column_summary import column_summary
+from alsbench.tui.screens.data import column_lines
+from alsbench.tui.theme import appearance
 
 Run = Callable[..., Any]
 COLUMNS = (
@@ -57,8 +58,8 @@ def test_what_cannot_be_meant_is_refused(workspace: Path, run: Run, more: tuple[
 
 def test_the_app_tells_the_same(workspace: Path) -> None:
     with Workspace(workspace).open_current() as snapshot:
-        lines = [t.plain for t in column_lines(snapshot, "ADQS", "AVAL", "", defaultdict(str), lambda: None)]
-        some = [t.plain for t in column_lines(snapshot, "ADQS", "AVAL", "AVAL == 1", defaultdict(str), lambda: None)]
+        found = [column_summary(snapshot, "ADQS", "AVAL", where, lambda: None) for where in ("", "AVAL == 1")]
+    lines, some = ([t.plain for t in column_lines(each, appearance("mono"))] for each in found)
     for line in (
         "missing           3",
         "special missing   .A 2",

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from alsbench.data.snapshot import TableInfo
-from alsbench.render.formats import format_stored
+from alsbench.service.column_summary import value_text
 from alsbench.tui.cell_text import safe
 from alsbench.tui.table_models import Col
 
@@ -34,15 +34,6 @@ def on_point(text: str, places: int) -> str:
     """A number padded so that its point stands above that of numbers with ``places`` decimals."""
     lack = places - fraction(text)
     return text + " " * (lack + (1 if "." not in text else 0)) if text and places and lack > 0 else text
-
-
-def value_text(value: object) -> str:
-    """A data value as text, all its digits; missing is empty."""
-    if value is None or value != value:
-        return ""
-    if isinstance(value, float):
-        return format_stored(float(value))
-    return "" if str(value) == "NaT" else str(value)
 
 
 class PagedModel:

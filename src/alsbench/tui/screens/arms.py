@@ -13,9 +13,9 @@ from alsbench.analysis.roster import arm_counts, roster_notes
 from alsbench.analysis.source import Source
 from alsbench.errors import AlsbenchError
 from alsbench.render.formats import format_number
+from alsbench.service.column_summary import value_text
 from alsbench.tui import actions as act
 from alsbench.tui.cell_text import safe
-from alsbench.tui.paged import value_text
 from alsbench.tui.screens.base import View
 from alsbench.tui.screens.profile import profile_lines
 from alsbench.tui.table_models import GridModel, GridRow, Section, grid

@@ -12,17 +12,19 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+from rich.text import Text
 
 from alsbench.data.order import Hits, RowOrder, pieces_holding, row_order
 from alsbench.data.snapshot import Snapshot, TableInfo
 from alsbench.errors import AlsbenchError
 from alsbench.render.page import Block, Cell, Column, Line, Page
+from alsbench.service.column_summary import ColumnSummary, column_summary, filter_condition, value_text
 from alsbench.tui import actions as act
-from alsbench.tui.cell_text import safe
-from alsbench.tui.column_facts import column_lines, condition
-from alsbench.tui.paged import LONG, PAGE_ROWS, PagedModel, fraction, value_text
+from alsbench.tui.cell_text import fit, safe
+from alsbench.tui.paged import LONG, PAGE_ROWS, PagedModel, fraction
 from alsbench.tui.screens.base import Bench, View
 from alsbench.tui.table_models import GridModel, GridRow, grid
+from alsbench.tui.theme import Appearance
 from alsbench.tui.worker import Job, JobReport
 
 COPIED = 1000  # rows copied or exported from the screen at most; the shell writes all
@@ -90,7 +92,7 @@ class DataView(View):
         found = self.hits if self.shown[3:] == (snapshot.name,) else None
 
         def work(job: Job) -> tuple[str, Any]:
-            rows = row_order(snapshot, name, where=condition(info, text), order_by=order)
+            rows = row_order(snapshot, name, where=filter_condition(info, text), order_by=order)
             job.check()
             first = rows.page(snapshot, names, offset=0, limit=PAGE_ROWS)
             job.check()
@@ -134,7 +136,7 @@ class DataView(View):
         elif kind == "pages" and self.model is not None and payload[0] is self.rows:
             self.take_pages(payload[1])
         elif kind == "column":
-            self.bench.overlays.read(f"Column {payload[0]}", payload[1])
+            self.bench.overlays.read(f"Column {payload[0]}", column_lines(payload[1], self.bench.look))
         elif kind == "hit" and payload[0] is self.rows:
             self.table.go(payload[1])
         elif kind == "hits" and payload[0] is self.rows:
@@ -205,10 +207,9 @@ class DataView(View):
             return
         column = self.model.info.columns[self.table.cursor_col]
         snapshot, (name, text, *_) = self.snapshot, self.shown
-        look = self.bench.look
 
         def work(job: Job) -> tuple[str, Any]:
-            return "column", (column.name, column_lines(snapshot, name, column.name, text, look, job.check))
+            return "column", (column.name, column_summary(snapshot, name, column.name, text, job.check))
 
         self.bench.jobs.start(self.panel, f"{column.name}:", work, interrupt=snapshot.interrupt)
 
@@ -229,7 +230,7 @@ class DataView(View):
 
         def check(text: str) -> str:
             try:
-                condition(info, text)
+                filter_condition(info, text)
             except AlsbenchError as error:
                 return error.message
             return ""
@@ -242,7 +243,7 @@ class DataView(View):
         if self.model is None:
             return
         try:
-            condition(self.model.info, text)
+            filter_condition(self.model.info, text)
         except AlsbenchError as error:
             self.bench.fault(error)
             return
@@ -365,3 +366,10 @@ class DataView(View):
 
     def shell_words(self) -> dict[str, str]:
         return {"where": self.where_text, "order_by": " ".join(self.order)}
+
+
+def column_lines(found: ColumnSummary, look: Appearance) -> list[Text]:
+    """The summary of a column as lines."""
+    lines = [Text.assemble((f"{name:<18}", look["dim"]), (safe(text), look["text"])) for name, text in found.facts]
+    lines += [Text(), Text("commonest values", look["head"])]
+    return [*lines, *(Text(f"{fit(safe(text) or '(missing)', 40)} {n:>8}", look["text"]) for text, n in found.common)]

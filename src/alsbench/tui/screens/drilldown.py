@@ -22,9 +22,10 @@ from alsbench.analysis.result import Result, Row
 from alsbench.analysis.source import Source
 from alsbench.render.formats import format_number
 from alsbench.render.page import Block, Cell, Column, Line, Page
+from alsbench.service.column_summary import value_text
 from alsbench.service.source_records import Ranks, SourceRecords, behind_row, pairs
 from alsbench.tui.cell_text import safe
-from alsbench.tui.paged import PAGE_ROWS, PagedModel, value_text
+from alsbench.tui.paged import PAGE_ROWS, PagedModel
 from alsbench.tui.screens.base import Bench
 from alsbench.tui.screens.dialogs import MOVES, Dialog, scroll
 from alsbench.tui.table_models import GridModel, GridRow, Section, grid

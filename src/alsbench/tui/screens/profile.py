@@ -7,10 +7,11 @@ where they are loaded. King's and MiToS stages and domain totals are told where 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from rich.cells import cell_len
 from rich.text import Text
 
@@ -18,16 +19,17 @@ from alsbench.analysis.endpoints.event_words import serious
 from alsbench.analysis.source import Source
 from alsbench.data.frames import Frame
 from alsbench.render.formats import format_number
-from alsbench.study.als import DOMAINS
+from alsbench.stats.staging import kings_stage, mitos_stage
+from alsbench.study.als import DOMAINS, ITEM_CODES, ITEMS
 from alsbench.study.model import DAYS_PER_UNIT
 from alsbench.tui.canvas import Series, Under, plot
 from alsbench.tui.cell_text import fit, safe
-from alsbench.tui.screens.stages import ITEM_OF_CODE, staged
 from alsbench.tui.table_models import align
 from alsbench.tui.theme import Appearance
 
 MOST_PLOTS = 3
 MARGIN = 6  # columns for axis labels, the same for every plot on the shared axis
+GASTROSTOMY = "ALSFR05B"  # cutting food with a gastrostomy
 LONGITUDINAL = {"mmrm", "ancova", "slope"}
 
 
@@ -223,15 +225,25 @@ def stage_lines(source: Source, subject: str, look: Appearance) -> list[Text]:
         if frame is None or not {"PARAMCD", "AVAL", number} <= set(frame.names):
             continue
         for code, visit, value in zip(frame["PARAMCD"], frame[number], frame["AVAL"], strict=True):
-            if code in ITEM_OF_CODE and math.isfinite(visit):
+            if code in ITEM_CODES and math.isfinite(visit):
                 visits.setdefault(float(visit), {})[str(code)] = float(value)
     if not visits:
         return []
     heads = [*DOMAINS, "King's", "MiToS"]
     wide = [max(len(h), 5) for h in heads]
     lines = [Text(), Text(f"{'visit':>6}" + "".join(f"  {h:>{w}}" for h, w in zip(heads, wide, strict=True)), look["head"])]
-    for visit in sorted(visits):
-        found = staged(visits[visit])
-        cells = ["" if v is None else f"{v:g}" for v in (*found.domains, found.kings, found.mitos)]
+    order = sorted(visits)
+    for visit, found in zip(order, staged([visits[v] for v in order]), strict=True):
+        cells = ["" if math.isnan(v) else f"{v:g}" for v in found]
         lines.append(Text(f"{visit:>6g}" + "".join(f"  {c:>{w}}" for c, w in zip(cells, wide, strict=True)), look["text"]))
     return lines
+
+
+def staged(scores: Sequence[Mapping[str, float]]) -> NDArray[np.float64]:
+    """(visits, domains + 2): domain totals, King's and MiToS stage of item scores by parameter code; NaN where an item that is
+    needed is missing, or is no score from 0 to 4."""
+    items = np.array([[max((s.get(c, math.nan) for c in i.codes), key=math.isfinite) for i in ITEMS] for s in scores])
+    items[(items < 0) | (items > 4)] = math.nan
+    gastrostomy = [math.isfinite(s.get(GASTROSTOMY, math.nan)) for s in scores]
+    totals = [items[:, [k - 1 for k in numbers]].sum(axis=1) for numbers in DOMAINS.values()]
+    return np.column_stack([*totals, kings_stage(items, gastrostomy=gastrostomy), mitos_stage(items)])
