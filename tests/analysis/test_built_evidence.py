@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from tests.built.counted import ADSL, number, of
 
-from alsbench.analysis.evidence import evidence_piece
+from alsbench.analysis.cells import evidence_piece
 from alsbench.analysis.gates import Gate, _verdict, gates
 from alsbench.analysis.question import Question
 from alsbench.analysis.roster import ALL_ARMS, arm_counts, discontinued

@@ -13,8 +13,8 @@ from tests.analysis.test_built_trial import followed, ranked, score
 from tests.built import trial as built
 from tests.built.counted import ADSL, TIMES, TOTAL, number, of
 
+from alsbench.analysis.cells import evidence_piece
 from alsbench.analysis.endpoints.staging import PROGRESSION
-from alsbench.analysis.evidence import evidence_piece
 from alsbench.analysis.question import Question
 from alsbench.analysis.result import Result
 from alsbench.analysis.run import answer

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from alsbench.analysis import cache, records
-from alsbench.analysis.cache import cached_answer, cached_check, cached_piece, entry_key
-from alsbench.analysis.evidence import evidence_piece
+from alsbench.analysis.cache import entry_key
+from alsbench.analysis.cells import cached_piece, evidence_piece
+from alsbench.analysis.kept import cached_answer, cached_check
 from alsbench.analysis.question import Question
 from alsbench.analysis.records import Records
 from alsbench.analysis.run import answer

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from alsbench.analysis.cache import cached_answer
 from alsbench.analysis.claims import check_claim, coherence, together
 from alsbench.analysis.claims.across import across
+from alsbench.analysis.kept import cached_answer
 from alsbench.analysis.question import Question
 from alsbench.analysis.result import Result, Row
 from alsbench.analysis.source import Source

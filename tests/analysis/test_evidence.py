@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from alsbench.analysis.evidence import evidence, evidence_columns, evidence_piece, iter_evidence
+from alsbench.analysis.cells import evidence_piece
+from alsbench.analysis.evidence import evidence, evidence_columns, iter_evidence
 from alsbench.analysis.question import Question
 from alsbench.analysis.run import answer
 from alsbench.analysis.source import Source

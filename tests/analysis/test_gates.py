@@ -137,9 +137,9 @@ def test_max_t_over_endpoints_lies_between_p_and_bonferroni(trial: Source) -> No
 
 def test_max_t_knows_that_function_endpoints_go_together(trial: Source) -> None:
     """CAFS ranks mostly the ALSFRS-R change: their estimates correlate strongly, NfL with neither nearly as much."""
+    from alsbench.analysis.adjusting import family_correlation, moved
     from alsbench.analysis.ask import Ask
-    from alsbench.analysis.evidence import evidence_piece
-    from alsbench.analysis.influence import family_correlation, moved
+    from alsbench.analysis.cells import evidence_piece
     from alsbench.analysis.subgroups import members
 
     family = []

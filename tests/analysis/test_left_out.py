@@ -14,8 +14,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from alsbench.analysis.cells import Piece
-from alsbench.analysis.evidence import evidence_piece
+from alsbench.analysis.cells import evidence_piece
+from alsbench.analysis.contrast import Piece
 from alsbench.analysis.question import Question
 from alsbench.analysis.result import Result
 from alsbench.analysis.run import answer

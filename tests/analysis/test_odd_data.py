@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from alsbench.analysis.evidence import evidence_piece
+from alsbench.analysis.cells import evidence_piece
 from alsbench.analysis.question import Question
 from alsbench.analysis.records import _unscheduled, endpoint_records
 from alsbench.analysis.result import Result

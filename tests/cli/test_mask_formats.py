@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from alsbench.analysis.cache import cached_answer
+from alsbench.analysis.kept import cached_answer
 from alsbench.analysis.question import Question
 from alsbench.analysis.result import Result
 from alsbench.analysis.source import open_source

@@ -6,13 +6,14 @@ from dataclasses import replace
 
 import pytest
 
-from alsbench.analysis.evidence import Cell, Evidence
+from alsbench.analysis.contrast import EvidenceCell
+from alsbench.analysis.evidence import Evidence
 from alsbench.analysis.result import Result
 from alsbench.render.evidence import evidence_page
 from alsbench.render.forest import BARS, draw, forest_page, scale_of
 from alsbench.render.layout import page_text
 
-CELL = Cell(
+CELL = EvidenceCell(
     endpoint="alsfrs",
     title="ALSFRS-R total score",
     method="mmrm",
@@ -30,7 +31,6 @@ CELL = Cell(
     low=-0.74,
     high=3.33,
     p=0.21,
-    favourable=True,
     visits_tested=12,
 )
 SLOW = replace(
@@ -54,7 +54,6 @@ FAST = replace(
     low=None,
     high=None,
     p=None,
-    favourable=None,
     error="no rows of Group 1",
 )
 
@@ -100,7 +99,7 @@ def test_cells_know_the_rows_behind_them(evidence: Evidence) -> None:
 
 
 def test_a_ratio_has_three_decimals(evidence: Evidence) -> None:
-    ratio = replace(CELL, ratio=True, estimate=0.8444, low=0.7641, high=0.9329)
+    ratio = replace(CELL, unit="ratio", estimate=0.8444, low=0.7641, high=0.9329)
     text = page_text(evidence_page(replace(evidence, cells=(ratio,), columns=("overall",))))
     assert "0.844 (0.764, 0.933)" in text
     assert "[mmrm, secondary, ratio]" in text
@@ -125,5 +124,5 @@ def test_an_interval_that_leaves_the_scale_says_so() -> None:
 
 
 def test_the_favourable_side_of_a_ratio_below_one_is_left(evidence: Evidence) -> None:
-    ratio = replace(CELL, ratio=True, estimate=0.8, low=0.7, high=0.9)
+    ratio = replace(CELL, unit="ratio", upward=False, estimate=0.8, low=0.7, high=0.9)
     assert "better: left" in page_text(forest_page(replace(evidence, cells=(ratio,))))

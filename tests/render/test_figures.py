@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from alsbench.analysis.cells import Cell
+from alsbench.analysis.contrast import EvidenceCell
 from alsbench.analysis.result import Result, Row
 from alsbench.render.document import page_document
 from alsbench.render.figures import forest_figures, survival_figures, visit_figures
@@ -119,14 +119,17 @@ def test_survival_steps_ticks_and_numbers_at_risk() -> None:
     assert at_risk == [int((days >= d).sum()) for d in range(0, 31, 5)][: len(at_risk)]
 
 
-def cell(subgroup: str, estimate: float | None, **more: Any) -> Cell:
+def cell(subgroup: str, estimate: float | None, **more: Any) -> EvidenceCell:
     values: dict[str, Any] = {
         **{"endpoint": "nfl", "title": "NfL", "method": "mmrm", "level": "secondary", "primary": False, "subgroup": subgroup},
         **{"comparison": "G", "treatment": "Group 1", "reference": "Placebo", "visit": "Month 4", "post_hoc": False, "n": 20},
-        **{"estimate": estimate, "low": None if estimate is None else estimate - 1, "ratio": False, "favourable": True},
+        **{
+            "estimate": estimate,
+            "low": None if estimate is None else estimate - 1,
+        },
         **{"high": None if estimate is None else estimate + 1, "p": None if estimate is None else 0.5},
     }
-    return Cell(**(values | more))
+    return EvidenceCell(**(values | more))
 
 
 def test_a_forest_has_a_square_for_every_estimate_and_arrows_where_an_interval_goes_on() -> None:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from alsbench.analysis.contrast import horizon_visit
 from alsbench.analysis.question import Question
 from alsbench.analysis.result import Context, Row
 from alsbench.analysis.source import Source
@@ -19,7 +20,9 @@ if TYPE_CHECKING:  # NumPy and SciPy come with them, and a kept answer needs nei
 
 @dataclass(frozen=True)
 class Ask:
-    """An endpoint, with the question's overrides applied, asked of the members of one subgroup."""
+    """An endpoint, with the question's overrides applied, asked of the members of one subgroup.
+
+    ``at_horizon``: only the visits at which the comparisons are read are wanted, and nothing about the model."""
 
     source: Source
     endpoint: Endpoint
@@ -27,6 +30,7 @@ class Ask:
     population: str
     member: Membership
     comparisons: tuple[Comparison, ...]
+    at_horizon: bool = False
 
     @property
     def arms(self) -> tuple[str, ...]:
@@ -36,6 +40,13 @@ class Ask:
     def pairs(self) -> tuple[tuple[str, str], ...]:
         """(treatment, reference) of every comparison asked for, each once."""
         return tuple(dict.fromkeys((c.treatment, c.reference) for c in self.comparisons))
+
+    def shown(self, visits: Sequence[float]) -> tuple[float, ...]:
+        """Which of the analysed ``visits`` rows are wanted of: those asked for, those of the horizons, or all."""
+        if self.question.visits:
+            return tuple(v for v in visits if v in self.question.visits)
+        read = {horizon_visit(visits, c.horizon) for c in self.comparisons} if self.at_horizon else {None}
+        return tuple(v for v in visits if None in read or v in read)  # read nowhere: the rows say why
 
     def row(self, context: Context, stat_name: str, stat: float | int | str | None, **where: Any) -> Row:
         """A row of this question; a NaN or infinite statistic becomes an error row."""

@@ -10,11 +10,11 @@ from __future__ import annotations
 from alsbench.analysis.ask import Ask
 from alsbench.analysis.command import endpoint_command
 from alsbench.analysis.endpoints import baseline
+from alsbench.analysis.plan import provenance
 from alsbench.analysis.question import Question
 from alsbench.analysis.result import Facts, Result, Row
-from alsbench.analysis.run import provenance, subgroup_line, subgroup_rows
 from alsbench.analysis.source import Source
-from alsbench.analysis.subgroups import members
+from alsbench.analysis.subgroups import members, subgroup_line, subgroup_rows
 from alsbench.study.model import Endpoint
 
 SPARE = Endpoint(name="balance", method="baseline")

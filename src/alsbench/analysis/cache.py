@@ -12,98 +12,22 @@ import hashlib
 import json
 import os
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, fields
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from alsbench import version
-from alsbench.analysis.cells import Cell, Piece
-from alsbench.analysis.question import Question
+from alsbench.analysis.contrast import Piece
 from alsbench.analysis.result import Facts, Provenance, Result, Row
 from alsbench.analysis.source import Source
 from alsbench.audit.seal import key_id, key_path, opened, sealed, user_key
 from alsbench.data.workspace import is_own
-from alsbench.errors import DataError, UnavailableError, UsageError
-from alsbench.study.model import Comparison
+from alsbench.errors import UnavailableError
 
-FORMAT = 2
+FORMAT = 3
 OWN_ROOMS = ("analysis", "stats", "study", "data", "audit")
-
-
-def cached_answer(question: Question, source: Source) -> Result:
-    """The answer to a question, read from the source's ``results_dir`` when it is there. Raises what ``run.answer`` raises."""
-    asked = question.as_dict()
-    key = entry_key(source, "answer", asked)
-    body = None if question.subjects else read_entry(source.results_dir, key)
-    if body is not None:
-        return result_from(body)
-    from alsbench.analysis.run import answer
-
-    result = answer(question, source)
-    if not any(row.context == "subject" for row in result.rows):
-        _keep(source, key, "answer", asked, result_body(result))
-    return result
-
-
-def cached_piece(
-    source: Source,
-    endpoint: str,
-    phrase: str,
-    comparisons: Sequence[Comparison],
-    population: str,
-) -> Piece:
-    """One endpoint's cells in one subgroup, read from the source's ``results_dir`` when they are there."""
-    asked = [endpoint, phrase, [c.model_dump() for c in comparisons], population]
-    key = entry_key(source, "piece", asked)
-    body = read_entry(source.results_dir, key)
-    if body is not None:
-        rows = tuple(Row(**row) for row in body["rows"])
-        return Piece(tuple(Cell(**cell) for cell in body["cells"]), rows, tuple(body["warnings"]))
-    from alsbench.analysis.evidence import evidence_piece
-
-    piece = evidence_piece(source, source.endpoint(endpoint), phrase, comparisons, population)
-    _keep(source, key, "piece", asked, piece_body(piece))
-    return piece
-
-
-def piece_or_fault(source: Source, endpoint: str, phrase: str, comparisons: Sequence[Comparison], population: str) -> Piece:
-    """As :func:`cached_piece`; where the endpoint's own data cannot be analysed, cells that say why: in a table of many
-    endpoints one does not take the others with it. Raises UsageError for a subgroup or population that cannot be meant."""
-    try:
-        return cached_piece(source, endpoint, phrase, comparisons, population)
-    except (DataError, UsageError) as fault:
-        from alsbench.analysis.evidence import fault_piece
-
-        return fault_piece(source, source.endpoint(endpoint), phrase, comparisons, population, fault)
-
-
-def cached_check(
-    name: str,
-    source: Source,
-    subgroup: str,
-    *,
-    endpoint: str = "",
-    comparisons: tuple[str, ...] = (),
-    population: str = "",
-) -> Result:
-    """One check of a finding, read from the source's ``results_dir`` when it is there. Raises what ``run_check`` raises.
-
-    A check whose rows name single subjects is not kept.
-    """
-    asked = [name, subgroup, endpoint, list(comparisons), population]
-    key = entry_key(source, "check", asked)
-    body = read_entry(source.results_dir, key)
-    if body is not None:
-        return result_from(body)
-    from alsbench.analysis.scrutiny import run_check
-
-    result = run_check(name, source, subgroup, endpoint=endpoint, comparisons=comparisons, population=population)
-    people = frozenset(source.subject_ids)
-    if not any(row.context == "subject" or row.level in people for row in result.rows):
-        _keep(source, key, "check", asked, result_body(result))
-    return result
 
 
 def entry_key(source: Source, kind: str, asked: object) -> str:
@@ -168,7 +92,7 @@ def _user(directory: Path | None) -> bytes | None:
     return user_key()
 
 
-def _keep(source: Source, key: str, kind: str, asked: object, body: Mapping[str, Any]) -> None:
+def keep(source: Source, key: str, kind: str, asked: object, body: Mapping[str, Any]) -> None:
     """Keep an answer with the question it answers, unless the workspace is not there any more."""
     try:
         if source.held is not None:

@@ -1,56 +1,160 @@
-"""One contrast of the evidence table, and the cells that one endpoint gives in one subgroup."""
+"""The evidence cells of one endpoint in one subgroup: computed, or read back where they are kept.
+
+A cell is the contrast at the comparison's horizon, with the subgroup-by-arm interaction p and the first visit from which p
+stays below 0.05. A source remembers the cells it has given: whoever asks again (the multiplicity plan asks of each of its
+hypotheses) has them without another fit.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import replace
 
+from alsbench.analysis.ask import Ask
+from alsbench.analysis.cache import entry_key, keep, piece_body, read_entry
+from alsbench.analysis.contrast import BY_VISIT, EvidenceCell, Piece, contrast_of, rows_of
+from alsbench.analysis.methods import analysed, interaction_with, method_info
+from alsbench.analysis.plan import plan_word
+from alsbench.analysis.question import OVERALL, Question
 from alsbench.analysis.result import Row
+from alsbench.analysis.source import Source
+from alsbench.analysis.subgroups import members, subgroup_rows
+from alsbench.errors import AlsbenchError, DataError, UsageError
+from alsbench.stats.errors import StatsError
+from alsbench.stats.threads import one_blas_thread
+from alsbench.study.model import Comparison, Endpoint
 
 
-@dataclass(frozen=True)
-class Cell:
-    """One contrast. ``estimate``, ``low`` and ``high`` are ratios when ``ratio`` is true, else differences.
-
-    ``favourable``: the estimate lies on the better side; None where there is no estimate. ``interaction_p`` stands on the
-    subgroup's cell, not on its complement's. ``error`` says why there is no
-    estimate. ``p_adjusted`` and ``verdict`` (rejected, not rejected, nominal) are those of the study's multiplicity plan.
-    ``plan`` is ``post hoc`` or ``deviation`` where the endpoint or comparison is not as the locked plan has it.
-    """
-
-    endpoint: str
-    title: str
-    method: str
-    level: str
-    comparison: str
-    treatment: str
-    reference: str
-    primary: bool
-    subgroup: str
-    post_hoc: bool
-    n: int
-    visit: str | None = None
-    visit_number: float | None = None
-    ratio: bool = False
-    estimate: float | None = None
-    low: float | None = None
-    high: float | None = None
-    p: float | None = None
-    favourable: bool | None = None
-    first_lasting_visit: float | None = None
-    first_visit: float | None = None
-    visits_tested: int | None = None
-    interaction_p: float | None = None
-    p_adjusted: float | None = None
-    verdict: str | None = None
-    error: str | None = None
-    warning: str | None = None
-    plan: str = ""
+def evidence_piece(
+    source: Source,
+    endpoint: Endpoint,
+    phrase: str,
+    comparisons: Sequence[Comparison],
+    population: str = "",
+    *,
+    interactions: bool = True,
+) -> Piece:
+    """One endpoint in one subgroup. ``interactions`` adds the subgroup-by-arm interaction (one more fit)."""
+    population = population or source.default_population(endpoint)
+    member = members(source, phrase, population)
+    question = Question(endpoint.name, subgroups=(phrase,), population=population)
+    ask = Ask(source, endpoint, question, population, member, tuple(comparisons), at_horizon=True)
+    block = analysed(ask)
+    rows = [*subgroup_rows(ask), *block.rows]
+    found = [_cell(ask, rows, c) for c in comparisons]
+    if interactions and phrase != OVERALL and not phrase.startswith("not ") and member.n:
+        found = _with_interaction(ask, found, rows)
+    return Piece(tuple(found), tuple(_at_horizons(rows, found, by_visit=endpoint.method in BY_VISIT)), block.warnings)
 
 
-@dataclass(frozen=True)
-class Piece:
-    """The cells of one endpoint in one subgroup, a cell per comparison, with the rows they were taken from."""
+def fault_piece(
+    source: Source, endpoint: Endpoint, phrase: str, comparisons: Sequence[Comparison], population: str, fault: AlsbenchError
+) -> Piece:
+    """The cells of an endpoint whose data cannot be analysed: no estimate, and why. Raises what is wrong with the subgroup or
+    the population asked for: these are the asker's, not the endpoint's."""
+    name = population or source.default_population(endpoint)
+    try:
+        member = members(source, phrase, name)
+    except UsageError:
+        if population or not endpoint.population:
+            raise
+        name = source.study.populations.default  # the endpoint's own population is what is wrong
+        member = members(source, phrase, name)
+    ask = Ask(source, endpoint, Question(endpoint.name, (phrase,), population=name), name, member, tuple(comparisons))
+    names = method_info(endpoint.method).summary or ()
+    rows = subgroup_rows(ask)
+    for treatment, reference in ask.pairs:
+        rows += ask.failed("contrast", names, fault.what, treatment=treatment, reference=reference)
+    why = "; ".join(text for text in (fault.what, fault.hint) if text)
+    return Piece(tuple(_cell(ask, rows, c) for c in comparisons), tuple(rows), (f"{endpoint.name}: {why}",))
 
-    cells: tuple[Cell, ...]
-    rows: tuple[Row, ...]
-    warnings: tuple[str, ...]
+
+def cached_piece(source: Source, endpoint: str, phrase: str, comparisons: Sequence[Comparison], population: str) -> Piece:
+    """One endpoint's cells in one subgroup: given before by this source, kept in its ``results_dir``, or computed."""
+    asked = [endpoint, phrase, [c.model_dump() for c in comparisons], population]
+    key = entry_key(source, "piece", asked)
+    if key not in source.pieces:
+        body = read_entry(source.results_dir, key)
+        if body is None:
+            piece = evidence_piece(source, source.endpoint(endpoint), phrase, comparisons, population)
+            keep(source, key, "piece", asked, piece_body(piece))
+        else:
+            rows = tuple(Row(**row) for row in body["rows"])
+            piece = Piece(tuple(EvidenceCell(**cell) for cell in body["cells"]), rows, tuple(body["warnings"]))
+        source.pieces[key] = piece
+    return source.pieces[key]
+
+
+def piece_or_fault(source: Source, endpoint: str, phrase: str, comparisons: Sequence[Comparison], population: str) -> Piece:
+    """As :func:`cached_piece`; where the endpoint's own data cannot be analysed, cells that say why: in a table of many
+    endpoints one does not take the others with it. Raises UsageError for a subgroup or population that cannot be meant."""
+    try:
+        return cached_piece(source, endpoint, phrase, comparisons, population)
+    except (DataError, UsageError) as fault:
+        return fault_piece(source, source.endpoint(endpoint), phrase, comparisons, population, fault)
+
+
+def _cell(ask: Ask, rows: list[Row], comparison: Comparison) -> EvidenceCell:
+    contrast = contrast_of(rows, ask.endpoint, comparison)
+    mine = [r for r in rows_of(rows, comparison) if r.context == "contrast" and r.visit_number is None and r.level is None]
+    firsts = {r.stat_name: r.stat for r in mine}
+    if ask.endpoint.method in BY_VISIT and contrast.visit_number is None:
+        firsts = {}
+    tested = firsts.get("visits_tested")
+    return EvidenceCell(
+        **vars(contrast),
+        endpoint=ask.endpoint.name,
+        title=ask.endpoint.title or ask.endpoint.name,
+        method=ask.endpoint.method,
+        level=ask.endpoint.level,
+        comparison=comparison.name,
+        primary=comparison.primary,
+        subgroup=ask.member.phrase,
+        post_hoc=ask.member.post_hoc,
+        n=ask.member.n,
+        plan=plan_word(ask.source, ask.endpoint, comparison),
+        first_lasting_visit=_float(firsts.get("first_lasting_visit")),
+        first_visit=_float(firsts.get("first_visit")),
+        visits_tested=tested if isinstance(tested, int) else None,
+    )
+
+
+def _with_interaction(ask: Ask, cells: list[EvidenceCell], rows: list[Row]) -> list[EvidenceCell]:
+    function = interaction_with(ask.endpoint.method)
+    by_visit = ask.endpoint.method in BY_VISIT
+    asked = [(c, cell) for c, cell in zip(ask.comparisons, cells, strict=True) if not by_visit or cell.visit_number is not None]
+    if function is None or not asked:
+        return cells
+    visits = tuple(cell.visit_number if cell.visit_number is not None else 0.0 for _, cell in asked)
+    try:
+        with one_blas_thread():
+            block = function(replace(ask, comparisons=tuple(c for c, _ in asked)), ask.member.decided, visits)
+    except StatsError as error:
+        rows += [
+            ask.row("subgroup", "interaction_p", None, treatment=c.treatment, reference=c.reference, error=str(error))
+            for c, _ in asked
+        ]
+        return cells
+    rows += block.rows
+    p = {(r.treatment, r.reference, r.visit_number): r.stat for r in block.rows}
+    return [
+        replace(
+            c, interaction_p=_float(p.get((c.treatment, c.reference, c.visit_number), p.get((c.treatment, c.reference, None))))
+        )
+        for c in cells
+    ]
+
+
+def _at_horizons(rows: list[Row], cells: list[EvidenceCell], *, by_visit: bool) -> list[Row]:
+    """The rows behind the cells: those at their visits, and those that belong to no visit."""
+    visits = {c.visit_number for c in cells}
+    keep = ("contrast", "subgroup", "arm")
+    return [
+        r
+        for r in rows
+        if r.context in keep and r.level is None and (not by_visit or r.visit_number is None or r.visit_number in visits)
+    ]
+
+
+def _float(value: object) -> float | None:
+    return float(value) if isinstance(value, (int, float)) else None

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from alsbench.analysis.cache import cached_piece
-from alsbench.analysis.cells import Cell
+from alsbench.analysis.cells import cached_piece
+from alsbench.analysis.contrast import EvidenceCell
 from alsbench.analysis.evidence import evidence_columns
 from alsbench.analysis.methods import evidence_endpoints
 from alsbench.analysis.source import Source
@@ -18,7 +18,7 @@ from alsbench.errors import AlsbenchError
 
 
 @dataclass(frozen=True)
-class Answered:
+class ContrastValues:
     """What one snapshot says of a contrast; ``error`` why it says nothing."""
 
     n: int | None = None
@@ -28,7 +28,7 @@ class Answered:
 
 
 @dataclass(frozen=True)
-class Contrast:
+class ContrastChange:
     """One contrast on both snapshots. ``measure`` says what the estimate is: difference or ratio."""
 
     endpoint: str
@@ -36,8 +36,8 @@ class Contrast:
     comparison: str
     visit: str | None
     measure: str
-    old: Answered
-    new: Answered
+    old: ContrastValues
+    new: ContrastValues
     method: str = ""
     treatment: str = ""
     reference: str = ""
@@ -52,7 +52,7 @@ def contrasts_asked(source: Source) -> int:
     return len(evidence_endpoints(source)) * len(evidence_columns(source, [s.name for s in source.study.subgroups]))
 
 
-def compare_results(old: Source, new: Source) -> Iterator[tuple[Contrast, ...]]:
+def compare_results(old: Source, new: Source) -> Iterator[tuple[ContrastChange, ...]]:
     """The contrasts of one endpoint in one subgroup after another, changed or not. Both sources hold the same study."""
     for phrase in evidence_columns(new, [s.name for s in new.study.subgroups]):
         for endpoint in evidence_endpoints(new):
@@ -62,7 +62,7 @@ def compare_results(old: Source, new: Source) -> Iterator[tuple[Contrast, ...]]:
             )
 
 
-def _cells(source: Source, endpoint: str, phrase: str) -> dict[str, Cell | AlsbenchError]:
+def _cells(source: Source, endpoint: str, phrase: str) -> dict[str, EvidenceCell | AlsbenchError]:
     """By comparison; a snapshot that does not hold what is asked answers with the reason."""
     try:
         piece = cached_piece(source, endpoint, phrase, source.study.comparisons, "")
@@ -72,10 +72,14 @@ def _cells(source: Source, endpoint: str, phrase: str) -> dict[str, Cell | Alsbe
 
 
 def _pair(
-    endpoint: str, phrase: str, comparison: str, before: Cell | AlsbenchError | None, after: Cell | AlsbenchError | None
-) -> Contrast:
-    cell = next((c for c in (after, before) if isinstance(c, Cell)), None)
-    return Contrast(
+    endpoint: str,
+    phrase: str,
+    comparison: str,
+    before: EvidenceCell | AlsbenchError | None,
+    after: EvidenceCell | AlsbenchError | None,
+) -> ContrastChange:
+    cell = next((c for c in (after, before) if isinstance(c, EvidenceCell)), None)
+    return ContrastChange(
         endpoint,
         phrase,
         comparison,
@@ -89,7 +93,7 @@ def _pair(
     )
 
 
-def _answered(found: Cell | AlsbenchError | None) -> Answered:
-    if isinstance(found, Cell):
-        return Answered(found.n, found.estimate, found.p, found.error)
-    return Answered(error=found.what if found is not None else "not asked")
+def _answered(found: EvidenceCell | AlsbenchError | None) -> ContrastValues:
+    if isinstance(found, EvidenceCell):
+        return ContrastValues(found.n, found.estimate, found.p, found.error)
+    return ContrastValues(error=found.what if found is not None else "not asked")

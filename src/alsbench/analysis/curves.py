@@ -21,13 +21,13 @@ def curves_of(question: Question, source: Source) -> dict[str, dict[str, Surviva
     Raises AlsbenchError as its answer would, UsageError where the endpoint is no time to event."""
     from alsbench.analysis.ask import Ask
     from alsbench.analysis.endpoints.time_to_event import curves
-    from alsbench.analysis.run import apply_overrides, default_population
+    from alsbench.analysis.run import apply_overrides
     from alsbench.analysis.subgroups import members
 
     endpoint = apply_overrides(source.endpoint(question.endpoint), question)
     if endpoint.method != "time_to_event":
         raise UsageError(f"endpoint {endpoint.name} is no time to event: it has no survival curve")
-    population = question.population or default_population(source, endpoint)
+    population = question.population or source.default_population(endpoint)
     comparisons = source.comparisons(question.comparisons)
     found = {}
     for phrase in dict.fromkeys(question.subgroups):

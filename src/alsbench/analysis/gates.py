@@ -10,13 +10,14 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 
-from alsbench.analysis.cache import piece_or_fault
-from alsbench.analysis.cells import Cell, Piece
+from alsbench.analysis.cells import piece_or_fault
+from alsbench.analysis.contrast import EvidenceCell, Piece
 from alsbench.analysis.p_text import p_text
 from alsbench.analysis.question import OVERALL
 from alsbench.analysis.result import Row
 from alsbench.analysis.source import Source
 from alsbench.errors import AlsbenchError
+from alsbench.study.model import Multiplicity
 
 NOMINAL = "nominal"
 
@@ -41,11 +42,18 @@ class Gate:
 
 
 def gates(source: Source, population: str = "") -> tuple[Gate, ...]:
-    """Every hypothesis of the plan with its verdict, in the plan's order; empty without a plan."""
+    """Every hypothesis of the plan with its verdict, in the plan's order; empty without a plan. The source remembers them."""
     plan = source.study.multiplicity
     if plan is None:
         return ()
-    from alsbench.analysis.adjusting import adjust, max_t_adjusted  # NumPy comes with it: only with a plan
+    if population not in source.verdicts:
+        source.verdicts[population] = _gates(source, plan, population)
+    found: tuple[Gate, ...] = source.verdicts[population]
+    return found
+
+
+def _gates(source: Source, plan: Multiplicity, population: str) -> tuple[Gate, ...]:
+    from alsbench.analysis.adjusting import adjust, max_t_adjusted  # waits: scipy
 
     p_values: list[float] = []
     for hypothesis in plan.hypotheses:
@@ -101,7 +109,7 @@ def gated(source: Source, piece: Piece, population: str = "") -> Piece:
     return replace(piece, cells=cells, rows=tuple(rows))
 
 
-def _verdict(cell: Cell, found: dict[tuple[str, str], Gate], alpha: float) -> Cell:
+def _verdict(cell: EvidenceCell, found: dict[tuple[str, str], Gate], alpha: float) -> EvidenceCell:
     gate = found.get((cell.endpoint, cell.comparison)) if cell.subgroup == OVERALL else None
     verdict = None
     if gate is not None and gate.rejected:
@@ -113,7 +121,7 @@ def _verdict(cell: Cell, found: dict[tuple[str, str], Gate], alpha: float) -> Ce
     return replace(cell, p_adjusted=gate.p_adjusted if gate is not None else None, verdict=verdict)
 
 
-def _adjusted_row(cell: Cell, piece: Piece) -> Row:
+def _adjusted_row(cell: EvidenceCell, piece: Piece) -> Row:
     population = next(r.population for r in piece.rows)
     return Row(
         endpoint=cell.endpoint,

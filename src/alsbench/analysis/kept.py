@@ -1,4 +1,5 @@
-"""Kept answers computed again: whether what lies in ``results/`` is what this program makes of these data and this study.
+"""Answers, read back where they are kept; and kept answers computed again: whether what lies in ``results/`` is what this
+program makes of these data and this study.
 
 Only an entry of the snapshot, study and program in use can be computed again. One that this user kept must have its seal; of
 one that somebody else kept the seal is not known here, and nothing of it is ever shown to this user. Numbers are the same
@@ -14,8 +15,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from alsbench.analysis.cache import entry_key, piece_body, result_body
+from alsbench.analysis.cache import entry_key, keep, piece_body, read_entry, result_body, result_from
 from alsbench.analysis.question import Question
+from alsbench.analysis.result import Result
+from alsbench.analysis.scrutiny import run_check
 from alsbench.analysis.source import Source
 from alsbench.audit.seal import key_id, opened, user_key
 from alsbench.errors import AlsbenchError
@@ -37,6 +40,46 @@ class Kept:
     @property
     def fault(self) -> bool:
         return self.state in ("different", "not sealed")
+
+
+def cached_answer(question: Question, source: Source) -> Result:
+    """The answer to a question, read from the source's ``results_dir`` when it is there. Raises what ``run.answer`` raises."""
+    asked = question.as_dict()
+    key = entry_key(source, "answer", asked)
+    body = None if question.subjects else read_entry(source.results_dir, key)
+    if body is not None:
+        return result_from(body)
+    from alsbench.analysis.run import answer  # waits: numpy
+
+    result = answer(question, source)
+    if not any(row.context == "subject" for row in result.rows):
+        keep(source, key, "answer", asked, result_body(result))
+    return result
+
+
+def cached_check(
+    name: str,
+    source: Source,
+    subgroup: str,
+    *,
+    endpoint: str = "",
+    comparisons: tuple[str, ...] = (),
+    population: str = "",
+) -> Result:
+    """One check of a finding, read from the source's ``results_dir`` when it is there. Raises what ``run_check`` raises.
+
+    A check whose rows name single subjects is not kept.
+    """
+    asked = [name, subgroup, endpoint, list(comparisons), population]
+    key = entry_key(source, "check", asked)
+    body = read_entry(source.results_dir, key)
+    if body is not None:
+        return result_from(body)
+    result = run_check(name, source, subgroup, endpoint=endpoint, comparisons=comparisons, population=population)
+    people = frozenset(source.subject_ids)
+    if not any(row.context == "subject" or row.level in people for row in result.rows):
+        keep(source, key, "check", asked, result_body(result))
+    return result
 
 
 def kept_files(directory: Path) -> list[Path]:
@@ -80,9 +123,8 @@ def check_kept(path: Path, source: Source | None) -> Kept:
 
 def _made(kind: str, asked: Any, source: Source) -> dict[str, Any]:
     """What the program answers now, as it would keep it."""
-    from alsbench.analysis.evidence import evidence_piece
-    from alsbench.analysis.run import answer
-    from alsbench.analysis.scrutiny import run_check
+    from alsbench.analysis.cells import evidence_piece  # waits: numpy
+    from alsbench.analysis.run import answer  # waits: numpy
 
     if kind == "answer":
         body = result_body(answer(Question.from_dict(asked), source))

@@ -6,9 +6,13 @@ import importlib
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from alsbench.analysis.ask import Ask, Block
+from alsbench.analysis.ask import ARM_STATS, CONTRAST_STATS, Ask, Block
+from alsbench.analysis.contrast import BY_VISIT, CONTRASTED, STATISTICS, Names
+from alsbench.analysis.result import Row
 from alsbench.analysis.source import BoolArray, Source
 from alsbench.errors import UsageError
+from alsbench.stats.errors import StatsError
+from alsbench.stats.threads import one_blas_thread
 from alsbench.study.model import Endpoint
 
 Analyse = Callable[[Ask], Block]
@@ -17,28 +21,35 @@ Interaction = Callable[[Ask, BoolArray, tuple[float, ...]], Block]
 
 @dataclass(frozen=True)
 class MethodInfo:
-    """A method: its module, its name in words, and the statistics that sum it up in one cell of evidence.
+    """A method: its module under ``endpoints`` is of the same ``name``, its name in words is its ``title``."""
 
-    ``summary`` is (estimate, low, high, p); empty where a method has no single contrast. ``by_visit``: a cell needs a visit.
-    """
-
-    module: str
+    name: str
     title: str
-    summary: tuple[str, str, str, str] | None = None
-    by_visit: bool = False
+
+    @property
+    def summary(self) -> Names | None:
+        """The statistics that sum it up in one cell of evidence; None where a method has no single contrast."""
+        return STATISTICS[CONTRASTED[self.name]] if self.name in CONTRASTED else None
+
+    @property
+    def by_visit(self) -> bool:
+        """Whether its contrast is one of a visit."""
+        return self.name in BY_VISIT
 
 
-DIFFERENCE = ("difference", "conf_low", "conf_high", "p_value")
 METHODS: dict[str, MethodInfo] = {
-    "mmrm": MethodInfo("mmrm", "mixed model for repeated measures", DIFFERENCE, by_visit=True),
-    "ancova": MethodInfo("ancova", "analysis of covariance by visit", DIFFERENCE, by_visit=True),
-    "joint_rank": MethodInfo("joint_rank", "joint rank of function and survival (CAFS)", DIFFERENCE, by_visit=True),
-    "slope": MethodInfo("slope", "random slopes, units per month", DIFFERENCE),
-    "time_to_event": MethodInfo("time_to_event", "time to event", ("hazard_ratio", "hr_low", "hr_high", "p_value")),
-    "responder": MethodInfo("responder", "responders, and time to a threshold"),
-    "staging": MethodInfo("staging", "King's and MiToS stages"),
-    "incidence": MethodInfo("incidence", "incidence of adverse events"),
-    "baseline": MethodInfo("baseline", "baseline characteristics"),
+    name: MethodInfo(name, title)
+    for name, title in {
+        "mmrm": "mixed model for repeated measures",
+        "ancova": "analysis of covariance by visit",
+        "joint_rank": "joint rank of function and survival (CAFS)",
+        "slope": "random slopes, units per month",
+        "time_to_event": "time to event",
+        "responder": "responders, and time to a threshold",
+        "staging": "King's and MiToS stages",
+        "incidence": "incidence of adverse events",
+        "baseline": "baseline characteristics",
+    }.items()
 }
 
 
@@ -62,6 +73,23 @@ def analyse_with(name: str) -> Analyse:
     return function
 
 
+def analysed(ask: Ask) -> Block:
+    """What the endpoint's method answers; a subgroup whose model cannot be fitted is answered with rows that say why."""
+    import numpy as np  # waits: numpy
+
+    analyse = analyse_with(ask.endpoint.method)
+    try:
+        with one_blas_thread():
+            return analyse(ask)
+    except (StatsError, np.linalg.LinAlgError) as error:
+        rows: list[Row] = []
+        for arm in ask.arms:
+            rows += ask.failed("arm", ARM_STATS, str(error), arm=arm)
+        for treatment, reference in ask.pairs:
+            rows += ask.failed("contrast", CONTRAST_STATS, str(error), treatment=treatment, reference=reference)
+        return Block(rows, warnings=(f"{ask.member.phrase}: {error}",))
+
+
 def interaction_with(name: str) -> Interaction | None:
     """The function that gives the subgroup-by-arm interaction p of a method, None where it has none."""
     function: Interaction | None = getattr(_module(name), "interaction", None)
@@ -69,4 +97,4 @@ def interaction_with(name: str) -> Interaction | None:
 
 
 def _module(name: str):  # type: ignore[no-untyped-def]
-    return importlib.import_module(f"alsbench.analysis.endpoints.{method_info(name).module}")
+    return importlib.import_module(f"alsbench.analysis.endpoints.{method_info(name).name}")

@@ -74,18 +74,28 @@ def percent_change(records: Records) -> Floats:
 
 @dataclass(frozen=True)
 class CovariateColumns:
-    """Covariates per subject of the source: numbers (NaN missing) or text (None missing), in the study's order."""
+    """Covariates per subject of the source, in the study's order: numbers (NaN missing), or factors over all subjects (missing
+    is a level of its own, whom ``complete`` leaves out)."""
 
     numeric: dict[str, Floats]
-    text: dict[str, NDArray[np.object_]]
+    factors: dict[str, Factor]
     complete: BoolArray
     order: tuple[str, ...]
 
 
 def covariate_columns(ask: Ask) -> CovariateColumns:
-    """Read the endpoint's covariates from the subject-level table. Raises UsageError for a column that is not there."""
+    """The endpoint's covariates of the subject-level table; the source keeps them. Raises UsageError for a column that is not
+    there, DataError for a measure that stands as text."""
+    asked = (ask.endpoint.covariates, ask.endpoint.factors)
+    if asked not in ask.source.covariates_read:
+        ask.source.covariates_read[asked] = _read_covariates(ask)
+    columns: CovariateColumns = ask.source.covariates_read[asked]
+    return columns
+
+
+def _read_covariates(ask: Ask) -> CovariateColumns:
     numeric: dict[str, Floats] = {}
-    text: dict[str, NDArray[np.object_]] = {}
+    factors: dict[str, Factor] = {}
     complete = np.ones(len(ask.source.subjects), dtype=bool)
     names = tuple(dict.fromkeys((*ask.endpoint.covariates, *ask.endpoint.factors)))
     for name in names:
@@ -94,7 +104,9 @@ def covariate_columns(ask: Ask) -> CovariateColumns:
             values = np.asarray(column, dtype=np.float64)
             complete &= np.isfinite(values)
             if name in ask.endpoint.factors:
-                text[name] = np.array([number_text(v) if np.isfinite(v) else None for v in values], dtype=object)
+                factors[name] = factor(
+                    name, np.array([number_text(v) if np.isfinite(v) else None for v in values], dtype=object)
+                )
             else:
                 numeric[name] = values
         else:
@@ -102,8 +114,8 @@ def covariate_columns(ask: Ask) -> CovariateColumns:
             if name not in ask.endpoint.factors:
                 _refuse_measure_as_text(ask, name, values_text)
             complete &= np.array([v is not None for v in values_text], dtype=bool)
-            text[name] = values_text
-    return CovariateColumns(numeric, text, complete, names)
+            factors[name] = factor(name, values_text)
+    return CovariateColumns(numeric, factors, complete, names)
 
 
 def _refuse_measure_as_text(ask: Ask, name: str, values: NDArray[np.object_]) -> None:
@@ -140,9 +152,10 @@ def covariate_variables(columns: CovariateColumns, subject: IntArray) -> tuple[l
                 variables.append(Covariate(called, values))
                 continue
         else:
-            found = factor(called, columns.text[name][subject])
-            if len(found.levels) > 1:
-                variables.append(found)
+            whole = columns.factors[name]
+            present, codes = np.unique(whole.codes[subject], return_inverse=True)
+            if present.size > 1:
+                variables.append(Factor(called, codes.astype(np.int64), tuple(whole.levels[i] for i in present)))
                 continue
         if subject.size:  # without a row there is no model to leave it out of
             warnings.append(f"{name} does not vary among the analysed rows and was left out of the model")

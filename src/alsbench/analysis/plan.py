@@ -11,14 +11,45 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from alsbench.analysis.question import Question
-from alsbench.analysis.result import Result
+from alsbench.analysis.result import Provenance, Result
 from alsbench.analysis.source import Source
 from alsbench.analysis.subgroups import Membership
 from alsbench.audit.lock import Change, Lock, changes, endpoint_change
-from alsbench.study.model import Comparison, Endpoint
+from alsbench.study.model import Comparison, Endpoint, Study
+from alsbench.version import __version__
 
 BLINDED = "BLINDED: dummy arms; who is which is known to the holder of the key"
 EVERYWHERE = ("arms", "populations", "visits", "subject", "derive")
+
+
+def provenance(source: Source, parts: list[Membership], command: str, *endpoints: Endpoint) -> Provenance:
+    """Hashes, versions and labels of honesty for a result over these subgroups and endpoints."""
+    names = {
+        "ADSL",
+        *("ADEX" for e in endpoints if e.method == "incidence"),
+        *(e.dataset.upper() for e in endpoints if e.dataset),
+    }
+    for endpoint in endpoints:
+        if endpoint.event is not None:
+            names.add(endpoint.event.dataset.upper())
+        if endpoint.function:
+            names.add(source.endpoint(endpoint.function).dataset.upper())
+    return Provenance(
+        snapshot=source.snapshot.digest,
+        study=source.study_digest,
+        engine=__version__,
+        post_hoc=any(p.post_hoc for p in parts),
+        synthetic=source.study.info.synthetic,
+        command=command,
+        sources=tuple(sorted(n for n in names if n in source.snapshot.tables)),
+        data_cut=source.snapshot.data_cut,
+        study_id=source.study.info.id,
+    )
+
+
+def synthetic_line(study: Study) -> list[tuple[str, str]]:
+    """The line of facts of a study whose data are synthetic; none for a real one."""
+    return [("Data", "SYNTHETIC: no real patient stands behind these numbers")] if study.info.synthetic else []
 
 
 def marked(

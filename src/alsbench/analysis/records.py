@@ -79,16 +79,18 @@ class Records:
 
 
 def endpoint_records(source: Source, endpoint: Endpoint) -> Records:
-    """Every record of an endpoint's parameter that its ``where`` lets in, all visits. The source keeps those of the endpoint
-    asked for last: its subgroups and their complements are of the same records.
+    """Every record of an endpoint's parameter that its ``where`` lets in, all visits. The source keeps them: every
+    subgroup, and every endpoint of the same parameter, is of the same records.
 
     Raises DataError when the data set, the parameter or a needed column is not there, or a subject has two records at one
     visit.
     """
-    kept = source.last_read.get("records")
-    if kept is None or kept[0] != endpoint:
-        kept = source.last_read["records"] = (endpoint, _read_records(source, endpoint))
-    return kept[1]
+    data = (endpoint.dataset.upper(), endpoint.paramcd, endpoint.where)
+    asked = (*data, endpoint.lloq, endpoint.weights)
+    if asked not in source.records_read:
+        source.records_read[asked] = _read_records(source, endpoint)
+    records: Records = source.records_read[asked]
+    return replace(records, unscheduled=()) if endpoint.visits else records
 
 
 def _read_records(source: Source, endpoint: Endpoint) -> Records:
@@ -133,7 +135,7 @@ def _read_records(source: Source, endpoint: Endpoint) -> Records:
         _days(frame),
         _weights(source, endpoint, frame, index),
         _imputed(frame),
-        () if endpoint.visits else _unscheduled(labels, number[np.isfinite(aval)], visits.baseline),
+        _unscheduled(labels, number[np.isfinite(aval)], visits.baseline),
         visits.number,
     )
     _refuse_duplicates(source, endpoint, records)

@@ -9,26 +9,24 @@ from __future__ import annotations
 import shlex
 from typing import get_args
 
-import numpy as np
 from pydantic import ValidationError
 
-from alsbench.analysis.ask import ARM_STATS, CONTRAST_STATS, Ask, Block
+from alsbench.analysis.ask import Ask, Block
 from alsbench.analysis.command import endpoint_command
-from alsbench.analysis.methods import Analyse, analyse_with, method_info
-from alsbench.analysis.plan import marked
+from alsbench.analysis.gates import plan_lines
+from alsbench.analysis.methods import analysed, method_info
+from alsbench.analysis.plan import marked, provenance, synthetic_line
 from alsbench.analysis.question import Question
-from alsbench.analysis.result import Facts, Provenance, Result, Row, merge_warnings
+from alsbench.analysis.result import Facts, Result, Row, merge_warnings
 from alsbench.analysis.source import Source
-from alsbench.analysis.subgroups import Membership, counts_by_arm, members
+from alsbench.analysis.subgroups import Membership, members, subgroup_line, subgroup_rows
 from alsbench.errors import UsageError
-from alsbench.stats.errors import StatsError
 from alsbench.stats.threads import one_blas_thread
 from alsbench.study.checks import option_faults
 from alsbench.study.explain import explain
 from alsbench.study.model import Covariance, DfMethod, Endpoint, Method
 from alsbench.study.names import nearest
 from alsbench.study.toml_text import toml_value
-from alsbench.version import __version__
 
 OPTIONS = (
     "covariates",
@@ -93,8 +91,8 @@ FLAGS = {
 def answer(question: Question, source: Source) -> Result:
     """Answer a question. Raises UsageError for an unknown name, DataError where the snapshot does not hold what is asked."""
     endpoint = apply_overrides(source.endpoint(question.endpoint), question)
-    analyse = analyse_with(endpoint.method)
-    population = question.population or default_population(source, endpoint)
+    method_info(endpoint.method)
+    population = question.population or source.default_population(endpoint)
     comparisons = source.comparisons(question.comparisons)
     rows: list[Row] = []
     blocks: list[Block] = []
@@ -103,19 +101,21 @@ def answer(question: Question, source: Source) -> Result:
         member = members(source, phrase, population)
         ask = Ask(source, endpoint, question, population, member, comparisons)
         rows += subgroup_rows(ask)
-        found = guarded(analyse, ask)
+        found = analysed(ask)
         for each in (found, *_beside(ask, found)):
             rows += each.rows
             blocks.append(each)
         parts.append(member)
+    planned = []
+    if method_info(endpoint.method).summary is not None:  # its p-values stand in this table as in any other
+        planned = plan_lines(source, question.population, endpoint=endpoint.name)
     result = Result(
         question=question.as_dict() | {"method": endpoint.method, "population": population},
         provenance=provenance(source, parts, endpoint_command(question), endpoint),
         rows=tuple(rows),
-        facts=_facts(source, endpoint, population, parts, blocks, _planned(source, endpoint, question)),
+        facts=_facts(source, endpoint, population, parts, blocks, planned),
         warnings=merge_warnings(block.warnings for block in blocks),
     )
-    planned = default_population(source, endpoint)
     return marked(
         result,
         source,
@@ -123,7 +123,7 @@ def answer(question: Question, source: Source) -> Result:
         comparisons=comparisons,
         parts=parts,
         question=question,
-        planned_population=planned,
+        planned_population=source.default_population(endpoint),
     )
 
 
@@ -135,7 +135,7 @@ def _beside(ask: Ask, found: Block) -> list[Block]:
         if found.later is not None:
             blocks.append(Block(found.later()))
         if ask.endpoint.method == "mmrm" and ask.endpoint.imputation != "none":
-            from alsbench.analysis.endpoints.imputed import sensitivity
+            from alsbench.analysis.endpoints.imputed import sensitivity  # waits: scipy
 
             blocks.append(sensitivity(ask))
     return blocks
@@ -187,75 +187,6 @@ def _instead(name: str, text: str) -> str:
     return nearest(name, OPTIONS)
 
 
-def default_population(source: Source, endpoint: Endpoint) -> str:
-    """The endpoint's population, else the study's default; for incidence the one flagged by SAFFL where there is one."""
-    if not endpoint.population and endpoint.method == "incidence":
-        safety = [name for name, flag in source.study.populations.flags.items() if flag == "SAFFL"]
-        return safety[0] if safety else source.study.populations.default
-    return endpoint.population or source.study.populations.default
-
-
-def subgroup_rows(ask: Ask) -> list[Row]:
-    """How many members, per arm and in all, and every realised cut."""
-    member = ask.member
-    undecided = f"{member.n_undecided} subjects undecided: a value is missing" if member.n_undecided else None
-    rows = [ask.row("subgroup", "n", member.n, warning=undecided)]
-    rows += [
-        ask.row("subgroup", "n", n, arm=arm)
-        for arm, n in counts_by_arm(ask.source, member.mask, actual=ask.endpoint.method == "incidence").items()
-    ]
-    rows += [ask.row("subgroup", "cut", value, variable=name) for name, value in member.cuts]
-    return rows
-
-
-def provenance(source: Source, parts: list[Membership], command: str, *endpoints: Endpoint) -> Provenance:
-    """Hashes, versions and labels of honesty for a result over these subgroups and endpoints."""
-    names = {
-        "ADSL",
-        *("ADEX" for e in endpoints if e.method == "incidence"),
-        *(e.dataset.upper() for e in endpoints if e.dataset),
-    }
-    for endpoint in endpoints:
-        if endpoint.event is not None:
-            names.add(endpoint.event.dataset.upper())
-        if endpoint.function:
-            names.add(source.endpoint(endpoint.function).dataset.upper())
-    return Provenance(
-        snapshot=source.snapshot.digest,
-        study=source.study_digest,
-        engine=__version__,
-        post_hoc=any(p.post_hoc for p in parts),
-        synthetic=source.study.info.synthetic,
-        command=command,
-        sources=tuple(sorted(n for n in names if n in source.snapshot.tables)),
-        data_cut=source.snapshot.data_cut,
-        study_id=source.study.info.id,
-    )
-
-
-def guarded(analyse: Analyse, ask: Ask) -> Block:
-    """A subgroup whose model cannot be fitted is answered with rows that say why."""
-    try:
-        with one_blas_thread():
-            return analyse(ask)
-    except (StatsError, np.linalg.LinAlgError) as error:
-        rows: list[Row] = []
-        for arm in ask.arms:
-            rows += ask.failed("arm", ARM_STATS, str(error), arm=arm)
-        for treatment, reference in ask.pairs:
-            rows += ask.failed("contrast", CONTRAST_STATS, str(error), treatment=treatment, reference=reference)
-        return Block(rows, warnings=(f"{ask.member.phrase}: {error}",))
-
-
-def _planned(source: Source, endpoint: Endpoint, question: Question) -> list[tuple[str, str]]:
-    """What the multiplicity plan makes of an endpoint with contrasts: its p-values stand in this table as in any other."""
-    if source.study.multiplicity is None or method_info(endpoint.method).summary is None:
-        return []
-    from alsbench.analysis.gates import plan_lines  # the gates are asked of evidence, which asks this module
-
-    return plan_lines(source, question.population, endpoint=endpoint.name)
-
-
 def _facts(
     source: Source,
     endpoint: Endpoint,
@@ -272,23 +203,9 @@ def _facts(
         lines += [line for line in block.model if line not in lines]
     lines.append(("Intervals", "95%, two-sided"))
     lines += planned
-    if source.study.info.synthetic:
-        lines.append(("Data", "SYNTHETIC: no real patient stands behind these numbers"))
+    lines += synthetic_line(source.study)
     named, method = endpoint.title or endpoint.name, method_info(endpoint.method).title
     title = named if named.casefold() == method.casefold() else f"{named}: {method}"
     attempts = tuple(dict.fromkeys(a for block in blocks for a in block.attempts))
     footnotes = tuple(dict.fromkeys(f for block in blocks for f in block.footnotes))
     return Facts(title=title, lines=tuple(lines), attempts=attempts, footnotes=footnotes)
-
-
-def subgroup_line(source: Source, member: Membership, *, actual: bool = False) -> str:
-    """Name, definition, realised cut, n per planned (or actual) arm and status of a subgroup, in one line.
-
-    Members whose arm is none of the study's are in no analysis: they are counted after the arms.
-    """
-    sizes = counts_by_arm(source, member.mask, actual=actual)
-    elsewhere = member.n - sum(sizes.values())
-    counts = ", ".join(f"{arm} {n}" for arm, n in sizes.items())
-    counts += f", in no arm of the study {elsewhere}" if elsewhere else ""
-    undecided = f"; {member.n_undecided} undecided (value missing)" if member.n_undecided else ""
-    return member.words(f"n = {member.n} ({counts}){undecided}")

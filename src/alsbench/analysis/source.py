@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray  # a kept answer needs no NumPy: it comes with the first column read
 
+    from alsbench.analysis.contrast import Piece
+
 SUBJECT_TABLE = "ADSL"
 BoolArray: TypeAlias = "NDArray[np.bool_]"
 IntArray: TypeAlias = "NDArray[np.int64]"
@@ -38,8 +40,9 @@ class Source:
 
     ``results_dir`` is where answers may be kept between sessions; None keeps none. Under a ``lock`` the subgroups of
     ``study`` are pre-specified only where the locked plan has them. ``held`` is the workspace as it was found, ``log`` what is
-    to be said of its audit log. ``last_read`` holds what was read for one endpoint, ``flags_read`` who is in which analysis
-    set, ``times_read`` the times of each parameter.
+    to be said of its audit log. What was read is kept as long as the source: ``records_read`` of a parameter, ``flags_read``
+    who is in which analysis set, ``times_read`` of an event, ``truth_read`` of a subgroup's expression, ``covariates_read``
+    of models; and so is what it answered: ``pieces`` of the evidence, ``verdicts`` of the multiplicity plan by population.
     """
 
     study: Study
@@ -49,9 +52,13 @@ class Source:
     lock: Lock | None = None
     held: Held | None = None
     log: Standing = field(default_factory=Standing)
-    last_read: dict[str, tuple[Endpoint, Any]] = field(default_factory=dict, init=False, repr=False, compare=False)
+    records_read: dict[tuple[object, ...], Any] = field(default_factory=dict, init=False, repr=False, compare=False)
     flags_read: dict[str, tuple[list[str], BoolArray]] = field(default_factory=dict, init=False, repr=False, compare=False)
     times_read: dict[tuple[str, str, str], Any] = field(default_factory=dict, init=False, repr=False, compare=False)
+    truth_read: dict[str, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
+    covariates_read: dict[tuple[object, ...], Any] = field(default_factory=dict, init=False, repr=False, compare=False)
+    pieces: dict[str, Piece] = field(default_factory=dict, init=False, repr=False, compare=False)
+    verdicts: dict[str, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @property
     def blinded(self) -> bool:
@@ -156,6 +163,13 @@ class Source:
             raise UsageError(
                 f"no endpoint is named {name}", where="study.toml endpoints", hint=nearest(name, self.study.endpoints)
             ) from None
+
+    def default_population(self, endpoint: Endpoint) -> str:
+        """The endpoint's population, else the study's default; for incidence the one flagged by SAFFL where there is one."""
+        populations = self.study.populations
+        if not endpoint.population and endpoint.method == "incidence":
+            return next((name for name, flag in populations.flags.items() if flag == "SAFFL"), populations.default)
+        return endpoint.population or populations.default
 
     def comparisons(self, names: tuple[str, ...] = ()) -> tuple[Comparison, ...]:
         """Comparisons by name or by treatment label, in the order asked; all of the study's for an empty tuple."""

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from alsbench.analysis.ask import Ask
+from alsbench.analysis.result import Row
 from alsbench.analysis.source import SUBJECT_TABLE, BoolArray, Source
 from alsbench.errors import DataError, ExpressionError
 from alsbench.stats.summaries import mean, quantile
@@ -132,6 +134,32 @@ def counts_by_arm(source: Source, mask: BoolArray, *, actual: bool = False) -> d
     return {arm: int((mask & (codes == i)).sum()) for i, arm in enumerate(source.study.arms.order)}
 
 
+def subgroup_line(source: Source, member: Membership, *, actual: bool = False) -> str:
+    """Name, definition, realised cut, n per planned (or actual) arm and status of a subgroup, in one line.
+
+    Members whose arm is none of the study's are in no analysis: they are counted after the arms.
+    """
+    sizes = counts_by_arm(source, member.mask, actual=actual)
+    elsewhere = member.n - sum(sizes.values())
+    counts = ", ".join(f"{arm} {n}" for arm, n in sizes.items())
+    counts += f", in no arm of the study {elsewhere}" if elsewhere else ""
+    undecided = f"; {member.n_undecided} undecided (value missing)" if member.n_undecided else ""
+    return member.words(f"n = {member.n} ({counts}){undecided}")
+
+
+def subgroup_rows(ask: Ask) -> list[Row]:
+    """How many members, per arm and in all, and every realised cut."""
+    member = ask.member
+    undecided = f"{member.n_undecided} subjects undecided: a value is missing" if member.n_undecided else None
+    rows = [ask.row("subgroup", "n", member.n, warning=undecided)]
+    rows += [
+        ask.row("subgroup", "n", n, arm=arm)
+        for arm, n in counts_by_arm(ask.source, member.mask, actual=ask.endpoint.method == "incidence").items()
+    ]
+    rows += [ask.row("subgroup", "cut", value, variable=name) for name, value in member.cuts]
+    return rows
+
+
 def realise(source: Source, aggregates: tuple[Aggregate, ...]) -> dict[Aggregate, float]:
     """Values of data-driven cut-offs over the whole default population (METHODS 6)."""
     inside = source.population()
@@ -155,7 +183,14 @@ def _realise_one(aggregate: Aggregate, source: Source, inside: BoolArray) -> flo
 
 
 def _truth(source: Source, subgroup: Subgroup) -> tuple[NDArray[np.float64], dict[str, float]]:
-    """1, 0 or NaN (undecided) per subject, and the realised cuts by name."""
+    """1, 0 or NaN (undecided) per subject, and the realised cuts by name. The source remembers them by their expression."""
+    if subgroup.where not in source.truth_read:
+        source.truth_read[subgroup.where] = _read_truth(source, subgroup)
+    truth, cuts = source.truth_read[subgroup.where]
+    return truth, cuts
+
+
+def _read_truth(source: Source, subgroup: Subgroup) -> tuple[NDArray[np.float64], dict[str, float]]:
     expression = parse(subgroup.where)
     try:
         cuts = realise(source, expression.aggregates)

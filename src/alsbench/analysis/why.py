@@ -17,10 +17,10 @@ from alsbench.analysis.endpoints.joint_rank import Ranked, ranked_set, rankings,
 from alsbench.analysis.plan import departure_lines, departures
 from alsbench.analysis.question import Question
 from alsbench.analysis.records import endpoint_records, visit_label
-from alsbench.analysis.run import apply_overrides, default_population, subgroup_line
+from alsbench.analysis.run import apply_overrides
 from alsbench.analysis.source import Source
 from alsbench.analysis.strata import strata_codes
-from alsbench.analysis.subgroups import members
+from alsbench.analysis.subgroups import members, subgroup_line
 from alsbench.errors import UsageError
 from alsbench.stats.errors import StatsError
 from alsbench.stats.why_rank import Pair, why_rank
@@ -101,7 +101,7 @@ def why_rank_of(source: Source, question: Question, subject: str) -> Why:
     if subject not in source.subject_index:
         raise UsageError(f"no subject is named {subject}", where="--why", hint=nearest(subject, source.subject_ids))
     index = source.subject_index[subject]
-    population = question.population or default_population(source, endpoint)
+    population = question.population or source.default_population(endpoint)
     comparisons = source.comparisons(question.comparisons)
     found: list[RankReason] = []
     lines: list[tuple[str, str]] = []
@@ -127,7 +127,7 @@ def why_rank_of(source: Source, question: Question, subject: str) -> Why:
         comparisons=comparisons,
         parts=parts,
         question=question,
-        planned_population=default_population(source, endpoint),
+        planned_population=source.default_population(endpoint),
     )
     facts = (*departure_lines(post_hoc, deviations), ("Population", population), *dict.fromkeys(lines))
     return Why(f"Why this rank: {subject}, {endpoint.title or endpoint.name}", facts, tuple(found))

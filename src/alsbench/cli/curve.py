@@ -28,9 +28,9 @@ NUMBERS = {
 
 def show_curve(common: Common, source: Source, question: Question) -> None:
     """A line for every day with an event or a censoring: what is at risk just before it, and the share free of events after."""
-    from alsbench.analysis.cache import cached_answer
     from alsbench.analysis.command import endpoint_command
     from alsbench.analysis.curves import curves_of
+    from alsbench.analysis.kept import cached_answer
     from alsbench.cli.output import emit_sheets
     from alsbench.render.sheet import Field, Sheet
     from alsbench.render.standing import marked_title

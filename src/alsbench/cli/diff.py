@@ -11,7 +11,7 @@ from alsbench.cli.common import Common, MaskOption, command
 from alsbench.errors import UnavailableError, UsageError
 
 if TYPE_CHECKING:
-    from alsbench.analysis.changes import Contrast
+    from alsbench.analysis.changes import ContrastChange
     from alsbench.analysis.source import Source
     from alsbench.data.diff import SnapshotDiff, TableDiff
     from alsbench.data.snapshot import Snapshot
@@ -186,17 +186,16 @@ def _results(common: Common, before: Snapshot, after: Snapshot, *, same: bool) -
     return Sheet("results", title, fields, tuple(_contrast(c) for c in changed), notes=notes, standing=True)
 
 
-def _looked(common: Common, old: Source, new: Source, asked: list[Contrast]) -> None:
+def _looked(common: Common, old: Source, new: Source, asked: list[ContrastChange]) -> None:
     """One look at every contrast that is listed."""
     from alsbench.analysis.looks import planned_question, question_digest
-    from alsbench.analysis.run import default_population
     from alsbench.service.trail import shown
 
     question = {"method": "diff", "old": old.snapshot.digest, "new": new.snapshot.digest}
     listed: dict[str, dict[str, object]] = {}
     for c in asked:
         if c.changed and c.treatment:
-            population = default_population(new, new.endpoint(c.endpoint))
+            population = new.default_population(new.endpoint(c.endpoint))
             listed |= planned_question(c.endpoint, c.method, population, c.subgroup, c.comparison, new.study)
     facts = {
         "question": question_digest(question, new.study),
@@ -211,14 +210,14 @@ def _looked(common: Common, old: Source, new: Source, asked: list[Contrast]) -> 
     shown(common.access, "look", facts)
 
 
-def _named(found: Contrast) -> Iterator[str]:
+def _named(found: ContrastChange) -> Iterator[str]:
     """The contrast as the ledger knows it, where a p-value of it is shown."""
     if found.changed and (found.old.p is not None or found.new.p is not None):
         visit = f", {found.visit}" if found.visit else ""
         yield f"{found.endpoint} [{found.method}] {found.subgroup}: {found.treatment} vs {found.reference}{visit}"
 
 
-def _contrast(found: Contrast) -> tuple[str | float | int | None, ...]:
+def _contrast(found: ContrastChange) -> tuple[str | float | int | None, ...]:
     o, n = found.old, found.new
     errors = [f"{word}: {side.error}" for word, side in (("old", o), ("new", n)) if side.error]
     where = (found.endpoint, found.subgroup, found.comparison, found.visit, found.measure)

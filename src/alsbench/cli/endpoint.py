@@ -80,7 +80,7 @@ def endpoint(
     mask: MaskOption = 0,
 ) -> None:
     """Analyse an endpoint as study.toml says, in each subgroup asked for (default: overall)."""
-    from alsbench.analysis.cache import cached_answer
+    from alsbench.analysis.kept import cached_answer
     from alsbench.analysis.question import OVERALL, Question
     from alsbench.analysis.records import resolve_visit
     from alsbench.analysis.run import apply_overrides

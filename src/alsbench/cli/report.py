@@ -195,7 +195,7 @@ def _endpoints(asked: Asked, names: Iterable[str], word: str) -> list[Page]:
 
 
 def _endpoint(asked: Asked, name: str, phrase: str) -> Page:
-    from alsbench.analysis.cache import cached_answer
+    from alsbench.analysis.kept import cached_answer
     from alsbench.analysis.question import Question
     from alsbench.cli.curve import with_curves
     from alsbench.render.tables import endpoint_page

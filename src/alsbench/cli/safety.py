@@ -16,7 +16,7 @@ def register(app: typer.Typer) -> None:
 
 def safety(common: Common, subgroup: SubgroupsOption = None, population: PopulationOption = "", mask: MaskOption = 0) -> None:
     """Exposure, adverse event overview, classes and terms, by actual arm: the study's first incidence endpoint."""
-    from alsbench.analysis.cache import cached_answer
+    from alsbench.analysis.kept import cached_answer
     from alsbench.analysis.question import OVERALL, Question
     from alsbench.cli.output import emit_result
     from alsbench.service.masks import mask_answer

@@ -18,7 +18,7 @@ from alsbench.render.page import Cell as PageCell
 from alsbench.render.standing import CI, marked_title, page_facts, page_footnotes
 
 if TYPE_CHECKING:  # building evidence needs numpy; printing it does not
-    from alsbench.analysis.cells import Cell
+    from alsbench.analysis.contrast import EvidenceCell
     from alsbench.analysis.evidence import Evidence
 
 LEGEND = (
@@ -73,11 +73,11 @@ def nominal_note(evidence: Evidence) -> tuple[str, ...]:
     return ("n: nominal, outside the multiplicity plan or behind a gate that stayed closed.",)
 
 
-def _section(cell: Cell) -> str:
+def _section(cell: EvidenceCell) -> str:
     return f"{cell.title} [{cell.method}, {cell.level}{', ratio' if cell.ratio else ''}]"
 
 
-def _names(cell: Cell) -> tuple[PageCell, PageCell]:
+def _names(cell: EvidenceCell) -> tuple[PageCell, PageCell]:
     mark = " *" if cell.primary else ""
     plan = f", {cell.plan}" if cell.plan else ""
     return PageCell(f" {cell.treatment} vs {cell.reference}{mark}{plan}"), PageCell(cell.visit or "")
@@ -94,7 +94,9 @@ def _has_interaction(evidence: Evidence, phrase: str) -> bool:
     return any(c.interaction_p is not None for c in evidence.cells if c.subgroup == phrase)
 
 
-def _cells(cell: Cell | None, behind: dict[tuple[object, ...], tuple[Row, ...]], *, interaction: bool) -> list[PageCell]:
+def _cells(
+    cell: EvidenceCell | None, behind: dict[tuple[object, ...], tuple[Row, ...]], *, interaction: bool
+) -> list[PageCell]:
     if cell is None:
         return [EMPTY] * (5 if interaction else 4)
     rows = behind.get((cell.endpoint, cell.subgroup, cell.treatment, cell.reference, cell.visit_number), ())
@@ -108,7 +110,7 @@ def _cells(cell: Cell | None, behind: dict[tuple[object, ...], tuple[Row, ...]],
     return [*made, PageCell(p_text(cell.interaction_p, None), rows)] if interaction else made
 
 
-def estimate_text(cell: Cell) -> str:
+def estimate_text(cell: EvidenceCell) -> str:
     """``1.12 (-1.23, 3.46)``, with the decimals that the endpoint's own page has; ``NE`` where there is none."""
     if cell.estimate is None:
         return absent(cell.error or NOT_ESTIMABLE)
@@ -117,14 +119,14 @@ def estimate_text(cell: Cell) -> str:
     return f"{format_stat(name, cell.estimate)} ({inner})"
 
 
-def p_text(p: float | None, cell: Cell | None) -> str:
+def p_text(p: float | None, cell: EvidenceCell | None) -> str:
     """p as printed, ``n`` after it where it is nominal; why there is none where the cell says so."""
     if p is not None:
         return format_p(p) + (" n" if cell is not None and cell.verdict == "nominal" else "")
     return absent(cell.error) if cell is not None and cell.error else ""
 
 
-def _from_text(cell: Cell) -> str:
+def _from_text(cell: EvidenceCell) -> str:
     if cell.visits_tested is None:
         return ""
     if cell.estimate is None:
@@ -132,7 +134,7 @@ def _from_text(cell: Cell) -> str:
     return "never" if cell.first_lasting_visit is None else format_number(cell.first_lasting_visit)
 
 
-def _errors(cells: Sequence[Cell]) -> tuple[str, ...]:
+def _errors(cells: Sequence[EvidenceCell]) -> tuple[str, ...]:
     """Why cells are empty: each reason once for an endpoint, with the subgroups it holds for."""
     found: dict[tuple[str, str, str], dict[str, None]] = {}
     for c in cells:

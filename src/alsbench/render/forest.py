@@ -17,7 +17,7 @@ from alsbench.render.page import Cell as PageCell
 from alsbench.render.standing import CI, marked_title, page_facts, page_footnotes
 
 if TYPE_CHECKING:
-    from alsbench.analysis.cells import Cell
+    from alsbench.analysis.contrast import EvidenceCell
     from alsbench.analysis.evidence import Evidence
 
 BARS = 21
@@ -37,13 +37,13 @@ def forest_page(evidence: Evidence) -> Page:
     return Page(title, blocks, page_facts(result), notes, figures)
 
 
-def _figures(cells: list[Cell], title: str) -> tuple[Figure, ...]:
+def _figures(cells: list[EvidenceCell], title: str) -> tuple[Figure, ...]:
     visit = next((c.visit for c in cells if c.visit), "")
     about = " · ".join(t for t in (title, f"{cells[0].treatment} vs {cells[0].reference}", visit) if t)
     return forest_figures(cells, scale_of(cells), [estimate_text(c) for c in cells], about)
 
 
-def _block(cells: list[Cell]) -> Block:
+def _block(cells: list[EvidenceCell]) -> Block:
     first = cells[0]
     low, high = scale_of(cells)
     lines = []
@@ -71,14 +71,11 @@ def _block(cells: list[Cell]) -> Block:
     return Block(title, columns, tuple(lines), (*post_hoc, *errors))
 
 
-def _better_above(cells: list[Cell]) -> bool:
-    for c in cells:
-        if c.estimate is not None and c.favourable is not None:
-            return c.favourable == (c.estimate > (1.0 if c.ratio else 0.0))
-    return True
+def _better_above(cells: list[EvidenceCell]) -> bool:
+    return next((c.upward for c in cells if c.favourable is not None), True)
 
 
-def scale_of(cells: list[Cell]) -> tuple[float, float]:
+def scale_of(cells: list[EvidenceCell]) -> tuple[float, float]:
     """The drawn range, holding no difference and every estimate; very wide intervals are clipped."""
     found = [c for c in cells if c.estimate is not None and c.low is not None and c.high is not None]
     if not found:
@@ -91,7 +88,7 @@ def scale_of(cells: list[Cell]) -> tuple[float, float]:
     return (low, high) if high > low else (low - 1.0, high + 1.0)
 
 
-def draw(cell: Cell, low: float, high: float, *, big: bool) -> str:
+def draw(cell: EvidenceCell, low: float, high: float, *, big: bool) -> str:
     """``──■──`` with ``|`` at no difference, on a line of BARS characters."""
     line = [" "] * BARS
     zero = _column(0.0, low, high)
@@ -109,7 +106,7 @@ def draw(cell: Cell, low: float, high: float, *, big: bool) -> str:
     return "".join(line)
 
 
-def _drawn(cell: Cell, value: float | None) -> float:
+def _drawn(cell: EvidenceCell, value: float | None) -> float:
     number = float(value) if value is not None else 0.0
     return math.log(number) if cell.ratio and number > 0 else number
 

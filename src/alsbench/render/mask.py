@@ -23,7 +23,7 @@ from alsbench.render.mask_audit import OVERALL, Atoms, Sets, System, named_sets,
 from alsbench.render.mask_words import hide_counts, hide_gates, hide_in_line, hide_warnings
 
 if TYPE_CHECKING:
-    from alsbench.analysis.cells import Cell as EvidenceCell
+    from alsbench.analysis.contrast import EvidenceCell
     from alsbench.analysis.evidence import Evidence
 
 COUNTED = frozenset({"n", "count", "events"})
@@ -92,7 +92,7 @@ def masked_evidence(
         if (cell.endpoint, cell.subgroup, cell.treatment, cell.reference, cell.visit_number) not in gone:
             return cell
         return replace(
-            cell, estimate=None, low=None, high=None, p=None, favourable=None, first_lasting_visit=None, first_visit=None,
+            cell, estimate=None, se=None, low=None, high=None, df=None, p=None, first_lasting_visit=None, first_visit=None,
             visits_tested=None, interaction_p=None, p_adjusted=None, verdict=None, error=MASKED,
         )  # fmt: skip
 

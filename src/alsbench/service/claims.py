@@ -31,8 +31,8 @@ def checked_claims(
     notes that belong above and below their tables. Without a ``source`` they are compared with each other only."""
     import hashlib
 
-    from alsbench.analysis.cache import cached_answer
     from alsbench.analysis.claims import check_claim, checks_of, scrutinised, together
+    from alsbench.analysis.kept import cached_answer
     from alsbench.errors import UnavailableError
     from alsbench.render.claims import standing_notes
     from alsbench.service.about import about, study_words

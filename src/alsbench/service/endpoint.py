@@ -55,7 +55,7 @@ def endpoint_question(
 
 def answered(question: Question, source: Source, k: int) -> Result:
     """The answer, kept or computed, with counts below ``k`` masked."""
-    from alsbench.analysis.cache import cached_answer
+    from alsbench.analysis.kept import cached_answer
     from alsbench.service.masks import mask_answer
 
     return mask_answer(cached_answer(question, source), question, source, k)

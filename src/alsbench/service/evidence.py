@@ -48,7 +48,7 @@ def hidden_columns(
     source: Source, chosen: Sequence[str], comparisons: tuple[str, ...], population: str, only: str = ""
 ) -> tuple[Row, ...]:
     """Rows of the study's subgroups that are not among those chosen: what a mask hides does not depend on what is asked."""
-    from alsbench.analysis.cache import cached_piece
+    from alsbench.analysis.cells import cached_piece
     from alsbench.analysis.evidence import assemble, evidence_columns, iter_evidence
     from alsbench.service.masks import MOST_DECLARED
 
@@ -76,7 +76,7 @@ def made_forest(
     k: int = 0,
 ) -> Evidence:
     """What the plot is drawn from, with counts below ``k`` masked; progress is shown, nothing is logged."""
-    from alsbench.analysis.cache import cached_piece
+    from alsbench.analysis.cells import cached_piece
     from alsbench.analysis.command import evidence_command
     from alsbench.analysis.evidence import assemble, evidence_columns
     from alsbench.analysis.gates import gated

@@ -25,7 +25,7 @@ def mask_answer(result: Result, question: Question, source: Source, k: int) -> R
     """The answer without small cells; complements and overall are answered too, so that no other export tells them."""
     if not k:
         return result
-    from alsbench.analysis.cache import cached_answer
+    from alsbench.analysis.kept import cached_answer
     from alsbench.render.mask import masked
     from alsbench.render.mask_words import hide_gates
 

@@ -24,7 +24,7 @@ def made_scrutiny(
     k: int = 0,
 ) -> list[tuple[Check, Result]]:
     """Each check (default: all) with what it found, counts below ``k`` masked; progress is shown, nothing is logged."""
-    from alsbench.analysis.cache import cached_check
+    from alsbench.analysis.kept import cached_check
     from alsbench.analysis.scrutiny import CHECKS
     from alsbench.service.masks import mask_check
 

@@ -139,7 +139,7 @@ def information(model: Model, point: Point, slope: Slope) -> Information:
         _sandwiches(patterns, W, jacobian, point.Cw)
         for patterns, W, jacobian in zip(model.sums.groups, point.W, slope.jacobian, strict=True)
     ]
-    M = np.concatenate(parts)
+    M = parts[0] if len(parts) == 1 else np.concatenate(parts)
     P, q = np.ascontiguousarray(M[:, :p, :p]), M[:, :p, p]
     hessian = main_hessian(model, point, slope) - 2.0 * (q @ q.T)
     if model.method == "reml":
@@ -214,16 +214,14 @@ def _cheaper_by_pairs(patterns: Patterns, k: int, Cw: Array) -> bool:
 def _contract(products: Array, jacobian: Array) -> Array:
     """sum over visits of S_k[a, b] times ``products`` [a, :, b, :], (k, c, c)."""
     T, c = products.shape[:2]
-    pairs = products.transpose(0, 2, 1, 3).reshape(T * T, c * c)
     a, b = np.triu_indices(T)
     once = np.where(a == b, 0.5, 1.0)
     weights = jacobian[:, a, b] * once
-    upper = pairs[a * T + b]
+    upper = products[a, :, b, :]  # (pairs, c, c)
     if weights.shape[0] == a.size and np.count_nonzero(weights) == a.size:  # one entry per parameter
-        out = upper * weights.sum(axis=0)[:, None]
+        out = upper * weights.sum(axis=0)[:, None, None]
     else:
-        out = weights @ upper
-    out = out.reshape(-1, c, c)
+        out = (weights @ upper.reshape(a.size, c * c)).reshape(-1, c, c)
     return np.asarray(out + out.transpose(0, 2, 1), dtype=np.float64)
 
 

@@ -15,7 +15,7 @@ from alsbench.analysis.question import Question
 from alsbench.errors import AlsbenchError, UnavailableError, not_enough_memory, out_of_memory
 
 if TYPE_CHECKING:
-    from alsbench.analysis.cells import Piece
+    from alsbench.analysis.contrast import Piece
     from alsbench.analysis.result import Result
     from alsbench.analysis.source import Source
     from alsbench.stats.survival import SurvivalCurve
@@ -95,7 +95,8 @@ class Answers:
 
 def compute(key: AnswerKey, source: Source) -> Result | Piece | Curves:
     """Answer a question, an evidence piece or a plot's curves: here models are imported, never before the first paint."""
-    from alsbench.analysis.cache import cached_answer, cached_check, piece_or_fault
+    from alsbench.analysis.cells import piece_or_fault
+    from alsbench.analysis.kept import cached_answer, cached_check
 
     if isinstance(key, Question):
         return cached_answer(key, source)

@@ -10,8 +10,7 @@ import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from alsbench.analysis.cells import Cell as EvidenceCell
-from alsbench.analysis.cells import Piece
+from alsbench.analysis.contrast import EvidenceCell, Piece
 from alsbench.analysis.result import Result, Row
 from alsbench.render.formats import format_p, format_stat
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from alsbench.analysis.cache import cached_check
+from alsbench.analysis.kept import cached_check
 from alsbench.analysis.result import Result, Row
 from alsbench.analysis.scrutiny import CHECKS, Check
 from alsbench.analysis.source import Source

@@ -42,17 +42,18 @@ def analyse(ask: Ask) -> Block:
     """One fit per comparison and visit; with ``arms = "all"`` one fit per visit."""
     records = endpoint_records(ask.source, ask.endpoint)
     visits = ask.endpoint.visits or post_baseline_visits(ask.source, records)
-    shown = ask.question.visits or visits
-    visits = tuple(sorted({*visits, *shown}))  # "from" is about every later visit, shown or not
+    said = ask.question.visits or visits
+    visits = tuple(sorted({*visits, *said}))  # "from" is about every later visit, shown or not
+    shown = ask.shown(visits)
     rows: list[Row] = []
     warnings = unplaced_warning(records)
     formula = ""
     for group in arm_groups(ask):
         tested: dict[tuple[str, str], dict[str, list[float]]] = {pair: {"p_value": [], "difference": []} for pair in group}
         for visit in visits:
-            found, words, more = _visit(ask, records, visit, group)
-            if visit in shown:
-                rows += found
+            found, words, more = _visit(ask, records, visit, group, with_arms=visit in shown)
+            rows += found if visit in shown else []
+            if visit in said:
                 warnings += more
                 formula = words
             for pair, columns in tested.items():
@@ -144,7 +145,10 @@ def _variables(ask: Ask, at: Records) -> tuple[list[Variable], np.ndarray[tuple[
     return variables + covariates, found.y, warnings + more
 
 
-def _visit(ask: Ask, records: Records, visit: float, group: tuple[tuple[str, str], ...]) -> tuple[list[Row], str, list[str]]:
+def _visit(
+    ask: Ask, records: Records, visit: float, group: tuple[tuple[str, str], ...], *, with_arms: bool
+) -> tuple[list[Row], str, list[str]]:
+    """Rows of one visit, the LS means ``with_arms``; the model in words; warnings."""
     at = rows_at(ask, records, visit, group, ask.member.mask)
     left_out = unusable_warnings(ask, records, _in_fit(ask, records, visit, group, ask.member.mask))
     complete = at.take(covariate_columns(ask).complete[at.subject])
@@ -180,7 +184,7 @@ def _visit(ask: Ask, records: Records, visit: float, group: tuple[tuple[str, str
         for treatment, reference in group:
             rows += ask.failed("contrast", pair_names, str(error), treatment=treatment, reference=reference, **where)
         return rows, formula, warnings
-    for arm in arms:
+    for arm in arms if with_arms else ():
         try:
             found = fit.contrast(ls_mean_row(ask, design, {ARM: arm})[None, :])
             rows += ask.inference("arm", "ls_mean", found, 0, arm=arm, **own)

@@ -72,15 +72,16 @@ def analyse(ask: Ask) -> Block:
     if len(rows.records) == 0:
         return Block(_nothing(ask), warnings=rows.warnings)
     fit, design, warnings = fit_rows(ask, rows, interaction=None)
-    shown = [i for i, v in enumerate(rows.visits) if not ask.question.visits or v in ask.question.visits]
+    shown = [rows.visits.index(v) for v in ask.shown(rows.visits)]
     out: list[Row] = []
     for arm in ask.arms:
         for i in shown:
             out += _arm_rows(ask, fit, design, rows, arm, i)
     for treatment, reference in ask.pairs:
         out += _contrast_rows(ask, fit, design, rows, (treatment, reference), shown)
-    out += _model_rows(ask, fit, rows, shown)
-    out += _term_rows(ask, fit, design)
+    if not ask.at_horizon:
+        out += _model_rows(ask, fit, rows, shown)
+        out += _term_rows(ask, fit, design)
     if ask.question.subjects:
         out += _influence_rows(ask, fit, design, rows)
     missing = [f"no analysed rows at visit {v:g}" for v in ask.question.visits if v not in rows.visits]
@@ -241,7 +242,8 @@ def _contrast_rows(ask: Ask, fit: MMRMFit, design: Design, rows: Rows, pair: tup
             out += ask.inference("contrast", "difference", found, 0, **at)
             out += exponentiated(ask, "contrast", "ratio", found, 0, **at)
     if ask.endpoint.adjust == "max-t" and len(estimable) > 1:
-        out += adjusted_rows(ask, fit, estimable, rows.visits, rows.labels, shown, **where)
+        wanted = list(estimable) if ask.at_horizon else shown  # one visit's adjusted p is never below that of a larger t
+        out += adjusted_rows(ask, fit, estimable, rows.visits, rows.labels, wanted, **where)
     if len(estimable) == len(rows.labels) > 1:
         found = fit.contrast(np.mean(list(estimable.values()), axis=0)[None, :])
         out += ask.inference("contrast", "difference", found, 0, level=AVERAGE, **where)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from alsbench.analysis.cache import cached_piece
+from alsbench.analysis.cells import cached_piece
 from alsbench.analysis.p_text import p_text
 from alsbench.analysis.question import OVERALL
 from alsbench.analysis.result import Row

@@ -9,15 +9,15 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from alsbench.analysis.ask import Ask, Block
-from alsbench.analysis.methods import analyse_with, evidence_endpoints, method_info
+from alsbench.analysis.methods import analysed as method_answer
+from alsbench.analysis.methods import evidence_endpoints, method_info
 from alsbench.analysis.p_text import p_text
-from alsbench.analysis.plan import marked
+from alsbench.analysis.plan import marked, provenance, synthetic_line
 from alsbench.analysis.question import OVERALL, Question
 from alsbench.analysis.result import Context, Facts, Result, Row
-from alsbench.analysis.run import default_population, guarded, provenance, subgroup_line
-from alsbench.analysis.scrutiny import VERDICT, Check
+from alsbench.analysis.scrutiny.catalogue import VERDICT, Check
 from alsbench.analysis.source import Source
-from alsbench.analysis.subgroups import Membership, counts_by_arm, members
+from alsbench.analysis.subgroups import Membership, counts_by_arm, members, subgroup_line
 from alsbench.errors import UsageError
 from alsbench.study.model import Comparison, Endpoint
 
@@ -97,7 +97,7 @@ def asked(
     words += [w for name in comparisons for w in ("--comparison", name)]
     words += ["--population", population] if population else []
     found = members(source, subgroup or OVERALL, population)
-    name = population or default_population(source, chosen)
+    name = population or source.default_population(chosen)
     return Finding(source, found.phrase, chosen, source.comparisons(comparisons), name, shlex.join(words), DRAWS)
 
 
@@ -105,7 +105,7 @@ def analysed(finding: Finding, endpoint: Endpoint, member: Membership, *, source
     """The endpoint, as given, answered for these members."""
     question = Question(endpoint.name, subgroups=(member.phrase,), population=finding.population)
     ask = Ask(source or finding.source, endpoint, question, finding.population, member, finding.comparisons)
-    return guarded(analyse_with(endpoint.method), ask)
+    return method_answer(ask)
 
 
 def contrasts(
@@ -209,8 +209,7 @@ def result_of(check: Check, finding: Finding, answer: CheckAnswer) -> Result:
     ]
     lines += [("Subgroup", subgroup_line(source, member)), *answer.lines]
     lines.append(("p-values", "two-sided" + ("" if check.id in ADJUSTING else UNADJUSTED)))
-    if source.study.info.synthetic:
-        lines.append(("Data", "SYNTHETIC: no real patient stands behind these numbers"))
+    lines += synthetic_line(source.study)
     question = {
         "check": check.id,
         "endpoint": endpoint.name,
@@ -222,5 +221,5 @@ def result_of(check: Check, finding: Finding, answer: CheckAnswer) -> Result:
     origin = provenance(source, [member], f"{finding.command} --check {check.id}", endpoint)
     facts = Facts(f"{check.number}. {check.title}", tuple(lines))
     result = Result(question, origin, tuple(answer.rows), facts, answer.warnings)
-    other = "" if finding.population == default_population(source, finding.endpoint) else finding.population
+    other = "" if finding.population == source.default_population(finding.endpoint) else finding.population
     return marked(result, source, endpoints=[endpoint], comparisons=finding.comparisons, parts=[member], population=other)

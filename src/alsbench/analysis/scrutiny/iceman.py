@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from alsbench.analysis.cache import piece_or_fault
+from alsbench.analysis.cells import piece_or_fault
 from alsbench.analysis.methods import evidence_endpoints
 from alsbench.analysis.p_text import p_text
 from alsbench.analysis.question import OVERALL

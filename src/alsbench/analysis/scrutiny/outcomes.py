@@ -144,8 +144,8 @@ def covariate_matrix(ask: Ask, subject: IntArray) -> Floats:
         if name in columns.numeric:
             found.append(columns.numeric[name][subject])
         else:
-            values = np.array([str(v) for v in columns.text[name][subject]])
-            found += [(values == level).astype(np.float64) for level in np.unique(values)[1:]]
+            codes = columns.factors[name].codes[subject]
+            found += [(codes == level).astype(np.float64) for level in np.unique(codes)[1:]]
     return centred(np.array(found).T.reshape(subject.size, len(found)))
 
 

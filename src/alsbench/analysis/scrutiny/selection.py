@@ -17,7 +17,6 @@ from numpy.typing import NDArray
 from alsbench.analysis.methods import evidence_endpoints
 from alsbench.analysis.p_text import p_text
 from alsbench.analysis.result import Row
-from alsbench.analysis.run import default_population
 from alsbench.analysis.scrutiny.finding import ALPHA, CheckAnswer, Finding, each_comparison
 from alsbench.analysis.scrutiny.outcomes import (
     SEARCHED,
@@ -216,7 +215,7 @@ def _upward(endpoint: Endpoint) -> float:
 
 
 def _population(finding: Finding, endpoint: Endpoint) -> str:
-    return finding.population if endpoint.name == finding.endpoint.name else default_population(finding.source, endpoint)
+    return finding.population if endpoint.name == finding.endpoint.name else finding.source.default_population(endpoint)
 
 
 def _size(found: Search) -> str:

@@ -12,14 +12,16 @@ from alsbench.render.page import Figure
 from alsbench.render.ticks import close_ratio_ticks, nice_ticks, tick_text
 
 if TYPE_CHECKING:
-    from alsbench.analysis.cells import Cell
+    from alsbench.analysis.contrast import EvidenceCell
 
 ROW = 21.0
 LEFT, RIGHT = 230.0, 270.0
 LEAST, MOST = 3.0, 6.5  # half a square's side
 
 
-def forest_figures(cells: Sequence[Cell], scale: tuple[float, float], texts: Sequence[str], about: str) -> tuple[Figure, ...]:
+def forest_figures(
+    cells: Sequence[EvidenceCell], scale: tuple[float, float], texts: Sequence[str], about: str
+) -> tuple[Figure, ...]:
     """One comparison: a line for each of its cells, with ``texts`` as its estimate in print; ``scale`` is the drawn range (logs
     of ratios). Nothing where no subgroup has an estimate."""
     if not any(c.estimate is not None for c in cells):
@@ -29,7 +31,7 @@ def forest_figures(cells: Sequence[Cell], scale: tuple[float, float], texts: Seq
     return (Figure(caption, lambda: _draw(cells, scale, texts, caption)),)
 
 
-def _draw(cells: Sequence[Cell], scale: tuple[float, float], texts: Sequence[str], caption: str) -> str:
+def _draw(cells: Sequence[EvidenceCell], scale: tuple[float, float], texts: Sequence[str], caption: str) -> str:
     made = Drawing(scale, (0.0, 1.0), height=TOP + (len(cells) + 1) * ROW + 52, left=LEFT, right=RIGHT)
     logs = any(c.ratio for c in cells)
     ticks = close_ratio_ticks(*scale, 6) if logs else [t for t in nice_ticks(*scale, 6) if scale[0] <= t <= scale[1]]
@@ -58,7 +60,7 @@ def _draw(cells: Sequence[Cell], scale: tuple[float, float], texts: Sequence[str
     return made.svg(caption)
 
 
-def _p(cell: Cell) -> str:
+def _p(cell: EvidenceCell) -> str:
     if cell.p is None:
         return MASKED if cell.error == MASKED else NOT_ESTIMABLE
     return format_p(cell.p)
@@ -75,16 +77,15 @@ def _interval(made: Drawing, y: float, low: float, high: float, scale: tuple[flo
             made.stroke([(x, y - 3), (x, y + 3)], width=1.3)
 
 
-def _drawn(cell: Cell, value: float) -> float:
+def _drawn(cell: EvidenceCell, value: float) -> float:
     return math.log(value) if cell.ratio and value > 0 else value
 
 
-def _sides(made: Drawing, cells: Sequence[Cell]) -> None:
+def _sides(made: Drawing, cells: Sequence[EvidenceCell]) -> None:
     """Which way favours the treatment, on both sides of no difference."""
     for c in cells:
-        if c.estimate is not None and c.favourable is not None:
-            right = c.favourable == (c.estimate > (1.0 if c.ratio else 0.0))
-            words = ("reference better", "treatment better") if right else ("treatment better", "reference better")
+        if c.favourable is not None:
+            words = ("reference better", "treatment better") if c.upward else ("treatment better", "reference better")
             made.write(made.px(0.0) - 8, made.height - 6, words[0], anchor="end")
             made.write(made.px(0.0) + 8, made.height - 6, words[1])
             return

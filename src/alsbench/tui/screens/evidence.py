@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from alsbench.analysis.cells import Cell, Piece
+from alsbench.analysis.contrast import EvidenceCell, Piece
 from alsbench.analysis.question import OVERALL
 from alsbench.analysis.result import Result
 from alsbench.errors import AlsbenchError
@@ -99,7 +99,7 @@ class EvidenceView(QueryView):
 
     def effect(
         self, endpoint: str, comparison: Comparison, phrase: str
-    ) -> tuple[ContrastCell | AlsbenchError | None, Cell | None]:
+    ) -> tuple[ContrastCell | AlsbenchError | None, EvidenceCell | None]:
         piece = self.known(self.key(endpoint, phrase))
         if not isinstance(piece, Piece):
             return piece, None
@@ -109,7 +109,7 @@ class EvidenceView(QueryView):
             return AlsbenchError("no contrast here"), None
         return effect_at(piece, cell, self.bench.ready.source.study.endpoints[endpoint].better), cell
 
-    def cell(self, found: ContrastCell | AlsbenchError | None, cell: Cell | None = None) -> tuple[str, str]:
+    def cell(self, found: ContrastCell | AlsbenchError | None, cell: EvidenceCell | None = None) -> tuple[str, str]:
         if found is None:
             return WAITING, "dim"
         if isinstance(found, AlsbenchError):

@@ -13,7 +13,7 @@ from dataclasses import replace
 from rich.cells import cell_len
 from rich.text import Text
 
-from alsbench.analysis.cells import Cell, Piece
+from alsbench.analysis.contrast import EvidenceCell, Piece
 from alsbench.analysis.evidence import Evidence, assemble, evidence_columns
 from alsbench.analysis.question import OVERALL
 from alsbench.analysis.result import Result
@@ -58,7 +58,7 @@ class ForestView(QueryView):
             self.bench.status("the study has no endpoint with a contrast")
             return
         against = self.bench.catalogue.label("comparisons", choice.comparison)
-        found: dict[str, tuple[FoundContrast, Cell | None]] = {}
+        found: dict[str, tuple[FoundContrast, EvidenceCell | None]] = {}
         for key in self.wanted():
             piece = self.known(key)
             cell = (
@@ -106,7 +106,7 @@ class ForestView(QueryView):
         self.show_grid(GridModel((section,)))
         self.cursor_moved()
 
-    def texts(self, phrase: str, effect: FoundContrast, cell: Cell | None) -> tuple[str, str, str, str, str]:
+    def texts(self, phrase: str, effect: FoundContrast, cell: EvidenceCell | None) -> tuple[str, str, str, str, str]:
         """name, n, estimate with limits, p, interaction p"""
         study = self.bench.opened.source.study if self.bench.opened else None
         subgroup = study.subgroup(phrase.removeprefix("not ")) if study else None

@@ -1,0 +1,85 @@
+"""What a sceptical reviewer asks of a finding in a subgroup (METHODS 7): the list of checks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from alsbench.errors import UsageError
+from alsbench.study.names import nearest
+
+if TYPE_CHECKING:
+    from alsbench.analysis.result import Result
+
+
+@dataclass(frozen=True)
+class Check:
+    """``module`` answers it, by its function named as the id; ``brief`` is the title where that has no room."""
+
+    number: int
+    id: str
+    title: str
+    module: str
+    brief: str = ""
+
+    @property
+    def short(self) -> str:
+        """The title in a narrow list."""
+        return self.brief or self.title
+
+    @property
+    def available(self) -> bool:
+        """Whether there is something that answers it."""
+        return bool(self.module)
+
+
+CHECKS: tuple[Check, ...] = (
+    Check(1, "overall", "Overall result beside the subgroup", "contexts"),
+    Check(2, "complement", "Complement result", "contexts"),
+    Check(3, "interaction", "Arm-by-subgroup interaction", "contexts"),
+    Check(4, "balance", "Baseline balance within the subgroup", "balance"),
+    Check(5, "sweep", "Cut-off sweep with a sup-test", "sweep"),
+    Check(6, "stepp", "STEPP with a permutation sup-test", "stepp"),
+    Check(7, "selection", "Selection-adjusted p over the declared search", "selection", "Selection-adjusted p"),
+    Check(8, "shrinkage", "Selection-adjusted estimate and shrinkage", "shrinkage", "Selection-adjusted estimate"),
+    Check(9, "multiplicity", "Multiplicity ledger", "ledger"),
+    Check(10, "visits", "Every visit and the horizon", "visits"),
+    Check(11, "dose", "Three-arm ranks and a dose trend", "dose"),
+    Check(12, "components", "CAFS components", "components"),
+    Check(13, "specification", "Specification curve over the CAFS options", "specification", "Specification curve over CAFS"),
+    Check(
+        14,
+        "alternatives",
+        "Gehan-Wilcoxon beside ANCOVA, adjusted beside unadjusted",
+        "alternatives",
+        "Gehan-Wilcoxon, ANCOVA, unadjusted",
+    ),
+    Check(
+        15,
+        "missingness",
+        "Missingness by arm; reference-based imputation, tipping point",
+        "missingness",
+        "Missingness, imputation, tipping",
+    ),
+    Check(16, "rerandomisation", "Re-randomisation test", "rerandomisation"),
+    Check(17, "controls", "Shared-control influence: one control left out", "influence", "One shared control left out"),
+    Check(18, "regression", "Regression to the mean", "regression"),
+    Check(19, "concordance", "Concordance of ALSFRS-R, SVC and NfL by subject", "concordance", "Concordance by subject"),
+    Check(20, "surrogate", "NfL as mediator or surrogate", "surrogate"),
+    Check(21, "errors", "Type M and S error, replication probability", "design", "Type M and S error, replication"),
+    Check(22, "iceman", "ICEMAN form and the EMA subgroup checklist", "iceman", "ICEMAN and the EMA checklist"),
+)
+VERDICT = "Verdict"  # the name of the line of facts that sums a check up
+
+
+def find_check(name: str) -> Check:
+    """A check by its id or number. Raises UsageError for one that is not there."""
+    for check in CHECKS:
+        if name in {check.id, str(check.number)}:
+            return check
+    raise UsageError(f"no check is named {name}", hint=nearest(name, [c.id for c in CHECKS]))
+
+
+def verdict(result: Result) -> str:
+    """The sentence that sums a check up."""
+    return next((text for name, text in result.facts.lines if name == VERDICT), "")
