@@ -12,7 +12,7 @@ from pathlib import Path
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from alsbench.cli.report_front import LIBRARIES
+from alsbench.service.report import LIBRARIES
 
 ROOT = Path(__file__).parents[1]
 

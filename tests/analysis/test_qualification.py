@@ -18,7 +18,6 @@ import pytest
 
 from alsbench.__main__ import main
 from alsbench.analysis.qualification import published
-from alsbench.analysis.qualification import run as qualification
 from alsbench.analysis.qualification.catalogue import METHODS
 from alsbench.analysis.qualification.checks import Check, Tally
 from alsbench.analysis.qualification.material import FOLDERS, Archive, software
@@ -246,7 +245,7 @@ def test_an_unknown_method_is_named(run: Run) -> None:
 
 def test_the_table_fits_a_terminal(run: Run, whole: Qualification, monkeypatch: pytest.MonkeyPatch) -> None:
     """That of all methods, as they were qualified above."""
-    monkeypatch.setattr(qualification, "qualify", lambda **_: whole)
+    monkeypatch.setattr("alsbench.service.qualification.compute", lambda **_: whole)
     _, out, _ = run("-q")
     assert all(m.title in out for m in METHODS.values())
     assert max(map(len, out.splitlines())) <= 80

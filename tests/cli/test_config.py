@@ -79,7 +79,7 @@ def test_a_fault_stops_other_commands_with_the_place(run: Run, write: Any, loade
 def test_the_app_is_opened_with_them(run: Run, write: Any, loaded: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     given: dict[str, Any] = {}
     app = importlib.import_module("alsbench.tui.launch")
-    monkeypatch.setattr(app, "run", lambda workspace, **options: given.update(options) or 0)
+    monkeypatch.setattr(app, "launch", lambda workspace, **options: given.update(options) or 0)
     write('theme = "light"\nno_mouse = true\n[keys]\nquit = "Q"\n')
     assert run("tui", "--ascii", "-w", loaded).code == 0
     assert given == {"ascii": True, "no_mouse": True, "theme": "light", "keymap": {"quit": ("Q",)}}

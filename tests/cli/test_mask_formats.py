@@ -16,17 +16,17 @@ from alsbench.analysis.question import Question
 from alsbench.analysis.result import Result
 from alsbench.analysis.source import open_source
 from alsbench.cli.common import Common, Format, make_common
-from alsbench.cli.curve import with_curves
-from alsbench.cli.endpoint import LONG
-from alsbench.cli.output import emit_page, emit_result
+from alsbench.cli.output import show
 from alsbench.render.evidence import evidence_page
 from alsbench.render.forest import forest_page
 from alsbench.render.formats import COUNTS
 from alsbench.render.mask import COUNTED
 from alsbench.render.page import Page
 from alsbench.render.tables import endpoint_page
+from alsbench.service.endpoint import with_curves
 from alsbench.service.evidence import made_evidence, made_forest
 from alsbench.service.masks import mask_answer
+from alsbench.service.output import results_output
 
 MASKS = (2, 5, 50, 1000)
 SUBGROUPS = ("overall", "slow", "not slow")
@@ -44,7 +44,7 @@ def pages(common: Common, loaded: Path) -> Iterator[tuple[str, int, Result, Call
             result = mask_answer(whole, question, source, k)
 
             def page(c: Common, r: Result = result, q: Question = question, k: int = k) -> Page:
-                return with_curves(c, endpoint_page(r, model=True), q, source, k)
+                return with_curves(c.access, endpoint_page(r, model=True), q, source, k)
 
             yield name, k, result, page
     for k in MASKS:
@@ -57,17 +57,14 @@ def pages(common: Common, loaded: Path) -> Iterator[tuple[str, int, Result, Call
 
 def test_no_mask_in_any_format_fails_or_tells_a_small_count(loaded: Path, tmp_path: Path) -> None:
     common = make_common(workspace=loaded, format=Format.TABLE, output=None, quiet=True, json_errors=False)
-    figures = 0
+    study, figures = open_source(loaded).study, 0
     for name, k, result, page in pages(common, loaded):
         small = [r for r in result.rows if r.stat_name in COUNTED and r.stat is not None and r.number() < k]
         assert small == [], (name, k)
         for form in Format:
             target = tmp_path / f"{name}.{k}.{form.value}"
             asked = replace(common, format=form, output=target)
-            if form in LONG:
-                emit_result(asked, result)
-            else:
-                emit_page(asked, page(asked))
+            show(asked, results_output(asked.access, [result], lambda p=page, a=asked: p(a), study))
             text = target.read_text()
             assert text, (name, k, form)
             if form is Format.JSON:

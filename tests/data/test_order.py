@@ -147,7 +147,7 @@ def _wait(ready: Any) -> None:
 
 
 def test_the_shell_sorts_a_table_once(snapshot: Snapshot, monkeypatch: pytest.MonkeyPatch) -> None:
-    import alsbench.cli.data as command
+    import alsbench.service.tables as command
 
     monkeypatch.setattr(command, "PAGE", 1_000)
     sorts: list[Any] = []

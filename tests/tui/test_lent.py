@@ -21,7 +21,7 @@ sys.path.insert(0, str(ROOT / "benchmarks"))
 from ptyterm import Terminal  # noqa: E402 - the harness the benchmark measures with
 
 pytestmark = pytest.mark.terminal
-START = "import sys; from pathlib import Path; from alsbench.tui.launch import run; sys.exit(run(Path(sys.argv[1])))"
+START = "import sys; from pathlib import Path; from alsbench.tui.launch import launch; sys.exit(launch(Path(sys.argv[1])))"
 PAGER = """import os, pathlib, subprocess, sys, time
 sys.stdin.read()
 subprocess.run(["stty", "-icanon", "-echo"], stdin=open("/dev/tty"))

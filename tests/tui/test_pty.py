@@ -23,8 +23,8 @@ from ptyterm import Terminal  # noqa: E402
 
 pytestmark = pytest.mark.terminal
 START = (
-    "import sys; from pathlib import Path; from alsbench.tui.launch import run; "
-    "sys.exit(run(Path(sys.argv[1]), ascii='a' in sys.argv[2]))"
+    "import sys; from pathlib import Path; from alsbench.tui.launch import launch; "
+    "sys.exit(launch(Path(sys.argv[1]), ascii='a' in sys.argv[2]))"
 )
 BYTES_PER_CURSOR_KEY = 300
 BYTES_PER_PAGE = 5000
@@ -202,7 +202,7 @@ HEAVY = {"numpy", "scipy", "duckdb", "pydantic", "pyarrow", "pandas", "statsmode
 
 def test_the_first_screen_imports_nothing_heavy() -> None:
     """First paint needs Textual and the frame: no study, no database, no numbers. 449 modules when this was written."""
-    found = modules_after("import alsbench.tui.launch, alsbench.tui.screens.evidence")
+    found = modules_after("import alsbench.tui.app, alsbench.tui.launch, alsbench.tui.screens.evidence")
     assert not found & HEAVY
     assert len(found) <= 475
 
@@ -210,7 +210,7 @@ def test_the_first_screen_imports_nothing_heavy() -> None:
 def test_kept_numbers_need_no_model(workspace: Path) -> None:
     """The first numbers of Evidence, kept from before, come without SciPy, NumPy and any method's model. 590 modules."""
     code = (
-        "from pathlib import Path\nimport alsbench.tui.launch, alsbench.tui.screens.evidence\n"
+        "from pathlib import Path\nimport alsbench.tui.app, alsbench.tui.launch, alsbench.tui.screens.evidence\n"
         "from alsbench.tui.answers import PieceKey, compute; from alsbench.tui.opening import open_workspace\n"
         f"opened = open_workspace(Path({str(workspace)!r}))\n"
         "compute(PieceKey(opened.catalogue.endpoints[0].name, 'overall'), opened.source)"

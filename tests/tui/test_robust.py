@@ -17,7 +17,7 @@ from alsbench.audit.log import entries, verify
 from alsbench.data.workspace import Workspace
 from alsbench.tui.answers import Answers
 
-START = "import sys; from pathlib import Path; from alsbench.tui.launch import run; sys.exit(run(Path(sys.argv[1])))"
+START = "import sys; from pathlib import Path; from alsbench.tui.launch import launch; sys.exit(launch(Path(sys.argv[1])))"
 
 
 async def test_a_fault_in_a_worker_is_said_and_the_app_goes_on(

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from alsbench.cli.common import Common, MaskOption, command
-
-if TYPE_CHECKING:
-    pass
+from alsbench.cli.output import show
 
 
 def register(app: typer.Typer) -> None:
@@ -25,8 +23,6 @@ def arms(
     mask: MaskOption = 0,
 ) -> None:
     """Subjects per planned arm: randomised, in each population, discontinued, dead."""
-    from alsbench.cli.output import emit_sheets
-    from alsbench.service.arms import arms_sheet
+    from alsbench.service.subjects import arms as ask  # waits: duckdb, numpy
 
-    with common.access.opened() as source:
-        emit_sheets(common, arms_sheet(source, subgroup, common.access.mask(mask)))
+    show(common, ask(common.access, subgroup, mask=mask))

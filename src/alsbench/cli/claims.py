@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from alsbench.cli.common import Common, Format, MaskOption, command
-
-if TYPE_CHECKING:
-    from alsbench.analysis.source import Source
-    from alsbench.study.model import Study
+from alsbench.cli.common import Common, MaskOption, command
+from alsbench.cli.output import show
 
 
 def register(app: typer.Typer) -> None:
@@ -40,44 +35,6 @@ def claims(
     Without data, or a workspace, whether they agree with each other. Exits 1 where a claim contradicts itself, another one or
     the data. CSV and TSV hold every number; the other formats all tables.
     """
-    from alsbench.cli.output import emit_page, emit_sheets
-    from alsbench.render.claims import claims_sheets, numbers_sheet
-    from alsbench.render.claims_page import claims_page
-    from alsbench.service.claims import checked_claims
-    from alsbench.version import __version__
+    from alsbench.service.claims import claims as ask  # waits: duckdb, numpy, scipy
 
-    path = file or common.workspace / "claims.toml"
-    k = common.access.mask(mask)
-    with opened_if_loaded(common) as source:
-        study = source.study if source is not None else _study(common)
-        checked, facts, notes = checked_claims(common.access, source, path, claim or (), k, scrutinise=scrutinise, study=study)
-    of = f", study {source.study_digest[:12]}" if source is not None else ""
-    made = checked, facts, (*notes, f"alsbench {__version__}{of}")
-    if common.format in (Format.CSV, Format.TSV):
-        emit_sheets(common, numbers_sheet(*made))
-    elif common.format is Format.JSON:
-        emit_sheets(common, *claims_sheets(*made))
-    else:
-        emit_page(common, claims_page(*made))
-    return 1 if any(c.refuted for c in checked) else 0
-
-
-@contextmanager
-def opened_if_loaded(common: Common) -> Iterator[Source | None]:
-    """The study and current snapshot of the workspace; None where no data have been loaded there, and that is said."""
-    from alsbench.data.workspace import Workspace
-
-    if Workspace(common.workspace).current_name() is None:
-        common.note(f"no data are loaded in {common.workspace}: only whether the claims agree with each other")
-        yield None
-        return
-    with common.access.opened() as source:
-        yield source
-
-
-def _study(common: Common) -> Study | None:
-    """The study file of a workspace without data, if there is one. Raises StudyError."""
-    from alsbench.data.workspace import Workspace
-
-    space = Workspace(common.workspace)
-    return space.read_study() if space.study_path.exists() else None
+    return show(common, ask(common.access, file, names=claim or (), scrutinise=scrutinise, mask=mask))

@@ -19,8 +19,10 @@ from typing import Annotated, Any, get_type_hints
 import typer
 
 from alsbench.audit.held import Held, hold
+from alsbench.cli.progress import bar, steps
 from alsbench.errors import UsageError
-from alsbench.service.access import Access
+from alsbench.render.text import visible_lines
+from alsbench.service.access import RECORDS, Access
 from alsbench.settings import Settings, read_settings
 
 WORKSPACE_VARIABLE = "ALSBENCH_WORKSPACE"
@@ -40,7 +42,7 @@ class Format(str, Enum):  # noqa: UP042  StrEnum would change what typer prints
     @property
     def printed(self) -> bool:
         """Whether it is for reading: a page, not records."""
-        return self not in (Format.JSON, Format.CSV, Format.TSV)
+        return self.value not in RECORDS
 
 
 HELP_WIDTH, LEAST_HELP = 60, 20  # characters of a command's line in the list of commands
@@ -83,23 +85,24 @@ class Common:
     @cached_property
     def access(self) -> Access:
         """The workspace, as this command line asks it."""
-        from alsbench.cli.progress import bar, steps
-
         seen_as = {"format": self.format.value} | ({"file": self.output.name} if self.output is not None else {})
-        return Access(self.workspace, self.mask, self.held, seen_as, partial(steps, self), self.note, partial(bar, self))
+        drawn = not self.quiet and not self.json_errors and sys.stderr.isatty()
+        return Access(
+            self.workspace,
+            self.mask,
+            self.held,
+            seen_as,
+            steps=partial(steps, drawn),
+            note=self.note,
+            watch=partial(bar, drawn),
+            named=self.given,
+            placed=self.placed,
+        )
 
     def note(self, text: str) -> None:
         """Narration on stderr, unless ``--quiet`` or ``--json-errors`` asked for silence."""
         if not (self.quiet or self.json_errors):
-            from alsbench.render.text import visible_lines
-
             print(visible_lines(text), file=sys.stderr)
-
-    def repeat(self, command: str) -> str:
-        """``command`` with the workspace in it, where the user had to name one."""
-        import shlex
-
-        return f"{command} --workspace {shlex.quote(str(self.workspace.resolve()))}" if self.given else command
 
 
 def _directory(text: str | Path) -> Path:

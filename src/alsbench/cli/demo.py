@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from alsbench.audit.held import hold
 from alsbench.cli.common import Common, command, interactive
+from alsbench.cli.output import show
+from alsbench.cli.tui import open_app
 
 DEFAULT = Path("alsbench-demo")
 
@@ -25,17 +29,12 @@ def demo(
 
     Without a terminal it prints the evidence table. A workspace that holds another study is left alone.
     """
-    from dataclasses import replace
-
-    from alsbench.audit.held import hold
-    from alsbench.cli.evidence import show_evidence
-    from alsbench.cli.tui import open_app
-    from alsbench.service.loading import load_sample
+    from alsbench.service.evidence import evidence  # waits: duckdb, numpy
+    from alsbench.service.loading import load_sample  # waits: duckdb, pyarrow
 
     workspace = common.workspace if common.given else DEFAULT
     here = replace(common, workspace=workspace, given=True, held=hold(workspace))
     load_sample(here.access)
     if interactive() and not no_tui:
         return open_app(here.workspace)
-    show_evidence(here, None, (), "")
-    return 0
+    return show(here, evidence(here.access))

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from alsbench.cli.common import Common, Format, MaskOption, command
+from alsbench.cli.common import Common, MaskOption, command
 from alsbench.cli.complete import comparison_names, endpoint_names, population_names, subgroup_names
+from alsbench.cli.output import show
 from alsbench.errors import UsageError
 
 SubgroupsOption = Annotated[
@@ -33,8 +34,6 @@ PopulationOption = Annotated[
     str,
     typer.Option("--population", metavar="P", autocompletion=population_names, help="Analysis set. Default: the endpoint's."),
 ]
-
-LONG = (Format.JSON, Format.CSV, Format.TSV)  # these hold the model's rows in any case
 
 
 def register(app: typer.Typer) -> None:
@@ -80,54 +79,27 @@ def endpoint(
     mask: MaskOption = 0,
 ) -> None:
     """Analyse an endpoint as study.toml says, in each subgroup asked for (default: overall)."""
-    from alsbench.analysis.kept import cached_answer
-    from alsbench.analysis.question import OVERALL, Question
-    from alsbench.analysis.records import resolve_visit
-    from alsbench.analysis.run import apply_overrides
-    from alsbench.cli.output import emit_page, emit_result
-    from alsbench.render.tables import endpoint_page
-    from alsbench.service.masks import mask_answer
-    from alsbench.service.trail import looked
+    from alsbench.service import endpoint as service  # waits: duckdb, numpy
 
-    with common.access.opened() as source:
-        question = Question(
-            endpoint=name,
-            subgroups=tuple(dict.fromkeys(subgroup or (OVERALL,))),
-            comparisons=tuple(dict.fromkeys(comparison or ())),
-            population=population,
-            method=method,
-            covariance=covariance,
-            df=df,
-            subjects=subjects,
-            options=tuple(sorted(_pairs(option).items())),
-        )
-        if visit:
-            asked = apply_overrides(source.endpoint(name), question)
-            from dataclasses import replace
-
-            question = replace(question, visits=tuple(dict.fromkeys(resolve_visit(source, asked, v) for v in visit)))
-        k = common.access.mask(mask)
-        if why:
-            common.access.refuse_mask(mask, "the pairs of one subject")
-            from alsbench.cli.why import show_why
-
-            show_why(common, source, question, why)
-            return
-        if curve:
-            common.access.refuse_mask(mask, "the days of a survival curve")
-            from alsbench.cli.curve import show_curve
-
-            show_curve(common, source, question)
-            return
-        result = mask_answer(cached_answer(question, source), question, source, k)
-        result = result.with_command(common.repeat(result.provenance.command))
-        looked(common.access, result, source)
-        if common.format not in LONG:
-            from alsbench.cli.curve import with_curves
-
-            emit_page(common, with_curves(common, endpoint_page(result, model=model), question, source, k))
-        else:
-            emit_result(common, result)
+    words: dict[str, Any] = {
+        "subgroups": subgroup or (),
+        "comparisons": comparison or (),
+        "visits": visit or (),
+        "population": population,
+        "method": method,
+        "covariance": covariance,
+        "df": df,
+        "subjects": subjects,
+        "options": _pairs(option),
+        "mask": mask,
+    }
+    if why:
+        made = service.rank_reasons(common.access, name, why, **words)
+    elif curve:
+        made = service.life_table(common.access, name, **words)
+    else:
+        made = service.endpoint(common.access, name, model=model, **words)
+    show(common, made)
 
 
 def _pairs(options: list[str] | None) -> dict[str, str]:

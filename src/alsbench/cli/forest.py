@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from alsbench.cli.common import Common, MaskOption, command
 from alsbench.cli.complete import endpoint_names
 from alsbench.cli.endpoint import ComparisonsOption, PopulationOption, SubgroupsOption
-
-if TYPE_CHECKING:
-    pass
+from alsbench.cli.output import show
 
 
 def register(app: typer.Typer) -> None:
@@ -28,16 +26,7 @@ def forest(
     mask: MaskOption = 0,
 ) -> None:
     """One endpoint overall, in each subgroup and in its complement, drawn to scale (default: all subgroups)."""
-    from alsbench.analysis.methods import method_info
-    from alsbench.cli.evidence import show
-    from alsbench.errors import UsageError
-    from alsbench.render.forest import forest_page
-    from alsbench.service.evidence import made_forest
+    from alsbench.service.evidence import forest as ask  # waits: duckdb, numpy
 
-    with common.access.opened() as source:
-        if method_info(source.endpoint(name).method).summary is None:
-            raise UsageError(
-                f"endpoint {name} has no single contrast to draw", where="forest", hint=f"alsbench endpoint {name}"
-            )
-        made = made_forest(common.access, source, name, subgroup, tuple(comparison or ()), population, common.access.mask(mask))
-        show(common, source, made, forest_page)
+    compared = comparison or ()
+    show(common, ask(common.access, name, subgroups=subgroup, comparisons=compared, population=population, mask=mask))

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from alsbench.cli.common import Common, command
+from alsbench.cli.output import show
 from alsbench.errors import UsageError
-
-if TYPE_CHECKING:
-    from alsbench.data.receipt import Receipt
-    from alsbench.render.sheet import Sheet
 
 
 def register(app: typer.Typer) -> None:
@@ -55,10 +52,9 @@ def load(
     ] = None,
 ) -> None:
     """Load data as a new snapshot and print a receipt. The old snapshot stays current until the new one is whole."""
-    from alsbench.cli.output import emit_sheets
-    from alsbench.service.loading import load_files
+    from alsbench.service.loading import load as ask  # waits: duckdb, pyarrow
 
-    receipt = load_files(
+    made = ask(
         common.access,
         paths,
         study=study,
@@ -69,35 +65,7 @@ def load(
         blinded=blinded,
         key=key,
     )
-    emit_sheets(common, *receipt_sheets(receipt))
-
-
-def receipt_sheets(receipt: Receipt) -> tuple[Sheet, ...]:
-    """Files, then findings of the checks."""
-    from alsbench.render.sheet import Field, Sheet
-    from alsbench.service.checks import findings_sheet, unfit_words
-
-    files = Sheet(
-        "files",
-        "Load receipt",
-        (
-            Field("file", "File"),
-            Field("dataset", "Data set"),
-            Field("rows", "Rows", number=True),
-            Field("columns", "Columns", number=True),
-            Field("sha256", "SHA-256"),
-            Field("messages", "Remarks", optional=True),
-        ),
-        tuple((f.name, f.dataset, f.rows, f.columns, f.sha256, "; ".join(f.messages) or None) for f in receipt.files),
-        facts=(
-            ("Snapshot", receipt.snapshot),
-            ("Digest", receipt.digest),
-            ("Data cut", receipt.data_cut or "-"),
-            ("Checks", f"{len(receipt.passed)} passed, {len({f.rule for f in receipt.findings})} with findings"),
-            *unfit_words(receipt.not_applicable),
-        ),
-    )
-    return (files, findings_sheet(receipt.findings)) if receipt.findings else (files,)
+    show(common, made)
 
 
 def accepted_rules(texts: Sequence[str], reason: str) -> dict[str, str]:

@@ -1,42 +1,34 @@
-"""A progress bar on standard error, when a person is looking at it."""
+"""A progress bar on standard error, when a person is looking at it: ``drawn`` says whether it may be."""
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import TypeVar
 
-from alsbench.cli.common import Common
-
 T = TypeVar("T")
 
 
-def wanted(common: Common) -> bool:
-    """Whether progress may be drawn."""
-    return not common.quiet and not common.json_errors and sys.stderr.isatty()
-
-
-def steps(common: Common, items: Iterable[T], total: int, title: str) -> Iterator[T]:
+def steps(drawn: bool, items: Iterable[T], total: int, title: str) -> Iterator[T]:
     """``items``, counted against ``total`` with the time left."""
-    if not wanted(common):
+    if not drawn:
         yield from items
         return
-    with bar(common) as show:
+    with bar(drawn) as show:
         for done, item in enumerate(items, start=1):
             show(title, done, total)
             yield item
 
 
 @contextmanager
-def bar(common: Common) -> Iterator[Callable[[str, int, int | None], None]]:
+def bar(drawn: bool) -> Iterator[Callable[[str, int, int | None], None]]:
     """``show(title, done, total)``, drawing a bar per title; a no-op where nobody looks."""
-    if not wanted(common):
+    if not drawn:
         yield lambda _title, _done, _total: None
         return
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, Task, TaskID, TextColumn, TimeRemainingColumn
-    from rich.text import Text
+    from rich.console import Console  # waits: rich
+    from rich.progress import BarColumn, Progress, Task, TaskID, TextColumn, TimeRemainingColumn  # waits: rich
+    from rich.text import Text  # waits: rich
 
     from alsbench.render.text import visible
 

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import contextlib
-import importlib
 import io
 import shlex
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from alsbench.cli.common import Common, Format, MaskOption, command
+from alsbench.cli.output import show
+from alsbench.cli.tui import recorded_views
 from alsbench.errors import INTERRUPTED, AlsbenchError, UsageError
+from alsbench.render.text import visible_lines
 from alsbench.service.access import at_least
 
 
@@ -35,52 +36,31 @@ def replay(
     Data, study and workspace are those of today: the one the session was recorded on, unless -w names another. JSON is one
     array of {command, exit_code, output}. A view that cannot be shown any more says why; the exit code is then its own.
     """
-    from alsbench.cli.output import write_chunks, write_text
+    from alsbench.service import replay as service  # waits: rich
+    from alsbench.service.output import Output  # waits: rich
 
     if common.format in (Format.HTML, Format.RTF):
         raise UsageError(
             "a session is no one document", where=f"--format {common.format.value}", hint="md, or `alsbench report` for one"
         )
-    session = importlib.import_module("alsbench.tui.session_log")  # by name: shell and app stand beside each other
-    lines: tuple[str, ...] = session.replay_commands(log, common.workspace if common.given else None)
+    lines = recorded_views(log, common.workspace if common.given else None)
     if listed:
-        write_text(common, "".join(f"{line}\n" for line in lines))
-        return 0
+        return show(common, Output(lambda _form: (f"{line}\n" for line in lines)))
     codes: list[int] = []
+
+    def run(line: str) -> tuple[int, str]:
+        code, text = _run(common, line)
+        codes.append(code)
+        return code, text
+
     with at_least(common.access.mask(mask)):
-        write_chunks(common, _array(common, lines, codes) if common.format is Format.JSON else _texts(common, lines, codes))
+        show(common, service.replay(lines, run))
     return next((code for code in codes if code), 0)
-
-
-def _texts(common: Common, lines: tuple[str, ...], codes: list[int]) -> Iterator[str]:
-    """Each command and what it printed, a blank line between."""
-    from alsbench.render.text import visible
-
-    for number, line in enumerate(lines):
-        code, text = _run(common, line)
-        codes.append(code)
-        mark = "`$ {}`\n\n" if common.format is Format.MD else "$ {}\n"
-        yield ("\n" if number else "") + mark.format(visible(line)) + text
-
-
-def _array(common: Common, lines: tuple[str, ...], codes: list[int]) -> Iterator[str]:
-    import json
-
-    from alsbench.render.ard import dump
-
-    yield "["
-    for number, line in enumerate(lines):
-        code, text = _run(common, line)
-        codes.append(code)
-        output: Any = json.loads(text) if code in {0, 1} and text else text
-        yield ("," if number else "") + "\n" + dump({"command": line, "exit_code": code, "output": output}).rstrip()
-    yield "\n]\n"
 
 
 def _run(common: Common, line: str) -> tuple[int, str]:
     """The exit code of one command and its output, or its error message."""
     from alsbench.cli.app import program
-    from alsbench.render.text import visible_lines
 
     words = [*shlex.split(line)[1:], "--format", common.format.value, "--quiet"]
     out = io.StringIO()

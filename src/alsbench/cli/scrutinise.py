@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from alsbench.cli.common import Common, Format, MaskOption, command
+from alsbench.cli.common import Common, MaskOption, command
 from alsbench.cli.complete import check_names, endpoint_names, subgroup_names
 from alsbench.cli.endpoint import ComparisonsOption, PopulationOption
-
-if TYPE_CHECKING:
-    pass
+from alsbench.cli.output import show
 
 
 def register(app: typer.Typer) -> None:
@@ -56,39 +54,18 @@ def scrutinise(
     mask: MaskOption = 0,
 ) -> None:
     """Put a finding through what a sceptical reviewer asks: 22 checks, each with a verdict and a table."""
-    from alsbench.analysis.scrutiny import CHECKS, find_check
-    from alsbench.cli.output import emit_page, write_text
-    from alsbench.render.scrutiny import scrutiny_delimited, scrutiny_json, scrutiny_page
-    from alsbench.service.scrutiny import made_scrutiny
-    from alsbench.service.trail import looked
+    from alsbench.service import scrutiny  # waits: duckdb, numpy
 
     if listed:
-        _list(common)
+        show(common, scrutiny.checks_listed(common.access))
         return
-    k = common.access.mask(mask)
-    chosen = [find_check(name) for name in check] if check else list(CHECKS)
-    with common.access.opened() as source:
-        made = made_scrutiny(common.access, source, subgroup, chosen, endpoint, tuple(comparison or ()), population, k)
-        found = [(each, result.with_command(common.repeat(result.provenance.command))) for each, result in made]
-        for _, result in found:
-            looked(common.access, result, source)
-        if common.format is Format.JSON:
-            write_text(common, scrutiny_json(found))
-        elif common.format in (Format.CSV, Format.TSV):
-            write_text(common, scrutiny_delimited(found, common.format.value))
-        else:
-            emit_page(common, scrutiny_page(found))
-
-
-def _list(common: Common) -> None:
-    from alsbench.analysis.scrutiny import CHECKS
-    from alsbench.cli.output import emit_sheets
-    from alsbench.render.sheet import Field, Sheet
-
-    fields = (
-        Field("number", "", number=True),
-        Field("id", "Id"),
-        Field("title", "Check"),
+    made = scrutiny.scrutinise(
+        common.access,
+        endpoint,
+        subgroup=subgroup,
+        comparisons=comparison or (),
+        population=population,
+        checks=check or (),
+        mask=mask,
     )
-    records = tuple((c.number, c.id, c.title) for c in CHECKS)
-    emit_sheets(common, Sheet("checks", "Checks of a finding in a subgroup", fields, records))
+    show(common, made)

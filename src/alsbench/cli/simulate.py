@@ -8,6 +8,8 @@ from typing import Annotated
 import typer
 
 from alsbench.cli.common import Common, command
+from alsbench.cli.output import show
+from alsbench.errors import UsageError
 
 
 def register(app: typer.Typer) -> None:
@@ -29,11 +31,10 @@ def simulate(
     force: Annotated[bool, typer.Option("--force", help="Overwrite files that are there.")] = False,
 ) -> None:
     """Simulate a trial in ALS: ADSL, ADQS with items, ADRE, ADLB, ADTTE, ADAE, ADEX, and a study.toml for it."""
-    from alsbench.cli.output import emit_sheets
-    from alsbench.errors import UsageError
-    from alsbench.render.sheet import Field, Sheet
-    from alsbench.simulate.parameters import read_parameters
-    from alsbench.simulate.trial import write_trial
+    from alsbench.render.sheet import Field, Sheet  # waits: rich
+    from alsbench.service.output import sheets_output  # waits: rich
+    from alsbench.simulate.parameters import read_parameters  # waits: pydantic
+    from alsbench.simulate.trial import write_trial  # waits: numpy, scipy
 
     params = read_parameters(parameters, tuple(changed or ()))
     if directory.exists() and not directory.is_dir():
@@ -43,7 +44,6 @@ def simulate(
     written = write_trial(directory, params, seed)
     records = tuple((p.name, p.stat().st_size) for p in written)
     fields = (Field("file", "File"), Field("bytes", "Bytes", number=True))
-    emit_sheets(
-        common, Sheet("simulated", "SYNTHETIC trial", fields, records, (("Folder", str(directory)), ("Seed", str(seed))))
-    )
+    facts = (("Folder", str(directory)), ("Seed", str(seed)))
+    show(common, sheets_output(common.access, Sheet("simulated", "SYNTHETIC trial", fields, records, facts)))
     common.note(f"next: alsbench load {directory} --study {directory / 'study.toml'} -w WORKSPACE")

@@ -1,9 +1,9 @@
-"""``alsbench tui``: the terminal app."""
+"""``alsbench tui``: the terminal app, and all that the shell asks of it."""
 
 from __future__ import annotations
 
 import gc
-import importlib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
@@ -11,6 +11,7 @@ import typer
 
 from alsbench.cli.common import Common, command
 from alsbench.errors import UnavailableError
+from alsbench.settings import Settings, read_settings
 
 
 def register(app: typer.Typer) -> None:
@@ -35,19 +36,38 @@ def tui(
 
 def open_app(workspace: Path | None, *, ascii_only: bool = False, no_mouse: bool = False) -> int:
     """Run the app with the user's settings; its exit code."""
-    from alsbench.cli.config import checked_settings
-
     gc.disable()  # nothing made while starting is garbage; the app collects again once the workspace is open
-    own = checked_settings()
-    app = importlib.import_module("alsbench.tui.launch")  # by name: shell and app stand beside each other and know no more
-    code: int = app.run(
+    own = read_settings()
+    return _app()(
         workspace or Path(),
         ascii=ascii_only or own.ascii,
         no_mouse=no_mouse or own.no_mouse,
         theme=own.theme,
         keymap=dict(own.keys),
     )
-    return code
+
+
+def checked_settings() -> Settings:
+    """The user's settings, their keys held against the commands of the app. Raises UsageError."""
+    found = read_settings()
+    if found.keys:
+        _app()(None, keymap=dict(found.keys))
+    return found
+
+
+def recorded_views(log: Path, workspace: Path | None) -> tuple[str, ...]:
+    """The shell command of each view of a recorded session, for ``workspace`` (None: the one it was recorded on). Raises
+    DataError for a damaged log."""
+    views: list[str] = []
+    _app()(workspace, recorded=log, view=views.append)
+    return tuple(views)
+
+
+def _app() -> Callable[..., int]:
+    """The app, as the shell knows it: one function."""
+    from alsbench.tui.launch import launch  # waits: textual
+
+    return launch
 
 
 def is_workspace(path: Path | None) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 Show = Callable[[str, int, "int | None"], None]
 Steps = Callable[[Iterable[Any], int, str], Iterator[Any]]
+RECORDS = ("csv", "tsv", "json")  # forms for machines
 _AT_LEAST: ContextVar[int] = ContextVar("at_least", default=0)
 
 
@@ -40,7 +42,8 @@ def unwatched() -> Iterator[Show]:
 class Access:
     """``own_mask`` is that of the user's settings; ``held`` the workspace as it was found, None where there was none;
     ``seen_as`` what the log says of how answers are shown (``format``, and ``file`` where they are written). ``note`` takes
-    narration; ``steps`` shows the progress of counted work, ``watch`` of work of which nobody knows how much it is."""
+    narration; ``steps`` shows the progress of counted work, ``watch`` of work of which nobody knows how much it is. ``named``
+    is whether the command that repeats an answer names the workspace, ``placed`` whether what is asked is about one."""
 
     path: Path
     own_mask: int = 0
@@ -49,11 +52,27 @@ class Access:
     steps: Steps = unseen
     note: Callable[[str], None] = unheard
     watch: Callable[[], AbstractContextManager[Show]] = unwatched
+    named: bool = False
+    placed: bool = True
+
+    @property
+    def form(self) -> str:
+        """The form in which answers are shown: ``table``, ``csv``, ``html`` ...; ``python``, ``screen``."""
+        return self.seen_as.get("format", "")
+
+    @property
+    def printed(self) -> bool:
+        """Whether answers are for reading: pages, not records."""
+        return self.form not in RECORDS
+
+    def repeat(self, command: str) -> str:
+        """``command`` with the workspace in it, where it is to be named."""
+        return f"{command} --workspace {shlex.quote(str(self.path.resolve()))}" if self.named else command
 
     @contextmanager
     def opened(self) -> Iterator[Source]:
         """The study and current snapshot of the workspace, closed again at the end."""
-        from alsbench.analysis.source import open_source
+        from alsbench.analysis.source import open_source  # waits: duckdb, pydantic
 
         source = open_source(self.path)
         try:

@@ -1,22 +1,34 @@
-"""What Python gets of a question: numbers as frames, one number, the table to look at, figures, files."""
+"""What Python gets of a question: numbers as frames, one number, the table to look at, figures, files; and of subgroups."""
 
 from __future__ import annotations
 
 import html
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import pandas as pd
+
+from alsbench.analysis.scrutiny import verdict
+from alsbench.analysis.subgroups import members
+from alsbench.data.workspace import Workspace
 from alsbench.errors import UsageError
+from alsbench.files import write_file
+from alsbench.render.ard import ROW_KEYS, row_dict
+from alsbench.render.mask_counts import Count
+from alsbench.service import subgroups
 from alsbench.service.access import Access
+from alsbench.service.masks import mask_members
+from alsbench.service.output import in_form, save_page
+from alsbench.study.names import nearest
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from alsbench.analysis.result import Result, Row
+    from alsbench.analysis.scrutiny import Check
     from alsbench.render.page import Page
-    from alsbench.study.model import Study
+    from alsbench.service.output import Output
 
 FORMS = {
     ".txt": "txt",
@@ -50,8 +62,6 @@ class Plot:
 
         Raises UsageError for another ending.
         """
-        from alsbench.files import write_file
-
         target = Path(path)
         if target.suffix.lower() != ".svg":
             raise UsageError(f"a figure is not written as {target.suffix or 'a file without ending'}", hint="name it .svg")
@@ -65,9 +75,10 @@ class Answer:
     In a notebook it shows as the table of the report; in a console as the printed table.
     """
 
-    def __init__(self, access: Access, results: Sequence[Result], page: Callable[[], Page], study: Study) -> None:
-        self._access, self._page, self._study = access, page, study
-        self.results = tuple(results)
+    def __init__(self, access: Access, output: Output) -> None:
+        self._access, self._output = access, output
+        self._page = cache(output.page or _no_page)
+        self.results = output.results
 
     # ---- what a table must say
 
@@ -113,10 +124,6 @@ class Answer:
         ``population``, ``subgroup``, ``context``, ``arm``, ``treatment``, ``reference``, ``visit``, ``visit_number``,
         ``variable``, ``level``, ``stat_name``, ``stat`` (a raw double, a count or a text), ``stat_fmt`` (as printed),
         ``warning``, ``error`` (why ``stat`` is missing)."""
-        import pandas as pd
-
-        from alsbench.render.ard import ROW_KEYS, row_dict
-
         return self._told(pd.DataFrame([row_dict(row) for row in self._rows()], columns=list(ROW_KEYS)))
 
     def table(self, *statistics: str) -> pd.DataFrame:
@@ -126,8 +133,6 @@ class Answer:
 
         Raises UsageError for a statistic that the answer does not hold.
         """
-        import pandas as pd
-
         known = list(dict.fromkeys(r.stat_name for r in self._rows()))
         for name in statistics:
             self._known("statistic", name, known)
@@ -190,31 +195,14 @@ class Answer:
 
         Raises UsageError for another ending, UnavailableError where it cannot be written.
         """
-        from alsbench.files import write_file
-        from alsbench.service.forms import in_form
-        from alsbench.service.trail import enter_look
-
         target = Path(path)
-        form = FORMS.get(target.suffix.lower())
-        if form is None:
-            raise UsageError(
-                f"nothing is written as {target.suffix or 'a file without ending'}", hint=f"one of {', '.join(FORMS)}"
-            )
-        text = in_form(self._page(), form, self.results)
-        to_file = replace(self._access, seen_as={"format": form, "file": target.name})
-        for result in self.results:
-            enter_look(to_file, result, self._study)
-        write_file(target, (text,))
+        save_page(self._access, self._page(), self.results, self._output.study, target, form_of(target))
         return target
 
     def __repr__(self) -> str:
-        from alsbench.service.forms import in_form
-
         return in_form(self._page(), "txt", self.results)
 
     def _repr_html_(self) -> str:
-        from alsbench.service.forms import in_form
-
         page = self._page()
         lines = sum(len(b.lines) + 4 for b in page.blocks) + len(page.facts) + len(page.footnotes)
         height = min(900, 120 + 24 * lines + 420 * len(page.figures))
@@ -232,10 +220,119 @@ class Answer:
 
     @staticmethod
     def _known(what: str, name: str, known: list[str]) -> None:
-        from alsbench.study.names import nearest
-
         if name not in known:
             raise UsageError(f"there is no {what} {name!r} here", hint=nearest(name, known))
+
+
+class Scrutiny(Answer):
+    """The checks of a finding: ``s["selection"]`` is one of them, ``s.verdicts()`` what each says."""
+
+    def __init__(self, access: Access, output: Output, checks: Sequence[Check]) -> None:
+        super().__init__(access, output)
+        self.checks = tuple(checks)
+
+    def verdicts(self) -> pd.DataFrame:
+        """``number``, ``id``, ``title`` and the sentence (``verdict``) that sums each check up."""
+        pairs = zip(self.checks, self.results, strict=True)
+        return pd.DataFrame([{"number": c.number, "id": c.id, "title": c.title, "verdict": verdict(r)} for c, r in pairs])
+
+    def __getitem__(self, check: Any) -> Result:
+        """The result of one check, by id or number. Raises UsageError for one that was not asked for."""
+        for each, result in zip(self.checks, self.results, strict=True):
+            if str(check) in {each.id, str(each.number)}:
+                return result
+        raise UsageError(f"check {check} was not asked for", hint=f"there is: {', '.join(c.id for c in self.checks)}")
+
+
+class Members:
+    """Who is in a subgroup: ``trial.subgroup("slow")``. ``n`` and ``n_undecided`` are texts such as ``<5`` where a mask of the
+    study or of the user's settings hides them."""
+
+    def __init__(self, access: Access, phrase: str) -> None:
+        self._access, self.phrase = access, phrase
+        with access.opened() as source:
+            found = members(source, phrase)
+            shown = mask_members(source, {phrase: found}, access.mask())
+            self.n, self.n_undecided = shown[Count(phrase, None)], shown[Count(phrase, None, "undecided")]
+            self._ids, self._mask, self._decided = source.subject_ids, found.mask, found.decided
+            self._inside = source.population("")
+        self.definition, self.cuts, self.post_hoc = found.definition, dict(found.cuts), found.post_hoc
+
+    def members(self) -> pd.Series[Any]:
+        """For every subject of the default population whether it is a member: True, False, or NA where a value is missing.
+
+        Raises UsageError where a mask holds.
+        """
+        self._access.refuse_mask(0, "single subjects")
+        truth = [bool(m) if d else pd.NA for m, d in zip(self._mask, self._decided, strict=True)]
+        found = pd.Series(truth, index=pd.Index(self._ids, name="subject"), name=self.phrase, dtype="boolean")
+        return found[self._inside]
+
+    def __repr__(self) -> str:
+        return f"<subgroup {self.phrase}: {self.definition}, {self.n} members{', POST HOC' if self.post_hoc else ''}>"
+
+
+class Subgroups:
+    """The named subgroups of a study file."""
+
+    def __init__(self, access: Access) -> None:
+        self._access = access
+
+    def add(
+        self,
+        name: str,
+        where: str,
+        *,
+        label: str = "",
+        prespecified: bool = False,
+        rationale: str = "",
+        complement: str = "",
+        force: bool = False,
+    ) -> None:
+        """Add a subgroup to study.toml; comments and layout stay. It is post hoc unless ``prespecified``.
+
+        Raises UsageError for a name that is taken or none, ExpressionError for a condition that cannot be read, or that is
+        known only after randomisation (``force`` keeps it, labelled so).
+        """
+        given: Mapping[str, Any] = {
+            "label": label,
+            "prespecified": prespecified,
+            "rationale": rationale,
+            "complement": complement,
+        }
+        subgroups.add(self._access, name=name, where=where, force=force, **given)
+
+    def edit(self, name: str, *, force: bool = False, **changes: Any) -> None:
+        """Change ``where``, ``label``, ``prespecified``, ``rationale``, ``complement`` or ``rename`` of a subgroup."""
+        given = {("name" if k == "rename" else k): v for k, v in changes.items()}
+        known = {"name", "where", "label", "prespecified", "rationale", "complement"}
+        for key in given:
+            if key not in known:
+                raise UsageError(f"a subgroup has no {key}", hint=f"one of {', '.join(sorted(known - {'name'}))}, rename")
+        subgroups.edit(self._access, name, given, force=force)
+
+    def remove(self, name: str) -> None:
+        """Take a subgroup out of study.toml."""
+        subgroups.remove(self._access, name)
+
+    def frame(self) -> pd.DataFrame:
+        """``name``, ``where``, ``prespecified``, ``label``, ``complement``, ``rationale`` of each."""
+        keys = ["name", "where", "prespecified", "label", "complement", "rationale"]
+        return pd.DataFrame(
+            [{k: getattr(s, k) for k in keys} for s in Workspace(self._access.path).read_study().subgroups], columns=keys
+        )
+
+
+def form_of(path: Path) -> str:
+    """The form that a file's ending names. Raises UsageError for another ending."""
+    form = FORMS.get(path.suffix.lower())
+    if form is None:
+        raise UsageError(f"nothing is written as {path.suffix or 'a file without ending'}", hint=f"one of {', '.join(FORMS)}")
+    return form
+
+
+def _no_page() -> Page:
+    raise UsageError("this is no page")
 
 
 def _who(row: Row) -> str:

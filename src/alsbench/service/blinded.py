@@ -8,16 +8,38 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from alsbench.audit.arm_columns import SUBJECT_TABLE, arm_labels, blind_table, find_columns
+from alsbench.audit.blind_study import blind_study
+from alsbench.audit.blinding import hide_words, names_arm, new_key, read_key, refuse_inside, write_key
+from alsbench.audit.log import entries
+from alsbench.audit.sealed import packed, seal
+from alsbench.audit.telling import LEFT_OUT
+from alsbench.data.archives import unpack
+from alsbench.data.dataset import from_table
+from alsbench.data.derive.layout import derive
+from alsbench.data.load import digest_of
+from alsbench.data.load import load as load_snapshot
+from alsbench.data.readers.registry import find_files, read
+from alsbench.data.receipt import Finding
+from alsbench.data.special import marks, moved
+from alsbench.data.workspace import Workspace
 from alsbench.errors import DataError, UsageError
 from alsbench.service.access import Access
+from alsbench.service.staging import private_folder
+from alsbench.service.trail import Load, study_facts
+from alsbench.study.edit import publish
+from alsbench.study.reading import parse_study
 
 if TYPE_CHECKING:
     from alsbench.audit.arm_columns import Columns
     from alsbench.audit.blinding import Key
     from alsbench.data.derive.layout import Derived
     from alsbench.data.frames import ColumnInfo
-    from alsbench.data.receipt import Finding, Receipt
-    from alsbench.data.workspace import Workspace
+    from alsbench.data.receipt import Receipt
     from alsbench.study.model import Study
 
 UNBLINDED = "unblinded"
@@ -39,15 +61,6 @@ def load_blinded(
 
     What PRO-ACT and SDTM files have to be turned into is derived first, in memory, under the real arms.
     """
-    from alsbench.audit.blind_study import blind_study
-    from alsbench.audit.blinding import refuse_inside, write_key
-    from alsbench.data.load import load as load_snapshot
-    from alsbench.data.workspace import Workspace
-    from alsbench.service.staging import private_folder
-    from alsbench.service.trail import Load, study_facts
-    from alsbench.study.edit import publish
-    from alsbench.study.reading import parse_study
-
     space = Workspace(access.path)
     refuse_inside(key_path, space.path)
     _refuse_originals(paths, space)
@@ -116,8 +129,6 @@ class Blinded:
 
     @property
     def hide(self) -> Callable[[str], str]:
-        from alsbench.audit.blinding import hide_words
-
         return hide_words(self.key, self.words)
 
     @property
@@ -126,8 +137,6 @@ class Blinded:
 
     def findings(self, withheld: Mapping[str, Sequence[str]]) -> list[Finding]:
         """What was emptied or left out, for the receipt: never in which arm."""
-        from alsbench.data.receipt import Finding
-
         made = []
         for name, columns in self.columns.items():
             if name not in self.tables:
@@ -151,13 +160,6 @@ class Blinded:
 
 def _blinded(tables: Tables, real: Study, text: str, known: Key | None, key_path: Path) -> Blinded:
     """Every data set under dummy arms, cut and sorted, with what undoes it."""
-    from alsbench.audit.arm_columns import SUBJECT_TABLE, arm_labels, blind_table, find_columns
-    from alsbench.audit.blinding import hide_words, new_key
-    from alsbench.audit.sealed import packed, seal
-    from alsbench.audit.telling import LEFT_OUT
-    from alsbench.data.load import digest_of
-    from alsbench.data.special import marks, moved
-
     arrays = {name: table for name, (table, _) in tables.items()}
     if SUBJECT_TABLE not in arrays:
         raise DataError(
@@ -194,8 +196,6 @@ def _blinded(tables: Tables, real: Study, text: str, known: Key | None, key_path
 
 
 def _rows(numbers: Any) -> Any:
-    import numpy as np
-
     return np.asarray(numbers, dtype=np.int64)
 
 
@@ -216,9 +216,6 @@ def text_of(space: Workspace) -> str:
 
 def _start(space: Workspace, key_path: Path, study: Path | None) -> tuple[Key | None, str]:
     """The key, if this workspace has one already, and the study file with the real arms; empty where there is none yet."""
-    from alsbench.audit.blinding import read_key
-    from alsbench.audit.log import entries
-
     if any(e.action == UNBLINDED for e in entries(space.audit_path)):
         raise UsageError("this workspace was unblinded: it cannot be blind again", where=str(space.path), hint="use a new one")
     seal = ""
@@ -251,9 +248,6 @@ def _read(
     paths: list[Path], folder: Path, expect: dict[str, int], missing: Sequence[str]
 ) -> tuple[Tables, list[dict[str, str]]]:
     """Every data set in memory with its columns, and the files by name and hash."""
-    from alsbench.data.archives import unpack
-    from alsbench.data.readers.registry import find_files, read
-
     tables: Tables = {}
     sources: list[dict[str, str]] = []
     unused = dict(expect)
@@ -285,8 +279,6 @@ def _refuse_originals(paths: Sequence[Path], space: Workspace) -> None:
 
 def _refuse_traces(space: Workspace, tables: Tables, made: Blinded) -> None:
     """Raises where an arm's name stands in a place that is not recoded: a data set's name, a workspace that was used before."""
-    from alsbench.audit.blinding import names_arm
-
     if named := sum(names_arm(name, made.key, made.words) for name in tables):
         raise DataError(f"{named} data sets are named after an arm", hint="rename the files: a table of this name would tell")
     if space.current_name() is not None:  # the first load found nothing; since then nobody here knew an arm
@@ -299,19 +291,12 @@ def _refuse_traces(space: Workspace, tables: Tables, made: Blinded) -> None:
 
 def _derived(tables: Tables, layout: str | None, text: str) -> Derived:
     """Analysis data sets made from PRO-ACT files or SDTM domains by the study's rules; none where there are some already."""
-    from alsbench.data.dataset import from_table
-    from alsbench.data.derive.layout import derive
-    from alsbench.study.reading import parse_study
-
     rules = parse_study(text).derive if text else None
     return derive([from_table(name, table, columns=columns) for name, (table, columns) in tables.items()], layout, rules)
 
 
 def write_staged(folder: Path, name: str, table: Any, columns: Sequence[ColumnInfo], special: Mapping[bytes, bytes]) -> Path:
     """A data set as Parquet, with what its columns' metadata say and its special missing values."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
     infos = {c.name: c for c in columns}
     fields = [
         f.with_metadata({k.encode(): str(v).encode() for k, v in _told(infos[f.name]).items()} if f.name in infos else {})

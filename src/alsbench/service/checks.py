@@ -6,21 +6,27 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from alsbench.data.checks import run_checks
+from alsbench.data.workspace import Workspace
+from alsbench.render.mask_counts import small
+from alsbench.render.sheet import Field, Sheet
 from alsbench.service.access import Access
+from alsbench.service.output import Output, sheets_output, study_fact
 
 if TYPE_CHECKING:
     from alsbench.data.receipt import Finding
     from alsbench.data.snapshot import Snapshot
-    from alsbench.render.sheet import Sheet
+
+
+def check(access: Access, *, mask: int = 0) -> Output:
+    """Every data rule run again on the current snapshot. An error that stands and was not accepted is a negative verdict."""
+    with Workspace(access.path).open_current() as snapshot:
+        sheet, errors = findings_of(access, snapshot, access.mask(mask))
+    return sheets_output(access, sheet, failed=errors > 0)
 
 
 def findings_of(access: Access, snapshot: Snapshot, k: int) -> tuple[Sheet, int]:
     """What the rules find in a snapshot, masked below ``k``, and how many errors of it stand."""
-
-    from alsbench.data.checks import run_checks
-    from alsbench.data.workspace import Workspace
-    from alsbench.service.about import study_words
-
     space = Workspace(access.path)
     checked = run_checks(snapshot, space.read_study() if space.study_path.exists() else None)
     accepted = dict(snapshot.receipt.get("allowed") or {})
@@ -28,7 +34,7 @@ def findings_of(access: Access, snapshot: Snapshot, k: int) -> tuple[Sheet, int]
     errors = [f for f in judged if f.severity == "error" and not f.accepted]
     verdict = f"{len(checked.passed)} rules passed, {len({f.rule for f in judged})} with findings, {len(errors)} errors stand"
     facts = (
-        *study_words(access.path),
+        *study_fact(access),
         ("Snapshot", snapshot.name),
         ("Verdict", verdict),
         *unfit_words(checked.not_applicable),
@@ -39,9 +45,6 @@ def findings_of(access: Access, snapshot: Snapshot, k: int) -> tuple[Sheet, int]
 
 def _masked(sheet: Sheet, k: int) -> Sheet:
     """The findings without what tells a single subject: how often below ``k``, in which rows, of whom."""
-
-    from alsbench.render.mask_counts import small
-
     hidden = {"what", "rows", "keys"}
     keys = [f.key for f in sheet.fields]
     records = tuple(
@@ -66,8 +69,6 @@ def unfit_words(not_applicable: Sequence[str]) -> tuple[tuple[str, str], ...]:
 
 def findings_sheet(findings: tuple[Finding, ...]) -> Sheet:
     """What the checks found: rule, severity, where, how often, the first rows."""
-    from alsbench.render.sheet import Field, Sheet
-
     fields = (
         Field("rule", "Rule"),
         Field("severity", "Severity"),

@@ -1,20 +1,73 @@
-"""Published numbers compared with the data, and entered in the log."""
+"""Published numbers compared with each other and with the data, and entered in the log."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import hashlib
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from alsbench.analysis.claims import Checked, check_claim, checks_of, scrutinised, together
+from alsbench.analysis.kept import cached_answer
+from alsbench.data.workspace import Workspace
+from alsbench.errors import UnavailableError, UsageError
+from alsbench.render.claims import claims_sheets, numbers_sheet, standing_notes
+from alsbench.render.claims_page import claims_page
 from alsbench.service.access import Access
+from alsbench.service.masks import mask_answer
+from alsbench.service.output import Facts, Output, paged, sheets_output, source_facts, study_fact
+from alsbench.service.trail import looked, record
+from alsbench.study.claims import Claim, read_claims
+from alsbench.study.names import nearest
+from alsbench.version import __version__
 
 if TYPE_CHECKING:
-    from alsbench.analysis.claims import Checked
     from alsbench.analysis.question import Question
     from alsbench.analysis.result import Result
     from alsbench.analysis.source import Source
-    from alsbench.study.claims import Claim
     from alsbench.study.model import Study
+
+
+def claims(
+    access: Access, file: Path | None = None, *, names: Sequence[str] = (), scrutinise: bool = False, mask: int = 0
+) -> Output:
+    """Published numbers of a file (default: claims.toml of the workspace): do they agree with each other, with the data, and
+    (asked for) with scrutiny? Without data, or a workspace, whether they agree with each other. A negative verdict is a claim
+    that contradicts itself, another one or the data. CSV and TSV hold every number; the other forms all tables."""
+    path = file or access.path / "claims.toml"
+    k = access.mask(mask)
+    with _opened_if_loaded(access) as source:
+        study = source.study if source is not None else _study(access)
+        checked, facts, notes = checked_claims(access, source, path, names, k, scrutinise=scrutinise, study=study)
+    of = f", study {source.study_digest[:12]}" if source is not None else ""
+    made = checked, facts, (*notes, f"alsbench {__version__}{of}")
+    numbers = sheets_output(access, numbers_sheet(*made))
+    tables = sheets_output(access, *claims_sheets(*made))
+    return paged(
+        access,
+        lambda: claims_page(*made),
+        lambda form: "".join((tables if form == "json" else numbers).texts(form)),
+        sheets=numbers.sheets,
+        failed=any(c.refuted for c in checked),
+    )
+
+
+@contextmanager
+def _opened_if_loaded(access: Access) -> Iterator[Source | None]:
+    """The study and current snapshot of the workspace; None where no data have been loaded there, and that is said."""
+    if Workspace(access.path).current_name() is None:
+        access.note(f"no data are loaded in {access.path}: only whether the claims agree with each other")
+        yield None
+        return
+    with access.opened() as source:
+        yield source
+
+
+def _study(access: Access) -> Study | None:
+    """The study file of a workspace without data, if there is one. Raises StudyError."""
+    space = Workspace(access.path)
+    return space.read_study() if space.study_path.exists() else None
 
 
 def checked_claims(
@@ -26,19 +79,9 @@ def checked_claims(
     *,
     scrutinise: bool,
     study: Study | None = None,
-) -> tuple[list[Checked], tuple[tuple[str, str], ...], tuple[str, ...]]:
+) -> tuple[list[Checked], Facts, tuple[str, ...]]:
     """The claims of a file (``names``: of these only) compared with the data and entered in the log, with the facts and
     notes that belong above and below their tables. Without a ``source`` they are compared with each other only."""
-    import hashlib
-
-    from alsbench.analysis.claims import check_claim, checks_of, scrutinised, together
-    from alsbench.analysis.kept import cached_answer
-    from alsbench.errors import UnavailableError
-    from alsbench.render.claims import standing_notes
-    from alsbench.service.about import about, study_words
-    from alsbench.service.masks import mask_answer
-    from alsbench.service.trail import looked, record
-    from alsbench.study.claims import read_claims
 
     def answer(question: Question) -> Result:
         if source is None:
@@ -58,7 +101,7 @@ def checked_claims(
     chosen = _chosen(every, names, path)
     beside = together(every, source, study)
     checked = list(access.steps(map(check, chosen), len(chosen), "claims"))
-    told = about(source) if source is not None else (*study_words(access.path), ("Snapshot", "no data loaded"))
+    told = source_facts(source) if source is not None else (*study_fact(access), ("Snapshot", "no data loaded"))
     facts = (*told, ("Claims", path.name))
     if source is not None or study is not None:  # a directory that is no workspace gets no log
         digest = hashlib.sha256(path.read_bytes()).hexdigest()
@@ -67,9 +110,6 @@ def checked_claims(
 
 
 def _chosen(all_claims: tuple[Claim, ...], names: Sequence[str], path: Path) -> list[Claim]:
-    from alsbench.errors import UsageError
-    from alsbench.study.names import nearest
-
     known = {c.name: c for c in all_claims}
     for name in names:
         if name not in known:

@@ -1,18 +1,71 @@
-"""The whole trial at a glance, and one endpoint across its subgroups: computed, masked, not yet logged."""
+"""The whole trial at a glance, and one endpoint across its subgroups."""
 
 from __future__ import annotations
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from alsbench.analysis.cells import cached_piece
+from alsbench.analysis.command import evidence_command
+from alsbench.analysis.evidence import Evidence, assemble, evidence_columns, iter_evidence
+from alsbench.analysis.gates import gated
+from alsbench.analysis.methods import evidence_endpoints, method_info
+from alsbench.errors import UsageError
+from alsbench.render.evidence import evidence_page
+from alsbench.render.forest import forest_page
 from alsbench.service.access import Access
+from alsbench.service.masks import MOST_DECLARED, mask_evidence
+from alsbench.service.output import Output, results_output
+from alsbench.service.trail import looked
 
 if TYPE_CHECKING:
-    from alsbench.analysis.evidence import Evidence
     from alsbench.analysis.result import Row
     from alsbench.analysis.source import Source
+    from alsbench.render.page import Page
+
+
+def evidence(
+    access: Access,
+    *,
+    subgroups: Sequence[str] | None = None,
+    comparisons: Sequence[str] = (),
+    population: str = "",
+    mask: int = 0,
+) -> Output:
+    """Every endpoint with a single contrast, overall and in each subgroup beside its complement (None: all of the study)."""
+    with access.opened() as source:
+        made = made_evidence(access, source, subgroups, tuple(comparisons), population, access.mask(mask))
+        return _entered(access, source, made, evidence_page)
+
+
+def forest(
+    access: Access,
+    name: str,
+    *,
+    subgroups: Sequence[str] | None = None,
+    comparisons: Sequence[str] = (),
+    population: str = "",
+    mask: int = 0,
+) -> Output:
+    """One endpoint overall, in each subgroup and in its complement, drawn to scale, with interaction p.
+
+    Raises UsageError for an endpoint without a single contrast."""
+    with access.opened() as source:
+        if method_info(source.endpoint(name).method).summary is None:
+            raise UsageError(
+                f"endpoint {name} has no single contrast to draw", where="forest", hint=f"alsbench endpoint {name}"
+            )
+        made = made_forest(access, source, name, subgroups, tuple(comparisons), population, access.mask(mask))
+        return _entered(access, source, made, forest_page)
+
+
+def _entered(access: Access, source: Source, made: Evidence, page: Callable[[Evidence], Page]) -> Output:
+    """The table with the command that repeats it, entered in the log."""
+    result = made.result.with_command(access.repeat(made.result.provenance.command))
+    looked(access, result, source)
+    return results_output(access, [result], lambda: page(replace(made, result=result)), source.study)
 
 
 def chosen_subgroups(source: Source, subgroups: Sequence[str] | None) -> tuple[str, ...]:
@@ -29,10 +82,6 @@ def made_evidence(
     k: int = 0,
 ) -> Evidence:
     """The table with counts below ``k`` masked; progress is shown, nothing is logged."""
-    from alsbench.analysis.evidence import assemble, evidence_columns, iter_evidence
-    from alsbench.analysis.methods import evidence_endpoints
-    from alsbench.service.masks import mask_evidence
-
     chosen = chosen_subgroups(source, subgroups)
     columns = evidence_columns(source, chosen)
     total = len(columns) * len(evidence_endpoints(source))
@@ -48,10 +97,6 @@ def hidden_columns(
     source: Source, chosen: Sequence[str], comparisons: tuple[str, ...], population: str, only: str = ""
 ) -> tuple[Row, ...]:
     """Rows of the study's subgroups that are not among those chosen: what a mask hides does not depend on what is asked."""
-    from alsbench.analysis.cells import cached_piece
-    from alsbench.analysis.evidence import assemble, evidence_columns, iter_evidence
-    from alsbench.service.masks import MOST_DECLARED
-
     others = tuple(s.name for s in source.study.subgroups[:MOST_DECLARED] if s.name not in chosen)
     if not others:
         return ()
@@ -76,12 +121,6 @@ def made_forest(
     k: int = 0,
 ) -> Evidence:
     """What the plot is drawn from, with counts below ``k`` masked; progress is shown, nothing is logged."""
-    from alsbench.analysis.cells import cached_piece
-    from alsbench.analysis.command import evidence_command
-    from alsbench.analysis.evidence import assemble, evidence_columns
-    from alsbench.analysis.gates import gated
-    from alsbench.service.masks import mask_evidence
-
     chosen = chosen_subgroups(source, subgroups)
     columns = evidence_columns(source, chosen)
     compared = source.comparisons(comparisons)
@@ -90,13 +129,7 @@ def made_forest(
     made = assemble(source, columns, chosen, comparisons, found, population, only=name)
     words = evidence_command(chosen if subgroups is not None else (), comparisons).split(" ", 2)
     text = " ".join(
-        ["alsbench forest", _quoted(name), *words[2:], *(["--population", _quoted(population)] if population else [])]
+        ["alsbench forest", shlex.quote(name), *words[2:], *(["--population", shlex.quote(population)] if population else [])]
     )
     beside = hidden_columns(source, chosen, comparisons, population, name) if k else ()
     return mask_evidence(replace(made, result=made.result.with_command(text)), source, k, population, beside)
-
-
-def _quoted(text: str) -> str:
-    import shlex
-
-    return shlex.quote(text)

@@ -2,18 +2,39 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from alsbench.data.derive.layout import derive
+from alsbench.data.load import load as load_snapshot
+from alsbench.data.readers.registry import find_files, read
+from alsbench.data.workspace import Workspace
 from alsbench.errors import UsageError
+from alsbench.files import write_file
+from alsbench.render.sheet import Field, Sheet
 from alsbench.service.access import Access
+from alsbench.service.blinded import load_blinded, refuse_open_load
+from alsbench.service.checks import findings_sheet, unfit_words
+from alsbench.service.output import Output, sheets_output
+from alsbench.service.trail import Load, study_facts
+from alsbench.simulate.sample import sample_dir
+from alsbench.study.edit import publish
+from alsbench.study.propose import propose
+from alsbench.study.sketch import sketch, wanted
+from alsbench.study.spec import parse_study, read_study
 
 if TYPE_CHECKING:
     from alsbench.data.derive.layout import Derived
     from alsbench.data.receipt import Receipt
-    from alsbench.data.workspace import Workspace
     from alsbench.study.model import Study
+
+
+def load(access: Access, paths: list[Path], **how: Any) -> Output:
+    """Files and folders loaded as :func:`load_files` does; the receipt."""
+    return receipt_output(access, load_files(access, paths, **how))
 
 
 def load_files(
@@ -32,11 +53,6 @@ def load_files(
 
     Where there is none, the one proposed for derived data (PRO-ACT, SDTM) is put in place.
     """
-    from alsbench.data.load import load as load_snapshot
-    from alsbench.data.workspace import Workspace
-    from alsbench.service.blinded import load_blinded, refuse_open_load
-    from alsbench.service.trail import Load, study_facts
-
     if blinded or key is not None:
         if not blinded or key is None:
             raise UsageError("--blinded and --key FILE belong together", where="--blinded")
@@ -78,11 +94,63 @@ def load_files(
     return receipt
 
 
+def receipt_output(access: Access, receipt: Receipt) -> Output:
+    """What was loaded: files, then findings of the checks."""
+    files = Sheet(
+        "files",
+        "Load receipt",
+        (
+            Field("file", "File"),
+            Field("dataset", "Data set"),
+            Field("rows", "Rows", number=True),
+            Field("columns", "Columns", number=True),
+            Field("sha256", "SHA-256"),
+            Field("messages", "Remarks", optional=True),
+        ),
+        tuple((f.name, f.dataset, f.rows, f.columns, f.sha256, "; ".join(f.messages) or None) for f in receipt.files),
+        facts=(
+            ("Snapshot", receipt.snapshot),
+            ("Digest", receipt.digest),
+            ("Data cut", receipt.data_cut or "-"),
+            ("Checks", f"{len(receipt.passed)} passed, {len({f.rule for f in receipt.findings})} with findings"),
+            *unfit_words(receipt.not_applicable),
+        ),
+    )
+    findings = (findings_sheet(receipt.findings),) if receipt.findings else ()
+    return sheets_output(access, files, *findings)
+
+
+def propose_study(access: Access, directory: Path, paths: list[Path], *, force: bool = False) -> Output:
+    """Look at data and write the study.toml proposed for them into a workspace: arms, visits, populations, parameters; what
+    cannot be guessed is marked CHECK. Raises UsageError where there is one already, but with ``force``."""
+    space = Workspace(directory)
+    refuse_open_load(space)
+    if not paths:
+        raise UsageError("no data were named", hint="alsbench init DIR PATH...")
+    if space.study_path.exists() and not force:
+        raise UsageError("there is a study.toml already", where=str(space.study_path), hint="edit it, or --force to replace it")
+    datasets = [dataset for path in find_files(paths) for dataset in read(path)]
+    derived = derive(datasets)
+    sketches = []
+    for dataset in derived.tables or datasets:
+        table = dataset.table().select(wanted(dataset.name, [c.name for c in dataset.columns]))
+        sketches.append(sketch(dataset.name, {name: table.column(name).to_pylist() for name in table.column_names}))
+    made = propose(sketches)
+    if derived.study:
+        made = replace(made, text=derived.study)
+    parse_study(made.text)
+    space.create()
+    write_file(space.study_path, (made.text,))
+    fields = (Field("what", "Found"), Field("value", "Proposed", prose=True))
+    notes = tuple(f"CHECK: {doubt}" for doubt in made.doubts)
+    named = " ".join(shlex.quote(str(p)) for p in paths)
+    access.note(f"next: read {space.study_path}, then: alsbench load {named} -w {shlex.quote(str(directory))}")
+    return sheets_output(access, Sheet("proposal", f"Proposed {space.study_path}", fields, made.found, notes=notes))
+
+
 def _study(space: Workspace, given: Path | None) -> Study | None:
     """The study to check the data against: the one given, else the workspace's, else none."""
     if given is not None:
-        from alsbench.study.spec import read_study
-
         if not given.is_file():
             raise UsageError("there is no such study file", where=str(given))
         return read_study(given)
@@ -93,7 +161,6 @@ def _install(space: Workspace, given: Path | None) -> None:
     """Put the study file given into the workspace, byte for byte; a different one that is there already stays, beside it."""
     if given is None or (space.study_path.exists() and given.resolve() == space.study_path.resolve()):
         return
-    from alsbench.study.edit import publish
 
     content = given.read_bytes()
     if space.study_path.exists():
@@ -112,27 +179,16 @@ class _Proposed:
         self.text = ""
 
     def see(self, derived: Derived) -> Study | None:
-        from alsbench.study.spec import parse_study
-
         self.text = derived.study if self.wanted else ""
         return parse_study(self.text) if self.text else None
 
     def install(self, space: Workspace) -> None:
-        from alsbench.study.edit import publish
-
         if self.text:
             publish(space.study_path, self.text.encode())
 
 
 def load_sample(access: Access) -> None:
     """Load the sample trial unless the workspace holds it already. Raises UsageError where it holds another study."""
-    from alsbench.data.workspace import Workspace
-    from alsbench.errors import UsageError
-    from alsbench.files import write_file
-    from alsbench.service.loading import load_files
-    from alsbench.simulate.sample import sample_dir
-    from alsbench.study.spec import read_study
-
     sample = sample_dir()
     space = Workspace(access.path)
     study_file = sample / "study.toml"

@@ -8,15 +8,25 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import replace
+from itertools import product
 from typing import TYPE_CHECKING
+
+from alsbench.analysis.kept import cached_answer
+from alsbench.analysis.result import Row
+from alsbench.analysis.subgroups import counts_by_arm, members
+from alsbench.errors import DataError, ExpressionError
+from alsbench.render.mask import masked, masked_evidence, negated
+from alsbench.render.mask_counts import Count, masked_counts
+from alsbench.render.mask_scrutiny import masked_check
+from alsbench.render.mask_words import hide_gates
+from alsbench.study.phrase import parse_phrase, subgroup_names
 
 if TYPE_CHECKING:
     from alsbench.analysis.evidence import Evidence
     from alsbench.analysis.question import Question
-    from alsbench.analysis.result import Result, Row
+    from alsbench.analysis.result import Result
     from alsbench.analysis.source import BoolArray, Source
     from alsbench.analysis.subgroups import Membership
-    from alsbench.render.mask_counts import Count
 
 MOST_DECLARED = 12  # subgroups of the study that are counted beside those asked for
 
@@ -25,9 +35,6 @@ def mask_answer(result: Result, question: Question, source: Source, k: int) -> R
     """The answer without small cells; complements and overall are answered too, so that no other export tells them."""
     if not k:
         return result
-    from alsbench.analysis.kept import cached_answer
-    from alsbench.render.mask import masked
-    from alsbench.render.mask_words import hide_gates
 
     names = canonical_names(source, dict.fromkeys(row.subgroup for row in result.rows))
     population = question.population or source.endpoint(question.endpoint).population
@@ -45,7 +52,6 @@ def mask_evidence(evidence: Evidence, source: Source, k: int, population: str = 
     """The evidence without small cells. ``beside`` are rows of the subgroups of the study that are not among its columns."""
     if not k:
         return evidence
-    from alsbench.render.mask import masked_evidence
 
     names = canonical_names(source, evidence.columns)
     sets = membership(source, names.values(), population)
@@ -60,9 +66,6 @@ def mask_check(check: str, result: Result, source: Source, subgroup: str, popula
     """One check of a finding without small cells."""
     if not k:
         return result
-    from alsbench.analysis.result import Row
-    from alsbench.analysis.subgroups import counts_by_arm
-    from alsbench.render.mask_scrutiny import masked_check
 
     own = canonical_names(source, [subgroup])[subgroup]
     sets = membership(source, [own], population)
@@ -76,9 +79,6 @@ def mask_check(check: str, result: Result, source: Source, subgroup: str, popula
 
 def mask_members(source: Source, parts: Mapping[str, Membership], k: int) -> dict[Count, int | str | None]:
     """Members of subgroups by phrase and arm, and the undecided, as they may be shown."""
-    from alsbench.analysis.subgroups import counts_by_arm
-    from alsbench.render.mask_counts import Count, masked_counts
-
     names = canonical_names(source, parts)
     sets = membership(source, names.values(), others=k > 0)
     counts: dict[Count, int | None] = {}
@@ -98,8 +98,6 @@ def mask_members(source: Source, parts: Mapping[str, Membership], k: int) -> dic
 
 def canonical_names(source: Source, phrases: Iterable[str]) -> dict[str, str]:
     """Each phrase in subgroup names only: a named complement is the complement."""
-    from alsbench.study.phrase import parse_phrase, subgroup_names
-
     known = subgroup_names(source.study)
     return {phrase: parse_phrase(phrase, known).canonical() for phrase in phrases}
 
@@ -114,9 +112,6 @@ def membership(source: Source, phrases: Iterable[str], population: str = "", *, 
 
     A declared subgroup whose condition cannot be decided in these data can be shown nowhere, and is left out.
     """
-    from alsbench.analysis.subgroups import members
-    from alsbench.errors import DataError, ExpressionError
-
     asked = dict.fromkeys(["overall", *(n for phrase in phrases for n in around(phrase))])
     found = {phrase: members(source, phrase, population).mask for phrase in asked}
     for phrase in declared(source) if others else ():
@@ -128,10 +123,6 @@ def membership(source: Source, phrases: Iterable[str], population: str = "", *, 
 
 def around(phrase: str) -> tuple[str, ...]:
     """The phrase and its complement; for an intersection also every other of its parts and of what they make."""
-    from itertools import product
-
-    from alsbench.render.mask import negated
-
     parts = [p for p in phrase.split(" and ") if p != "overall"]
     choices = product(*(("", p, negated(p)) for p in parts))
     found = [" and ".join(p for p in chosen if p) for chosen in choices]

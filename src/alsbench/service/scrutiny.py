@@ -1,16 +1,59 @@
-"""The checks of a finding in a subgroup: computed, masked, not yet logged."""
+"""The checks of a finding in a subgroup: what a sceptical reviewer asks."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from alsbench.analysis.kept import cached_check
+from alsbench.analysis.scrutiny import CHECKS, Check, find_check
+from alsbench.render.scrutiny import scrutiny_delimited, scrutiny_json, scrutiny_page
+from alsbench.render.sheet import Field, Sheet
 from alsbench.service.access import Access
+from alsbench.service.masks import mask_check
+from alsbench.service.output import Output, paged, sheets_output
+from alsbench.service.trail import looked
 
 if TYPE_CHECKING:
     from alsbench.analysis.result import Result
-    from alsbench.analysis.scrutiny import Check
     from alsbench.analysis.source import Source
+
+
+def scrutinise(
+    access: Access,
+    endpoint: str = "",
+    *,
+    subgroup: str = "",
+    comparisons: Sequence[str] = (),
+    population: str = "",
+    checks: Sequence[str] = (),
+    mask: int = 0,
+) -> Output:
+    """A finding put through 22 checks, or those named by id or number; each has a verdict and a table.
+
+    Defaults: the study's first subgroup and its first endpoint of the highest level. Raises UsageError for a check that is not
+    there.
+    """
+    k = access.mask(mask)
+    chosen = [find_check(name) for name in checks]
+    with access.opened() as source:
+        made = made_scrutiny(access, source, subgroup, chosen, endpoint, tuple(comparisons), population, k)
+        found = [(each, result.with_command(access.repeat(result.provenance.command))) for each, result in made]
+        for _, result in found:
+            looked(access, result, source)
+
+        def records(form: str) -> str:
+            return scrutiny_json(found) if form == "json" else scrutiny_delimited(found, "tsv" if form == "tsv" else "csv")
+
+        results = tuple(result for _, result in found)
+        return paged(access, lambda: scrutiny_page(found), records, results=results, study=source.study)
+
+
+def checks_listed(access: Access) -> Output:
+    """The checks there are: number, id, title; nothing is computed."""
+    fields = (Field("number", "", number=True), Field("id", "Id"), Field("title", "Check"))
+    records = tuple((c.number, c.id, c.title) for c in CHECKS)
+    return sheets_output(access, Sheet("checks", "Checks of a finding in a subgroup", fields, records))
 
 
 def made_scrutiny(
@@ -24,10 +67,6 @@ def made_scrutiny(
     k: int = 0,
 ) -> list[tuple[Check, Result]]:
     """Each check (default: all) with what it found, counts below ``k`` masked; progress is shown, nothing is logged."""
-    from alsbench.analysis.kept import cached_check
-    from alsbench.analysis.scrutiny import CHECKS
-    from alsbench.service.masks import mask_check
-
     chosen = chosen or CHECKS
     phrase = subgroup or (source.study.subgroups[0].name if source.study.subgroups else "overall")
     found = []

@@ -1,26 +1,101 @@
-"""Named subgroups of study.toml: added, changed, taken out; each change is checked against the data and entered in the log.
-
-``Subgroups`` and ``Members`` are what Python sees of them.
+"""Named subgroups of study.toml: listed, shown, added, changed, taken out; each change is checked against the data and entered
+in the log.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from alsbench.errors import UsageError
+from pydantic import ValidationError
+
+from alsbench.analysis.source import open_source
+from alsbench.analysis.subgroups import complement, describe, members
+from alsbench.audit.lock import judged, read_lock
+from alsbench.data.workspace import Workspace
+from alsbench.errors import ExpressionError, UnavailableError, UsageError
+from alsbench.render.mask_counts import Count
+from alsbench.render.sheet import Field, Sheet, Value
 from alsbench.service.access import Access
-from alsbench.study.model import Subgroup
+from alsbench.service.masks import mask_members
+from alsbench.service.output import Facts, Output, sheets_output, source_facts
+from alsbench.service.trail import record, study_facts
+from alsbench.study.als import is_post_baseline
+from alsbench.study.edit import add_subgroup, remove_subgroup, replace_subgroup
+from alsbench.study.expression import parse
+from alsbench.study.model import RESERVED_NAMES, Subgroup
+from alsbench.study.names import nearest
 
 if TYPE_CHECKING:
-    import pandas as pd
+    from alsbench.analysis.source import Source
+    from alsbench.analysis.subgroups import Membership
+
+
+def listed(access: Access, *, mask: int = 0) -> Output:
+    """Every subgroup of the study with its expression, realised cut and size per arm."""
+    with access.opened() as source:
+        arms = source.study.arms.order
+        k = access.mask(mask)
+        fields = (
+            Field("name", "Name"),
+            Field("where", "Where"),
+            Field("prespecified", "Pre-specified"),
+            Field("cut", "Realised cut"),
+            Field("n", "n", number=True),
+            *(Field(arm, arm, number=True) for arm in arms),
+            Field("complement", "Complement"),
+            Field("label", "Label"),
+        )
+        records: list[tuple[Value, ...]] = []
+        for s in source.study.subgroups:
+            member = members(source, s.name)
+            shown = mask_members(source, {s.name: member}, k)
+            sizes = (shown[Count(s.name, arm)] for arm in (None, *arms))
+            cut = member.cut_text() or None
+            records.append((s.name, s.where, s.prespecified, cut, *sizes, s.complement or None, s.label or None))
+        return sheets_output(access, Sheet("subgroups", "Subgroups", fields, tuple(records), source_facts(source)))
+
+
+def described(access: Access, name: str, *, mask: int = 0) -> Output:
+    """One subgroup (or a phrase such as ``not slow``): definition, realised cut, members per arm, its complement."""
+    with access.opened() as source:
+        member = members(source, name)
+        phrases = ["overall", member.phrase]
+        if member.phrase != "overall" and " and " not in member.phrase:
+            phrases.append(complement(source, member.phrase))
+        parts = [members(source, phrase) for phrase in dict.fromkeys(phrases)]
+        arms = source.study.arms.order
+        fields = (
+            Field("subgroup", "Subgroup"),
+            Field("n", "n", number=True),
+            *(Field(arm, arm, number=True) for arm in arms),
+            Field("undecided", "Undecided", number=True),
+        )
+        shown = mask_members(source, {p.phrase: p for p in parts}, access.mask(mask))
+        records: tuple[tuple[Value, ...], ...] = tuple(
+            (p.phrase, *(shown[Count(p.phrase, a)] for a in (None, *arms)), shown[Count(p.phrase, None, "undecided")])
+            for p in parts
+        )
+        facts = (*source_facts(source), *_facts(source, member))
+        sheet = Sheet("subgroup", f"Subgroup {member.phrase}", fields, records, facts, standing=True)
+        return sheets_output(access, sheet)
+
+
+def _facts(source: Source, member: Membership) -> Facts:
+    facts = [("Where", member.definition), ("Label", member.label)]
+    if member.cuts:
+        facts.append(("Realised cut", member.cut_text()))
+    facts.append(("Status", "post hoc" if member.post_hoc else "pre-specified"))
+    if member.post_randomisation:
+        facts.append(("Warning", "POST-RANDOMISATION: uses a column measured after randomisation"))
+    found = source.study.subgroup(member.phrase.removeprefix("not "))
+    if found is not None and found.rationale:
+        facts.append(("Rationale", found.rationale))
+    return tuple(facts)
 
 
 def add(access: Access, *, force: bool = False, **values: Any) -> str:
     """Add a subgroup (``name``, ``where``, ``label``, ``prespecified``, ``rationale``, ``complement``); comments and layout of
     the file stay. What was done, in words. Raises UsageError and ExpressionError for what cannot be meant."""
-    from alsbench.data.workspace import Workspace
-    from alsbench.study.edit import add_subgroup
 
     made = _checked(access, _subgroup(**values), force)
     add_subgroup(Workspace(access.path).study_path, made)
@@ -29,11 +104,6 @@ def add(access: Access, *, force: bool = False, **values: Any) -> str:
 
 def edit(access: Access, name: str, changes: dict[str, Any], *, force: bool = False) -> str:
     """Change what ``changes`` names (``name`` renames); what is not named stays as it is. What was done, in words."""
-    from alsbench.data.workspace import Workspace
-    from alsbench.errors import UsageError
-    from alsbench.study.edit import replace_subgroup
-    from alsbench.study.names import nearest
-
     space = Workspace(access.path)
     study = space.read_study()
     old = study.subgroup(name)
@@ -51,20 +121,12 @@ def edit(access: Access, name: str, changes: dict[str, Any], *, force: bool = Fa
 
 def remove(access: Access, name: str) -> str:
     """Take a subgroup out of study.toml. What was done, in words."""
-    from alsbench.data.workspace import Workspace
-    from alsbench.service.trail import record, study_facts
-    from alsbench.study.edit import remove_subgroup
-
     remove_subgroup(Workspace(access.path).study_path, name)
     record(access, "subgroup removed", {"name": name, **study_facts(access)})
     return f"removed subgroup {name}"
 
 
 def _subgroup(**values: Any) -> Subgroup:
-    from pydantic import ValidationError
-
-    from alsbench.errors import UsageError
-    from alsbench.study.model import RESERVED_NAMES, Subgroup
 
     if values["name"] in RESERVED_NAMES:
         raise UsageError(f"{values['name']} is a word of the language, not a name", hint="choose another name")
@@ -78,12 +140,6 @@ def _subgroup(**values: Any) -> Subgroup:
 
 def _checked(access: Access, subgroup: Subgroup, force: bool) -> Subgroup:
     """The subgroup with its post-randomisation mark. Raises ExpressionError for what cannot be read or is not there."""
-    from alsbench.analysis.source import open_source
-    from alsbench.analysis.subgroups import describe
-    from alsbench.errors import ExpressionError, UnavailableError
-    from alsbench.study.als import is_post_baseline
-    from alsbench.study.expression import parse
-
     expression = parse(subgroup.where)
     late = [c for c in expression.columns if is_post_baseline(c)]
     if late and not force:
@@ -105,107 +161,13 @@ def _checked(access: Access, subgroup: Subgroup, force: bool) -> Subgroup:
 
 def _planned(access: Access, subgroup: Subgroup) -> bool:
     """Whether it counts as pre-specified: as the locked plan has it, where there is one."""
-    from alsbench.audit.lock import judged, read_lock
-    from alsbench.data.workspace import Workspace
-
     space = Workspace(access.path)
     found = judged(read_lock(space.path, space.audit_path), space.read_study()).subgroup(subgroup.name)
     return found is not None and found.prespecified
 
 
 def _changed(access: Access, action: str, subgroup: Subgroup) -> str:
-    from alsbench.service.trail import record, study_facts
-
     record(access, action, {**subgroup.model_dump(), **study_facts(access)})
     status = "pre-specified" if _planned(access, subgroup) else "post hoc"
     late = ", POST-RANDOMISATION" if subgroup.post_randomisation else ""
     return f"{action.split()[1]} subgroup {subgroup.name} ({status}{late})"
-
-
-class Members:
-    """Who is in a subgroup: ``trial.subgroup("slow")``. ``n`` and ``n_undecided`` are texts such as ``<5`` where a mask of the
-    study or of the user's settings hides them."""
-
-    def __init__(self, access: Access, phrase: str) -> None:
-        self._access, self.phrase = access, phrase
-        with access.opened() as source:
-            from alsbench.analysis.subgroups import members
-            from alsbench.render.mask_counts import Count
-            from alsbench.service.masks import mask_members
-
-            found = members(source, phrase)
-            shown = mask_members(source, {phrase: found}, access.mask())
-            self.n, self.n_undecided = shown[Count(phrase, None)], shown[Count(phrase, None, "undecided")]
-            self._ids, self._mask, self._decided = source.subject_ids, found.mask, found.decided
-            self._inside = source.population("")
-        self.definition, self.cuts, self.post_hoc = found.definition, dict(found.cuts), found.post_hoc
-
-    def members(self) -> pd.Series[Any]:
-        """For every subject of the default population whether it is a member: True, False, or NA where a value is missing.
-
-        Raises UsageError where a mask holds.
-        """
-        import pandas as pd
-
-        self._access.refuse_mask(0, "single subjects")
-        truth = [bool(m) if d else pd.NA for m, d in zip(self._mask, self._decided, strict=True)]
-        found = pd.Series(truth, index=pd.Index(self._ids, name="subject"), name=self.phrase, dtype="boolean")
-        return found[self._inside]
-
-    def __repr__(self) -> str:
-        return f"<subgroup {self.phrase}: {self.definition}, {self.n} members{', POST HOC' if self.post_hoc else ''}>"
-
-
-class Subgroups:
-    """The named subgroups of a study file."""
-
-    def __init__(self, access: Access) -> None:
-        self._access = access
-
-    def add(
-        self,
-        name: str,
-        where: str,
-        *,
-        label: str = "",
-        prespecified: bool = False,
-        rationale: str = "",
-        complement: str = "",
-        force: bool = False,
-    ) -> None:
-        """Add a subgroup to study.toml; comments and layout stay. It is post hoc unless ``prespecified``.
-
-        Raises UsageError for a name that is taken or none, ExpressionError for a condition that cannot be read, or that is
-        known only after randomisation (``force`` keeps it, labelled so).
-        """
-        given: Mapping[str, Any] = {
-            "label": label,
-            "prespecified": prespecified,
-            "rationale": rationale,
-            "complement": complement,
-        }
-        add(self._access, name=name, where=where, force=force, **given)
-
-    def edit(self, name: str, *, force: bool = False, **changes: Any) -> None:
-        """Change ``where``, ``label``, ``prespecified``, ``rationale``, ``complement`` or ``rename`` of a subgroup."""
-        given = {("name" if k == "rename" else k): v for k, v in changes.items()}
-        known = {"name", "where", "label", "prespecified", "rationale", "complement"}
-        for key in given:
-            if key not in known:
-                raise UsageError(f"a subgroup has no {key}", hint=f"one of {', '.join(sorted(known - {'name'}))}, rename")
-        edit(self._access, name, given, force=force)
-
-    def remove(self, name: str) -> None:
-        """Take a subgroup out of study.toml."""
-        remove(self._access, name)
-
-    def frame(self) -> pd.DataFrame:
-        """``name``, ``where``, ``prespecified``, ``label``, ``complement``, ``rationale`` of each."""
-        import pandas as pd
-
-        from alsbench.data.workspace import Workspace
-
-        keys = ["name", "where", "prespecified", "label", "complement", "rationale"]
-        return pd.DataFrame(
-            [{k: getattr(s, k) for k in keys} for s in Workspace(self._access.path).read_study().subgroups], columns=keys
-        )

@@ -5,8 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from alsbench.analysis.looks import look_facts
+from alsbench.audit.loads import ANNOUNCED, LOADED
+from alsbench.audit.log import append
+from alsbench.data.workspace import Workspace
 from alsbench.errors import AlsbenchError, PublishedError
 from alsbench.service.access import Access
+from alsbench.study.reading import study_digest
 
 if TYPE_CHECKING:
     from alsbench.analysis.result import Result
@@ -22,8 +27,6 @@ def looked(access: Access, result: Result, source: Source) -> None:
 
 def enter_look(access: Access, result: Result, study: Study) -> None:
     """As :func:`looked`, where the source is closed already."""
-    from alsbench.analysis.looks import look_facts
-
     shown(access, "look", look_facts(result, study))
 
 
@@ -42,8 +45,6 @@ class Load:
 
     def announce(self, receipt: Receipt) -> None:
         """A snapshot of this name and digest is about to be published."""
-        from alsbench.audit.loads import ANNOUNCED
-
         facts = {"snapshot": receipt.snapshot, "digest": receipt.digest, "sha256": receipt.sha256}
         record(self.access, ANNOUNCED, facts)
         self.receipt = receipt
@@ -60,8 +61,6 @@ class Load:
         return receipt
 
     def _done(self, receipt: Receipt, more: Mapping[str, Any]) -> None:
-        from alsbench.audit.loads import LOADED
-
         try:
             record(self.access, LOADED, {**receipt.for_audit(), **more})
         except AlsbenchError as fault:
@@ -71,16 +70,10 @@ class Load:
 
 def study_facts(access: Access) -> dict[str, str]:
     """The digest of the study file as it now is, for the entries that change it; nothing where there is none."""
-    from alsbench.data.workspace import Workspace
-    from alsbench.study.reading import study_digest
-
     space = Workspace(access.path)
     return {"study": study_digest(space.read_study())} if space.study_path.exists() else {}
 
 
 def record(access: Access, action: str, facts: Mapping[str, Any]) -> None:
     """Append one entry to the workspace's audit log."""
-    from alsbench.audit.log import append
-    from alsbench.data.workspace import Workspace
-
     append(Workspace(access.path).audit_path, action, facts, held=access.held)

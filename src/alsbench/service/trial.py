@@ -2,26 +2,40 @@
 
 from __future__ import annotations
 
+import json
 import re
-import shlex
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import pandas as pd
+
+from alsbench.analysis.scrutiny import CHECKS, find_check
+from alsbench.audit.held import hold
+from alsbench.data.workspace import Workspace
 from alsbench.errors import UnavailableError, UsageError
 from alsbench.service.access import Access
+from alsbench.service.answer import Answer, Members, Scrutiny, Subgroups, form_of
+from alsbench.service.audit_log import log, looks_seen
+from alsbench.service.checks import check
+from alsbench.service.endpoint import endpoint, life_table, rank_reasons, safety
+from alsbench.service.evidence import evidence, forest
+from alsbench.service.loading import load_files, load_sample
+from alsbench.service.lock import departures, lock
+from alsbench.service.output import export, source_facts
+from alsbench.service.report import report
+from alsbench.service.scrutiny import scrutinise
+from alsbench.service.snapshots import diff, snapshots
+from alsbench.service.subjects import arms, subject
+from alsbench.service.tables import condition_of, entered
+from alsbench.service.unblinding import unblind
+from alsbench.settings import read_settings
 
 if TYPE_CHECKING:
-    import pandas as pd
-
-    from alsbench.analysis.result import Result
     from alsbench.analysis.source import Source
-    from alsbench.render.page import Page
     from alsbench.render.sheet import Sheet
-    from alsbench.service.answer import Answer
-    from alsbench.service.scrutinised import Scrutiny
-    from alsbench.service.subgroups import Members, Subgroups
+    from alsbench.service.output import Output
     from alsbench.study.model import Study
 
 Words = str | Sequence[str]
@@ -63,8 +77,6 @@ def load(paths: str | Path | Sequence[str | Path], *, into: str | Path, study: s
     >>> len(trial.table("ADSL")), round(float(nfl["AVAL"].median()), 2)
     (115, 59.76)
     """
-    from alsbench.service.loading import load_files
-
     given = [paths] if isinstance(paths, str | Path) else list(paths)
     for name in how:
         if name not in ("expect", "accept", "layout", "missing"):
@@ -83,8 +95,6 @@ def demo(path: str | Path) -> Trial:
     >>> als.demo("trial")
     <alsbench trial ALSDEMO, SYNTHETIC DATA, in trial>
     """
-    from alsbench.service.loading import load_sample
-
     load_sample(Trial(path)._access)
     return Trial(path)
 
@@ -97,11 +107,8 @@ class Trial:
     """
 
     def __init__(self, path: str | Path) -> None:
-        from alsbench.audit.held import hold
-        from alsbench.settings import read_settings
-
         self.path = Path(path)
-        self._access = Access(self.path, read_settings().mask, hold(self.path), {"format": "python"})
+        self._access = Access(self.path, read_settings().mask, hold(self.path), {"format": "python"}, named=True)
 
     def __repr__(self) -> str:
         info = self.study.info
@@ -115,24 +122,17 @@ class Trial:
     @property
     def study(self) -> Study:
         """The study file, read now. Raises StudyError."""
-        from alsbench.data.workspace import Workspace
-
         return Workspace(self.path).read_study()
 
     @property
     def snapshot(self) -> str:
         """The name of the current snapshot."""
-        from alsbench.data.workspace import Workspace
-
         return Workspace(self.path).current_name() or ""
 
     def arms(self, subgroup: str = "overall", *, mask: int = 0) -> pd.DataFrame:
         """Subjects by planned arm: ``arm``, ``label``, ``randomised``, one column a population, ``discontinued``, ``deaths``;
         the last row is all arms. Masked counts are texts such as ``<5``."""
-        from alsbench.service.arms import arms_sheet
-
-        with self._opened() as source:
-            return _frame(arms_sheet(source, subgroup, self._access.mask(mask)))
+        return _frame(arms(self._access, subgroup, mask=mask))
 
     def table(self, name: str, *, where: str = "", columns: Sequence[str] = ()) -> pd.DataFrame:
         """The rows of a data set in load order: numbers as float, dates as datetime64, codes as text, missing as NaN, NaT or
@@ -140,43 +140,26 @@ class Trial:
 
         Raises UsageError for a table or column that is not there, or where a mask holds; ExpressionError for the expression.
         """
-        import pandas as pd
-
-        from alsbench.analysis.subgroups import realise
-        from alsbench.service.about import about
-        from alsbench.service.trail import shown
-        from alsbench.study.expression import compile_sql, parse
-
         self._access.refuse_mask(0, "the rows of a table")
         with self._opened() as source:
             snapshot = source.snapshot
             info = snapshot.table(name)
-            condition = None
-            if where:
-                expression = parse(where)
-                cuts = realise(source, expression.aggregates) if expression.aggregates else {}
-                condition = compile_sql(expression, info.kinds, cuts)
-            asked = shlex.join(["alsbench", "data", info.name, *(["--where", where] if where else [])])
-            facts = {"asked": self._repeat(asked), "table": info.name, "where": where, "snapshot": snapshot.digest}
-            shown(self._access, "data", facts)
+            condition = condition_of(self._access, snapshot, info, where) if where else None
+            entered(self._access, snapshot, info.name, where or None)
             frame = snapshot.frame(info.name, columns=tuple(columns) or None, where=condition)
             made = pd.DataFrame(
                 {n: frame[n].astype("datetime64[s]") if frame.kind(n) == "date" else frame[n] for n in frame.names}
             )
-            made.attrs = {"title": f"{info.name} {info.label}".strip(), "facts": dict(about(source))}
+            made.attrs = {"title": f"{info.name} {info.label}".strip(), "facts": dict(source_facts(source))}
             return made
 
     def subgroup(self, phrase: str) -> Members:
         """Who is in a subgroup of the study (``slow``, ``not slow``, ``slow and nfl_low``)."""
-        from alsbench.service.subgroups import Members
-
         return Members(self._access, phrase)
 
     @property
     def subgroups(self) -> Subgroups:
         """The named subgroups of the study file: ``add``, ``edit``, ``remove``, ``frame``."""
-        from alsbench.service.subgroups import Subgroups
-
         return Subgroups(self._access)
 
     # ---- what is asked of it
@@ -215,62 +198,42 @@ class Trial:
         >>> round(answer.get("p_value", subgroup="slow"), 3), answer.post_hoc
         (0.024, True)
         """
-        from alsbench.render.tables import endpoint_page
-        from alsbench.service.endpoint import answered, endpoint_question
-
-        with self._opened() as source:
-            question = endpoint_question(
-                source,
-                name,
-                subgroups=_words(subgroup),
-                comparisons=_words(comparison),
-                visits=_words(visit),
-                population=population,
-                method=method,
-                covariance=covariance,
-                df=df,
-                subjects=subjects,
-                options={key: _toml(value) for key, value in options.items()},
-            )
-            result = answered(question, source, self._access.mask(mask))
-            return self._answer(source, (result,), lambda r: endpoint_page(r[0], model=True))
+        made = endpoint(
+            self._access,
+            name,
+            model=True,
+            subgroups=_words(subgroup),
+            comparisons=_words(comparison),
+            visits=_words(visit),
+            population=population,
+            method=method,
+            covariance=covariance,
+            df=df,
+            subjects=subjects,
+            options={key: _toml(value) for key, value in options.items()},
+            mask=mask,
+        )
+        return Answer(self._access, made)
 
     def safety(self, *, subgroup: Words = (), population: str = "", mask: int = 0) -> Answer:
         """Exposure, adverse event overview, classes and terms, by actual arm: the study's first incidence endpoint."""
-        with self._opened() as source:
-            from alsbench.service.endpoint import safety_endpoint
-
-            name = safety_endpoint(source)
-        return self.endpoint(name, subgroup=subgroup, population=population, mask=mask)
+        return Answer(self._access, safety(self._access, subgroups=_words(subgroup), population=population, mask=mask))
 
     def evidence(
         self, *, subgroups: Sequence[str] | None = None, comparison: Words = (), population: str = "", mask: int = 0
     ) -> Answer:
         """Every endpoint with a single contrast, overall and in each subgroup (default: all of the study's)."""
-        from dataclasses import replace
-
-        from alsbench.render.evidence import evidence_page
-        from alsbench.service.evidence import made_evidence
-
-        with self._opened() as source:
-            made = made_evidence(
-                self._access, source, subgroups, tuple(_words(comparison)), population, self._access.mask(mask)
-            )
-            return self._answer(source, (made.result,), lambda r: evidence_page(replace(made, result=r[0])))
+        compared = _words(comparison)
+        made = evidence(self._access, subgroups=subgroups, comparisons=compared, population=population, mask=mask)
+        return Answer(self._access, made)
 
     def forest(
         self, name: str, *, subgroups: Sequence[str] | None = None, comparison: Words = (), population: str = "", mask: int = 0
     ) -> Answer:
         """One endpoint overall, in each subgroup and in its complement, with interaction p; ``plot()`` draws it."""
-        from dataclasses import replace
-
-        from alsbench.render.forest import forest_page
-        from alsbench.service.evidence import made_forest
-
-        with self._opened() as source:
-            k = self._access.mask(mask)
-            made = made_forest(self._access, source, name, subgroups, tuple(_words(comparison)), population, k)
-            return self._answer(source, (made.result,), lambda r: forest_page(replace(made, result=r[0])))
+        compared = _words(comparison)
+        made = forest(self._access, name, subgroups=subgroups, comparisons=compared, population=population, mask=mask)
+        return Answer(self._access, made)
 
     def scrutinise(
         self,
@@ -286,71 +249,159 @@ class Trial:
 
         Defaults: the study's first subgroup and its first endpoint of the highest level.
         """
-        from alsbench.analysis.scrutiny import find_check
-        from alsbench.render.scrutiny import scrutiny_page
-        from alsbench.service.scrutinised import Scrutiny
-        from alsbench.service.scrutiny import made_scrutiny
-
-        chosen = [find_check(c) for c in checks]
-        with self._opened() as source:
-            k = self._access.mask(mask)
-            made = made_scrutiny(self._access, source, subgroup, chosen, endpoint, tuple(_words(comparison)), population, k)
-            results = [r for _, r in made]
-            found = self._answer(
-                source, results, lambda rs: scrutiny_page([(c, r) for (c, _), r in zip(made, rs, strict=True)])
-            )
-            return Scrutiny.of(found, [c for c, _ in made])
+        compared, named = _words(comparison), tuple(dict.fromkeys(find_check(c) for c in checks)) or CHECKS
+        ids = [c.id for c in named]
+        made = scrutinise(
+            self._access, endpoint, subgroup=subgroup, comparisons=compared, population=population, checks=ids, mask=mask
+        )
+        return Scrutiny(self._access, made, named)
 
     def claims(self, file: str | Path | None = None, *, names: Sequence[str] = (), mask: int = 0) -> pd.DataFrame:
         """Published numbers (a claims.toml; default: the workspace's) beside those of the data: one row a number, in the
         columns of ``alsbench claims --format csv``."""
-        from alsbench.render.claims import numbers_sheet
-        from alsbench.service.claims import checked_claims
+        from alsbench.service.claims import claims  # waits: scipy
 
-        path = Path(file) if file is not None else self.path / "claims.toml"
-        with self._opened() as source:
-            made = checked_claims(
-                self._access, source, path, tuple(names), self._access.mask(mask), scrutinise=False, study=source.study
-            )
-            return _frame(numbers_sheet(*made))
+        return _frame(claims(self._access, None if file is None else Path(file), names=names, mask=mask))
 
     def check(self, *, mask: int = 0) -> pd.DataFrame:
         """What the data rules find: ``rule``, ``severity``, ``table``, ``count``, ``what``, first rows and keys."""
-        from alsbench.service.checks import findings_of
+        return _frame(check(self._access, mask=mask))
 
-        with self._opened() as source:
-            return _frame(findings_of(self._access, source.snapshot, self._access.mask(mask))[0])
+    # ---- single subjects
 
-    # ---- inside
+    def subject(self, subject_id: str) -> dict[str, pd.DataFrame]:
+        """One subject's analysed parameters by visit (``course``), events and doses, each table by its name; the baseline facts
+        are in the ``attrs["facts"]`` of the first.
 
-    def _answer(self, source: Source, results: Sequence[Result], page: Callable[[Sequence[Result]], Page]) -> Answer:
-        """The answer with the commands that repeat it, entered in the log."""
-        from alsbench.service.answer import Answer
-        from alsbench.service.trail import looked
+        Raises UsageError for a subject that is not there, or where a mask holds.
 
-        told = [r.with_command(self._repeat(r.provenance.command)) for r in results]
-        for result in told:
-            looked(self._access, result, source)
-        kept: list[Page] = []
+        >>> import alsbench as als
+        >>> found = als.open("trial").subject("ALSDEMO-01-1001")
+        >>> list(found), found["course"].attrs["facts"]["ARM"]
+        (['course', 'adtte', 'adae', 'adex'], 'Group 2')
+        """
+        return _frames(subject(self._access, subject_id))
 
-        def once() -> Page:
-            if not kept:
-                kept.append(page(told))
-            return kept[0]
+    def rank_reasons(self, name: str, subject: str, **words: Any) -> dict[str, pd.DataFrame]:
+        """Every pair of one subject of a joint rank and what decided it (``pairs``), and their sums (``ranks``). ``words`` are
+        those of :meth:`endpoint`. Raises UsageError for another endpoint, or where a mask holds."""
+        return _frames(rank_reasons(self._access, name, subject, **_asked(words)))
 
-        return Answer(self._access, told, once, source.study)
+    def life_table(self, name: str, **words: Any) -> pd.DataFrame:
+        """The life table of a time to event: ``subgroup``, ``arm``, ``day``, ``at_risk``, ``events``, ``censored``,
+        ``event_free`` with ``conf_low`` and ``conf_high``. Raises UsageError for another endpoint, or where a mask holds."""
+        return _frame(life_table(self._access, name, **_asked(words)))
 
-    def _repeat(self, command: str) -> str:
-        return f"{command} --workspace {shlex.quote(str(self.path.resolve()))}"
+    # ---- documents
+
+    def report(
+        self,
+        path: str | Path,
+        *,
+        subgroups: Sequence[str] = (),
+        endpoints: Sequence[str] = (),
+        scrutinise: bool = False,
+        claims: str | Path | None = None,
+        mask: int = 0,
+    ) -> Path:
+        """Every table of the trial in one document, written to a file in the form of its ending; entered in the audit log as
+        exports. ``endpoints`` leaves out others, ``subgroups`` are reported beside the whole trial, with their checks where
+        ``scrutinise`` asks for them. The path.
+
+        Raises UsageError for another ending and for a name that is not there, UnavailableError where it cannot be written.
+
+        >>> import alsbench as als
+        >>> als.open("trial").report("cafs.html", endpoints=["cafs"], subgroups=["slow"]).name
+        'cafs.html'
+        """
+        target = Path(path)
+        words = {"subgroups": subgroups, "endpoints": endpoints, "scrutinise": scrutinise, "mask": mask}
+        named = None if claims is None else Path(claims)
+        export(self._access, report, target, form_of(target), **words, claims=named)
+        return target
+
+    # ---- governance
+
+    def snapshots(self, *, prune: int | None = None) -> pd.DataFrame:
+        """Published snapshots, oldest first: ``name``, ``current``, ``digest``, ``tables``, ``rows``, ``data_cut``, ``error``.
+        With ``prune`` all but the newest that many are removed before, never the current one; entered in the log.
+
+        >>> import alsbench as als
+        >>> found = als.open("trial").snapshots()
+        >>> len(found), bool(found["current"].iloc[-1]), int(found["tables"].iloc[-1])
+        (1, True, 7)
+        """
+        return _frame(snapshots(self._access, prune=prune))
+
+    def diff(self, old: str, new: str = "current", *, results: bool = True, records: int = 20) -> dict[str, pd.DataFrame]:
+        """What changed between two snapshots (a name, the beginning of one, ``current``, ``previous``): ``tables`` with rows
+        added, removed and changed, the first ``records`` of each kind, and the contrasts (``results``) that changed.
+
+        Raises UsageError for a snapshot that is not there, or where a mask holds.
+
+        >>> import alsbench as als
+        >>> found = als.open("trial").diff("current", "current")
+        >>> list(found), set(found["tables"]["state"])
+        (['tables', 'records', 'results'], {'same'})
+        """
+        return _frames(diff(self._access, old, new, results=results, records=records))
+
+    def lock(self) -> pd.DataFrame:
+        """Lock the analysis plan, once: ``part``, ``name``, ``content`` of what is locked. ``attrs["facts"]["Log head"]`` is a
+        hash to note outside the workspace. Raises UsageError where a plan is locked already."""
+        return _frame(lock(self._access))
+
+    def departures(self) -> pd.DataFrame:
+        """How study file, lock file and log depart from the locked plan: ``word``, ``part``, ``name``, ``what``; no row where
+        they do not. Raises UnavailableError where none is locked."""
+        return _frame(departures(self._access))
+
+    def log(self) -> pd.DataFrame:
+        """The audit log: ``number``, ``time``, ``who``, ``action``, ``hash``, ``what``, ``reason`` of every entry.
+
+        Raises UnavailableError where there is none.
+
+        >>> import alsbench as als
+        >>> als.open("trial").log()["action"].head(2).tolist()
+        ['load announced', 'load']
+        """
+        return _frames(log(self._access))["audit"]
+
+    def looks(self) -> dict[str, pd.DataFrame]:
+        """The multiplicity ledger: distinct questions asked (``looks``), and distinct contrasts whose p-value was shown
+        (``contrasts``). Raises UnavailableError where there is no log."""
+        return _frames(looks_seen(self._access))
+
+    def unblind(self, key: str | Path, reason: str, *, accept: Mapping[str, str] | None = None) -> None:
+        """Publish the current data under their real arms: logged with its reason, and not to be taken back. ``accept`` lets
+        errors of checks stand, for reasons by rule. Raises UsageError for another key or no reason, UnavailableError where
+        nothing is blinded."""
+        unblind(self._access, Path(key), reason, accept)
 
 
-def _frame(sheet: Sheet) -> pd.DataFrame:
-    """A table as a frame; ``attrs`` holds what it says above and below itself (study, SYNTHETIC, BLINDED, the audit log)."""
-    import pandas as pd
+def _frame(made: Output) -> pd.DataFrame:
+    """The first table as a frame."""
+    return next(iter(_frames(made).values()))
 
-    made = pd.DataFrame([dict(zip((f.key for f in sheet.fields), record, strict=True)) for record in sheet.records])
-    made.attrs = {"title": sheet.title, "facts": dict(sheet.facts), "notes": list(sheet.notes)}
-    return made
+
+def _frames(made: Output) -> dict[str, pd.DataFrame]:
+    """The tables as frames by name; ``attrs`` holds what each says above and below itself (study, marks, the log)."""
+    return {sheet.name: _sheet_frame(sheet) for sheet in made.sheets}
+
+
+def _sheet_frame(sheet: Sheet) -> pd.DataFrame:
+    frame = pd.DataFrame(list(sheet.records), columns=[f.key for f in sheet.fields])
+    frame.attrs = {"title": sheet.title, "facts": dict(sheet.facts), "notes": list(sheet.notes)}
+    return frame
+
+
+def _asked(words: Mapping[str, Any]) -> dict[str, Any]:
+    """The keywords of :meth:`Trial.endpoint` as ``endpoint_question`` takes them."""
+    lists = {"subgroup": "subgroups", "comparison": "comparisons", "visit": "visits"}
+    plain = {"population", "method", "covariance", "df", "subjects"}
+    made: dict[str, Any] = {key: words[key] for key in plain if key in words}
+    made |= {name: _words(words[key]) for key, name in lists.items() if key in words}
+    return made | {"options": {k: _toml(v) for k, v in words.items() if k not in plain and k not in lists}}
 
 
 def _words(given: Any) -> tuple[str, ...]:
@@ -361,8 +412,6 @@ def _words(given: Any) -> tuple[str, ...]:
 
 def _toml(value: Any) -> str:
     """A Python value as ``--option`` takes it: a TOML value, a single word bare."""
-    import json
-
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, str):
@@ -375,6 +424,4 @@ def _toml(value: Any) -> str:
 
 
 def _toml_inside(value: Any) -> str:
-    import json
-
     return json.dumps(value) if isinstance(value, str) else _toml(value)

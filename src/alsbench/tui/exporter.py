@@ -20,7 +20,6 @@ from rich.text import Text
 
 from alsbench.errors import AlsbenchError, UsageError
 from alsbench.render.text import visible
-from alsbench.service.forms import in_form
 from alsbench.tui.access_log import AccessLog
 from alsbench.tui.cell_text import safe
 from alsbench.tui.clipboard import clipboard_file, osc52
@@ -33,6 +32,7 @@ from alsbench.tui.shell_command import view_command
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from alsbench.analysis.result import Result
     from alsbench.render.page import Page
 
 FORMATS = ("txt", "csv", "tsv", "md", "json", "svg", "html", "rtf")
@@ -114,7 +114,7 @@ class Exporter:
             return self.copy_printed(command, k) if command else f"single subjects are not copied (counts below {k} are hidden)"
         if page is None:
             return "this view has no table to copy"
-        return self.copy(in_form(page, "txt"), f"{_rows(page)} rows")
+        return self.copy(text_in(page, "txt"), f"{_rows(page)} rows")
 
     def copy_printed(self, command: str, k: int = 0) -> str:
         """Copy what a shell command prints, under a mask where there is one; says where it went, or why not."""
@@ -166,7 +166,7 @@ class Exporter:
                     raise UsageError("this view has no table; .svg takes a picture of it")
                 if kind in DOCUMENTS:
                     raise UsageError(f"this view has no {kind} form", hint=f"one of {', '.join(FORMATS)}")
-                text = in_form(page, kind, view.exported_results())
+                text = text_in(page, kind, view.exported_results())
                 count = f"{_rows(page)} rows to " if kind != "json" else ""
             written = write_new(path, text)
             for result in view.exported_results():
@@ -190,7 +190,7 @@ class Exporter:
         if k := self.mask():  # a pager can save what it shows
             text = self.printed(self.shell_command(), k)
         else:
-            text = in_form(page, "txt") if page is not None else view.plain_text()
+            text = text_in(page, "txt") if page is not None else view.plain_text()
         if not text.strip():
             self.host.status("this view has no text to read")
             return
@@ -236,6 +236,13 @@ class Exporter:
         post_hoc = any(s is not None and not s.prespecified for s in active)
         told = ("Post hoc: at least one subgroup was defined after the data were seen.",) if post_hoc else ()
         return (*self.data_notes(), *told)
+
+
+def text_in(page: Page, form: str, results: Sequence[Result] = ()) -> str:
+    """A page in a form; see :func:`alsbench.service.output.in_form`."""
+    from alsbench.service.output import in_form  # waits: pydantic
+
+    return in_form(page, form, results)
 
 
 def _rows(page: Page) -> int:

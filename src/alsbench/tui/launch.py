@@ -1,15 +1,66 @@
-"""Starting the app from the shell: whether the terminal can show it, the session log, and where it was left."""
+"""The one way from the shell into the app: :func:`launch`.
+
+It opens the app where the terminal can show it, with a session log, where it was left; and it answers what only the app knows:
+whether the keys of the settings can be bound, and which views a recorded session showed.
+"""
 
 from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from alsbench.errors import UnavailableError, UsageError
-from alsbench.tui.app import Workbench
-from alsbench.tui.session_log import new_log
+from alsbench.settings import settings_path
+from alsbench.study.names import nearest
+from alsbench.tui.commands import COMMANDS, FORBIDDEN_KEYS
+from alsbench.tui.session_log import new_log, replay_commands
 from alsbench.tui.session_restore import save_session
+
+
+def launch(
+    workspace: Path | None,
+    *,
+    ascii: bool = False,
+    no_mouse: bool = False,
+    theme: str = "",
+    keymap: Mapping[str, tuple[str, ...]] | None = None,
+    recorded: Path | None = None,
+    view: Callable[[str], object] = print,
+) -> int:
+    """Open the app on a workspace; the exit code. Refuses (2) where it is not on a usable terminal.
+
+    ``keymap`` (keys by command, of the settings) is held against the commands of the app first: UsageError. Without a workspace
+    that is all. With ``recorded``, the log of a session, nothing is opened either: ``view`` is called with the shell command of
+    each view that was looked at, in order, each once; for ``workspace`` (None: the one it was recorded on).
+    """
+    _check_keys(keymap or {})
+    if recorded is not None:
+        for line in replay_commands(recorded, workspace):
+            view(line)
+        return 0
+    return 0 if workspace is None else _run(workspace, ascii=ascii, no_mouse=no_mouse, theme=theme, keymap=keymap or {})
+
+
+def _check_keys(keymap: Mapping[str, tuple[str, ...]]) -> None:
+    """Raises UsageError for a command that is not there, a key that terminals take, and one that another command has."""
+    commands = {c.id: c for c in COMMANDS}
+    for name, keys in keymap.items():
+        where = f"{settings_path()} keys.{name}"
+        if name not in commands:
+            raise UsageError(f"no command of the app is named {name}", where=where, hint=nearest(name, commands))
+        taken = FORBIDDEN_KEYS & set(keys)
+        if taken:
+            raise UsageError(f"{', '.join(sorted(taken))} cannot be bound", where=where, why="terminals and tmux take it")
+        for other in commands.values():
+            own = keymap.get(other.id, other.keys)
+            meet = not (other.screens and commands[name].screens) or other.screens & commands[name].screens
+            clash = set(own) & set(keys) - set(commands[name].keys)
+            if other.id != name and meet and clash:
+                raise UsageError(
+                    f"{', '.join(sorted(clash))} is the key of {other.id}", where=where, hint="give that one another"
+                )
 
 
 def refuse(workspace: Path) -> None:
@@ -21,15 +72,7 @@ def refuse(workspace: Path) -> None:
         raise UsageError("the terminal app needs a terminal on stdin, stdout and stderr", hint=f"in a pipe, use: {shell_twin}")
 
 
-def run(
-    workspace: Path,
-    *,
-    ascii: bool = False,
-    no_mouse: bool = False,
-    theme: str = "",
-    keymap: dict[str, tuple[str, ...]] | None = None,
-) -> int:
-    """Open the app on a workspace; the exit code. Refuses (UsageError, exit 2) without a usable terminal."""
+def _run(workspace: Path, *, ascii: bool, no_mouse: bool, theme: str, keymap: Mapping[str, tuple[str, ...]]) -> int:
     try:
         refuse(workspace)
     except UsageError as error:
@@ -39,7 +82,9 @@ def run(
         log = new_log(workspace)
     except OSError as error:
         raise UnavailableError("the session log cannot be written", why=str(error), hint="set XDG_STATE_HOME") from error
-    app = Workbench(workspace, ascii=ascii, theme=theme, log=log, keymap=keymap, restore=True)
+    from alsbench.tui.app import Workbench  # waits: textual
+
+    app = Workbench(workspace, ascii=ascii, theme=theme, log=log, keymap=dict(keymap), restore=True)
     try:
         code = app.run(mouse=not no_mouse)
     finally:

@@ -1,0 +1,383 @@
+"""The tables of a trial in one document that stands alone: a front page, contents, numbered tables.
+
+What the reader must know before the first table stands on the front page; no clock, no paths.
+"""
+
+from __future__ import annotations
+
+import platform
+import shlex
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from alsbench.analysis.methods import METHODS
+from alsbench.analysis.question import Question
+from alsbench.analysis.result import Provenance
+from alsbench.analysis.subgroups import members
+from alsbench.audit.log import looks, verify
+from alsbench.audit.looks import contrasts_seen
+from alsbench.data.workspace import Workspace
+from alsbench.errors import AlsbenchError
+from alsbench.render.document import Document
+from alsbench.render.evidence import evidence_page
+from alsbench.render.forest import forest_page
+from alsbench.render.mask_words import hide_counts
+from alsbench.render.page import Block, Page, label
+from alsbench.render.scrutiny import scrutiny_page
+from alsbench.render.sheet import Field, Sheet, sheets_page
+from alsbench.render.standing import log_mark, marked_title
+from alsbench.render.tables import endpoint_page
+from alsbench.service.access import Access
+from alsbench.service.checks import findings_of
+from alsbench.service.endpoint import answered, with_curves
+from alsbench.service.evidence import made_evidence, made_forest
+from alsbench.service.lock import departures_sheet
+from alsbench.service.output import Facts, Output, document_text, source_facts
+from alsbench.service.scrutiny import made_scrutiny
+from alsbench.service.subjects import arms_sheet
+from alsbench.service.trail import looked
+from alsbench.study.claims import read_claims
+from alsbench.version import __version__
+
+if TYPE_CHECKING:
+    from alsbench.analysis.result import Result
+    from alsbench.analysis.source import Source
+
+LEDGER = "Multiplicity ledger: what has been looked at, this report included"
+LIBRARIES = ("numpy", "scipy", "duckdb")
+
+
+def report(
+    access: Access,
+    *,
+    subgroups: Sequence[str] = (),
+    endpoints: Sequence[str] = (),
+    scrutinise: bool = False,
+    claims: Path | None = None,
+    mask: int = 0,
+) -> Output:
+    """All tables of the trial in one document: disposition, baseline, evidence, every endpoint (or those named) overall and in
+    each subgroup asked for, forest plots, scrutiny and claims where asked for, safety, departures from the locked plan, the
+    multiplicity ledger, the checks of the data. Evidence and forest plots hold every subgroup of the study. A table that cannot
+    be made says why in its place.
+
+    Raises what a subgroup, an endpoint or a file of claims that is not there raises.
+    """
+    k = access.mask(mask)
+    if claims is not None:
+        read_claims(claims)  # a file that cannot be read is said at once
+    with access.opened() as source:
+        phrases = tuple(dict.fromkeys(s for s in subgroups if s != "overall"))
+        for phrase in phrases:  # names that do not exist are the asker's error, not a table's
+            members(source, phrase)
+        for name in endpoints:
+            source.endpoint(name)
+        asked = Contents(access, source, phrases, tuple(dict.fromkeys(endpoints)), k)
+        pages = [*_population(asked), *_efficacy(asked)]
+        if scrutinise:
+            pages += _scrutiny(asked)
+        pages += _of_method(asked, "incidence", "safety")
+        if claims is not None:
+            pages += _claims(asked, claims)
+        pages += _departures(asked)
+        results = tuple(r.with_command(access.repeat(r.provenance.command)) for r in asked.results)
+        for result in results:
+            looked(access, result, source)
+        pages.append(asked.sheet_page(ledger_sheet(access), LEDGER))
+        pages += _checks(asked)
+        document = _document(asked, pages, _command(asked, claims, scrutinise=scrutinise, mask=mask))
+        return Output(lambda form: [document_text(document, form)], results=results, study=source.study)
+
+
+@dataclass(frozen=True)
+class Contents:
+    """What the report is made of; ``results`` collects what it shows, for the audit log, ``missing`` what it does not."""
+
+    access: Access
+    source: Source
+    subgroups: tuple[str, ...]
+    endpoints: tuple[str, ...]
+    k: int
+    results: list[Result] = field(default_factory=list)
+    missing: list[str] = field(default_factory=list)
+
+    @property
+    def phrases(self) -> tuple[str, ...]:
+        return ("overall", *self.subgroups)
+
+    def seen(self, *results: Result) -> None:
+        self.results.extend(results)
+
+    def attempt(self, title: str, make: Callable[[], Page]) -> Page:
+        """A page, or in its place one that says why there is none."""
+        try:
+            return make()
+        except AlsbenchError as error:
+            self.missing.append(title)
+            self.access.note(f"not made: {title}: {error.message}")
+            nothing = Block("", (label("This table could not be made"),), (), (error.message.replace("\n", "; "),))
+            return Page(self.marked(title), (nothing,), self.facts(), (self.version,))
+
+    def marked(self, title: str, *, post_hoc: bool = False) -> str:
+        source = self.source
+        synthetic = source.study.info.synthetic
+        return marked_title(
+            title, Provenance("", "", "", post_hoc, synthetic, blinded=source.blinded, audit_log=source.log.text)
+        )
+
+    def facts(self) -> tuple[tuple[str, str], ...]:
+        return source_facts(self.source)
+
+    @property
+    def version(self) -> str:
+        return f"alsbench {__version__}, study {self.source.study_digest[:12]}"
+
+    def sheet_page(self, sheet: Sheet, title: str, *more: Sheet, notes: tuple[str, ...] = (), post_hoc: bool = False) -> Page:
+        """Plain tables as a page with the marks, facts and version that results carry of themselves."""
+        return self.standing(sheets_page((sheet, *more)), title, notes=notes, post_hoc=post_hoc)
+
+    def standing(self, page: Page, title: str, *, notes: tuple[str, ...] = (), post_hoc: bool = False) -> Page:
+        """A page with the marks, facts and version that results carry of themselves."""
+        known = {name for name, _ in page.facts}
+        facts = (*page.facts, *(f for f in self.facts() if f[0] not in known))
+        return replace(page, title=self.marked(title, post_hoc=post_hoc), facts=facts, footnotes=(*notes, self.version))
+
+
+def _population(asked: Contents) -> list[Page]:
+    """Who was in the trial, and who they were."""
+
+    def disposition(phrase: str) -> Page:
+        sheet = arms_sheet(asked.source, phrase, asked.k)
+        study = asked.source.study
+        flags = "; ".join(f"{name}: {asked.source.population_words(name)}" for name in study.populations.flags)
+        flags = hide_counts(flags) if asked.k else flags
+        counted = (("Counted", f"subjects of ADSL by planned arm ({study.arms.planned})"), ("Populations", flags))
+        everybody = (("Subgroup", "overall: all subjects"),) if phrase == "overall" else ()
+        sheet = replace(sheet, facts=(*counted, *everybody, *sheet.facts))
+        post_hoc = members(asked.source, phrase).post_hoc
+        return asked.sheet_page(sheet, f"Disposition of subjects, {phrase}", post_hoc=post_hoc)
+
+    made = [asked.attempt(f"Disposition of subjects, {p}", lambda p=p: disposition(p)) for p in asked.phrases]  # type: ignore[misc]
+    return made + _of_method(asked, "baseline", "baseline")
+
+
+def _of_method(asked: Contents, method: str, word: str) -> list[Page]:
+    names = [n for n, e in asked.source.study.endpoints.items() if e.method == method]
+    if not names:
+        asked.missing.append(f"{word}: the study has no endpoint of method {method}")
+    return _endpoints(asked, names, word)
+
+
+def _endpoints(asked: Contents, names: Iterable[str], word: str) -> list[Page]:
+    """A table for each endpoint and subgroup: as `alsbench endpoint NAME --subgroup S` prints it."""
+    parts = [(name, phrase) for name in names for phrase in asked.phrases]
+    pages = []
+    for name, phrase in asked.access.steps(parts, len(parts), word):
+        title = f"{asked.source.endpoint(name).title or name}, {phrase}"
+        pages.append(asked.attempt(title, lambda n=name, p=phrase: _endpoint(asked, n, p)))  # type: ignore[misc]
+    return pages
+
+
+def _endpoint(asked: Contents, name: str, phrase: str) -> Page:
+    question = Question(name, subgroups=(phrase,))
+    result = answered(question, asked.source, asked.k)
+    asked.seen(result)
+    titled = replace(result, facts=replace(result.facts, title=f"{result.facts.title}, {phrase}"))
+    page = with_curves(asked.access, endpoint_page(titled), question, asked.source, asked.k)
+    return _repeatable(asked, page, result)
+
+
+def _efficacy(asked: Contents) -> list[Page]:
+    """Evidence, then each endpoint's tables and its forest plot."""
+    study = asked.source.study
+    columns = tuple(dict.fromkeys([*(s.name for s in study.subgroups), *asked.subgroups]))
+
+    def evidence() -> Page:
+        made = made_evidence(asked.access, asked.source, columns, k=asked.k)
+        asked.seen(made.result)
+        return _repeatable(asked, evidence_page(made), made.result)
+
+    def forest(name: str) -> Page:
+        made = made_forest(asked.access, asked.source, name, columns, k=asked.k)
+        asked.seen(made.result)
+        return _repeatable(asked, forest_page(made), made.result)
+
+    pages = [asked.attempt("Evidence", evidence)]
+    order = {"primary": 0, "secondary": 1, "exploratory": 2}
+    found = sorted(study.endpoints.items(), key=lambda item: order[item[1].level])
+    for name, each in found:
+        if each.method in ("baseline", "incidence") or (asked.endpoints and name not in asked.endpoints):
+            continue
+        pages += _endpoints(asked, [name], name)
+        if each.method in METHODS and METHODS[each.method].summary is not None:
+            pages.append(asked.attempt(f"{each.title or name}: forest plot", lambda n=name: forest(n)))  # type: ignore[misc]
+    return pages
+
+
+def _repeatable(asked: Contents, page: Page, result: Result) -> Page:
+    """The page of a result with the study's name above and the command that repeats it below."""
+    notes = (*page.footnotes, f"Repeated by: {result.provenance.command}")
+    return replace(page, facts=(*asked.facts()[:1], *page.facts), footnotes=notes)
+
+
+def _scrutiny(asked: Contents) -> list[Page]:
+    def checks(phrase: str) -> Page:
+        found = made_scrutiny(asked.access, asked.source, phrase, k=asked.k)
+        asked.seen(*(result for _, result in found))
+        words = ["alsbench", "scrutinise", *(["--subgroup", phrase] if phrase else [])]
+        words += ["--mask", str(asked.k)] if asked.k else []
+        return _repeatable(asked, scrutiny_page(found), found[0][1].with_command(shlex.join(words)))
+
+    return [asked.attempt(f"Scrutiny of {p or 'the first subgroup'}", lambda p=p: checks(p)) for p in asked.subgroups or ("",)]  # type: ignore[misc]
+
+
+def _claims(asked: Contents, path: Path) -> list[Page]:
+    """The verdicts, then the numbers and what was made of them."""
+    from alsbench.render.claims_page import claims_page  # waits: scipy
+    from alsbench.service.claims import checked_claims  # waits: scipy
+
+    checked, facts, notes = checked_claims(asked.access, asked.source, path, (), asked.k, scrutinise=False)
+    page, post_hoc = claims_page(checked, facts, notes), any(c.post_hoc for c in checked)
+    return [asked.standing(page, f"Claims of {path.name} beside the data", notes=notes, post_hoc=post_hoc)]
+
+
+def _departures(asked: Contents) -> list[Page]:
+    """What departs from the locked plan; nothing where none is locked."""
+    if asked.source.lock is None:
+        return []
+    sheet = departures_sheet(Workspace(asked.access.path), asked.source.lock)
+    return [asked.sheet_page(sheet, "Departures from the locked plan")]
+
+
+def _checks(asked: Contents) -> list[Page]:
+    """Findings of the data rules: how often, never in whom."""
+    sheet, _ = findings_of(asked.access, asked.source.snapshot, asked.k)
+    kept = [j for j, f in enumerate(sheet.fields) if f.key not in ("rows", "keys")]
+    records = tuple(tuple(record[j] for j in kept) for record in sheet.records)
+    return [
+        asked.sheet_page(replace(sheet, fields=tuple(sheet.fields[j] for j in kept), records=records), "Checks of the data")
+    ]
+
+
+# ---- the front page and the ledger
+
+
+def _command(asked: Contents, claims: Path | None, *, scrutinise: bool, mask: int) -> str:
+    """What repeats the report, in the workspace it was made in."""
+    words = ["alsbench", "report", *(w for s in asked.subgroups for w in ("--subgroup", s))]
+    words += [w for name in asked.endpoints for w in ("--endpoint", name)]
+    words += ["--scrutinise"] if scrutinise else []
+    words += ["--claims", claims.name] if claims is not None else []
+    words += ["--mask", str(mask)] if mask else []
+    return shlex.join([*words, "--format", asked.access.form])
+
+
+def _document(asked: Contents, pages: Sequence[Page], command: str) -> Document:
+    """What is reported, of which data, under which plan, by which program."""
+    source = asked.source
+    info = source.study.info
+    marks = [
+        *([log_mark(source.log.text)] if source.log.words else []),
+        *(["BLINDED"] if source.blinded else []),
+        *(["SYNTHETIC DATA"] if info.synthetic else []),
+    ]
+    facts: Facts = (
+        ("Study", info.id),
+        ("Data cut", source.snapshot.data_cut or "not given"),
+        ("Snapshot", source.snapshot.name),
+        ("Data SHA-256", source.snapshot.digest),
+        ("Study SHA-256", source.study_digest),
+        ("Plan", _plan(source)),
+        *((("Audit log", source.log.text),) if source.log.words else ()),
+        *(("Populations", text) for text in _populations(asked)),
+        *(("Comparisons", text) for text in _comparisons(source)),
+        *(("Subgroups", text) for text in _subgroups(asked)),
+        *(("Not reported", text) for text in asked.missing),
+        ("Made by", _versions()),
+        ("Repeated by", command),
+    )
+    running = " · ".join([info.id, *marks, f"snapshot {source.snapshot.digest[:12]}", f"study {source.study_digest[:12]}"])
+    title = asked.marked(f"{info.title or info.id}: report")
+    return Document(title, tuple(pages), facts, tuple(_statements(asked)), running)
+
+
+def _statements(asked: Contents) -> list[str]:
+    source = asked.source
+    said = []
+    if source.log.words:
+        said.append(f"{source.log.text[:1].upper()}{source.log.text[1:]}.")
+    if source.study.info.synthetic:
+        said.append("SYNTHETIC DATA: no real patient stands behind these numbers.")
+    if source.blinded:
+        said.append("BLINDED: the arms are dummies, and so is every comparison of them.")
+    deviations = max((len(r.provenance.deviations) for r in asked.results), default=0)
+    if deviations:
+        said.append("Deviation from the locked plan: the tables that depart from it say so, and one lists every departure.")
+    if any(r.provenance.post_hoc for r in asked.results):
+        said.append("Post hoc: tables marked so show subgroups that were not pre-specified. They suggest; they do not confirm.")
+    if source.lock is None:
+        said.append("No plan is locked: what is called pre-specified rests on the study file alone.")
+    if asked.k:
+        said.append(f"Masked: counts below {asked.k}, what rests on them, and what would tell them.")
+    return said
+
+
+def _plan(source: Source) -> str:
+    lock = source.lock
+    return "not locked" if lock is None else "; ".join(t for t in (lock.words(), lock.note, lock.doubt) if t)
+
+
+def _populations(asked: Contents) -> list[str]:
+    """Subjects of all arms in each analysis set, masked as in the disposition table."""
+    sheet = arms_sheet(asked.source, "overall", asked.k)
+    total = dict(zip((f.key for f in sheet.fields), sheet.records[-1], strict=True))
+    flags = asked.source.study.populations.flags
+    return [f"randomised: {total['randomised']}", *(f"{name} ({flag} = 'Y'): {total[name]}" for name, flag in flags.items())]
+
+
+def _comparisons(source: Source) -> list[str]:
+    unit = source.study.visits.unit
+    return [
+        f"{c.treatment} vs {c.reference}"
+        + (f", {unit} {c.horizon:g}" if c.horizon is not None else "")
+        + (", primary" if c.primary else "")
+        for c in source.study.comparisons
+    ]
+
+
+def _subgroups(asked: Contents) -> list[str]:
+    """Definition, realised cuts and standing of every subgroup in the report; how many they are stands in the tables."""
+    names = dict.fromkeys([*(s.name for s in asked.source.study.subgroups), *asked.subgroups])
+    return [members(asked.source, phrase).words() for phrase in names]
+
+
+def _versions() -> str:
+    return ", ".join(
+        [f"alsbench {__version__}", f"Python {platform.python_version()}", *(f"{n} {version(n)}" for n in LIBRARIES)]
+    )
+
+
+def ledger_sheet(access: Access) -> Sheet:
+    """Distinct questions and contrasts that anybody has seen, by endpoint, method and subgroup. Counts of looks, names and
+    times stay in `alsbench audit looks`: they change with every reading, what was tested does not."""
+    path = Workspace(access.path).audit_path
+    questions, tests, verdict = looks(path), contrasts_seen(path), verify(path)
+    families: dict[str, list[bool]] = {}
+    for test in tests:
+        families.setdefault(test.contrast.split(": ", 1)[0], []).append(test.post_hoc)
+    fields = (
+        Field("family", "Endpoint [method] subgroup"),
+        Field("contrasts", "Contrasts with a p-value", number=True),
+        Field("post_hoc", "Post hoc"),
+    )
+    facts = (
+        ("Distinct questions", f"{len(questions)}, of them post hoc {sum(q.post_hoc for q in questions)}"),
+        ("Distinct contrasts", f"{len(tests)} with a p-value, at every visit, comparison and interaction"),
+        ("By chance alone", f"about {0.05 * len(tests):.1f} of them below 0.05 if nothing were there"),
+        ("Audit log", "; ".join(verdict.words()) or "chain intact"),
+    )
+    records = tuple((family, len(found), any(found)) for family, found in families.items())
+    return Sheet("ledger", "Multiplicity ledger", fields, records, facts)

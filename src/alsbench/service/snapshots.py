@@ -1,0 +1,244 @@
+"""The snapshots of a workspace: what was loaded, when, which is current; and what a new load changed, in data and results."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from alsbench.analysis.changes import ContrastChange, compare_results, contrasts_asked
+from alsbench.analysis.looks import planned_question, question_digest
+from alsbench.analysis.source import Source, open_source
+from alsbench.audit.lock import changes
+from alsbench.data.diff import SnapshotDiff, TableDiff
+from alsbench.data.diff import diff as compare
+from alsbench.data.publish import exclusive
+from alsbench.data.snapshot import Snapshot, open_snapshot
+from alsbench.data.workspace import Workspace
+from alsbench.errors import DataError, UnavailableError, UsageError
+from alsbench.render.sheet import Field, Sheet, Value
+from alsbench.service.access import Access
+from alsbench.service.output import Output, sheets_output
+from alsbench.service.trail import record, shown
+from alsbench.study.names import nearest
+
+
+def snapshots(access: Access, *, prune: int | None = None) -> Output:
+    """Published snapshots, oldest first: digest, tables, rows, data cut, whether it is current, what is wrong with it. With
+    ``prune`` all but the newest that many are removed before, never the current one; entered in the log.
+
+    Raises UnavailableError where no data have been loaded.
+    """
+    space = Workspace(access.path)
+    names = space.snapshot_names()
+    if not names:
+        raise UnavailableError("no data have been loaded here", where=str(access.path), hint="run: alsbench load PATH...")
+    if prune is not None:
+        _prune(access, space, prune)
+        names = space.snapshot_names()
+    current = space.current_name()
+    records: list[tuple[Value, ...]] = []
+    for name in names:
+        try:
+            with open_snapshot(space.snapshot_path(name)) as snapshot:
+                rows = sum(t.rows for t in snapshot.tables.values())
+                records.append((name, name == current, snapshot.digest, len(snapshot.tables), rows, snapshot.data_cut, None))
+        except DataError as fault:
+            records.append((name, name == current, None, None, None, None, fault.what))
+    fields = (
+        Field("name", "Snapshot"),
+        Field("current", "Current"),
+        Field("digest", "Digest"),
+        Field("tables", "Tables", number=True),
+        Field("rows", "Rows", number=True),
+        Field("data_cut", "Data cut"),
+        Field("error", "Fault"),
+    )
+    sheet = Sheet("snapshots", "Snapshots", fields, tuple(records))
+    return sheets_output(access, sheet, printed=[_printed(sheet)])
+
+
+def diff(access: Access, old: str, new: str = "current", *, results: bool = True, records: int = 20, mask: int = 0) -> Output:
+    """Records added, removed and changed between two snapshots, by key (``records`` of each kind and table are listed), and
+    which ``results`` changed: the study as it stands is asked of both, every endpoint with a contrast, overall and in every
+    subgroup and complement. A snapshot is named as :func:`snapshot_named` reads it. A difference is a negative verdict.
+
+    Raises UsageError where a mask holds: two snapshots beside each other tell of single records.
+    """
+    access.refuse_mask(mask, "the single records by which two snapshots differ")
+    space = Workspace(access.path)
+    names = [snapshot_named(space, word) for word in (old, new)]
+    with open_snapshot(space.snapshot_path(names[0])) as before, open_snapshot(space.snapshot_path(names[1])) as after:
+        with access.watch() as show:
+            found = compare(before, after, shown=records, progress=show)
+        sheets = [_tables(found), _records(found, records)]
+        if results:
+            sheets.append(_results(access, before, after, same=found.same))
+    return sheets_output(access, *sheets, failed=not found.same)
+
+
+def _printed(sheet: Sheet) -> Sheet:
+    """As it is read: the whole digest of the current snapshot above the list, whose names hold the first digits of each, and
+    faults below it."""
+    said = tuple(("Digest", str(digest)) for _, current, digest, *_ in sheet.records if current and digest)
+    faults = tuple(f"{name}: {fault}" for name, *_, fault in sheet.records if fault)
+    kept = [j for j, field in enumerate(sheet.fields) if field.key not in ("digest", "error")]
+    records = tuple(tuple(record[j] for j in kept) for record in sheet.records)
+    return replace(sheet, fields=tuple(sheet.fields[j] for j in kept), records=records, facts=said, notes=faults)
+
+
+def _prune(access: Access, space: Workspace, keep: int) -> None:
+    """Log each removal, then do it, with the load lock held: nothing is published meanwhile."""
+    with exclusive(space, purpose="prune"):
+        current = space.current_name()
+        doomed = [n for n in space.snapshot_names()[:-keep] if n != current]
+        if doomed:
+            record(access, "prune", {"removed": doomed, "kept": keep})
+        for name in doomed:
+            space.snapshot_path(name).unlink(missing_ok=True)
+    access.note(f"{len(doomed)} snapshots removed")
+
+
+def snapshot_named(space: Workspace, word: str) -> str:
+    """The snapshot a word means. Raises UsageError for none or several, UnavailableError where nothing is loaded."""
+    names = space.snapshot_names()
+    current = space.current_name()
+    if not names or current is None:
+        raise UnavailableError("no data have been loaded here", where=str(space.path), hint="run: alsbench load PATH...")
+    if word == "current":
+        return current
+    if word == "previous":
+        older = names[: names.index(current)] if current in names else ()
+        if not older:
+            raise UnavailableError("there is no snapshot before the current one", where=str(space.path))
+        return older[-1]
+    if word in names:
+        return word
+    hits = [n for n in names if word and (n.startswith(word) or n.partition("-")[2].startswith(word))]
+    if len(hits) == 1:
+        return hits[0]
+    if hits:
+        raise UsageError(f"{len(hits)} snapshots begin with {word}", hint=", ".join(hits))
+    raise UsageError(f"no snapshot is named {word}", where=str(space.snapshots_dir), hint=nearest(word, (*names, "current")))
+
+
+def _tables(found: SnapshotDiff) -> Sheet:
+    records = tuple(
+        (t.table, t.state, t.rows_old, t.rows_new, t.added, t.removed, t.changed, " ".join(t.keys) or None, _columns(t) or None)
+        for t in found.tables
+    )
+    fields = (
+        Field("table", "Table"),
+        Field("state", "State"),
+        *(Field(k, h, number=True) for k, h in (("rows_old", "Rows old"), ("rows_new", "Rows new"))),
+        *(Field(k, k.capitalize(), number=True) for k in ("added", "removed", "changed")),
+        Field("keys", "Key"),
+        Field("columns", "Columns", prose=True),
+    )
+    facts = (("Old", found.old), ("New", found.new), ("Data", "the same" if found.same else "differ"))
+    notes = tuple(
+        f"{t.table}: {t.repeated} rows share their key with another row of their snapshot; they were compared whole"
+        for t in found.tables
+        if t.repeated
+    )
+    return Sheet("tables", "Snapshots compared", fields, records, facts, notes=notes)
+
+
+def _columns(table: TableDiff) -> str:
+    parts = [f"{name} ({n} changed)" for name, n in (table.by_column or {}).items()]
+    parts += [f"{name} (new)" for name in table.columns_added] + [f"{name} (gone)" for name in table.columns_removed]
+    parts += [f"{name} ({now}, was {was})" for name, (was, now) in table.columns_retyped.items()]
+    return ", ".join(parts)
+
+
+def _records(found: SnapshotDiff, shown: int) -> Sheet:
+    """The first records of each kind; the counts above are complete."""
+    fields = (Field("table", "Table"), Field("change", "Change"), Field("key", "Key"), *_before_after("column", "Column"))
+    records = tuple(r for t in found.tables if t.state == "changed" for r in _record_lines(t))
+    cut = [t.table for t in found.tables if t.state == "changed" and max(t.added, t.removed, t.changed) > shown]
+    notes = (f"the first {shown} of each kind in {', '.join(cut)}; the counts above are complete",) if cut else ()
+    return Sheet("records", "Records", fields, records, notes=notes)
+
+
+def _before_after(key: str, heading: str) -> tuple[Field, ...]:
+    return (Field(key, heading), Field("old", "Old"), Field("new", "New"))
+
+
+def _record_lines(table: TableDiff) -> Iterator[tuple[str | None, ...]]:
+    for change, keys in (("added", table.added_keys), ("removed", table.removed_keys)):
+        for key in keys:
+            yield table.table, change, _words(key), None, None, None
+    for each in table.records:
+        for column, (was, now) in each.columns.items():
+            yield table.table, "changed", _words(each.key), column, _word(was), _word(now)
+
+
+def _words(key: tuple[object, ...]) -> str:
+    return " ".join(_word(part) or "-" for part in key)
+
+
+def _word(value: object) -> str | None:
+    return None if value is None else f"{value:.15g}" if isinstance(value, float) else str(value)
+
+
+def _results(access: Access, before: Snapshot, after: Snapshot, *, same: bool) -> Sheet:
+    """The contrasts that changed. Snapshots of the same tables cannot differ in one and are not asked."""
+    fields = (
+        *(Field(k, k.capitalize()) for k in ("endpoint", "subgroup", "comparison", "visit", "measure")),
+        *(Field(f"n_{w}", f"n {w}", number=True) for w in ("old", "new")),
+        *(Field(f"estimate_{w}", f"Estimate {w}", number=True) for w in ("old", "new")),
+        *(Field(f"p_{w}", f"p {w}", number=True) for w in ("old", "new")),
+        Field("error", "Fault", prose=True),
+    )
+    if same:
+        return Sheet("results", "Results: the data are the same", fields, ())
+    now = open_source(access.path)
+    now.snapshot.close()
+    left, right = (Source(now.study, s, now.study_digest, now.results_dir, now.lock) for s in (before, after))
+    pieces = list(access.steps(compare_results(left, right), contrasts_asked(right), "results"))
+    asked = [c for piece in pieces for c in piece]
+    _looked(access, left, right, asked)
+    changed = [c for c in asked if c.changed]
+    post_hoc = [s.name for s in now.study.subgroups if not s.prespecified]
+    notes: tuple[str, ...] = (f"post hoc: {', '.join(post_hoc)}",) if post_hoc else ()
+    if now.lock is not None:
+        departures = (now.lock.doubt, *(f"{c.words()}" for c in changes(now.lock, now.study)))
+        notes += tuple(f"departs from the locked plan: {text}" for text in departures if text)
+    if now.study.info.synthetic:
+        notes += ("SYNTHETIC DATA",)
+    title = f"Results: {len(changed)} of {len(asked)} contrasts changed"
+    return Sheet("results", title, fields, tuple(_contrast(c) for c in changed), notes=notes, standing=True)
+
+
+def _looked(access: Access, old: Source, new: Source, asked: list[ContrastChange]) -> None:
+    """One look at every contrast that is listed."""
+    question = {"method": "diff", "old": old.snapshot.digest, "new": new.snapshot.digest}
+    listed: dict[str, dict[str, object]] = {}
+    for c in asked:
+        if c.changed and c.treatment:
+            population = new.default_population(new.endpoint(c.endpoint))
+            listed |= planned_question(c.endpoint, c.method, population, c.subgroup, c.comparison, new.study)
+    facts = {
+        "question": question_digest(question, new.study),
+        **({"questions": listed} if listed else {}),
+        "asked": f"alsbench diff {old.snapshot.name} {new.snapshot.name}",
+        "post_hoc": any(not s.prespecified for s in new.study.subgroups),
+        "snapshot": new.snapshot.digest,
+        "study": new.study_digest,
+        "blinded": old.blinded and new.blinded,
+        "contrasts": [name for c in asked for name in _named(c)],
+    }
+    shown(access, "look", facts)
+
+
+def _named(found: ContrastChange) -> Iterator[str]:
+    """The contrast as the ledger knows it, where a p-value of it is shown."""
+    if found.changed and (found.old.p is not None or found.new.p is not None):
+        visit = f", {found.visit}" if found.visit else ""
+        yield f"{found.endpoint} [{found.method}] {found.subgroup}: {found.treatment} vs {found.reference}{visit}"
+
+
+def _contrast(found: ContrastChange) -> tuple[str | float | int | None, ...]:
+    o, n = found.old, found.new
+    errors = [f"{word}: {side.error}" for word, side in (("old", o), ("new", n)) if side.error]
+    where = (found.endpoint, found.subgroup, found.comparison, found.visit, found.measure)
+    return (*where, o.n, n.n, o.estimate, n.estimate, o.p, n.p, "; ".join(errors) or None)
