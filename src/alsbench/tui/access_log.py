@@ -12,11 +12,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from alsbench.service.access import Access
 from alsbench.tui.host import Host
 
 if TYPE_CHECKING:
     from alsbench.analysis.result import Result
+    from alsbench.service.access import Access
 
 
 class AccessLog:
@@ -77,5 +77,5 @@ class AccessLog:
         """Write an entry in a worker."""
         host = self.host
         if host.audit:
-            access = replace(host.access, seen_as=seen_as) if seen_as else host.access
+            access = replace(host.ready.access, seen_as=seen_as) if seen_as else host.ready.access
             host.jobs.start(f"audit-{host.jobs.started}", "", lambda _: entry(access))

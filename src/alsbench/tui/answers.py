@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from alsbench.analysis.curves import curves_of
 from alsbench.analysis.question import Question
 from alsbench.errors import AlsbenchError, UnavailableError, not_enough_memory, out_of_memory
 
@@ -95,19 +96,16 @@ class Answers:
 
 def compute(key: AnswerKey, source: Source) -> Result | Piece | Curves:
     """Answer a question, an evidence piece or a plot's curves: here models are imported, never before the first paint."""
-    from alsbench.analysis.cells import piece_or_fault
-    from alsbench.analysis.kept import cached_answer, cached_check
+    from alsbench.analysis.cells import piece_or_fault  # waits: duckdb, pydantic
+    from alsbench.analysis.gates import gated  # waits: duckdb, pydantic
+    from alsbench.analysis.kept import cached_answer, cached_check  # waits: duckdb, pydantic
 
     if isinstance(key, Question):
         return cached_answer(key, source)
     if isinstance(key, CurveKey):
-        from alsbench.analysis.curves import curves_of
-
         return Curves(curves_of(key.question, source)[key.question.subgroups[0]])
     if isinstance(key, CheckKey):
         return cached_check(key.check, source, key.subgroup, endpoint=key.endpoint, population=key.population)
-    from alsbench.analysis.gates import gated
-
     piece = piece_or_fault(source, key.endpoint, key.phrase, source.study.comparisons, key.population)
     return gated(source, piece, key.population)
 

@@ -15,7 +15,7 @@ import sys
 import threading
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.segment import Segments
 from rich.traceback import Traceback
@@ -26,8 +26,6 @@ from textual.events import Event, Key, Resize
 from textual.screen import Screen
 
 from alsbench.errors import AlsbenchError, UnavailableError, UsageError
-from alsbench.service.access import Access
-from alsbench.settings import read_settings
 from alsbench.tui import actions as act
 from alsbench.tui.access_log import AccessLog
 from alsbench.tui.answers import Answers
@@ -36,7 +34,6 @@ from alsbench.tui.commands import COMMANDS, SCREEN_TITLES, THEMES, Registry
 from alsbench.tui.exporter import Exporter
 from alsbench.tui.external_programs import editor, run_on_terminal, subgroup_line
 from alsbench.tui.keys import KeyRouter
-from alsbench.tui.opening import OpenedWorkspace, open_workspace
 from alsbench.tui.overlays import Overlays, failure_lines
 from alsbench.tui.screens.base import View
 from alsbench.tui.session import Catalogue, Session, reduce
@@ -47,7 +44,10 @@ from alsbench.tui.theme import appearance, default_theme, no_color, plain_termin
 from alsbench.tui.widgets.bars import Bar, footer_pieces, header_pieces
 from alsbench.tui.widgets.pane import Pane
 from alsbench.tui.widgets.table import VirtualTable
-from alsbench.tui.worker import JobReport, Jobs
+from alsbench.tui.worker import Job, JobReport, Jobs
+
+if TYPE_CHECKING:
+    from alsbench.tui.opening import OpenedWorkspace
 
 SMALL = 1000  # bytes that a terminal gets in one piece anyway: they need no marks of where an update begins and ends
 WELCOME = "0 to 9 are screens, ? the keys here, ^p finds any command"  # the first time on a workspace
@@ -263,17 +263,16 @@ class Workbench(App[int], inherit_bindings=False):
             raise UnavailableError("the workspace is still being opened")
         return self.opened
 
-    @property
-    def access(self) -> Access:
-        """The opened workspace as the service is asked of it, under the mask of settings and of the study as opened."""
-        source = self.ready.source
-        own = max(read_settings().mask, source.study.info.mask)
-        return Access(self.workspace, own_mask=own, held=source.held, seen_as={"format": "screen"})
-
     def open_workspace(self) -> None:
         """Open the study and the newest snapshot in a worker."""
+
+        def work(_: Job) -> OpenedWorkspace:
+            from alsbench.tui.opening import open_workspace  # waits: duckdb, pydantic
+
+            return open_workspace(self.workspace, audit=self.audit)
+
         self.progress("opening ...")
-        self.jobs.start("open", "opening", lambda _: open_workspace(self.workspace, audit=self.audit))
+        self.jobs.start("open", "opening", work)
 
     def still_here(self) -> None:
         """Raises UnavailableError where the workspace opened is not there any more: nothing is written into another."""
@@ -292,7 +291,7 @@ class Workbench(App[int], inherit_bindings=False):
             return
         try:
             self.still_here()
-            newer = self.opened.newer_data(self.workspace)
+            newer = self.opened.newer_data
         except AlsbenchError as error:
             self.fault(error)
             return
@@ -417,7 +416,7 @@ def view_class(screen: str) -> type[View]:
 
 def warm() -> None:
     """Import what the first model needs, once the first screen has its numbers and off the interface thread."""
-    import alsbench.analysis.run  # noqa: F401 - waits: scipy
+    import alsbench.analysis.run  # noqa: F401 - waits: numpy
 
 
 def collect_again() -> None:

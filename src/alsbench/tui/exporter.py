@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 import shlex
+from collections.abc import Sequence
 from functools import partial
 from html import escape
 from pathlib import Path
@@ -30,8 +31,6 @@ from alsbench.tui.session_log import open_private
 from alsbench.tui.shell_command import view_command
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from alsbench.analysis.result import Result
     from alsbench.render.page import Page
 
@@ -54,7 +53,7 @@ class Exporter:
 
     def mask(self, asked: int = 0) -> int:
         """The mask that holds: the largest of those asked for, set in the study file and in the settings; 0 for none."""
-        return self.host.access.mask(asked)
+        return self.host.ready.access.mask(asked)
 
     # ---- the shell command
 

@@ -11,16 +11,15 @@ from textual.screen import Screen
 
 from alsbench.errors import AlsbenchError
 from alsbench.render.page import Page
-from alsbench.service.access import Access
 from alsbench.tui import actions as act
 from alsbench.tui.commands import Registry
-from alsbench.tui.opening import OpenedWorkspace
 from alsbench.tui.session import Catalogue, Session
 from alsbench.tui.theme import Appearance
 from alsbench.tui.worker import Jobs
 
 if TYPE_CHECKING:
     from alsbench.analysis.result import Result
+    from alsbench.tui.opening import OpenedWorkspace
 
 
 class Exportable(Protocol):
@@ -48,8 +47,6 @@ class Host(Protocol):
     session: Session
     workspace: Path
 
-    @property
-    def access(self) -> Access: ...
     @property
     def ready(self) -> OpenedWorkspace: ...
     @property

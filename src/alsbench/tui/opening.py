@@ -1,54 +1,58 @@
 """Opening a workspace for the app: the source, what there is to choose from, and where a session starts.
 
-Runs in a worker after the first paint; nothing heavy is imported before it is called.
+Runs in a worker after the first paint, which is when the app imports it.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from alsbench.analysis.methods import evidence_endpoints
+from alsbench.analysis.source import Source, open_source
+from alsbench.audit.log import check_writable
+from alsbench.data.sql import quote
+from alsbench.data.workspace import Workspace
+from alsbench.service.access import Access
+from alsbench.settings import read_settings
+from alsbench.study.model import Study
 from alsbench.tui.actions import Open
 from alsbench.tui.session import Catalogue, CatalogueItem
-
-if TYPE_CHECKING:
-    from alsbench.analysis.source import Source
-    from alsbench.study.model import Study
 
 
 @dataclass(frozen=True)
 class OpenedWorkspace:
     """A workspace ready to be asked."""
 
+    path: Path
     source: Source
     catalogue: Catalogue
     start: Open
 
-    def newer_data(self, workspace: Path) -> bool:
-        """Whether another snapshot was published since."""
-        from alsbench.data.workspace import Workspace  # waits: pydantic
+    @property
+    def access(self) -> Access:
+        """The workspace as the service is asked of it, under the mask of the settings and of the study as it was opened."""
+        own = max(read_settings().mask, self.source.study.info.mask)
+        return Access(self.path, own_mask=own, held=self.source.held, seen_as={"format": "screen"})
 
-        return not self.source.snapshot.is_current(Workspace(workspace))
+    @property
+    def newer_data(self) -> bool:
+        """Whether another snapshot was published since."""
+        return not self.source.snapshot.is_current(Workspace(self.path))
 
 
 def open_workspace(workspace: Path, *, audit: bool = False) -> OpenedWorkspace:
     """Read the study, open the current snapshot. Raises AlsbenchError as the shell would; with ``audit`` also where looks
     cannot be entered in the log."""
-    from alsbench.analysis.source import open_source  # numpy and duckdb: after the first paint
-    from alsbench.audit.log import check_writable
-
     if audit:
         check_writable(workspace / "audit.jsonl")
     source = open_source(workspace)
     known = catalogue(source)
-    return OpenedWorkspace(source, known, first_action(source.study, known, source.snapshot.digest))
+    return OpenedWorkspace(workspace, source, known, first_action(source.study, known, source.snapshot.digest))
 
 
 def catalogue(source: Source) -> Catalogue:
     """Names and titles of everything that can be chosen."""
-    from alsbench.analysis.methods import evidence_endpoints
-
     study, reference = source.study, source.study.arms.reference
     return Catalogue(
         endpoints=tuple(CatalogueItem(e.name, e.title or e.name, e.method) for e in evidence_endpoints(source)),
@@ -85,8 +89,6 @@ def first_action(study: Study, known: Catalogue, digest: str) -> Open:
 
 def analysed_visits(source: Source, name: str) -> tuple[float, ...]:
     """Post-baseline visits of an endpoint, or of the function a joint rank compares; empty where it has none."""
-    from alsbench.data.sql import quote
-
     endpoint = source.study.endpoints[name]
     if endpoint.visits:
         return endpoint.visits

@@ -11,6 +11,7 @@ import numpy as np
 
 from alsbench.analysis.roster import arm_counts, roster_notes
 from alsbench.analysis.source import Source
+from alsbench.analysis.subgroups import members
 from alsbench.errors import AlsbenchError
 from alsbench.render.formats import format_number
 from alsbench.service.column_summary import value_text
@@ -116,8 +117,6 @@ class ArmsView(View):
 
     def memberships(self) -> list[tuple[str, list[str]]]:
         """For each active subgroup a mark per subject: ``x`` in, ``.`` out, ``?`` undecided, ``-`` not in the population."""
-        from alsbench.analysis.subgroups import members
-
         found = []
         population = self.source_data.population()
         for name in self.session.choice.subgroups:

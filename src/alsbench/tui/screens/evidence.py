@@ -16,6 +16,7 @@ from alsbench.analysis.contrast import EvidenceCell, Piece
 from alsbench.analysis.question import OVERALL
 from alsbench.analysis.result import Result
 from alsbench.errors import AlsbenchError
+from alsbench.render.evidence import evidence_page
 from alsbench.render.formats import format_p
 from alsbench.render.page import Page
 from alsbench.tui import actions as act
@@ -175,7 +176,7 @@ class EvidenceView(QueryView):
 
     def evidence(self) -> Evidence | None:
         """All cells put together, once none is missing."""
-        from alsbench.analysis.evidence import assemble, evidence_columns  # NumPy: not before the first paint
+        from alsbench.analysis.evidence import assemble, evidence_columns  # waits: numpy
 
         source, names = self.bench.ready.source, self.session.choice.subgroups
         pieces = [self.known(k) for k in self.wanted()]
@@ -193,7 +194,5 @@ class EvidenceView(QueryView):
         return next(iter(self.results), None)
 
     def page(self) -> Page | None:
-        from alsbench.render.evidence import evidence_page
-
         made = self.evidence()
         return None if made is None else with_command(evidence_page(made), self.bench.exporter.shell_command())

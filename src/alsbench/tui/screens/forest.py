@@ -18,6 +18,7 @@ from alsbench.analysis.evidence import Evidence, assemble, evidence_columns
 from alsbench.analysis.question import OVERALL
 from alsbench.analysis.result import Result
 from alsbench.errors import AlsbenchError
+from alsbench.render.forest import forest_page
 from alsbench.render.formats import format_p, format_stat
 from alsbench.render.page import Page
 from alsbench.render.ticks import nice_ticks, ratio_ticks, tick_text
@@ -216,8 +217,6 @@ class ForestView(QueryView):
         return next(iter(self.results), None)
 
     def page(self) -> Page | None:
-        from alsbench.render.forest import forest_page
-
         made = self.evidence()
         return None if made is None else with_command(forest_page(made), self.bench.exporter.shell_command())
 

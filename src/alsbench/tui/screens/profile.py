@@ -22,6 +22,7 @@ from alsbench.render.formats import format_number
 from alsbench.stats.staging import kings_stage, mitos_stage
 from alsbench.study.als import DOMAINS, ITEM_CODES, ITEMS
 from alsbench.study.model import DAYS_PER_UNIT
+from alsbench.study.sql import Where
 from alsbench.tui.canvas import Series, Under, plot
 from alsbench.tui.cell_text import fit, safe
 from alsbench.tui.table_models import align
@@ -35,8 +36,6 @@ LONGITUDINAL = {"mmrm", "ancova", "slope"}
 
 def subject_where(source: Source, subject: str) -> Any:
     """A condition that holds for one subject's records."""
-    from alsbench.study.sql import Where
-
     return Where(f'"{source.study.info.subject}" = ?', (subject,))
 
 

@@ -23,8 +23,10 @@ from textual.events import Key
 from textual.widgets import Input
 
 from alsbench.analysis.source import Source
+from alsbench.analysis.subgroups import counts_by_arm, describe, members
 from alsbench.audit.lock import judged
 from alsbench.errors import AlsbenchError, ExpressionError
+from alsbench.study.expression import parse
 from alsbench.study.model import SUBGROUP_NAME, Subgroup
 from alsbench.study.tree import Aggregate, Between, Column, Comparison, Expression, Junction, Node, Not, Value
 from alsbench.tui.cell_text import fit, safe
@@ -230,8 +232,6 @@ class HistogramCut:
 
 def masks_of(source: Source, without: str = "") -> dict[str, NDArray[np.bool_]]:
     """Who is in each of the study's subgroups, but for one; those that cannot be evaluated are left out."""
-    from alsbench.analysis.subgroups import members
-
     found = {}
     for subgroup in source.study.subgroups:
         if subgroup.name == without:
@@ -248,9 +248,6 @@ def examine(
 ) -> tuple[bool, list[Text]]:
     """Whether an expression can be used, and what to show of it in ``height`` lines; ``near`` is the text before the cursor,
     whose last column is drawn."""
-    from alsbench.analysis.subgroups import counts_by_arm, describe
-    from alsbench.study.expression import parse
-
     ascii = not look.glyphs.dots
     if not text.strip():
         return False, [Text("type an expression", look["dim"])]

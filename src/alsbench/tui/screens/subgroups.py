@@ -13,8 +13,10 @@ from rich.text import Text
 from textual.containers import Container
 from textual.timer import Timer
 
+from alsbench.analysis.balance import balance
 from alsbench.analysis.result import Result, Row
 from alsbench.analysis.source import Source
+from alsbench.analysis.subgroups import counts_by_arm, members
 from alsbench.errors import AlsbenchError
 from alsbench.render.formats import format_stat
 from alsbench.render.page import Page
@@ -54,8 +56,6 @@ class Counted:
 
 def count(source: Source) -> tuple[Counted, ...]:
     """Counts of every subgroup of the study."""
-    from alsbench.analysis.subgroups import counts_by_arm, members
-
     masks: dict[str, Any] = {}
     made: list[Counted] = []
     for subgroup in source.study.subgroups:
@@ -206,8 +206,6 @@ class SubgroupsView(View):
             source, name = self.bench.ready.source, subgroup.name
 
             def work(job: Job) -> dict[str, Result]:
-                from alsbench.analysis.balance import balance
-
                 job.check()
                 return {name: balance(source, name)}
 
@@ -333,7 +331,7 @@ class SubgroupsView(View):
     def change_study(self, change: Callable[[Access], str]) -> None:
         """Change study.toml in a worker, which says what was done; then the study is read again."""
         self.bench.still_here()
-        access = self.bench.access
+        access = self.bench.ready.access
         self.bench.jobs.start(self.panel, "study", lambda _: change(access), lane="study")
 
     def do_subgroup_delete(self) -> None:
@@ -366,8 +364,6 @@ class SubgroupDetail(Drilldown):
         self.result = found
 
     def start(self) -> None:
-        from alsbench.analysis.balance import balance
-
         if self.result is not None:
             self.fill(self.result)
             return
