@@ -18,7 +18,6 @@ from alsbench.analysis.plan import plan_word
 from alsbench.analysis.question import OVERALL, Question
 from alsbench.analysis.result import Row
 from alsbench.analysis.source import Source
-from alsbench.analysis.subgroups import members, subgroup_rows
 from alsbench.errors import AlsbenchError, DataError, UsageError
 from alsbench.stats.errors import StatsError
 from alsbench.stats.threads import one_blas_thread
@@ -35,6 +34,8 @@ def evidence_piece(
     interactions: bool = True,
 ) -> Piece:
     """One endpoint in one subgroup. ``interactions`` adds the subgroup-by-arm interaction (one more fit)."""
+    from alsbench.analysis.subgroups import members, subgroup_rows  # waits: numpy
+
     population = population or source.default_population(endpoint)
     member = members(source, phrase, population)
     question = Question(endpoint.name, subgroups=(phrase,), population=population)
@@ -52,6 +53,8 @@ def fault_piece(
 ) -> Piece:
     """The cells of an endpoint whose data cannot be analysed: no estimate, and why. Raises what is wrong with the subgroup or
     the population asked for: these are the asker's, not the endpoint's."""
+    from alsbench.analysis.subgroups import members, subgroup_rows  # waits: numpy
+
     name = population or source.default_population(endpoint)
     try:
         member = members(source, phrase, name)

@@ -9,14 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from alsbench.analysis.question import Question
 from alsbench.analysis.result import Provenance, Result
 from alsbench.analysis.source import Source
-from alsbench.analysis.subgroups import Membership
 from alsbench.audit.lock import Change, Lock, changes, endpoint_change
 from alsbench.study.model import Comparison, Endpoint, Study
 from alsbench.version import __version__
+
+if TYPE_CHECKING:
+    from alsbench.analysis.subgroups import Membership
 
 BLINDED = "BLINDED: dummy arms; who is which is known to the holder of the key"
 EVERYWHERE = ("arms", "populations", "visits", "subject", "derive")
