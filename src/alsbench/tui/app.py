@@ -414,9 +414,11 @@ def view_class(screen: str) -> type[View]:
     return found
 
 
-def warm() -> None:
-    """Import what the first model needs, once the first screen has its numbers and off the interface thread."""
-    import alsbench.analysis.run  # noqa: F401 - waits: numpy
+def warm() -> object:
+    """What the first model needs, imported once the first screen has its numbers and off the interface thread."""
+    from alsbench.analysis.run import answer  # waits: numpy
+
+    return answer
 
 
 def collect_again() -> None:
