@@ -26,6 +26,8 @@ from alsbench.errors import (
     not_enough_memory,
     out_of_memory,
 )
+from alsbench.render.text import visible_lines
+from alsbench.version import __version__
 
 INTERNAL = 70
 USAGE = 2
@@ -101,9 +103,9 @@ def _no_memory(as_json: bool) -> int:
 
 
 def _run(words: list[str]) -> int:
-    import typer
+    import typer  # waits: typer
 
-    from alsbench.cli.app import program
+    from alsbench.cli.app import program  # waits: typer
 
     command = program()
     try:
@@ -141,8 +143,6 @@ def _report(report: dict[str, Any], as_json: bool) -> None:
     if as_json:
         print(json.dumps(report), file=sys.stderr)
         return
-    from alsbench.render.text import visible_lines
-
     text = visible_lines(str(report["error"]))
     encoding = sys.stderr.encoding or "utf-8"
     print(f"alsbench: {text}".encode(encoding, "backslashreplace").decode(encoding), file=sys.stderr)
@@ -164,9 +164,7 @@ def _keep_detail(fault: Exception) -> Path | None:
     import tempfile
     import traceback
 
-    import platformdirs
-
-    from alsbench.version import __version__
+    import platformdirs  # waits: platformdirs
 
     frames = traceback.extract_tb(fault.__traceback__)
     lines = [f"alsbench {__version__}, Python {sys.version.split()[0]}", type(fault).__qualname__]

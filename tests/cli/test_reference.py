@@ -7,8 +7,7 @@ from typing import Any
 
 from tests.shell import run_here
 
-from alsbench.cli.app import program
-from alsbench.cli.listing import SECTIONS
+from alsbench.cli.app import SECTIONS, program
 from alsbench.cli.reference import COMMON, commands, reference
 
 PAGE = Path(__file__).parents[2] / "docs" / "commands.md"
@@ -54,9 +53,9 @@ def test_every_command_has_a_line_of_help_that_is_not_cut(run: Any) -> None:
 def test_every_command_is_listed_once_under_what_it_is_for(run: Any) -> None:
     root: Any = program()
     listed = [line.split()[0] for line in run("--help").out.partition("Start here:")[2].splitlines() if line[:3].strip(" ")]
-    headings = [title for title, _ in SECTIONS]
+    headings = [title for title, _, _ in SECTIONS]
     lines = run("--help").out.partition("Options:")[2].splitlines()
     assert [line.rstrip(":") for line in lines if line and not line.startswith(" ")] == headings
-    names = [name for _, section in SECTIONS for name in section if name in root.commands]
+    names = [name for _, _, section in SECTIONS for name in section if name in root.commands]
     assert sorted(names) == sorted(n for n, c in root.commands.items() if not c.hidden)
     assert [word for word in listed if word in root.commands] == names

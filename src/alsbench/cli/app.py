@@ -1,4 +1,4 @@
-"""The command line: one file per command, read and built when that command is asked for.
+"""The command line: one module for each section of its help, read when a command of it is asked for.
 
 Heavy rooms are imported only inside the command that needs them.
 """
@@ -11,9 +11,45 @@ from importlib import import_module
 from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from alsbench.cli.common import JsonErrorsOption, WorkspaceOption
-from alsbench.cli.listing import NAMES, ListedCommands
+from alsbench.cli.tui import is_workspace, open_app
+from alsbench.version import __version__
+
+# Of ``alsbench --help``: heading, the module of its commands, the commands in the order in which a trial is worked on.
+SECTIONS = (
+    ("Start here", "start", ("demo", "init", "load", "tui")),
+    ("Look", "look", ("arms", "subject", "data", "subgroup", "check")),
+    ("Analyse", "analyse", ("evidence", "endpoint", "forest", "safety")),
+    ("Scrutinise", "scrutinise", ("scrutinise", "claims", "report", "replay")),
+    ("Govern", "govern", ("snapshots", "diff", "audit", "lock", "unblind")),
+    ("This program", "installation", ("config", "simulate", "qualify")),
+)
+MODULES = {name: module for _, module, names in SECTIONS for name in names}
+
+
+class ListedCommands(TyperGroup):
+    """The list of ``--help``: in the order of :data:`SECTIONS`, each under its heading; a command of no section stands last."""
+
+    def ordered(self) -> list[str]:
+        """The names of all commands, as they are listed."""
+        placed = [name for name in MODULES if name in self.commands]
+        return [*placed, *(name for name in self.commands if name not in placed)]
+
+    def list_commands(self, ctx: typer.Context) -> list[str]:  # type: ignore[override]  # noqa: ARG002
+        return self.ordered()
+
+    def format_commands(self, ctx: typer.Context, formatter: Any) -> None:  # type: ignore[override]  # noqa: ARG002
+        shown = {n: self.commands[n] for n in self.ordered() if not self.commands[n].hidden}
+        widest = max(map(len, shown), default=0)
+        limit = formatter.width - 6 - widest
+        for title, _, names in (*SECTIONS, ("More", "", tuple(n for n in shown if n not in MODULES))):
+            lines: list[Any] = [(n.ljust(widest), shown[n].get_short_help_str(limit)) for n in names if n in shown]
+            if lines:
+                with formatter.section(title):
+                    formatter.write_dl(lines)
+
 
 app = typer.Typer(
     name="alsbench",
@@ -31,8 +67,6 @@ app = typer.Typer(
 
 def _version(wanted: bool) -> None:
     if wanted:
-        from alsbench.version import __version__
-
         print(f"alsbench {__version__}")
         raise typer.Exit
 
@@ -48,25 +82,25 @@ def root(
     ctx.obj = workspace
     if ctx.invoked_subcommand is not None:
         return None
-    from alsbench.cli import tui
-
-    if tui.is_workspace(workspace):
-        return tui.open_app(workspace)
+    if is_workspace(workspace):
+        return open_app(workspace)
     print(ctx.get_help())
     return None
 
 
 class Commands(MutableMapping[str, Any]):
-    """The commands by name; ``cli/NAME.py`` registers the one of its name, when it is first asked for."""
+    """The commands by name; the module of a section holds its commands as ``commands``, one is built when it is asked for."""
 
     def __init__(self) -> None:
-        self._made: dict[str, Any] = dict.fromkeys(NAMES)
+        self._made: dict[str, Any] = dict.fromkeys(MODULES)
 
     def __getitem__(self, name: str) -> Any:
         if self._made[name] is None:
-            holder = typer.Typer(rich_markup_mode=None, pretty_exceptions_enable=False)
-            import_module(f"alsbench.cli.{name}").register(holder)
-            self._made[name] = typer.main.get_group(holder).commands[name]
+            section: typer.Typer = import_module(f"alsbench.cli.{MODULES[name]}").commands
+            alone = typer.Typer(rich_markup_mode=None, pretty_exceptions_enable=False)
+            alone.registered_commands = [c for c in section.registered_commands if c.name == name]
+            alone.registered_groups = [g for g in section.registered_groups if g.name == name]
+            self._made[name] = typer.main.get_group(alone).commands[name]
         return self._made[name]
 
     def __setitem__(self, name: str, command: Any) -> None:

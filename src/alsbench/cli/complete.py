@@ -53,7 +53,7 @@ def dataset_names(ctx: typer.Context, incomplete: str) -> list[str]:
 
 def check_names(ctx: typer.Context, incomplete: str) -> list[str]:  # noqa: ARG001  the shape typer asks for
     """Checks of scrutinise that exist."""
-    from alsbench.analysis.scrutiny import CHECKS
+    from alsbench.analysis.scrutiny import CHECKS  # waits: duckdb, pydantic
 
     return _starting((c.id for c in CHECKS), incomplete)
 

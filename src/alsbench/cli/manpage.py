@@ -9,7 +9,9 @@ import re
 import sys
 from typing import Any
 
+from alsbench.cli.app import program
 from alsbench.cli.reference import COMMON, commands
+from alsbench.version import __version__
 
 CODES = (
     ("0", "Done; result rows that hold an error included."),
@@ -36,10 +38,6 @@ FILES = (
 
 def manpage() -> str:
     """The whole page."""
-
-    from alsbench.cli.app import program
-    from alsbench.version import __version__
-
     root: Any = program()
     found = commands(root)
     common = [p for p in found[0][1].params if p.name in COMMON - {"help"}]

@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import TypeVar
 
+from alsbench.render.text import visible
+
 T = TypeVar("T")
 
 
@@ -29,8 +31,6 @@ def bar(drawn: bool) -> Iterator[Callable[[str, int, int | None], None]]:
     from rich.console import Console  # waits: rich
     from rich.progress import BarColumn, Progress, Task, TaskID, TextColumn, TimeRemainingColumn  # waits: rich
     from rich.text import Text  # waits: rich
-
-    from alsbench.render.text import visible
 
     class Counted(TextColumn):
         """``7/21``; ``699`` where nobody knows of how many."""

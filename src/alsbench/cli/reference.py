@@ -5,6 +5,8 @@ from __future__ import annotations
 import sys
 from typing import Any
 
+from alsbench.cli.app import program
+
 HEAD = """# Commands
 
 Written by `python -m alsbench.cli.reference` from the program's own help; do not edit.
@@ -31,9 +33,6 @@ COMMON = frozenset({"workspace", "format", "output", "quiet", "json_errors", "he
 
 def reference() -> str:
     """The whole page."""
-
-    from alsbench.cli.app import program
-
     root: Any = program()
     return "\n".join([HEAD, *(_section(path, command) for path, command in commands(root))])
 

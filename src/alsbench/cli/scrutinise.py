@@ -1,22 +1,30 @@
-"""``alsbench scrutinise``: what a sceptical reviewer asks of a finding in a subgroup."""
+"""Scrutiny of findings and published numbers, and all of it on paper: ``alsbench scrutinise``, ``claims``, ``report``,
+``replay``."""
 
 from __future__ import annotations
 
+import contextlib
+import io
+import shlex
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from alsbench.cli.common import Common, MaskOption, command
+from alsbench.cli.analyse import ComparisonsOption, PopulationOption, SubgroupsOption
+from alsbench.cli.app import program
+from alsbench.cli.common import Common, Format, MaskOption, command
 from alsbench.cli.complete import check_names, endpoint_names, subgroup_names
-from alsbench.cli.endpoint import ComparisonsOption, PopulationOption
 from alsbench.cli.output import show
+from alsbench.cli.tui import recorded_views
+from alsbench.errors import INTERRUPTED, AlsbenchError, UsageError
+from alsbench.render.text import visible_lines
+from alsbench.service.access import at_least
+
+commands = typer.Typer(rich_markup_mode=None, pretty_exceptions_enable=False)
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    command(app, "scrutinise")(scrutinise)
-
-
+@command(commands, "scrutinise")
 def scrutinise(
     common: Common,
     subgroup: Annotated[
@@ -69,3 +77,115 @@ def scrutinise(
         mask=mask,
     )
     show(common, made)
+
+
+@command(commands, "claims", short_help="Check published numbers: coherent, reproduced?")
+def claims(
+    common: Common,
+    file: Annotated[
+        Path | None,
+        typer.Argument(metavar="FILE", help="The claims. Default: claims.toml of the workspace.", show_default=False),
+    ] = None,
+    claim: Annotated[
+        list[str] | None, typer.Option("--claim", metavar="NAME", help="Only this claim; repeats. Default: all.")
+    ] = None,
+    scrutinise: Annotated[
+        bool, typer.Option("--scrutinise", help="Also whether each survives the checks of `alsbench scrutinise`.")
+    ] = False,
+    mask: MaskOption = 0,
+) -> int:
+    """Check published numbers: do they agree with each other, with the data, and (asked for) with scrutiny?
+
+    Without data, or a workspace, whether they agree with each other. Exits 1 where a claim contradicts itself, another one or
+    the data. CSV and TSV hold every number; the other formats all tables.
+    """
+    from alsbench.service.claims import claims as ask  # waits: duckdb, numpy, scipy
+
+    return show(common, ask(common.access, file, names=claim or (), scrutinise=scrutinise, mask=mask))
+
+
+@command(commands, "report", short_help="All tables in one document: HTML, RTF, Markdown, text")
+def report(
+    common: Common,
+    subgroup: SubgroupsOption = None,
+    endpoint: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--endpoint",
+            "-e",
+            metavar="NAME",
+            autocompletion=endpoint_names,
+            help="Tables and forests of this endpoint only; repeats. Default: all.",
+        ),
+    ] = None,
+    scrutinise: Annotated[
+        bool, typer.Option("--scrutinise", help="Add the 22 checks of each subgroup asked for (default: the study's first).")
+    ] = False,
+    claims: Annotated[
+        Path | None, typer.Option("--claims", metavar="FILE", help="Add the published numbers of FILE beside the data's.")
+    ] = None,
+    mask: MaskOption = 0,
+) -> None:
+    """All tables of the trial in one document: front page, contents, numbered tables that each stand alone.
+
+    Disposition, baseline, evidence, every endpoint overall and in each subgroup asked for, forest plots, scrutiny and claims
+    where asked for, safety, departures from the locked plan, the multiplicity ledger, the checks of the data. Evidence and
+    forest plots hold every subgroup of the study. Write it with -o FILE: .html, .rtf, .md, .txt. A table that cannot be made
+    says why in its place.
+    """
+    from alsbench.service.report import report as ask  # waits: duckdb, numpy
+
+    made = ask(
+        common.access, subgroups=subgroup or (), endpoints=endpoint or (), scrutinise=scrutinise, claims=claims, mask=mask
+    )
+    show(common, made)
+
+
+@command(commands, "replay")
+def replay(
+    common: Common,
+    log: Annotated[
+        Path, typer.Argument(metavar="LOG", help="The log of a session; the app keeps them in its state directory.")
+    ],
+    listed: Annotated[bool, typer.Option("--list", help="List the commands and run none.")] = False,
+    mask: MaskOption = 0,
+) -> int:
+    """Print every view that was looked at in a session, in order, each once, as its own command prints it.
+
+    Data, study and workspace are those of today: the one the session was recorded on, unless -w names another. JSON is one
+    array of {command, exit_code, output}. A view that cannot be shown any more says why; the exit code is then its own.
+    """
+    from alsbench.service import replay as service  # waits: rich
+    from alsbench.service.output import Output  # waits: rich
+
+    if common.format in (Format.HTML, Format.RTF):
+        raise UsageError(
+            "a session is no one document", where=f"--format {common.format.value}", hint="md, or `alsbench report` for one"
+        )
+    lines = recorded_views(log, common.workspace if common.given else None)
+    if listed:
+        return show(common, Output(lambda _form: (f"{line}\n" for line in lines)))
+    codes: list[int] = []
+
+    def run(line: str) -> tuple[int, str]:
+        code, text = _run(common, line)
+        codes.append(code)
+        return code, text
+
+    with at_least(common.access.mask(mask)):
+        show(common, service.replay(lines, run))
+    return next((code for code in codes if code), 0)
+
+
+def _run(common: Common, line: str) -> tuple[int, str]:
+    """The exit code of one command and its output, or its error message."""
+    words = [*shlex.split(line)[1:], "--format", common.format.value, "--quiet"]
+    out = io.StringIO()
+    try:
+        with contextlib.redirect_stdout(out):
+            code = program().main(args=words, prog_name="alsbench", standalone_mode=False)
+    except AlsbenchError as error:
+        return error.exit_code, f"{visible_lines(error.message)}\n"
+    if code == INTERRUPTED:
+        raise KeyboardInterrupt
+    return code if isinstance(code, int) else 0, out.getvalue()

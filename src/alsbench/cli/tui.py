@@ -1,37 +1,12 @@
-"""``alsbench tui``: the terminal app, and all that the shell asks of it."""
+"""The terminal app, and all that the shell asks of it: the one place where the shell reaches the app."""
 
 from __future__ import annotations
 
 import gc
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
 
-import typer
-
-from alsbench.cli.common import Common, command
-from alsbench.errors import UnavailableError
 from alsbench.settings import Settings, read_settings
-
-
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    command(app, "tui")(tui)
-
-
-def tui(
-    common: Common,
-    ascii_only: Annotated[bool, typer.Option("--ascii", help="Borders and plots in ASCII.")] = False,
-    no_mouse: Annotated[bool, typer.Option("--no-mouse", help="Leave the mouse to the terminal.")] = False,
-) -> int:
-    """Open the app on the workspace. Needs a terminal; every screen has a shell twin for where there is none."""
-    if not is_workspace(common.workspace):
-        raise UnavailableError(
-            "this is no workspace: it has no study.toml",
-            where=str(common.workspace),
-            hint="alsbench demo shows a sample trial; alsbench init proposes a study.toml from your data",
-        )
-    return open_app(common.workspace, ascii_only=ascii_only, no_mouse=no_mouse)
 
 
 def open_app(workspace: Path | None, *, ascii_only: bool = False, no_mouse: bool = False) -> int:

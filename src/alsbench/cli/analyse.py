@@ -1,4 +1,4 @@
-"""``alsbench endpoint NAME``: a question asked and answered."""
+"""Analyses of the study: ``alsbench evidence``, ``endpoint``, ``forest``, ``safety``."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from alsbench.cli.common import Common, MaskOption, command
 from alsbench.cli.complete import comparison_names, endpoint_names, population_names, subgroup_names
 from alsbench.cli.output import show
 from alsbench.errors import UsageError
+
+commands = typer.Typer(rich_markup_mode=None, pretty_exceptions_enable=False)
 
 SubgroupsOption = Annotated[
     list[str] | None,
@@ -36,11 +38,7 @@ PopulationOption = Annotated[
 ]
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    command(app, "endpoint")(endpoint)
-
-
+@command(commands, "endpoint")
 def endpoint(
     common: Common,
     name: Annotated[str, typer.Argument(metavar="NAME", help="An endpoint of study.toml.", autocompletion=endpoint_names)],
@@ -111,3 +109,41 @@ def _pairs(options: list[str] | None) -> dict[str, str]:
             raise UsageError(f"{word!r} is not KEY=VALUE", where="--option", hint="for instance: --option adjust=max-t")
         found[key.strip()] = value.strip()
     return found
+
+
+@command(commands, "evidence", short_help="Every endpoint and comparison, overall and in subgroups")
+def evidence(
+    common: Common,
+    subgroup: SubgroupsOption = None,
+    comparison: ComparisonsOption = None,
+    population: PopulationOption = "",
+    mask: MaskOption = 0,
+) -> None:
+    """Every endpoint and comparison, overall and in each subgroup beside its complement (default: all subgroups)."""
+    from alsbench.service.evidence import evidence as ask  # waits: duckdb, numpy
+
+    show(common, ask(common.access, subgroups=subgroup, comparisons=comparison or (), population=population, mask=mask))
+
+
+@command(commands, "forest", short_help="One endpoint across the subgroups, drawn to scale")
+def forest(
+    common: Common,
+    name: Annotated[str, typer.Argument(metavar="NAME", help="An endpoint of study.toml.", autocompletion=endpoint_names)],
+    subgroup: SubgroupsOption = None,
+    comparison: ComparisonsOption = None,
+    population: PopulationOption = "",
+    mask: MaskOption = 0,
+) -> None:
+    """One endpoint overall, in each subgroup and in its complement, drawn to scale (default: all subgroups)."""
+    from alsbench.service.evidence import forest as ask  # waits: duckdb, numpy
+
+    compared = comparison or ()
+    show(common, ask(common.access, name, subgroups=subgroup, comparisons=compared, population=population, mask=mask))
+
+
+@command(commands, "safety")
+def safety(common: Common, subgroup: SubgroupsOption = None, population: PopulationOption = "", mask: MaskOption = 0) -> None:
+    """Exposure, adverse event overview, classes and terms, by actual arm: the study's first incidence endpoint."""
+    from alsbench.service.endpoint import safety as ask  # waits: duckdb, numpy
+
+    show(common, ask(common.access, subgroups=subgroup or (), population=population, mask=mask))

@@ -1,23 +1,61 @@
-"""``alsbench load PATH...``: files and folders become a new snapshot, or nothing changes."""
+"""Where one starts: ``alsbench demo``, ``init``, ``load``, ``tui``."""
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from alsbench.cli.common import Common, command
+from alsbench.audit.held import hold
+from alsbench.cli.common import Common, command, interactive
 from alsbench.cli.output import show
-from alsbench.errors import UsageError
+from alsbench.cli.tui import is_workspace, open_app
+from alsbench.errors import UnavailableError, UsageError
+
+commands = typer.Typer(rich_markup_mode=None, pretty_exceptions_enable=False)
+DEFAULT = Path("alsbench-demo")
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    command(app, "load")(load)
+@command(commands, "demo")
+def demo(
+    common: Common,
+    no_tui: Annotated[bool, typer.Option("--no-tui", help="Print the evidence table instead of opening the app.")] = False,
+) -> int:
+    """Write the synthetic sample trial into a workspace (default: ./alsbench-demo), load it, and open the app.
+
+    Without a terminal it prints the evidence table. A workspace that holds another study is left alone.
+    """
+    from alsbench.service.evidence import evidence  # waits: duckdb, numpy
+    from alsbench.service.loading import load_sample  # waits: duckdb, pyarrow
+
+    workspace = common.workspace if common.given else DEFAULT
+    here = replace(common, workspace=workspace, given=True, held=hold(workspace))
+    load_sample(here.access)
+    if interactive() and not no_tui:
+        return open_app(here.workspace)
+    return show(here, evidence(here.access))
 
 
+@command(commands, "init")
+def init(
+    common: Common,
+    directory: Annotated[Path, typer.Argument(metavar="DIR", help="The workspace to make.")],
+    paths: Annotated[list[Path] | None, typer.Argument(metavar="PATH...", help="Data files and folders to look at.")] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace a study.toml that is there.")] = False,
+) -> None:
+    """Propose a study.toml from the data: arms, visits, populations, parameters; what cannot be guessed is marked CHECK."""
+    from alsbench.service.loading import propose_study  # waits: duckdb, pyarrow
+
+    show(common, propose_study(common.access, directory, paths or [], force=force))
+    named = " ".join(shlex.quote(str(p)) for p in paths or ())
+    common.note(f"next: read {directory / 'study.toml'}, then: alsbench load {named} -w {shlex.quote(str(directory))}")
+
+
+@command(commands, "load")
 def load(
     common: Common,
     paths: Annotated[
@@ -87,3 +125,19 @@ def _rows(text: str, rows: str) -> int:
     if not rows.isdigit():
         raise UsageError(f"{text!r}: {rows} is not a number of rows", where="--expect")
     return int(rows)
+
+
+@command(commands, "tui")
+def tui(
+    common: Common,
+    ascii_only: Annotated[bool, typer.Option("--ascii", help="Borders and plots in ASCII.")] = False,
+    no_mouse: Annotated[bool, typer.Option("--no-mouse", help="Leave the mouse to the terminal.")] = False,
+) -> int:
+    """Open the app on the workspace. Needs a terminal; every screen has a shell twin for where there is none."""
+    if not is_workspace(common.workspace):
+        raise UnavailableError(
+            "this is no workspace: it has no study.toml",
+            where=str(common.workspace),
+            hint="alsbench demo shows a sample trial; alsbench init proposes a study.toml from your data",
+        )
+    return open_app(common.workspace, ascii_only=ascii_only, no_mouse=no_mouse)
