@@ -13,10 +13,9 @@ from pathlib import Path
 import pytest
 
 from alsbench.audit import chain
-from alsbench.audit.chain import EXPLAINED, standing, verify
-from alsbench.audit.entry import FIELDS, canonical, entry_hash, parse_entry
+from alsbench.audit.chain import EXPLAINED, FIELDS, canonical, entry_hash, log_status, parse_entry, verify
 from alsbench.audit.log import append, entries, explain, looks
-from alsbench.audit.seal import key_id, key_path, opened, sealed, user_key
+from alsbench.audit.signature import authentic, key_id, key_path, signed, user_key
 from alsbench.errors import DataError, UnavailableError, UsageError
 
 
@@ -72,7 +71,7 @@ def test_what_json_does_not_have_is_no_entry_even_with_its_hash(log: Path, facts
     with log.open("ab") as file:
         file.write(forged(log, facts))
     assert verify(log).faults == ((6, "the line is not an entry"),)
-    assert standing(log).broken
+    assert log_status(log).broken
     assert looks(log) == good
     with pytest.raises(DataError, match="line 6 of the audit log is no entry"):
         list(entries(log))
@@ -112,7 +111,7 @@ def test_a_line_that_is_none_is_named_and_the_next_does_not_follow_it(log: Path,
     faults = verify(log).faults
     assert faults[0] == (3, "the line is not an entry")
     assert [line for line, _ in faults] == [3, 4], "lines count as in any editor"
-    assert standing(log).words[0].startswith("the audit log does not verify: line 3: the line is not an entry")
+    assert log_status(log).words[0].startswith("the audit log does not verify: line 3: the line is not an entry")
 
 
 def test_a_damaged_end_is_named_by_what_is_added_and_held_by_it(log: Path) -> None:
@@ -138,7 +137,7 @@ def test_a_last_line_that_only_lacks_its_line_feed_is_whole_again_when_more_is_a
 def test_a_break_is_explained_and_never_clean_again(log: Path) -> None:
     lines = log.read_bytes().splitlines(keepends=True)
     log.write_bytes(b"".join(lines[:1] + lines[2:]))
-    assert not standing(log).explained
+    assert not log_status(log).explained
     entry = explain(log, "restored from the backup of Monday", who="ada")
     assert entry.action == EXPLAINED
     assert (entry.facts["line"], entry.facts["reason"]) == (2, "restored from the backup of Monday")
@@ -147,7 +146,7 @@ def test_a_break_is_explained_and_never_clean_again(log: Path) -> None:
     verdict = verify(log)
     assert not verdict.intact
     assert verdict.open_faults == ()
-    said = standing(log)
+    said = log_status(log)
     assert said.explained
     assert not said.broken
     date = entry.time[:10]
@@ -163,12 +162,12 @@ def test_an_explanation_covers_no_later_fault_and_no_change_before_it(log: Path)
     explained = log.read_bytes()
     append(log, "look", {"question": "later"}, who="bob")
     log.write_bytes(log.read_bytes().replace(b'"later"', b'"laten"'))
-    assert standing(log).words[0].startswith("the audit log does not verify: line 6: the entry was changed")
+    assert log_status(log).words[0].startswith("the audit log does not verify: line 6: the entry was changed")
     log.write_bytes(explained.replace(b'"q3"', b'"q9"'))
-    assert standing(log).words[0].startswith("the audit log does not verify"), "a change of what stood before the explanation"
+    assert log_status(log).words[0].startswith("the audit log does not verify"), "a change of what stood before the explanation"
     log.write_bytes(explained.replace(b"a disk", b"a duck"))
-    assert standing(log).words[0].startswith("the audit log does not verify"), "a change of the explanation"
-    assert "duck" not in standing(log).text
+    assert log_status(log).words[0].startswith("the audit log does not verify"), "a change of the explanation"
+    assert "duck" not in log_status(log).text
 
 
 def test_an_explanation_needs_a_reason_and_a_break(log: Path) -> None:
@@ -184,18 +183,18 @@ def test_an_explanation_entered_by_other_means_counts_only_with_the_hash_of_what
     lines = log.read_bytes().splitlines(keepends=True)
     log.write_bytes(b"".join(lines[:1] + lines[2:]))
     append(log, EXPLAINED, {"line": 2, "before": "0" * 64}, reason="forged")
-    assert standing(log).broken
+    assert log_status(log).broken
 
 
 def test_the_standing_of_a_workspace_asks_for_a_log_and_an_entry_of_its_snapshot(log: Path, tmp_path: Path) -> None:
     name = "20240102T120000Z-0123456789ab"
-    assert standing(log).words == ()
-    assert "no entry of the snapshot in use" in standing(log, name).text
+    assert log_status(log).words == ()
+    assert "no entry of the snapshot in use" in log_status(log, name).text
     append(log, "load", {"snapshot": name})
-    assert standing(log, name).words == ()
+    assert log_status(log, name).words == ()
     missing = tmp_path / "none.jsonl"
-    assert "there is none" in standing(missing, name).text
-    assert standing(missing).words == (), "nothing was loaded: nothing is to be logged"
+    assert "there is none" in log_status(missing, name).text
+    assert log_status(missing).words == (), "nothing was loaded: nothing is to be logged"
 
 
 # -- what was followed once is not followed again, and nobody else can say that it was ---------------------------------
@@ -205,7 +204,7 @@ def test_the_standing_of_a_workspace_asks_for_a_log_and_an_entry_of_its_snapshot
 def followed(log: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A log that was followed, of which a state is kept."""
     monkeypatch.setattr(chain, "_WORTH_KEEPING", 1)
-    assert standing(log).words == ()
+    assert log_status(log).words == ()
     assert list((key_path().parent / "logs").iterdir())
     return log
 
@@ -219,7 +218,7 @@ def test_only_what_was_added_is_followed_again(followed: Path, monkeypatch: pyte
         return parse_entry(raw)
 
     monkeypatch.setattr(chain, "parse_entry", counting)
-    assert standing(followed).words == ()
+    assert log_status(followed).words == ()
     assert len(read) == 1
     assert b'"new"' in read[0]
     assert len(list((key_path().parent / "logs").iterdir())) == 1
@@ -230,9 +229,9 @@ def test_a_change_of_what_was_followed_is_found(followed: Path, place: int) -> N
     raw = bytearray(followed.read_bytes())
     raw[place] ^= 1
     followed.write_bytes(raw)
-    assert standing(followed).broken
+    assert log_status(followed).broken
     followed.write_bytes(bytes(raw[:-50]))
-    assert standing(followed).broken
+    assert log_status(followed).broken
 
 
 def test_a_state_by_another_hand_is_not_believed(followed: Path) -> None:
@@ -243,21 +242,21 @@ def test_a_state_by_another_hand_is_not_believed(followed: Path) -> None:
     followed.write_bytes(raw)
     values = json.loads(content) | {"sha256": hashlib.sha256(raw).hexdigest(), "length": len(raw)}
     text = json.dumps(values).encode()
-    for seal in (hashlib.sha256(text).hexdigest().encode(), sealed(b"0" * 32, f"logs/{state.name}", text).split(b"\n")[0], b""):
+    for seal in (hashlib.sha256(text).hexdigest().encode(), signed(b"0" * 32, f"logs/{state.name}", text).split(b"\n")[0], b""):
         state.write_bytes(seal + b"\n" + text)
-        assert standing(followed).broken
+        assert log_status(followed).broken
 
 
 def test_a_state_of_a_broken_log_remembers_the_break(log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(chain, "_WORTH_KEEPING", 1)
     lines = log.read_bytes().splitlines(keepends=True)
     log.write_bytes(b"".join([*lines[:2], b"gone\n", *lines[3:], b"gone\n"]))
-    first = standing(log)
+    first = log_status(log)
     append(log, "look", {"question": "new"})
-    assert standing(log) == first
+    assert log_status(log) == first
     explain(log, "a disk", who="ada")
     for _ in range(2):
-        assert standing(log).explained
+        assert log_status(log).explained
         append(log, "look", {"question": "later"})
 
 
@@ -299,13 +298,13 @@ def test_a_key_that_others_can_read_or_that_is_none_is_not_used() -> None:
 
 def test_a_seal_is_of_one_name_and_one_content() -> None:
     key = b"k" * 32
-    raw = sealed(key, "a", b"content")
-    assert opened(key, "a", raw) == b"content"
-    assert opened(key, "b", raw) is None
-    assert opened(b"l" * 32, "a", raw) is None
+    raw = signed(key, "a", b"content")
+    assert authentic(key, "a", raw) == b"content"
+    assert authentic(key, "b", raw) is None
+    assert authentic(b"l" * 32, "a", raw) is None
     for i in range(len(raw)):
-        assert opened(key, "a", raw[:i] + bytes([raw[i] ^ 1]) + raw[i + 1 :]) is None
-    assert opened(key, "a", b"") is None
+        assert authentic(key, "a", raw[:i] + bytes([raw[i] ^ 1]) + raw[i + 1 :]) is None
+    assert authentic(key, "a", b"") is None
 
 
 def test_entries_are_written_as_they_are_read(log: Path) -> None:

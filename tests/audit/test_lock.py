@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from alsbench.audit.chain import verify
 from alsbench.audit.lock import LOCK_NAME, changes, judged, lock_plan, plan_hash, read_lock
-from alsbench.audit.log import append, verify
+from alsbench.audit.log import append
 from alsbench.errors import DataError, UnavailableError
 from alsbench.study.model import Study
 from alsbench.study.reading import parse_study

@@ -14,7 +14,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from alsbench.audit.log import GENESIS, append, entries, head, looks, verify
+from alsbench.audit.chain import GENESIS, verify
+from alsbench.audit.log import append, entries, head, looks
 from alsbench.errors import UnavailableError, UsageError
 
 NOON = datetime(2024, 1, 2, 12, tzinfo=UTC)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from alsbench.audit.log import append
-from alsbench.audit.looks import contrasts_seen
+from alsbench.audit.log import append, contrasts_seen
 
 
 def test_a_contrast_counts_once_however_it_was_asked(tmp_path: Path) -> None:

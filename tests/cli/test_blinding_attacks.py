@@ -340,7 +340,7 @@ KILLED = """
 import importlib, os, signal, sys
 from alsbench.__main__ import main
 from alsbench.data.publish import Builder
-for module in ("alsbench.audit.sealed", "alsbench.service.blinded", "alsbench.data.load", "alsbench.data.readers.registry"):
+for module in ("alsbench.audit.blinding", "alsbench.service.blinded", "alsbench.data.load", "alsbench.data.readers.registry"):
     importlib.import_module(module)
 words, stages = sys.argv[1].split("|"), sys.argv[2].split("|")
 for k, stage in enumerate(stages):

@@ -19,9 +19,9 @@ from typing import Any
 import duckdb
 import pytest
 
-from alsbench.audit.held import hold
 from alsbench.audit.log import append, entries
-from alsbench.audit.seal import key_path
+from alsbench.audit.signature import key_path
+from alsbench.audit.workspace_identity import identify
 from alsbench.errors import UnavailableError
 from alsbench.service import trail
 
@@ -331,7 +331,7 @@ def test_a_locked_entry_forged_with_its_own_hash_is_said_by_every_result(broken:
     text = log.read_bytes().replace(b'"who":"x', b'"who":"')
     log.write_bytes(text)
     assert run("endpoint", "score", "-w", small.workspace).code == 0
-    from alsbench.audit.entry import canonical, entry_hash
+    from alsbench.audit.chain import canonical, entry_hash
     from alsbench.audit.lock import LOCK_NAME, plan_hash
 
     out = []
@@ -461,12 +461,12 @@ def test_a_load_into_a_workspace_that_is_gone_publishes_nothing(small: Any, run:
 
 
 def test_what_is_held_may_grow(small: Any) -> None:
-    held = hold(small.workspace)
+    held = identify(small.workspace)
     assert held is not None
     for _ in range(3):
         append(small.workspace / "audit.jsonl", "look", {"question": "q"}, held=held)
         held.check()
-    assert hold(small.workspace / "nowhere") is None
+    assert identify(small.workspace / "nowhere") is None
     shutil.rmtree(small.workspace)
     with pytest.raises(UnavailableError, match="gone"):
         append(small.workspace / "audit.jsonl", "look", {"question": "q"}, held=held)

@@ -130,8 +130,9 @@ def test_another_population_is_a_deviation_in_every_view(locked: Any, run: Run) 
 
 def test_a_lock_written_after_the_first_does_not_replace_it(locked: Any, run: Run) -> None:
     """By whoever can append to the log: the chain holds, and the first lock counts."""
+    from alsbench.audit.chain import verify
     from alsbench.audit.lock import LOCKED, plan_hash, plan_of
-    from alsbench.audit.log import append, verify
+    from alsbench.audit.log import append
     from alsbench.study.reading import read_study
 
     edit(locked, "horizon = 2", "horizon = 1")

@@ -15,7 +15,7 @@ from tests.shared import workspace_copy
 from tests.shell import run_here
 
 import alsbench as als
-from alsbench.audit.held import hold
+from alsbench.audit.workspace_identity import identify
 from alsbench.service import audit_log, checks, claims, endpoint, evidence, scrutiny, snapshots, subgroups, subjects, tables
 from alsbench.service.access import Access
 from alsbench.service.output import Output, export
@@ -61,7 +61,7 @@ def test_an_export_is_what_the_shell_writes(
     code = run_here(line).code
     theirs = (tmp_path / "view").read_bytes()
     entered = last(own)
-    made = export(Access(own, held=hold(own), named=True), operation, tmp_path / "view", form, **arguments)
+    made = export(Access(own, held=identify(own), named=True), operation, tmp_path / "view", form, **arguments)
     assert code == (1 if made.failed else 0)
     assert theirs and (tmp_path / "view").read_bytes() == theirs
     assert (tmp_path / "view").stat().st_mode & 0o077 == 0
@@ -75,7 +75,7 @@ def last(workspace: Path) -> tuple[str, dict[str, Any]]:
 
 
 def test_what_cannot_be_masked_or_written_is_refused_and_nothing_written(own: Path, tmp_path: Path) -> None:
-    access, target = Access(own, held=hold(own)), tmp_path / "view.csv"
+    access, target = Access(own, held=identify(own)), tmp_path / "view.csv"
     for operation, arguments in (
         (tables.rows, {"table": "ADSL"}),
         (subjects.subject, {"subject_id": SUBJECT}),

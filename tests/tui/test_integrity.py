@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from alsbench.audit.log import explain, verify
+from alsbench.audit.chain import verify
+from alsbench.audit.log import explain
 
 SAID = "the audit log does not verify"
 

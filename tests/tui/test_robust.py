@@ -13,7 +13,8 @@ from typing import Any
 
 import pytest
 
-from alsbench.audit.log import entries, verify
+from alsbench.audit.chain import verify
+from alsbench.audit.log import entries
 from alsbench.data.workspace import Workspace
 from alsbench.tui.answers import Answers
 

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from alsbench.analysis.looks import question_digest
-from alsbench.audit.log import entries, verify
+from alsbench.audit.chain import verify
+from alsbench.audit.log import entries
 from alsbench.tui.contrast_cells import ContrastCell
 from alsbench.tui.exporter import command_lines
 from alsbench.tui.session import Choice, ScreenPlace, Session

@@ -1,9 +1,9 @@
 """Answers kept between sessions, by the hash of everything they depend on: question, snapshot, study and program.
 
-Only aggregate rows are kept: an answer that holds subject-level rows is never written. An entry is sealed with the key of the
-user who kept it (:mod:`alsbench.audit.seal`) and read back by that user only: one that was changed, given another name, or kept
-by somebody else is computed anew, so that a workspace can be shared. Where the directory or the key cannot be written, nothing
-is kept. `alsbench audit verify` computes what is kept again (:mod:`alsbench.analysis.kept`).
+Only aggregate rows are kept: an answer that holds subject-level rows is never written. An entry is signed with the key of the
+user who kept it (:mod:`alsbench.audit.signature`) and read back by that user only: one that was changed, given another name, or
+kept by somebody else is computed anew, so that a workspace can be shared. Where the directory or the key cannot be written,
+nothing is kept. `alsbench audit verify` computes what is kept again (:mod:`alsbench.analysis.kept`).
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from alsbench import version
 from alsbench.analysis.contrast import Piece
 from alsbench.analysis.result import Facts, Provenance, Result, Row
 from alsbench.analysis.source import Source
-from alsbench.audit.seal import key_id, key_path, opened, sealed, user_key
+from alsbench.audit.signature import authentic, key_id, key_path, signed, user_key
 from alsbench.data.workspace import is_own
 from alsbench.errors import UnavailableError
 
@@ -59,7 +59,7 @@ def read_entry(directory: Path | None, key: str) -> Any | None:
         raw = entry_path(directory, key, user).read_bytes()
     except OSError:
         return None
-    content = opened(user, key, raw)
+    content = authentic(user, key, raw)
     return None if content is None else json.loads(content)
 
 
@@ -68,7 +68,7 @@ def write_entry(directory: Path | None, key: str, body: Mapping[str, Any]) -> bo
     user = _user(directory)
     if directory is None or user is None:
         return False
-    content = sealed(user, key, json.dumps(body, allow_nan=False).encode())
+    content = signed(user, key, json.dumps(body, allow_nan=False).encode())
     try:
         directory.mkdir(mode=0o700, exist_ok=True)  # never the workspace: one that is gone stays gone
         handle, name = tempfile.mkstemp(dir=directory, prefix=".", suffix=".part")  # created 0600

@@ -20,7 +20,7 @@ from alsbench.analysis.question import Question
 from alsbench.analysis.result import Result
 from alsbench.analysis.scrutiny import run_check
 from alsbench.analysis.source import Source
-from alsbench.audit.seal import key_id, opened, user_key
+from alsbench.audit.signature import authentic, key_id, user_key
 from alsbench.errors import AlsbenchError
 from alsbench.study.model import Comparison
 
@@ -99,7 +99,7 @@ def check_kept(path: Path, source: Source | None) -> Kept:
         raw = path.read_bytes()
     except OSError as fault:
         return Kept(short, "", "of somebody else", f"it cannot be read: {fault.strerror}")
-    content = opened(user, key, raw) if user is not None and own else raw.partition(b"\n")[2]
+    content = authentic(user, key, raw) if user is not None and own else raw.partition(b"\n")[2]
     if content is None:
         return Kept(short, "", "not sealed", "it was changed after it was kept, or kept for another question")
     try:

@@ -11,9 +11,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from alsbench.audit.chain import Standing, standing
-from alsbench.audit.held import Held, hold
+from alsbench.audit.chain import LogStatus, log_status
 from alsbench.audit.lock import Lock, judged, read_lock
+from alsbench.audit.workspace_identity import WorkspaceIdentity, identify
 from alsbench.data import coded_words
 from alsbench.data.frames import Frame
 from alsbench.data.snapshot import Snapshot
@@ -50,8 +50,8 @@ class Source:
     study_digest: str
     results_dir: Path | None = None
     lock: Lock | None = None
-    held: Held | None = None
-    log: Standing = field(default_factory=Standing)
+    held: WorkspaceIdentity | None = None
+    log: LogStatus = field(default_factory=LogStatus)
     records_read: dict[tuple[object, ...], Any] = field(default_factory=dict, init=False, repr=False, compare=False)
     flags_read: dict[str, tuple[list[str], BoolArray]] = field(default_factory=dict, init=False, repr=False, compare=False)
     times_read: dict[tuple[str, str, str], Any] = field(default_factory=dict, init=False, repr=False, compare=False)
@@ -192,10 +192,10 @@ def open_source(workspace: Path) -> Source:
     space = Workspace(workspace)
     study = space.read_study()
     lock = read_lock(space.path, space.audit_path)
-    held = hold(workspace)
+    held = identify(workspace)
     snapshot = space.open_current()
     try:
-        log = standing(space.audit_path, snapshot.name)
+        log = log_status(space.audit_path, snapshot.name)
     except BaseException:
         snapshot.close()
         raise

@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from alsbench.audit.blinding import SHORTEST, Key, hide_words, names_arm, word_pattern
-from alsbench.audit.telling import Codes, Subjects, coded, follow, tells
+from alsbench.audit.disclosure import Allocation, Codes, coded, follow, tells
 from alsbench.study.model import Study
 
 SUBJECT_TABLE = "ADSL"
@@ -127,7 +127,7 @@ class _Told:
     """What sets arms apart in one data set: columns that are the arm (``same``), that tell it, and rows; None for all rows."""
 
     def __init__(
-        self, name: str, table: pa.Table, study: Study, subjects: Subjects, known: set[str], marks: Mapping[str, Codes]
+        self, name: str, table: pa.Table, study: Study, subjects: Allocation, known: set[str], marks: Mapping[str, Codes]
     ) -> None:
         self.table, self.subjects = table, subjects
         self.who = subjects.rows(table, study.info.subject)
@@ -258,7 +258,7 @@ def _hidden(name: str, table: pa.Table) -> list[str]:
     return found
 
 
-def _subjects(table: pa.Table | None, study: Study, key: Key) -> tuple[Subjects, ...]:
+def _subjects(table: pa.Table | None, study: Study, key: Key) -> tuple[Allocation, ...]:
     """The subjects by planned arm, and by the arm they were given where that is another."""
     found: list[dict[str, str]] = []
     for column in dict.fromkeys((study.arms.planned, study.arms.actual)):
@@ -268,7 +268,7 @@ def _subjects(table: pa.Table | None, study: Study, key: Key) -> tuple[Subjects,
         arm_of = {str(subject): arm for subject, arm in pairs if subject is not None and arm in key.arms}
         if arm_of and arm_of not in found:
             found.append(arm_of)
-    return tuple(map(Subjects.of, found))
+    return tuple(map(Allocation.of, found))
 
 
 def _qualifiers(name: str, table: pa.Table) -> tuple[str, ...]:

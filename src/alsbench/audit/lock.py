@@ -15,9 +15,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
-from alsbench.audit.entry import Entry, escaped, is_genuine, parse_entry
-from alsbench.audit.held import Held
+from alsbench.audit.chain import Entry, escaped, is_genuine, parse_entry
 from alsbench.audit.log import LOOK_ACTIONS, append, entries
+from alsbench.audit.workspace_identity import WorkspaceIdentity
 from alsbench.errors import AlsbenchError, DataError, UnavailableError
 from alsbench.files import write_file
 from alsbench.study.model import Arms, Comparison, Derive, Endpoint, Multiplicity, Populations, Study, Subgroup, Visits
@@ -130,7 +130,7 @@ def plan_hash(plan: Mapping[str, Any]) -> str:
 
 
 def lock_plan(
-    study: Study, directory: Path, log: Path, *, sealed: str = "", who: str | None = None, held: Held | None = None
+    study: Study, directory: Path, log: Path, *, sealed: str = "", who: str | None = None, held: WorkspaceIdentity | None = None
 ) -> Lock:
     """Lock the plan of ``study``: an entry of the log, then the file. Raises UnavailableError where one is locked already."""
     standing = read_lock(directory, log)
@@ -155,7 +155,7 @@ def complete_lock(
     *,
     who: str | None = None,
     withheld: Mapping[str, Sequence[str]] | None = None,
-    held: Held | None = None,
+    held: WorkspaceIdentity | None = None,
 ) -> Lock:
     """Put into a plan that was locked under blinding what its key held: arms, comparisons and multiplicity of ``study``, and
     the endpoints, subgroups and populations that were ``withheld`` because they tell an arm."""

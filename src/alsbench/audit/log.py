@@ -15,31 +15,26 @@ import hashlib
 import json
 import os
 import stat
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-from alsbench.audit.chain import EXPLAINED, Verdict, verify
-from alsbench.audit.entry import GENESIS, LONGEST_LINE, Entry, canonical, entry_hash, escaped, parse_entry
-from alsbench.audit.held import Held
+from alsbench.audit.chain import (
+    EXPLAINED,
+    GENESIS,
+    LONGEST_LINE,
+    Entry,
+    canonical,
+    entry_hash,
+    escaped,
+    parse_entry,
+    verify,
+)
+from alsbench.audit.workspace_identity import WorkspaceIdentity
 from alsbench.errors import DataError, UnavailableError, UsageError
 
-__all__ = [
-    "GENESIS",
-    "LOOK_ACTIONS",
-    "Entry",
-    "Look",
-    "Verdict",
-    "append",
-    "check_writable",
-    "entries",
-    "explain",
-    "head",
-    "looks",
-    "verify",
-]
 LOOK_ACTIONS = frozenset({"look", "export"})
 _MODE = 0o600
 
@@ -67,7 +62,7 @@ def append(
     who: str | None = None,
     now: datetime | None = None,
     reason: str = "",
-    held: Held | None = None,
+    held: WorkspaceIdentity | None = None,
     before: bool = False,
 ) -> Entry:
     """Add an entry and return it. ``facts`` must be JSON; control characters in texts are written as visible escapes.
@@ -110,7 +105,7 @@ def append(
     return entry
 
 
-def explain(path: Path, reason: str, *, who: str | None = None, held: Held | None = None) -> Entry:
+def explain(path: Path, reason: str, *, who: str | None = None, held: WorkspaceIdentity | None = None) -> Entry:
     """Enter why the chain is broken: a reason for every fault that nobody has explained. Raises UsageError without a reason,
     UnavailableError where there is nothing to explain."""
     if not reason.strip():
@@ -187,7 +182,7 @@ def check_writable(path: Path) -> None:
         os.close(_opened(path, None))
 
 
-def _opened(path: Path, held: Held | None) -> int:
+def _opened(path: Path, held: WorkspaceIdentity | None) -> int:
     """The log to append to; made where it is not there, unless it was."""
     if held is not None:
         held.check()
@@ -267,3 +262,119 @@ def _user() -> str:
         return getpass.getuser()
     except (KeyError, OSError):
         return f"uid {os.getuid()}"
+
+
+# ---- the multiplicity ledger by contrast: one question may show dozens of p-values, each distinct contrast (endpoint, method,
+# subgroup, arms, visit) counts once, however often and by whomever it was seen
+
+
+@dataclass(frozen=True)
+class ContrastLook:
+    """A contrast whose p-value was shown or exported: how often, in how many states of the data, by whom, first and last."""
+
+    contrast: str
+    times: int
+    snapshots: int
+    who: tuple[str, ...]
+    first: str
+    last: str
+    post_hoc: bool
+    blinded: bool
+
+
+def contrasts_seen(path: Path) -> tuple[ContrastLook, ...]:
+    """Every distinct contrast of the log's looks and exports, in first-seen order."""
+    found: dict[str, list[Entry]] = {}
+    for entry in entries(path, strict=False):
+        if entry.action in LOOK_ACTIONS:
+            for name in entry.facts.get("contrasts") or ():
+                found.setdefault(str(name), []).append(entry)
+    return tuple(
+        ContrastLook(
+            contrast=name,
+            times=len(group),
+            snapshots=len({e.facts.get("snapshot") for e in group}),
+            who=tuple(dict.fromkeys(e.who for e in group)),
+            first=group[0].time,
+            last=group[-1].time,
+            post_hoc=any(bool(e.facts.get("post_hoc")) for e in group),
+            blinded=all(bool(e.facts.get("blinded")) for e in group),
+        )
+        for name, group in found.items()
+    )
+
+
+# ---- snapshots against the log: every load is announced before it is published and entered when it is done; one that is killed
+# between the two leaves its announcement, so that no snapshot can stand without an entry
+
+ANNOUNCED, LOADED, PRUNED = "load announced", "load", "prune"
+State = Literal["no entry", "not completed", "gone"]
+
+
+@dataclass(frozen=True)
+class SnapshotMismatch:
+    """A snapshot and the log at odds. ``not completed`` is no fault: the load was killed after it was announced."""
+
+    snapshot: str
+    state: State
+
+    @property
+    def fault(self) -> bool:
+        return self.state != "not completed"
+
+    def words(self) -> str:
+        match self.state:
+            case "no entry":
+                return "is there without an entry: it was put there by other means, or the log is not the one of this workspace"
+            case "not completed":
+                return "was announced and published; its load was killed before it was entered as done"
+            case "gone":
+                return "was loaded and is gone, and was not pruned"
+
+
+@dataclass(frozen=True)
+class Published:
+    """What the log says of a snapshot: the digest of its tables, and the SHA-256 of its file (empty in an older log)."""
+
+    digest: str
+    sha256: str
+    completed: bool
+
+
+def published(log: Path) -> dict[str, Published]:
+    """The snapshots that were announced or loaded and not pruned since, in the order of the log."""
+    found: dict[str, Published] = {}
+    for entry in entries(log, strict=False):
+        name = str(entry.facts.get("snapshot") or "")
+        if entry.action in (ANNOUNCED, LOADED):
+            before = found.pop(name, Published("", "", completed=False))
+            digest, sha256 = (str(entry.facts.get(key) or "") for key in ("digest", "sha256"))
+            found[name] = Published(digest or before.digest, sha256 or before.sha256, entry.action == LOADED)
+        elif entry.action == PRUNED:
+            for pruned in entry.facts.get("removed") or ():
+                found.pop(pruned, None)
+    return found
+
+
+def snapshot_mismatches(log: Path, present: Iterable[str]) -> tuple[SnapshotMismatch, ...]:
+    """Where the snapshots that are there and the log do not agree."""
+    known = published(log)
+    there = list(present)
+    found = [
+        SnapshotMismatch(n, "not completed" if n in known else "no entry")
+        for n in there
+        if n not in known or not known[n].completed
+    ]
+    return (*found, *(SnapshotMismatch(n, "gone") for n, each in known.items() if each.completed and n not in there))
+
+
+def current_fault(log: Path, current: str | None) -> str:
+    """Why the current snapshot is not the one published last; empty where it is. A load that was announced after it and never
+    completed may or may not have published its own."""
+    known = published(log)
+    done = [n for n, each in known.items() if each.completed]
+    last = done[-1] if done else None
+    later = list(known)[list(known).index(last) + 1 :] if last is not None else list(known)
+    if current == last or current in later:
+        return ""
+    return f"the current snapshot is {current or 'none'}, the one published last is {last or 'none'}"

@@ -18,7 +18,7 @@ from typing import Annotated, Any, get_type_hints
 
 import typer
 
-from alsbench.audit.held import Held, hold
+from alsbench.audit.workspace_identity import WorkspaceIdentity, identify
 from alsbench.cli.progress import bar, steps
 from alsbench.errors import UsageError
 from alsbench.render.text import visible_lines
@@ -80,7 +80,7 @@ class Common:
     json_errors: bool
     mask: int = 0  # the user's settings: counts below it are hidden
     placed: bool = True  # whether the command is about a workspace, so that its output says what is to be said of that one
-    held: Held | None = None  # the workspace as it was found; None where there was none
+    held: WorkspaceIdentity | None = None  # the workspace as it was found; None where there was none
 
     @cached_property
     def access(self) -> Access:
@@ -224,7 +224,7 @@ def make_common(
     made = _format(format, output, Format(settings.format or Format.TABLE))
     quiet = quiet or settings.quiet
     where = workspace or Path()
-    held = hold(where) if placed else None
+    held = identify(where) if placed else None
     return Common(where, workspace is not None, made, output, quiet, json_errors, settings.mask, placed, held)
 
 

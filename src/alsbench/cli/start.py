@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from alsbench.audit.held import hold
+from alsbench.audit.workspace_identity import identify
 from alsbench.cli.common import Common, command, interactive
 from alsbench.cli.output import show
 from alsbench.cli.tui import is_workspace, open_app
@@ -33,7 +33,7 @@ def demo(
     from alsbench.service.loading import load_sample  # waits: duckdb, pyarrow
 
     workspace = common.workspace if common.given else DEFAULT
-    here = replace(common, workspace=workspace, given=True, held=hold(workspace))
+    here = replace(common, workspace=workspace, given=True, held=identify(workspace))
     load_sample(here.access)
     if interactive() and not no_tui:
         return open_app(here.workspace)

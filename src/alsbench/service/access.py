@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from alsbench.audit.held import Held
+from alsbench.audit.workspace_identity import WorkspaceIdentity
 from alsbench.errors import StudyError, UsageError
 from alsbench.study.toml_text import file_text, toml_table
 
@@ -47,7 +47,7 @@ class Access:
 
     path: Path
     own_mask: int = 0
-    held: Held | None = None
+    held: WorkspaceIdentity | None = None
     seen_as: Mapping[str, str] = field(default_factory=dict)
     steps: Steps = unseen
     note: Callable[[str], None] = unheard

@@ -15,11 +15,9 @@ from typing import TYPE_CHECKING, Any
 
 from alsbench.analysis.kept import check_kept, kept_files
 from alsbench.analysis.source import open_source
-from alsbench.audit.loads import current_fault, odd_snapshots, published
+from alsbench.audit.chain import verify as verify_chain
 from alsbench.audit.lock import LOCK_NAME, read_lock
-from alsbench.audit.log import entries, explain, looks
-from alsbench.audit.log import verify as verify_chain
-from alsbench.audit.looks import contrasts_seen
+from alsbench.audit.log import contrasts_seen, current_fault, entries, explain, looks, published, snapshot_mismatches
 from alsbench.data.integrity import snapshot_faults
 from alsbench.data.snapshot import open_snapshot
 from alsbench.data.workspace import Workspace
@@ -33,8 +31,8 @@ from alsbench.study.reading import study_digest
 if TYPE_CHECKING:
     from alsbench.analysis.kept import Kept
     from alsbench.analysis.source import Source
-    from alsbench.audit.loads import Odd
-    from alsbench.audit.log import Verdict
+    from alsbench.audit.chain import ChainCheck
+    from alsbench.audit.log import SnapshotMismatch
 
 
 def log(access: Access, *, head: str = "") -> Output:
@@ -77,18 +75,18 @@ def _path(access: Access) -> Path:
     return path
 
 
-def _verified(access: Access, head: str) -> tuple[Path, Verdict, list[Sheet], tuple[Odd, ...]]:
+def _verified(access: Access, head: str) -> tuple[Path, ChainCheck, list[Sheet], tuple[SnapshotMismatch, ...]]:
     """Where the log is; whether its chain holds, and a table of its faults where it does not; the snapshots that it does not
     account for, which are said."""
     path = _path(access)
     chain = verify_chain(path, head or None)
-    odd = odd_snapshots(path, Workspace(access.path).snapshot_names())
+    odd = snapshot_mismatches(path, Workspace(access.path).snapshot_names())
     for each in odd:
         access.note(f"snapshot {each.snapshot} {each.words()}")
     return path, chain, [] if chain.intact else [_faults(chain)], odd
 
 
-def _facts(verdict: Verdict) -> Facts:
+def _facts(verdict: ChainCheck) -> Facts:
     """Entries, chain and head; of a broken chain what results say of it."""
     chain = "intact" if verdict.intact else f"BROKEN: {len(verdict.faults)} faults"
     if verdict.covered:
@@ -97,7 +95,7 @@ def _facts(verdict: Verdict) -> Facts:
     return said if verdict.intact else (*said, (LOG_FACT, "; ".join(verdict.words())))
 
 
-def _faults(verdict: Verdict) -> Sheet:
+def _faults(verdict: ChainCheck) -> Sheet:
     fields = (Field("line", "Line", number=True), Field("fault", "Fault"), Field("explained", "Explained", optional=True))
     reasons: list[str | None] = [e.reason for e in verdict.explanations for _ in range(e.faults)]
     reasons += [None] * (len(verdict.faults) - len(reasons))
@@ -105,7 +103,7 @@ def _faults(verdict: Verdict) -> Sheet:
     return Sheet("faults", "Faults of the audit log", fields, records, _facts(verdict))
 
 
-def _verdict(verdict: Verdict, odd: tuple[Odd, ...], checked: Verification) -> Sheet:
+def _verdict(verdict: ChainCheck, odd: tuple[SnapshotMismatch, ...], checked: Verification) -> Sheet:
     fields = (Field("entries", "Entries", number=True), Field("intact", "Intact"), Field("head", "Head"))
     faults = sum(each.fault for each in odd)
     said = ("Snapshots", f"{faults} at odds with the log" if faults else "each has its entry")
@@ -114,13 +112,13 @@ def _verdict(verdict: Verdict, odd: tuple[Odd, ...], checked: Verification) -> S
     return Sheet("verdict", "Audit log", fields, records, (*_facts(verdict), said, *checked.facts))
 
 
-def _odd(odd: tuple[Odd, ...]) -> Sheet:
+def _odd(odd: tuple[SnapshotMismatch, ...]) -> Sheet:
     """Snapshots that the log does not account for."""
     fields = (Field("snapshot", "Snapshot"), Field("state", "State"), Field("what", "What", prose=True))
     return Sheet("snapshots", "Snapshots and the log", fields, tuple((o.snapshot, o.state, o.words()) for o in odd))
 
 
-def _entries(path: Path, verdict: Verdict) -> Sheet:
+def _entries(path: Path, verdict: ChainCheck) -> Sheet:
     fields = (
         Field("number", "No.", number=True),
         Field("time", "Time (UTC)", time=True),
@@ -151,7 +149,7 @@ def _reason(facts: dict[str, Any]) -> str | None:
     return "; ".join([*([str(facts["reason"])] if facts.get("reason") else []), *accepted]) or None
 
 
-def _looks(path: Path, verdict: Verdict, *, printed: bool) -> tuple[Sheet, Sheet]:
+def _looks(path: Path, verdict: ChainCheck, *, printed: bool) -> tuple[Sheet, Sheet]:
     """Questions, then the distinct contrasts whose p-values they showed. In print without what is the same in every line, and
     without what only a script compares, so that a page of 80 columns holds it."""
     fields = (

@@ -13,11 +13,19 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from alsbench.audit.arm_columns import SUBJECT_TABLE, arm_labels, blind_table, find_columns
-from alsbench.audit.blind_study import blind_study
-from alsbench.audit.blinding import hide_words, names_arm, new_key, read_key, refuse_inside, write_key
+from alsbench.audit.blinding import (
+    blind_study,
+    hide_words,
+    names_arm,
+    new_key,
+    packed,
+    read_key,
+    refuse_inside,
+    seal,
+    write_key,
+)
+from alsbench.audit.disclosure import LEFT_OUT
 from alsbench.audit.log import entries
-from alsbench.audit.sealed import packed, seal
-from alsbench.audit.telling import LEFT_OUT
 from alsbench.data.archives import unpack
 from alsbench.data.dataset import from_table
 from alsbench.data.derive.layout import derive

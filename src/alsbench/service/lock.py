@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 
+from alsbench.audit.chain import verify
 from alsbench.audit.lock import Lock, changes, lock_plan, read_lock
-from alsbench.audit.log import head, verify
+from alsbench.audit.log import head
 from alsbench.data.workspace import Workspace
 from alsbench.errors import UnavailableError
 from alsbench.render.sheet import Field, Sheet

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from alsbench.audit.chain import standing
+from alsbench.audit.chain import log_status
 from alsbench.data.workspace import Workspace
 from alsbench.errors import DataError, UsageError
 from alsbench.files import write_file
@@ -186,7 +186,7 @@ def log_words(access: Access) -> str:
         snapshot = space.current_name() or ""
     except DataError:  # whoever needs the data says what is wrong with the pointer
         snapshot = ""
-    return standing(space.audit_path, snapshot).text
+    return log_status(space.audit_path, snapshot).text
 
 
 def _marked(access: Access, sheets: Sequence[Sheet], form: str) -> tuple[Sheet, ...]:

@@ -17,8 +17,8 @@ from alsbench.analysis.methods import METHODS
 from alsbench.analysis.question import Question
 from alsbench.analysis.result import Provenance
 from alsbench.analysis.subgroups import members
-from alsbench.audit.log import looks, verify
-from alsbench.audit.looks import contrasts_seen
+from alsbench.audit.chain import verify
+from alsbench.audit.log import contrasts_seen, looks
 from alsbench.data.workspace import Workspace
 from alsbench.errors import AlsbenchError
 from alsbench.render.document import Document

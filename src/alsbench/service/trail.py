@@ -6,8 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from alsbench.analysis.looks import look_facts
-from alsbench.audit.loads import ANNOUNCED, LOADED
-from alsbench.audit.log import append
+from alsbench.audit.log import ANNOUNCED, LOADED, append
 from alsbench.data.workspace import Workspace
 from alsbench.errors import AlsbenchError, PublishedError
 from alsbench.service.access import Access

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from alsbench.analysis.scrutiny import CHECKS, find_check
-from alsbench.audit.held import hold
+from alsbench.audit.workspace_identity import identify
 from alsbench.data.workspace import Workspace
 from alsbench.errors import UnavailableError, UsageError
 from alsbench.service.access import Access
@@ -108,7 +108,7 @@ class Trial:
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
-        self._access = Access(self.path, read_settings().mask, hold(self.path), {"format": "python"}, named=True)
+        self._access = Access(self.path, read_settings().mask, identify(self.path), {"format": "python"}, named=True)
 
     def __repr__(self) -> str:
         info = self.study.info

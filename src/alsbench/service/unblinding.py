@@ -6,11 +6,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from alsbench.audit.blind_study import real_subgroup
-from alsbench.audit.blinding import read_key
+from alsbench.audit.blinding import opened, read_key, real_subgroup, unpacked
 from alsbench.audit.lock import complete_lock, read_lock
 from alsbench.audit.log import entries
-from alsbench.audit.sealed import opened, unpacked
 from alsbench.data.frames import ColumnInfo
 from alsbench.data.load import load as load_snapshot
 from alsbench.data.sql import quote

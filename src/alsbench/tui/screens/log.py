@@ -7,7 +7,8 @@ from typing import Any
 
 from rich.text import Text
 
-from alsbench.audit.log import Verdict, entries, verify
+from alsbench.audit.chain import ChainCheck, verify
+from alsbench.audit.log import entries
 from alsbench.tui import actions as act
 from alsbench.tui.cell_text import safe
 from alsbench.tui.screens.base import View
@@ -23,9 +24,9 @@ class LogView(View):
     def refresh_view(self) -> None:
         path = self.bench.workspace / "audit.jsonl"
 
-        def work(_: Any) -> tuple[Verdict, list[dict[str, Any]]]:
+        def work(_: Any) -> tuple[ChainCheck, list[dict[str, Any]]]:
             if not path.is_file():
-                return Verdict(0, ""), []
+                return ChainCheck(0, ""), []
             verdict = verify(path)
             found = [e.as_dict() for e in entries(path, strict=False)]
             return verdict, found[: -MOST - 1 : -1]
@@ -36,7 +37,7 @@ class LogView(View):
         if report.kind == "done":
             self.show_records(*report.payload)
 
-    def show_records(self, verdict: Verdict, records: list[dict[str, Any]]) -> None:
+    def show_records(self, verdict: ChainCheck, records: list[dict[str, Any]]) -> None:
         log = self.bench.log_file
         chain = "intact" if verdict.intact else f"BROKEN: {len(verdict.faults)} faults"
         self.title("Log", (f"  {verdict.entries} audit entries, chain {chain}", "dim" if verdict.intact else "error"))

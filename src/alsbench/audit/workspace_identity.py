@@ -19,7 +19,7 @@ Known = tuple[int, int] | None
 
 
 @dataclass(frozen=True)
-class Held:
+class WorkspaceIdentity:
     """A workspace that was there: folder, snapshots and log (None where there was none yet), and the end of the log."""
 
     path: Path
@@ -64,7 +64,7 @@ class Held:
         return UnavailableError("the workspace is gone", where=str(self.path), why=why, hint=hint)
 
 
-def hold(workspace: Path) -> Held | None:
+def identify(workspace: Path) -> WorkspaceIdentity | None:
     """The workspace as it is now; None where there is none yet."""
     path = workspace.absolute()
     folder = _known(path)
@@ -79,8 +79,8 @@ def hold(workspace: Path) -> Held | None:
                 file.seek(max(size - _END, 0))
                 end = file.read(size - max(size - _END, 0))
         except OSError:  # it cannot be read: whoever needs it says so
-            return Held(path, folder, _known(path / SNAPSHOTS_NAME), None)
-    return Held(path, folder, _known(path / SNAPSHOTS_NAME), log, size, end)
+            return WorkspaceIdentity(path, folder, _known(path / SNAPSHOTS_NAME), None)
+    return WorkspaceIdentity(path, folder, _known(path / SNAPSHOTS_NAME), log, size, end)
 
 
 def _known(path: Path) -> Known:

@@ -36,7 +36,7 @@ Codes = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
-class Subjects:
+class Allocation:
     """The subjects of a trial by number, and the arm of each, by number too."""
 
     numbers: Mapping[str, int]
@@ -44,7 +44,7 @@ class Subjects:
     arms: int
 
     @classmethod
-    def of(cls, arm_of: Mapping[str, str]) -> Subjects:
+    def of(cls, arm_of: Mapping[str, str]) -> Allocation:
         order = sorted(set(arm_of.values()))
         return cls({s: k for k, s in enumerate(arm_of)}, np.array([order.index(a) for a in arm_of.values()], int), len(order))
 
@@ -72,7 +72,7 @@ def coded(column: Any) -> Codes:
 
 
 def tells(
-    codes: Codes, who: Codes, subjects: Subjects, numbers: NDArray[np.float64] | None = None, *, seldom: bool = False
+    codes: Codes, who: Codes, subjects: Allocation, numbers: NDArray[np.float64] | None = None, *, seldom: bool = False
 ) -> str:
     """``same`` where a column is the arm under other names, ``part`` where it sets arms apart, else empty.
 
@@ -111,7 +111,7 @@ def tells(
     return ""
 
 
-def follow(keys: Codes, who: Codes, subjects: Subjects) -> tuple[int, ...]:
+def follow(keys: Codes, who: Codes, subjects: Allocation) -> tuple[int, ...]:
     """The keys (of rows; -1 for none) whose having a record at all sets arms apart."""
     sizes = np.bincount(subjects.arm, minlength=subjects.arms)
     used = (keys >= 0) & (who >= 0)
@@ -130,8 +130,8 @@ def _follows(having: Codes, sizes: Codes, side: tuple[int, ...]) -> bool:
     return exact or _rare(here, there, inside, outside)
 
 
-def _by_arm(value: Codes, whose: Codes, width: int, subjects: Subjects) -> Codes:
-    """Subjects with each value (rows; missing is the first) by arm (columns)."""
+def _by_arm(value: Codes, whose: Codes, width: int, subjects: Allocation) -> Codes:
+    """Allocation with each value (rows; missing is the first) by arm (columns)."""
     cells = np.bincount(value * subjects.arms + subjects.arm[whose], minlength=width * subjects.arms)
     return cells.reshape(width, subjects.arms)
 
@@ -183,7 +183,7 @@ def _log_choose(n: int, m: int) -> float:
     return lgamma(n + 1) - lgamma(m + 1) - lgamma(n - m + 1)
 
 
-def _in_order(numbers: NDArray[np.float64], who: Codes, side: tuple[int, ...], subjects: Subjects) -> bool:
+def _in_order(numbers: NDArray[np.float64], who: Codes, side: tuple[int, ...], subjects: Allocation) -> bool:
     """Whether all values of one side lie above all of the other, with so many subjects that it is no chance."""
     known = np.isfinite(numbers)
     here = np.isin(subjects.arm[who], side)

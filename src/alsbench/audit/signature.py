@@ -1,10 +1,10 @@
-"""A user's own key, and what is sealed with it: answers and states that the program reads back and believes.
+"""A user's own key, and what is signed with it: answers and states that the program reads back and believes.
 
 The key is 32 random bytes in ``$XDG_STATE_HOME/alsbench/seal.key`` (``~/.local/state``), 0600, one to a user, never in a
-workspace. The seal is HMAC-SHA-256 (RFC 2104) over the name of what is sealed and its content: who cannot read the key cannot
-make one, nor give a sealed content another name. It protects against whoever can write where the program reads, not against
-somebody with the user's own rights. Without a key (nowhere to write it, or others may read it) nothing is sealed and nothing
-sealed is believed.
+workspace. The signature is HMAC-SHA-256 (RFC 2104) over the name of what is signed and its content: who cannot read the key
+cannot make one, nor give a signed content another name. It protects against whoever can write where the program reads, not
+against somebody with the user's own rights. Without a key (nowhere to write it, or others may read it) nothing is signed and
+nothing signed is believed.
 """
 
 from __future__ import annotations
@@ -67,37 +67,37 @@ def _read_key(path: Path) -> bytes | None:
 
 
 def key_id(key: bytes) -> str:
-    """A short name of a key that tells nothing of it: whose seal it is."""
+    """A short name of a key that tells nothing of it: whose signature it is."""
     return hmac.new(key, b"alsbench.seal/name", hashlib.sha256).hexdigest()[:12]
 
 
-def sealed(key: bytes, name: str, content: bytes) -> bytes:
-    """The content behind a line with its seal."""
-    return _seal(key, name, content).encode() + b"\n" + content
+def signed(key: bytes, name: str, content: bytes) -> bytes:
+    """The content behind a line with its signature."""
+    return _signature(key, name, content).encode() + b"\n" + content
 
 
-def opened(key: bytes, name: str, raw: bytes) -> bytes | None:
-    """The content of what :func:`sealed` wrote under that name, or None where the seal is not the key's."""
-    seal, _, content = raw.partition(b"\n")
-    return content if hmac.compare_digest(seal, _seal(key, name, content).encode()) else None
+def authentic(key: bytes, name: str, raw: bytes) -> bytes | None:
+    """The content of what :func:`signed` wrote under that name, or None where the signature is not the key's."""
+    signature, _, content = raw.partition(b"\n")
+    return content if hmac.compare_digest(signature, _signature(key, name, content).encode()) else None
 
 
-def _seal(key: bytes, name: str, content: bytes) -> str:
+def _signature(key: bytes, name: str, content: bytes) -> str:
     return hmac.new(key, f"alsbench.seal/1 {name}\n".encode() + content, hashlib.sha256).hexdigest()
 
 
-def read_sealed(name: str) -> Any | None:
+def read_signed(name: str) -> Any | None:
     """What was kept under this name beside the key; None where there is nothing, or nothing to be believed."""
     key = user_key()
     try:
         raw = (key_path().parent / name).read_bytes() if key is not None else b""
     except OSError:
         return None
-    content = opened(key, name, raw) if key is not None else None
+    content = authentic(key, name, raw) if key is not None else None
     return None if content is None else json.loads(content)
 
 
-def write_sealed(name: str, values: Any) -> bool:
+def write_signed(name: str, values: Any) -> bool:
     """Keep JSON values under a name beside the key (0600, whole or not at all); False where that is not possible."""
     key = user_key()
     if key is None:
@@ -107,7 +107,7 @@ def write_sealed(name: str, values: Any) -> bool:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         handle, beside = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".part")  # created 0600
         with os.fdopen(handle, "wb") as file:
-            file.write(sealed(key, name, json.dumps(values).encode()))
+            file.write(signed(key, name, json.dumps(values).encode()))
         Path(beside).replace(path)
     except OSError:
         return False
