@@ -12,11 +12,10 @@ from collections.abc import Callable
 
 import numpy as np
 
-from alsbench.stats.finkelstein_schoenfeld import finkelstein_schoenfeld
 from alsbench.stats.joint_rank import FollowUp, JointRank, score_pairs
-from alsbench.stats.resampling import permute_ancova, permute_scores
+from alsbench.stats.permutation import permute_ancova, permute_scores
 from alsbench.stats.why_rank import why_rank
-from alsbench.stats.wins import win_statistics
+from alsbench.stats.wins import finkelstein_schoenfeld, win_statistics
 
 VISITS = 12
 BUDGET = {2000: 1.0, 5000: 2.0}  # seconds

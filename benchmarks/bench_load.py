@@ -43,7 +43,7 @@ STEPS = {
         "took, cpu = time.perf_counter() - start, time.process_time() - cpu\n"
     ),
     "read": (
-        "from alsbench.data.readers.registry import read\n"
+        "from alsbench.data.readers.files import read\n"
         "import alsbench.data.readers.xpt, alsbench.data.readers.parquet, alsbench.data.readers.delimited\n"
         "start, cpu = time.perf_counter(), time.process_time()\n"
         "[b for d in read(path) for b in d.batches()]\n"

@@ -15,20 +15,20 @@ if TYPE_CHECKING:
     from alsbench.errors import DataError as DataError
     from alsbench.errors import ExpressionError as ExpressionError
     from alsbench.errors import UsageError as UsageError
-    from alsbench.models.ancova import ANCOVAResults as ANCOVAResults
-    from alsbench.models.ancova import ancova as ancova
-    from alsbench.models.cafs import CAFSResults as CAFSResults
-    from alsbench.models.cafs import cafs as cafs
     from alsbench.models.cox import CoxResults as CoxResults
     from alsbench.models.cox import cox as cox
     from alsbench.models.expression import FrameExpression as FrameExpression
     from alsbench.models.expression import expression as expression
+    from alsbench.models.joint_rank import CAFSResults as CAFSResults
+    from alsbench.models.joint_rank import PairResults as PairResults
+    from alsbench.models.joint_rank import cafs as cafs
+    from alsbench.models.joint_rank import win_statistics as win_statistics
     from alsbench.models.kaplan_meier import KaplanMeierResults as KaplanMeierResults
     from alsbench.models.kaplan_meier import kaplan_meier as kaplan_meier
+    from alsbench.models.linear import ANCOVAResults as ANCOVAResults
+    from alsbench.models.linear import ancova as ancova
     from alsbench.models.mmrm import MMRMResults as MMRMResults
     from alsbench.models.mmrm import mmrm as mmrm
-    from alsbench.models.pairs import PairResults as PairResults
-    from alsbench.models.pairs import win_statistics as win_statistics
     from alsbench.models.slopes import SlopeResults as SlopeResults
     from alsbench.models.slopes import slopes as slopes
     from alsbench.service.answer import Answer as Answer
@@ -38,22 +38,22 @@ if TYPE_CHECKING:
     from alsbench.service.trial import open as open
 
 _HOMES = {
-    "ANCOVAResults": "models.ancova",
+    "ANCOVAResults": "models.linear",
     "Answer": "service.answer",
     "AlsbenchError": "errors",
-    "CAFSResults": "models.cafs",
+    "CAFSResults": "models.joint_rank",
     "CoxResults": "models.cox",
     "DataError": "errors",
     "ExpressionError": "errors",
     "FrameExpression": "models.expression",
     "KaplanMeierResults": "models.kaplan_meier",
     "MMRMResults": "models.mmrm",
-    "PairResults": "models.pairs",
+    "PairResults": "models.joint_rank",
     "SlopeResults": "models.slopes",
     "Trial": "service.trial",
     "UsageError": "errors",
-    "ancova": "models.ancova",
-    "cafs": "models.cafs",
+    "ancova": "models.linear",
+    "cafs": "models.joint_rank",
     "cox": "models.cox",
     "demo": "service.trial",
     "expression": "models.expression",
@@ -62,7 +62,7 @@ _HOMES = {
     "mmrm": "models.mmrm",
     "open": "service.trial",
     "slopes": "models.slopes",
-    "win_statistics": "models.pairs",
+    "win_statistics": "models.joint_rank",
 }
 __all__ = ["__version__", *_HOMES]  # noqa: PLE0604 - the names of a dict
 

@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from alsbench.data.sanitize import visible_lines
 from alsbench.errors import (
     INTERRUPTED,
     NEEDS,
@@ -26,7 +27,6 @@ from alsbench.errors import (
     not_enough_memory,
     out_of_memory,
 )
-from alsbench.render.text import visible_lines
 from alsbench.version import __version__
 
 INTERNAL = 70

@@ -14,8 +14,7 @@ from typing import Any
 
 from alsbench.errors import UsageError
 from alsbench.study.names import nearest
-from alsbench.study.toml_lines import key_lines, line_of
-from alsbench.study.toml_text import file_text, toml_table
+from alsbench.study.toml_text import file_text, key_lines, line_of, toml_table
 
 CHOICES: dict[str, tuple[str, ...]] = {
     "theme": ("dark", "light", "ansi", "contrast"),

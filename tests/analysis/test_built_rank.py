@@ -21,7 +21,7 @@ from alsbench.analysis.run import answer
 from alsbench.analysis.source import Source
 from alsbench.analysis.subgroups import members
 from alsbench.errors import UsageError
-from alsbench.stats.resampling import permute_ancova
+from alsbench.stats.permutation import permute_ancova
 
 Followed = tuple[float | None, float, dict[int, float]]
 AT = {"subgroup": "overall", "treatment": "Low", "visit_number": 6.0}

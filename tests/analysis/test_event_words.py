@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from alsbench.analysis.endpoints.event_words import flags_of, reading, word_warnings
-from alsbench.data import coded_words as coded
+from alsbench.data import codelists as coded
 from alsbench.data.frames import Frame
 
 Words = list[str | float | None]

@@ -14,7 +14,7 @@ from alsbench.analysis.run import answer
 from alsbench.analysis.source import Source
 from alsbench.errors import StudyError, UsageError
 from alsbench.study.model import Hypothesis, Multiplicity
-from alsbench.study.reading import parse_study
+from alsbench.study.study_file import parse_study
 
 STUDY = (Path(__file__).parent.parent / "reference" / "als-ref-1" / "study.toml").read_text()
 PLAN = """

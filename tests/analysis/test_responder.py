@@ -26,7 +26,7 @@ from alsbench.render.delimited import page_markdown
 from alsbench.render.layout import page_text
 from alsbench.render.tables import endpoint_page
 from alsbench.study.model import Endpoint, Event, Subgroup
-from alsbench.study.spec import parse_study
+from alsbench.study.study_file import parse_study
 
 TRIAL = Path(__file__).parent.parent / "reference" / "als-ref-1"
 ARMS = ("Placebo", "Group 1", "Group 2")

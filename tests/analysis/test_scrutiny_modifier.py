@@ -14,7 +14,7 @@ from alsbench.analysis.scrutiny.modifier import interaction_parts, sup_differenc
 from alsbench.analysis.scrutiny.stepp import windows
 from alsbench.analysis.source import Source
 from alsbench.analysis.subgroups import members
-from alsbench.stats.freedman_lane import permute_residuals
+from alsbench.stats.permutation import permute_residuals
 
 Deal = Callable[[Source, int], Source]
 

@@ -11,8 +11,7 @@ from alsbench.analysis.scrutiny import run_check, verdict
 from alsbench.analysis.scrutiny.effect import effect_of
 from alsbench.analysis.scrutiny.finding import asked
 from alsbench.analysis.source import Source
-from alsbench.stats.retrodesign import design_errors
-from alsbench.stats.selected import shrunken
+from alsbench.stats.selection_bias import design_errors, shrunken
 
 
 @pytest.fixture(autouse=True)

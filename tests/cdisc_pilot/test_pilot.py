@@ -18,9 +18,8 @@ from alsbench.analysis.question import Question
 from alsbench.analysis.run import answer
 from alsbench.analysis.source import Source
 from alsbench.analysis.subgroups import counts_by_arm, members
-from alsbench.study.propose import propose
-from alsbench.study.sketch import sketch, wanted
-from alsbench.study.spec import parse_study
+from alsbench.study.propose import columns_to_read, profile_table, propose
+from alsbench.study.study_file import parse_study
 
 LOW, HIGH = "Xanomeline Low Dose", "Xanomeline High Dose"
 
@@ -197,8 +196,10 @@ def test_the_study_file_proposed_for_it(pilot: Callable[[str], pd.DataFrame]) ->
     tables = []
     for name in ("adsl", "adae", "adtte", "adadas"):
         frame = pilot(name)
-        frame = frame[wanted(name, list(frame.columns))]
-        tables.append(sketch(name, {c: frame[c].astype(object).where(frame[c].notna(), None).tolist() for c in frame.columns}))
+        frame = frame[columns_to_read(name, list(frame.columns))]
+        tables.append(
+            profile_table(name, {c: frame[c].astype(object).where(frame[c].notna(), None).tolist() for c in frame.columns})
+        )
     study = parse_study(propose(tables).text)
     assert study.arms.order == ("Placebo", LOW, HIGH)
     assert study.endpoints["actot"].where == "ANL01FL == 'Y' and missing(DTYPE)"

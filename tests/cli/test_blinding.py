@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from tests.data.sas7bdat_files import Column, write_sas7bdat
 
-from alsbench.data.special import special_cells, special_counts
+from alsbench.data.sas import special_cells, special_counts
 from alsbench.data.workspace import Workspace
 
 Run = Callable[..., Any]
@@ -162,7 +162,7 @@ def test_every_arm_column_holds_the_same_dummy(blind: Path, run: Run) -> None:
 
 
 def test_the_study_tells_neither_reference_nor_horizons(blind: Path) -> None:
-    from alsbench.study.reading import read_study
+    from alsbench.study.study_file import read_study
 
     study = read_study(blind / "ws" / "study.toml")
     assert (study.arms.reference, study.arms.order) == ("Arm A", ("Arm A", "Arm B", "Arm C"))

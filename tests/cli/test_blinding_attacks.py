@@ -45,7 +45,7 @@ def add_column(path: Path, name: str, value: Callable[[str, str, int], object]) 
 def digests(folder: Path) -> set[str]:
     """Every digest that the file formats and this program could make of the originals: of files, lines, columns, tables."""
     from alsbench.data.load import digest_of
-    from alsbench.data.readers.registry import find_files, read
+    from alsbench.data.readers.files import find_files, read
 
     contents: list[bytes] = []
     tables = {}
@@ -340,7 +340,7 @@ KILLED = """
 import importlib, os, signal, sys
 from alsbench.__main__ import main
 from alsbench.data.publish import Builder
-for module in ("alsbench.audit.blinding", "alsbench.service.blinded", "alsbench.data.load", "alsbench.data.readers.registry"):
+for module in ("alsbench.audit.blinding", "alsbench.service.blinded", "alsbench.data.load", "alsbench.data.readers.files"):
     importlib.import_module(module)
 words, stages = sys.argv[1].split("|"), sys.argv[2].split("|")
 for k, stage in enumerate(stages):

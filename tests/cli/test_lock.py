@@ -133,7 +133,7 @@ def test_a_lock_written_after_the_first_does_not_replace_it(locked: Any, run: Ru
     from alsbench.audit.chain import verify
     from alsbench.audit.lock import LOCKED, plan_hash, plan_of
     from alsbench.audit.log import append
-    from alsbench.study.reading import read_study
+    from alsbench.study.study_file import read_study
 
     edit(locked, "horizon = 2", "horizon = 1")
     plan = plan_of(read_study(locked.workspace / "study.toml"))

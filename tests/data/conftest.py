@@ -9,7 +9,7 @@ from tests.data.small_trial import ADQS, ADSL, ADTTE, STUDY
 
 from alsbench.data.workspace import Workspace
 from alsbench.study.model import Study
-from alsbench.study.spec import read_study
+from alsbench.study.study_file import read_study
 
 
 @pytest.fixture

@@ -28,7 +28,7 @@ def make_originals(folder: Path) -> None:
     from tests.data.formats import write
     from tests.data.sas7bdat_files import written
 
-    from alsbench.data.readers.registry import read
+    from alsbench.data.readers.files import read
 
     for name in ("adtte", "adae"):
         source = REFERENCE / "als-ref-1" / f"{name}.xpt"
@@ -114,8 +114,7 @@ def _anywhere(raw: bytes, random_: random.Random) -> bytes:
 
 def run(folder: Path, seed: int, count: int) -> Iterator[dict[str, object]]:
     """Read ``count`` mutations; ``read`` gives rows accepted, ``refused`` the message, ``crash`` whatever else happened."""
-    from alsbench.data.archives import told_by_name, unpack
-    from alsbench.data.readers.registry import read
+    from alsbench.data.readers.files import named_in_archive, read, unpack
     from alsbench.errors import AlsbenchError
 
     random_ = random.Random(seed)
@@ -129,7 +128,7 @@ def run(folder: Path, seed: int, count: int) -> Iterator[dict[str, object]]:
             try:
                 rows = promised = 0
                 for source in unpack(path, Path(scratch)):
-                    with told_by_name(source):
+                    with named_in_archive(source):
                         for dataset in read(source.path):
                             held = dataset.table().num_rows
                             rows += held

@@ -12,15 +12,15 @@ from tests.data.small_trial import ADQS, ADSL, ADTTE, NOW, STUDY
 
 from alsbench.data.checks import RULES, run_checks
 from alsbench.data.load import load
-from alsbench.data.readers.registry import read
-from alsbench.data.receipt import Finding
+from alsbench.data.readers.files import read
+from alsbench.data.receipt import RuleFinding
 from alsbench.data.workspace import Workspace
 from alsbench.errors import DataError
 from alsbench.study.model import Study
-from alsbench.study.spec import read_study
+from alsbench.study.study_file import read_study
 
 
-def _findings(workspace: Workspace, tmp_path: Path, files: dict[str, str], study: Study | None) -> list[Finding]:
+def _findings(workspace: Workspace, tmp_path: Path, files: dict[str, str], study: Study | None) -> list[RuleFinding]:
     folder = tmp_path / "changed"
     folder.mkdir(exist_ok=True)
     for name, text in {"adsl": ADSL, "adqs": ADQS, "adtte": ADTTE, **files}.items():
@@ -378,7 +378,7 @@ def test_every_rule_has_a_test() -> None:
     assert [r for r in RULES if f'"{r}"' not in text] == []
 
 
-def _text_findings(workspace: Workspace, tmp_path: Path, column: str, *values: str) -> list[Finding]:
+def _text_findings(workspace: Workspace, tmp_path: Path, column: str, *values: str) -> list[RuleFinding]:
     found = _findings(workspace, tmp_path, _subjects(f"TRTSDT,{column}", *(f"2024-01-01,{v}" for v in values)), None)
     return [f for f in found if f.rule == "text-among-numbers"]
 

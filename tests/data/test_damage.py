@@ -9,9 +9,8 @@ from pathlib import Path
 import openpyxl
 import pytest
 
-from alsbench.data.archives import unpack
 from alsbench.data.load import load
-from alsbench.data.readers.registry import read
+from alsbench.data.readers.files import read, unpack
 from alsbench.data.workspace import Workspace
 from alsbench.errors import DataError
 

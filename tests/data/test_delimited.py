@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from alsbench.data.readers import delimited, delimited_faults
-from alsbench.data.readers.registry import read
+from alsbench.data.readers.files import read
 from alsbench.errors import DataError
 
 

@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 import pytest
 from tests.data.small_trial import NOW
 
-import alsbench.data.compare as compare
+import alsbench.data.diff as compare
 from alsbench.data.dataset import from_table
 from alsbench.data.diff import TableDiff, diff
 from alsbench.data.frames import ColumnInfo
@@ -166,7 +166,7 @@ def test_pieces_shrink_where_memory_does_not_suffice(workspace: Workspace, monke
     old = [(f"S{i}", "A", 1.0, float(i), "x") for i in range(200)]
     _store(workspace, old, 0)
     _store(workspace, [*old[:-1], ("S199", "A", 1.0, -1.0, "x")], 1)
-    real, pieces = compare.Comparison._by_key, []
+    real, pieces = compare.SnapshotComparison._by_key, []
 
     def scarce(self: Any, name: str, keys: Any, tally: Any, of: int, piece: int, repeated: int) -> None:
         pieces.append(of)
@@ -174,7 +174,7 @@ def test_pieces_shrink_where_memory_does_not_suffice(workspace: Workspace, monke
             raise duckdb.OutOfMemoryException("no")
         real(self, name, keys, tally, of, piece, repeated)
 
-    monkeypatch.setattr(compare.Comparison, "_by_key", scarce)
+    monkeypatch.setattr(compare.SnapshotComparison, "_by_key", scarce)
     table = _table(workspace)
     assert (table.added, table.removed, table.changed) == (0, 0, 1)
     assert pieces == [1, 4, *[16] * 16]

@@ -9,7 +9,7 @@ import pyreadstat
 import pytest
 
 from alsbench.data.readers.encodings import likely_encoding, wide_encoding
-from alsbench.data.readers.registry import read
+from alsbench.data.readers.files import read
 from alsbench.errors import DataError
 
 TEXTS = {

@@ -12,7 +12,7 @@ import openpyxl
 import pytest
 
 from alsbench.data.load import load
-from alsbench.data.readers.registry import read
+from alsbench.data.readers.files import read
 from alsbench.data.workspace import Workspace
 from alsbench.errors import DataError, UnavailableError
 

@@ -14,9 +14,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from alsbench.data.readers import json_stream
-from alsbench.data.readers.json_stream import JsonObject
-from alsbench.data.readers.registry import read
+from alsbench.data.readers import dataset_json
+from alsbench.data.readers.dataset_json import JsonObject
+from alsbench.data.readers.files import read
 from alsbench.errors import DataError
 
 SCALARS = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=12)
@@ -54,7 +54,7 @@ def test_as_the_standard_library_reads_it(
     content = {**before, "rows": rows, "after the rows": after}
     path.write_text(json.dumps(content, **style), "utf-8", errors="surrogatepass")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(json_stream, "_CHUNK", chunk)
+        patch.setattr(dataset_json, "_CHUNK", chunk)
         try:
             wanted = json.loads(path.read_text("utf-8"))
         except UnicodeDecodeError:  # a lone surrogate written as such is no UTF-8
@@ -80,11 +80,11 @@ def test_what_is_damaged_is_refused_where_the_library_refuses(data: Any, chunk: 
             whole[at:at] = data.draw(st.sampled_from([b",", b"]", b"NaN", b'"', b"0", b"\\", b"\xc3"]))
     path.write_bytes(bytes(whole))
     try:
-        wanted = json.loads(bytes(whole).decode("utf-8"), parse_constant=json_stream.no_constant)
+        wanted = json.loads(bytes(whole).decode("utf-8"), parse_constant=dataset_json.no_constant)
     except (ValueError, RecursionError):
         wanted = None
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(json_stream, "_CHUNK", chunk)
+        patch.setattr(dataset_json, "_CHUNK", chunk)
         if isinstance(wanted, dict):
             try:
                 assert _read(path) == wanted
@@ -141,7 +141,7 @@ def test_numbers_of_mixed_types_are_judged_one_by_one(values: list[Any], tmp_pat
 CHILD = """
 import sys
 from pathlib import Path
-from alsbench.data.readers.registry import read
+from alsbench.data.readers.files import read
 (dataset,) = read(Path(sys.argv[1]))
 print(sum(b.num_rows for b in dataset.batches()))
 """

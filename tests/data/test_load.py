@@ -23,7 +23,7 @@ from alsbench.data.snapshot import open_snapshot
 from alsbench.data.workspace import Workspace
 from alsbench.errors import DataError, UnavailableError, UsageError
 from alsbench.study.model import Study
-from alsbench.study.spec import read_study
+from alsbench.study.study_file import read_study
 
 
 def _state(workspace: Workspace) -> dict[str, str]:
@@ -227,7 +227,7 @@ def test_killed_at_any_instant_the_old_snapshot_or_the_new_is_current(workspace:
 def test_the_same_table_from_csv_and_parquet_is_the_same(workspace: Workspace, trial: Path, tmp_path: Path) -> None:
     import pyarrow.parquet as pq
 
-    from alsbench.data.readers.registry import read
+    from alsbench.data.readers.files import read
 
     first = load([trial], workspace, now=NOW)
     twin = tmp_path / "twin"

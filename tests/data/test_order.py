@@ -17,12 +17,13 @@ import pytest
 from tests.data.small_trial import NOW
 from tests.shell import run_here
 
-import alsbench.data.order as browsing
+import alsbench.data.row_order as browsing
 from alsbench.data.load import load
-from alsbench.data.order import Hits, pieces_holding, row_order
+from alsbench.data.row_order import TextMatches, pieces_holding, row_order
 from alsbench.data.snapshot import Snapshot
 from alsbench.data.workspace import Workspace
-from alsbench.study.expression import compile_sql, parse
+from alsbench.study.expression import parse
+from alsbench.study.sql import compile_sql
 
 ROWS = 30_000
 COLUMNS = ("USUBJID", "PARAMCD", "AVAL", "ADT", "NOTE")
@@ -99,11 +100,11 @@ def test_a_text_is_found_in_every_column(snapshot: Snapshot, text: str, start: i
 
 
 def test_hits_go_round() -> None:
-    hits = Hits("x", np.array([3, 7, 9]), np.array([3, 7, 9]))
+    hits = TextMatches("x", np.array([3, 7, 9]), np.array([3, 7, 9]))
     assert [hits.after(p) for p in (0, 3, 4, 9, 10)] == [0, 0, 1, 2, 0]
     assert [hits.before(p) for p in (0, 3, 4, 9, 10)] == [2, 2, 0, 1, 2]
     assert [p in hits for p in (2, 3, 8, 9, 10)] == [False, True, False, True, False]
-    assert Hits("x", np.empty(0, np.int64), np.empty(0, np.int64)).after(0) is None
+    assert TextMatches("x", np.empty(0, np.int64), np.empty(0, np.int64)).after(0) is None
 
 
 def test_rows_come_in_the_order_of_their_numbers(snapshot: Snapshot) -> None:

@@ -20,7 +20,7 @@ from tests.data.small_trial import NOW, REFERENCE
 
 from alsbench.data.load import load
 from alsbench.data.readers import dataset_json
-from alsbench.data.readers.registry import read
+from alsbench.data.readers.files import read
 from alsbench.data.workspace import Workspace
 from alsbench.errors import DataError
 
@@ -247,9 +247,9 @@ def test_a_link_is_what_it_is_named(tmp_path: Path, workspace: Workspace) -> Non
 
 
 def test_a_zip_bomb_is_refused(tmp_path: Path, workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
-    from alsbench.data import archives
+    from alsbench.data.readers import files
 
-    monkeypatch.setattr(archives, "_FREE_BYTES", 2**20)
+    monkeypatch.setattr(files, "_FREE_BYTES", 2**20)
     packed = tmp_path / "bomb.zip"
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("adsl.csv", "A\n" + "1\n" * 2**21)

@@ -15,7 +15,7 @@ from tests.data.small_trial import NOW, REFERENCE
 
 from alsbench.data.dataset import Dataset
 from alsbench.data.load import load
-from alsbench.data.readers.registry import read
+from alsbench.data.readers.files import read
 from alsbench.data.workspace import Workspace
 from alsbench.errors import DataError
 

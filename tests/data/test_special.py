@@ -14,10 +14,10 @@ import pytest
 from tests.data.sas7bdat_files import Column, write_sas7bdat
 from tests.data.small_trial import NOW
 
-from alsbench.data import special
+from alsbench.data import sas
 from alsbench.data.load import load
-from alsbench.data.readers.registry import read
-from alsbench.data.special import SpecialCells, attach, cells_of, special_cells, special_counts, whole
+from alsbench.data.readers.files import read
+from alsbench.data.sas import SpecialCells, cells_of, special_cells, special_counts, table_metadata, with_special_cells
 from alsbench.data.workspace import Workspace
 
 ROWS: list[tuple[Any, ...]] = [
@@ -87,7 +87,7 @@ def test_what_the_file_says_the_snapshot_keeps(source: Path, workspace: Workspac
 
 def test_rows_count_on_over_batches(tmp_path: Path, workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("alsbench.data.readers.xpt.BATCH_ROWS", 3)
-    monkeypatch.setattr(special, "_PAGE", 4)
+    monkeypatch.setattr(sas, "_PAGE", 4)
     rows = ROWS * 5
     path = _xpt(tmp_path / "adqs.xpt", rows)
     load([path], workspace, now=NOW, layout="adam")
@@ -117,9 +117,9 @@ def test_the_values_are_the_same_with_and_without_codes(tmp_path: Path) -> None:
 def test_metadata_that_is_none_tells_of_nothing() -> None:
     batch = pa.RecordBatch.from_arrays([pa.array([1.0, 2.0])], names=["A"])
     cells = SpecialCells("A", np.array([1]), np.array([ord("C")], np.uint8))
-    marked = attach(batch, [cells])
+    marked = with_special_cells(batch, [cells])
     assert [(c.column, c.rows.tolist(), c.texts) for c in cells_of(marked.schema.metadata, rows=2)] == [("A", [1], [".C"])]
-    assert whole([batch, marked]) == {b"alsbench.special:A": struct.pack("<IB", 3, ord("C"))}
+    assert table_metadata([batch, marked]) == {b"alsbench.special:A": struct.pack("<IB", 3, ord("C"))}
     for content in (b"", b"123", struct.pack("<IB", 2, ord("C")), struct.pack("<IB", 0, ord("c"))):
         assert list(cells_of({b"alsbench.special:A": content}, rows=2)) == []
     assert list(cells_of(None, rows=2)) == []

@@ -16,7 +16,7 @@ from tests.data.sas7bdat_files import Column, write_sas7bdat
 from tests.data.small_trial import ADQS, ADSL, NOW
 
 from alsbench.data.load import load
-from alsbench.data.readers.registry import read
+from alsbench.data.readers.files import read
 from alsbench.data.receipt import Receipt
 from alsbench.data.workspace import Workspace
 

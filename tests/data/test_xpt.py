@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.data.small_trial import REFERENCE
 
-from alsbench.data.readers.registry import read
+from alsbench.data.readers.files import read
 from alsbench.data.readers.xpt import ibm_to_float
 from alsbench.errors import DataError
 

@@ -12,7 +12,7 @@ import pandas as pd
 import pyreadstat
 import pytest
 
-from alsbench.data.readers.registry import read
+from alsbench.data.readers.files import read
 from alsbench.errors import DataError
 
 FILES = Path(__file__).parent / "xpt"

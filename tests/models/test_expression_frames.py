@@ -14,7 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import alsbench as als
-from alsbench.study.expression import Kind, compile_sql, parse
+from alsbench.study.expression import parse
+from alsbench.study.sql import Kind, compile_sql
 
 KINDS: dict[str, Kind] = {
     "AGE": "number",

@@ -20,7 +20,7 @@ import pyarrow as pa
 import pytest
 
 import alsbench as als
-from alsbench.models.frames import Classes
+from alsbench.models.frames import CategoricalColumn
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "stats"))
 from mmrm_cases import fev_case
@@ -117,7 +117,7 @@ def test_levels_that_nobody_has_are_said(fev: pd.DataFrame) -> None:
 
 def test_codes_of_the_levels_that_are_left() -> None:
     """Missing stays missing when levels go: by hand."""
-    column = Classes("X", np.array([-1, 2, 0, 2]), ("a", "b", "c"), "texts")
+    column = CategoricalColumn("X", np.array([-1, 2, 0, 2]), ("a", "b", "c"), "texts")
     assert (column.observed().codes.tolist(), column.observed().levels) == ([-1, 1, 0, 1], ("a", "c"))
 
 

@@ -10,7 +10,7 @@ import pytest
 from alsbench.analysis.result import Result
 from alsbench.render.document import Document, document_json, document_markdown, document_text, page_document, page_tables
 from alsbench.render.html import document_html
-from alsbench.render.page import Block, Cell, Column, Line, Page, label
+from alsbench.render.page import Column, Line, Page, PageBlock, TextCell, label
 from alsbench.render.rtf import document_rtf
 from alsbench.render.tables import endpoint_page
 
@@ -103,8 +103,11 @@ def _units(text: str) -> str:
 
 def hostile_page(text: str) -> Page:
     columns = (label(text), Column(text, text), Column("b", text, justify="left"), Column(text))
-    lines = (Line((Cell(text), Cell(""), Cell(""), Cell("")), heading=True), Line(tuple(Cell(text) for _ in columns)))
-    return Page(text, (Block(text, columns, lines, (text,)),), ((text, text),), (text,))
+    lines = (
+        Line((TextCell(text), TextCell(""), TextCell(""), TextCell("")), heading=True),
+        Line(tuple(TextCell(text) for _ in columns)),
+    )
+    return Page(text, (PageBlock(text, columns, lines, (text,)),), ((text, text),), (text,))
 
 
 @pytest.mark.parametrize("text", HOSTILE)
@@ -172,15 +175,15 @@ def test_rtf_repeats_the_head_of_every_table(mmrm: Result) -> None:
 
 def test_a_block_wider_than_the_paper_is_continued_with_its_labels() -> None:
     columns = (label("Visit"), *(Column("Estimate (95% CI)", f"arm {k}") for k in range(12)))
-    lines = tuple(Line((Cell(f"Month {m}"), *(Cell("1.00 (0.50, 1.50)") for _ in range(12)))) for m in range(3))
-    tables = page_tables("Table 7", Page("T", (Block("overall", columns, lines),)))
+    lines = tuple(Line((TextCell(f"Month {m}"), *(TextCell("1.00 (0.50, 1.50)") for _ in range(12)))) for m in range(3))
+    tables = page_tables("Table 7", Page("T", (PageBlock("overall", columns, lines),)))
     assert [t.caption for t in tables] == [f"Table 7. T · overall (part {k} of {len(tables)})" for k in (1, 2)]
     assert all(t.columns[0].title == "Visit" and len(t.lines) == 3 for t in tables)
     assert sum(len(t.columns) - 1 for t in tables) == 12
 
 
 def test_a_long_cell_is_folded_into_the_paper() -> None:
-    block = Block("", (label("Rule"), Column("What", justify="left")), (Line((Cell("r"), Cell("word " * 100))),))
+    block = PageBlock("", (label("Rule"), Column("What", justify="left")), (Line((TextCell("r"), TextCell("word " * 100))),))
     (table,) = page_tables("", Page("T", (block,)))
     assert sum(table.widths) <= 150
 

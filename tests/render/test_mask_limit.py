@@ -6,8 +6,7 @@ import pytest
 
 from alsbench.analysis.result import Facts, Provenance, Result, Row
 from alsbench.render.mask import _few_by_day, _key, _Touched
-from alsbench.render.mask_counts import small
-from alsbench.render.mask_scrutiny import masked_check
+from alsbench.render.mask_counts import masked_check, small
 from alsbench.render.mask_words import hide_in_line, hide_warnings
 
 

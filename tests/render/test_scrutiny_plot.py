@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from alsbench.analysis.result import Row
-from alsbench.render.page import Block
-from alsbench.render.scrutiny_plot import BARS, plot_block
+from alsbench.render.page import PageBlock
+from alsbench.render.scrutiny import BARS, plot_block
 
 LIMITS = {"difference": ("conf_low", "conf_high"), "hazard_ratio": ("hr_low", "hr_high")}
 
@@ -14,7 +14,7 @@ def stats(estimate: float | None, low: float, high: float, names: tuple[str, str
     return {n: Row("e", "m", "FAS", "s", "contrast", n, v) for n, v in values.items()}
 
 
-def drawn(points: list[tuple[float | None, float, float]], names: tuple[str, str, str]) -> Block | None:
+def drawn(points: list[tuple[float | None, float, float]], names: tuple[str, str, str]) -> PageBlock | None:
     members = [(f"line {k}", stats(*p, names)) for k, p in enumerate(points)]
     return plot_block({"A vs B": members}, LIMITS)
 

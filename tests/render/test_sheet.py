@@ -9,10 +9,10 @@ import math
 
 import pytest
 
+from alsbench.data.sanitize import guard_formula
 from alsbench.render.delimited import page_markdown
 from alsbench.render.layout import page_text
 from alsbench.render.sheet import Field, Sheet, sheet_block, sheet_delimited, sheet_json, sheets_json, sheets_page
-from alsbench.render.text import guard_formula
 
 SHEET = Sheet(
     "arms",

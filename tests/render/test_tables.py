@@ -9,10 +9,9 @@ from rich.console import Console
 
 from alsbench.analysis.result import Result
 from alsbench.render.layout import PageView, page_text
-from alsbench.render.lookup import Rows
-from alsbench.render.model_facts import model_block
 from alsbench.render.page import Page
-from alsbench.render.tables import endpoint_page
+from alsbench.render.result_rows import ResultRows
+from alsbench.render.tables import endpoint_page, model_block
 
 
 def page_view(result: Result) -> PageView:
@@ -256,7 +255,7 @@ def test_model_facts(row, result_of) -> None:
 
 
 def test_rows_are_found_by_place(mmrm: Result) -> None:
-    rows = Rows.of(mmrm)
+    rows = ResultRows.of(mmrm)
     assert rows.subgroups() == ["slow"]
     assert rows.get("arm", "slow", arm="Placebo", visit=("Month 6", 6.0))["ls_mean"].stat == -4.123456789
     assert rows.get("arm", "slow", arm="nobody") == {}

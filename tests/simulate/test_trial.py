@@ -13,8 +13,8 @@ from alsbench.errors import UsageError
 from alsbench.simulate.parameters import Parameters, read_parameters
 from alsbench.simulate.sample import sample_dir
 from alsbench.simulate.trial import simulate_trial, write_trial
-from alsbench.simulate.xport import Table
-from alsbench.study.spec import read_study
+from alsbench.simulate.xport import XportTable
+from alsbench.study.study_file import read_study
 
 REPOSITORY = Path(__file__).parents[2]
 
@@ -24,16 +24,16 @@ def big(n: int, *more: str) -> Parameters:
 
 
 @pytest.fixture(scope="module")
-def trial() -> dict[str, Table]:
+def trial() -> dict[str, XportTable]:
     return simulate_trial(read_parameters(), 3)
 
 
 @pytest.fixture(scope="module")
-def large() -> dict[str, Table]:
+def large() -> dict[str, XportTable]:
     return simulate_trial(big(1500), 11)
 
 
-def rows(table: Table, paramcd: str) -> dict[str, np.ndarray]:
+def rows(table: XportTable, paramcd: str) -> dict[str, np.ndarray]:
     keep = table["PARAMCD"] == paramcd
     return {c.name: c.values[keep] for c in table.columns}
 
@@ -62,7 +62,7 @@ def test_the_shipped_sample_is_what_its_parameters_and_seed_make(tmp_path: Path)
     assert len(study.subgroups) >= 4
 
 
-def test_arms_are_46_23_46_and_balanced_over_onset(trial: dict[str, Table]) -> None:
+def test_arms_are_46_23_46_and_balanced_over_onset(trial: dict[str, XportTable]) -> None:
     arm, onset = trial["ADSL"]["TRT01P"], trial["ADSL"]["ONSETSIT"]
     assert [int((arm == a).sum()) for a in ("Placebo", "Group 1", "Group 2")] == [46, 23, 46]
     for level in ("BULBAR", "LIMB"):  # blocks of five: at most two in a block of a stratum that is cut short
@@ -70,7 +70,7 @@ def test_arms_are_46_23_46_and_balanced_over_onset(trial: dict[str, Table]) -> N
         assert abs(int((inside & (arm == "Placebo")).sum()) - 0.4 * inside.sum()) <= 2
 
 
-def test_items_sum_to_the_total(trial: dict[str, Table]) -> None:
+def test_items_sum_to_the_total(trial: dict[str, XportTable]) -> None:
     table = trial["ADQS"]
     sums: dict[tuple[str, float], float] = {}
     counts: dict[tuple[str, float], int] = {}
@@ -87,7 +87,7 @@ def test_items_sum_to_the_total(trial: dict[str, Table]) -> None:
     assert set(counts.values()) == {12}  # item 5 is asked as 5a or as 5b, never both
 
 
-def test_gastrostomy_stays(large: dict[str, Table]) -> None:
+def test_gastrostomy_stays(large: dict[str, XportTable]) -> None:
     table = large["ADQS"]
     asked: dict[str, list[str]] = {}
     for subject, code in zip(table["USUBJID"], table["PARAMCD"], strict=True):
@@ -98,7 +98,7 @@ def test_gastrostomy_stays(large: dict[str, Table]) -> None:
     assert any(codes[-1] == "ALSFR05B" for codes in asked.values())
 
 
-def test_bulbar_onset_loses_bulbar_function_first(large: dict[str, Table]) -> None:
+def test_bulbar_onset_loses_bulbar_function_first(large: dict[str, XportTable]) -> None:
     adsl, table = large["ADSL"], large["ADQS"]
     onset = dict(zip(adsl["USUBJID"], adsl["ONSETSIT"], strict=True))
     late = table["AVISITN"] == 6
@@ -111,7 +111,7 @@ def test_bulbar_onset_loses_bulbar_function_first(large: dict[str, Table]) -> No
     assert all(m["ALSFR12"] > m["ALSFR08"] for m in means.values())
 
 
-def test_base_and_change(trial: dict[str, Table]) -> None:
+def test_base_and_change(trial: dict[str, XportTable]) -> None:
     for name, code in (("ADQS", "ALSFRSR"), ("ADRE", "SVCPP"), ("ADLB", "NFL")):
         r = rows(trial[name], code)
         post = r["AVISITN"] > 0
@@ -126,7 +126,7 @@ def test_base_and_change(trial: dict[str, Table]) -> None:
         assert len(set(keys)) == len(keys)
 
 
-def test_nothing_is_measured_or_happens_after_the_end(trial: dict[str, Table]) -> None:
+def test_nothing_is_measured_or_happens_after_the_end(trial: dict[str, XportTable]) -> None:
     last = dict(zip(trial["ADTTE"]["USUBJID"], trial["ADTTE"]["AVAL"], strict=True))
     for name, day in (("ADQS", "ADY"), ("ADRE", "ADY"), ("ADLB", "ADY"), ("ADAE", "ASTDY"), ("ADEX", "ASTDY")):
         table = trial[name]
@@ -139,14 +139,14 @@ def test_nothing_is_measured_or_happens_after_the_end(trial: dict[str, Table]) -
     assert dead == set(trial["ADAE"]["USUBJID"][trial["ADAE"]["AEOUT"] == "FATAL"])
 
 
-def test_no_related_serious_adverse_event(large: dict[str, Table]) -> None:
+def test_no_related_serious_adverse_event(large: dict[str, XportTable]) -> None:
     table = large["ADAE"]
     assert not ((table["AESER"] == "Y") & (table["AEREL"] != "NOT RELATED")).any()
     keys = list(zip(table["USUBJID"], table["AESEQ"], strict=True))
     assert len(set(keys)) == len(keys)
 
 
-def test_distributions(large: dict[str, Table]) -> None:
+def test_distributions(large: dict[str, XportTable]) -> None:
     """4,500 subjects: means within four standard errors of what truncation leaves of the parameters, rates within four SEs."""
     adsl = large["ADSL"]
     n = len(adsl)
@@ -173,7 +173,7 @@ def test_distributions(large: dict[str, Table]) -> None:
     assert left / months == pytest.approx(-np.log(1 - 0.012), rel=0.2)
 
 
-def slopes(table: Table, paramcd: str) -> dict[str, float]:
+def slopes(table: XportTable, paramcd: str) -> dict[str, float]:
     """Points per month of each subject with at least six visits, by least squares."""
     r = rows(table, paramcd)
     found = {}
@@ -211,7 +211,7 @@ def test_effects_are_recovered() -> None:
     ratio = np.exp(change[late & in_arm].mean() - change[late & control].mean())
     assert ratio == pytest.approx(0.6, abs=0.06)  # SE of the log ratio about 0.25/sqrt(200) = 0.02
 
-    def events(trial: dict[str, Table]) -> int:
+    def events(trial: dict[str, XportTable]) -> int:
         table = trial["ADTTE"]
         return sum(c == 0 and arm[u] == "Group 2" and is_slow[u] for u, c in zip(table["USUBJID"], table["CNSR"], strict=True))
 
@@ -263,7 +263,7 @@ def test_a_bad_parameter_file_names_its_line(tmp_path: Path) -> None:
         simulate_trial(read_parameters(None, ['effects=[{arm = "Group 1", where = "HEIGHT > 2"}]']), 1)
 
 
-def test_files_read_back(tmp_path: Path, trial: dict[str, Table]) -> None:
+def test_files_read_back(tmp_path: Path, trial: dict[str, XportTable]) -> None:
     write_trial(tmp_path, read_parameters(), 3)
     for name, table in trial.items():
         frame, meta = pyreadstat.read_xport(str(tmp_path / f"{name.lower()}.xpt"), disable_datetime_conversion=True)

@@ -10,7 +10,7 @@ import pyreadstat
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alsbench.simulate.xport import Column, Table, ibm_floats, to_xport
+from alsbench.simulate.xport import XportColumn, XportTable, ibm_floats, to_xport
 
 CREATED = datetime(2024, 1, 1)
 
@@ -37,13 +37,13 @@ def test_every_double_survives(values: list[float]) -> None:
 
 
 def test_header_and_padding(tmp_path: Path) -> None:
-    table = Table(
+    table = XportTable(
         "ADX",
         "A label",
         (
-            Column("USUBJID", "Subject", "text", np.array(["a", "bcd"], dtype=object)),
-            Column("AVAL", "Value", "number", np.array([1.5, np.nan])),
-            Column("ADT", "Date", "date", np.array([0.0, 19000.0])),
+            XportColumn("USUBJID", "Subject", "text", np.array(["a", "bcd"], dtype=object)),
+            XportColumn("AVAL", "Value", "number", np.array([1.5, np.nan])),
+            XportColumn("ADT", "Date", "date", np.array([0.0, 19000.0])),
         ),
     )
     content = to_xport(table, created=CREATED)

@@ -15,7 +15,7 @@ from alsbench.stats.ancova import f_tests, fit_ols, ls_differences, ls_means
 from alsbench.stats.contrasts import Contrasts
 from alsbench.stats.design import Covariate, Design, Factor, Variable, build_design
 from alsbench.stats.errors import NotEstimable, StatsError
-from alsbench.stats.ranks import mid_ranks
+from alsbench.stats.ties import mid_ranks
 
 sys.path.insert(0, str(Path(__file__).parent))
 from trial_data import REFERENCE, expected, fev_model, files, trial_model

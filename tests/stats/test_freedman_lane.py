@@ -10,7 +10,7 @@ import pytest
 from alsbench.stats.ancova import fit_ols
 from alsbench.stats.design import Covariate, build_design
 from alsbench.stats.errors import StatsError
-from alsbench.stats.freedman_lane import permute_residuals
+from alsbench.stats.permutation import permute_residuals
 
 
 def test_the_t_is_that_of_least_squares() -> None:

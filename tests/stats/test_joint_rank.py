@@ -12,11 +12,10 @@ from scipy.stats import mannwhitneyu
 
 from alsbench.stats import joint_rank
 from alsbench.stats.errors import StatsError
-from alsbench.stats.finkelstein_schoenfeld import finkelstein_schoenfeld
 from alsbench.stats.joint_rank import OUTCOMES, FollowUp, Rules, cut_at_horizon, score_pairs
-from alsbench.stats.ranks import mid_ranks
+from alsbench.stats.ties import mid_ranks
 from alsbench.stats.why_rank import why_rank
-from alsbench.stats.wins import win_statistics
+from alsbench.stats.wins import finkelstein_schoenfeld, win_statistics
 
 NA = np.nan
 # A died on day 100, B on 150, C left at month 3 (day 90), D and E were seen to month 6 (day 183)

@@ -14,9 +14,8 @@ from scipy.stats import kruskal, mannwhitneyu
 
 from alsbench.stats.ancova import fit_ols, ls_differences, ls_means
 from alsbench.stats.design import Covariate, Factor, build_design
-from alsbench.stats.finkelstein_schoenfeld import finkelstein_schoenfeld
 from alsbench.stats.joint_rank import FollowUp, JointRank, cut_at_horizon, score_pairs
-from alsbench.stats.wins import win_statistics
+from alsbench.stats.wins import finkelstein_schoenfeld, win_statistics
 
 sys.path.insert(0, str(Path(__file__).parent))
 from trial_data import arm_of, expected, files, load_trial

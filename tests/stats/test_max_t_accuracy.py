@@ -14,7 +14,7 @@ import pytest
 from scipy.special import ndtr
 from scipy.stats import chi2
 
-from alsbench.stats import equicoordinate, sobol
+from alsbench.stats import equicoordinate
 from alsbench.stats.equicoordinate import outside
 from alsbench.stats.max_t import max_t
 
@@ -201,18 +201,18 @@ def test_only_some_statistics_of_many_bounds_have_the_bits_they_have_alone() -> 
 def test_points_are_a_net_in_every_scramble() -> None:
     """Of 2^k Sobol points every dyadic interval of length 2^-k holds one, in every coordinate, scrambled or not; and every
     elementary rectangle of the first two coordinates, which are a net of their own."""
-    for scramble in range(sobol.SCRAMBLES):
-        points = sobol.block(scramble, 3, 24)
-        assert points.shape == (24, sobol.BLOCK)
+    for scramble in range(equicoordinate.SCRAMBLES):
+        points = equicoordinate.sobol_block(scramble, 3, 24)
+        assert points.shape == (24, equicoordinate.BLOCK)
         for coordinate in points:
-            assert np.array_equal(np.sort(coordinate >> 4), np.arange(sobol.BLOCK))
+            assert np.array_equal(np.sort(coordinate >> 4), np.arange(equicoordinate.BLOCK))
         for k in range(13):
             cells = (points[0].astype(int) >> (16 - k)) * (1 << (12 - k)) + (points[1].astype(int) >> (16 - (12 - k)))
-            assert np.array_equal(np.sort(cells), np.arange(sobol.BLOCK))
+            assert np.array_equal(np.sort(cells), np.arange(equicoordinate.BLOCK))
 
 
 def test_more_coordinates_than_there_are_direction_numbers() -> None:
-    points = sobol.block(0, 1, sobol.DIMENSIONS + 6)
-    assert points.shape == (sobol.DIMENSIONS + 6, sobol.BLOCK)
-    assert np.array_equal(points[: sobol.DIMENSIONS], sobol.block(0, 1, sobol.DIMENSIONS))
+    points = equicoordinate.sobol_block(0, 1, equicoordinate.DIMENSIONS + 6)
+    assert points.shape == (equicoordinate.DIMENSIONS + 6, equicoordinate.BLOCK)
+    assert np.array_equal(points[: equicoordinate.DIMENSIONS], equicoordinate.sobol_block(0, 1, equicoordinate.DIMENSIONS))
     assert abs(points[-1].mean() / 65536 - 0.5) < 0.02

@@ -14,7 +14,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 from mmrm_cases import trial_case
 
-from alsbench.stats import mmrm_fit
+from alsbench.stats import mmrm_likelihood
 from alsbench.stats.design import Covariate, Design, Factor, build_design
 from alsbench.stats.mmrm import MMRMFit, fit_mmrm
 
@@ -64,14 +64,14 @@ def test_no_python_work_per_subject() -> None:
 @pytest.mark.parametrize("trial", ["als-ref-1", "als-ref-2"])
 def test_few_steps_and_one_exact_information(trial: str, endpoint: str, monkeypatch: pytest.MonkeyPatch) -> None:
     formed = 0
-    original = mmrm_fit.information
+    original = mmrm_likelihood.information
 
     def counted(*arguments: Any) -> Any:
         nonlocal formed
         formed += 1
         return original(*arguments)
 
-    monkeypatch.setattr(mmrm_fit, "information", counted)
+    monkeypatch.setattr(mmrm_likelihood, "information", counted)
     fit = trial_case(trial, endpoint, "overall").fit()
     assert fit.iterations <= 20
     assert formed == 1

@@ -21,7 +21,7 @@ from alsbench.stats import mmrm_likelihood
 from alsbench.stats.covariance import COVARIANCES, structure
 from alsbench.stats.mmrm import fit_mmrm
 from alsbench.stats.mmrm_layout import lay_out
-from alsbench.stats.mmrm_likelihood import Model, evaluate, information, slope
+from alsbench.stats.mmrm_likelihood import MMRMLikelihood, evaluate, information, slope
 from alsbench.stats.mmrm_sums import build_sums
 
 T = 4
@@ -87,9 +87,9 @@ def test_log_likelihood_and_coefficients_by_definition(method: str, weighted: bo
     assert np.allclose(fit.beta, b, rtol=1e-10) and np.allclose(fit.vcov, cov, rtol=1e-9, atol=1e-14)
 
 
-def model_of(data: Small, covariance: str, method: str, group: Any = None) -> Model:
+def model_of(data: Small, covariance: str, method: str, group: Any = None) -> MMRMLikelihood:
     sums = build_sums(data.y, data.X, lay_out(data.subject, data.visit, T, group), data.weights)
-    return Model(sums, structure(covariance, T), method)  # type: ignore[arg-type]
+    return MMRMLikelihood(sums, structure(covariance, T), method)  # type: ignore[arg-type]
 
 
 def differences(f: Any, x: Any, h: float) -> Any:

@@ -11,7 +11,7 @@ from alsbench.stats.ancova import fit_ols
 from alsbench.stats.design import Covariate, Factor, build_design
 from alsbench.stats.errors import StatsError
 from alsbench.stats.joint_rank import Rules, cut_at_horizon, pair_scores, score_pairs
-from alsbench.stats.rearrangement import (
+from alsbench.stats.permuted_trials import (
     Outcome,
     arm_tests,
     bootstrap_weights,

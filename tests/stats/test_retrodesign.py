@@ -7,7 +7,7 @@ import pytest
 from scipy.special import ndtr
 
 from alsbench.stats.errors import StatsError
-from alsbench.stats.retrodesign import design_errors, replication_probability, subjects_per_arm
+from alsbench.stats.selection_bias import design_errors, replication_probability, subjects_per_arm
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from alsbench.stats.errors import StatsError
-from alsbench.stats.selected import bias_reduced, shrunken
+from alsbench.stats.selection_bias import bias_reduced, shrunken
 
 
 def test_one_estimate_is_the_ordinary_bootstrap_correction() -> None:

@@ -9,9 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from alsbench.stats.contrasts import Contrasts
+from alsbench.stats.contrasts import Contrasts, FTest
 from alsbench.stats.errors import StatsError
-from alsbench.stats.slope_inference import FTest
 from alsbench.stats.slopes import (
     DfMethod,
     SlopeFit,

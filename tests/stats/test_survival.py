@@ -13,8 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from alsbench.stats.errors import StatsError
-from alsbench.stats.rmst import rmst, rmst_difference
-from alsbench.stats.survival import ConfType, kaplan_meier, log_rank
+from alsbench.stats.survival import ConfType, kaplan_meier, log_rank, rmst, rmst_difference
 
 sys.path.insert(0, str(Path(__file__).parent))
 from survival_data import FILES, case_of, name_of

@@ -11,17 +11,14 @@ from hypothesis import strategies as st
 
 from alsbench.stats.cox import fit_cox
 from alsbench.stats.design import Factor, build_design
-from alsbench.stats.finkelstein_schoenfeld import finkelstein_schoenfeld
 from alsbench.stats.joint_rank import FollowUp, Rules, cut_at_horizon, pair_scores, score_pairs
-from alsbench.stats.ranks import mid_ranks
-from alsbench.stats.rearrangement import log_rank_z
+from alsbench.stats.permuted_trials import log_rank_z
 from alsbench.stats.responder import responders, time_to_threshold
-from alsbench.stats.rmst import rmst
 from alsbench.stats.summaries import smd_numeric
-from alsbench.stats.survival import kaplan_meier, log_rank
-from alsbench.stats.ties import TOLERANCE, above, at_least, at_most, below, merge_ties, merge_together, visit_numbers
+from alsbench.stats.survival import kaplan_meier, log_rank, rmst
+from alsbench.stats.ties import TOLERANCE, above, at_least, at_most, below, merge_ties, merge_together, mid_ranks, visit_numbers
 from alsbench.stats.why_rank import why_rank
-from alsbench.stats.wins import win_statistics
+from alsbench.stats.wins import finkelstein_schoenfeld, win_statistics
 
 NA = np.nan
 RNG = np.random.default_rng(20)

@@ -10,7 +10,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from alsbench.errors import ExpressionError
-from alsbench.study.expression import Aggregate, Kind, check_columns, compile_sql, parse, to_ars
+from alsbench.study.expression import parse
+from alsbench.study.sql import Kind, check_columns, compile_sql
+from alsbench.study.syntax_tree import Aggregate, to_ars
 
 KINDS: dict[str, Kind] = {
     "AGE": "number",

@@ -16,7 +16,7 @@ from alsbench.simulate.parameters import Parameters, read_parameters
 from alsbench.study.claims import parse_claims
 from alsbench.study.edit import add_subgroup
 from alsbench.study.model import Study, Subgroup
-from alsbench.study.spec import parse_study, read_study
+from alsbench.study.study_file import parse_study, read_study
 
 COMPLETE = (Path(__file__).parent / "complete.toml").read_text()
 STUDY = """schema = 1

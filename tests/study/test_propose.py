@@ -12,9 +12,8 @@ import pytest
 
 from alsbench.errors import DataError
 from alsbench.study.model import Study
-from alsbench.study.propose import Proposal, propose
-from alsbench.study.sketch import Sketch, sketch, wanted
-from alsbench.study.spec import parse_study
+from alsbench.study.propose import Proposal, TableProfile, columns_to_read, profile_table, propose
+from alsbench.study.study_file import parse_study
 
 REFERENCE = Path(__file__).parents[1] / "reference"
 
@@ -23,7 +22,7 @@ def plain(value: Any) -> Any:
     return None if value == "" or value != value else value
 
 
-def read(path: Path) -> Sketch:
+def read(path: Path) -> TableProfile:
     if path.suffix == ".xpt":
         frame, _ = pyreadstat.read_xport(str(path))
         columns = {c: [plain(v) for v in frame[c].tolist()] for c in frame.columns}
@@ -31,10 +30,10 @@ def read(path: Path) -> Sketch:
         rows = list(csv.DictReader(path.read_text().splitlines()))
         numeric = {"AVAL", "AVISITN", "CNSR", "TRT01PN"}
         columns = {c: [float(r[c]) if c in numeric and r[c] else plain(r[c]) for r in rows] for c in rows[0]}
-    return sketch(path.stem, {c: columns[c] for c in wanted(path.stem, list(columns))})
+    return profile_table(path.stem, {c: columns[c] for c in columns_to_read(path.stem, list(columns))})
 
 
-def proposed(tables: Sequence[Sketch]) -> tuple[Study, Proposal]:
+def proposed(tables: Sequence[TableProfile]) -> tuple[Study, Proposal]:
     made = propose(tables)
     return parse_study(made.text), made
 
@@ -68,16 +67,16 @@ def test_doses_are_read_from_arm_names() -> None:
     assert study.arms.doses == {"Placebo": 0, "Drug 10 mg": 10, "Drug 20 mg": 20, "Drug 40 mg": 40}
 
 
-def adsl(**more: list[Any]) -> Sketch:
-    return sketch(
+def adsl(**more: list[Any]) -> TableProfile:
+    return profile_table(
         "adsl", {"USUBJID": ["1", "2", "3"], "TRT01P": ["A", "B", "Screen Failure"], "ITTFL": ["Y", "Y", "N"], **more}
     )
 
 
-def records(**columns: list[Any]) -> Sketch:
+def records(**columns: list[Any]) -> TableProfile:
     n = len(columns["AVAL"])
     base = {"USUBJID": ["1"] * n, "PARAMCD": ["X"] * n, "PARAM": ["Something (unit)"] * n, "AVISITN": [0.0, 4.0, 4.0, 8.0]}
-    return sketch("adx", base | columns)
+    return profile_table("adx", base | columns)
 
 
 @pytest.mark.parametrize(
@@ -113,7 +112,7 @@ def test_visits_without_values_do_not_count() -> None:
 
 def test_names_that_need_quoting_stay_valid() -> None:
     arms = ['The "new" \\ drug', "Placebo [sham]"]
-    subjects = sketch("ADSL", {"USUBJID": ["1", "2"], "TRT01P": arms, "FASFL": ["Y", "Y"]})
+    subjects = profile_table("ADSL", {"USUBJID": ["1", "2"], "TRT01P": arms, "FASFL": ["Y", "Y"]})
     study, _ = proposed([subjects, records(AVAL=[1.0, 2.0, None, 3.0], PARAMCD=["A-1.x"] * 4, PARAM=['say "x"'] * 4)])
     assert study.arms.order == ("Placebo [sham]", 'The "new" \\ drug')
     assert study.endpoints["a_1_x"].title == 'say "x"'
@@ -123,14 +122,14 @@ def test_no_subject_level_table() -> None:
     with pytest.raises(DataError, match="there is no ADSL"):
         propose([records(AVAL=[1.0, 2.0, 2.5, 3.0])])
     with pytest.raises(DataError, match="no planned arm"):
-        propose([sketch("ADSL", {"USUBJID": ["1"]})])
+        propose([profile_table("ADSL", {"USUBJID": ["1"]})])
 
 
 @pytest.mark.parametrize("codes", [("DEATH", "DTHPAV"), ("DTHPAV", "DEATH")])
 def test_an_event_of_cafs_is_death_or_what_is_equal_to_it(codes: tuple[str, str]) -> None:
     """Death, tracheostomy or permanent assisted ventilation, where the data have a parameter of it beside death alone."""
     titles = {"DEATH": "Time to Death (days)", "DTHPAV": "Time to Death, Tracheostomy or Permanent Assisted Ventilation (days)"}
-    times = sketch(
+    times = profile_table(
         "adtte",
         {
             "USUBJID": ["1", "2"] * 2,

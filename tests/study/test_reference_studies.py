@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from alsbench.study.phrase import parse_phrase, subgroup_names
-from alsbench.study.spec import read_study
+from alsbench.study.study_file import read_study
 
 REFERENCE = Path(__file__).parents[1] / "reference"
 CODES = {"als-ref-1": ("ALSFRSR", "NFL", "month"), "als-ref-2": ("ALSTOT", "NEFL", "week")}

@@ -8,15 +8,9 @@ import pytest
 
 from alsbench.errors import ExpressionError, StudyError, UnavailableError, UsageError
 from alsbench.study import edit
+from alsbench.study.edit import add_subgroup, remove_subgroup, replace_subgroup
 from alsbench.study.model import Subgroup
-from alsbench.study.spec import (
-    add_subgroup,
-    parse_study,
-    read_study,
-    remove_subgroup,
-    replace_subgroup,
-    study_digest,
-)
+from alsbench.study.study_file import parse_study, read_study, study_digest
 
 COMPLETE = (Path(__file__).parent / "complete.toml").read_text()
 MINIMAL = """schema = 1

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tomlkit import dumps
 
-from alsbench.study.toml_lines import key_lines, line_of
+from alsbench.study.toml_text import key_lines, line_of
 
 TRICKY = '''# a comment = 1
 schema = 1

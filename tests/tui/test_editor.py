@@ -12,7 +12,7 @@ from alsbench.analysis.source import open_source
 from alsbench.analysis.subgroups import members
 from alsbench.audit.lock import lock_plan
 from alsbench.study.expression import parse
-from alsbench.study.spec import read_study
+from alsbench.study.study_file import read_study
 from alsbench.tui.screens.subgroup_editor import HistogramCut, candidates, cut_of, examine, levels, masks_of, nearest_column
 from alsbench.tui.theme import appearance
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from alsbench.errors import UnavailableError
-from alsbench.study.spec import read_study
+from alsbench.study.study_file import read_study
 from alsbench.tui import external_programs
 from alsbench.tui.external_programs import subgroup_line
 

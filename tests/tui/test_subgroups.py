@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from alsbench.audit.log import entries
-from alsbench.study.spec import read_study
+from alsbench.study.study_file import read_study
 from alsbench.tui import actions as act
 
 

@@ -18,7 +18,7 @@ from alsbench.analysis.ask import Ask
 from alsbench.analysis.records import Records, number_text
 from alsbench.analysis.result import Context, Row
 from alsbench.analysis.source import SUBJECT_TABLE, BoolArray, IntArray
-from alsbench.data.missing_words import WORDS_FOR_MISSING
+from alsbench.data.codelists import WORDS_FOR_MISSING
 from alsbench.errors import DataError, UsageError
 from alsbench.stats.contrasts import Contrasts
 from alsbench.stats.design import Covariate, Design, Factor, Variable

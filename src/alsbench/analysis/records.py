@@ -14,15 +14,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from alsbench.analysis.source import BoolArray, IntArray, Source
-from alsbench.data import coded_words
+from alsbench.data import codelists
 from alsbench.data.frames import Frame
 from alsbench.errors import DataError, UsageError
 from alsbench.stats.ties import below as falls_below
 from alsbench.stats.ties import visit_numbers
 from alsbench.study.als import ITEM_CODES
-from alsbench.study.expression import compile_sql, parse
+from alsbench.study.expression import parse
 from alsbench.study.model import Endpoint
 from alsbench.study.names import nearest
+from alsbench.study.sql import compile_sql
 
 Floats = NDArray[np.float64]
 # DTYPE of values that were never observed (CDISC controlled terminology, Derivation Type)
@@ -206,7 +207,7 @@ def _baseline_values(source: Source, frame: Frame, index: IntArray, number: Floa
     known = np.isfinite(aval) & (index >= 0)
     flagged = np.zeros(known.size, dtype=bool)
     if "ABLFL" in frame.columns:
-        flagged = np.array([coded_words.yes(coded_words.word(v)) == 1.0 for v in frame["ABLFL"].tolist()], dtype=bool)
+        flagged = np.array([codelists.yes(codelists.word(v)) == 1.0 for v in frame["ABLFL"].tolist()], dtype=bool)
     for rule in (flagged, number == source.study.visits.baseline, day <= 1):
         rows = np.flatnonzero(known & rule)
         if rows.size:

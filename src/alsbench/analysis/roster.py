@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from alsbench.analysis.source import SUBJECT_TABLE, BoolArray, Source
-from alsbench.data import coded_words
+from alsbench.data import codelists
 from alsbench.errors import UsageError
 from alsbench.study.names import nearest
 from alsbench.study.sql import Where, quote
@@ -94,7 +94,7 @@ def discontinued(source: Source) -> BoolArray | None:
 
 def died(source: Source) -> BoolArray | None:
     """Who died; None where the data do not say."""
-    told = np.array([bool(w) and coded_words.yes(w) != 0.0 for w in _words(source, "DTHFL")], dtype=np.bool_)
+    told = np.array([bool(w) and codelists.yes(w) != 0.0 for w in _words(source, "DTHFL")], dtype=np.bool_)
     dated = np.zeros(told.size, dtype=np.bool_)
     if "DTHDT" in source.subjects.columns and source.subjects.kind("DTHDT") == "date":
         dated = np.asarray(~np.isnat(source.subjects["DTHDT"]), dtype=np.bool_)
@@ -105,7 +105,7 @@ def roster_notes(source: Source) -> tuple[str, ...]:
     """What the columns of death and discontinuation do not tell, and how it was counted."""
     flags, ends = _words(source, "DTHFL"), _words(source, "EOSSTT")
     notes = [
-        *_unknown_words("DTHFL", [w for w in flags if w and coded_words.yes(w) != coded_words.yes(w)], "deaths"),
+        *_unknown_words("DTHFL", [w for w in flags if w and codelists.yes(w) != codelists.yes(w)], "deaths"),
         *_unknown_words("EOSSTT", [w for w in ends if w and not (STAYED.search(w) or LEFT.search(w))], "discontinuations"),
     ]
     blank = sum(not w for w in ends)
@@ -126,9 +126,7 @@ def roster_notes(source: Source) -> tuple[str, ...]:
 
 def _unknown_words(column: str, words: Sequence[str], what: str) -> list[str]:
     return (
-        [f"{column} not known for {_subjects(len(words))} ({coded_words.listed(set(words))}): counted as {what}"]
-        if words
-        else []
+        [f"{column} not known for {_subjects(len(words))} ({codelists.listed(set(words))}): counted as {what}"] if words else []
     )
 
 
@@ -139,7 +137,7 @@ def _subjects(n: int) -> str:
 def _words(source: Source, column: str) -> list[str]:
     if column not in source.subjects.columns or source.subjects.kind(column) == "date":
         return [""] * len(source.subjects)
-    return [coded_words.word(v) for v in source.subjects[column].tolist()]
+    return [codelists.word(v) for v in source.subjects[column].tolist()]
 
 
 def subject_profile(source: Source, subject: str) -> Profile:

@@ -23,10 +23,10 @@ from alsbench.analysis.subgroups import Membership, members, subgroup_line, subg
 from alsbench.errors import UsageError
 from alsbench.stats.threads import one_blas_thread
 from alsbench.study.checks import option_faults
-from alsbench.study.explain import explain
 from alsbench.study.model import Covariance, DfMethod, Endpoint, Method
 from alsbench.study.names import nearest
 from alsbench.study.toml_text import toml_value
+from alsbench.study.validation_errors import explain
 
 OPTIONS = (
     "covariates",

@@ -14,14 +14,14 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from alsbench.audit.chain import LogStatus, log_status
 from alsbench.audit.lock import Lock, judged, read_lock
 from alsbench.audit.workspace_identity import WorkspaceIdentity, identify
-from alsbench.data import coded_words
+from alsbench.data import codelists
 from alsbench.data.frames import Frame
 from alsbench.data.snapshot import Snapshot
 from alsbench.data.workspace import Workspace
 from alsbench.errors import DataError, UsageError
 from alsbench.study.model import Comparison, Endpoint, Study
 from alsbench.study.names import nearest
-from alsbench.study.reading import study_digest
+from alsbench.study.study_file import study_digest
 
 if TYPE_CHECKING:
     import numpy as np
@@ -132,14 +132,14 @@ class Source:
         A blank is no where the flag says N of nobody, as ADaM has it.
         """
         words, _ = self._population_flags(name)
-        silent = [w for w in words if coded_words.yes(w) != coded_words.yes(w)]
-        if not any(coded_words.yes(w) == 0.0 for w in words):
+        silent = [w for w in words if codelists.yes(w) != codelists.yes(w)]
+        if not any(codelists.yes(w) == 0.0 for w in words):
             silent = [w for w in silent if w]
         flag = self.study.populations.flags[name or self.study.populations.default]
         if not silent:
             return f"{flag} = 'Y'"
         n = f"{len(silent)} subject{'s' * (len(silent) != 1)}"
-        return f"{flag} = 'Y'; not known for {n} ({coded_words.listed(set(silent))}), not in the set"
+        return f"{flag} = 'Y'; not known for {n} ({codelists.listed(set(silent))}), not in the set"
 
     def _population_flags(self, name: str) -> tuple[list[str], BoolArray]:
         """What the flag says of every subject, and of whom it says yes."""
@@ -151,8 +151,8 @@ class Source:
             raise UsageError(f"no population is named {name}", where="study.toml populations", hint=nearest(name, flags))
         if name not in self.flags_read:
             column = self.subject_column(flags[name], f"study.toml populations.{name}")
-            words = [coded_words.word(v) for v in column.tolist()]
-            self.flags_read[name] = words, np.array([coded_words.yes(w) == 1.0 for w in words], dtype=np.bool_)
+            words = [codelists.word(v) for v in column.tolist()]
+            self.flags_read[name] = words, np.array([codelists.yes(w) == 1.0 for w in words], dtype=np.bool_)
         return self.flags_read[name]
 
     def endpoint(self, name: str) -> Endpoint:

@@ -17,10 +17,12 @@ from alsbench.analysis.result import Row
 from alsbench.analysis.source import SUBJECT_TABLE, BoolArray, Source
 from alsbench.errors import DataError, ExpressionError
 from alsbench.stats.summaries import mean, quantile
-from alsbench.study.expression import Aggregate, Kind, compile_sql, parse
+from alsbench.study.expression import parse
 from alsbench.study.model import Subgroup
 from alsbench.study.names import nearest
 from alsbench.study.phrase import Phrase, parse_phrase, subgroup_names
+from alsbench.study.sql import Kind, compile_sql
+from alsbench.study.syntax_tree import Aggregate
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ from alsbench.analysis.strata import strata_codes
 from alsbench.analysis.subgroups import members, subgroup_line
 from alsbench.errors import UsageError
 from alsbench.stats.errors import StatsError
-from alsbench.stats.why_rank import Pair, why_rank
+from alsbench.stats.why_rank import ComparedPair, why_rank
 from alsbench.study.names import nearest
 
 RESULTS = {1: "won", 0: "tied", -1: "lost"}
@@ -171,7 +171,7 @@ def _reason(ask: Ask, ranked: Ranked, index: int, horizon: float, pair: tuple[st
     return replace(mine, score=why.score, rank=float(ranked.ranks[at]), pairs=pairs)
 
 
-def _pair(source: Source, ranked: Ranked, pair: Pair, label: str) -> PairReason:
+def _pair(source: Source, ranked: Ranked, pair: ComparedPair, label: str) -> PairReason:
     opponent = int(ranked.subject[pair.opponent])
     compared = math.isfinite(pair.visit)
     return PairReason(

@@ -40,9 +40,9 @@ from numpy.typing import NDArray
 
 from alsbench.errors import DataError, UnavailableError, UsageError
 from alsbench.files import refuse_link, write_file
-from alsbench.study.expression import Expression, parse
+from alsbench.study.expression import parse
 from alsbench.study.model import Endpoint, Study, Subgroup
-from alsbench.study.tree import Aggregate, Column, Comparison, Junction, Membership, Node, Not, Value, operands
+from alsbench.study.syntax_tree import Aggregate, ColumnRef, Compare, Expression, InList, Junction, Node, Not, Value, operands
 
 SCHEMA = "alsbench.blinding-key/2"
 BLINDED_TEXT = "[blinded]"
@@ -229,8 +229,10 @@ def real_subgroup(subgroup: Subgroup, key: Key) -> Subgroup | None:
     codes = {column.upper(): {dummy: code for code, dummy in known.items()} for column, known in key.codes.items()}
     arms = {dummy.lower(): arm for arm, dummy in key.arms.items()}
     expression = parse(subgroup.where)
-    coded = [n for n in _nodes(expression.root) if any(isinstance(o, Column) and o.name.upper() in codes for o in operands(n))]
-    if any(not isinstance(n, Membership) and getattr(n, "op", "") not in ("==", "!=") for n in coded):
+    coded = [
+        n for n in _nodes(expression.root) if any(isinstance(o, ColumnRef) and o.name.upper() in codes for o in operands(n))
+    ]
+    if any(not isinstance(n, InList) and getattr(n, "op", "") not in ("==", "!=") for n in coded):
         return None
 
     def real(value: Any, column: str) -> Any:
@@ -311,10 +313,10 @@ def _changed(node: Node, real: Callable[[Any, str], Any]) -> Node:
             return Junction(word, tuple(_changed(t, real) for t in terms))
         case Not(term):
             return Not(_changed(term, real))
-        case Membership(column, values):
+        case InList(column, values):
             return replace(node, values=tuple(real(v, column.name) for v in values))
-        case Comparison(_, left, right):
-            name = next((o.name for o in (left, right) if isinstance(o, Column)), "")
+        case Compare(_, left, right):
+            name = next((o.name for o in (left, right) if isinstance(o, ColumnRef)), "")
             fixed = isinstance(left, Aggregate) or isinstance(right, Aggregate)
             return node if fixed else replace(node, left=real(left, name), right=real(right, name))
     return node

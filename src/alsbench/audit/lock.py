@@ -21,7 +21,7 @@ from alsbench.audit.workspace_identity import WorkspaceIdentity
 from alsbench.errors import AlsbenchError, DataError, UnavailableError
 from alsbench.files import write_file
 from alsbench.study.model import Arms, Comparison, Derive, Endpoint, Multiplicity, Populations, Study, Subgroup, Visits
-from alsbench.study.reading import study_digest
+from alsbench.study.study_file import study_digest
 
 LOCK_NAME = "plan.lock.json"
 LOCKED, COMPLETED = "plan locked", "plan completed"

@@ -20,8 +20,8 @@ import typer
 
 from alsbench.audit.workspace_identity import WorkspaceIdentity, identify
 from alsbench.cli.progress import bar, steps
+from alsbench.data.sanitize import visible_lines
 from alsbench.errors import UsageError
-from alsbench.render.text import visible_lines
 from alsbench.service.access import RECORDS, Access
 from alsbench.settings import Settings, read_settings
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import TypeVar
 
-from alsbench.render.text import visible
+from alsbench.data.sanitize import visible
 
 T = TypeVar("T")
 

@@ -17,8 +17,8 @@ from alsbench.cli.common import Common, Format, MaskOption, command
 from alsbench.cli.complete import check_names, endpoint_names, subgroup_names
 from alsbench.cli.output import show
 from alsbench.cli.tui import recorded_views
+from alsbench.data.sanitize import visible_lines
 from alsbench.errors import INTERRUPTED, AlsbenchError, UsageError
-from alsbench.render.text import visible_lines
 from alsbench.service.access import at_least
 
 commands = typer.Typer(rich_markup_mode=None, pretty_exceptions_enable=False)

@@ -6,30 +6,30 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from alsbench.data.progress import tell
-from alsbench.data.receipt import Finding, Severity
-from alsbench.data.rules import als, dates, design, events, records, subjects, values
-from alsbench.data.rules.core import REGISTRY, Fault, Rule, RuleData
-from alsbench.data.safe_text import visible
+from alsbench.data.receipt import RuleFinding, Severity
+from alsbench.data.rules import als, dates, endpoints, records, subjects, values
+from alsbench.data.rules.core import REGISTRY, Rule, RuleData, Violation
+from alsbench.data.sanitize import visible
 from alsbench.data.snapshot import Snapshot
 from alsbench.study.model import Study
 
-THEMES = (subjects, design, records, events, values, dates, als)
+THEMES = (subjects, endpoints, records, values, dates, als)
 RULES: dict[str, Rule] = REGISTRY
 _ORDER: dict[Severity, int] = {"error": 0, "warning": 1, "note": 2}
 
 
 @dataclass(frozen=True)
-class Checked:
+class CheckReport:
     """Findings (errors first), the ids of the rules that passed, and those not applicable, each with the reason."""
 
-    findings: tuple[Finding, ...]
+    findings: tuple[RuleFinding, ...]
     passed: tuple[str, ...]
     not_applicable: tuple[str, ...]
 
 
-def run_checks(snapshot: Snapshot, study: Study | None = None) -> Checked:
+def run_checks(snapshot: Snapshot, study: Study | None = None) -> CheckReport:
     """Run the rules; those about the study only when there is one."""
-    findings: list[Finding] = []
+    findings: list[RuleFinding] = []
     passed: list[str] = []
     unfit: list[str] = []
     trial = RuleData(snapshot, study)
@@ -44,10 +44,10 @@ def run_checks(snapshot: Snapshot, study: Study | None = None) -> Checked:
             unfit.append(f"{rule.id}: {visible(reason)}")
         elif not faults:
             passed.append(rule.id)
-    return Checked(tuple(sorted(findings, key=lambda f: _ORDER[f.severity])), tuple(passed), tuple(unfit))
+    return CheckReport(tuple(sorted(findings, key=lambda f: _ORDER[f.severity])), tuple(passed), tuple(unfit))
 
 
-def _finding(rule: Rule, fault: Fault) -> Finding:
+def _finding(rule: Rule, fault: Violation) -> RuleFinding:
     """Names and values in the text come from data: nothing in it may steer a terminal."""
     what, hint, table = visible(fault.what), visible(fault.hint), visible(fault.table)
-    return Finding(rule.id, fault.severity or rule.severity, table, what, fault.count, fault.rows, fault.keys, hint)
+    return RuleFinding(rule.id, fault.severity or rule.severity, table, what, fault.count, fault.rows, fault.keys, hint)

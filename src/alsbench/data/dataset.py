@@ -3,13 +3,20 @@
 Four kinds of column exist and each has one Arrow type: number (double), text (string), date (date32), boolean (bool). A
 missing value is null; an empty or blank text is missing. The content hash is of these values, not of a file: the same table
 read from XPT, CSV, Parquet or JSON hashes alike, however it was cut into batches.
+
+openpyxl, zipfile, Arrow and ReadStat were written for whole files; a damaged one leads them into errors of any class. Around
+their calls (:func:`library_errors`) every error but those of the system's own is the file's.
 """
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import hashlib
+import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,9 +25,9 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from alsbench.data.frames import ColumnInfo
-from alsbench.data.safe_text import visible
-from alsbench.data.special import whole
-from alsbench.errors import DataError
+from alsbench.data.sanitize import visible
+from alsbench.data.sas import table_metadata
+from alsbench.errors import AlsbenchError, DataError, is_interrupt
 from alsbench.study.sql import Kind
 
 BATCH_ROWS = 65_536
@@ -52,7 +59,7 @@ class Dataset:
         """The whole data set in memory; its schema's metadata tell of special missing values (``data/special``)."""
         batches = list(self.batches())
         table = pa.Table.from_batches(batches, schema=self.schema)
-        return table.replace_schema_metadata(whole(batches) or None)
+        return table.replace_schema_metadata(table_metadata(batches) or None)
 
 
 def from_table(
@@ -195,3 +202,38 @@ def _fixed_part(array: Any, kind: Kind) -> Any:
         return np.ascontiguousarray(days, dtype="<i4").tobytes()
     flags = _filled(array.cast(pa.int8()), np.int8(-1))
     return np.ascontiguousarray(flags, dtype="<i1").tobytes()
+
+
+_END_MARK, _END_BYTES = b"PK\x05\x06", 22
+_OF_THE_SYSTEM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EMFILE, errno.ENFILE, errno.ENOMEM})
+
+
+@contextlib.contextmanager
+def library_errors(path: Path, what: str, *, hint: str = "") -> Iterator[None]:
+    """Calls of a library that reads ``path``. Raises DataError for what it cannot read."""
+    try:
+        yield
+    except AlsbenchError:
+        raise
+    except Exception as fault:
+        if type(fault) is MemoryError:
+            raise
+        if is_interrupt(fault):
+            raise KeyboardInterrupt from fault
+        if isinstance(fault, OSError) and fault.errno in _OF_THE_SYSTEM:
+            raise
+        why = visible(" ".join(str(fault).split()))[:300] or type(fault).__name__
+        raise DataError(what, where=str(path), why=why, hint=hint) from fault
+
+
+def check_ends(archive: zipfile.ZipFile, path: Path) -> None:
+    """Refuse bytes before the first file or after the end of a zip file: it was damaged or added to on its way."""
+    end = path.stat().st_size - _END_BYTES - len(archive.comment)
+    with path.open("rb") as file:
+        file.seek(max(end, 0))
+        closed = file.read(len(_END_MARK)) == _END_MARK
+    first = min((i.header_offset for i in archive.infolist()), default=0)
+    if first or not closed:
+        place = "before its first file" if first else "after its end"
+        hint = "copy or download it again, in binary mode"
+        raise DataError(f"bytes stand {place}", where=f"{path} byte {0 if first else end}", hint=hint)

@@ -41,7 +41,7 @@ class Frame:
     kinds: Mapping[str, Kind] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        import numpy as np
+        import numpy as np  # waits: numpy
 
         lengths = {len(a) for a in self.columns.values()}
         if len(lengths) > 1:
@@ -84,7 +84,7 @@ class Frame:
 
 def from_database(array: NDArray[Any], kind: Kind) -> NDArray[Any]:
     """An array as DuckDB delivers it (masked where missing) in the representation of its kind."""
-    import numpy as np
+    import numpy as np  # waits: numpy
 
     missing = np.ma.getmaskarray(array) if isinstance(array, np.ma.MaskedArray) else None
     values = np.asarray(array.data) if isinstance(array, np.ma.MaskedArray) else np.asarray(array)

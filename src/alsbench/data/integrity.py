@@ -16,16 +16,16 @@ import duckdb
 import pyarrow as pa
 
 from alsbench.data.dataset import ARROW_TYPE, BATCH_ROWS, ContentHash
-from alsbench.data.safe_text import visible
+from alsbench.data.sanitize import visible
+from alsbench.data.sas import CELLS
 from alsbench.data.snapshot import META_SCHEMA, Snapshot, TableInfo, open_snapshot
-from alsbench.data.special import CELLS
 from alsbench.data.sql import quote
 from alsbench.errors import DataError, UnavailableError
 from alsbench.study.sql import Kind
 
 
 @dataclass(frozen=True)
-class Fault:
+class SnapshotFault:
     """What of a snapshot is not as it was published; an empty ``table`` is the file or its description."""
 
     table: str
@@ -64,53 +64,55 @@ def table_sha256(snapshot: Snapshot, info: TableInfo) -> str:
     return content.hexdigest()
 
 
-def snapshot_faults(path: Path, *, digest: str, sha256: str = "") -> tuple[Fault, ...]:
+def snapshot_faults(path: Path, *, digest: str, sha256: str = "") -> tuple[SnapshotFault, ...]:
     """All by which a snapshot's file differs from what was published with this digest and, where known, these bytes."""
     try:
         same = not sha256 or file_sha256(path) == sha256
     except OSError as fault:
-        return (Fault("", f"the file cannot be read: {fault.strerror}"),)
-    found = [] if same else [Fault("", "the bytes of the file are not those that were published")]
+        return (SnapshotFault("", f"the file cannot be read: {fault.strerror}"),)
+    found = [] if same else [SnapshotFault("", "the bytes of the file are not those that were published")]
     try:
         snapshot = open_snapshot(path)
     except (DataError, UnavailableError) as fault:
-        return (*found, Fault("", f"it cannot be opened: {'; '.join(t for t in (fault.what, fault.why) if t)}"))
+        return (*found, SnapshotFault("", f"it cannot be opened: {'; '.join(t for t in (fault.what, fault.why) if t)}"))
     with snapshot:
         found += _content_faults(snapshot, digest)
     return tuple(found)
 
 
-def _content_faults(snapshot: Snapshot, digest: str) -> Iterator[Fault]:
+def _content_faults(snapshot: Snapshot, digest: str) -> Iterator[SnapshotFault]:
     if snapshot.digest != digest:
-        yield Fault("", f"it is another snapshot: its digest is {snapshot.digest[:12]}, {digest[:12]} was published")
+        yield SnapshotFault("", f"it is another snapshot: its digest is {snapshot.digest[:12]}, {digest[:12]} was published")
     if snapshot_digest((t.name, t.sha256) for t in snapshot.tables.values()) != snapshot.digest:
-        yield Fault("", "its digest is not that of its tables: its description was edited")
+        yield SnapshotFault("", "its digest is not that of its tables: its description was edited")
     try:
         stored = {(str(schema), str(name)) for schema, name in snapshot.rows(_TABLES)}
     except DataError as fault:
-        yield Fault("", f"its tables cannot be listed: {fault.why}")
+        yield SnapshotFault("", f"its tables cannot be listed: {fault.why}")
         return
     for schema, name in sorted(stored):
         expected = name in snapshot.tables if schema == "main" else schema == META_SCHEMA and name in ("snapshot", CELLS)
         if not expected:
-            yield Fault(visible(name), "this table was added")
+            yield SnapshotFault(visible(name), "this table was added")
     for info in snapshot.tables.values():
         if ("main", info.name) not in stored:
-            yield Fault(info.name, "this table is gone")
+            yield SnapshotFault(info.name, "this table is gone")
             continue
         yield from _table_faults(snapshot, info)
 
 
-def _table_faults(snapshot: Snapshot, info: TableInfo) -> Iterator[Fault]:
+def _table_faults(snapshot: Snapshot, info: TableInfo) -> Iterator[SnapshotFault]:
     try:
         columns = [(str(name), str(type_)) for name, type_ in snapshot.rows(_COLUMNS, [info.name])]
         if columns != [(c.name, _STORED_AS[c.kind]) for c in info.columns]:
-            yield Fault(info.name, "its columns are not those that were loaded")
+            yield SnapshotFault(info.name, "its columns are not those that were loaded")
             return
         if table_sha256(snapshot, info) != info.sha256:
-            yield Fault(info.name, "its contents are not those that were loaded: a value, a row or their order was changed")
+            yield SnapshotFault(
+                info.name, "its contents are not those that were loaded: a value, a row or their order was changed"
+            )
     except DataError as fault:
-        yield Fault(info.name, f"{fault.what}: {fault.why}")
+        yield SnapshotFault(info.name, f"{fault.what}: {fault.why}")
 
 
 _STORED_AS: dict[Kind, str] = {"number": "DOUBLE", "text": "VARCHAR", "date": "DATE", "boolean": "BOOLEAN"}

@@ -2,6 +2,7 @@
 
 Every file is read whole or refused; rows stored equal rows read; the checks of :mod:`alsbench.data.checks` run on the stored
 tables before anything is published, and a finding of severity error stops the load unless its rule is accepted with a reason.
+Derived tables are stored beside their sources, with a line of the receipt each that lists how they were derived.
 """
 
 from __future__ import annotations
@@ -16,22 +17,20 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 
-from alsbench.data.archives import SourceFile, left_out, told_by_name, unpack
 from alsbench.data.checks import RULES, run_checks
 from alsbench.data.dataset import ContentHash, Dataset, from_table
-from alsbench.data.derive.layout import Derived
-from alsbench.data.derive.store import Told, store_derived
+from alsbench.data.derive.layout import Derived, derive
 from alsbench.data.frames import ColumnInfo
 from alsbench.data.integrity import file_sha256, snapshot_digest
 from alsbench.data.progress import Progress, listening
 from alsbench.data.publish import Builder, exclusive
-from alsbench.data.readers.registry import find_files, read
-from alsbench.data.receipt import FileReceipt, Finding, Receipt
-from alsbench.data.safe_text import visible
+from alsbench.data.readers.files import SourceFile, find_files, named_in_archive, read, unpack, unread_files
+from alsbench.data.receipt import FileReceipt, Receipt, RuleFinding
+from alsbench.data.sanitize import visible
 from alsbench.data.snapshot import open_snapshot
 from alsbench.data.workspace import Workspace
 from alsbench.errors import DataError, UnavailableError, UsageError, is_interrupt
-from alsbench.study.model import Study
+from alsbench.study.model import Derive, Study
 from alsbench.study.names import nearest
 
 NO_ROW_COUNT = "row count not verifiable"
@@ -85,7 +84,7 @@ def load(
         builder.seal(now=moment, digest=digest, data_cut=data_cut, receipt=draft.as_dict() | {"allowed": accepted})
         with open_snapshot(builder.path) as candidate:
             checked = run_checks(candidate, study or proposed)
-        found = _judge((*noted, *left_out(named), *checked.findings), accepted)
+        found = _judge((*noted, *unread_files(named), *checked.findings), accepted)
         receipt = replace(draft, findings=found, passed=checked.passed, not_applicable=checked.not_applicable)
         _refuse_errors(receipt)
         name = builder.name(now=moment, digest=digest)
@@ -121,7 +120,7 @@ def _read_files(
     for source in (s for path in files for s in unpack(path, builder.workspace.snapshots_dir)):
         path = source.path
         sha256 = _file_hash(path)
-        with told_by_name(source):
+        with named_in_archive(source):
             for dataset in read(path, missing=missing):
                 stored = builder.add(dataset, source.name, progress)
                 wanted = _expected(source, dataset, unused, expect)
@@ -192,7 +191,7 @@ def _check_accept(accept: Mapping[str, str]) -> dict[str, str]:
     return dict(accept)
 
 
-def _judge(findings: Iterable[Finding], accept: Mapping[str, str]) -> tuple[Finding, ...]:
+def _judge(findings: Iterable[RuleFinding], accept: Mapping[str, str]) -> tuple[RuleFinding, ...]:
     return tuple(replace(f, accepted=accept[f.rule]) if f.rule in accept else f for f in findings)
 
 
@@ -210,3 +209,21 @@ def _refuse_errors(receipt: Receipt) -> None:
         why="\n".join([*(lines[:_SHOWN] if len(lines) > 1 else []), *more]),
         hint="; ".join([*hints[:3], way_out]),
     )
+
+
+Told = Callable[[Derived], Study | None]
+
+
+def store_derived(
+    builder: Builder, layout: str | None, told: Told | None, progress: Progress | None, rules: Derive | None = None
+) -> tuple[list[FileReceipt], tuple[RuleFinding, ...], Study | None]:
+    """Derive what the builder's data sets need by the study's ``rules`` and add it: receipts, findings, and the study that
+    ``told`` answers with."""
+    derived = derive([t.dataset for t in builder.tables], layout, rules)
+    source = f"derived from {derived.layout.upper()}"
+    receipts = []
+    for dataset in derived.tables:
+        stored = builder.add(dataset, source, progress)
+        remarks = tuple(dataset.remarks)
+        receipts.append(FileReceipt(source, dataset.name, stored.rows, len(dataset.columns), stored.sha256, True, remarks))
+    return receipts, derived.findings, told(derived) if told is not None and derived.tables else None

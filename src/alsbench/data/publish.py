@@ -26,9 +26,9 @@ import pyarrow as pa
 
 from alsbench.data.dataset import ContentHash, Dataset
 from alsbench.data.progress import Progress
-from alsbench.data.safe_text import visible_line
+from alsbench.data.sanitize import visible_line
+from alsbench.data.sas import CELLS, CELLS_SQL, cell_records
 from alsbench.data.snapshot import META_SCHEMA, SCHEMA_VERSION, SUFFIX
-from alsbench.data.special import CELLS, CELLS_SQL, cell_records
 from alsbench.data.sql import constant, quote
 from alsbench.data.workspace import POINTER, Workspace
 from alsbench.errors import DataError, PublishedError, UnavailableError, unwritable

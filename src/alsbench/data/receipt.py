@@ -22,7 +22,7 @@ class FileReceipt:
 
 
 @dataclass(frozen=True)
-class Finding:
+class RuleFinding:
     """One rule's verdict on one table: how many rows break it, and the first of them (1-based row numbers, load order)."""
 
     rule: str
@@ -46,7 +46,7 @@ class Receipt:
     """
 
     files: tuple[FileReceipt, ...]
-    findings: tuple[Finding, ...]
+    findings: tuple[RuleFinding, ...]
     passed: tuple[str, ...]
     snapshot: str
     digest: str
@@ -60,7 +60,7 @@ class Receipt:
         """All rows stored."""
         return sum(f.rows for f in self.files)
 
-    def of_severity(self, severity: Severity) -> tuple[Finding, ...]:
+    def of_severity(self, severity: Severity) -> tuple[RuleFinding, ...]:
         """Findings of one severity, accepted ones included."""
         return tuple(f for f in self.findings if f.severity == severity)
 

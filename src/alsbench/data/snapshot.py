@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, Self
 import duckdb
 
 from alsbench.data.frames import ColumnInfo, Frame, from_database
-from alsbench.data.safe_text import visible
+from alsbench.data.sanitize import visible
 from alsbench.data.sql import fill, quote
 from alsbench.errors import DataError, UnavailableError, UsageError
 from alsbench.study.names import nearest

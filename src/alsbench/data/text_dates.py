@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 
 from alsbench.data.dataset import ARROW_TYPE, Dataset
 from alsbench.data.frames import ColumnInfo
-from alsbench.data.safe_text import visible_line
+from alsbench.data.sanitize import visible_line
 
 _MOST = 50_000  # different values: a column of dates has fewer
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
@@ -30,7 +30,7 @@ _MIDNIGHT = r"(?:[T: ]00:00(?::00(?:\.0+)?)?Z?)?"
 
 
 @dataclass(frozen=True)
-class Way:
+class DateFormat:
     """A way to write a date: its name for people, and the date a text is in it (None if it is none)."""
 
     name: str
@@ -38,12 +38,12 @@ class Way:
 
 
 @dataclass(frozen=True)
-class Verdict:
+class DetectedFormat:
     """How a column's values are written. ``way`` is None where they are no dates or cannot be told; ``others`` are then the
     values that are not written as most are, which is ``most``."""
 
-    way: Way | None
-    most: Way | None = None
+    way: DateFormat | None
+    most: DateFormat | None = None
     others: frozenset[str] = frozenset()
 
     @property
@@ -57,18 +57,18 @@ def is_date_name(column: str) -> bool:
     return column.upper().endswith("DT")
 
 
-def how_written(values: Mapping[str, int]) -> Verdict:
+def detect_format(values: Mapping[str, int]) -> DetectedFormat:
     """The way in which these different texts, each with its count, are written."""
     read = {way: {v: d for v in values if (d := way.read(v.strip())) is not None} for way in WAYS}
     whole = [way for way in WAYS if len(read[way]) == len(values)]
     if whole and all(read[way] == read[whole[0]] for way in whole):
-        return Verdict(whole[0])
+        return DetectedFormat(whole[0])
     if whole:
-        return Verdict(None, whole[0])
+        return DetectedFormat(None, whole[0])
     most = max(WAYS, key=lambda way: sum(values[v] for v in read[way]))
     if not read[most]:
-        return Verdict(None, None, frozenset(values))
-    return Verdict(None, most, frozenset(values) - frozenset(read[most]))
+        return DetectedFormat(None, None, frozenset(values))
+    return DetectedFormat(None, most, frozenset(values) - frozenset(read[most]))
 
 
 def with_dates(dataset: Dataset) -> Dataset:
@@ -77,10 +77,10 @@ def with_dates(dataset: Dataset) -> Dataset:
     if not wanted:
         return dataset
     counts = _counted(dataset, [c.name for c in wanted])
-    ways: dict[str, Way] = {}
+    ways: dict[str, DateFormat] = {}
     for column in wanted:
         held = counts[column.name]
-        found = how_written(held) if held is not None else Verdict(None)
+        found = detect_format(held) if held is not None else DetectedFormat(None)
         if column.kind == "number":
             if found.way is _BASIC:
                 ways[column.name] = _BASIC
@@ -128,7 +128,7 @@ def _as_text(value: str | float) -> str:
     return str(int(value)) if value == int(value) else str(value)
 
 
-def _no_dates(dataset: Dataset, name: str, found: Verdict) -> str:
+def _no_dates(dataset: Dataset, name: str, found: DetectedFormat) -> str:
     """Why a column stays text."""
     row, value = _first(dataset, name, found.others)
     shown = visible_line(value, limit=30)
@@ -150,7 +150,7 @@ def _first(dataset: Dataset, name: str, values: Iterable[str]) -> tuple[int, str
     return 0, ""
 
 
-def _converted(dataset: Dataset, columns: tuple[ColumnInfo, ...], ways: Mapping[str, Way]) -> Iterator[pa.RecordBatch]:
+def _converted(dataset: Dataset, columns: tuple[ColumnInfo, ...], ways: Mapping[str, DateFormat]) -> Iterator[pa.RecordBatch]:
     schema = pa.schema([(c.name, ARROW_TYPE[c.kind]) for c in columns])
     for batch in dataset.batches():
         arrays = [
@@ -159,7 +159,7 @@ def _converted(dataset: Dataset, columns: tuple[ColumnInfo, ...], ways: Mapping[
         yield pa.RecordBatch.from_arrays(arrays, schema=schema).replace_schema_metadata(batch.schema.metadata)
 
 
-def _dates(array: Any, way: Way) -> Any:
+def _dates(array: Any, way: DateFormat) -> Any:
     """Texts (or whole numbers) as dates, each different one read once."""
     packed = array.dictionary_encode()
     days = [way.read(_as_text(v).strip()) for v in packed.dictionary.to_pylist()]
@@ -196,14 +196,14 @@ def _with_month_name(text: str) -> date | None:
     return _day(found[4], months.index(name) + 1, found[1]) if name in months else None
 
 
-_ISO = Way("year-month-day", _pattern(rf"(\d{{4}})-(\d\d)-(\d\d){_MIDNIGHT}", (1, 2, 3)))
-_BASIC = Way("yyyymmdd", _pattern(r"(\d{4})(\d\d)(\d\d)", (1, 2, 3)))
+_ISO = DateFormat("year-month-day", _pattern(rf"(\d{{4}})-(\d\d)-(\d\d){_MIDNIGHT}", (1, 2, 3)))
+_BASIC = DateFormat("yyyymmdd", _pattern(r"(\d{4})(\d\d)(\d\d)", (1, 2, 3)))
 WAYS = (
     _ISO,
     _BASIC,
-    Way("year/month/day", _pattern(rf"(\d{{4}})([/.])(\d\d?)\2(\d\d?){_MIDNIGHT}", (1, 3, 4))),
-    Way("day, name of the month, year", _with_month_name),
-    Way("day.month.year", _pattern(rf"(\d\d?)\.(\d\d?)\.(\d{{4}}){_MIDNIGHT}", (3, 2, 1))),
-    Way("day/month/year", _pattern(rf"(\d\d?)([/-])(\d\d?)\2(\d{{4}}){_MIDNIGHT}", (4, 3, 1))),
-    Way("month/day/year", _pattern(rf"(\d\d?)([/-])(\d\d?)\2(\d{{4}}){_MIDNIGHT}", (4, 1, 3))),
+    DateFormat("year/month/day", _pattern(rf"(\d{{4}})([/.])(\d\d?)\2(\d\d?){_MIDNIGHT}", (1, 3, 4))),
+    DateFormat("day, name of the month, year", _with_month_name),
+    DateFormat("day.month.year", _pattern(rf"(\d\d?)\.(\d\d?)\.(\d{{4}}){_MIDNIGHT}", (3, 2, 1))),
+    DateFormat("day/month/year", _pattern(rf"(\d\d?)([/-])(\d\d?)\2(\d{{4}}){_MIDNIGHT}", (4, 3, 1))),
+    DateFormat("month/day/year", _pattern(rf"(\d\d?)([/-])(\d\d?)\2(\d{{4}}){_MIDNIGHT}", (4, 1, 3))),
 )

@@ -61,7 +61,7 @@ class Workspace:
 
     def read_study(self) -> Study:
         """The study file, validated. Raises StudyError."""
-        from alsbench.study.reading import read_study
+        from alsbench.study.study_file import read_study  # waits: pydantic
 
         return read_study(self.study_path)
 
@@ -79,13 +79,13 @@ class Workspace:
 
     def snapshot_path(self, name: str) -> Path:
         """The file of a snapshot of that name."""
-        from alsbench.data.snapshot import SUFFIX
+        from alsbench.data.snapshot import SUFFIX  # waits: duckdb
 
         return self.snapshots_dir / f"{name}{SUFFIX}"
 
     def snapshot_names(self) -> tuple[str, ...]:
         """The published snapshots, oldest first."""
-        from alsbench.data.snapshot import SUFFIX
+        from alsbench.data.snapshot import SUFFIX  # waits: duckdb
 
         names = (p.name.removesuffix(SUFFIX) for p in self.snapshots_dir.glob(f"*{SUFFIX}"))
         return tuple(sorted((n for n in names if SNAPSHOT_NAME.fullmatch(n)), key=self._age))
@@ -100,7 +100,7 @@ class Workspace:
 
     def open_current(self) -> Snapshot:
         """The current snapshot, read-only. Raises UnavailableError where none was loaded, DataError where it is damaged."""
-        from alsbench.data.snapshot import open_snapshot
+        from alsbench.data.snapshot import open_snapshot  # waits: duckdb
 
         for _ in range(3):
             name = self.current_name()
@@ -117,7 +117,7 @@ class Workspace:
             name = self.current_name()
             if name is None:
                 return ""
-            from alsbench.data.snapshot import blinded_by
+            from alsbench.data.snapshot import blinded_by  # waits: duckdb
 
             return blinded_by(self.snapshot_path(name))
         except (DataError, UnavailableError):  # whoever needs the data says what is wrong with them

@@ -13,12 +13,11 @@ from typing import TYPE_CHECKING, Any, get_args
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from scipy.special import ndtr, ndtri
 
 from alsbench.errors import UsageError
-from alsbench.models.faults import as_data_error
-from alsbench.models.formula import read_formula
-from alsbench.models.formula_design import FormulaDesign, build_formula_design, response_values
-from alsbench.models.frames import Classes, as_frame
+from alsbench.models.formula import FormulaDesign, build_formula_design, read_formula, response_values
+from alsbench.models.frames import CategoricalColumn, as_data_error, as_frame
 from alsbench.models.rows import (
     CompleteRows,
     analysed,
@@ -29,7 +28,7 @@ from alsbench.models.rows import (
     read_events,
     read_strata,
 )
-from alsbench.models.summary import SummaryTable, make_summary, number, p_value
+from alsbench.models.summary import PrintableResults, SummaryTable, make_summary, number, p_value
 from alsbench.stats.cox import CoxFit, Ties, fit_cox
 from alsbench.stats.errors import StatsError
 from alsbench.study.names import nearest
@@ -41,7 +40,7 @@ Array = NDArray[np.float64]
 WHERE = "cox"
 
 
-class CoxResults:
+class CoxResults(PrintableResults):
     """A fitted Cox model, as ``cox`` returns it."""
 
     def __init__(
@@ -77,14 +76,10 @@ class CoxResults:
     @property
     def pvalues(self) -> pd.Series:
         """Two-sided p-values of Wald's test of each coefficient."""
-        from scipy.special import ndtr
-
         return self._series(2.0 * ndtr(-np.abs(self._fit.beta / self._fit.se)), "pvalues")
 
     def conf_int(self, alpha: float = 0.05) -> pd.DataFrame:
         """Wald limits of the log hazard ratios, of level 1 - alpha: columns 0 (low) and 1 (high)."""
-        from scipy.special import ndtri
-
         half = float(ndtri(1.0 - _alpha(alpha) / 2)) * self._fit.se
         return pd.DataFrame({0: self._fit.beta - half, 1: self._fit.beta + half}, index=list(self._fit.names))
 
@@ -121,7 +116,7 @@ class CoxResults:
     @property
     def dropped(self) -> pd.Series:
         """Rows with a missing value, by column; a row may be missing in several."""
-        return pd.Series(dict(self._left_out.missing), name="rows", dtype=np.int64)
+        return self._left_out.dropped
 
     def hazard_ratios(self, level: float = 0.95) -> pd.DataFrame:
         """Hazard ratios with Wald limits: hr, low, high, z, p. Where there is none it is a row of NaN, and a column ``note``
@@ -188,12 +183,6 @@ class CoxResults:
         heads = ["log HR", "std err", "HR", "z", "P>|z|", "[0.025", "0.975]"]
         return make_summary("Cox Results", facts, tables=[SummaryTable("", heads, self._fit.names, cells)], notes=self._notes)
 
-    def __repr__(self) -> str:
-        return str(self.summary())
-
-    def _repr_html_(self) -> str:
-        return str(self.summary().as_html())
-
 
 def _alpha(alpha: float) -> float:
     if not 0.0 < alpha < 1.0:
@@ -234,7 +223,7 @@ def cox(formula: str, data: Any, *, event: str, strata: str | Sequence[str] | No
     missing = {name: c.missing for name, c in {**columns, event: events, **layers}.items()}
     rows = complete_rows(missing, WHERE)
     columns, notes = analysed(columns, rows.kept)
-    parts = [c.take(rows.kept).codes for c in layers.values() if isinstance(c, Classes)]
+    parts = [c.take(rows.kept).codes for c in layers.values() if isinstance(c, CategoricalColumn)]
     with as_data_error(WHERE):
         design = build_formula_design(read, columns)
         fit = fit_cox(

@@ -18,11 +18,23 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from alsbench.errors import DataError, UsageError
-from alsbench.models.frames import Classes, as_frame, read_column, series
+from alsbench.models.frames import CategoricalColumn, as_frame, read_column, series
 from alsbench.stats.summaries import mean, quantile
-from alsbench.study.expression import Aggregate, Expression, Kind, check_columns, parse
-from alsbench.study.sql import APART, NOISE, noise
-from alsbench.study.tree import Between, Column, Comparison, Junction, Membership, Missing, Node, Not, Value
+from alsbench.study.expression import parse
+from alsbench.study.sql import APART, NOISE, Kind, check_columns, noise
+from alsbench.study.syntax_tree import (
+    Aggregate,
+    Between,
+    ColumnRef,
+    Compare,
+    Expression,
+    InList,
+    Junction,
+    Missing,
+    Node,
+    Not,
+    Value,
+)
 
 Truth = NDArray[np.float64]  # 1 true, 0 false, NaN unknown
 WHERE = "expression"
@@ -110,7 +122,7 @@ class _Kinds(Mapping[str, Kind]):
         if _dates(series(self.frame, name, WHERE)) is not None:
             return "date"
         column = read_column(self.frame, name, WHERE)
-        if not isinstance(column, Classes):
+        if not isinstance(column, CategoricalColumn):
             return "number"
         if column.order == "truth values":
             return "boolean"
@@ -163,7 +175,7 @@ def _cut(aggregate: Aggregate, frame: pd.DataFrame, rows: NDArray[np.bool_]) -> 
 
 def _numbers(frame: pd.DataFrame, name: str) -> Truth:
     column = read_column(frame, name, WHERE)
-    if isinstance(column, Classes):
+    if isinstance(column, CategoricalColumn):
         return np.asarray([*column.levels, np.nan], dtype=np.float64)[column.codes]
     return column.values
 
@@ -178,9 +190,9 @@ class _Evaluator:
 
     def node(self, node: Node) -> Truth:
         match node:
-            case Comparison(op, left, right):
+            case Compare(op, left, right):
                 return self._comparison(op, left, right)
-            case Membership(column, values, negated):
+            case InList(column, values, negated):
                 found = np.max([self._equal(column, value) for value in values], axis=0)
                 return 1.0 - found if negated else np.asarray(found)
             case Between(column, low, high, negated):
@@ -197,24 +209,24 @@ class _Evaluator:
                 return np.where(unknown, np.nan, np.where(decided, float(word == "or"), float(word == "and")))
         raise TypeError(type(node))
 
-    def _equal(self, column: Column, value: Value) -> Truth:
+    def _equal(self, column: ColumnRef, value: Value) -> Truth:
         return self._comparison("==", column, value)
 
     def _comparison(self, op: str, left: Any, right: Any) -> Truth:
-        if not isinstance(left, Column):
+        if not isinstance(left, ColumnRef):
             return self._comparison(MIRRORED[op], right, left)
         kind = self.kinds[left.name]
         a, b = self._operand(left, kind), self._operand(right, kind)
         known = ~(self._unknown(left) | self._unknown(right))
         if kind == "number":
-            slack = np.fmin(NOISE * np.fmax(np.abs(a), np.abs(b)), APART) if isinstance(right, Column) else noise(float(b))
+            slack = np.fmin(NOISE * np.fmax(np.abs(a), np.abs(b)), APART) if isinstance(right, ColumnRef) else noise(float(b))
             result = _compare_numbers(op, a, b - slack, b + slack)
         else:
             result = _compare(op, a, b)
         return np.where(known, result, np.nan)
 
     def _operand(self, operand: Any, kind: Kind) -> Any:
-        if isinstance(operand, Column):
+        if isinstance(operand, ColumnRef):
             if kind == "number":
                 return _numbers(self.frame, operand.name)
             column = series(self.frame, operand.name, WHERE)
@@ -233,7 +245,7 @@ class _Evaluator:
         return missing
 
     def _unknown(self, operand: Any) -> NDArray[np.bool_]:
-        if isinstance(operand, Column):
+        if isinstance(operand, ColumnRef):
             return self._missing(operand.name)
         nothing = isinstance(operand, Aggregate) and bool(np.isnan(self.cuts[operand]))
         return np.full(len(self.frame), nothing)

@@ -103,7 +103,7 @@ class FormulaFactor:
         return _compute(self.tree, data, self.code)
 
     def _coded(self, values: pd.Categorical) -> Any:
-        from patsy.categorical import C
+        from patsy.categorical import C  # waits: patsy
 
         assert isinstance(self.tree, ast.Call)  # noqa: S101 - checked when read
         coding, levels = _coding(self.tree, self.code)
@@ -225,7 +225,7 @@ def numbers_of(values: Any, name: str, code: str) -> Array:
 
 def _coding(node: ast.Call, code: str) -> tuple[Any, list[Any] | None]:
     """The coding of ``C(column, coding, levels=[...])``: patsy's object or None, and the order of the levels or None."""
-    import patsy
+    import patsy  # waits: patsy
 
     keywords = {k.arg: k.value for k in node.keywords}
     given = node.args[1] if len(node.args) > 1 else keywords.pop("contrast", None)

@@ -16,7 +16,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from alsbench.errors import DataError, UsageError
-from alsbench.models.frames import Classes, Numbers, as_frame, label_of, read_classes, read_column, series
+from alsbench.models.frames import CategoricalColumn, NumericColumn, as_frame, label_of, read_classes, read_column, series
 from alsbench.models.rows import combined, labels_of, read_events, read_finite
 from alsbench.stats.joint_rank import FollowUp, cut_at_horizon
 from alsbench.study.names import nearest
@@ -26,7 +26,7 @@ IntArray = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
-class Names:
+class ColumnNames:
     """The columns of a frame: what each is called there."""
 
     subject: str
@@ -41,7 +41,7 @@ class Names:
 
 
 @dataclass(frozen=True)
-class Subjects:
+class ComparedSubjects:
     """n subjects in the order they first stand in the frame: their labels, arms (codes of ``arms``, the reference first),
     follow-up to the horizon, strata, and a frame of subject-level columns on their labels."""
 
@@ -55,8 +55,16 @@ class Subjects:
 
 
 def read_subjects(
-    data: Any, names: Names, *, horizon: float, horizon_day: float, reference: Any, treatment: Any, all_arms: bool, where: str
-) -> Subjects:
+    data: Any,
+    names: ColumnNames,
+    *,
+    horizon: float,
+    horizon_day: float,
+    reference: Any,
+    treatment: Any,
+    all_arms: bool,
+    where: str,
+) -> ComparedSubjects:
     """The subjects of two arms, or of all. UsageError for an unknown column or arm; DataError for a subject in two arms, with
     two events or with two values at a visit."""
     frame = as_frame(data, where)
@@ -77,7 +85,7 @@ def read_subjects(
     covariates.index = pd.Index(rows.labels, name=names.subject, dtype=object)
     strata, unplaced = _strata(rows, names.strata, inside)
     kept = np.flatnonzero(inside)
-    return Subjects(
+    return ComparedSubjects(
         labels=tuple(rows.labels[i] for i in kept),
         arms=arms,
         arm=np.array([place[int(own_arm[i])] for i in kept], dtype=np.int64),
@@ -102,9 +110,9 @@ class _Rows:
     def __init__(self, frame: pd.DataFrame, codes: IntArray, labels: list[Any], subject: str, where: str) -> None:
         self.frame, self.codes, self.labels, self.subject, self.where = frame, codes, labels, subject, where
 
-    def of_subject(self, column: Numbers | Classes) -> Array:
+    def of_subject(self, column: NumericColumn | CategoricalColumn) -> Array:
         """One number for each subject, NaN where none of its rows has one: a value, or a level's code."""
-        values = column.values if isinstance(column, Numbers) else np.where(column.missing, np.nan, column.codes)
+        values = column.values if isinstance(column, NumericColumn) else np.where(column.missing, np.nan, column.codes)
         known = pd.Series(values).groupby(self.codes)
         differ = known.nunique() > 1
         if differ.any():
@@ -120,7 +128,7 @@ class _Rows:
         return found.array  # type: ignore[no-any-return]
 
 
-def _arms(column: Classes, reference: Any, treatment: Any, all_arms: bool, where: str) -> tuple[Any, ...]:
+def _arms(column: CategoricalColumn, reference: Any, treatment: Any, all_arms: bool, where: str) -> tuple[Any, ...]:
     """The arms to be compared, the reference first."""
     levels = list(column.observed().levels)
     by_label = {str(level): level for level in levels}
@@ -140,7 +148,7 @@ def _arms(column: Classes, reference: Any, treatment: Any, all_arms: bool, where
     return (base, chosen, *[level for level in others if level != chosen]) if all_arms else (base, chosen)
 
 
-def _follow_up(rows: _Rows, names: Names, horizon: float, horizon_day: float) -> tuple[FollowUp, list[str]]:
+def _follow_up(rows: _Rows, names: ColumnNames, horizon: float, horizon_day: float) -> tuple[FollowUp, list[str]]:
     event = rows.of_subject(read_events(rows.frame, names.event, rows.where))
     time = rows.of_subject(read_finite(rows.frame, names.event_time, rows.where))
     contact = time if names.last_contact is None else rows.of_subject(read_finite(rows.frame, names.last_contact, rows.where))
@@ -159,7 +167,7 @@ def _follow_up(rows: _Rows, names: Names, horizon: float, horizon_day: float) ->
     return cut_at_horizon(day, censored, changes, visits, horizon=horizon, horizon_day=horizon_day), notes
 
 
-def _values(rows: _Rows, names: Names) -> tuple[Array, Array]:
+def _values(rows: _Rows, names: ColumnNames) -> tuple[Array, Array]:
     """The value of each subject at each visit after 0, NaN where there is none: (n, V) at ascending visits (V,)."""
     visit, value = (read_finite(rows.frame, name, rows.where).values for name in (names.visit, names.value))
     used = ~np.isnan(visit) & ~np.isnan(value) & (visit > 0)

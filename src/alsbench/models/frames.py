@@ -6,7 +6,8 @@ sorted values of a text column; a category that no analysed row has is left out,
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from decimal import Decimal
 from numbers import Real
@@ -17,6 +18,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from alsbench.errors import DataError, UsageError
+from alsbench.stats.errors import NotConverged, StatsError
 from alsbench.study.names import nearest
 
 Array = NDArray[np.float64]
@@ -25,7 +27,7 @@ Mask = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
-class Numbers:
+class NumericColumn:
     """A column of numbers: ``values`` (n,), NaN where missing."""
 
     name: str
@@ -36,12 +38,12 @@ class Numbers:
         found: Mask = np.isnan(self.values)
         return found
 
-    def take(self, rows: Mask) -> Numbers:
-        return Numbers(self.name, self.values[rows])
+    def take(self, rows: Mask) -> NumericColumn:
+        return NumericColumn(self.name, self.values[rows])
 
 
 @dataclass(frozen=True)
-class Classes:
+class CategoricalColumn:
     """A classification: ``codes`` (n,) index ``levels`` in their order and are -1 where missing. ``order`` says where the order
     comes from: categories, truth values, numbers, texts that are numbers or (visits) hold one, or texts."""
 
@@ -59,20 +61,20 @@ class Classes:
     def labels(self) -> tuple[str, ...]:
         return tuple(map(str, self.levels))
 
-    def take(self, rows: Mask) -> Classes:
-        return Classes(self.name, self.codes[rows], self.levels, self.order)
+    def take(self, rows: Mask) -> CategoricalColumn:
+        return CategoricalColumn(self.name, self.codes[rows], self.levels, self.order)
 
-    def observed(self) -> Classes:
+    def observed(self) -> CategoricalColumn:
         """The same without the levels that no row has."""
         used = np.bincount(self.codes[self.codes >= 0], minlength=len(self.levels)) > 0
         if used.all():
             return self
         renumbered = np.append(np.cumsum(used) - 1, -1)
         levels = tuple(level for level, there in zip(self.levels, used, strict=True) if there)
-        return Classes(self.name, renumbered[self.codes].astype(np.int64), levels, self.order)
+        return CategoricalColumn(self.name, renumbered[self.codes].astype(np.int64), levels, self.order)
 
 
-Column = Numbers | Classes
+Column = NumericColumn | CategoricalColumn
 
 
 def as_frame(data: Any, where: str) -> pd.DataFrame:
@@ -122,62 +124,62 @@ def read_column(frame: pd.DataFrame, name: str, where: str) -> Column:
     if pd.api.types.is_numeric_dtype(kind):
         if pd.api.types.is_complex_dtype(kind):
             raise UsageError(f"{name} holds complex numbers", where=where)
-        return Numbers(name, _floats(column))
+        return NumericColumn(name, _floats(column))
     if pd.api.types.is_datetime64_any_dtype(kind) or pd.api.types.is_timedelta64_dtype(kind):
         raise UsageError(f"{name} holds dates or durations", where=where, hint="make a number of days of it first")
     return _objects(name, column, where)
 
 
-def read_numbers(frame: pd.DataFrame, name: str, where: str) -> Numbers:
+def read_numbers(frame: pd.DataFrame, name: str, where: str) -> NumericColumn:
     """The column, which must hold numbers."""
     column = read_column(frame, name, where)
-    if isinstance(column, Classes) and column.order == "truth values":
-        return Numbers(name, np.where(column.missing, np.nan, np.asarray([*column.levels, 0], dtype=float)[column.codes]))
-    if isinstance(column, Classes):
+    if isinstance(column, CategoricalColumn) and column.order == "truth values":
+        return NumericColumn(name, np.where(column.missing, np.nan, np.asarray([*column.levels, 0], dtype=float)[column.codes]))
+    if isinstance(column, CategoricalColumn):
         hint = f"make numbers of it: data[{name!r}] = pd.to_numeric(data[{name!r}])"
         raise UsageError(f"{name} holds {_what(column)}, where numbers are needed", where=where, hint=hint)
     return column
 
 
-def read_classes(frame: pd.DataFrame, name: str, where: str) -> Classes:
+def read_classes(frame: pd.DataFrame, name: str, where: str) -> CategoricalColumn:
     """The column as a classification; numbers are classes in the order of their size, and so are texts that all are numbers."""
     column = read_column(frame, name, where)
-    if isinstance(column, Numbers):
+    if isinstance(column, NumericColumn):
         return classes_of_numbers(column, where)
     return _numeric_order(column) if column.order == "texts" else column
 
 
-def classes_of_numbers(column: Numbers, where: str) -> Classes:
+def classes_of_numbers(column: NumericColumn, where: str) -> CategoricalColumn:
     """Each number a class, in the order of their size."""
     known = ~column.missing
     check_finite(column, where)
     values, codes = np.unique(column.values[known], return_inverse=True)
     out = np.full(column.values.size, -1, dtype=np.int64)
     out[known] = codes
-    return Classes(column.name, out, tuple(_whole(v) for v in values.tolist()), "numbers")
+    return CategoricalColumn(column.name, out, tuple(_whole(v) for v in values.tolist()), "numbers")
 
 
-def check_finite(column: Numbers, where: str) -> None:
+def check_finite(column: NumericColumn, where: str) -> None:
     """DataError for infinite values, which are no missing ones: R's mmrm refuses them too."""
     count = int(np.isinf(column.values).sum())
     if count:
         raise DataError(f"{column.name} is infinite in {count} rows", where=where, hint="set them to missing, or mend them")
 
 
-def _what(column: Classes) -> str:
+def _what(column: CategoricalColumn) -> str:
     return "categories" if column.order == "categories" else "text"
 
 
-def _categories(name: str, column: pd.Series, where: str) -> Classes:
+def _categories(name: str, column: pd.Series, where: str) -> CategoricalColumn:
     levels = tuple(_whole(v) for v in column.cat.categories)
-    return _checked(Classes(name, column.cat.codes.to_numpy(dtype=np.int64), levels, "categories"), where)
+    return _checked(CategoricalColumn(name, column.cat.codes.to_numpy(dtype=np.int64), levels, "categories"), where)
 
 
-def _truth(name: str, column: pd.Series) -> Classes:
+def _truth(name: str, column: pd.Series) -> CategoricalColumn:
     codes = np.full(len(column), -1, dtype=np.int64)
     known = column.notna().to_numpy(dtype=bool)
     codes[known] = column[known].astype(bool).to_numpy().astype(np.int64)
-    return Classes(name, codes, (False, True), "truth values")
+    return CategoricalColumn(name, codes, (False, True), "truth values")
 
 
 def _floats(column: pd.Series) -> Array:
@@ -193,7 +195,7 @@ def _objects(name: str, column: pd.Series, where: str) -> Column:
     if all(_is_number(v) for v in values):
         numbers = np.full(len(column), np.nan)
         numbers[known] = [float(v) for v in values]
-        return Numbers(name, numbers)
+        return NumericColumn(name, numbers)
     odd = next((v for v in values if not isinstance(v, str)), None)
     if odd is not None:
         what = f"{name} holds texts and other values, such as {type(odd).__name__}"
@@ -202,14 +204,14 @@ def _objects(name: str, column: pd.Series, where: str) -> Column:
     levels = sorted(set(values))
     index = {level: i for i, level in enumerate(levels)}
     codes[known] = [index[v] for v in values]
-    return Classes(name, codes, tuple(levels), "texts")
+    return CategoricalColumn(name, codes, tuple(levels), "texts")
 
 
 def _is_number(value: object) -> bool:
     return isinstance(value, (Real, Decimal)) and not isinstance(value, (bool, np.bool_))
 
 
-def _numeric_order(column: Classes) -> Classes:
+def _numeric_order(column: CategoricalColumn) -> CategoricalColumn:
     """Texts in the order of the numbers they are, if all are."""
     try:
         values = np.array([float(level) for level in column.levels])
@@ -219,7 +221,7 @@ def _numeric_order(column: Classes) -> Classes:
         return column
     order = np.argsort(values, kind="stable")
     place = np.append(np.argsort(order), -1)
-    return Classes(column.name, place[column.codes], tuple(column.levels[i] for i in order), "texts that are numbers")
+    return CategoricalColumn(column.name, place[column.codes], tuple(column.levels[i] for i in order), "texts that are numbers")
 
 
 def _whole(value: Any) -> Any:
@@ -232,8 +234,17 @@ def label_of(level: Any) -> str:
     return str(_whole(level))
 
 
-def _checked(column: Classes, where: str) -> Classes:
+def _checked(column: CategoricalColumn, where: str) -> CategoricalColumn:
     if len(set(column.labels)) < len(column.levels):
         twice = next(x for i, x in enumerate(column.labels) if x in column.labels[:i])
         raise UsageError(f"{column.name} has two categories called {twice}", where=where)
     return column
+
+
+@contextmanager
+def as_data_error(where: str, unconverged: str = "") -> Iterator[None]:
+    """A number that these data do not determine is a DataError: what it was, where, and what may help a fit to converge."""
+    try:
+        yield
+    except StatsError as error:
+        raise DataError(str(error), where=where, hint=unconverged if isinstance(error, NotConverged) else "") from error

@@ -14,12 +14,10 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from alsbench.errors import UsageError
-from alsbench.models.faults import as_data_error
-from alsbench.models.frames import Classes, Numbers, as_frame, label_of, read_classes
+from alsbench.models.frames import CategoricalColumn, NumericColumn, as_data_error, as_frame, label_of, read_classes
 from alsbench.models.rows import CompleteRows, analysed, combined, complete_rows, listed, read_events, read_finite, read_strata
-from alsbench.models.summary import SummaryTable, make_summary, number, p_value
-from alsbench.stats.rmst import Rmst, rmst, rmst_difference
-from alsbench.stats.survival import ConfType, SurvivalCurve, log_rank
+from alsbench.models.summary import PrintableResults, SummaryTable, make_summary, number, p_value
+from alsbench.stats.survival import ConfType, Rmst, SurvivalCurve, log_rank, rmst, rmst_difference
 from alsbench.stats.survival import kaplan_meier as curve_of
 from alsbench.study.names import nearest
 
@@ -30,14 +28,14 @@ Array = NDArray[np.float64]
 WHERE = "kaplan_meier"
 
 
-class KaplanMeierResults:
+class KaplanMeierResults(PrintableResults):
     """Survival curves by group, as ``kaplan_meier`` returns them."""
 
     def __init__(
         self,
         time: Array,
         event: NDArray[np.bool_],
-        groups: Classes | None,
+        groups: CategoricalColumn | None,
         strata: NDArray[np.int64] | None,
         conf_type: ConfType,
         level: float,
@@ -81,7 +79,7 @@ class KaplanMeierResults:
     @property
     def dropped(self) -> pd.Series:
         """Rows with a missing value, by column; a row may be missing in several."""
-        return pd.Series(dict(self._left_out.missing), name="rows", dtype=np.int64)
+        return self._left_out.dropped
 
     @property
     def table(self) -> pd.DataFrame:
@@ -161,12 +159,6 @@ class KaplanMeierResults:
         table = SummaryTable("", ["n", "events", "median", *ends], [str(g) for g in median.index], cells)
         return make_summary("Kaplan-Meier Results", facts, tables=[table], notes=self._notes)
 
-    def __repr__(self) -> str:
-        return str(self.summary())
-
-    def _repr_html_(self) -> str:
-        return str(self.summary().as_html())
-
     @property
     def curves(self) -> dict[Any, SurvivalCurve]:
         """The curves themselves by group, as the statistics room makes them."""
@@ -216,8 +208,8 @@ def kaplan_meier(
     rows = complete_rows(missing, WHERE)
     found, notes = analysed({**groups, **layers}, rows.kept)
     group = None if by is None else found[by]
-    assert not isinstance(group, Numbers)  # noqa: S101 - read as classes
-    codes = [c.codes for name in layers if isinstance(c := found[name], Classes)]
+    assert not isinstance(group, NumericColumn)  # noqa: S101 - read as classes
+    codes = [c.codes for name in layers if isinstance(c := found[name], CategoricalColumn)]
     notes = [*([rows.note()] if rows.n_left_out else []), *notes]
     return KaplanMeierResults(
         times.values[rows.kept],

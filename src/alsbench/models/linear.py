@@ -1,32 +1,38 @@
-"""What every linear model on a frame answers: coefficients by statsmodels' names, LS means, contrasts and tests by term.
+"""What every linear model on a frame answers: coefficients by statsmodels' names, LS means, contrasts and tests by term; and
+the analysis of covariance, ``ancova("CHG ~ ARM + BASE + SITE", data=df)``, one row for each subject.
 
 The numbers come from ``stats``; here they get the frame's words: coefficients named as patsy names them, levels as they stand
-in the data, errors with the nearest name.
+in the data, errors with the nearest name. ANCOVA is ordinary (or weighted) least squares, as R's lm, emmeans and car.
 """
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Protocol, get_args
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar, get_args
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from alsbench.errors import UsageError
-from alsbench.models.faults import as_data_error
-from alsbench.models.formula_design import FormulaDesign
-from alsbench.models.frames import label_of
-from alsbench.stats.contrasts import Contrasts
+from alsbench.models.formula import FormulaDesign, build_formula_design, read_formula, response_values
+from alsbench.models.frames import as_data_error, as_frame, label_of
+from alsbench.models.rows import CompleteRows, analysed, complete_rows, formula_columns, read_weights
+from alsbench.models.summary import PrintableResults, coefficient_table, make_summary, number
+from alsbench.stats.ancova import OLSFit, Robust, fit_ols
+from alsbench.stats.contrasts import Contrasts, FTest
 from alsbench.stats.design import Term, Weights
-from alsbench.stats.inference import FTest
 from alsbench.stats.lsmeans import Against, Cells, ls_differences, ls_means
 from alsbench.study.names import nearest
 
 if TYPE_CHECKING:
     from statsmodels.iolib.summary import Summary
+
+if TYPE_CHECKING:
+    from statsmodels.iolib.summary import Summary
+
 
 Array = NDArray[np.float64]
 
@@ -39,16 +45,28 @@ class Fit(Protocol):
     def coefficients(self, *, level: float = ...) -> Contrasts: ...
 
 
-class LinearResults(ABC):
+F = TypeVar("F", bound=Fit)
+
+
+class LinearResults(PrintableResults, Generic[F]):
     """A linear model fitted to rows of a frame: the part that does not depend on how its covariance is modelled."""
 
     _where = "model"
 
-    def __init__(self, fit: Fit, design: FormulaDesign, response: Array, index: pd.Index, notes: Sequence[str]) -> None:
+    def __init__(
+        self,
+        fit: F,
+        design: FormulaDesign,
+        response: Array,
+        frame: pd.DataFrame,
+        rows: CompleteRows,
+        notes: Sequence[str],
+    ) -> None:
         self._fit = fit
         self._design = design
         self._response = response
-        self._index = index
+        self._index = frame.index[rows.kept]
+        self._rows = rows
         self._notes = tuple(notes)
 
     @property
@@ -65,6 +83,11 @@ class LinearResults(ABC):
     def notes(self) -> tuple[str, ...]:
         """What a reader of these numbers must know: rows and levels left out, coefficients that the data do not determine."""
         return self._notes
+
+    @property
+    def dropped(self) -> pd.Series:
+        """Rows with a missing value, by column; a row may be missing in several. Only complete rows are analysed."""
+        return self._rows.dropped
 
     @cached_property
     def _coefficients(self) -> Contrasts:
@@ -237,16 +260,6 @@ class LinearResults(ABC):
         rows = {"num_df": [t.num_df for t in tests], "den_df": [t.den_df for t in tests], "F": [t.f for t in tests]}
         return pd.DataFrame({**rows, "p": [t.p for t in tests]}, index=pd.Index([":".join(t) for t in terms], name="term"))
 
-    @abstractmethod
-    def summary(self) -> Summary:
-        """The tables of the fit as statsmodels prints them: ``print(m.summary())``, ``.as_html()``, ``.as_latex()``."""
-
-    def __repr__(self) -> str:
-        return str(self.summary())
-
-    def _repr_html_(self) -> str:
-        return str(self.summary().as_html())
-
     def _factors(self, *groups: str | Sequence[str] | None) -> list[str]:
         names = [name for group in groups if group is not None for name in ([group] if isinstance(group, str) else group)]
         for name in names:
@@ -294,3 +307,106 @@ def _level(level: float) -> float:
     if not isinstance(level, (int, float, np.number)) or not 0.0 < level < 1.0:
         raise UsageError(f"a confidence level lies between 0 and 1, not {level}")
     return level
+
+
+WHERE = "ancova"
+
+
+class ANCOVAResults(LinearResults[OLSFit]):
+    """A least-squares fit, as ``ancova`` returns it."""
+
+    _where = WHERE
+
+    @property
+    def df_resid(self) -> int:
+        """Rows minus coefficients that are determined."""
+        return self._fit.df_residual
+
+    @property
+    def scale(self) -> float:
+        """Residual variance, in squared units of the response."""
+        return self._fit.sigma**2
+
+    @property
+    def llf(self) -> float:
+        """Normal log-likelihood at the maximum-likelihood variance, as R's logLik."""
+        return self._fit.log_likelihood
+
+    @property
+    def rsquared(self) -> float:
+        """Share of the sum of squares about the mean that the model explains."""
+        return self._fit.r_squared
+
+    @property
+    def rsquared_adj(self) -> float:
+        """``rsquared`` adjusted for the number of coefficients."""
+        return self._fit.adj_r_squared
+
+    def robust_se(self, kind: Robust = "HC3") -> pd.Series:
+        """Heteroscedasticity-consistent standard errors (HC0 to HC3), as R's sandwich. UsageError for another kind."""
+        if kind not in get_args(Robust):
+            raise UsageError(f"unknown kind {kind!r}", where=WHERE, hint=nearest(str(kind), get_args(Robust)))
+        return self._series(self._fit.robust_se(kind), f"bse_{kind}")
+
+    def _covariance(self) -> Array:
+        return self._fit.cov
+
+    def _joint_test(self, L: Array) -> FTest:
+        return self._fit.joint_test(L)
+
+    def summary(self) -> Summary:
+        """Facts of the fit and coefficients as statsmodels prints them, and ``notes``."""
+        facts = [
+            ("Dep. Variable", self._design.formula.response.code),
+            ("Model", "ANCOVA"),
+            ("Method", "Least Squares" if self._fit.weights is None else "Weighted Least Squares"),
+            ("No. Observations", f"{self.nobs:,}"),
+            ("Df Residuals", f"{self.df_resid:,}"),
+            ("R-squared", number(self.rsquared, 3)),
+            ("Adj. R-squared", number(self.rsquared_adj, 3)),
+            ("Log-Likelihood", number(self.llf)),
+        ]
+        table = coefficient_table(self._design.names, self._coefficients)
+        return make_summary("ANCOVA Results", facts, tables=[table], notes=self._notes)
+
+
+def ancova(formula: str, data: Any, *, weights: Any = None) -> ANCOVAResults:
+    """Fit an analysis of covariance to the rows of a frame, one row for each subject.
+
+    ``formula`` is patsy's, read as in ``mmrm``: ``CHG ~ ARM + BASE + SITE``. ``weights`` names a column of positive numbers, or
+    gives one for each row: inverse variances. Rows with a missing value in any of these columns are left out and counted. Not
+    for several rows of one subject: that is ``mmrm``.
+
+    Raises UsageError for what cannot be meant (an unknown column, with the nearest; a formula that is no formula) and DataError
+    for data that leave no degrees of freedom or hold infinite values.
+
+    Source: R's lm, emmeans, car (type 3) and sandwich, to which all numbers agree; SAS PROC GLM, LSMEANS.
+
+    >>> import pandas as pd
+    >>> import alsbench as als
+    >>> df = pd.DataFrame({"ARM": ["Placebo", "Drug"] * 4, "BASE": [40, 38, 36, 41, 35, 39, 42, 37],
+    ...     "CHG": [-6.0, -4, -7, -2, -8, -3, -5, -5]})
+    >>> m = als.ancova("CHG ~ C(ARM, Treatment('Placebo')) + BASE", df)
+    >>> print(m.ls_means("ARM").round(3).to_string())
+             estimate     se   df    low   high
+    ARM
+    Drug       -3.614  0.256  5.0 -4.272 -2.957
+    Placebo    -6.386  0.256  5.0 -7.043 -5.728
+    """
+    read = read_formula(formula)
+    frame = as_frame(data, WHERE)
+    columns = formula_columns(read, frame, WHERE)
+    weight = None if weights is None else read_weights(frame, weights, WHERE)
+    missing = {name: column.missing for name, column in columns.items()}
+    missing |= {} if weight is None else {weight.name: weight.missing}
+    rows = complete_rows(missing, WHERE)
+    columns, notes = analysed(columns, rows.kept)
+    with as_data_error(WHERE):
+        design = build_formula_design(read, columns)
+        response = response_values(read, columns)
+        fit = fit_ols(response, design, weights=None if weight is None else weight.values[rows.kept])
+        fit.check_inference()
+    notes = [*([rows.note()] if rows.n_left_out else []), *notes]
+    if fit.aliased:
+        notes.append(f"the data do not determine {', '.join(fit.aliased)}: combinations of the coefficients before them")
+    return ANCOVAResults(fit, design, response, frame, rows, notes)

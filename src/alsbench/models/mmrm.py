@@ -16,16 +16,15 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from alsbench.errors import DataError, UsageError
-from alsbench.models.faults import as_data_error
-from alsbench.models.formula import Formula, read_formula
-from alsbench.models.formula_design import FormulaDesign, build_formula_design, response_values
-from alsbench.models.frames import Classes, Column, Numbers, as_frame, read_classes
+from alsbench.models.formula import Formula, build_formula_design, read_formula, response_values
+from alsbench.models.frames import CategoricalColumn, Column, NumericColumn, as_data_error, as_frame, read_classes
 from alsbench.models.linear import LinearResults
 from alsbench.models.rows import CompleteRows, analysed, complete_rows, formula_columns, labels_of, read_weights
 from alsbench.models.summary import SummaryTable, coefficient_table, make_summary, number
+from alsbench.stats.contrasts import FTest
 from alsbench.stats.covariance import COVARIANCES
-from alsbench.stats.inference import DfName, FTest
 from alsbench.stats.mmrm import Attempt, MMRMFit, fit_mmrm
+from alsbench.stats.mmrm_inference import DfName
 from alsbench.study.names import nearest
 
 if TYPE_CHECKING:
@@ -44,72 +43,55 @@ DF_WORDS: dict[DfName, str] = {
 }
 
 
-class MMRMResults(LinearResults):
+class MMRMResults(LinearResults[MMRMFit]):
     """A fitted mixed model for repeated measures, as ``mmrm`` returns it."""
 
     _where = WHERE
 
-    def __init__(
-        self,
-        fit: MMRMFit,
-        design: FormulaDesign,
-        response: Array,
-        index: pd.Index,
-        notes: Sequence[str],
-        visits: Classes,
-        groups: Classes | None,
-        left_out: CompleteRows,
-    ) -> None:
-        super().__init__(fit, design, response, index, notes)
-        self._mmrm = fit
+    def __init__(self, *fitted: Any, visits: CategoricalColumn, groups: CategoricalColumn | None) -> None:
+        super().__init__(*fitted)
         self._visits = visits
         self._groups = groups
-        self._left_out = left_out
 
     @property
     def llf(self) -> float:
         """Log-likelihood at the optimum, restricted with REML, all constants included (R's logLik, SAS)."""
-        return self._mmrm.log_likelihood
+        return self._fit.log_likelihood
 
     @property
     def aic(self) -> float:
         """-2 llf + 2 k for k covariance parameters, as R's mmrm and SAS."""
-        return self._mmrm.aic
+        return self._fit.aic
 
     @property
     def bic(self) -> float:
         """-2 llf + k log(subjects) for k covariance parameters, as R's mmrm and SAS."""
-        return self._mmrm.bic
+        return self._fit.bic
 
     @property
     def nsubjects(self) -> int:
         """Subjects with an analysed row."""
-        return self._mmrm.n_subjects
-
-    @property
-    def dropped(self) -> pd.Series:
-        """Rows with a missing value, by column; a row may be missing in several. Only complete rows are analysed."""
-        return pd.Series(dict(self._left_out.missing), name="rows", dtype=np.int64)
+        return self._fit.n_subjects
 
     @property
     def covariance(self) -> str:
         """The covariance structure of the fit."""
-        return self._mmrm.covariance
+        return self._fit.covariance
 
     @property
     def df_method(self) -> str:
         """How degrees of freedom were found."""
-        return self._mmrm.df
+        return self._fit.df
 
     @property
     def converged(self) -> bool:
         """True where the structure that was asked for reached its optimum; False where a simpler one was fitted instead."""
-        return self._mmrm.attempts[0].converged
+        return self._fit.attempts[0].converged
 
     @property
     def attempts(self) -> tuple[Attempt, ...]:
         """Each covariance structure tried: whether it converged and, if not, why."""
-        return self._mmrm.attempts
+        return self._fit.attempts
 
     @property
     def visits(self) -> tuple[Any, ...]:
@@ -122,20 +104,20 @@ class MMRMResults(LinearResults):
         for each group, the group being the outer level of the rows."""
         visits = pd.Index(list(self._visits.levels), name=self._visits.name)
         if self._groups is None:
-            return pd.DataFrame(self._mmrm.sigma, index=visits, columns=visits)
+            return pd.DataFrame(self._fit.sigma, index=visits, columns=visits)
         groups = self._groups.levels
-        blocks = [pd.DataFrame(self._mmrm.sigma[g], index=visits, columns=visits) for g in range(len(groups))]
+        blocks = [pd.DataFrame(self._fit.sigma[g], index=visits, columns=visits) for g in range(len(groups))]
         return pd.concat(blocks, keys=list(groups), names=[self._groups.name])
 
     def _covariance(self) -> Array:
-        return self._mmrm.vcov
+        return self._fit.vcov
 
     def _joint_test(self, L: Array) -> FTest:
-        return self._mmrm.joint_test(L)
+        return self._fit.joint_test(L)
 
     def summary(self) -> Summary:
         """Facts of the fit, coefficients and the covariance of the visits as statsmodels prints them, and ``notes``."""
-        m = self._mmrm
+        m = self._fit
         facts = [
             ("Dep. Variable", self._design.formula.response.code),
             ("Model", "MMRM"),
@@ -225,11 +207,12 @@ def mmrm(
     rows = complete_rows(missing, WHERE)
     columns, notes = analysed({**columns, visit: visits, **({} if group is None else {group.name: group})}, rows.kept)
     seen, by = columns[visit], None if group is None else columns[group.name]
-    assert isinstance(seen, Classes) and not isinstance(by, Numbers)  # noqa: S101 - as they were read
+    assert isinstance(seen, CategoricalColumn) and not isinstance(by, NumericColumn)  # noqa: S101 - as they were read
     _check_order(seen, covariance, fallback)
     who = labels[rows.kept]
     _check_once(who, seen, subject)
-    design = _build(read, columns)
+    with as_data_error(WHERE):
+        design = build_formula_design(read, columns)
     response = response_values(read, columns)
     hint = f"visits in order: {', '.join(seen.labels)}; another covariance, or fallback=True, may do"
     with as_data_error(WHERE, hint):
@@ -248,12 +231,7 @@ def mmrm(
         )
     lost = len(set(labels[~no_label].tolist())) - fit.n_subjects
     notes = _notes(fit, rows, notes, seen, lost)
-    return MMRMResults(fit, design, response, frame.index[rows.kept], notes, seen, by, rows)
-
-
-def _build(formula: Formula, columns: Mapping[str, Column]) -> FormulaDesign:
-    with as_data_error(WHERE):
-        return build_formula_design(formula, columns)
+    return MMRMResults(fit, design, response, frame, rows, notes, visits=seen, groups=by)
 
 
 def _check_options(covariance: str, df_method: str, reml: bool) -> None:
@@ -272,7 +250,7 @@ def _check_options(covariance: str, df_method: str, reml: bool) -> None:
 def _check_visit(formula: Formula, columns: Mapping[str, Column], visit: str) -> None:
     """A visit that is a number would be a straight line over time in the mean: R's mmrm refuses it too."""
     bare = any(f.bare == visit for f in formula.factors)
-    if bare and isinstance(columns[visit], Numbers):
+    if bare and isinstance(columns[visit], NumericColumn):
         raise UsageError(
             f"{visit} is a column of numbers: in the formula it would be a straight line over time",
             where=WHERE,
@@ -280,7 +258,7 @@ def _check_visit(formula: Formula, columns: Mapping[str, Column], visit: str) ->
         )
 
 
-def _in_time(visits: Classes) -> Classes:
+def _in_time(visits: CategoricalColumn) -> CategoricalColumn:
     """Texts that are one text but for a number (Month 2, Month 10) in the order of the number: that is the order in time."""
     parts = [NUMBER.split(label) for label in visits.labels] if visits.order == "texts" else []
     if not parts or any(len(p) != 3 for p in parts) or len({(p[0], p[2]) for p in parts}) > 1:
@@ -290,10 +268,10 @@ def _in_time(visits: Classes) -> Classes:
         return visits
     order = np.argsort(numbers)
     place = np.append(np.argsort(order), -1)
-    return Classes(visits.name, place[visits.codes], tuple(visits.levels[i] for i in order), NUMBERED)
+    return CategoricalColumn(visits.name, place[visits.codes], tuple(visits.levels[i] for i in order), NUMBERED)
 
 
-def _check_order(visits: Classes, covariance: str, fallback: bool) -> None:
+def _check_order(visits: CategoricalColumn, covariance: str, fallback: bool) -> None:
     """UsageError where the covariance needs the order of the visits in time and their texts do not tell it."""
     needed = covariance in IN_ORDER or (fallback and covariance not in ("cs", "csh"))
     if visits.order == "texts" and len(visits.levels) > 2 and needed:
@@ -305,7 +283,7 @@ def _check_order(visits: Classes, covariance: str, fallback: bool) -> None:
         )
 
 
-def _check_once(subject: NDArray[Any], visit: Classes, name: str) -> None:
+def _check_once(subject: NDArray[Any], visit: CategoricalColumn, name: str) -> None:
     """DataError for the first subject with two analysed rows at a visit."""
     seen: set[tuple[Any, int]] = set()
     for who, when in zip(subject.tolist(), visit.codes.tolist(), strict=True):
@@ -317,7 +295,7 @@ def _check_once(subject: NDArray[Any], visit: Classes, name: str) -> None:
         seen.add((who, when))
 
 
-def _notes(fit: MMRMFit, rows: CompleteRows, notes: Sequence[str], visits: Classes, lost: int) -> list[str]:
+def _notes(fit: MMRMFit, rows: CompleteRows, notes: Sequence[str], visits: CategoricalColumn, lost: int) -> list[str]:
     found = [rows.note()] if rows.n_left_out else []
     if lost:
         found.append(f"{lost} subjects have no complete row" if lost > 1 else "1 subject has no complete row")

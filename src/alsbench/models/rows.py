@@ -12,7 +12,16 @@ from numpy.typing import NDArray
 
 from alsbench.errors import DataError, UsageError
 from alsbench.models.formula import Formula
-from alsbench.models.frames import Classes, Column, Numbers, check_finite, read_classes, read_column, read_numbers, series
+from alsbench.models.frames import (
+    CategoricalColumn,
+    Column,
+    NumericColumn,
+    check_finite,
+    read_classes,
+    read_column,
+    read_numbers,
+    series,
+)
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -28,6 +37,11 @@ class CompleteRows:
     @property
     def n_left_out(self) -> int:
         return int((~self.kept).sum())
+
+    @property
+    def dropped(self) -> pd.Series:
+        """Rows with a missing value, by column."""
+        return pd.Series(dict(self.missing), name="rows", dtype=np.int64)
 
     def note(self) -> str:
         """One sentence, or nothing where no row is left out."""
@@ -58,14 +72,14 @@ def formula_columns(formula: Formula, frame: pd.DataFrame, where: str, *, visit:
             column = read_column(frame, name, where)
             found[name] = column if name == visit else _as_it_is(column, where)
     for column in found.values():
-        if isinstance(column, Numbers):
+        if isinstance(column, NumericColumn):
             check_finite(column, where)
     return found
 
 
 def _as_it_is(column: Column, where: str) -> Column:
     """UsageError for texts that are decimal numbers, which as a classification would be a level for nearly every row."""
-    if isinstance(column, Classes) and column.order == "texts":
+    if isinstance(column, CategoricalColumn) and column.order == "texts":
         try:
             decimal = any(not float(level).is_integer() for level in column.levels)
         except (ValueError, OverflowError):
@@ -83,7 +97,7 @@ def analysed(columns: Mapping[str, Column], kept: Mask) -> tuple[dict[str, Colum
     notes = []
     for name, column in columns.items():
         part = column.take(kept)
-        if isinstance(part, Classes):
+        if isinstance(part, CategoricalColumn):
             seen = part.observed()
             gone = [label for label in part.labels if label not in seen.labels]
             if gone:
@@ -103,7 +117,7 @@ def labels_of(frame: pd.DataFrame, name: str, where: str) -> tuple[NDArray[Any],
     return labels, missing
 
 
-def read_weights(frame: pd.DataFrame, given: Any, where: str) -> Numbers:
+def read_weights(frame: pd.DataFrame, given: Any, where: str) -> NumericColumn:
     """Weights as the name of a column, or as one number for each row of the frame."""
     if isinstance(given, str):
         found = read_numbers(frame, given, where)
@@ -113,7 +127,7 @@ def read_weights(frame: pd.DataFrame, given: Any, where: str) -> Numbers:
         values = np.asarray(given, dtype=np.float64)
         if values.shape != (len(frame),):
             raise UsageError(f"{values.size} weights for {len(frame)} rows", where=where, hint="one number for each row")
-        found = Numbers("weights", values)
+        found = NumericColumn("weights", values)
     check_finite(found, where)
     bad = int((found.values <= 0).sum())
     if bad:
@@ -121,17 +135,21 @@ def read_weights(frame: pd.DataFrame, given: Any, where: str) -> Numbers:
     return found
 
 
-def read_events(frame: pd.DataFrame, name: str, where: str) -> Numbers:
+def read_events(frame: pd.DataFrame, name: str, where: str) -> NumericColumn:
     """Whether there was an event: 1 or 0, NaN where missing. UsageError for anything else, such as a censoring indicator."""
     column = read_column(frame, name, where)
-    numbers = read_numbers(frame, name, where) if not isinstance(column, Classes) or column.order == "truth values" else None
+    numbers = (
+        read_numbers(frame, name, where)
+        if not isinstance(column, CategoricalColumn) or column.order == "truth values"
+        else None
+    )
     if numbers is None or not np.isin(numbers.values[~numbers.missing], (0.0, 1.0)).all():
         hint = f"1 or True where the event happened; from ADTTE: data[{name!r}] = data['CNSR'] == 0"
         raise UsageError(f"{name} says whether there was an event: True and False, or 1 and 0", where=where, hint=hint)
     return numbers
 
 
-def read_finite(frame: pd.DataFrame, name: str, where: str) -> Numbers:
+def read_finite(frame: pd.DataFrame, name: str, where: str) -> NumericColumn:
     """A column of numbers, none of them infinite."""
     column = read_numbers(frame, name, where)
     check_finite(column, where)

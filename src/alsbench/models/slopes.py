@@ -6,7 +6,6 @@ those of R's lme4 at its optimum, with lmerTest's Satterthwaite or pbkrtest's Ke
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, get_args
 
@@ -15,16 +14,13 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from alsbench.errors import UsageError
-from alsbench.models.faults import as_data_error
-from alsbench.models.formula import read_formula
-from alsbench.models.formula_design import FormulaDesign, build_formula_design, response_values
-from alsbench.models.frames import Classes, as_frame, label_of, read_numbers
+from alsbench.models.formula import build_formula_design, read_formula, response_values
+from alsbench.models.frames import CategoricalColumn, as_data_error, as_frame, label_of, read_numbers
 from alsbench.models.linear import LinearResults
-from alsbench.models.rows import CompleteRows, analysed, complete_rows, formula_columns, labels_of
+from alsbench.models.rows import analysed, complete_rows, formula_columns, labels_of
 from alsbench.models.summary import coefficient_table, make_summary, number
-from alsbench.stats.contrasts import Contrasts, t_contrasts
+from alsbench.stats.contrasts import Contrasts, FTest, t_contrasts
 from alsbench.stats.design import Term
-from alsbench.stats.inference import FTest
 from alsbench.stats.slopes import DfMethod, SlopeFit, arm_slopes, fit_slopes, percent_slowing, slope_differences
 from alsbench.study.names import nearest
 
@@ -56,77 +52,58 @@ class BoundFit:
         return t_contrasts(*columns, level=level)
 
 
-class SlopeResults(LinearResults):
+class SlopeResults(LinearResults[BoundFit]):
     """A fitted random slopes model, as ``slopes`` returns it."""
 
     _where = WHERE
 
-    def __init__(
-        self,
-        bound: BoundFit,
-        design: FormulaDesign,
-        response: Array,
-        index: pd.Index,
-        notes: Sequence[str],
-        left_out: CompleteRows,
-    ) -> None:
-        super().__init__(bound, design, response, index, notes)
-        self._slopes = bound.fit
-        self._df = bound.df
-        self._left_out = left_out
-
     @property
     def llf(self) -> float:
         """Log-likelihood at the optimum, restricted with REML (lme4's logLik)."""
-        return self._slopes.log_likelihood
+        return self._fit.fit.log_likelihood
 
     @property
     def aic(self) -> float:
         """-2 llf + 2 k, k counting coefficients and four (co)variances, as lme4."""
-        return self._slopes.aic
+        return self._fit.fit.aic
 
     @property
     def bic(self) -> float:
         """-2 llf + k log(rows), as lme4."""
-        return self._slopes.bic
+        return self._fit.fit.bic
 
     @property
     def nsubjects(self) -> int:
         """Subjects with an analysed row."""
-        return self._slopes.n_subjects
-
-    @property
-    def dropped(self) -> pd.Series:
-        """Rows with a missing value, by column; a row may be missing in several."""
-        return pd.Series(dict(self._left_out.missing), name="rows", dtype=np.int64)
+        return self._fit.fit.n_subjects
 
     @property
     def df_method(self) -> str:
         """How degrees of freedom were found."""
-        return self._df
+        return self._fit.df
 
     @property
     def scale(self) -> float:
         """Residual variance, in squared units of the response."""
-        return self._slopes.residual_variance
+        return self._fit.fit.residual_variance
 
     @property
     def random_effects_cov(self) -> pd.DataFrame:
         """Covariance of a subject's intercept and slope (2, 2), in the units of the response and of time."""
-        names = ["Intercept", self._slopes.time_name]
-        return pd.DataFrame(self._slopes.G, index=names, columns=names)
+        names = ["Intercept", self._fit.fit.time_name]
+        return pd.DataFrame(self._fit.fit.G, index=names, columns=names)
 
     @property
     def singular(self) -> bool:
         """True where a variance is zero, or intercept and slope are perfectly correlated."""
-        return self._slopes.singular
+        return self._fit.fit.singular
 
     def slopes(self, factor: str, *, level: float = 0.95) -> pd.DataFrame:
         """The slope at each level of ``factor``, other factors averaged with equal weights: estimate, se, df, low, high, in the
         units of the response per unit of time."""
         (name,) = self._factors(factor)
         with as_data_error(WHERE):
-            found = arm_slopes(self._slopes, factor=name, df=self._df, level=level)
+            found = arm_slopes(self._fit.fit, factor=name, df=self._fit.df, level=level)
         index = pd.Index(list(self._design.classes[name].levels), name=name)
         return pd.DataFrame({n: getattr(found, n) for n in ("estimate", "se", "df", "low", "high")}, index=index)
 
@@ -136,7 +113,7 @@ class SlopeResults(LinearResults):
         (name,) = self._factors(factor)
         base = self._level_of(name, self._design.classes[name].labels[0] if reference is None else reference)
         with as_data_error(WHERE):
-            found = slope_differences(self._slopes, factor=name, reference=base, df=self._df, level=level)
+            found = slope_differences(self._fit.fit, factor=name, reference=base, df=self._fit.df, level=level)
         others = [x for x in self._design.classes[name].labels if x != base]
         names = ("se", "df", "t", "p", "low", "high")
         columns = {"difference": found.estimate, **{n: getattr(found, n) for n in names}}
@@ -148,7 +125,7 @@ class SlopeResults(LinearResults):
         (name,) = self._factors(factor)
         one, zero = self._level_of(name, treatment), self._level_of(name, reference)
         with as_data_error(WHERE):
-            found = percent_slowing(self._slopes, one, zero, factor=name, df=self._df, level=level)
+            found = percent_slowing(self._fit.fit, one, zero, factor=name, df=self._fit.df, level=level)
         return pd.Series(vars(found), name=f"{one} against {zero}")
 
     def _level_of(self, factor: str, level: Any) -> str:
@@ -159,28 +136,27 @@ class SlopeResults(LinearResults):
         return label
 
     def _covariance(self) -> Array:
-        return self._slopes.vcov_adjusted if self._df == "kenward-roger" else self._slopes.vcov
+        return self._fit.fit.vcov_adjusted if self._fit.df == "kenward-roger" else self._fit.fit.vcov
 
     def _type3(self, term: Term) -> Array:
         return self._design.type3(term, basis="first")  # the basis of lmerTest, on which its Satterthwaite df depend
 
     def _joint_test(self, L: Array) -> FTest:
-        found = self._slopes.f_test(L, df=self._df)
-        return FTest(found.f, found.num_df, found.den_df, found.p)
+        return self._fit.fit.f_test(L, df=self._fit.df)
 
     def summary(self) -> Summary:
         """Facts of the fit and coefficients as statsmodels prints them, and ``notes``."""
-        G = self._slopes.G
+        G = self._fit.fit.G
         facts = [
             ("Dep. Variable", self._design.formula.response.code),
             ("Model", "Random slopes"),
-            ("Method", "REML" if self._slopes.reml else "ML"),
-            ("Df Method", "Kenward-Roger" if self._df == "kenward-roger" else "Satterthwaite"),
+            ("Method", "REML" if self._fit.fit.reml else "ML"),
+            ("Df Method", "Kenward-Roger" if self._fit.df == "kenward-roger" else "Satterthwaite"),
             ("No. Observations", f"{self.nobs:,}"),
             ("No. Subjects", f"{self.nsubjects:,}"),
             ("Log-Likelihood", number(self.llf)),
             ("Var(Intercept)", number(G[0, 0])),
-            (f"Var({self._slopes.time_name})", number(G[1, 1])),
+            (f"Var({self._fit.fit.time_name})", number(G[1, 1])),
             ("Covariance", number(G[0, 1])),
             ("Residual Var", number(self.scale)),
             ("Singular", "yes" if self.singular else "no"),
@@ -223,7 +199,7 @@ def slopes(
     frame = as_frame(data, WHERE)
     columns = formula_columns(read, frame, WHERE)
     times = read_numbers(frame, time, WHERE)
-    if time in columns and isinstance(columns[time], Classes):
+    if time in columns and isinstance(columns[time], CategoricalColumn):
         raise UsageError(f"{time} is a classification in the formula, where a slope needs numbers", where=WHERE)
     labels, unnamed = labels_of(frame, subject, WHERE)
     missing = {name: c.missing for name, c in columns.items()} | {subject: unnamed, time: times.missing}
@@ -236,4 +212,4 @@ def slopes(
         fit = fit_slopes(response, design, codes, times.values[rows.kept], reml=reml, time_name=time)
     notes = [*([rows.note()] if rows.n_left_out else []), *notes, *fit.notes]
     bound = BoundFit(fit, df_method)  # type: ignore[arg-type]
-    return SlopeResults(bound, design, response, frame.index[rows.kept], notes, rows)
+    return SlopeResults(bound, design, response, frame, rows, notes)

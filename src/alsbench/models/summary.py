@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import textwrap
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -35,6 +36,20 @@ def p_value(p: float) -> str:
     return "<0.001" if p < 0.0005 else round_half_away(p, 3)
 
 
+class PrintableResults(ABC):
+    """Results that print as statsmodels' do."""
+
+    @abstractmethod
+    def summary(self) -> Summary:
+        """The tables of the fit as statsmodels prints them: ``print(m.summary())``, ``.as_html()``, ``.as_latex()``."""
+
+    def __repr__(self) -> str:
+        return str(self.summary())
+
+    def _repr_html_(self) -> str:
+        return str(self.summary().as_html())
+
+
 @dataclass(frozen=True)
 class SummaryTable:
     """A table of a summary: its title, the heads of its columns, the stubs of its rows, and its cells as texts."""
@@ -57,8 +72,8 @@ def coefficient_table(names: Sequence[str], table: Contrasts) -> SummaryTable:
 
 def make_summary(title: str, facts: Facts, *, tables: Sequence[SummaryTable], notes: Sequence[str] = ()) -> Summary:
     """statsmodels' Summary: ``facts`` in two columns, the tables, and notes."""
-    from statsmodels.iolib.summary import Summary, fmt_2cols, fmt_params
-    from statsmodels.iolib.table import SimpleTable
+    from statsmodels.iolib.summary import Summary, fmt_2cols, fmt_params  # waits: statsmodels
+    from statsmodels.iolib.table import SimpleTable  # waits: statsmodels
 
     half = (len(facts) + 1) // 2
     right = [*facts[half:], ("", "")][:half]

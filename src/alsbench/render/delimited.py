@@ -14,10 +14,10 @@ from itertools import repeat
 from typing import Any, Literal
 
 from alsbench.analysis.result import Result, Row
+from alsbench.data.sanitize import guard_formula, markdown_cell, visible, without_controls
 from alsbench.render.ard import ROW_KEYS, row_dict
-from alsbench.render.page import Block, Page
-from alsbench.render.standing import marked_title, page_facts, page_footnotes
-from alsbench.render.text import guard_formula, markdown_cell, visible, without_controls
+from alsbench.render.page import Page, PageBlock
+from alsbench.render.titles_footnotes import marked_title, page_facts, page_footnotes
 
 Dialect = Literal["csv", "tsv"]
 SEPARATORS: dict[Dialect, str] = {"csv": ",", "tsv": "\t"}
@@ -105,7 +105,7 @@ def page_markdown(page: Page) -> str:
     return "\n".join(parts)
 
 
-def _block_markdown(block: Block) -> str:
+def _block_markdown(block: PageBlock) -> str:
     names = [markdown_cell(" ".join(part for part in (c.group, c.title.replace("\n", " ")) if part)) for c in block.columns]
     rules = ["---:" if c.justify == "right" else ":---" for c in block.columns]
     lines = [f"### {markdown_cell(block.title)}\n"] if block.title else []

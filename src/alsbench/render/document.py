@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from alsbench.data.sanitize import markdown_cell, visible
 from alsbench.render.ard import dump
 from alsbench.render.delimited import Dialect, page_delimited, page_markdown
 from alsbench.render.layout import GAP, LEAST_LABEL, column_groups, laid_out, lines_of_part, page_text
-from alsbench.render.page import Block, Cell, Column, Line, Page
-from alsbench.render.text import markdown_cell, visible
+from alsbench.render.page import Column, Line, Page, PageBlock, TextCell
 
 SCHEMA = "alsbench.report/1"
 PAPER = 150  # monospaced characters of 8 pt across A4 landscape
@@ -36,7 +36,7 @@ class Document:
 
 
 @dataclass(frozen=True)
-class Table:
+class PrintedTable:
     """One table on paper: the columns that fit, their widths in characters, and every line with its texts."""
 
     caption: str
@@ -73,9 +73,9 @@ def heading(name: str, page: Page) -> str:
     return f"{name}. {page.title}" if name else page.title
 
 
-def page_tables(name: str, page: Page) -> list[Table]:
+def page_tables(name: str, page: Page) -> list[PrintedTable]:
     """The tables of a page under their captions, none wider than the paper."""
-    found: list[Table] = []
+    found: list[PrintedTable] = []
     title = ""
     for count, block in enumerate(page.blocks, start=1):
         number = f"{name}.{count}" if name and len(page.blocks) > 1 else name
@@ -85,7 +85,7 @@ def page_tables(name: str, page: Page) -> list[Table]:
     return found
 
 
-def _block_tables(caption: str, block: Block) -> list[Table]:
+def _block_tables(caption: str, block: PageBlock) -> list[PrintedTable]:
     laid = laid_out(block, width=PAPER)
     made = []
     for part, chosen in enumerate(laid.parts, start=1):
@@ -94,7 +94,7 @@ def _block_tables(caption: str, block: Block) -> list[Table]:
         )
         lines = tuple((replace(line, cells=tuple(_cells(line, chosen))), row) for line, row in lines)
         made.append(
-            Table(
+            PrintedTable(
                 caption if len(laid.parts) == 1 else f"{caption} (part {part} of {len(laid.parts)})",
                 tuple(block.columns[j] for j in chosen),
                 _fitted([laid.widths[j] for j in chosen]),
@@ -105,7 +105,7 @@ def _block_tables(caption: str, block: Block) -> list[Table]:
     return made
 
 
-def _cells(line: Line, chosen: Sequence[int]) -> list[Cell]:
+def _cells(line: Line, chosen: Sequence[int]) -> list[TextCell]:
     return [line.cells[j] for j in chosen if j < len(line.cells)]
 
 

@@ -13,9 +13,8 @@ from typing import TYPE_CHECKING
 
 from alsbench.analysis.result import Row
 from alsbench.render.formats import MASKED, MISSING, NOT_ESTIMABLE, absent, format_number, format_p, format_stat
-from alsbench.render.page import EMPTY, Block, Column, Line, Page, label
-from alsbench.render.page import Cell as PageCell
-from alsbench.render.standing import CI, marked_title, page_facts, page_footnotes
+from alsbench.render.page import EMPTY, Column, Line, Page, PageBlock, TextCell, label
+from alsbench.render.titles_footnotes import CI, marked_title, page_facts, page_footnotes
 
 if TYPE_CHECKING:  # building evidence needs numpy; printing it does not
     from alsbench.analysis.contrast import EvidenceCell
@@ -39,7 +38,7 @@ def evidence_page(evidence: Evidence) -> Page:
     )
 
 
-def evidence_block(evidence: Evidence) -> Block:
+def evidence_block(evidence: Evidence) -> PageBlock:
     """Endpoints as sections, a line for each comparison, a group of columns for each subgroup."""
     behind = _rows_behind(evidence.result.rows)
     with_p = {phrase: _has_interaction(evidence, phrase) for phrase in evidence.columns}
@@ -52,7 +51,7 @@ def evidence_block(evidence: Evidence) -> Block:
     for endpoint in dict.fromkeys(c.endpoint for c in evidence.cells):
         mine = [c for c in evidence.cells if c.endpoint == endpoint]
         lines.append(
-            Line((PageCell(_section(next((c for c in mine if c.ratio), mine[0]))), *(EMPTY for _ in columns[1:])), heading=True)
+            Line((TextCell(_section(next((c for c in mine if c.ratio), mine[0]))), *(EMPTY for _ in columns[1:])), heading=True)
         )
         for comparison in dict.fromkeys(c.comparison for c in mine):
             found = {c.subgroup: c for c in mine if c.comparison == comparison}
@@ -63,7 +62,7 @@ def evidence_block(evidence: Evidence) -> Block:
     notes = list(_errors(evidence.cells))
     if any(c.primary for c in evidence.cells):
         notes.append("* primary comparison")
-    return Block("", tuple(columns), tuple(lines), tuple(notes))
+    return PageBlock("", tuple(columns), tuple(lines), tuple(notes))
 
 
 def nominal_note(evidence: Evidence) -> tuple[str, ...]:
@@ -77,10 +76,10 @@ def _section(cell: EvidenceCell) -> str:
     return f"{cell.title} [{cell.method}, {cell.level}{', ratio' if cell.ratio else ''}]"
 
 
-def _names(cell: EvidenceCell) -> tuple[PageCell, PageCell]:
+def _names(cell: EvidenceCell) -> tuple[TextCell, TextCell]:
     mark = " *" if cell.primary else ""
     plan = f", {cell.plan}" if cell.plan else ""
-    return PageCell(f" {cell.treatment} vs {cell.reference}{mark}{plan}"), PageCell(cell.visit or "")
+    return TextCell(f" {cell.treatment} vs {cell.reference}{mark}{plan}"), TextCell(cell.visit or "")
 
 
 def _group(evidence: Evidence, phrase: str) -> str:
@@ -96,18 +95,18 @@ def _has_interaction(evidence: Evidence, phrase: str) -> bool:
 
 def _cells(
     cell: EvidenceCell | None, behind: dict[tuple[object, ...], tuple[Row, ...]], *, interaction: bool
-) -> list[PageCell]:
+) -> list[TextCell]:
     if cell is None:
         return [EMPTY] * (5 if interaction else 4)
     rows = behind.get((cell.endpoint, cell.subgroup, cell.treatment, cell.reference, cell.visit_number), ())
     style = "" if cell.p is None or cell.p >= 0.05 or cell.favourable is None else "good" if cell.favourable else "bad"
     made = [
-        PageCell(estimate_text(cell), rows, style),
-        PageCell("" if cell.favourable is None else "+" if cell.favourable else "-", rows, style),
-        PageCell(p_text(cell.p, cell), rows, style),
-        PageCell(_from_text(cell), rows),
+        TextCell(estimate_text(cell), rows, style),
+        TextCell("" if cell.favourable is None else "+" if cell.favourable else "-", rows, style),
+        TextCell(p_text(cell.p, cell), rows, style),
+        TextCell(_from_text(cell), rows),
     ]
-    return [*made, PageCell(p_text(cell.interaction_p, None), rows)] if interaction else made
+    return [*made, TextCell(p_text(cell.interaction_p, None), rows)] if interaction else made
 
 
 def estimate_text(cell: EvidenceCell) -> str:

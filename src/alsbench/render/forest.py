@@ -7,14 +7,14 @@ drawn on a log scale.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from alsbench.render.evidence import estimate_text, nominal_note, p_text
 from alsbench.render.figures import forest_figures
 from alsbench.render.formats import MASKED, NOT_ESTIMABLE, format_p
-from alsbench.render.page import Block, Column, Figure, Line, Page, label
-from alsbench.render.page import Cell as PageCell
-from alsbench.render.standing import CI, marked_title, page_facts, page_footnotes
+from alsbench.render.page import Column, Figure, Line, Page, PageBlock, TextCell, label
+from alsbench.render.titles_footnotes import CI, marked_title, page_facts, page_footnotes
 
 if TYPE_CHECKING:
     from alsbench.analysis.contrast import EvidenceCell
@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 BARS = 21
 SIZES = ("▪", "■")
 LEGEND = f"{SIZES[1]} estimate, {SIZES[0]} where n is less than half the largest; < > the interval goes on; | no difference."
-CLIP = 2.5  # the scale spans at most this many times the widest half-interval of a well-estimated line
+Point = tuple[float, float, float]  # estimate, low, high
+CLIP = 2.5  # the scale spans at most this many median half-intervals beyond the estimates
 
 
 def forest_page(evidence: Evidence) -> Page:
@@ -43,7 +44,7 @@ def _figures(cells: list[EvidenceCell], title: str) -> tuple[Figure, ...]:
     return forest_figures(cells, scale_of(cells), [estimate_text(c) for c in cells], about)
 
 
-def _block(cells: list[EvidenceCell]) -> Block:
+def _block(cells: list[EvidenceCell]) -> PageBlock:
     first = cells[0]
     low, high = scale_of(cells)
     lines = []
@@ -54,7 +55,7 @@ def _block(cells: list[EvidenceCell]) -> Block:
         p = p_text(c.p, c) or NOT_ESTIMABLE
         inter = "" if c.interaction_p is None else format_p(c.interaction_p)
         n = str(c.n) if c.n >= 0 else MASKED
-        lines.append(Line(tuple(PageCell(text) for text in (name, n, bar, estimate_text(c), p, inter))))
+        lines.append(Line(tuple(TextCell(text) for text in (name, n, bar, estimate_text(c), p, inter))))
     visit = next((c.visit for c in cells if c.visit), "")
     title = ", ".join(t for t in (f"{first.treatment} vs {first.reference}", visit, first.plan) if t)
     better = "right" if _better_above(cells) else "left"
@@ -68,7 +69,7 @@ def _block(cells: list[EvidenceCell]) -> Block:
     )
     post_hoc = ("* post hoc",) if any(c.post_hoc for c in cells) else ()
     errors = tuple(dict.fromkeys(f"{NOT_ESTIMABLE}: {c.subgroup}: {c.error}" for c in cells if c.error and c.error != MASKED))
-    return Block(title, columns, tuple(lines), (*post_hoc, *errors))
+    return PageBlock(title, columns, tuple(lines), (*post_hoc, *errors))
 
 
 def _better_above(cells: list[EvidenceCell]) -> bool:
@@ -90,19 +91,46 @@ def scale_of(cells: list[EvidenceCell]) -> tuple[float, float]:
 
 def draw(cell: EvidenceCell, low: float, high: float, *, big: bool) -> str:
     """``──■──`` with ``|`` at no difference, on a line of BARS characters."""
-    line = [" "] * BARS
-    zero = _column(0.0, low, high)
-    line[zero] = "|"
+    return interval_bar(_point(cell), (low, high), BARS, SIZES[big])
+
+
+def _point(cell: EvidenceCell) -> Point | None:
+    """Estimate and limits on the scale of the drawing, logs of ratios."""
     if cell.estimate is None or cell.low is None or cell.high is None:
+        return None
+    estimate, low, high = (math.log(v) if cell.ratio and v > 0 else v for v in (cell.estimate, cell.low, cell.high))
+    return estimate, low, high
+
+
+def interval_scale(points: Sequence[Point]) -> tuple[float, float]:
+    """The drawn range, holding no difference and every estimate; very wide intervals are clipped."""
+    halves = sorted((high - low) / 2 for _, low, high in points)
+    reach = CLIP * halves[len(halves) // 2]
+    estimates = [p[0] for p in points]
+    low = min(0.0, *estimates, max(min(p[1] for p in points), min(estimates) - reach))
+    high = max(0.0, *estimates, min(max(p[2] for p in points), max(estimates) + reach))
+    return (low, high) if high > low else (low - 1.0, high + 1.0)
+
+
+def interval_bar(point: Point | None, scale: tuple[float, float], width: int, mark: str) -> str:
+    """The interval of ``width`` characters with its estimate as ``mark``; without one the line of no difference."""
+
+    def column(value: float) -> int:
+        return round((min(max(value, scale[0]), scale[1]) - scale[0]) / (scale[1] - scale[0]) * (width - 1))
+
+    line = [" "] * width
+    zero = column(0.0)
+    line[zero] = "|"
+    if point is None:
         return "".join(line).rstrip()
-    left, right = _drawn(cell, cell.low), _drawn(cell, cell.high)
-    for k in range(_column(left, low, high), _column(right, low, high) + 1):
+    estimate, left, right = point
+    for k in range(column(left), column(right) + 1):
         line[k] = "┼" if k == zero else "─"
-    if left < low:
+    if left < scale[0]:
         line[0] = "<"
-    if right > high:
+    if right > scale[1]:
         line[-1] = ">"
-    line[_column(_drawn(cell, cell.estimate), low, high)] = SIZES[big]
+    line[column(estimate)] = mark
     return "".join(line)
 
 

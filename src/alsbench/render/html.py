@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from html import escape
 
-from alsbench.render.document import Document, Table, heading, numbered, page_tables
-from alsbench.render.page import Cell, Column, Figure, Line, Page
-from alsbench.render.text import visible
+from alsbench.data.sanitize import visible
+from alsbench.render.document import Document, PrintedTable, heading, numbered, page_tables
+from alsbench.render.page import Column, Figure, Line, Page, TextCell
 
 LABEL = 36  # characters beyond which a label may be folded
 FOLDED = 60  # characters beyond which a cell that is no label may be folded
@@ -115,7 +115,7 @@ def _notes(notes: Iterable[str]) -> str:
     return f'<ul class="notes">\n{items}</ul>\n' if items else ""
 
 
-def _table(ident: str, table: Table) -> str:
+def _table(ident: str, table: PrintedTable) -> str:
     body = "".join(_bodies(table))
     caption = f'<caption id="{ident}"><span>{_text(table.caption)}</span></caption>'
     return (
@@ -125,7 +125,7 @@ def _table(ident: str, table: Table) -> str:
     )
 
 
-def _head(table: Table) -> str:
+def _head(table: PrintedTable) -> str:
     titles = "".join(_title(c) for c in table.columns)
     if table.depth == 1:
         return f"<tr>{titles}</tr>\n"
@@ -145,7 +145,7 @@ def _title(column: Column) -> str:
     return f'<th scope="col"{kind}>{text}</th>' if text else f"<td{kind}></td>"
 
 
-def _bodies(table: Table) -> Iterable[str]:
+def _bodies(table: PrintedTable) -> Iterable[str]:
     """A ``tbody`` for each section: a heading opens the next."""
     rows: list[str] = []
     for line, texts in table.lines:
@@ -160,11 +160,11 @@ def _row(columns: Sequence[Column], line: Line, texts: Sequence[str]) -> str:
     filled = [t for t in texts if t]
     if line.heading and len(filled) <= 1:
         return f'<th scope="rowgroup" class="label left head" colspan="{len(columns)}">{_text("".join(filled))}</th>'
-    cells = (*line.cells, *(Cell("") for _ in columns[len(line.cells) :]))
+    cells = (*line.cells, *(TextCell("") for _ in columns[len(line.cells) :]))
     return "".join(_cell(c, cell, text, heading=line.heading) for c, cell, text in zip(columns, cells, texts, strict=True))
 
 
-def _cell(column: Column, cell: Cell, text: str, *, heading: bool) -> str:
+def _cell(column: Column, cell: TextCell, text: str, *, heading: bool) -> str:
     label = column.label and text
     kinds = [
         "label" if label else "",

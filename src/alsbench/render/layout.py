@@ -15,8 +15,8 @@ from rich.cells import cell_len
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.text import Text
 
-from alsbench.render.page import Block, Column, Line, Page
-from alsbench.render.text import visible
+from alsbench.data.sanitize import visible
+from alsbench.render.page import Column, Line, Page, PageBlock
 
 PAGE_WIDTH = 80
 GAP = "  "
@@ -65,7 +65,7 @@ def page_text(page: Page, *, width: int = PAGE_WIDTH) -> str:
     return "".join(line.plain.rstrip() + "\n" for line in page_lines(page, width=width))
 
 
-def block_lines(block: Block, *, width: int = PAGE_WIDTH, rule: str = "─") -> list[Text]:
+def block_lines(block: PageBlock, *, width: int = PAGE_WIDTH, rule: str = "─") -> list[Text]:
     """One block as styled lines."""
     lines = [Text(part, style="bold") for part in _fold(visible(block.title), width or PAGE_WIDTH)] if block.title else []
     laid = laid_out(block, width=width)
@@ -88,7 +88,7 @@ class Laid:
     parts: tuple[tuple[int, ...], ...]
 
 
-def laid_out(block: Block, *, width: int) -> Laid:
+def laid_out(block: PageBlock, *, width: int) -> Laid:
     """How a block stands in ``width`` characters (0: as many as it needs), whatever draws it."""
     texts = _aligned(block)
     widths = _widths(block, texts)
@@ -103,7 +103,7 @@ def laid_out(block: Block, *, width: int) -> Laid:
     return Laid(tuple(map(tuple, texts)), tuple(widths), tuple(map(tuple, parts)))
 
 
-def lines_of_part(block: Block, laid: Laid, chosen: Sequence[int]) -> Iterator[tuple[Line, tuple[str, ...]]]:
+def lines_of_part(block: PageBlock, laid: Laid, chosen: Sequence[int]) -> Iterator[tuple[Line, tuple[str, ...]]]:
     """The lines of a part with their texts, without those whose figures all stand in another part."""
     labels = [j for j in chosen if block.columns[j].label]
     for line, row in zip(block.lines, laid.texts, strict=True):
@@ -111,7 +111,7 @@ def lines_of_part(block: Block, laid: Laid, chosen: Sequence[int]) -> Iterator[t
             yield line, row
 
 
-def _aligned(block: Block) -> list[list[str]]:
+def _aligned(block: PageBlock) -> list[list[str]]:
     """Cell texts, made visible, with estimates and the limits beside them padded so that numbers stand under each other."""
     texts = [[visible(cell.text) for cell in line.cells] for line in block.lines]
     for j, column in enumerate(block.columns):
@@ -127,7 +127,7 @@ def _aligned(block: Block) -> list[list[str]]:
     return texts
 
 
-def _widths(block: Block, texts: Sequence[Sequence[str]]) -> list[int]:
+def _widths(block: PageBlock, texts: Sequence[Sequence[str]]) -> list[int]:
     """The natural width of each column; the last of a group grows where the group's name needs room."""
     widths = [max((cell_len(visible(part)) for part in c.title.split("\n")), default=0) for c in block.columns]
     for line, row in zip(block.lines, texts, strict=True):
@@ -192,7 +192,7 @@ def _says_nothing(row: Sequence[str], chosen: Sequence[int], labels: Sequence[in
     return any(row[j] for j in figures) and not any(row[j] for j in figures if j in chosen)
 
 
-def _part_lines(block: Block, laid: Laid, chosen: Sequence[int], width: int, rule: str) -> list[Text]:
+def _part_lines(block: PageBlock, laid: Laid, chosen: Sequence[int], width: int, rule: str) -> list[Text]:
     widths = list(laid.widths)
     total = sum(widths[j] for j in chosen) + len(GAP) * (len(chosen) - 1)
     labels = [j for j in chosen if block.columns[j].label]

@@ -127,7 +127,7 @@ class _Audit:
 
     def _solve(self, shown: list[int], way: float, goal: NDArray[np.float64]) -> NDArray[np.float64]:
         """Take a sum down or up as far as it goes and note what the solution shows free; the dual values of what is printed."""
-        from scipy.optimize import linprog
+        from scipy.optimize import linprog  # waits: scipy
 
         most = np.full(len(self.protected), self.k - 1.0)
         equal, right = self.system.made_of[shown], self.system.counts[shown].astype(float)

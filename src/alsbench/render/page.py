@@ -16,7 +16,7 @@ Justify = Literal["left", "right"]
 
 
 @dataclass(frozen=True)
-class Cell:
+class TextCell:
     """Text as shown, the statistics behind it, and the name of a style (``good``, ``bad``, ``note`` or empty)."""
 
     text: str
@@ -24,7 +24,7 @@ class Cell:
     style: str = ""
 
 
-EMPTY = Cell("")
+EMPTY = TextCell("")
 
 
 @dataclass(frozen=True)
@@ -42,12 +42,12 @@ class Column:
 class Line:
     """One line of cells; a ``heading`` opens a section and usually fills only its first cell."""
 
-    cells: tuple[Cell, ...]
+    cells: tuple[TextCell, ...]
     heading: bool = False
 
 
 @dataclass(frozen=True)
-class Block:
+class PageBlock:
     """A table: a title, columns, lines, and notes that belong to it alone.
 
     ``aligned`` sets estimates and limits under each other; it is off where one column holds different statistics. A ``wide``
@@ -75,7 +75,7 @@ class Page:
     """Blocks under one title with the facts and footnotes that let them stand alone, and figures of the same numbers."""
 
     title: str
-    blocks: tuple[Block, ...]
+    blocks: tuple[PageBlock, ...]
     facts: tuple[tuple[str, str], ...] = ()
     footnotes: tuple[str, ...] = ()
     figures: tuple[Figure, ...] = ()
@@ -86,8 +86,8 @@ def label(title: str) -> Column:
     return Column(title, justify="left", label=True)
 
 
-def plain_block(title: str, headings: Sequence[str], records: Iterable[Sequence[str]], *, left: int | None = None) -> Block:
+def plain_block(title: str, headings: Sequence[str], records: Iterable[Sequence[str]], *, left: int | None = None) -> PageBlock:
     """A block of plain strings: the first ``left`` columns (default: all) are left-justified, the first one is a label."""
     left = len(headings) if left is None else left
     columns = tuple(Column(h, justify="left" if i < left else "right", label=i == 0) for i, h in enumerate(headings))
-    return Block(title, columns, tuple(Line(tuple(Cell(text) for text in record)) for record in records))
+    return PageBlock(title, columns, tuple(Line(tuple(TextCell(text) for text in record)) for record in records))

@@ -10,9 +10,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from alsbench.render.document import Document, Table, heading, numbered, page_tables
+from alsbench.data.sanitize import visible
+from alsbench.render.document import Document, PrintedTable, heading, numbered, page_tables
 from alsbench.render.page import Column, Line, Page
-from alsbench.render.text import visible
 
 CHARACTER = 97  # twips of one character of 8 pt: Courier New has 96, what stands in for it elsewhere a little more
 HALF_GAP = 90  # twips left and right of every cell
@@ -97,7 +97,7 @@ def _notes(notes: Iterable[str]) -> str:
     return "".join(rf"\pard\plain\li200\fi-200\f0\fs15 {_text(note)}\par" + "\n" for note in notes)
 
 
-def _table(table: Table) -> str:
+def _table(table: PrintedTable) -> str:
     """Caption, group heads and heads as rows that are repeated, then the lines; an empty paragraph ends the table."""
     edges = _edges(table.widths)
     width = max(edges[-1], CAPTION)  # a wider one would stretch the last column in LibreOffice
@@ -118,7 +118,7 @@ def _table(table: Table) -> str:
     return "".join(rows) + _spaced()
 
 
-def _line(table: Table, edges: Sequence[int], line: Line, texts: Sequence[str], *, last: bool) -> str:
+def _line(table: PrintedTable, edges: Sequence[int], line: Line, texts: Sequence[str], *, last: bool) -> str:
     border = BOTTOM if last else ""
     filled = [t for t in texts if t]
     if line.heading and len(filled) <= 1:

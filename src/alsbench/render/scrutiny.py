@@ -6,6 +6,7 @@ interval in one cell. Checks that were not asked for stay in the list and say so
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -14,10 +15,10 @@ from alsbench.analysis.result import Result, Row
 from alsbench.analysis.scrutiny import CHECKS, VERDICT, Check, verdict
 from alsbench.render.ard import ROW_KEYS, dump, provenance_dict, row_dict
 from alsbench.render.delimited import STANDING, Dialect, delimited, standing_rows
+from alsbench.render.forest import Point, interval_bar, interval_scale
 from alsbench.render.formats import MISSING, NOT_ESTIMABLE, format_stat
-from alsbench.render.page import EMPTY, Block, Cell, Column, Line, Page, label
-from alsbench.render.scrutiny_plot import plot_block
-from alsbench.render.standing import CI, marked_title, page_facts, page_footnotes
+from alsbench.render.page import EMPTY, Column, Line, Page, PageBlock, TextCell, label
+from alsbench.render.titles_footnotes import CI, marked_title, page_facts, page_footnotes
 
 SCHEMA = "alsbench.scrutiny/1"
 INTERVALS = {
@@ -106,21 +107,21 @@ def scrutiny_page(found: Sequence[tuple[Check, Result]]) -> Page:
     return Page(marked_title(f"Scrutiny of {subgroup}", first.provenance), blocks, facts, tuple(notes))
 
 
-def verdicts_block(found: Sequence[tuple[Check, Result]]) -> Block:
+def verdicts_block(found: Sequence[tuple[Check, Result]]) -> PageBlock:
     """Every check of the list: what it says, or, where several were asked, that it was not."""
     said = {check.id: verdict(result) for check, result in found}
     lines: list[Line] = []
     for check in CHECKS:
         name = f"{check.number:>2}. {check.title}"
         if check.id in said:
-            lines.append(Line((Cell(name),), heading=True))
-            lines += [Line((Cell(f"    {part}"),)) for part in said[check.id].split("; ")]
+            lines.append(Line((TextCell(name),), heading=True))
+            lines += [Line((TextCell(f"    {part}"),)) for part in said[check.id].split("; ")]
         elif len(said) > 1:
-            lines.append(Line((Cell(f"{name}: not asked", style="note"),)))
-    return Block("", (label("Check"),), tuple(lines))
+            lines.append(Line((TextCell(f"{name}: not asked", style="note"),)))
+    return PageBlock("", (label("Check"),), tuple(lines))
 
 
-def check_blocks(check: Check, result: Result) -> tuple[Block, ...]:
+def check_blocks(check: Check, result: Result) -> tuple[PageBlock, ...]:
     """One check as tables: one for each kind of line it has (arms, contrasts, a named family), the first with the title.
 
     A table has a section for each comparison, at its horizon where the variants are what is compared.
@@ -136,7 +137,7 @@ def check_blocks(check: Check, result: Result) -> tuple[Block, ...]:
     return tuple(replace(b, title=result.facts.title if i == 0 else b.title) for i, b in enumerate(made))
 
 
-def _block(check: Check, result: Result, heading: str) -> Block:
+def _block(check: Check, result: Result, heading: str) -> PageBlock:
     if any(row.stat_name == "answer" for row in result.rows):
         return _form(result, heading)
     places: dict[Place, dict[str, Row]] = {}
@@ -157,20 +158,24 @@ def _block(check: Check, result: Result, heading: str) -> Block:
     ]
     lines: list[Line] = []
     for title, members in sections.items():
-        lines += [Line((Cell(title), *(EMPTY for _ in columns[1:])), heading=True)] if title else []
+        lines += [Line((TextCell(title), *(EMPTY for _ in columns[1:])), heading=True)] if title else []
         for place in members:
             stats = places[place]
             note = next((r.warning for r in stats.values() if r.warning), "") or ""
             named = (place[i] or (place[0] if len(labels) == 1 else "") for i in labels)  # of no variable: the subgroup itself
-            cells = (*(Cell(str(text or "")) for text in named), *(_cell(stats, n) for n in names), Cell(note, style="note"))
+            cells = (
+                *(TextCell(str(text or "")) for text in named),
+                *(_cell(stats, n) for n in names),
+                TextCell(note, style="note"),
+            )
             lines.append(Line(cells))
     if not any(line.cells[-1].text for line in lines if not line.heading):
         columns, lines = columns[:-1], [Line(line.cells[:-1], line.heading) for line in lines]
     errors = dict.fromkeys(f"{NOT_ESTIMABLE}: {r.error}" for r in result.rows if r.error)
-    return Block(heading, tuple(columns), tuple(lines), tuple(errors))
+    return PageBlock(heading, tuple(columns), tuple(lines), tuple(errors))
 
 
-def check_plot(check: Check, result: Result) -> Block | None:
+def check_plot(check: Check, result: Result) -> PageBlock | None:
     """The check's contrasts drawn to one scale for each comparison; None where there are not three to compare."""
     places: dict[Place, dict[str, Row]] = {}
     for row in result.rows:
@@ -187,7 +192,7 @@ def check_plot(check: Check, result: Result) -> Block | None:
     return plot_block(sections, INTERVALS)
 
 
-def _form(result: Result, heading: str) -> Block:
+def _form(result: Result, heading: str) -> PageBlock:
     """Questions with their answers and reasons, one below the other: sentences do not fit into columns."""
     lines: list[Line] = []
     title = ""
@@ -195,13 +200,13 @@ def _form(result: Result, heading: str) -> Block:
         pair = f"{row.treatment} vs {row.reference}"
         if pair != title:
             title = pair
-            lines.append(Line((Cell(title),), heading=True))
+            lines.append(Line((TextCell(title),), heading=True))
         if row.stat_name == "answer":
-            lines.append(Line((Cell(str(row.level), (row,)),)))
-            lines.append(Line((Cell(f"    {row.stat}", (row,)),)))
+            lines.append(Line((TextCell(str(row.level), (row,)),)))
+            lines.append(Line((TextCell(f"    {row.stat}", (row,)),)))
         else:
-            lines.append(Line((Cell(f"    {row.stat}", (row,), style="note"),)))
-    return Block(heading, (label("Question, answer, reason"),), tuple(lines))
+            lines.append(Line((TextCell(f"    {row.stat}", (row,), style="note"),)))
+    return PageBlock(heading, (label("Question, answer, reason"),), tuple(lines))
 
 
 def _stat_names(result: Result) -> list[str]:
@@ -269,14 +274,55 @@ def _heading(name: str, places: dict[Place, dict[str, Row]]) -> str:
     return f"{words} {CI}" if limits and any(limits[0] in stats for stats in places.values()) else words
 
 
-def _cell(stats: dict[str, Row], name: str) -> Cell:
+def _cell(stats: dict[str, Row], name: str) -> TextCell:
     row = stats.get(name)
     if row is None:
         return EMPTY
     if row.stat is None:
-        return Cell(NOT_ESTIMABLE if row.error else MISSING, (row,))
+        return TextCell(NOT_ESTIMABLE if row.error else MISSING, (row,))
     text = format_stat(name, row.stat)
     limits = [stats[n] for n in INTERVALS.get(name, ()) if n in stats]
     if limits:
         text += f" ({', '.join(format_stat(r.stat_name, r.stat) for r in limits)})"
-    return Cell(text, (row, *limits))
+    return TextCell(text, (row, *limits))
+
+
+BARS = 37
+LEAST = 3  # lines worth a plot
+RATIOS = frozenset({"ratio", "hazard_ratio"})
+LEGEND = "■ estimate, ─ 95 % interval, < > it goes on, | no difference"
+
+
+def plot_block(sections: dict[str, list[tuple[str, dict[str, Row]]]], limits: dict[str, tuple[str, str]]) -> PageBlock | None:
+    """A block of bars, None where no section has three estimates with intervals.
+
+    ``sections`` hold labelled statistics by name, as the table has them; ``limits`` name the interval of each estimate.
+    """
+    lines: list[Line] = []
+    for title, members in sections.items():
+        drawn = [(name, stats, _point(stats, limits)) for name, stats in members]
+        points = [p for _, _, p in drawn if p is not None]
+        if len(points) < LEAST:
+            continue
+        scale = interval_scale(points)
+        lines.append(Line((TextCell(title), TextCell("")), heading=True))
+        lines += [
+            Line((TextCell(name), TextCell(interval_bar(p, scale, BARS, "■").rstrip())))
+            for name, _, p in drawn
+            if p is not None
+        ]
+    columns = (label("Variant"), Column("estimate and interval", justify="left"))
+    return PageBlock("Plot", columns, tuple(lines), (LEGEND,)) if lines else None
+
+
+def _point(stats: dict[str, Row], limits: dict[str, tuple[str, str]]) -> Point | None:
+    for name, (low, high) in limits.items():
+        rows = [stats.get(n) for n in (name, low, high)]
+        if all(r is not None and r.stat is not None for r in rows):
+            values = [r.number() for r in rows if r is not None]
+            if name in RATIOS:
+                if min(values) <= 0:
+                    return None
+                values = [math.log(v) for v in values]
+            return values[0], values[1], values[2]
+    return None

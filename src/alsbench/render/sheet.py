@@ -5,6 +5,7 @@ JSON gives raw values under stable keys; CSV and TSV the same columns; text and 
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -15,7 +16,7 @@ from alsbench.render.ard import dump, plain_number
 from alsbench.render.delimited import STANDING, Dialect, delimited, standing
 from alsbench.render.formats import format_number, format_stored
 from alsbench.render.layout import PAGE_WIDTH
-from alsbench.render.page import Block, Cell, Column, Line, Page
+from alsbench.render.page import Column, Line, Page, PageBlock, TextCell
 
 SCHEMA = "alsbench.table/1"
 SHORT = 24  # records up to which a table too wide for the page is continued below itself; a longer one stays wide
@@ -76,8 +77,6 @@ def sheet_json(sheet: Sheet) -> str:
 
 def sheets_json(sheets: Sequence[Sheet]) -> str:
     """Several sheets in one document: the first as the body, the others under ``more``."""
-    import json
-
     first = json.loads(sheet_json(sheets[0]))
     return dump(first | {"more": [json.loads(sheet_json(s)) for s in sheets[1:]]}) if len(sheets) > 1 else sheet_json(sheets[0])
 
@@ -90,7 +89,7 @@ def sheet_delimited(sheet: Sheet, dialect: Dialect) -> str:
     return delimited([*heads, *STANDING], ([*r, *more] for r, more in zip(records, beside, strict=False)), dialect)
 
 
-def sheet_block(sheet: Sheet) -> Block:
+def sheet_block(sheet: Sheet) -> PageBlock:
     """The printed form: numbers right-justified, missing values empty."""
     sheet = _without_empty(sheet)
     first = 0 if not any(f.repeats for f in sheet.fields) else None
@@ -99,9 +98,9 @@ def sheet_block(sheet: Sheet) -> Block:
         for i, f in enumerate(sheet.fields)
     )
     lines = tuple(
-        Line(tuple(Cell(_printed(v, f)) for v, f in zip(record, sheet.fields, strict=True))) for record in sheet.records
+        Line(tuple(TextCell(_printed(v, f)) for v, f in zip(record, sheet.fields, strict=True))) for record in sheet.records
     )
-    return Block("", columns, lines, sheet.notes, wide=_wide(sheet, columns, lines))
+    return PageBlock("", columns, lines, sheet.notes, wide=_wide(sheet, columns, lines))
 
 
 def _without_empty(sheet: Sheet) -> Sheet:

@@ -6,22 +6,22 @@ count and percent; comparisons add standardised mean differences or risk differe
 
 from __future__ import annotations
 
-from alsbench.render.lookup import (
+from alsbench.render.page import EMPTY, Column, Line, PageBlock, TextCell, label
+from alsbench.render.result_rows import (
     Pair,
-    Place,
-    Rows,
+    ResultRows,
+    RowKey,
     Stats,
     interval_cell,
     shown,
     spread_cell,
     value_cell,
 )
-from alsbench.render.page import EMPTY, Block, Cell, Column, Line, label
 
 SUMMARIES = ("n", "Mean (SD)", "Median (Q1, Q3)", "Min, max")
 
 
-def baseline_blocks(rows: Rows, subgroup: str) -> list[Block]:
+def baseline_blocks(rows: ResultRows, subgroup: str) -> list[PageBlock]:
     """Variables down, arms across, standardised mean differences on the right."""
     arms, pairs = _arms(rows, subgroup), _pairs(rows, subgroup, "smd")
     columns = [label("Characteristic"), *(Column(_heading(rows, subgroup, a)) for a in arms)]
@@ -30,20 +30,20 @@ def baseline_blocks(rows: Rows, subgroup: str) -> list[Block]:
     for variable in _variables(rows, subgroup):
         levels = _levels(rows, subgroup, variable)
         smd = [value_cell(rows.get("contrast", subgroup, pair=p, variable=variable), "smd") for p in pairs]
-        lines.append(Line((Cell(variable), *(EMPTY for _ in arms), *smd), heading=True))
+        lines.append(Line((TextCell(variable), *(EMPTY for _ in arms), *smd), heading=True))
         numeric = [rows.get("arm", subgroup, arm=a, variable=variable) for a in arms]
         if any("mean" in s for s in numeric):
             for summary in SUMMARIES:
                 cells = [_summary(s, summary) for s in numeric]
-                lines.append(Line((Cell(f"  {summary}"), *cells, *(EMPTY for _ in pairs))))
+                lines.append(Line((TextCell(f"  {summary}"), *cells, *(EMPTY for _ in pairs))))
         for level in levels:
             cells = [count_cell(rows.get("arm", subgroup, arm=a, variable=variable, level=level)) for a in arms]
             beside = [value_cell(rows.get("contrast", subgroup, pair=p, variable=variable, level=level), "smd") for p in pairs]
-            lines.append(Line((Cell(f"  {level}"), *cells, *beside)))
-    return [Block("", tuple(columns), tuple(lines), aligned=False)] if lines else []
+            lines.append(Line((TextCell(f"  {level}"), *cells, *beside)))
+    return [PageBlock("", tuple(columns), tuple(lines), aligned=False)] if lines else []
 
 
-def incidence_blocks(rows: Rows, subgroup: str) -> list[Block]:
+def incidence_blocks(rows: ResultRows, subgroup: str) -> list[PageBlock]:
     """Exposure, then categories down and arms across as n (%), with rates where there are any, and risk differences.
 
     A block for each kind of variable: those with rates (an overview) and those without (classes and their terms).
@@ -60,11 +60,11 @@ def incidence_blocks(rows: Rows, subgroup: str) -> list[Block]:
     return [b for b in blocks if b.lines]
 
 
-def _has(rows: Rows, subgroup: str, variable: str, stat_name: str) -> bool:
+def _has(rows: ResultRows, subgroup: str, variable: str, stat_name: str) -> bool:
     return any(stat_name in rows.at[p] for p in rows.places("arm", subgroup, lambda p: _of(p, variable)))
 
 
-def _summary_block(rows: Rows, subgroup: str, variable: str, arms: list[str]) -> Block:
+def _summary_block(rows: ResultRows, subgroup: str, variable: str, arms: list[str]) -> PageBlock:
     """A measured quantity (days of exposure): total, or mean (SD) and range, by arm."""
     columns = [label(variable), *(Column(_heading(rows, subgroup, a)) for a in arms)]
     lines = []
@@ -77,13 +77,13 @@ def _summary_block(rows: Rows, subgroup: str, variable: str, arms: list[str]) ->
         ):
             lost = name == ", min, max" and all(r.error for c in cells for r in c.rows)  # as the mean above says
             if any(c.text for c in cells) and not lost:
-                lines.append(Line((Cell(f"{level}{name}"), *cells)))
-    return Block("", tuple(columns), tuple(lines), aligned=False)
+                lines.append(Line((TextCell(f"{level}{name}"), *cells)))
+    return PageBlock("", tuple(columns), tuple(lines), aligned=False)
 
 
 def _count_block(
-    rows: Rows, subgroup: str, variables: list[str], arms: list[str], pairs: list[Pair], *, with_rate: bool
-) -> Block:
+    rows: ResultRows, subgroup: str, variables: list[str], arms: list[str], pairs: list[Pair], *, with_rate: bool
+) -> PageBlock:
     columns = [label("Subjects with")]
     for arm in arms:
         name = _heading(rows, subgroup, arm).replace("\n", " ")
@@ -94,7 +94,7 @@ def _count_block(
         levels: list[str | None] = list(_levels(rows, subgroup, variable))
         whole = rows.get("arm", subgroup, arm=arms[0], variable=variable) if arms else {}
         if "count" not in whole and not with_rate:
-            lines.append(Line((Cell(variable), *(EMPTY for _ in columns[1:])), heading=True))
+            lines.append(Line((TextCell(variable), *(EMPTY for _ in columns[1:])), heading=True))
         for level in [None, *levels] if "count" in whole else levels:
             cells = []
             for arm in arms:
@@ -104,21 +104,21 @@ def _count_block(
                 stats = rows.get("contrast", subgroup, pair=pair, variable=variable, level=level)
                 cells.append(interval_cell(stats, "risk_difference", "risk_difference_low", "risk_difference_high"))
             name = variable if level is None else level if with_rate else f"  {level}"
-            lines.append(Line((Cell(name), *cells)))
-    return Block("", tuple(columns), tuple(lines))
+            lines.append(Line((TextCell(name), *cells)))
+    return PageBlock("", tuple(columns), tuple(lines))
 
 
-def count_cell(stats: Stats) -> Cell:
+def count_cell(stats: Stats) -> TextCell:
     """``12 (52.2%)``."""
     count, percent = stats.get("count") or stats.get("n"), stats.get("percent")
     if count is None:
         return EMPTY
     if percent is None or percent.stat is None:
-        return Cell(shown(count), (count,))
-    return Cell(f"{shown(count)} ({shown(percent)}%)", (count, percent))
+        return TextCell(shown(count), (count,))
+    return TextCell(f"{shown(count)} ({shown(percent)}%)", (count, percent))
 
 
-def _summary(stats: Stats, summary: str) -> Cell:
+def _summary(stats: Stats, summary: str) -> TextCell:
     if summary == "n":
         return value_cell(stats, "n")
     if summary == "Mean (SD)":
@@ -126,30 +126,30 @@ def _summary(stats: Stats, summary: str) -> Cell:
     if summary == "Median (Q1, Q3)":
         return interval_cell(stats, "median", "q1", "q3")
     low, high = stats.get("min"), stats.get("max")
-    return EMPTY if low is None or high is None else Cell(f"{shown(low)}, {shown(high)}", (low, high))
+    return EMPTY if low is None or high is None else TextCell(f"{shown(low)}, {shown(high)}", (low, high))
 
 
-def _arms(rows: Rows, subgroup: str) -> list[str]:
+def _arms(rows: ResultRows, subgroup: str) -> list[str]:
     return list(dict.fromkeys(p.arm for p in rows.places("arm", subgroup) if p.arm is not None))
 
 
-def _pairs(rows: Rows, subgroup: str, stat_name: str) -> list[Pair]:
+def _pairs(rows: ResultRows, subgroup: str, stat_name: str) -> list[Pair]:
     return list(dict.fromkeys(p.pair for p in rows.places("contrast", subgroup) if stat_name in rows.at[p]))
 
 
-def _heading(rows: Rows, subgroup: str, arm: str) -> str:
+def _heading(rows: ResultRows, subgroup: str, arm: str) -> str:
     total = rows.get("arm", subgroup, arm=arm).get("n")
     return arm if total is None else f"{arm}\n(N = {shown(total)})"
 
 
-def _of(where: Place, variable: str) -> bool:
+def _of(where: RowKey, variable: str) -> bool:
     return where.variable == variable
 
 
-def _variables(rows: Rows, subgroup: str) -> list[str]:
+def _variables(rows: ResultRows, subgroup: str) -> list[str]:
     return list(dict.fromkeys(p.variable for p in rows.places("arm", subgroup) if p.variable is not None))
 
 
-def _levels(rows: Rows, subgroup: str, variable: str) -> list[str]:
+def _levels(rows: ResultRows, subgroup: str, variable: str) -> list[str]:
     places = rows.places("arm", subgroup, lambda p: _of(p, variable) and p.level is not None)
     return list(dict.fromkeys(p.level for p in places if p.level is not None))

@@ -23,10 +23,10 @@ from alsbench.data.snapshot import open_snapshot
 from alsbench.data.workspace import Workspace
 from alsbench.errors import AlsbenchError, DataError, UnavailableError
 from alsbench.render.sheet import Field, Sheet
-from alsbench.render.standing import LOG_FACT
+from alsbench.render.titles_footnotes import LOG_FACT
 from alsbench.service.access import Access
 from alsbench.service.output import Facts, Output, sheets_output
-from alsbench.study.reading import study_digest
+from alsbench.study.study_file import study_digest
 
 if TYPE_CHECKING:
     from alsbench.analysis.kept import Kept

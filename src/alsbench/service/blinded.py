@@ -26,21 +26,20 @@ from alsbench.audit.blinding import (
 )
 from alsbench.audit.disclosure import LEFT_OUT
 from alsbench.audit.log import entries
-from alsbench.data.archives import unpack
 from alsbench.data.dataset import from_table
 from alsbench.data.derive.layout import derive
 from alsbench.data.load import digest_of
 from alsbench.data.load import load as load_snapshot
-from alsbench.data.readers.registry import find_files, read
-from alsbench.data.receipt import Finding
-from alsbench.data.special import marks, moved
+from alsbench.data.readers.files import find_files, read, unpack
+from alsbench.data.receipt import RuleFinding
+from alsbench.data.sas import reordered_metadata, special_codes
 from alsbench.data.workspace import Workspace
 from alsbench.errors import DataError, UsageError
 from alsbench.service.access import Access
 from alsbench.service.staging import private_folder
 from alsbench.service.trail import Load, study_facts
 from alsbench.study.edit import publish
-from alsbench.study.reading import parse_study
+from alsbench.study.study_file import parse_study
 
 if TYPE_CHECKING:
     from alsbench.audit.arm_columns import Columns
@@ -143,12 +142,12 @@ class Blinded:
     def told(self) -> set[str]:
         return {c for found in self.columns.values() for c in found.told}
 
-    def findings(self, withheld: Mapping[str, Sequence[str]]) -> list[Finding]:
+    def findings(self, withheld: Mapping[str, Sequence[str]]) -> list[RuleFinding]:
         """What was emptied or left out, for the receipt: never in which arm."""
         made = []
         for name, columns in self.columns.items():
             if name not in self.tables:
-                made.append(Finding("blinded", "note", name, "left out whole: it would tell an arm"))
+                made.append(RuleFinding("blinded", "note", name, "left out whole: it would tell an arm"))
                 continue
             emptied = [*sorted(columns.hidden), *columns.qualifiers]
             rows = 0 if columns.rows is None else len(columns.rows)
@@ -158,11 +157,11 @@ class Blinded:
                 "columns named after an arm left out": len(columns.named),
                 "records of parameters or visits that not every arm has left out": rows,
             }
-            made += [Finding("blinded", "note", name, self.hide(what), count) for what, count in texts.items() if count]
+            made += [RuleFinding("blinded", "note", name, self.hide(what), count) for what, count in texts.items() if count]
         for part, names in withheld.items():
             if names:
                 what = f"{part} that tell an arm are with the key"
-                made.append(Finding("blinded", "note", "study.toml", what, len(names)))
+                made.append(RuleFinding("blinded", "note", "study.toml", what, len(names)))
         return made
 
 
@@ -181,7 +180,7 @@ def _blinded(tables: Tables, real: Study, text: str, known: Key | None, key_path
             f"{len(strange)} arms are not in the key", where=str(key_path), hint="blind into a new workspace with a new key"
         )
     words = tuple(real.arms.labels.values())
-    columns = find_columns(arrays, real, key, words, {name: marks(table) for name, table in arrays.items()})
+    columns = find_columns(arrays, real, key, words, {name: special_codes(table) for name, table in arrays.items()})
     codes = {c: codes for found in columns.values() for c, codes in found.codes.items()}
     key = replace(key, codes={**key.codes, **codes})
     hide = hide_words(key, words)
@@ -199,7 +198,7 @@ def _blinded(tables: Tables, real: Study, text: str, known: Key | None, key_path
             continue
         stays = [replace(c, label=hide(c.label), format=hide(c.format)) for c in info if c.name not in told.named]
         made.tables[name] = blind
-        made.about[name] = (stays, moved(table.schema.metadata, sealed.order, told.hidden | told.named))
+        made.about[name] = (stays, reordered_metadata(table.schema.metadata, sealed.order, told.hidden | told.named))
     return made
 
 

@@ -14,7 +14,7 @@ from alsbench.service.access import Access
 from alsbench.service.output import Output, sheets_output, study_fact
 
 if TYPE_CHECKING:
-    from alsbench.data.receipt import Finding
+    from alsbench.data.receipt import RuleFinding
     from alsbench.data.snapshot import Snapshot
 
 
@@ -67,7 +67,7 @@ def unfit_words(not_applicable: Sequence[str]) -> tuple[tuple[str, str], ...]:
     return (("Not applicable", told),) if told else ()
 
 
-def findings_sheet(findings: tuple[Finding, ...]) -> Sheet:
+def findings_sheet(findings: tuple[RuleFinding, ...]) -> Sheet:
     """What the checks found: rule, severity, where, how often, the first rows."""
     fields = (
         Field("rule", "Rule"),

@@ -8,13 +8,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from alsbench.data.frames import ColumnInfo
+from alsbench.data.sas import counts_text, special_counts
 from alsbench.data.snapshot import Snapshot, TableInfo
-from alsbench.data.special import counted, special_counts
 from alsbench.data.sql import fill, quote
 from alsbench.errors import ExpressionError
 from alsbench.render.formats import format_number, format_stored
-from alsbench.study.expression import compile_sql, parse
-from alsbench.study.sql import Where
+from alsbench.study.expression import parse
+from alsbench.study.sql import Where, compile_sql
 
 MOST_VALUES = 20
 
@@ -58,7 +58,7 @@ def column_summary(snapshot: Snapshot, table: str, column: str, where: str, chec
         facts += [("mean", _rounded(mean)), ("SD", _rounded(sd))]
     special = special_counts(snapshot, table).get(column)
     if special:
-        facts.append(("special missing", counted(special) + (", in all rows" if condition is not None else "")))
+        facts.append(("special missing", counts_text(special) + (", in all rows" if condition is not None else "")))
     facts += [(k, v) for k, v in _source_words(next(c for c in info.columns if c.name == column)) if v]
     check()
     common = snapshot.rows(

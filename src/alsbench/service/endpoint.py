@@ -17,8 +17,8 @@ from alsbench.analysis.run import apply_overrides
 from alsbench.errors import UsageError
 from alsbench.render.figures import survival_figures
 from alsbench.render.sheet import Field, Sheet
-from alsbench.render.standing import marked_title
 from alsbench.render.tables import endpoint_page
+from alsbench.render.titles_footnotes import marked_title
 from alsbench.service.access import Access
 from alsbench.service.masks import mask_answer
 from alsbench.service.output import Output, results_output, sheets_output, source_facts

@@ -8,9 +8,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from alsbench.data.derive.layout import derive
+from alsbench.data.derive.layout import derive, table_profiles
 from alsbench.data.load import load as load_snapshot
-from alsbench.data.readers.registry import find_files, read
+from alsbench.data.readers.files import find_files, read
 from alsbench.data.workspace import Workspace
 from alsbench.errors import UsageError
 from alsbench.files import write_file
@@ -23,8 +23,7 @@ from alsbench.service.trail import Load, study_facts
 from alsbench.simulate.sample import sample_dir
 from alsbench.study.edit import publish
 from alsbench.study.propose import propose
-from alsbench.study.sketch import sketch, wanted
-from alsbench.study.spec import parse_study, read_study
+from alsbench.study.study_file import parse_study, read_study
 
 if TYPE_CHECKING:
     from alsbench.data.derive.layout import Derived
@@ -131,11 +130,7 @@ def propose_study(access: Access, directory: Path, paths: list[Path], *, force: 
         raise UsageError("there is a study.toml already", where=str(space.study_path), hint="edit it, or --force to replace it")
     datasets = [dataset for path in find_files(paths) for dataset in read(path)]
     derived = derive(datasets)
-    sketches = []
-    for dataset in derived.tables or datasets:
-        table = dataset.table().select(wanted(dataset.name, [c.name for c in dataset.columns]))
-        sketches.append(sketch(dataset.name, {name: table.column(name).to_pylist() for name in table.column_names}))
-    made = propose(sketches)
+    made = propose(table_profiles(derived.tables or datasets))
     if derived.study:
         made = replace(made, text=derived.study)
     parse_study(made.text)
@@ -174,8 +169,8 @@ def _install(space: Workspace, given: Path | None) -> None:
 class _Proposed:
     """The study file proposed for derived data, where the workspace has none: checked against, then put in place."""
 
-    def __init__(self, wanted: bool) -> None:
-        self.wanted = wanted
+    def __init__(self, columns_to_read: bool) -> None:
+        self.wanted = columns_to_read
         self.text = ""
 
     def see(self, derived: Derived) -> Study | None:

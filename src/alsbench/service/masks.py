@@ -16,8 +16,7 @@ from alsbench.analysis.result import Row
 from alsbench.analysis.subgroups import counts_by_arm, members
 from alsbench.errors import DataError, ExpressionError
 from alsbench.render.mask import masked, masked_evidence, negated
-from alsbench.render.mask_counts import Count, masked_counts
-from alsbench.render.mask_scrutiny import masked_check
+from alsbench.render.mask_counts import Count, masked_check, masked_counts
 from alsbench.render.mask_words import hide_gates
 from alsbench.study.phrase import parse_phrase, subgroup_names
 

@@ -26,7 +26,7 @@ from alsbench.render.html import document_html
 from alsbench.render.layout import PAGE_WIDTH, page_text
 from alsbench.render.rtf import document_rtf
 from alsbench.render.sheet import Field, Sheet, sheet_delimited, sheets_json, sheets_page
-from alsbench.render.standing import BLINDED, LOG_FACT
+from alsbench.render.titles_footnotes import BLINDED, LOG_FACT
 from alsbench.service.access import RECORDS, Access
 from alsbench.service.trail import enter_look
 

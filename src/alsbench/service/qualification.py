@@ -13,7 +13,7 @@ from alsbench.analysis.qualification.checks import RULES
 from alsbench.analysis.qualification.run import Qualification, Summary
 from alsbench.analysis.qualification.run import qualify as compute
 from alsbench.errors import UsageError
-from alsbench.render.page import Block, Cell, Line, Page, label, plain_block
+from alsbench.render.page import Line, Page, PageBlock, TextCell, label, plain_block
 from alsbench.render.sheet import Field, Sheet
 from alsbench.service.access import Access
 from alsbench.service.output import Facts, Output, page_in, sheets_output
@@ -59,8 +59,8 @@ def qualify(access: Access, methods: Sequence[str] = (), *, numbers: bool = Fals
 def _short_page(found: Qualification) -> Page:
     """What fits a terminal: verdicts, then references and tests below each other."""
 
-    def folded(title: str, records: Iterable[tuple[str, str]]) -> Block:
-        lines = tuple(Line((Cell(name), Cell(text))) for name, text in records)
+    def folded(title: str, records: Iterable[tuple[str, str]]) -> PageBlock:
+        lines = tuple(Line((TextCell(name), TextCell(text))) for name, text in records)
         return replace(plain_block("", ("Method", title), ()), columns=(label("Method"), label(title)), lines=lines)
 
     summaries = found.by_method()
@@ -77,7 +77,7 @@ def _short_page(found: Qualification) -> Page:
     return Page(_title(found), tuple(blocks), _facts(found), (MEANING, *NOTES[2:], more))
 
 
-def _worst(found: Qualification) -> Block:
+def _worst(found: Qualification) -> PageBlock:
     """The failures furthest out, and how many more there are."""
     failed = sorted(found.failed, key=lambda c: -c.share)
     records = [(c.id, f"{c.expected:.9g}", f"{c.got:.9g}", _power(c.share), c.fault) for c in failed[:SHOWN]]

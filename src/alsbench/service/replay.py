@@ -6,8 +6,8 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
+from alsbench.data.sanitize import visible
 from alsbench.render.ard import dump
-from alsbench.render.text import visible
 from alsbench.service.output import Output
 
 Run = Callable[[str], tuple[int, str]]  # of a command: its exit code, and its output or error message

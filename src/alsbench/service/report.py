@@ -25,11 +25,11 @@ from alsbench.render.document import Document
 from alsbench.render.evidence import evidence_page
 from alsbench.render.forest import forest_page
 from alsbench.render.mask_words import hide_counts
-from alsbench.render.page import Block, Page, label
+from alsbench.render.page import Page, PageBlock, label
 from alsbench.render.scrutiny import scrutiny_page
 from alsbench.render.sheet import Field, Sheet, sheets_page
-from alsbench.render.standing import log_mark, marked_title
 from alsbench.render.tables import endpoint_page
+from alsbench.render.titles_footnotes import log_mark, marked_title
 from alsbench.service.access import Access
 from alsbench.service.checks import findings_of
 from alsbench.service.endpoint import answered, with_curves
@@ -118,7 +118,7 @@ class Contents:
         except AlsbenchError as error:
             self.missing.append(title)
             self.access.note(f"not made: {title}: {error.message}")
-            nothing = Block("", (label("This table could not be made"),), (), (error.message.replace("\n", "; "),))
+            nothing = PageBlock("", (label("This table could not be made"),), (), (error.message.replace("\n", "; "),))
             return Page(self.marked(title), (nothing,), self.facts(), (self.version,))
 
     def marked(self, title: str, *, post_hoc: bool = False) -> str:

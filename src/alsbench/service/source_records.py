@@ -19,7 +19,7 @@ from alsbench.analysis.question import Question
 from alsbench.analysis.records import parameter_frame
 from alsbench.analysis.result import Row
 from alsbench.data.frames import ColumnInfo
-from alsbench.data.order import RowOrder, holding, row_order
+from alsbench.data.row_order import RowOrder, holding, row_order
 from alsbench.data.snapshot import TableInfo
 from alsbench.errors import UsageError
 from alsbench.study.model import Endpoint
@@ -143,7 +143,8 @@ def condition(source: Source, row: Row, info: TableInfo, subjects: Iterable[str]
     """The condition on a data set: subjects, and the endpoint's parameter, visit and own condition."""
     from alsbench.data.sql import quote
     from alsbench.stats.ties import TOLERANCE
-    from alsbench.study.expression import compile_sql, parse
+    from alsbench.study.expression import parse
+    from alsbench.study.sql import compile_sql
 
     study, params = source.study, list[object](subjects)
     endpoint, number = endpoint_of(source, row), study.visits.number

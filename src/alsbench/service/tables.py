@@ -11,23 +11,24 @@ from typing import TYPE_CHECKING, Any
 
 from alsbench.analysis.source import Source
 from alsbench.analysis.subgroups import realise
-from alsbench.data.order import row_order
+from alsbench.data.row_order import row_order
+from alsbench.data.sas import counts_text, special_cells, special_counts
 from alsbench.data.snapshot import open_snapshot
-from alsbench.data.special import counted, special_cells, special_counts
 from alsbench.data.sql import quote
 from alsbench.data.workspace import Workspace
 from alsbench.errors import UsageError
 from alsbench.render.delimited import Dialect, delimited
 from alsbench.render.mask_counts import small
 from alsbench.render.sheet import Field, Sheet, raw_value
-from alsbench.render.standing import BLINDED
+from alsbench.render.titles_footnotes import BLINDED
 from alsbench.service.access import Access
 from alsbench.service.output import Facts, Output, log_words, sheets_output, snapshot_fact, study_fact
 from alsbench.service.subjects import plain
 from alsbench.service.trail import shown
-from alsbench.study.expression import compile_sql, parse
+from alsbench.study.expression import parse
 from alsbench.study.names import nearest
-from alsbench.study.reading import study_digest
+from alsbench.study.sql import compile_sql
+from alsbench.study.study_file import study_digest
 
 if TYPE_CHECKING:
     from alsbench.data.snapshot import Snapshot, TableInfo
@@ -208,7 +209,7 @@ def _column_sheet(snapshot: Snapshot, info: TableInfo, names: Sequence[str], fac
             chosen[n].length or None,
             chosen[n].format or None,
             info.rows - count,
-            counted(special.get(n, {})) or None,
+            counts_text(special.get(n, {})) or None,
         )
         for n, count in zip(names, present, strict=True)
     )

@@ -10,7 +10,7 @@ from alsbench.audit.log import ANNOUNCED, LOADED, append
 from alsbench.data.workspace import Workspace
 from alsbench.errors import AlsbenchError, PublishedError
 from alsbench.service.access import Access
-from alsbench.study.reading import study_digest
+from alsbench.study.study_file import study_digest
 
 if TYPE_CHECKING:
     from alsbench.analysis.result import Result

@@ -21,7 +21,7 @@ from alsbench.service.output import Output
 from alsbench.service.staging import private_folder
 from alsbench.service.trail import Load, record, study_facts
 from alsbench.study.edit import add_subgroup, publish, replace_subgroup
-from alsbench.study.reading import parse_study
+from alsbench.study.study_file import parse_study
 
 if TYPE_CHECKING:
     from alsbench.audit.blinding import Key

@@ -16,13 +16,11 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, Field, ValidationError, model_validator
 
 from alsbench.errors import UsageError, shorten
-from alsbench.study.explain import dotted, explain
 from alsbench.study.expression import parse
-from alsbench.study.model import Table
+from alsbench.study.model import ENTRIES, Name, Number, Table, Text, Whole
 from alsbench.study.names import nearest
-from alsbench.study.numbers import ENTRIES, Name, Number, Text, Whole
-from alsbench.study.toml_lines import key_lines, line_of
-from alsbench.study.toml_text import file_text, toml_table, toml_value
+from alsbench.study.toml_text import file_text, key_lines, line_of, toml_table, toml_value
+from alsbench.study.validation_errors import dotted, explain
 
 MOST_RECORDS = 2_000_000
 DEFAULTS = Path(__file__).with_name("parameters.toml")
@@ -127,7 +125,7 @@ class SafetyParameters(Table):
     reaction: Annotated[Number, Field(ge=0, le=1)]
 
 
-class Effect(Table):
+class TreatmentEffect(Table):
     """What treatment does to the subjects of ``arm`` for whom ``where`` holds (everybody when empty)."""
 
     arm: Name
@@ -145,7 +143,7 @@ class Parameters(Table):
     baseline: BaselineParameters
     course: CourseParameters
     safety: SafetyParameters
-    effects: Annotated[tuple[Effect, ...], Field(max_length=ENTRIES)] = ()
+    effects: Annotated[tuple[TreatmentEffect, ...], Field(max_length=ENTRIES)] = ()
 
     @model_validator(mode="after")
     def _coherent(self) -> Parameters:
@@ -211,7 +209,7 @@ def _refused(error: ValidationError, raw: dict[str, Any], text: str, name: str) 
     if text:
         where = f"{name}:{line_of(key_lines(text), path)} {where}".rstrip()
     if first["type"] == "extra_forbidden":
-        known = [*StudyParameters.model_fields, *Arm.model_fields, *Effect.model_fields, *Parameters.model_fields]
+        known = [*StudyParameters.model_fields, *Arm.model_fields, *TreatmentEffect.model_fields, *Parameters.model_fields]
         known += [*VisitParameters.model_fields, *BaselineParameters.model_fields, *CourseParameters.model_fields]
         return UsageError(f"unknown parameter {path[-1]!r}", where=where, hint=nearest(str(path[-1]), known))
     fault = explain(error, raw, Parameters)[0]

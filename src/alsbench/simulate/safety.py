@@ -9,7 +9,7 @@ import numpy as np
 
 from alsbench.simulate.draws import Stream
 from alsbench.simulate.parameters import Parameters
-from alsbench.simulate.people import DAYS_PER_MONTH, SAFETY, People
+from alsbench.simulate.subjects import DAYS_PER_MONTH, SAFETY, SimulatedSubjects
 
 _BACKGROUND = (
     # term, system organ class, weight, share serious
@@ -65,7 +65,7 @@ class Dose:
     active: bool
 
 
-def simulate_doses(params: Parameters, people: People) -> list[Dose]:
+def simulate_doses(params: Parameters, people: SimulatedSubjects) -> list[Dose]:
     """Procedures on the longest schedule of all arms, active where the arm's own schedule says so."""
     schedule = sorted({day for arm in params.arms for day in arm.dose_days}) or [1]
     doses = []
@@ -76,7 +76,7 @@ def simulate_doses(params: Parameters, people: People) -> list[Dose]:
     return doses
 
 
-def simulate_adverse_events(params: Parameters, people: People, doses: list[Dose], seed: int) -> list[AdverseEvent]:
+def simulate_adverse_events(params: Parameters, people: SimulatedSubjects, doses: list[Dose], seed: int) -> list[AdverseEvent]:
     """Adverse events by subject and day. No serious event is related: as in the trial this is made after."""
     stream = Stream(seed, SAFETY)
     events = []

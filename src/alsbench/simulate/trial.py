@@ -1,13 +1,16 @@
 """A whole simulated trial as ADaM-like tables: ADSL, ADQS (items and total), ADRE, ADLB, ADTTE, ADAE and ADEX.
 
-METHODS: the course of :mod:`alsbench.simulate.people`; items of :mod:`alsbench.simulate.items`; variables as the ADaM
+METHODS: the course and the items of :mod:`alsbench.simulate.subjects`; variables as the ADaM
 implementation guide 1.3 names them. Day 1 is the day of the first dose.
+The study file is the ALS template with the trial's own arms and comparisons.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from datetime import datetime
+from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
@@ -15,12 +18,10 @@ from numpy.typing import NDArray
 
 from alsbench.files import write_bytes, write_file
 from alsbench.simulate.draws import Array, Stream
-from alsbench.simulate.items import item_scores, loss_orders
 from alsbench.simulate.parameters import Parameters
-from alsbench.simulate.people import EVENTS, ITEMS, Measures, People, simulate_people
 from alsbench.simulate.safety import AdverseEvent, Dose, simulate_adverse_events, simulate_doses
-from alsbench.simulate.study_file import study_text
-from alsbench.simulate.xport import Column, Table, to_xport
+from alsbench.simulate.subjects import EVENTS, ITEMS, Measures, SimulatedSubjects, item_scores, loss_orders, simulate_subjects
+from alsbench.simulate.xport import XportColumn, XportTable, to_xport
 from alsbench.study.als import ITEMS as ALS_ITEMS
 
 TOTAL = "ALSFRSR"
@@ -29,9 +30,9 @@ _REASONS = ("WITHDRAWAL BY SUBJECT", "ADVERSE EVENT", "LOST TO FOLLOW-UP", "PHYS
 Values = NDArray[np.generic]
 
 
-def simulate_trial(params: Parameters, seed: int) -> dict[str, Table]:
+def simulate_trial(params: Parameters, seed: int) -> dict[str, XportTable]:
     """The trial with ``seed``, by data set name. Equal arguments give equal tables."""
-    people, measures = simulate_people(params, seed)
+    people, measures = simulate_subjects(params, seed)
     doses = simulate_doses(params, people)
     frame = _Frame(params, people, seed)
     adsl = _adsl(frame, measures, doses, Stream(seed, 100))
@@ -77,7 +78,7 @@ def write_trial(directory: Path, params: Parameters, seed: int) -> list[Path]:
 class _Frame:
     """The columns every data set begins with, and the making of columns from per-subject values."""
 
-    def __init__(self, params: Parameters, people: People, seed: int) -> None:
+    def __init__(self, params: Parameters, people: SimulatedSubjects, seed: int) -> None:
         self.params = params
         self.people = people
         n = people.arm.size
@@ -89,7 +90,7 @@ class _Frame:
         first = (params.study.start - datetime(1970, 1, 1).date()).days
         self.day_zero = (first + people.start).astype(np.float64)  # calendar day of study day 1, minus one
 
-    def head(self, person: NDArray[np.int64]) -> tuple[Column, ...]:
+    def head(self, person: NDArray[np.int64]) -> tuple[XportColumn, ...]:
         study = np.full(person.size, self.params.study.id, dtype=object)
         return (
             text("STUDYID", "Study Identifier", study),
@@ -102,16 +103,16 @@ class _Frame:
         return self.day_zero[person] + day
 
 
-def text(name: str, label: str, values: Values) -> Column:
-    return Column(name, label, "text", values)
+def text(name: str, label: str, values: Values) -> XportColumn:
+    return XportColumn(name, label, "text", values)
 
 
-def number(name: str, label: str, values: Values) -> Column:
-    return Column(name, label, "number", values.astype(np.float64))
+def number(name: str, label: str, values: Values) -> XportColumn:
+    return XportColumn(name, label, "number", values.astype(np.float64))
 
 
-def day(name: str, label: str, values: Values) -> Column:
-    return Column(name, label, "date", values.astype(np.float64))
+def day(name: str, label: str, values: Values) -> XportColumn:
+    return XportColumn(name, label, "date", values.astype(np.float64))
 
 
 def _texts(n: int, make: Callable[[int], str]) -> Values:
@@ -122,7 +123,7 @@ def _flag(values: NDArray[np.bool_], no: str = "N") -> Values:
     return np.where(values, "Y", no).astype(object)
 
 
-def _adsl(frame: _Frame, measures: Measures, doses: list[Dose], stream: Stream) -> Table:
+def _adsl(frame: _Frame, measures: Measures, doses: list[Dose], stream: Stream) -> XportTable:
     people, n = frame.people, frame.arm.size
     everyone = np.arange(n)
     last_dose = np.ones(n, dtype=np.int64)
@@ -136,7 +137,7 @@ def _adsl(frame: _Frame, measures: Measures, doses: list[Dose], stream: Stream) 
     died = people.event == 0
     why = np.where(died, "DEATH", np.where(ended, "DISEASE PROGRESSION", np.where(people.dropped, reason, "")))
     columns = people.columns
-    return Table(
+    return XportTable(
         "ADSL",
         "Subject-Level Analysis Dataset",
         (
@@ -170,7 +171,7 @@ def _adsl(frame: _Frame, measures: Measures, doses: list[Dose], stream: Stream) 
     )
 
 
-def _visit_columns(frame: _Frame, measures: Measures, rows: NDArray[np.int64]) -> tuple[Column, ...]:
+def _visit_columns(frame: _Frame, measures: Measures, rows: NDArray[np.int64]) -> tuple[XportColumn, ...]:
     person, month, days = measures.person[rows], measures.month[rows], measures.day[rows]
     names = {m: f"Month {m}" if m else "Baseline" for m in np.unique(month)}
     return (
@@ -190,7 +191,7 @@ def _change(person: NDArray[np.int64], month: NDArray[np.int64], values: Array, 
     return base[person], np.where(month == 0, np.nan, np.round(values - base[person], digits))
 
 
-def _adqs(frame: _Frame, measures: Measures, seed: int) -> Table:
+def _adqs(frame: _Frame, measures: Measures, seed: int) -> XportTable:
     orders = loss_orders(frame.people.onset, Stream(seed, ITEMS))
     scores = item_scores(measures.total, measures.person, orders)
     tube = _gastrostomy(measures, scores[:, 2])
@@ -218,8 +219,8 @@ def _adqs(frame: _Frame, measures: Measures, seed: int) -> Table:
         number("BASE", "Baseline Value", base),
         number("CHG", "Change from Baseline", change),
     )
-    columns = tuple(Column(c.name, c.label, c.kind, c.values[order]) for c in columns)
-    return Table("ADQS", "ALSFRS-R Analysis Dataset", columns)
+    columns = tuple(XportColumn(c.name, c.label, c.kind, c.values[order]) for c in columns)
+    return XportTable("ADQS", "ALSFRS-R Analysis Dataset", columns)
 
 
 def _gastrostomy(measures: Measures, swallowing: NDArray[np.int64]) -> NDArray[np.bool_]:
@@ -233,11 +234,11 @@ def _gastrostomy(measures: Measures, swallowing: NDArray[np.int64]) -> NDArray[n
 
 def _by_visit(
     frame: _Frame, name: str, label: str, measures: Measures, code: str, param: str, values: Array, digits: int
-) -> Table:
+) -> XportTable:
     rows = np.flatnonzero(np.isfinite(values))
     person, month = measures.person[rows], measures.month[rows]
     base, change = _change(person, month, values[rows], digits)
-    return Table(
+    return XportTable(
         name,
         label,
         (
@@ -252,7 +253,7 @@ def _by_visit(
     )
 
 
-def _adlb(frame: _Frame, measures: Measures) -> Table:
+def _adlb(frame: _Frame, measures: Measures) -> XportTable:
     lloq = frame.params.course.nfl_lloq
     below = measures.nfl < lloq
     values = np.where(below, lloq / 2, measures.nfl)
@@ -260,7 +261,7 @@ def _adlb(frame: _Frame, measures: Measures) -> Table:
         frame, "ADLB", "Laboratory Analysis Dataset", measures, "NFL", "Serum Neurofilament Light (pg/mL)", values, 2
     )
     low = below[np.isfinite(measures.nfl)]
-    return Table(
+    return XportTable(
         table.name,
         table.label,
         (
@@ -271,13 +272,13 @@ def _adlb(frame: _Frame, measures: Measures) -> Table:
     )
 
 
-def _adtte(frame: _Frame) -> Table:
+def _adtte(frame: _Frame) -> XportTable:
     people, n = frame.people, frame.arm.size
     everyone = np.arange(n)
     param = "Time to Death, Tracheostomy or Permanent Assisted Ventilation (days)"
     happened = people.event >= 0
     described = _texts(n, lambda i: EVENTS[people.event[i]] if happened[i] else "LAST CONTACT")
-    return Table(
+    return XportTable(
         "ADTTE",
         "Time to Event Analysis Dataset",
         (
@@ -293,7 +294,7 @@ def _adtte(frame: _Frame) -> Table:
     )
 
 
-def _adae(frame: _Frame, events: list[AdverseEvent]) -> Table:
+def _adae(frame: _Frame, events: list[AdverseEvent]) -> XportTable:
     n = len(events)
     person = np.array([e.person for e in events], dtype=np.int64)
     days = np.array([e.day for e in events], dtype=np.int64)
@@ -304,7 +305,7 @@ def _adae(frame: _Frame, events: list[AdverseEvent]) -> Table:
     def of(make: Callable[[AdverseEvent], str]) -> Values:
         return np.array([make(e) for e in events], dtype=object)
 
-    return Table(
+    return XportTable(
         "ADAE",
         "Adverse Events Analysis Dataset",
         (
@@ -325,12 +326,12 @@ def _adae(frame: _Frame, events: list[AdverseEvent]) -> Table:
     )
 
 
-def _adex(frame: _Frame, doses: list[Dose]) -> Table:
+def _adex(frame: _Frame, doses: list[Dose]) -> XportTable:
     n = len(doses)
     person = np.array([d.person for d in doses], dtype=np.int64)
     days = np.array([d.day for d in doses], dtype=np.int64)
     active = np.array([d.active for d in doses], dtype=bool)
-    return Table(
+    return XportTable(
         "ADEX",
         "Exposure Analysis Dataset",
         (
@@ -344,3 +345,54 @@ def _adex(frame: _Frame, doses: list[Dose]) -> Table:
             number("ASTDY", "Analysis Start Relative Day", days),
         ),
     )
+
+
+_MARK = "# --- "
+
+
+def template() -> str:
+    """The ALS study file template: valid as it stands."""
+    return files("alsbench.study").joinpath("templates", "als.toml").read_text(encoding="utf-8")
+
+
+def study_text(params: Parameters) -> str:
+    """A study.toml for the trial of ``params``: the first arm is the reference, each other arm is compared with it at its
+    horizon."""
+    rest = template().partition(_MARK)[2].partition("\n")[2]
+    quote = json.dumps
+    arms = params.arms
+    labels = ", ".join(f"{quote(a.name)} = {quote(a.label)}" for a in arms if a.label)
+    doses = ", ".join(f"{quote(a.name)} = {len(a.dose_days)}" for a in arms)
+    lines = [
+        "# Written by `alsbench simulate`.",
+        "schema = 1",
+        "",
+        "[study]",
+        f"id = {quote(params.study.id)}",
+        f"title = {quote(params.study.title)}",
+        "synthetic = true                 # shown wherever results are shown",
+        "",
+        "[arms]",
+        'planned = "TRT01P"',
+        'actual = "TRT01A"',
+        f"reference = {quote(arms[0].name)}",
+        f"order = [{', '.join(quote(a.name) for a in arms)}]",
+        *([f"labels = {{ {labels} }}"] if labels else []),
+        f"doses = {{ {doses} }}",
+        "",
+        "[populations]",
+        'FAS = "FASFL"',
+        'PP = "PPROTFL"',
+        'Safety = "SAFFL"',
+        'default = "FAS"',
+        "",
+        "[visits]",
+        'unit = "month"',
+        "baseline = 0",
+        "",
+    ]
+    for arm in arms[1:]:
+        lines += ["[[comparisons]]", *([f"name = {quote(arm.comparison)}"] if arm.comparison else [])]
+        lines += [f"treatment = {quote(arm.name)}", f"horizon = {arm.horizon or max(params.visits.months)}"]
+        lines += ["primary = true", ""]
+    return "\n".join(lines) + rest

@@ -21,7 +21,7 @@ Kind = Literal["number", "text", "date"]
 
 
 @dataclass(frozen=True)
-class Column:
+class XportColumn:
     """``values`` (n,): float64 for numbers (NaN = missing) and dates (days since 1970-01-01), str objects for text."""
 
     name: str
@@ -31,10 +31,10 @@ class Column:
 
 
 @dataclass(frozen=True)
-class Table:
+class XportTable:
     name: str
     label: str
-    columns: tuple[Column, ...] = field(default=())
+    columns: tuple[XportColumn, ...] = field(default=())
 
     def __getitem__(self, name: str) -> NDArray[np.generic]:
         return next(c.values for c in self.columns if c.name == name)
@@ -55,7 +55,7 @@ def ibm_floats(values: NDArray[np.float64]) -> NDArray[np.uint64]:
     return np.where(np.isfinite(values), bits, np.uint64(int.from_bytes(MISSING, "big")))
 
 
-def to_xport(table: Table, *, created: datetime) -> bytes:
+def to_xport(table: XportTable, *, created: datetime) -> bytes:
     """The file of one data set. Names have at most 8 characters, labels 40, texts 200 bytes of Latin-1."""
     stamp = created.strftime("%d%b%y:%H:%M:%S").upper().encode()
     fields = [_encode(c) for c in table.columns]
@@ -88,7 +88,7 @@ def _pad(data: bytes) -> bytes:
     return data + b" " * (-len(data) % RECORD)
 
 
-def _encode(column: Column) -> tuple[NDArray[np.generic], int]:
+def _encode(column: XportColumn) -> tuple[NDArray[np.generic], int]:
     """The column as bytes, and its width."""
     if column.kind == "text":
         texts = np.array([str(v).encode("latin-1") for v in column.values], dtype=bytes)
@@ -102,7 +102,7 @@ def _encode(column: Column) -> tuple[NDArray[np.generic], int]:
     return ibm_floats(numbers).astype(">u8"), 8
 
 
-def _namestrs(table: Table, widths: list[int]) -> list[bytes]:
+def _namestrs(table: XportTable, widths: list[int]) -> list[bytes]:
     position = 0
     records = []
     for number, (column, width) in enumerate(zip(table.columns, widths, strict=True), 1):

@@ -18,8 +18,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import fdtrc
 
-from alsbench.stats import inference
-from alsbench.stats.contrasts import Contrasts, t_contrasts
+from alsbench.stats.contrasts import Contrasts, FTest, t_contrasts
 from alsbench.stats.design import Array, Design, Factor, Term, Weights, aliased_columns
 from alsbench.stats.errors import NotEstimable, StatsError
 from alsbench.stats.threads import one_blas_thread
@@ -31,7 +30,7 @@ EXACT_FIT = 1e-13  # residuals below this share of the response are rounding
 
 
 @dataclass(frozen=True)
-class FTest:
+class AnovaRow:
     """Test that all coefficients of ``term`` are zero; NaN where the term has no degrees of freedom or the model none left."""
 
     term: str
@@ -94,7 +93,7 @@ class OLSFit:
         estimate = rows[:, keep] @ self.coef[keep]
         return self._inference(estimate, self.sigma * np.sqrt((half**2).sum(axis=0)), level)
 
-    def joint_test(self, L: ArrayLike) -> inference.FTest:
+    def joint_test(self, L: ArrayLike) -> FTest:
         """F test that all rows of ``L`` (m, p) are zero; rows that repeat each other count once. Raises as ``contrast``."""
         rows = np.atleast_2d(np.asarray(L, dtype=np.float64))
         for row in rows:
@@ -106,10 +105,10 @@ class OLSFit:
         used = values > 1e-10 * values.max(initial=0.0)
         q = int(used.sum())
         if q == 0:
-            return inference.FTest(math.nan, 0, float(self.df_residual), math.nan)
+            return FTest(math.nan, 0, float(self.df_residual), math.nan)
         turned = vectors[:, used].T @ (kept @ self.coef[~self.design.aliased])
         f = float((turned**2 / values[used]).sum()) / q / self.sigma**2
-        return inference.FTest(f, q, float(self.df_residual), float(fdtrc(q, self.df_residual, f)))
+        return FTest(f, q, float(self.df_residual), float(fdtrc(q, self.df_residual, f)))
 
     def coefficients(self, *, level: float = 0.95) -> Contrasts:
         """The coefficient table; aliased coefficients are rows of NaN."""
@@ -215,7 +214,7 @@ def ls_differences(
     return _estimable_contrasts(fit, np.array(known).reshape(len(others), fit.coef.size), level)
 
 
-def f_tests(fit: OLSFit, kind: FTestType = 3) -> tuple[FTest, ...]:
+def f_tests(fit: OLSFit, kind: FTestType = 3) -> tuple[AnovaRow, ...]:
     """One F test per term, in model order; type 3 includes the intercept.
 
     Type 3 tests each term's sum-to-zero coefficients given all others; type 2 compares the models with and without the term
@@ -317,9 +316,9 @@ def _rss(fit: OLSFit, X: Array) -> tuple[float, int]:
     return float(rest @ rest), X.shape[1]
 
 
-def _f_test(fit: OLSFit, term: Term, sum_sq: float, df: int) -> FTest:
+def _f_test(fit: OLSFit, term: Term, sum_sq: float, df: int) -> AnovaRow:
     name = ":".join(term) if term else "(Intercept)"
     if df == 0 or fit.df_residual == 0 or not fit.sigma > 0:
-        return FTest(name, max(sum_sq, 0.0), df, math.nan, math.nan)
+        return AnovaRow(name, max(sum_sq, 0.0), df, math.nan, math.nan)
     f = max(sum_sq, 0.0) / df / fit.sigma**2
-    return FTest(name, max(sum_sq, 0.0), df, f, float(fdtrc(df, fit.df_residual, f)))
+    return AnovaRow(name, max(sum_sq, 0.0), df, f, float(fdtrc(df, fit.df_residual, f)))

@@ -24,6 +24,17 @@ class Contrasts:
     high: Array
 
 
+@dataclass(frozen=True)
+class FTest:
+    """F on ``num_df`` and ``den_df`` degrees of freedom that ``num_df`` independent rows L b are zero; for Kenward-Roger F is
+    already scaled. NaN where no F exists that has the moments of the statistic."""
+
+    f: float
+    num_df: int
+    den_df: float
+    p: float
+
+
 def t_contrasts(estimate: Array, se: Array, df: Array, *, level: float = 0.95) -> Contrasts:
     """Student-t inference for estimates (k,), standard errors (k,) and degrees of freedom (k,).
 

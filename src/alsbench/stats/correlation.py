@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from alsbench.stats.errors import StatsError
-from alsbench.stats.ranks import mid_ranks
+from alsbench.stats.ties import mid_ranks
 
 Z95 = 1.959963984540054
 
@@ -38,7 +38,7 @@ def correlation(x: ArrayLike, y: ArrayLike, group: ArrayLike | None = None, *, r
     Pairs with a missing value are left out. Raises StatsError for fewer than four pairs beside one per further group, or where
     one of the two does not vary.
     """
-    from scipy.special import stdtr, stdtrit
+    from scipy.special import stdtr, stdtrit  # waits: scipy
 
     first, second = np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)
     groups = np.zeros(first.size, dtype=np.int64) if group is None else np.asarray(group)

@@ -89,7 +89,7 @@ class CoxFit:
 
     def hazard_ratio(self, name: str, *, level: float = 0.95) -> HazardRatio:
         """exp(coefficient) with Wald limits. Raises StatsError, saying why, where it is infinite or aliased."""
-        from scipy.special import ndtr, ndtri
+        from scipy.special import ndtr, ndtri  # waits: scipy
 
         i = self.names.index(name)
         if self.infinite[i]:
@@ -363,6 +363,6 @@ def _score_test(U: Array, information: Array, rows: IntArray, p: int) -> ChiSqua
 
 
 def _chi_square(statistic: float, df: int) -> ChiSquare:
-    from scipy.special import chdtrc
+    from scipy.special import chdtrc  # waits: scipy
 
     return ChiSquare(statistic, df, float(chdtrc(df, max(statistic, 0.0))))

@@ -241,7 +241,7 @@ def _since_last(data: Outcomes, months: Array) -> Array:
 
 
 def _infer(estimate: float, se: float, df: float, level: float) -> Estimate:
-    from scipy.special import ndtr, ndtri, stdtr, stdtrit
+    from scipy.special import ndtr, ndtri, stdtr, stdtrit  # waits: scipy
 
     if se == 0.0:
         return Estimate(estimate, se, df, math.nan, math.nan, math.nan)

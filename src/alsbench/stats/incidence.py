@@ -26,7 +26,7 @@ from alsbench.stats.proportions import (
     rate_per_100_years,
     zero_events,
 )
-from alsbench.stats.summaries import Summary, describe
+from alsbench.stats.summaries import DescriptiveSummary, describe
 
 Array = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -84,8 +84,8 @@ class Exposure:
 
     n: int
     n_missing: int
-    days: Summary
-    doses: Summary
+    days: DescriptiveSummary
+    doses: DescriptiveSummary
     person_days: float
 
     @property

@@ -19,8 +19,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from alsbench.stats.errors import StatsError
-from alsbench.stats.ranks import mid_ranks
-from alsbench.stats.ties import at_most, merge_ties, merge_together
+from alsbench.stats.ties import at_most, merge_ties, merge_together, mid_ranks
 
 Array = NDArray[np.float64]
 IntArray = NDArray[np.int64]

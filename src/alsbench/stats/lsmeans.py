@@ -17,10 +17,9 @@ from typing import Literal, Protocol
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from alsbench.stats.contrasts import Contrasts
+from alsbench.stats.contrasts import Contrasts, FTest
 from alsbench.stats.design import Design, Factor, Term, Weights
 from alsbench.stats.errors import NotEstimable, StatsError
-from alsbench.stats.inference import FTest
 
 Array = NDArray[np.float64]
 Against = Literal["reference", "pairwise"]

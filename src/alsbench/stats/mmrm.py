@@ -16,16 +16,13 @@ from typing import get_args
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from alsbench.stats.contrasts import Contrasts, t_contrasts
+from alsbench.stats.contrasts import Contrasts, FTest, t_contrasts
 from alsbench.stats.covariance import FALLBACK, CovarianceName, Structure, check_size, structure
 from alsbench.stats.design import Design
 from alsbench.stats.errors import NotConverged, NotEstimable, StatsError
-from alsbench.stats.inference import DfName, FTest, Precision, joint_rows, single_rows
-from alsbench.stats.kenward_roger import Parameters, adjustment
-from alsbench.stats.mmrm_fit import Optimum, maximise
-from alsbench.stats.mmrm_input import MMRMData, checked_data
-from alsbench.stats.mmrm_layout import codes_of, lay_out
-from alsbench.stats.mmrm_likelihood import FitMethod, Model
+from alsbench.stats.mmrm_inference import DfName, Parameters, Precision, adjustment, joint_rows, single_rows
+from alsbench.stats.mmrm_layout import MMRMData, checked_data, codes_of, lay_out
+from alsbench.stats.mmrm_likelihood import FitMethod, MMRMLikelihood, Optimum, maximise
 from alsbench.stats.mmrm_sums import Sums, build_sums
 from alsbench.stats.threads import one_blas_thread
 
@@ -167,7 +164,7 @@ def fit_mmrm(
         sums = build_sums(data.y, data.kept, lay_out(data.subject, data.visit, n_visits, data.group), data.weights)
         attempts: list[Attempt] = []
         for candidate in chain:
-            model = Model(sums, candidate, method)
+            model = MMRMLikelihood(sums, candidate, method)
             try:
                 _check_determined(model)
                 optimum = maximise(model)
@@ -202,7 +199,7 @@ def _chain(first: Structure, *, fallback: bool) -> Sequence[Structure]:
     return (first, *(structure(name, T) for name in later))
 
 
-def _check_determined(model: Model) -> None:
+def _check_determined(model: MMRMLikelihood) -> None:
     """NotConverged where an unstructured covariance has more parameters than the data have rows to spare, or an entry no
     subject says anything about."""
     if not model.structure.linear:
@@ -219,7 +216,7 @@ def _check_determined(model: Model) -> None:
             raise NotConverged(f"visits {a[0] + 1} and {b[0] + 1} are never observed in the same subject")
 
 
-def _scarce(model: Model) -> str:
+def _scarce(model: MMRMLikelihood) -> str:
     """Names the visits whose rows the coefficients fit exactly, if each visit has a variance of its own: the usual reason."""
     if model.structure.n_theta == 1 or not (model.structure.linear or model.structure.n_sd > 1):
         return ""
@@ -237,7 +234,7 @@ def _scarce(model: Model) -> str:
     return f" ({'; '.join(found)})" if found else ""
 
 
-def _fitted(model: Model, optimum: Optimum, data: MMRMData, df: DfName, attempts: tuple[Attempt, ...]) -> MMRMFit:
+def _fitted(model: MMRMLikelihood, optimum: Optimum, data: MMRMData, df: DfName, attempts: tuple[Attempt, ...]) -> MMRMFit:
     sums = model.sums
     inverse = np.asarray(np.linalg.inv(optimum.information.hessian), dtype=np.float64)
     theta_cov: Array = inverse + inverse.T
@@ -283,7 +280,7 @@ def _log_likelihood(sums: Sums, value: float, method: FitMethod) -> float:
     return float(-0.5 * deviance)
 
 
-def _natural(model: Model, theta: Array) -> tuple[Array, Array]:
+def _natural(model: MMRMLikelihood, theta: Array) -> tuple[Array, Array]:
     """theta in the response's units, and the derivative of each parameter with respect to its scaled one."""
     scale = model.sums.scale
     if model.structure.linear:
@@ -293,7 +290,7 @@ def _natural(model: Model, theta: Array) -> tuple[Array, Array]:
     return theta + np.tile(shift, len(model.sums.groups)), np.ones(theta.size)
 
 
-def _theta_names(model: Model, data: MMRMData) -> tuple[str, ...]:
+def _theta_names(model: MMRMLikelihood, data: MMRMData) -> tuple[str, ...]:
     if data.group is None:
         return model.structure.names
     return tuple(f"{g}: {n}" for g in codes_of(data.group)[1] for n in model.structure.names)

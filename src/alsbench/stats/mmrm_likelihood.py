@@ -5,6 +5,12 @@ log|Sigma| + log|X'WX| + y'Py, its gradient tr(P S_k) - e'S_k e, and its Hessian
 -tr(P S_k P S_l) + 2 e'S_k P S_l e + tr(D S_kl), with S_k the derivatives of Sigma and D the gradient with respect to its
 entries (Harville 1977, doi 10.1080/01621459.1977.10480998; Jennrich and Schluchter 1986, doi 10.2307/2530695).
 The matrices A'X'W S_k W X A with A A' = Phi, which the Hessian needs, are those of Kenward and Roger (1997).
+
+It is maximised by scoring steps with step-halving, finished with exact Newton steps. Far from the optimum a step uses the
+expected information, which is always positive definite; near it the observed one without the terms of order p/n (cheap), and
+last the exact observed information, so that the gradient vanishes to rounding and the standard errors, which are read off the
+same matrix, belong to the optimum. Progress is measured by the Newton decrement g'H^-1 g / 2, which does not depend on units:
+twice it is the squared distance to the optimum in standard errors.
 """
 
 from __future__ import annotations
@@ -16,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from alsbench.stats.covariance import Structure
+from alsbench.stats.errors import NotConverged
 from alsbench.stats.mmrm_sums import Patterns, Sums
 
 Array = NDArray[np.float64]
@@ -25,7 +32,7 @@ CHUNK = 4_000_000  # numbers held at once when weights are formed for every para
 
 
 @dataclass(frozen=True)
-class Model:
+class MMRMLikelihood:
     """Pattern sums, a covariance structure (one set of parameters per group) and the kind of likelihood."""
 
     sums: Sums
@@ -56,7 +63,7 @@ class Point:
 
 
 @dataclass(frozen=True)
-class Slope:
+class Score:
     """First derivatives at a point: ``gradient`` (k,), ``D`` per group (T, T), and sums ``Z`` (g, T, T) for the Hessian."""
 
     gradient: Array
@@ -73,7 +80,7 @@ class Information:
     P: Array
 
 
-def evaluate(model: Model, theta: Array) -> Point | None:
+def evaluate(model: MMRMLikelihood, theta: Array) -> Point | None:
     """The likelihood at ``theta`` (k,), or None where a covariance matrix is not positive definite."""
     sums = model.sums
     W: list[Array] = []
@@ -104,7 +111,7 @@ def evaluate(model: Model, theta: Array) -> Point | None:
     return Point(theta, value, tuple(W), b, A, Cw) if np.isfinite(value) else None
 
 
-def slope(model: Model, point: Point) -> Slope:
+def slope(model: MMRMLikelihood, point: Point) -> Score:
     """Gradient at ``point``."""
     K = point.Cw @ point.Cw.T if model.method == "reml" else np.outer(point.Cw[:, -1], point.Cw[:, -1])
 
@@ -118,21 +125,21 @@ def slope(model: Model, point: Point) -> Slope:
         Z.append(2.0 * B - nW)
         J.append(jacobian)
         gradient.append(jacobian.reshape(jacobian.shape[0], -1) @ d.reshape(-1))
-    return Slope(np.concatenate(gradient), tuple(D), tuple(Z), tuple(J))
+    return Score(np.concatenate(gradient), tuple(D), tuple(Z), tuple(J))
 
 
-def expected_information(model: Model, point: Point, slope: Slope) -> Array:
+def expected_information(model: MMRMLikelihood, point: Point, slope: Score) -> Array:
     """Hessian approximated by sum over subjects of tr(W S_k W S_l): positive definite everywhere (k, k)."""
     Z = [g.counts[:, None, None] * W for g, W in zip(model.sums.groups, point.W, strict=True)]
     return _traces(model, point, slope, Z)
 
 
-def main_hessian(model: Model, point: Point, slope: Slope) -> Array:
+def main_hessian(model: MMRMLikelihood, point: Point, slope: Score) -> Array:
     """The Hessian but for the terms of the fixed effects' estimation, which are a share p/n of it; cheap (k, k)."""
     return _traces(model, point, slope, slope.Z) + _curvature(model, point, slope)
 
 
-def information(model: Model, point: Point, slope: Slope) -> Information:
+def information(model: MMRMLikelihood, point: Point, slope: Score) -> Information:
     """The exact Hessian (observed information, times two) and the matrices P."""
     p = model.sums.p
     parts = [
@@ -164,7 +171,7 @@ def _invert(sigma: Array, patterns: Patterns) -> tuple[Array, float] | None:
     return symmetric, float(patterns.counts @ log_det)
 
 
-def _traces(model: Model, point: Point, slope: Slope, Z: tuple[Array, ...] | list[Array]) -> Array:
+def _traces(model: MMRMLikelihood, point: Point, slope: Score, Z: tuple[Array, ...] | list[Array]) -> Array:
     """sum over patterns of tr(S_k W S_l Z), block diagonal over groups, (k, k)."""
     T, k = model.sums.n_visits, model.structure.n_theta
     out = np.zeros((model.n_theta, model.n_theta))
@@ -177,7 +184,7 @@ def _traces(model: Model, point: Point, slope: Slope, Z: tuple[Array, ...] | lis
     return out
 
 
-def _curvature(model: Model, point: Point, slope: Slope) -> Array:
+def _curvature(model: MMRMLikelihood, point: Point, slope: Score) -> Array:
     """tr(D S_kl): zero for a linear structure."""
     k = model.structure.n_theta
     out = np.zeros((model.n_theta, model.n_theta))
@@ -238,3 +245,157 @@ def _subset(patterns: Patterns, low: int, step: int) -> Patterns:
         patterns.n_s,
         patterns.n_t,
     )
+
+
+MAX_ITERATIONS = 120
+NEAR = 0.05  # decrement below which the cheap observed information is tried
+POLISH = 1e-15  # decrement below which the exact information is formed, for the last step and the standard errors
+SLOW = 0.3  # share of its last value above which the decrement falls too slowly for the cheap information
+PATIENCE = 10  # how often the exact information may be formed before the end
+DISTANT = 1e-4  # decrement above which an exact information is not used again
+DONE = 1e-21  # decrement at which the optimum has been reached
+ROUNDING = 1e-16  # decrement at which it has been reached if it no longer falls
+STALE = 5e-15  # an information formed further from the optimum than this (squared, in standard errors) is formed anew
+NOTHING = 1e-6  # share of the expected information below which a parameter is not determined
+EDGE = 1e-10  # smallest eigenvalue of a correlation matrix below which it is singular
+
+
+@dataclass(frozen=True)
+class Optimum:
+    """Where the likelihood is greatest. ``gradient`` is the largest component in units of its parameter's standard error,
+    ``condition`` the condition number of the information scaled to unit diagonal."""
+
+    point: Point
+    slope: Score
+    information: Information
+    iterations: int
+    gradient: float
+    condition: float
+
+
+@dataclass(frozen=True)
+class Exact:
+    """An exact information and the theta it was formed at."""
+
+    information: Information
+    theta: Array
+
+
+def maximise(model: MMRMLikelihood) -> Optimum:
+    """The optimum; NotConverged with the reason if none is found inside the parameter space.
+
+    The climb starts from the pairwise moments of the residuals and, should that fail, from their variances alone. A Toeplitz
+    covariance with one variance, which may have several optima, is climbed from both and the higher one taken.
+    """
+    found: list[Optimum] = []
+    failure: NotConverged | None = None
+    for moments in (model.sums.start, tuple(np.diag(np.diag(S)) for S in model.sums.start)):
+        try:
+            found.append(_climb(model, np.concatenate([model.structure.start(S) for S in moments])))
+        except NotConverged as error:
+            failure = failure or error
+        if found and model.structure.name != "toep":
+            break
+    if not found:
+        assert failure is not None  # noqa: S101 - each climb ends in one or the other
+        raise failure
+    return min(found, key=lambda optimum: optimum.point.value)
+
+
+def _climb(model: MMRMLikelihood, theta: Array) -> Optimum:
+    point = evaluate(model, theta)
+    if point is None:
+        raise NotConverged("no valid starting value")
+    exact: Exact | None = None
+    formed = 0
+    before = np.inf
+    for iteration in range(MAX_ITERATIONS + 1):
+        here = slope(model, point)
+        if exact is None:
+            direction, decrement = _direction(model, point, here, before)
+            slow = formed < PATIENCE and decrement < NEAR and decrement > SLOW * before
+            if decrement < POLISH or slow:
+                exact = Exact(information(model, point, here), point.theta)
+                formed += 1
+        if exact is not None:
+            newton = _solve(exact.information.hessian, here.gradient)
+            if newton is not None:
+                direction, decrement = newton
+                if decrement < DONE or (decrement < ROUNDING and decrement > before / 4.0):
+                    return _finish(model, point, here, exact, iteration)
+            elif decrement < POLISH:
+                raise NotConverged("the information on the covariance parameters is singular at the optimum")
+            if newton is None or decrement > DISTANT:
+                exact = None
+        if iteration < MAX_ITERATIONS:
+            before = decrement
+            point = _step(model, point, direction, decrement)
+    raise NotConverged(f"no optimum after {MAX_ITERATIONS} iterations (Newton decrement {decrement:.2g})")
+
+
+def _direction(model: MMRMLikelihood, point: Point, here: Score, before: float) -> tuple[Array, float]:
+    """A descent direction and its decrement, from the cheapest information that will do."""
+    if before < NEAR:
+        closer = _solve(main_hessian(model, point, here), here.gradient)
+        if closer is not None and closer[1] < NEAR:
+            return closer
+    expected = _solve(expected_information(model, point, here), here.gradient)
+    if expected is None:
+        raise NotConverged("the information on the covariance parameters is singular")
+    return expected
+
+
+def _solve(hessian: Array, gradient: Array) -> tuple[Array, float] | None:
+    """Newton direction and decrement, or None unless the Hessian is positive definite."""
+    diagonal = np.diag(hessian)
+    if not np.all(diagonal > 0):
+        return None
+    d = 1.0 / np.sqrt(diagonal)
+    try:
+        L = np.linalg.cholesky(hessian * np.outer(d, d))
+    except np.linalg.LinAlgError:
+        return None
+    half = np.linalg.solve(L, d * gradient)
+    return -d * np.linalg.solve(L.T, half), float(half @ half) / 2.0
+
+
+def _step(model: MMRMLikelihood, point: Point, direction: Array, decrement: float) -> Point:
+    """The next point: the whole step if it does not raise the value, else halves of it."""
+    rounding = 1e-12 * (1.0 + abs(point.value))
+    size = 1.0
+    for _ in range(50):
+        trial = evaluate(model, point.theta + size * direction)
+        if trial is not None and trial.value <= point.value - 1e-4 * size * decrement + rounding:
+            return trial
+        size /= 2.0
+    raise NotConverged("no step from here lowers the deviance: the covariance matrix is on the edge of being singular")
+
+
+def _finish(model: MMRMLikelihood, point: Point, here: Score, found: Exact, iterations: int) -> Optimum:
+    exact = found.information
+    moved = point.theta - found.theta
+    if float(moved @ exact.hessian @ moved) > STALE:
+        exact = information(model, point, here)
+    left = _information_left(exact.hessian, expected_information(model, point, here))
+    if left < NOTHING:
+        raise NotConverged("the information on the covariance parameters is singular: the data do not determine them all")
+    d = 1.0 / np.sqrt(np.diag(exact.hessian))
+    values = np.linalg.eigvalsh(exact.hessian * np.outer(d, d))
+    for part in model.split(point.theta):
+        sigma = model.structure.sigma(part)
+        sd = np.sqrt(np.diag(sigma))
+        if np.linalg.eigvalsh(sigma / np.outer(sd, sd))[0] < EDGE or sd.min() < 1e-7 * sd.max():
+            raise NotConverged("the covariance matrix is singular")
+    return Optimum(point, here, exact, iterations, float(np.abs(here.gradient * d).max()), float(values[-1] / values[0]))
+
+
+def _information_left(hessian: Array, expected: Array) -> float:
+    """The smallest share, over directions, of the information expected from as many subjects that the data hold; 0 if it is not
+    positive definite. A parameter that the fixed effects take all the data of has none left."""
+    d = 1.0 / np.sqrt(np.maximum(np.diag(expected), 1e-300))
+    try:
+        L = np.linalg.cholesky(expected * np.outer(d, d))
+    except np.linalg.LinAlgError:
+        return 0.0
+    half = np.linalg.solve(L, hessian * np.outer(d, d))
+    return float(np.linalg.eigvalsh(np.linalg.solve(L, half.T))[0])

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from alsbench.stats.errors import StatsError
-from alsbench.stats.mmrm_layout import Layout, distinct_columns, visit_rows
+from alsbench.stats.mmrm_layout import SubjectVisitRows, distinct_columns, visit_rows
 
 Array = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -138,7 +138,7 @@ class Sums:
         return self.groups[0].n_visits
 
 
-def build_sums(y: Array, X: Array, layout: Layout, weights: Array | None) -> Sums:
+def build_sums(y: Array, X: Array, layout: SubjectVisitRows, weights: Array | None) -> Sums:
     """Reduce ``y`` (n,) and a full-rank ``X`` (n, p) to their pattern sums. StatsError where nothing varies."""
     if weights is not None:
         root = np.sqrt(weights)

@@ -5,11 +5,16 @@ positively dependent tests; fixed sequence (Maurer, Hothorn and Lehmacher 1995);
 hypothesis passes its level on along the edges of a graph (Bretz et al. 2009, doi 10.1002/sim.3495). A hypothesis is rejected
 at level a exactly where its adjusted p-value is at most a. A missing p-value is a declared test that was not passed: it keeps
 its place in the family as p = 1 and its adjusted value is NaN.
+
+From which visit is a difference significant? *Lasting*: the first visit from which p < alpha at that and every later visit.
+*First*: the first visit with p < alpha at all. The second is what a press release quotes; the first is what a reader takes it
+to mean. Both with the number of looks taken.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -157,3 +162,28 @@ def _p_values(p: ArrayLike) -> tuple[Array, NDArray[np.bool_]]:
 
 def _masked(adjusted: Array, known: NDArray[np.bool_]) -> Array:
     return np.where(known, adjusted, np.nan)
+
+
+@dataclass(frozen=True)
+class FirstVisit:
+    """Visit numbers (None: never), and how many visits were tested."""
+
+    lasting: float | None
+    first: float | None
+    tested: int
+
+
+def first_significant_visit(visits: Sequence[float], p_values: Sequence[float], *, alpha: float = 0.05) -> FirstVisit:
+    """The first lasting and the first significant visit. A visit without a p-value (NaN) counts as not significant.
+
+    ``visits`` need not be sorted; they are taken in ascending order.
+    """
+    ordered = sorted(zip(visits, p_values, strict=True))
+    significant = [p < alpha for _, p in ordered]  # NaN compares false
+    lasting: float | None = None
+    for (visit, _), below in zip(reversed(ordered), reversed(significant), strict=True):
+        if not below:
+            break
+        lasting = visit
+    first = next((visit for (visit, _), below in zip(ordered, significant, strict=True) if below), None)
+    return FirstVisit(lasting, first, sum(p == p for _, p in ordered))

@@ -36,7 +36,7 @@ class ZeroBound:
 
 def clopper_pearson(count: int, n: int, *, level: float = 0.95) -> Interval:
     """The exact two-sided interval of a share; StatsError unless 0 <= count <= n and n > 0."""
-    from scipy.special import betaincinv
+    from scipy.special import betaincinv  # waits: scipy
 
     _check_share(count, n)
     tail = (1.0 - level) / 2
@@ -47,7 +47,7 @@ def clopper_pearson(count: int, n: int, *, level: float = 0.95) -> Interval:
 
 def wilson(count: int, n: int, *, level: float = 0.95) -> Interval:
     """Wilson's score interval of a share, without continuity correction."""
-    from scipy.special import ndtri
+    from scipy.special import ndtri  # waits: scipy
 
     _check_share(count, n)
     z = float(ndtri(0.5 + level / 2))
@@ -81,7 +81,7 @@ def risk_difference(treated: int, n_treated: int, reference: int, n_reference: i
 
 def fisher_exact(treated: int, n_treated: int, reference: int, n_reference: int) -> float:
     """Two-sided p of Fisher's exact test: the probability of the tables with these margins that are no likelier, as in R."""
-    from scipy.special import gammaln
+    from scipy.special import gammaln  # waits: scipy
 
     _check_share(treated, n_treated)
     _check_share(reference, n_reference)
@@ -107,7 +107,7 @@ def zero_events(n: int, *, level: float = 0.95) -> ZeroBound:
 
 def poisson_rate(count: int, exposure: float, *, per: float = 100.0, level: float = 0.95) -> Interval:
     """``count`` events in ``exposure`` (patient-years) as a rate per ``per`` of it, with the exact Poisson interval."""
-    from scipy.special import gammaincinv
+    from scipy.special import gammaincinv  # waits: scipy
 
     if count < 0:
         raise StatsError(f"a count cannot be negative: {count}")

@@ -6,6 +6,11 @@ arrays and every later quantity is a sum of 2 x 2 operations. The parameters are
 slope, residual variance), in which the covariance is linear. Gradient and information as in Gilmour, Thompson and Cullis
 (1995, doi 10.2307/2533274); the maximum is found by Newton steps on the Cholesky factor of G, where a singular G is a
 stationary point and needs no constraint.
+
+Degrees of freedom. Satterthwaite (Kuznetsova, Brockhoff and Christensen 2017, doi 10.18637/jss.v082.i13) takes the observed
+information of the variance parameters, several degrees of freedom by Fai and Cornelius (1996), as lmerTest. Kenward and Roger
+(1997, doi 10.2307/2533558) in the form of pbkrtest (Halekoh and Hojsgaard 2014, doi 10.18637/jss.v059.i09): expected
+information, parameters in which the covariance is linear.
 """
 
 from __future__ import annotations
@@ -67,7 +72,7 @@ class Evaluation:
 
 
 @dataclass(frozen=True)
-class Optimum:
+class SlopeOptimum:
     """The evaluation at the maximum with the random effects along the columns of ``basis`` (2, 2), the principal axes of G.
 
     ``phi`` are its Cholesky parameters there, the rest says what the optimiser did.
@@ -183,7 +188,7 @@ def evaluate(data: Reduced, theta: Array, *, reml: bool, det_G: float | None = N
     return Evaluation(theta, loglik, beta, Phi, score, (observed + observed.T) / 2, (T + T.T) / 4, P, Q)
 
 
-def maximise(data: Reduced, *, reml: bool) -> Optimum:
+def maximise(data: Reduced, *, reml: bool) -> SlopeOptimum:
     """Newton steps with halving from moment estimates; NotConverged where no maximum identifies theta.
 
     The random effects are turned to the principal axes of G on the way: near a singular G, stiff and flat directions then
@@ -234,7 +239,7 @@ def _principal(phi: Array) -> tuple[Array, Array]:
     return np.array([first, 0.0, abs(float(phi[0] * phi[2])) / first, phi[3]]), vectors[:, ::-1]
 
 
-def _finish(data: Reduced, basis: Array, phi: Array, steps: int, *, reml: bool) -> Optimum:
+def _finish(data: Reduced, basis: Array, phi: Array, steps: int, *, reml: bool) -> SlopeOptimum:
     phi, axes = _principal(phi)
     data = replace(data, R=data.R @ axes)
     last = _at(data, phi, reml=reml)
@@ -244,10 +249,10 @@ def _finish(data: Reduced, basis: Array, phi: Array, steps: int, *, reml: bool) 
     singular = bool(phi[2] / math.exp(phi[3] / 2) < BOUNDARY)
     if condition > 1e12 and not singular:
         raise NotConverged("random slopes: the data do not separate the variance components (too few subjects or visits)")
-    return Optimum(last, basis @ axes, phi, steps, float(np.abs(gradient).max()), condition, singular)
+    return SlopeOptimum(last, basis @ axes, phi, steps, float(np.abs(gradient).max()), condition, singular)
 
 
-def parameter_covariance(best: Optimum) -> tuple[Array, Array]:
+def parameter_covariance(best: SlopeOptimum) -> tuple[Array, Array]:
     """Inverse observed information (4, 4) of phi and the Jacobian (4, 4) d theta / d phi; flat directions count for nothing.
 
     Working in the Cholesky parameters makes this right on the boundary too: there d theta / d phi vanishes with the pinned
@@ -308,3 +313,113 @@ def _start(data: Reduced) -> Array:
     a = math.sqrt(d[0])
     b = min(max(float(G[0, 1]) / a, -0.9 * math.sqrt(d[1])), 0.9 * math.sqrt(d[1]))
     return np.array([a, b, math.sqrt(d[1] - b * b), math.log(v)])
+
+
+@dataclass(frozen=True)
+class KenwardRoger:
+    """``Phi`` and the adjusted ``adjusted`` (p, p), and what degrees of freedom need: ``W`` (4, 4), ``P`` (4, p, p)."""
+
+    Phi: Array
+    adjusted: Array
+    W: Array
+    P: Array
+
+
+def kenward_roger(best: SlopeOptimum) -> KenwardRoger:
+    """The small-sample adjusted covariance of the fixed effects; meant for REML.
+
+    It does not depend on the basis of the random effects.
+    """
+    at = best.at
+    W = _inverse(at.expected)
+    PPhiP = np.einsum("rij,jk,skl->rsil", at.P, at.Phi, at.P)
+    U = np.einsum("rs,rsij->ij", W, at.Q - PPhiP)
+    adjusted = at.Phi + 2 * at.Phi @ U @ at.Phi
+    return KenwardRoger(at.Phi, (adjusted + adjusted.T) / 2, W, at.P)
+
+
+def kenward_roger_df(kr: KenwardRoger, L: Array) -> tuple[float, float]:
+    """(denominator df, scale of F) for the rows of L (q, p)."""
+    q = L.shape[0]
+    Theta = L.T @ np.linalg.solve(L @ kr.Phi @ L.T, L)
+    B = (Theta @ kr.Phi) @ kr.P @ kr.Phi
+    trace = np.einsum("rii->r", B)
+    A1 = float(trace @ kr.W @ trace)
+    A2 = float(np.einsum("rs,rij,sji->", kr.W, B, B))
+    if A2 <= 0.0:
+        return math.inf, 1.0
+    if q == 1:  # the general formula comes to this, without its divisions by nearly nothing
+        return 2.0 / A2, 1.0
+    spread = (A1 + 6 * A2) / (2 * q)
+    g = ((q + 1) * A1 - (q + 4) * A2) / ((q + 2) * A2)
+    below = 3 * q + 2 * (1 - g)
+    V0, V1, V2 = 1 + g / below * spread, 1 - (q - g) / below * spread, 1 - (q + 2 - g) / below * spread
+    if abs(V0) < 1e-10:
+        V0 = 0.0
+    # pbkrtest's .divZero: 0/0 counts as 1
+    ratio = 1.0 if abs(1 - A2 / q) < 1e-14 and abs(V1) < 1e-14 else (1 - A2 / q) / V1
+    rho = ratio**2 * V0 / V2 / q if V2 != 0.0 else math.inf
+    df = 4 + (q + 2) / (q * rho - 1) if q * rho != 1.0 else math.inf
+    if math.isinf(df):
+        return df, 1.0 - A2 / q
+    scale = 1.0 if abs(df - 2) < 1e-2 else df * (1 - A2 / q) / (df - 2)
+    return float(df), float(scale)
+
+
+@dataclass(frozen=True)
+class Satterthwaite:
+    """``Phi`` (p, p), its derivatives (4, p, p) in the optimiser's parameters and their covariance (4, 4)."""
+
+    Phi: Array
+    derivatives: Array
+    parameters: Array
+
+
+def satterthwaite(best: SlopeOptimum) -> Satterthwaite:
+    """What single and several degrees of freedom need, at the optimum."""
+    covariance, J = parameter_covariance(best)
+    at = best.at
+    by_theta = -(at.Phi @ at.P @ at.Phi)
+    return Satterthwaite(at.Phi, np.einsum("rk,rij->kij", J, by_theta), covariance)
+
+
+def satterthwaite_df(s: Satterthwaite, L: Array) -> Array:
+    """Degrees of freedom (k,) of each row of L (k, p): 2 v^2 / (g' A g)."""
+    variance = np.einsum("ki,ij,kj->k", L, s.Phi, L)
+    g = np.einsum("ki,rij,kj->kr", L, s.derivatives, L)
+    return np.asarray(2 * variance**2 / np.einsum("kr,rs,ks->k", g, s.parameters, g))
+
+
+def satterthwaite_f(s: Satterthwaite, L: Array, estimate: Array) -> tuple[float, float]:
+    """(F, denominator df) of the rows of L (q, p), of full row rank, whose estimates are (q,)."""
+    values, vectors = np.linalg.eigh(L @ s.Phi @ L.T)
+    nu = satterthwaite_df(s, vectors.T @ L)
+    t2 = (vectors.T @ estimate) ** 2 / values
+    q = nu.size
+    f = float(t2.mean())
+    if q == 1:
+        return f, float(nu[0])
+    if float(np.ptp(nu)) < 1e-8:
+        return f, float(nu.mean())
+    if nu.min() <= 2.0:
+        return f, 2.0
+    E = float((nu / (nu - 2)).sum())
+    return f, 2 * E / (E - q)
+
+
+def f_p_value(f: float, num_df: int, den_df: float) -> float:
+    """Upper tail of F; chi-square where the denominator df are infinite."""
+    from scipy.special import chdtrc, fdtrc  # waits: scipy
+
+    return float(chdtrc(num_df, f * num_df) if np.isinf(den_df) else fdtrc(num_df, den_df, f))
+
+
+def _inverse(information: Array) -> Array:
+    """Inverse of the information, or its pseudo-inverse where a variance is not determined at all (pbkrtest's 1e-10)."""
+    scale = np.sqrt(np.abs(np.diag(information)))
+    scale[scale == 0] = 1.0
+    values, vectors = np.linalg.eigh(information / np.outer(scale, scale))
+    keep = np.abs(values) > 1e-10 * np.abs(values).max()
+    V = vectors[:, keep]
+    inverse: Array = (V / values[keep]) @ V.T / np.outer(scale, scale)
+    return inverse

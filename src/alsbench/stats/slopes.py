@@ -15,22 +15,23 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import stdtrit
 
-from alsbench.stats.contrasts import Contrasts, t_contrasts
+from alsbench.stats.contrasts import Contrasts, FTest, t_contrasts
 from alsbench.stats.design import Covariate, Design, Factor, Term, Variable, build_design
 from alsbench.stats.errors import NotEstimable, StatsError
-from alsbench.stats.slope_inference import (
-    FTest,
+from alsbench.stats.slope_likelihood import (
     KenwardRoger,
     Satterthwaite,
     f_p_value,
     kenward_roger,
     kenward_roger_df,
+    maximise,
+    reduce,
     satterthwaite,
     satterthwaite_df,
     satterthwaite_f,
 )
-from alsbench.stats.slope_likelihood import maximise, reduce
 from alsbench.stats.threads import one_blas_thread
 
 Array = NDArray[np.float64]
@@ -269,8 +270,6 @@ def percent_slowing(
 
     Raises StatsError where the reference slope is exactly zero.
     """
-    from scipy.special import stdtrit
-
     levels = fit.design.factor(factor).levels
     rows = slope_rows(fit, factor)
     one, zero = rows[levels.index(treatment)], rows[levels.index(reference)]

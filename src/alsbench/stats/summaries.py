@@ -21,7 +21,7 @@ Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Summary:
+class DescriptiveSummary:
     """``n`` values present, ``n_missing`` absent; every other statistic is NaN where ``n`` is too small to define it."""
 
     n: int
@@ -53,17 +53,17 @@ class LevelCount:
         return percent(self.count, self.total) if self.total else math.nan
 
 
-def describe(values: ArrayLike) -> Summary:
+def describe(values: ArrayLike) -> DescriptiveSummary:
     """The summary of ``values`` (n,); NaN means missing and is counted."""
     x = np.asarray(values, dtype=np.float64).ravel()
     present = np.sort(x[~np.isnan(x)])
     n = int(present.size)
     if n == 0:
         nan = math.nan
-        return Summary(0, int(x.size), nan, nan, nan, nan, nan, nan, nan)
+        return DescriptiveSummary(0, int(x.size), nan, nan, nan, nan, nan, nan, nan)
     q1, median, q3 = (_sorted_quantile(present, q) for q in (0.25, 0.5, 0.75))
     low, high = float(present[0]), float(present[-1])
-    return Summary(n, int(x.size) - n, mean(present), sd(present), median, q1, q3, low, high)
+    return DescriptiveSummary(n, int(x.size) - n, mean(present), sd(present), median, q1, q3, low, high)
 
 
 def mean(values: ArrayLike) -> float:

@@ -23,7 +23,7 @@ def one_blas_thread() -> Iterator[None]:
     with _lock:
         if _state["users"] == 0:
             if _state["controller"] is None:
-                from threadpoolctl import ThreadpoolController
+                from threadpoolctl import ThreadpoolController  # waits: threadpoolctl
 
                 _state["controller"] = ThreadpoolController()
             _take_control()

@@ -6,6 +6,8 @@ the sorted distinct values those whose gap is at most sqrt(machine epsilon), abs
 value, are one. It is applied once to all values before any two are compared, never pair by pair: "equal within a tolerance" is
 not transitive, a partition is. Of several the one that is shortest to write stands for all, the day 405 as the data meant it
 (R takes the smallest: the same but for the noise).
+
+Mid-ranks: ties share the mean of their ranks.
 """
 
 from __future__ import annotations
@@ -14,6 +16,8 @@ import math
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+
+from alsbench.stats.errors import StatsError
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -94,3 +98,19 @@ def _replaced(values: Array, distinct: Array, stands_for: Array) -> Array:
     finite = np.isfinite(values)
     merged[finite] = stands_for[np.searchsorted(distinct, values[finite])]
     return merged
+
+
+def mid_ranks(values: ArrayLike) -> Array:
+    """Ranks 1..n of ``values`` (n,), ties (floating-point noise too) sharing the mean of theirs.
+
+    Raises StatsError for a missing value.
+    """
+    x = np.asarray(values)
+    if x.dtype.kind == "f":
+        if np.isnan(x).any():
+            raise StatsError("missing values have no rank")
+        x = merge_ties(x)
+    _, codes, counts = np.unique(x, return_inverse=True, return_counts=True)
+    last = np.cumsum(counts)
+    ranks: Array = (last - (counts - 1) / 2.0)[codes.reshape(x.shape)]
+    return ranks

@@ -21,7 +21,7 @@ DecidedBy = Literal["event", "function", "tied", "no common visit"]
 
 
 @dataclass(frozen=True)
-class Pair:
+class ComparedPair:
     """One comparison as the subject sees it, ties made equal. ``visit`` and values are NaN if none was used."""
 
     opponent: int
@@ -61,10 +61,10 @@ class WhyRank:
     def __len__(self) -> int:
         return int(self.opponent.size)
 
-    def __iter__(self) -> Iterator[Pair]:
+    def __iter__(self) -> Iterator[ComparedPair]:
         for k in range(len(self)):
             outcome = OUTCOMES[int(self.outcome[k])]
-            yield Pair(
+            yield ComparedPair(
                 int(self.opponent[k]), int(self.result[k]), decided_by(outcome), outcome, float(self.visit[k]),
                 float(self.own_value[k]), float(self.opponent_value[k]), self.own_day, float(self.opponent_day[k]),
             )  # fmt: skip

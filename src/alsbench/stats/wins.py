@@ -10,6 +10,11 @@ Intervals never leave what the statistic can be. Ratios have theirs on the log s
 intervals cut off at the ends of their range (as R's survfit does with its plain one), or, ``transformed``, those of
 atanh(net benefit) carried back by tanh, the default of R's BuyseTest (``confint``: atanh for the net benefit,
 atanh(2(P - 1/2)) for the probability). As log win odds = 2 atanh(net benefit), they are the win odds' on another scale.
+
+The generalised Gehan-Wilcoxon test of the same scores: W is the sum over the treated of U, each subject's wins minus losses.
+Under re-randomisation it has mean 0 and variance n1 n0 / (n (n - 1)) sum U^2; with strata only pairs within a stratum are
+scored, and W and its variance are summed over strata. Finkelstein and Schoenfeld (1999,
+doi 10.1002/(SICI)1097-0258(19990615)18:11<1341). The p-value is two-sided.
 """
 
 from __future__ import annotations
@@ -19,7 +24,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from scipy.special import ndtr, ndtri
 
 from alsbench.stats.errors import StatsError
@@ -30,7 +35,7 @@ Intervals = Literal["untransformed", "transformed"]
 
 
 @dataclass(frozen=True)
-class Interval:
+class WinEstimate:
     """An estimate with limits. ``se`` and ``z`` are on the scale of the test: the log for ratios, but ``se`` of a net benefit
     or probability is always its own. NaN where undefined."""
 
@@ -82,10 +87,10 @@ class WinStatistics:
     wins: int
     losses: int
     ties: int
-    win_probability: Interval
-    win_odds: Interval
-    win_ratio: Interval
-    net_benefit: Interval
+    win_probability: WinEstimate
+    win_odds: WinEstimate
+    win_ratio: WinEstimate
+    net_benefit: WinEstimate
     components: Components
     level: float
 
@@ -125,7 +130,7 @@ def win_statistics(
         wins=wins,
         losses=losses,
         ties=components.tied,
-        win_probability=Interval((1 + benefit) / 2, benefit_se / 2, (1 + nb.low) / 2, (1 + nb.high) / 2, nb.z, nb.p),
+        win_probability=WinEstimate((1 + benefit) / 2, benefit_se / 2, (1 + nb.low) / 2, (1 + nb.high) / 2, nb.z, nb.p),
         win_odds=_log_interval(*_odds(benefit, benefit_se), quantile),
         win_ratio=_log_interval(*_ratio(wins, losses, cov), quantile),
         net_benefit=nb,
@@ -163,26 +168,68 @@ def _ratio(wins: int, losses: int, cov: Array) -> tuple[float, float]:
     return wins / losses, math.sqrt(max(float(variance), 0.0))
 
 
-def _benefit_interval(benefit: float, se: float, quantile: float, intervals: Intervals) -> Interval:
+def _benefit_interval(benefit: float, se: float, quantile: float, intervals: Intervals) -> WinEstimate:
     """The net benefit, its limits within -1 and 1."""
     if intervals == "untransformed":
         z = benefit / se if se > 0 else math.nan
         low, high = max(benefit - quantile * se, -1.0), min(benefit + quantile * se, 1.0)
-        return Interval(benefit, se, low, high, z, _two_sided(z))
+        return WinEstimate(benefit, se, low, high, z, _two_sided(z))
     if abs(benefit) == 1:
-        return Interval(benefit, se, math.nan, math.nan, math.nan, math.nan)
+        return WinEstimate(benefit, se, math.nan, math.nan, math.nan, math.nan)
     middle, spread = math.atanh(benefit), se / (1 - benefit**2)
     z = middle / spread if spread > 0 else math.nan
     low, high = math.tanh(middle - quantile * spread), math.tanh(middle + quantile * spread)
-    return Interval(benefit, se, low, high, z, _two_sided(z))
+    return WinEstimate(benefit, se, low, high, z, _two_sided(z))
 
 
-def _log_interval(estimate: float, se: float, quantile: float) -> Interval:
+def _log_interval(estimate: float, se: float, quantile: float) -> WinEstimate:
     if not (estimate > 0 and se > 0):
-        return Interval(estimate, math.nan, math.nan, math.nan, math.nan, math.nan)
+        return WinEstimate(estimate, math.nan, math.nan, math.nan, math.nan, math.nan)
     log = math.log(estimate)
-    return Interval(estimate, se, math.exp(log - quantile * se), math.exp(log + quantile * se), log / se, _two_sided(log / se))
+    return WinEstimate(
+        estimate, se, math.exp(log - quantile * se), math.exp(log + quantile * se), log / se, _two_sided(log / se)
+    )
 
 
 def _two_sided(z: float) -> float:
     return 2.0 * float(ndtr(-abs(z)))
+
+
+@dataclass(frozen=True)
+class FinkelsteinSchoenfeld:
+    """``W``, its permutation variance, z and two-sided p (NaN where no pair was decided)."""
+
+    W: float
+    variance: float
+    z: float
+    p: float
+    n_treated: int
+    n_reference: int
+
+
+def finkelstein_schoenfeld(scores: ArrayLike, treated: ArrayLike, *, strata: ArrayLike | None = None) -> FinkelsteinSchoenfeld:
+    """The test of ``scores`` (n,) between ``treated`` (n,) boolean and the rest.
+
+    With ``strata`` (n,) codes the scores must come from pairs within stratum. Scores are centred within stratum, which matters
+    only where they were made against others besides the two arms. Raises StatsError for an empty arm.
+    """
+    U, arm = np.asarray(scores), np.asarray(treated, dtype=bool)
+    stratum = np.zeros(U.size, dtype=np.int64) if strata is None else np.asarray(strata)
+    if arm.shape != U.shape or stratum.shape != U.shape:
+        raise StatsError("scores, arms and strata must be of one length")
+    n_treated, n_reference = int(arm.sum()), int((~arm).sum())
+    if n_treated == 0 or n_reference == 0:
+        raise StatsError("a two-arm test needs subjects in both arms")
+    W, variance = 0.0, 0.0
+    for s in np.unique(stratum):
+        u, a = U[stratum == s], arm[stratum == s]
+        n, n1 = u.size, int(a.sum())
+        if n < 2:
+            continue
+        total, squares = float(u.sum()), float((u**2).sum())
+        W += float(u[a].sum()) - n1 * total / n
+        variance += n1 * (n - n1) / (n * (n - 1)) * (squares - total * total / n)
+    if variance <= 0:
+        return FinkelsteinSchoenfeld(W, 0.0, math.nan, math.nan, n_treated, n_reference)
+    z = W / math.sqrt(variance)
+    return FinkelsteinSchoenfeld(W, variance, z, 2.0 * float(ndtr(-abs(z))), n_treated, n_reference)

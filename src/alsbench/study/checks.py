@@ -13,9 +13,8 @@ from dataclasses import dataclass
 from alsbench.errors import ExpressionError
 from alsbench.study.als import is_post_baseline
 from alsbench.study.expression import parse
-from alsbench.study.model import RESERVED_NAMES, Derive, Endpoint, Multiplicity, Study
+from alsbench.study.model import LATEST, RESERVED_NAMES, Derive, Endpoint, Multiplicity, Study
 from alsbench.study.names import nearest
-from alsbench.study.numbers import LATEST
 
 REPEATED_MEASURES = ("mmrm", "ancova", "slope")
 NEED_DATASET: dict[str, tuple[str, ...]] = {

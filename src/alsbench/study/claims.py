@@ -17,12 +17,10 @@ from pydantic import Field, ValidationError
 
 from alsbench.errors import shorten
 from alsbench.study.checks import Fault
-from alsbench.study.explain import explain
-from alsbench.study.model import Table
-from alsbench.study.numbers import ENTRIES, LARGEST
-from alsbench.study.reading import study_error
-from alsbench.study.toml_lines import key_lines
-from alsbench.study.toml_text import file_text, toml_table
+from alsbench.study.model import ENTRIES, LARGEST, Table
+from alsbench.study.study_file import study_error
+from alsbench.study.toml_text import file_text, key_lines, toml_table
+from alsbench.study.validation_errors import explain
 
 PARTS = ("contrast", "treatment", "reference", "group")
 OF_TWO_ARMS = PARTS[:3]  # numbers that need a comparison

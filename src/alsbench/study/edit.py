@@ -16,7 +16,7 @@ from alsbench.errors import UnavailableError, UsageError
 from alsbench.files import file_mode, write_bytes
 from alsbench.study.model import Subgroup
 from alsbench.study.names import nearest
-from alsbench.study.reading import parse_study, read_study
+from alsbench.study.study_file import parse_study, read_study
 
 _KEYS = ("name", "label", "where", "prespecified", "rationale", "complement", "post_randomisation")
 _ALWAYS = frozenset({"name", "where", "prespecified"})

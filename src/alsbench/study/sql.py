@@ -13,17 +13,17 @@ from datetime import date
 from typing import Literal
 
 from alsbench.errors import ExpressionError
-from alsbench.study.lexis import fault
+from alsbench.study.expression import fault
 from alsbench.study.names import nearest
-from alsbench.study.tree import (
+from alsbench.study.syntax_tree import (
     Aggregate,
     Between,
-    Column,
+    ColumnRef,
     Comparator,
-    Comparison,
+    Compare,
     Expression,
+    InList,
     Junction,
-    Membership,
     Missing,
     Node,
     Not,
@@ -125,9 +125,9 @@ class _Compiler:
 
     def node(self, node: Node) -> Where:
         match node:
-            case Comparison():
+            case Compare():
                 return self._comparison(node)
-            case Membership(column, values, negated):
+            case InList(column, values, negated):
                 kind = self._column(column)
                 marks, params = zip(*(self._value(v, kind, column) for v in values), strict=True)
                 if kind == "number":
@@ -151,10 +151,10 @@ class _Compiler:
                 return Where(joined, tuple(v for p in parts for v in p.params))
         raise TypeError(f"not a part of an expression: {type(node).__name__}")
 
-    def _comparison(self, node: Comparison) -> Where:
+    def _comparison(self, node: Compare) -> Where:
         left, right = node.left, node.right
-        anchor = left if isinstance(left, Column) else right
-        if not isinstance(anchor, Column):
+        anchor = left if isinstance(left, ColumnRef) else right
+        if not isinstance(anchor, ColumnRef):
             raise self.refuse("a comparison needs a column on one side", left)
         kind = self._column(anchor)
         if node.op not in {"==", "!="}:
@@ -164,7 +164,7 @@ class _Compiler:
             return _compared(node.op, (a, before), (b, after))
         return Where(f"{a} {_SQL_COMPARATORS[node.op]} {b}", (*before, *after))
 
-    def _operand(self, operand: Operand, kind: Kind, anchor: Column) -> tuple[str, tuple[object, ...]]:
+    def _operand(self, operand: Operand, kind: Kind, anchor: ColumnRef) -> tuple[str, tuple[object, ...]]:
         if isinstance(operand, Value):
             mark, value = self._value(operand, kind, anchor)
             return mark, (value,)
@@ -175,8 +175,8 @@ class _Compiler:
             raise self.refuse(f"{anchor.name} is a {kind} and {operand.name} a {other}: they cannot be compared", operand)
         return quote(operand.name), ()
 
-    def _cut(self, aggregate: Aggregate, kind: Kind, anchor: Column) -> float | None:
-        of = self._column(Column(aggregate.column, aggregate.position))
+    def _cut(self, aggregate: Aggregate, kind: Kind, anchor: ColumnRef) -> float | None:
+        of = self._column(ColumnRef(aggregate.column, aggregate.position))
         if of != "number":
             raise self.refuse(f"{aggregate} needs a number; {aggregate.column} is a {of}", aggregate)
         if kind != "number":
@@ -186,12 +186,12 @@ class _Compiler:
         value = float(self.cuts[aggregate])
         return None if math.isnan(value) else value
 
-    def _column(self, column: Column) -> Kind:
+    def _column(self, column: ColumnRef) -> Kind:
         if column.name not in self.kinds:
             raise self.refuse(f"there is no column {column.name}", column, nearest(column.name, self.kinds))
         return self.kinds[column.name]
 
-    def _ordered(self, kind: Kind, column: Column) -> None:
+    def _ordered(self, kind: Kind, column: ColumnRef) -> None:
         if kind in {"text", "boolean"}:
             hint = (
                 f'write {column.name} == "A" or {column.name} in ("A", "B")'
@@ -200,7 +200,7 @@ class _Compiler:
             )
             raise self.refuse(f"{column.name} is a {kind} and has no order", column, hint)
 
-    def _value(self, value: Value, kind: Kind, column: Column) -> tuple[str, object]:
+    def _value(self, value: Value, kind: Kind, column: ColumnRef) -> tuple[str, object]:
         wanted = "text" if kind == "date" else kind
         if value.kind != wanted:
             article = f"{column.name} is a {kind} and {value} a {value.kind}: they cannot be compared"

@@ -1,5 +1,5 @@
-"""Fitting text from data into cells: made safe first (:mod:`alsbench.render.text`), then padded or cut, visibly. Names of arms
-in little room lose first what several share, so that what tells them apart stays legible; the full ones stand in a legend.
+"""Fitting text from data into cells: made safe first (:mod:`alsbench.data.sanitize`), then padded or cut, visibly. Names of
+arms in little room lose first what several share, so that what tells them apart stays legible; the full ones stand in a legend.
 
 A terminal obeys ESC and C1 bytes wherever they come from; a bidi override can make one identifier look like another. Both
 are printed as ``\\x1b`` or ``\\u202e``. With ``ascii`` nothing above 0x7e is left.
@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 from rich.cells import cell_len, set_cell_size
 
-from alsbench.render.text import visible
+from alsbench.data.sanitize import visible
 
 _NOT_ASCII = re.compile("[^\x20-\x7e]")
 _SIMPLE = str.maketrans(

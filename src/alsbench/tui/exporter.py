@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING, Any
 from rich.cells import cell_len
 from rich.text import Text
 
+from alsbench.data.sanitize import visible
 from alsbench.errors import AlsbenchError, UsageError
-from alsbench.render.text import visible
 from alsbench.tui.access_log import AccessLog
 from alsbench.tui.cell_text import safe
 from alsbench.tui.clipboard import clipboard_file, osc52

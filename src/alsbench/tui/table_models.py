@@ -1,7 +1,7 @@
 """Tables ready to be shown: a grid of cells, several render blocks stacked, a filtered view of either.
 
 A model hands text to :class:`~alsbench.tui.widgets.table.VirtualTable`; beside the text it keeps what the text was made from
-(``source``), so that ``enter`` can open the number, and it becomes a :class:`~alsbench.render.page.Block` again for export.
+(``source``), so that ``enter`` can open the number, and it becomes a :class:`~alsbench.render.page.PageBlock` again for export.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 
 from rich.cells import cell_len
 
-from alsbench.render.page import Block, Cell, Column, Line
+from alsbench.render.page import Column, Line, PageBlock, TextCell
 from alsbench.tui.cell_text import safe, without_shared
 
 Head = tuple[str, ...]
@@ -154,7 +154,7 @@ class GridModel:
         head = " ".join(cols[col].head).strip()
         return ", ".join(t for t in (self.text(row, 0), cols[col].group, head) if t)
 
-    def blocks(self) -> tuple[Block, ...]:
+    def blocks(self) -> tuple[PageBlock, ...]:
         """The table as render blocks, for export and copying."""
         found = []
         for section in self.sections:
@@ -162,12 +162,12 @@ class GridModel:
                 Column("\n".join(c.head), c.group, "right" if c.align == "right" else "left", label=i < section.frozen)
                 for i, c in enumerate(section.cols)
             )
-            spare = (Cell(""),) * len(columns)
+            spare = (TextCell(""),) * len(columns)
             lines = tuple(
-                Line((tuple(Cell(t.strip()) for t, _ in row.cells) + spare)[: max(len(columns), 1)], heading=row.heading)
+                Line((tuple(TextCell(t.strip()) for t, _ in row.cells) + spare)[: max(len(columns), 1)], heading=row.heading)
                 for row in section.rows
             )
-            found.append(Block("", columns, lines))
+            found.append(PageBlock("", columns, lines))
         return tuple(found)
 
 
@@ -236,7 +236,7 @@ def align(texts: Sequence[str]) -> list[str]:
     return made
 
 
-def block_section(block: Block, *, ascii: bool = False) -> list[Section]:
+def block_section(block: PageBlock, *, ascii: bool = False) -> list[Section]:
     """A render block as a section; its title becomes a heading, its notes dim lines below."""
     rows: list[GridRow] = []
     for line in block.lines:

@@ -9,7 +9,7 @@ from typing import Any
 
 from tests.data.small_trial import REFERENCE
 
-from alsbench.data.readers.registry import read
+from alsbench.data.readers.files import read
 
 STUDY = "ALSREF01"
 ITEM_WORDS = {

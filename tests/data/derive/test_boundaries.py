@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 from tests.data.derive.test_rules import asked, day, made, person, rows
 
-from alsbench.data.derive.bds import Subjects
 from alsbench.data.derive.proact import _after_death
-from alsbench.data.derive.proact_subjects import People, subject_table
-from alsbench.data.derive.qc import Report
-from alsbench.data.derive.ventilation import first_permanent_ventilation
+from alsbench.data.derive.proact_subjects import ProactSubjects, subject_table
+from alsbench.data.derive.report import DerivationReport
+from alsbench.data.derive.sdtm_events import first_permanent_ventilation
+from alsbench.data.derive.tables import SubjectArms
 from alsbench.data.derive.windows import (
     Grid,
     Placed,
@@ -213,7 +213,7 @@ def test_end_of_treatment_is_not_end_of_study(tmp_path: Path) -> None:
 
 def test_a_record_on_the_day_of_death_is_of_the_living() -> None:
     """PRO-ACT: dated after the day of death is impossible, dated on it is not; unknown on either side is not after."""
-    report = Report()
+    report = DerivationReport()
     day = np.array([89.0, 90.0, 91.0, np.nan, 91.0])
     subject = np.array(["1", "1", "1", "1", "2"], dtype=object)
     who = SimpleNamespace(death_day={"1": 90.0})
@@ -226,8 +226,8 @@ def test_a_proact_rate_needs_thirty_days_since_onset() -> None:
     """PRO-ACT: onset exactly 30 days before the baseline record has a rate of (48 - 40) / (30 / 30.4375), 29 days has none."""
     ids = np.array(["1", "2"], dtype=object)
     arms = {"1": "Active", "2": "Active"}
-    who = People(Subjects("P", ids, arms, arms), {}, {}, {}, {}, {"1": -30.0, "2": -29.0}, ())
-    made = subject_table(who, {"ALSFRSR": {"1": (40.0, 0.0), "2": (40.0, 0.0)}}, Report())
+    who = ProactSubjects(SubjectArms("P", ids, arms, arms), {}, {}, {}, {}, {"1": -30.0, "2": -29.0}, ())
+    made = subject_table(who, {"ALSFRSR": {"1": (40.0, 0.0), "2": (40.0, 0.0)}}, DerivationReport())
     rates = made.table().column("PROGRATE").to_pylist()
     assert rates[0] == pytest.approx(8 / (30 / 30.4375)) and (rates[1] is None or math.isnan(rates[1]))
 

@@ -15,13 +15,13 @@ import numpy as np
 import pytest
 from tests.data.small_trial import NOW
 
-from alsbench.data.derive.partial_dates import bounds
+from alsbench.data.derive.sdtm_domains import bounds
 from alsbench.data.load import load
 from alsbench.data.receipt import Receipt
 from alsbench.data.snapshot import Snapshot
 from alsbench.data.workspace import Workspace
 from alsbench.study.model import Study
-from alsbench.study.spec import parse_study
+from alsbench.study.study_file import parse_study
 
 TRIAL = Path(__file__).with_name("partial")
 Record = dict[str, Any]

@@ -15,7 +15,7 @@ from tests.data.small_trial import NOW
 
 from alsbench.data.frames import Frame
 from alsbench.data.load import load
-from alsbench.data.receipt import Finding, Receipt
+from alsbench.data.receipt import Receipt, RuleFinding
 from alsbench.data.snapshot import Snapshot
 from alsbench.data.workspace import Workspace
 from alsbench.errors import DataError, UsageError
@@ -36,7 +36,7 @@ def rows(frame: Frame, **keys: object) -> list[dict[str, Any]]:
     return [r for r in records if all(r[k] == v for k, v in keys.items())]
 
 
-def found(receipt: Receipt, rule: str, table: str) -> Finding:
+def found(receipt: Receipt, rule: str, table: str) -> RuleFinding:
     (one,) = [f for f in receipt.findings if f.rule == rule and f.table == table]
     return one
 

@@ -15,11 +15,11 @@ from tests.data.small_trial import NOW
 
 from alsbench.data.derive.layout import Derived, derive
 from alsbench.data.load import load
-from alsbench.data.readers.registry import read
+from alsbench.data.readers.files import read
 from alsbench.data.workspace import Workspace
 from alsbench.errors import StudyError
 from alsbench.study.model import Derive
-from alsbench.study.spec import parse_study, study_digest
+from alsbench.study.study_file import parse_study, study_digest
 
 
 def made(tmp_path: Path, rules: Derive | None = None, **tables: list[Record]) -> Derived:

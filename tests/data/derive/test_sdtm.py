@@ -25,7 +25,7 @@ from alsbench.data.receipt import Receipt
 from alsbench.data.snapshot import Snapshot
 from alsbench.data.workspace import Workspace
 from alsbench.errors import DataError
-from alsbench.study.spec import read_study
+from alsbench.study.study_file import read_study
 
 STUDY = REFERENCE / "als-ref-1" / "study.toml"
 

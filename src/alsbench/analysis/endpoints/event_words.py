@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from alsbench.analysis.model_data import Floats
-from alsbench.data import coded_words as coded
+from alsbench.data import codelists as coded
 from alsbench.data.frames import Frame
 
 RELATEDNESS, SEVERITY = ("AEREL", "AREL"), ("AESEV", "ASEV", "AETOXGR", "ATOXGR")

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from alsbench.analysis.ask import Ask
 from alsbench.analysis.result import Row
-from alsbench.stats.first_visit import first_significant_visit
+from alsbench.stats.multiplicity import first_significant_visit
 
 
 def first_visit_rows(

@@ -38,10 +38,9 @@ from alsbench.errors import UsageError
 from alsbench.stats.ancova import OLSFit, fit_ols
 from alsbench.stats.design import Design, Factor, build_design
 from alsbench.stats.errors import StatsError
-from alsbench.stats.finkelstein_schoenfeld import finkelstein_schoenfeld
 from alsbench.stats.joint_rank import FollowUp, JointRank, Rules, cut_at_horizon, score_pairs
 from alsbench.stats.summaries import describe
-from alsbench.stats.wins import WinStatistics, win_statistics
+from alsbench.stats.wins import WinStatistics, finkelstein_schoenfeld, win_statistics
 
 WINS = ("wins", "losses", "ties", "win_ratio", "win_odds", "net_benefit", "win_probability")
 GEHAN = ("gehan_w", "gehan_var", "gehan_z", "gehan_p")

@@ -13,7 +13,7 @@ from alsbench.analysis.source import BoolArray
 from alsbench.analysis.strata import strata_codes
 from alsbench.stats.design import build_design
 from alsbench.stats.errors import StatsError
-from alsbench.stats.resampling import permute_ancova, permute_scores
+from alsbench.stats.permutation import permute_ancova, permute_scores
 
 if TYPE_CHECKING:
     from alsbench.analysis.endpoints.joint_rank import Ranked

@@ -19,8 +19,7 @@ from alsbench.analysis.strata import strata_codes, strata_warnings
 from alsbench.stats.cox import CoxFit, fit_cox
 from alsbench.stats.design import Factor, build_design
 from alsbench.stats.errors import StatsError
-from alsbench.stats.rmst import rmst, rmst_difference
-from alsbench.stats.survival import SurvivalCurve, kaplan_meier, log_rank
+from alsbench.stats.survival import SurvivalCurve, kaplan_meier, log_rank, rmst, rmst_difference
 
 COX = ("hazard_ratio", "hr_low", "hr_high", "z", "p_value")
 RMST = ("rmst_difference", "rmst_difference_low", "rmst_difference_high", "rmst_p")

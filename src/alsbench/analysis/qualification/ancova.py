@@ -9,7 +9,7 @@ from alsbench.analysis.qualification.checks import Tally
 from alsbench.analysis.qualification.trials import Answers
 from alsbench.stats import ancova
 from alsbench.stats.design import Covariate, Variable, build_design
-from alsbench.stats.ranks import mid_ranks
+from alsbench.stats.ties import mid_ranks
 
 Floats = NDArray[np.float64]
 

@@ -10,11 +10,10 @@ import numpy as np
 from alsbench.analysis.qualification.checks import Check, Tally
 from alsbench.analysis.qualification.trials import Case
 from alsbench.stats import multiplicity
-from alsbench.stats.finkelstein_schoenfeld import finkelstein_schoenfeld
 from alsbench.stats.joint_rank import FollowUp, Rules, score_pairs
 from alsbench.stats.max_t import inside_probability
 from alsbench.stats.proportions import clopper_pearson, poisson_rate, risk_difference, wilson, zero_events
-from alsbench.stats.wins import win_statistics
+from alsbench.stats.wins import finkelstein_schoenfeld, win_statistics
 
 _FOUR = 5.1e-5  # half a unit of the fourth decimal, and a little for the paper's own rounding
 _THREE = 5.1e-4

@@ -16,8 +16,7 @@ from alsbench.analysis.qualification.material import Archive, software
 from alsbench.analysis.qualification.trials import Answers, Case
 from alsbench.stats.cox import ChiSquare, CoxFit, Ties, fit_cox
 from alsbench.stats.design import Covariate, Factor, Variable, build_design
-from alsbench.stats.rmst import rmst, rmst_difference
-from alsbench.stats.survival import ConfType, kaplan_meier, log_rank
+from alsbench.stats.survival import ConfType, kaplan_meier, log_rank, rmst, rmst_difference
 
 _TIES: tuple[Ties, ...] = ("efron", "breslow")
 _MODELS = ("unadjusted", "adjusted", "stratified", "stratified_adjusted")

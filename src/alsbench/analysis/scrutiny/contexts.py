@@ -20,7 +20,7 @@ from alsbench.analysis.scrutiny.sweep import cut_of
 from alsbench.analysis.subgroups import complement as other_part
 from alsbench.errors import ExpressionError, UsageError
 from alsbench.stats.errors import StatsError
-from alsbench.stats.freedman_lane import permute_residuals
+from alsbench.stats.permutation import permute_residuals
 from alsbench.study.model import Comparison
 
 

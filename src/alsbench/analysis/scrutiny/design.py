@@ -14,8 +14,8 @@ from alsbench.analysis.scrutiny.finding import CheckAnswer, Finding, each_compar
 from alsbench.analysis.scrutiny.outcomes import place
 from alsbench.analysis.scrutiny.shrinkage import shrunken_effect
 from alsbench.stats.errors import StatsError
-from alsbench.stats.retrodesign import design_errors, replication_probability, subjects_per_arm
 from alsbench.stats.rounding import round_half_away
+from alsbench.stats.selection_bias import design_errors, replication_probability, subjects_per_arm
 from alsbench.study.model import Comparison
 
 STATS = ("assumed", "power_percent", "type_s_percent", "type_m", "subjects_80", "subjects_90")

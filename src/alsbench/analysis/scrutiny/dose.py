@@ -15,8 +15,8 @@ from alsbench.analysis.result import Row
 from alsbench.analysis.scrutiny.finding import CheckAnswer, Finding, analysed, per_comparison
 from alsbench.analysis.scrutiny.outcomes import STAND_INS, measured, own_visit, place
 from alsbench.stats.errors import StatsError
-from alsbench.stats.freedman_lane import permute_residuals
-from alsbench.stats.rearrangement import ranks_within
+from alsbench.stats.permutation import permute_residuals
+from alsbench.stats.permuted_trials import ranks_within
 from alsbench.study.model import Comparison, Endpoint
 
 STATS = ("dose_slope", "dose_slope_low", "dose_slope_high", "p_value", "permutation_p")

@@ -18,7 +18,7 @@ from alsbench.analysis.scrutiny.selection import rearranged
 from alsbench.analysis.source import BoolArray
 from alsbench.analysis.subgroups import members
 from alsbench.stats.errors import StatsError
-from alsbench.stats.rearrangement import arm_tests, ranks_within
+from alsbench.stats.permuted_trials import arm_tests, ranks_within
 from alsbench.stats.threads import one_blas_thread
 from alsbench.study.model import Comparison
 

@@ -26,7 +26,7 @@ from alsbench.analysis.strata import strata_codes
 from alsbench.analysis.subgroups import Membership, members
 from alsbench.errors import AlsbenchError, DataError, UsageError
 from alsbench.stats.joint_rank import pair_scores
-from alsbench.stats.rearrangement import ArmTest, Outcome, arm_tests, log_rank_z
+from alsbench.stats.permuted_trials import ArmTest, Outcome, arm_tests, log_rank_z
 from alsbench.study.model import DAYS_PER_UNIT, Comparison, Endpoint
 
 STAND_INS = {

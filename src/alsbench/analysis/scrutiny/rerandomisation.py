@@ -8,7 +8,7 @@ from alsbench.analysis.result import Row
 from alsbench.analysis.scrutiny.finding import CheckAnswer, Finding, contrasts, p_words, per_comparison
 from alsbench.analysis.scrutiny.outcomes import STAND_INS, measured, own_visit, place
 from alsbench.analysis.strata import strata_codes
-from alsbench.stats.rearrangement import deal_arms
+from alsbench.stats.permuted_trials import deal_arms
 from alsbench.stats.threads import one_blas_thread
 from alsbench.study.model import Comparison
 

@@ -31,8 +31,8 @@ from alsbench.analysis.scrutiny.outcomes import (
 from alsbench.analysis.source import BoolArray
 from alsbench.analysis.strata import strata_codes
 from alsbench.analysis.subgroups import members
+from alsbench.stats.permuted_trials import deal_arms
 from alsbench.stats.proportions import percent
-from alsbench.stats.rearrangement import deal_arms
 from alsbench.stats.rounding import round_half_away
 from alsbench.stats.threads import one_blas_thread
 from alsbench.study.model import Comparison, Endpoint

@@ -19,8 +19,8 @@ from alsbench.analysis.scrutiny.outcomes import place
 from alsbench.analysis.subgroups import complement, members
 from alsbench.errors import ExpressionError
 from alsbench.stats.errors import StatsError
-from alsbench.stats.rearrangement import arm_tests, bootstrap_weights
-from alsbench.stats.selected import Shrunken, bias_reduced, shrunken
+from alsbench.stats.permuted_trials import arm_tests, bootstrap_weights
+from alsbench.stats.selection_bias import Shrunken, bias_reduced, shrunken
 from alsbench.stats.threads import one_blas_thread
 from alsbench.study.model import Comparison
 

@@ -23,7 +23,7 @@ from alsbench.analysis.scrutiny.outcomes import change_at, measured, months, own
 from alsbench.analysis.source import IntArray
 from alsbench.stats.correlation import correlation
 from alsbench.stats.errors import StatsError
-from alsbench.stats.rearrangement import arm_tests, bootstrap_weights
+from alsbench.stats.permuted_trials import arm_tests, bootstrap_weights
 from alsbench.stats.rounding import round_half_away
 from alsbench.stats.threads import one_blas_thread
 from alsbench.study.model import Comparison, Endpoint

@@ -22,10 +22,9 @@ from alsbench.analysis.subgroups import members, realise
 from alsbench.errors import UsageError
 from alsbench.stats.errors import StatsError
 from alsbench.stats.summaries import quantile
-from alsbench.study.expression import Aggregate, parse
-from alsbench.study.model import Comparison as Compared
-from alsbench.study.model import Subgroup
-from alsbench.study.tree import Column, Comparison, Value
+from alsbench.study.expression import parse
+from alsbench.study.model import Comparison, Subgroup
+from alsbench.study.syntax_tree import Aggregate, ColumnRef, Compare, Value
 
 DECILES = tuple(i / 10 for i in range(1, 10))
 _MIRROR = {"<": ">", "<=": ">=", ">": "<", ">=": "<="}
@@ -71,7 +70,7 @@ def sweep(finding: Finding) -> CheckAnswer:
     return CheckAnswer(rows, per_comparison(finding, words), lines)
 
 
-def _sup_tests(finding: Finding, comparison: Compared, masks: list[BoolArray]) -> tuple[list[Row], str]:
+def _sup_tests(finding: Finding, comparison: Comparison, masks: list[BoolArray]) -> tuple[list[Row], str]:
     """Both tests over all cuts, as rows and in words."""
     at = place(finding.source, finding.endpoint, comparison) | {"variable": "all", "level": "all cuts"}
     effect = sup_effect(finding, comparison, masks)
@@ -91,12 +90,12 @@ def cut_of(finding: Finding) -> Cut:
     if subgroup is None:
         raise UsageError(f"{finding.subgroup} is not one cut of one column")
     root = parse(subgroup.where).root
-    if not isinstance(root, Comparison) or root.op not in _MIRROR:
+    if not isinstance(root, Compare) or root.op not in _MIRROR:
         raise UsageError(f"{finding.subgroup} is not one cut of one column: {subgroup.where}")
     op, column, bound = str(root.op), root.left, root.right
-    if isinstance(bound, Column):
+    if isinstance(bound, ColumnRef):
         op, column, bound = _MIRROR[op], root.right, root.left
-    if not isinstance(column, Column) or not isinstance(bound, (Value, Aggregate)):
+    if not isinstance(column, ColumnRef) or not isinstance(bound, (Value, Aggregate)):
         raise UsageError(f"{finding.subgroup} is not one cut of one column: {subgroup.where}")
     if finding.subgroup != name:  # the complement lies on the other side
         op = {"<": ">=", "<=": ">", ">": "<=", ">=": "<"}[op]

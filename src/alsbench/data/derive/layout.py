@@ -5,16 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import Literal, get_args
 
 from alsbench.data.dataset import Dataset
-from alsbench.data.receipt import Finding
+from alsbench.data.derive.proact import derive_proact, proposed_study
+from alsbench.data.derive.proact_tables import looks_like_proact
+from alsbench.data.derive.report import DerivationReport
+from alsbench.data.derive.sdtm import derive_sdtm
+from alsbench.data.derive.sdtm_domains import looks_like_sdtm
+from alsbench.data.receipt import RuleFinding
 from alsbench.errors import DataError, UsageError
 from alsbench.study.model import Derive
 from alsbench.study.names import nearest
-
-if TYPE_CHECKING:
-    from alsbench.data.derive.qc import Report
+from alsbench.study.propose import TableProfile, columns_to_read, profile_table, propose
 
 Layout = Literal["adam", "proact", "sdtm"]
 LAYOUTS: tuple[Layout, ...] = get_args(Layout)
@@ -27,7 +30,7 @@ class Derived:
 
     layout: Layout
     tables: tuple[Dataset, ...] = ()
-    findings: tuple[Finding, ...] = ()
+    findings: tuple[RuleFinding, ...] = ()
     propose: Callable[[], str] = str
 
     @cached_property
@@ -38,9 +41,6 @@ class Derived:
 
 def layout_of(datasets: Sequence[Dataset]) -> Layout:
     """What the names and columns of data sets say. Data with a subject-level analysis data set are taken as they are."""
-    from alsbench.data.derive.proact_tables import looks_like_proact
-    from alsbench.data.derive.sdtm_domains import looks_like_sdtm
-
     if any(d.name == SUBJECTS for d in datasets):
         return "adam"
     if looks_like_sdtm(datasets):
@@ -62,17 +62,11 @@ def derive(datasets: Sequence[Dataset], layout: str | None = None, rules: Derive
     present = {d.name for d in datasets}
     if SUBJECTS in present:
         raise DataError(f"there is a data set {SUBJECTS} already", why=f"{chosen} data have none", hint="load it without --as")
-    from alsbench.data.derive.qc import Report
-
-    report, settings = Report(), rules or Derive()
+    report, settings = DerivationReport(), rules or Derive()
     if chosen == "proact":
-        from alsbench.data.derive.proact import derive_proact, proposed_study
-
         made = derive_proact(datasets, report, settings)
         study = partial(proposed_study, made)
     else:
-        from alsbench.data.derive.sdtm import derive_sdtm
-
         made = derive_sdtm(datasets, report, settings)
         study = partial(_proposed, made)
     _name_absent_visits(settings, made, report)
@@ -83,7 +77,7 @@ def derive(datasets: Sequence[Dataset], layout: str | None = None, rules: Derive
     return Derived("proact" if chosen == "proact" else "sdtm", tables, tuple(report.findings), study)
 
 
-def _name_absent_visits(settings: Derive, made: Sequence[Dataset], report: Report) -> None:
+def _name_absent_visits(settings: Derive, made: Sequence[Dataset], report: DerivationReport) -> None:
     """A window for a visit that no record counts at is a slip of the pen, or of the data."""
     if not settings.windows:
         return
@@ -96,7 +90,7 @@ def _name_absent_visits(settings: Derive, made: Sequence[Dataset], report: Repor
     for visit in settings.windows:
         if visit not in seen:
             what = f"derive.windows has {visit!r}, at which no record counts{_suggest(visit, seen)}"
-            report.findings.append(Finding("derive-window", "warning", "study.toml", what))
+            report.findings.append(RuleFinding("derive-window", "warning", "study.toml", what))
 
 
 def _suggest(visit: str, seen: set[str]) -> str:
@@ -104,14 +98,17 @@ def _suggest(visit: str, seen: set[str]) -> str:
     return f"; {hint}" if hint else ""
 
 
+def table_profiles(datasets: Sequence[Dataset]) -> list[TableProfile]:
+    """What names and values of data sets tell of the study."""
+    found = []
+    for dataset in datasets:
+        table = dataset.table().select(columns_to_read(dataset.name, [c.name for c in dataset.columns]))
+        found.append(profile_table(dataset.name, {name: table.column(name).to_pylist() for name in table.column_names}))
+    return found
+
+
 def _proposed(tables: Sequence[Dataset]) -> str:
     """A study file as it would be proposed for delivered analysis data; empty where there are not two arms."""
-    from alsbench.study.propose import propose
-    from alsbench.study.sketch import sketch, wanted
-
-    sketches = []
-    for dataset in tables:
-        table = dataset.table().select(wanted(dataset.name, [c.name for c in dataset.columns]))
-        sketches.append(sketch(dataset.name, {name: table.column(name).to_pylist() for name in table.column_names}))
-    arms = next((s.levels.get("TRT01P", ()) for s in sketches if s.name == SUBJECTS), ())
-    return propose(sketches).text if len(arms) > 1 else ""
+    profiles = table_profiles(tables)
+    arms = next((p.levels.get("TRT01P", ()) for p in profiles if p.name == SUBJECTS), ())
+    return propose(profiles).text if len(arms) > 1 else ""

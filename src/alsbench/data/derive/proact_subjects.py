@@ -12,10 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from alsbench.data.dataset import Dataset
-from alsbench.data.derive.bds import Subjects
-from alsbench.data.derive.columns import Column, Floats, Values, build, number, text
 from alsbench.data.derive.proact_tables import RawTable, first_known, one_per_subject
-from alsbench.data.derive.qc import Report
+from alsbench.data.derive.report import DerivationReport
+from alsbench.data.derive.tables import DerivedColumn, Floats, SubjectArms, Values, build, number, text
 from alsbench.study.als import MAX_TOTAL
 from alsbench.study.model import DAYS_PER_UNIT
 
@@ -30,19 +29,19 @@ _SEX = {"male": "M", "m": "M", "female": "F", "f": "F"}
 
 
 @dataclass(frozen=True)
-class People:
+class ProactSubjects:
     """What is known of each subject id. ``facts`` holds further columns of ADSL by name."""
 
-    subjects: Subjects
+    subjects: SubjectArms
     died: Mapping[str, str]
     death_day: Mapping[str, float]
     last_contact: Mapping[str, float]
     treated: Mapping[str, float]
     onset: Mapping[str, float]
-    facts: tuple[Column, ...]
+    facts: tuple[DerivedColumn, ...]
 
 
-def people(tables: Mapping[str, RawTable], report: Report) -> People:
+def people(tables: Mapping[str, RawTable], report: DerivationReport) -> ProactSubjects:
     """Subjects of all files, in the order of their ids."""
     ids = sorted({s for t in tables.values() for s in t.subjects.tolist()}, key=lambda s: (len(s), s))
     arms, treated = _treatment(tables.get("TREATMENT"), report)
@@ -53,11 +52,11 @@ def people(tables: Mapping[str, RawTable], report: Report) -> People:
     held = np.array(ids, dtype=object)
     onset, facts = _history(tables.get("ALSHISTORY"), held, report)
     facts = (*_demographics(tables.get("DEMOGRAPHICS"), held, report), *facts, _riluzole(tables.get("RILUZOLE"), held, report))
-    subjects = Subjects(STUDY, held, arms, arms)
-    return People(subjects, died, death_day, _last_contact(tables, death_day, report), treated, onset, facts)
+    subjects = SubjectArms(STUDY, held, arms, arms)
+    return ProactSubjects(subjects, died, death_day, _last_contact(tables, death_day, report), treated, onset, facts)
 
 
-def subject_table(who: People, baselines: Mapping[str, Mapping[str, Baseline]], report: Report) -> Dataset:
+def subject_table(who: ProactSubjects, baselines: Mapping[str, Mapping[str, Baseline]], report: DerivationReport) -> Dataset:
     """ADSL: arms, analysis sets, history, baselines and rates. ``baselines`` are by parameter and subject."""
     ids = who.subjects.ids
     arm = [who.subjects.planned.get(s) for s in ids]
@@ -83,7 +82,7 @@ def subject_table(who: People, baselines: Mapping[str, Mapping[str, Baseline]], 
         "ADSL",
         f"PROGRATE: (48 - baseline total) / months from onset to the baseline record; missing below {SHORTEST_ONSET} days",
     )
-    columns: list[Column] = [
+    columns: list[DerivedColumn] = [
         *who.subjects.head(ids),
         number("TRT01PN", "Planned Treatment for Period 01 (N)", [np.nan if a is None else float(_active(a)) for a in arm]),
         text("SUBJID", "Subject Identifier for the Study", ids),
@@ -114,7 +113,7 @@ def _active(arm: str) -> bool:
     return arm.lower() != _CONTROL
 
 
-def _treatment(raw: RawTable | None, report: Report) -> tuple[dict[str, str], dict[str, float]]:
+def _treatment(raw: RawTable | None, report: DerivationReport) -> tuple[dict[str, str], dict[str, float]]:
     """Arm and day of the start of treatment by subject."""
     if raw is None:
         return {}, {}
@@ -125,7 +124,7 @@ def _treatment(raw: RawTable | None, report: Report) -> tuple[dict[str, str], di
     return arms, {s: d for s, d in zip(raw.subjects.tolist(), start.tolist(), strict=True) if d == d}
 
 
-def _deaths(raw: RawTable | None, report: Report) -> tuple[dict[str, str], dict[str, float]]:
+def _deaths(raw: RawTable | None, report: DerivationReport) -> tuple[dict[str, str], dict[str, float]]:
     """Whether each subject died, as far as told, and on which day, as far as known."""
     if raw is None:
         return {}, {}
@@ -146,7 +145,7 @@ def _deaths(raw: RawTable | None, report: Report) -> tuple[dict[str, str], dict[
     return died, {s: float(d) for s, d in zip(ids, day, strict=True) if d == d}
 
 
-def _history(raw: RawTable | None, ids: Values, report: Report) -> tuple[dict[str, float], tuple[Column, ...]]:
+def _history(raw: RawTable | None, ids: Values, report: DerivationReport) -> tuple[dict[str, float], tuple[DerivedColumn, ...]]:
     if raw is None:
         return {}, (text("ONSETSIT", "Site of Onset", [None] * len(ids)),)
     site = first_known(raw, raw.texts("siteofonset"))
@@ -165,7 +164,7 @@ def _site(said: object) -> str | None:
     return str(said).rpartition(":")[2].strip().upper() or None
 
 
-def _demographics(raw: RawTable | None, ids: Values, report: Report) -> tuple[Column, ...]:
+def _demographics(raw: RawTable | None, ids: Values, report: DerivationReport) -> tuple[DerivedColumn, ...]:
     """Age (from a negative date of birth where there is no age), sex and race."""
     if raw is None:
         return ()
@@ -196,7 +195,7 @@ def _races(raw: RawTable, names: list[str]) -> list[str | None]:
     return [None if not c else c[0] if len(c) == 1 else "MULTIPLE" for c in chosen]
 
 
-def _riluzole(raw: RawTable | None, ids: Values, report: Report) -> Column:
+def _riluzole(raw: RawTable | None, ids: Values, report: DerivationReport) -> DerivedColumn:
     said: dict[str, str] = {}
     if raw is not None:
         raw = one_per_subject(raw, ["subjectusedriluzole"], report)
@@ -206,7 +205,7 @@ def _riluzole(raw: RawTable | None, ids: Values, report: Report) -> Column:
     return text("RILUFL", "Riluzole Use Flag", [said.get(s) for s in ids])
 
 
-def _last_contact(tables: Mapping[str, RawTable], death_day: Mapping[str, float], report: Report) -> dict[str, float]:
+def _last_contact(tables: Mapping[str, RawTable], death_day: Mapping[str, float], report: DerivationReport) -> dict[str, float]:
     """The last day any file records for a subject; the day of death itself where it is known."""
     last: dict[str, float] = {}
     for name, raw in tables.items():

@@ -17,8 +17,8 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from alsbench.data.dataset import Dataset
-from alsbench.data.derive.columns import Floats, Values, as_numbers, as_texts, pull
-from alsbench.data.derive.qc import Report
+from alsbench.data.derive.report import DerivationReport
+from alsbench.data.derive.tables import Floats, Values, as_numbers, as_texts, pull
 from alsbench.errors import DataError
 
 Rows = NDArray[np.int64]
@@ -96,7 +96,7 @@ class RawTable:
         name = self.first_of(*names)
         return as_texts(self.columns[name]) if name else np.full(len(self), None, dtype=object)
 
-    def numbers(self, report: Report, *names: str) -> Floats:
+    def numbers(self, report: DerivationReport, *names: str) -> Floats:
         """A numeric column; all missing where the file has none of the names, and texts that are no number counted."""
         name = self.first_of(*names)
         if not name:
@@ -116,7 +116,7 @@ class RawTable:
         return RawTable(self.source, {n: v[keep] for n, v in self.columns.items()}, self.rows[keep])
 
 
-def read_tables(datasets: Iterable[Dataset], report: Report) -> dict[str, RawTable]:
+def read_tables(datasets: Iterable[Dataset], report: DerivationReport) -> dict[str, RawTable]:
     """The PRO-ACT tables among data sets, without exact duplicates and without rows that name no subject.
 
     Raises DataError where two files are the same table. LABS and VITALSIGNS are read for their days only.
@@ -166,7 +166,7 @@ def _last_days(dataset: Dataset) -> RawTable:
     return RawTable(dataset.name, columns, np.arange(1, len(last) + 1))
 
 
-def _named(raw: RawTable, report: Report) -> RawTable:
+def _named(raw: RawTable, report: DerivationReport) -> RawTable:
     nameless = np.array([s is None for s in raw.subjects], dtype=bool)
     if nameless.any():
         gone = raw.rows[nameless]
@@ -175,7 +175,7 @@ def _named(raw: RawTable, report: Report) -> RawTable:
     return raw.take(~nameless)
 
 
-def _without_duplicates(raw: RawTable, report: Report) -> RawTable:
+def _without_duplicates(raw: RawTable, report: DerivationReport) -> RawTable:
     first: dict[tuple[object, ...], int] = {}
     again = np.zeros(len(raw), dtype=bool)
     for i, record in enumerate(_records(raw)):
@@ -190,7 +190,7 @@ def _records(raw: RawTable) -> Iterable[tuple[object, ...]]:
     return zip(*columns, strict=True)
 
 
-def one_per_day(raw: RawTable, day: Floats, report: Report) -> tuple[RawTable, Floats]:
+def one_per_day(raw: RawTable, day: Floats, report: DerivationReport) -> tuple[RawTable, Floats]:
     """Records with a day, and only one of each subject and day: others are quarantined and counted."""
     lost = np.isnan(day)
     what = "{n} records have no day and are quarantined"
@@ -204,7 +204,7 @@ def one_per_day(raw: RawTable, day: Floats, report: Report) -> tuple[RawTable, F
     return raw.take(~clash), day[~clash]
 
 
-def one_per_subject(raw: RawTable, names: Sequence[str], report: Report) -> RawTable:
+def one_per_subject(raw: RawTable, names: Sequence[str], report: DerivationReport) -> RawTable:
     """One row per subject: rows that contradict each other in the named columns are quarantined, repeats are dropped."""
     held = [raw.texts(n).tolist() for n in names]
     subjects = raw.subjects.tolist()

@@ -12,16 +12,14 @@ from dataclasses import replace
 import numpy as np
 
 from alsbench.data.dataset import Dataset
-from alsbench.data.derive.als_scale import TOTAL
-from alsbench.data.derive.bds import Block, bds
-from alsbench.data.derive.columns import Column, build, date, flag, number, text
-from alsbench.data.derive.qc import Report
+from alsbench.data.derive.report import DerivationReport
 from alsbench.data.derive.sdtm_domains import FINDINGS, Domain, domains, visit_number, visit_unit
 from alsbench.data.derive.sdtm_events import deaths, time_to_event, treatment_ends
-from alsbench.data.derive.sdtm_records import als_blocks, als_records, blocks_of, read_rows
-from alsbench.data.derive.sdtm_subjects import Measured, SdtmTrial, read_trial, study_day, subject_table
+from alsbench.data.derive.sdtm_records import TOTAL, als_blocks, als_records, blocks_of, read_rows
+from alsbench.data.derive.sdtm_subjects import Baselines, SdtmTrial, read_trial, study_day, subject_table
+from alsbench.data.derive.tables import DerivedColumn, ParameterRecords, bds, build, date, flag, number, text
 from alsbench.data.derive.windows import which_record
-from alsbench.data.receipt import Finding
+from alsbench.data.receipt import RuleFinding
 from alsbench.errors import DataError
 from alsbench.study.model import DAYS_PER_UNIT, Derive, VisitUnit
 
@@ -32,14 +30,14 @@ _AE_TEXTS = ("AESPID", "AETERM", "AELLT", "AEDECOD", "AEBODSYS", "AESOC", "AESER
 _EX_TEXTS = ("EXTRT", "EXDOSU", "EXDOSFRM", "EXROUTE", "VISIT")
 
 
-def derive_sdtm(datasets: Sequence[Dataset], report: Report, settings: Derive) -> list[Dataset]:
+def derive_sdtm(datasets: Sequence[Dataset], report: DerivationReport, settings: Derive) -> list[Dataset]:
     """The analysis tables. Raises DataError where there is no usable DM or no measurement."""
     found = domains(datasets)
     if not any(found.get(d) for d in FINDINGS):
         raise DataError("the SDTM data hold no measurements", hint=f"expected one of {', '.join(FINDINGS)}")
     trial = read_trial(found, report)
     unit = visit_unit([v for d in FINDINGS for x in found.get(d, ()) for v in dict.fromkeys(x.texts("VISIT").tolist())])
-    tables: dict[str, list[Block]] = {}
+    tables: dict[str, list[ParameterRecords]] = {}
     for code in FINDINGS:
         for domain in found.get(code, ()):
             tables.setdefault(_TABLES[code], []).extend(_blocks(domain, trial, unit, settings, report))
@@ -58,7 +56,9 @@ def derive_sdtm(datasets: Sequence[Dataset], report: Report, settings: Derive) -
     return [*made, *(_adex(trial, d, report) for d in found.get("EX", ())[:1])]
 
 
-def _name_absent_drops(found: Mapping[str, Sequence[Domain]], unit: VisitUnit, settings: Derive, report: Report) -> None:
+def _name_absent_drops(
+    found: Mapping[str, Sequence[Domain]], unit: VisitUnit, settings: Derive, report: DerivationReport
+) -> None:
     """A visit to be dropped that no record names is a slip of the pen, or of the data."""
     labels = {v for d in FINDINGS for x in found.get(d, ()) for v in x.upper("VISIT") if v}
     told = {label: visit_number(label) for label in labels}
@@ -66,16 +66,18 @@ def _name_absent_drops(found: Mapping[str, Sequence[Domain]], unit: VisitUnit, s
     for visit in settings.drop_visits:
         if visit.strip().upper() not in labels | numbers:
             report.findings.append(
-                Finding("derive-visit", "warning", "study.toml", f"derive.drop_visits has {visit!r}, a visit of no record")
+                RuleFinding("derive-visit", "warning", "study.toml", f"derive.drop_visits has {visit!r}, a visit of no record")
             )
 
 
-def _blocks(domain: Domain, trial: SdtmTrial, unit: VisitUnit, settings: Derive, report: Report) -> list[Block]:
+def _blocks(
+    domain: Domain, trial: SdtmTrial, unit: VisitUnit, settings: Derive, report: DerivationReport
+) -> list[ParameterRecords]:
     rows = read_rows(domain, trial, report)
     if not len(rows):
         return []
     mine, codes = als_records(rows)
-    blocks: list[Block] = []
+    blocks: list[ParameterRecords] = []
     if mine.any():
         chosen = [c for c in codes if c]
         blocks += als_blocks(domain.source, rows.take(mine), chosen, unit, settings, report)
@@ -83,7 +85,7 @@ def _blocks(domain: Domain, trial: SdtmTrial, unit: VisitUnit, settings: Derive,
     return [*blocks, *blocks_of(domain.source, rows.take(~mine), unit, settings, report, best=domain.code == "RE")]
 
 
-def _steps(table: str, unit: VisitUnit, settings: Derive, report: Report) -> None:
+def _steps(table: str, unit: VisitUnit, settings: Derive, report: DerivationReport) -> None:
     report.step(table, "AVAL: --STRESN, else --ORRES; CHG = AVAL - BASE; ADY from --DTC and TRTSDT, day 1 the first dose")
     low, high = settings.baseline_days
     last = "the last value on or before the day of the first dose"
@@ -106,7 +108,7 @@ def _steps(table: str, unit: VisitUnit, settings: Derive, report: Report) -> Non
         report.step(table, "of several values of a test on one day the highest")
 
 
-def _measured(tables: Mapping[str, Sequence[Block]], settings: Derive) -> Measured:
+def _measured(tables: Mapping[str, Sequence[ParameterRecords]], settings: Derive) -> Baselines:
     baselines: dict[str, dict[str, float]] = {}
     day: dict[str, float] = {}
     lead: dict[str, float] = {}
@@ -116,10 +118,10 @@ def _measured(tables: Mapping[str, Sequence[Block]], settings: Derive) -> Measur
         if block.code == TOTAL:
             day = dict(zip(block.subject[at].tolist(), block.day[at].tolist(), strict=True))
             lead = _lead_in(block, settings.lead_in_days)
-    return Measured(baselines, day, lead)
+    return Baselines(baselines, day, lead)
 
 
-def _lead_in(block: Block, shortest: float) -> dict[str, float]:
+def _lead_in(block: ParameterRecords, shortest: float) -> dict[str, float]:
     """Decline per month by least squares over the values up to baseline; positive for decline. None over fewer days."""
     rates: dict[str, float] = {}
     known = np.isfinite(block.value) & (block.day <= 1)
@@ -133,7 +135,7 @@ def _lead_in(block: Block, shortest: float) -> dict[str, float]:
     return rates
 
 
-def _dated(trial: SdtmTrial, domain: Domain, code: str) -> list[Column]:
+def _dated(trial: SdtmTrial, domain: Domain, code: str) -> list[DerivedColumn]:
     """Start and end of events as dates and study days."""
     begin, end = domain.dates(f"{code}STDTC"), domain.dates(f"{code}ENDTC")
     starts = trial.starts(domain.subject)
@@ -145,7 +147,7 @@ def _dated(trial: SdtmTrial, domain: Domain, code: str) -> list[Column]:
     ]
 
 
-def _adae(trial: SdtmTrial, ae: Domain, report: Report) -> Dataset:
+def _adae(trial: SdtmTrial, ae: Domain, report: DerivationReport) -> Dataset:
     """Adverse events, emergent unless they began, or ended, before the first dose.
 
     A partial start counts by the days it may mean: the last of them before the first dose is before it.
@@ -173,7 +175,7 @@ def _adae(trial: SdtmTrial, ae: Domain, report: Report) -> Dataset:
     return build("ADAE", "Adverse Events", columns, report.remarks("ADAE"))
 
 
-def _adex(trial: SdtmTrial, ex: Domain, report: Report) -> Dataset:
+def _adex(trial: SdtmTrial, ex: Domain, report: DerivationReport) -> Dataset:
     report.step("ADEX", "doses as in EX, with dates and study days")
     columns = [
         *trial.subjects.head(ex.subject),

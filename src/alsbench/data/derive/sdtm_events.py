@@ -12,14 +12,12 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
-from alsbench.data import coded_words
+from alsbench.data import codelists
 from alsbench.data.dataset import Dataset
-from alsbench.data.derive.columns import Values, build, date, number, text
-from alsbench.data.derive.qc import Report
+from alsbench.data.derive.report import DerivationReport
 from alsbench.data.derive.sdtm_domains import FINDINGS, Domain
-from alsbench.data.derive.sdtm_exposure import NAT
-from alsbench.data.derive.sdtm_subjects import Days, SdtmTrial, study_day
-from alsbench.data.derive.ventilation import first_permanent_ventilation
+from alsbench.data.derive.sdtm_subjects import NAT, Days, SdtmTrial, study_day
+from alsbench.data.derive.tables import Floats, Values, build, date, number, text
 from alsbench.study.model import Derive
 
 _CONTACTS = (
@@ -36,7 +34,7 @@ _NONINVASIVE = ("NON-INVASIVE", "NONINVASIVE", "NON INVASIVE", "(NIV)", "BIPAP")
 Found = Mapping[str, Sequence[Domain]]
 
 
-def deaths(found: Found, report: Report) -> Days:
+def deaths(found: Found, report: DerivationReport) -> Days:
     """Day of death by subject: DM, else disposition, else a fatal adverse event; a whole date before a partial one."""
     died: dict[str, np.datetime64] = {}
     vague: dict[str, tuple[int, np.datetime64, np.datetime64]] = {}
@@ -65,17 +63,17 @@ def deaths(found: Found, report: Report) -> Days:
 def _death_sources(found: Found) -> Iterator[tuple[Values, Sequence[bool], tuple[Values, Values]]]:
     for dm in found.get("DM", ()):
         when = dm.bounds("DTHDTC")
-        flagged = np.array([coded_words.yes(v) == 1.0 for v in dm.upper("DTHFL")]) | ~np.isnat(when[0])
+        flagged = np.array([codelists.yes(v) == 1.0 for v in dm.upper("DTHFL")]) | ~np.isnat(when[0])
         yield dm.subject, flagged.tolist(), when
     for ds in found.get("DS", ()):
         yield ds.subject, [t in _DIED for t in ds.upper("DSDECOD", "DSTERM")], ds.bounds("DSSTDTC")
     for ae in found.get("AE", ()):
         said = zip(ae.upper("AESDTH"), ae.upper("AEOUT"), strict=True)
-        fatal = [coded_words.yes(a) == 1.0 or coded_words.fatal_outcome(o) == 1.0 for a, o in said]
+        fatal = [codelists.yes(a) == 1.0 or codelists.fatal_outcome(o) == 1.0 for a, o in said]
         yield ae.subject, fatal, ae.bounds("AEENDTC")
 
 
-def time_to_event(found: Found, trial: SdtmTrial, died: Days, settings: Derive, report: Report) -> Dataset:
+def time_to_event(found: Found, trial: SdtmTrial, died: Days, settings: Derive, report: DerivationReport) -> Dataset:
     """ADTTE: DTHPAV and DEATH, days from the first dose, which is day 1. Subjects without a first dose have no record."""
     ids = np.array([s for s in trial.subjects.ids if not np.isnat(trial.start.get(s, NAT))], dtype=object)
     starts = trial.starts(ids)
@@ -123,7 +121,7 @@ def time_to_event(found: Found, trial: SdtmTrial, died: Days, settings: Derive, 
     )
 
 
-def treatment_ends(trial: SdtmTrial, found: Found, died: Days, report: Report) -> Days:
+def treatment_ends(trial: SdtmTrial, found: Found, died: Days, report: DerivationReport) -> Days:
     """The last day of treatment by subject: the last dose; where it is open or its end partial, as far as it may have gone."""
     contact, stopped = last_contact(found, died), _treatment_stopped(found)
     delivered = dict(zip(trial.demographics.subject, trial.demographics.dates("RFXENDTC"), strict=True))
@@ -174,7 +172,7 @@ def last_contact(found: Found, died: Days) -> Days:
     return {s: np.datetime64(d, "D") for s, d in last.items()}
 
 
-def _recorded(found: Found, words: str, report: Report) -> dict[str, np.datetime64]:
+def _recorded(found: Found, words: str, report: DerivationReport) -> dict[str, np.datetime64]:
     """First date of an event or procedure that begins with these words, in CE, PR or DS; of a partial date the first day."""
     held: dict[str, np.datetime64] = {}
     unsure: dict[str, int] = {}
@@ -193,7 +191,7 @@ def _recorded(found: Found, words: str, report: Report) -> dict[str, np.datetime
     return held
 
 
-def _tracheostomies(found: Found, report: Report) -> Days:
+def _tracheostomies(found: Found, report: DerivationReport) -> Days:
     return _recorded(found, "TRACHEOSTOMY", report)
 
 
@@ -205,7 +203,7 @@ def _hours_that_count(test: str, settings: Derive) -> bool:
     return settings.ventilation == "any" or without == (settings.ventilation == "non-invasive")
 
 
-def _ventilated(found: Found, settings: Derive, report: Report) -> Days:
+def _ventilated(found: Found, settings: Derive, report: DerivationReport) -> Days:
     """Recorded as permanent assisted ventilation, or the first day of a long enough run in a log of hours."""
     held = _recorded(found, "PERMANENT ASSISTED VENTILATION", report)
     for domain in (d for code in FINDINGS for d in found.get(code, ())):
@@ -227,3 +225,22 @@ def _ventilated(found: Found, settings: Derive, report: Report) -> Days:
                 d = np.datetime64(int(first), "D")
                 held[s] = min(held.get(s, d), d)
     return held
+
+
+def first_permanent_ventilation(day: Floats, hours: Floats, *, over: float = 22, days: int = 10) -> float:
+    """The first day of ``days`` consecutive days with more than ``over`` hours each; NaN where there is none.
+
+    ``day`` (n,) whole days in any order, ``hours`` (n,); of two entries for a day the larger counts.
+    """
+    most: dict[int, float] = {}
+    for d, h in zip(day.tolist(), hours.tolist(), strict=True):
+        if d == d and h == h:
+            most[int(d)] = max(most.get(int(d), 0.0), h)
+    start, length, before = np.nan, 0, None
+    for d in sorted(d for d, h in most.items() if h > over):
+        follows = before is not None and d == before + 1
+        start, length = (start, length + 1) if follows else (float(d), 1)
+        if length == days:
+            return float(start)
+        before = d
+    return float("nan")

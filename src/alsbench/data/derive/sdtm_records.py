@@ -1,25 +1,76 @@
 """Measurements of an SDTM trial: ALSFRS-R totals from their items, other tests as they are, below-limit values at half of it.
 
-Each test has the visits planned for it; windows, baseline and change follow :mod:`alsbench.data.derive.windows`.
+Each test has the visits planned for it; windows, baseline and change follow :mod:`alsbench.data.derive.windows`. Which
+item of the ALSFRS-R a record is is told by its code or its words.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
 
 import numpy as np
 
-from alsbench.data.derive.als_scale import TOTAL, codes_of, item_number
-from alsbench.data.derive.bds import Block
-from alsbench.data.derive.columns import Floats, Values, text
-from alsbench.data.derive.qc import Report
+from alsbench.data.derive.report import DerivationReport
 from alsbench.data.derive.sdtm_domains import Domain, planned_grid
 from alsbench.data.derive.sdtm_subjects import SdtmTrial, study_day
+from alsbench.data.derive.tables import Floats, ParameterRecords, Values, text
 from alsbench.data.derive.windows import Flags, Ints, closest, last_baseline, nearest_baseline, place, with_windows
 from alsbench.study.als import ITEM_CODES, ITEMS, MAX_ITEM
 from alsbench.study.model import Derive, VisitUnit
+
+TOTAL = "ALSFRSR"
+_WORDS = (
+    (r"speech", "ALSFR01"),
+    (r"saliva", "ALSFR02"),
+    (r"swallow", "ALSFR03"),
+    (r"handwriting", "ALSFR04"),
+    (r"without gastrostomy|no gastrostomy", "ALSFR05A"),
+    (r"with gastrostomy|gastrostomy", "ALSFR05B"),
+    (r"cutting", "ALSFR05A"),
+    (r"dressing", "ALSFR06"),
+    (r"turning", "ALSFR07"),
+    (r"walking", "ALSFR08"),
+    (r"stairs", "ALSFR09"),
+    (r"dyspn", "ALSFR10"),
+    (r"orthopn", "ALSFR11"),
+    (r"respiratory insufficiency|insufficiency", "ALSFR12"),
+)
+_CODE = re.compile(r"ALSFR1?(\d\d)([AB]?)")
+_TOTAL = re.compile(r"total|^ALSFRSR$|^ALSTOT$", re.IGNORECASE)
+
+
+def als_code(testcd: str, test: str, category: str) -> str:
+    """``ALSFR01`` to ``ALSFR12``, ``ALSFR05A``, ``ALSFR05B``, ``ALSFRSR`` for the total; empty for any other test."""
+    if "ALSFRS" not in f"{category} {test}".upper() and not testcd.startswith("ALS"):
+        return ""
+    if _TOTAL.search(test) or _TOTAL.search(testcd):
+        return TOTAL
+    words = test.lower()
+    for pattern, code in _WORDS:
+        if re.search(pattern, words):
+            return code
+    match = _CODE.fullmatch(testcd)
+    if match is None:
+        return ""
+    code = f"ALSFR{match[1]}{match[2]}"
+    return "ALSFR05A" if code == "ALSFR05" else code if code in ITEM_CODES else ""
+
+
+def item_number(code: str) -> int:
+    """1 to 12."""
+    return int(code[5:7])
+
+
+def codes_of(testcds: Sequence[str], tests: Sequence[str], categories: Sequence[str]) -> list[str]:
+    """:func:`als_code` of records, each distinct test looked at once."""
+    known: dict[tuple[str, str, str], str] = {}
+    keys = list(zip(testcds, tests, categories, strict=True))
+    for key in set(keys):
+        known[key] = als_code(*key)
+    return [known[k] for k in keys]
+
 
 _BELOW = re.compile(r"\s*<\s*(\d+(?:\.\d+)?)\s*")
 _TITLES = {code: f"ALSFRS-R Item {i.number} {i.title}" for i in ITEMS for code in i.codes} | {
@@ -29,7 +80,7 @@ _TITLES = {code: f"ALSFRS-R Item {i.number} {i.title}" for i in ITEMS for code i
 
 
 @dataclass(frozen=True)
-class Rows:
+class FindingsRecords:
     """Records (rows,) of a domain that have a value or an answer, a subject and a day."""
 
     row: Ints
@@ -45,8 +96,8 @@ class Rows:
     dtype: Values
     flagged: Flags  # --LOBXFL, else --BLFL
 
-    def take(self, keep: Values) -> Rows:
-        return Rows(**{f.name: getattr(self, f.name)[keep] for f in fields(self)})
+    def take(self, keep: Values) -> FindingsRecords:
+        return FindingsRecords(**{f.name: getattr(self, f.name)[keep] for f in fields(self)})
 
     def __len__(self) -> int:
         return int(self.row.size)
@@ -57,7 +108,7 @@ class Rows:
         return np.unique(self.subject.astype(str), return_inverse=True)[1].astype(np.int64)
 
 
-def read_rows(domain: Domain, trial: SdtmTrial, report: Report) -> Rows:
+def read_rows(domain: Domain, trial: SdtmTrial, report: DerivationReport) -> FindingsRecords:
     """The usable records of a findings domain; those without a day, or of nobody in DM, are quarantined."""
     d = domain.code
     subject = domain.subject
@@ -76,7 +127,7 @@ def read_rows(domain: Domain, trial: SdtmTrial, report: Report) -> Rows:
     label, category = domain.texts("VISIT"), np.array([c or "" for c in domain.texts(f"{d}CAT")], dtype=object)
     flagged = np.array([v == "Y" for v in domain.upper(f"{d}LOBXFL", f"{d}BLFL")], dtype=bool)
     at = np.arange(1, len(domain) + 1)
-    rows = Rows(at, subject, day, dates, label, planned, code, title, category, value, dtype, flagged)
+    rows = FindingsRecords(at, subject, day, dates, label, planned, code, title, category, value, dtype, flagged)
     done = np.array([s != "NOT DONE" for s in domain.upper(f"{d}STAT")]) & np.isfinite(value)
     known = set(trial.subjects.ids.tolist())
     stranger = done & np.array([s not in known for s in subject])
@@ -123,8 +174,8 @@ def _by_specimen(code: Values, specimen: Values) -> Values:
 
 
 def blocks_of(
-    source: str, rows: Rows, unit: VisitUnit, settings: Derive, report: Report, *, best: bool = False
-) -> Iterator[Block]:
+    source: str, rows: FindingsRecords, unit: VisitUnit, settings: Derive, report: DerivationReport, *, best: bool = False
+) -> Iterator[ParameterRecords]:
     """Every test as a parameter. ``best``: of several values on a day the highest counts (trials of a breathing test)."""
     for code in dict.fromkeys(rows.code.tolist()):
         mine = rows.take(rows.code == code)
@@ -136,13 +187,15 @@ def blocks_of(
         yield block
 
 
-def _block(code: str, title: str, rows: Rows, value: Floats, usable: Flags, unit: VisitUnit, settings: Derive) -> Block:
+def _block(
+    code: str, title: str, rows: FindingsRecords, value: Floats, usable: Flags, unit: VisitUnit, settings: Derive
+) -> ParameterRecords:
     grid = with_windows(planned_grid(rows.label, rows.planned, unit, dropped(settings)), settings.windows)
     group = rows.group
     baseline = _baseline(group, rows, usable, settings)
     placed = place(group, rows.day, usable, baseline, grid, after=1, record=settings.record)
     kind = text("DTYPE", "Derivation Type", rows.dtype)
-    return Block(
+    return ParameterRecords(
         code, title, rows.subject, group, rows.day, value, placed, date=rows.date, label=rows.label, grid=grid, extra=(kind,)
     )
 
@@ -152,7 +205,7 @@ def dropped(settings: Derive) -> frozenset[str]:
     return frozenset(v.strip().upper() for v in settings.drop_visits)
 
 
-def _baseline(group: Ints, rows: Rows, usable: Flags, settings: Derive) -> Flags:
+def _baseline(group: Ints, rows: FindingsRecords, usable: Flags, settings: Derive) -> Flags:
     """The record the data flag as last before exposure; where a subject has none, or flags do not count, the last on or before
     the first dose; or the closest to the first dose."""
     if settings.baseline == "closest":
@@ -165,7 +218,9 @@ def _baseline(group: Ints, rows: Rows, usable: Flags, settings: Derive) -> Flags
     return told | last_baseline(group, rows.day, usable & without)
 
 
-def _other_baselines(source: str, rows: Rows, block: Block, settings: Derive, report: Report) -> None:
+def _other_baselines(
+    source: str, rows: FindingsRecords, block: ParameterRecords, settings: Derive, report: DerivationReport
+) -> None:
     """Report flagged baselines that are not the last value on or before the first dose."""
     if settings.baseline not in (None, "flagged"):
         return
@@ -176,13 +231,15 @@ def _other_baselines(source: str, rows: Rows, block: Block, settings: Derive, re
     report.found("sdtm-baseline", "warning", source, what, rows.row[off], rows.subject[off])
 
 
-def als_records(rows: Rows) -> tuple[Flags, list[str]]:
+def als_records(rows: FindingsRecords) -> tuple[Flags, list[str]]:
     """Which records are of the ALSFRS-R, and as what."""
     codes = codes_of(rows.code.tolist(), rows.title.tolist(), rows.category.tolist())
     return np.array([c != "" for c in codes], dtype=bool), codes
 
 
-def als_blocks(source: str, rows: Rows, codes: list[str], unit: VisitUnit, settings: Derive, report: Report) -> list[Block]:
+def als_blocks(
+    source: str, rows: FindingsRecords, codes: list[str], unit: VisitUnit, settings: Derive, report: DerivationReport
+) -> list[ParameterRecords]:
     """Total and items. An administration is what a subject answered on one day.
 
     Totals are sums of items; a missing item makes a missing total; a delivered total counts only where no item was
@@ -223,7 +280,7 @@ def als_blocks(source: str, rows: Rows, codes: list[str], unit: VisitUnit, setti
     return blocks
 
 
-def _totals(source: str, whole: Rows, items: dict[str, Floats], report: Report) -> Floats:
+def _totals(source: str, whole: FindingsRecords, items: dict[str, Floats], report: DerivationReport) -> Floats:
     scores = np.full((len(whole), len(ITEMS)), np.nan)
     for code in ITEM_CODES:
         at = item_number(code) - 1

@@ -3,25 +3,77 @@
 First dose: the earliest EXSTDTC, else RFXSTDTC, else RFSTDTC; it is day 1. Where a partial EXSTDTC may be earlier, RFXSTDTC and
 RFSTDTC go before it if they lie in it or before. Analysis sets are those of SUPPDM (FULLSET, ITT,
 PPROT, SAFETY) where it has them; else FASFL is a planned arm and a first dose, SAFFL a dose.
+
+A record of EX without an end is open where the others have ends or a frequency says that it goes on; where none has an end each
+is a single administration. An open last dose lasts to RFXENDTC, else to the end of treatment or of the study in DS, else to the
+last contact (:func:`alsbench.data.derive.sdtm_events.treatment_ends`).
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from alsbench.data.dataset import Dataset
-from alsbench.data.derive.bds import Subjects
-from alsbench.data.derive.columns import Column, Floats, Values, as_numbers, build, date, number, text
-from alsbench.data.derive.qc import Report
-from alsbench.data.derive.sdtm_domains import Domain, as_days
-from alsbench.data.derive.sdtm_exposure import NAT, Doses, read_doses
+from alsbench.data.derive.report import DerivationReport
+from alsbench.data.derive.sdtm_domains import Domain, as_days, partial
+from alsbench.data.derive.tables import DerivedColumn, Floats, SubjectArms, Values, as_numbers, build, date, number, text
 from alsbench.errors import DataError
 from alsbench.study.als import MAX_TOTAL
 from alsbench.study.model import DAYS_PER_UNIT
+
+NAT = np.datetime64("NaT", "D")
+ONCE = frozenset({"", "ONCE", "SINGLE", "1 TIME"})
+
+
+@dataclass
+class Doses:
+    """By subject: the first whole start; the first and last possible day of a partial start; the last day known of any dose;
+    the last day that the last dose may have reached where its end is partial; whose last dose has no end."""
+
+    dosed: set[str] = field(default_factory=set)
+    first: dict[str, np.datetime64] = field(default_factory=dict)
+    maybe_first: dict[str, tuple[np.datetime64, np.datetime64]] = field(default_factory=dict)
+    last: dict[str, np.datetime64] = field(default_factory=dict)
+    at_most: dict[str, np.datetime64] = field(default_factory=dict)
+    open: set[str] = field(default_factory=set)
+
+
+def read_doses(domains: Sequence[Domain]) -> Doses:
+    """The doses given (EXOCCUR is not N) of EX."""
+    doses = Doses()
+    latest: dict[str, np.datetime64] = {}
+    for ex in domains:
+        (begin, begin_last), (end, end_last) = ex.bounds("EXSTDTC"), ex.bounds("EXENDTC")
+        vague, vague_end = partial(begin, begin_last), partial(end, end_last)
+        lasting = np.isnat(end) & (~np.isnat(end).all() | np.array([f not in ONCE for f in ex.upper("EXDOSFRQ")]))
+        once = np.array([f in ONCE - {""} for f in ex.upper("EXDOSFRQ")])
+        given = [v != "N" for v in ex.upper("EXOCCUR")]
+        for i, s in enumerate(ex.subject.tolist()):
+            if s is None or not given[i]:
+                continue
+            doses.dosed.add(s)
+            if not np.isnat(begin[i]):
+                if vague[i]:
+                    before = doses.maybe_first.get(s, (begin[i], begin_last[i]))
+                    doses.maybe_first[s] = min(before, (begin[i], begin_last[i]))
+                else:
+                    doses.first[s] = min(doses.first.get(s, begin[i]), begin[i])
+            known = [d for d in (begin[i], end[i]) if not np.isnat(d)]
+            if not known:
+                continue
+            doses.last[s] = max(doses.last.get(s, known[0]), *known)
+            if s not in latest or begin[i] >= latest[s]:  # the dose that began last; of two on one day the later record
+                latest[s] = begin[i] if not np.isnat(begin[i]) else latest.get(s, known[0])
+                (doses.open.add if lasting[i] and not once[i] else doses.open.discard)(s)
+                doses.at_most.pop(s, None)
+                if vague_end[i]:
+                    doses.at_most[s] = end_last[i]
+    return doses
+
 
 MONTH = DAYS_PER_UNIT["month"]
 SHORTEST_ONSET = 30
@@ -41,7 +93,7 @@ Days = Mapping[str, np.datetime64]
 class SdtmTrial:
     """The subjects of DM in order, and their dates by id (missing ids have none)."""
 
-    subjects: Subjects
+    subjects: SubjectArms
     demographics: Domain
     start: Days  # first dose
     end: Days  # last dose
@@ -61,7 +113,7 @@ def study_day(dates: Values, starts: Values) -> Floats:
     return np.where(delta >= 0, delta + 1, delta)
 
 
-def read_trial(found: Mapping[str, Sequence[Domain]], report: Report) -> SdtmTrial:
+def read_trial(found: Mapping[str, Sequence[Domain]], report: DerivationReport) -> SdtmTrial:
     """Arms and doses. Raises DataError where DM is missing, split, or names a subject twice."""
     demographics = found.get("DM", ())
     if len(demographics) != 1:
@@ -96,7 +148,7 @@ def read_trial(found: Mapping[str, Sequence[Domain]], report: Report) -> SdtmTri
     report.step("ADSL", "TRTSDT: earliest EXSTDTC, else RFXSTDTC, else RFSTDTC; TRTEDT: latest EXENDTC, else RFXENDTC")
     report.step("ADSL", "TRT01P: ARM; TRT01A: ACTARM, else ARM; screen failures have none")
     study = next((v for v in dm.texts("STUDYID") if v is not None), "STUDY")
-    return SdtmTrial(Subjects(study, ids, planned, actual), dm, start, end, dosed, _qualifiers(found), doses)
+    return SdtmTrial(SubjectArms(study, ids, planned, actual), dm, start, end, dosed, _qualifiers(found), doses)
 
 
 def _arms(ids: Values, said: Values) -> dict[str, str]:
@@ -116,7 +168,7 @@ def _qualifiers(found: Mapping[str, Sequence[Domain]]) -> dict[str, dict[str, st
 
 
 @dataclass(frozen=True)
-class Measured:
+class Baselines:
     """Baselines by parameter and subject, and the slope of the total before the first dose, for ADSL."""
 
     baselines: Mapping[str, Mapping[str, float]]
@@ -125,14 +177,14 @@ class Measured:
 
 
 def subject_table(
-    trial: SdtmTrial, found: Mapping[str, Sequence[Domain]], measured: Measured, died: Days, report: Report
+    trial: SdtmTrial, found: Mapping[str, Sequence[Domain]], measured: Baselines, died: Days, report: DerivationReport
 ) -> Dataset:
     """ADSL. What SUPPDM or SC deliver is used as it is; rates are derived only where they do not."""
     dm, ids = trial.demographics, trial.subjects.ids
     starts = trial.starts(ids)
-    columns: dict[str, Column] = {}
+    columns: dict[str, DerivedColumn] = {}
 
-    def add(column: Column) -> None:
+    def add(column: DerivedColumn) -> None:
         columns.setdefault(column.name, column)
 
     for column in (*trial.subjects.head(ids), *_carried(dm), *_delivered(trial)):
@@ -184,7 +236,7 @@ def subject_table(
     return build("ADSL", "Subject-Level Analysis Dataset", list(columns.values()), report.remarks("ADSL"))
 
 
-def _carried(dm: Domain) -> list[Column]:
+def _carried(dm: Domain) -> list[DerivedColumn]:
     """Columns of DM that ADSL has under the same name."""
     texts = (("SUBJID", "Subject Identifier for the Study"), ("SITEID", "Study Site Identifier"), ("AGEU", "Age Units"),
              ("SEX", "Sex"), ("RACE", "Race"), ("ETHNIC", "Ethnicity"), ("COUNTRY", "Country"),
@@ -193,7 +245,7 @@ def _carried(dm: Domain) -> list[Column]:
     return [*made, number("AGE", "Age", dm.numbers("AGE"))] if "AGE" in dm else made
 
 
-def _delivered(trial: SdtmTrial) -> list[Column]:
+def _delivered(trial: SdtmTrial) -> list[DerivedColumn]:
     """What SUPPDM and SC say, each a column: numbers where all values are, days where the name ends in DTC or DT."""
     made = []
     for name, by in trial.extra.items():
@@ -235,7 +287,7 @@ def _riluzole(domains: Sequence[Domain], trial: SdtmTrial) -> list[str]:
     return ["Y" if s in using else "N" for s in trial.subjects.ids]
 
 
-def _disposition(domains: Sequence[Domain], ids: Values) -> list[Column]:
+def _disposition(domains: Sequence[Domain], ids: Values) -> list[DerivedColumn]:
     """Randomisation date, and end of study: status, date and reason, from DS."""
     randomised: dict[str, np.datetime64] = {}
     ended: dict[str, tuple[np.datetime64, str]] = {}

@@ -4,10 +4,16 @@ The specification compresses DSJC with zlib; files in the wild are gzip: both ar
 rows. A column is a date if it is one in the analysis data too (``dataType`` date with a ``targetDataType``); other ISO
 dates are character in CDISC and stay text. Numbers are numbers whatever the integer type declared; one with a date or time
 format of SAS as its displayFormat counts from 1960, as in SAS.
+
+One large JSON object is read piece by piece (:class:`JsonObject`): its entries, and the rows of a list in it, without holding
+the whole. The text is decoded a value at a time by the standard library's own decoder. A value that ends where the text read so
+far ends may go on: more is read, twice as much each time, up to a limit. What is not JSON is refused where it stands, and so is
+anything after the object's end.
 """
 
 from __future__ import annotations
 
+import codecs
 import gzip
 import json
 import shlex
@@ -22,20 +28,159 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from alsbench.data.codelists import MissingWords
 from alsbench.data.dataset import ARROW_TYPE, BATCH_ROWS, Dataset, check_columns, clean_text
 from alsbench.data.frames import ColumnInfo
-from alsbench.data.missing_words import MissingWords
-from alsbench.data.readers.json_stream import JsonObject, no_constant
-from alsbench.data.safe_text import visible, visible_line
-from alsbench.data.sas import FieldValues, date_kind, to_arrow
+from alsbench.data.sanitize import visible, visible_line
+from alsbench.data.sas import MaskedNumbers, date_kind, to_arrow
 from alsbench.errors import DataError
 from alsbench.study.sql import Kind
+
+_CHUNK = 2**20
+_LONGEST = 2**26  # characters of one value
+_CUT = 16  # characters from the end within which a fault may be that of a value cut short
+_BLANK = " \t\n\r"
+
+
+def no_constant(name: str) -> Any:
+    """NaN and Infinity are no JSON."""
+    raise ValueError(f"{name} is not JSON")
+
+
+class JsonObject:
+    """The entries of the object in a file. Read :meth:`keys`; after each, take :meth:`value` or :meth:`rows`, once."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._decoder = json.JSONDecoder(parse_constant=no_constant)
+        self._text = ""
+        self._at = 0
+        self._chunks = _texts(path)
+        self._ended = False
+
+    def keys(self) -> Iterator[str]:
+        """The names of the object's entries, each before its value is read; a name may stand once."""
+        if self._next() != "{":
+            raise self.fault("no object begins here")
+        self._at += 1
+        seen: set[str] = set()
+        if self._next() == "}":
+            self._at += 1
+        else:
+            while True:
+                if self._next() != '"':
+                    raise self.fault("the name of an entry is expected")
+                name = self.value()
+                if name in seen:
+                    raise self.fault(f"{name[:40]!r} is given twice")
+                seen.add(name)
+                if self._next() != ":":
+                    raise self.fault("a colon is expected")
+                self._at += 1
+                yield name
+                if self._separator("}"):
+                    break
+        if self._next():
+            raise self.fault("something follows the end of the document")
+
+    def is_list(self) -> bool:
+        """Whether the value that comes next is a list."""
+        return self._next() == "["
+
+    def rows(self) -> Iterator[Any]:
+        """The elements of the list that comes next, one by one; all have to be read before the next key."""
+        if self._next() != "[":
+            raise self.fault("a list is expected")
+        self._at += 1
+        if self._next() == "]":
+            self._at += 1
+            return
+        count = 0
+        while True:
+            count += 1
+            yield self.value(f" row {count}")
+            if self._separator("]", f" row {count}"):
+                return
+
+    def value(self, place: str = "") -> Any:
+        """The value that comes next."""
+        self._next()
+        while True:
+            try:
+                found, end = self._decoder.raw_decode(self._text, self._at)
+            except json.JSONDecodeError as fault:
+                cut = fault.pos >= len(self._text) - _CUT or fault.msg.startswith("Unterminated")
+                if not (cut and self._more()):
+                    raise self.fault(fault.msg, place) from fault
+            except (ValueError, RecursionError) as fault:
+                raise self.fault(str(fault)[:200], place) from fault
+            else:
+                taken, rest = end - self._at, self._text[end : end + 3]
+                if rest.strip("eE+-.") or len(rest) > 2 or not self._more():  # a number that ends with the text may go on
+                    self._at += taken
+                    return found
+
+    def fault(self, why: str, place: str = "") -> DataError:
+        """An error of this file."""
+        return DataError(
+            "this is not valid JSON", where=f"{self._path}{place}", why=why, hint="the file may be cut short or damaged"
+        )
+
+    def _separator(self, closing: str, place: str = "") -> bool:
+        """Step over a comma, or over the end; True for the end."""
+        found = self._next()
+        if found not in (",", closing) or not found:
+            raise self.fault(f"a comma or {closing} is expected" if found else "the document ends here", place)
+        self._at += 1
+        return found == closing
+
+    def _next(self) -> str:
+        """The next character that is not blank, where it stands; empty at the end."""
+        while True:
+            while self._at < len(self._text) and self._text[self._at] in _BLANK:
+                self._at += 1
+            if self._at < len(self._text):
+                return self._text[self._at]
+            if not self._more():
+                return ""
+
+    def _more(self) -> bool:
+        """Read on: at least as much as is held of the value at hand. False at the end of the file."""
+        held = len(self._text) - self._at
+        if held > _LONGEST:
+            raise DataError("a value is too long for a table", where=str(self._path))
+        parts, size = [self._text[self._at :]], 0
+        while not self._ended and size <= held:
+            chunk = next(self._chunks, None)
+            self._ended = chunk is None
+            parts.append(chunk or "")
+            size += len(chunk or "")
+        self._text, self._at = "".join(parts), 0
+        return size > 0
+
+
+def _texts(path: Path) -> Iterator[str]:
+    """The file decoded as the standard library would decode it whole."""
+    try:
+        with path.open("rb") as file:
+            encoding = json.detect_encoding(file.read(4))
+            file.seek(0)
+            decoder = codecs.getincrementaldecoder(encoding)()
+            while chunk := file.read(_CHUNK):
+                text = decoder.decode(chunk)
+                if text:
+                    yield text
+            yield decoder.decode(b"", final=True)
+    except UnicodeDecodeError as fault:
+        raise DataError("this is not valid JSON", where=str(path), why=f"it is not {fault.encoding} text") from fault
+    except OSError as fault:
+        raise DataError(f"the file cannot be read: {fault.strerror}", where=str(path)) from fault
+
 
 _NUMBERS = {"integer", "decimal", "float", "double"}
 _TEXTS = {"string", "datetime", "time", "URI"}
 _BOMB_BYTES, _BOMB_RATIO = 2**28, 400
 _LONGEST_LINE = 2**26
-_CHUNK = 2**20
 _AGAIN = "copy or export it again, in binary mode"
 
 
@@ -141,18 +286,17 @@ def _chunks(path: Path) -> Iterator[bytes]:
     try:
         with path.open("rb") as file:
             if path.suffix.lower() != ".dsjc":
-                while chunk := file.read(_CHUNK):
-                    yield chunk
+                yield from iter(lambda: file.read(_CHUNK), b"")
                 return
             size = path.stat().st_size
             start = file.read(2)
             if start[:1] == b"{":
                 what, hint = "the file is named .dsjc but is not compressed", "name it .ndjson"
                 raise DataError(what, where=f"{path} byte 0", hint=hint)
-            compressed = gzip.GzipFile(fileobj=file) if start == b"\x1f\x8b" else None
             file.seek(0)
+            zipped = gzip.GzipFile(fileobj=file)
             total = 0
-            for chunk in _gzip(compressed) if compressed is not None else _zlib(file, str(path)):
+            for chunk in iter(lambda: zipped.read(_CHUNK), b"") if start == b"\x1f\x8b" else _zlib(file, str(path)):
                 total += len(chunk)
                 if total > _BOMB_BYTES and total > _BOMB_RATIO * size:
                     raise DataError(f"the file unpacks to more than {_BOMB_RATIO} times its size", where=str(path))
@@ -160,11 +304,6 @@ def _chunks(path: Path) -> Iterator[bytes]:
     except (OSError, EOFError, zlib.error) as fault:
         what = "the compressed file is damaged or cut short"
         raise DataError(what, where=str(path), why=str(fault)[:200], hint=_AGAIN) from fault
-
-
-def _gzip(stream: gzip.GzipFile) -> Iterator[bytes]:
-    while chunk := stream.read(_CHUNK):
-        yield chunk
 
 
 def _zlib(file: Any, where: str) -> Iterator[bytes]:
@@ -287,7 +426,7 @@ def _as_they_are(values: tuple[Any, ...], kind: Kind) -> Any:
 def _sas_dates(values: tuple[Any, ...], info: ColumnInfo, where: str, done: int) -> Any:
     """Numbers that a format of SAS makes dates, datetimes or times."""
     numbers = np.array(_converted(values, replace(info, kind="number"), where, done), dtype=np.float64)
-    held = FieldValues(numbers, np.isnan(numbers))
+    held = MaskedNumbers(numbers, np.isnan(numbers))
     array = to_arrow(held, info.kind, info.format, where=where, column=info.name, first_row=done + 1)
     return clean_text(array) if info.kind == "text" else array
 

@@ -28,13 +28,13 @@ import pyarrow.compute as pc
 import pyarrow.csv as pacsv
 from numpy.typing import NDArray
 
+from alsbench.data.codelists import MissingWords
 from alsbench.data.dataset import ARROW_TYPE, Dataset, check_columns, clean_text, from_table
 from alsbench.data.frames import ColumnInfo
-from alsbench.data.missing_words import MissingWords
 from alsbench.data.progress import tell
 from alsbench.data.readers.delimited_faults import find_fault, not_utf8
 from alsbench.data.readers.encodings import Encoding, how_to_convert, wide_encoding
-from alsbench.data.safe_text import visible_line
+from alsbench.data.sanitize import visible_line
 from alsbench.errors import DataError
 from alsbench.study.sql import Kind
 

@@ -16,13 +16,11 @@ from typing import Any
 
 import pyarrow as pa
 
-from alsbench.data.archives import check_ends
-from alsbench.data.dataset import Dataset, check_columns, clean_text, from_table
+from alsbench.data.codelists import MissingWords
+from alsbench.data.dataset import Dataset, check_columns, check_ends, clean_text, from_table, library_errors
 from alsbench.data.frames import ColumnInfo
-from alsbench.data.missing_words import MissingWords
 from alsbench.data.readers.delimited import NUMBER_BY_NAME, ROW_NUMBERS
-from alsbench.data.readers.guard import library
-from alsbench.data.safe_text import visible_line
+from alsbench.data.sanitize import visible_line
 from alsbench.errors import DataError, UnavailableError
 from alsbench.study.sql import Kind
 
@@ -39,7 +37,7 @@ def read_excel(path: Path, *, name: str, words: MissingWords | None = None) -> l
     Raises DataError naming the cell at fault, UnavailableError where openpyxl is not installed.
     """
     try:
-        import openpyxl
+        import openpyxl  # waits: openpyxl
     except ImportError as fault:
         raise UnavailableError(
             "reading Excel files needs openpyxl",
@@ -48,7 +46,7 @@ def read_excel(path: Path, *, name: str, words: MissingWords | None = None) -> l
         ) from fault
     _check_size(path)
     with (
-        library(path, _UNREADABLE, hint=_AGAIN),
+        library_errors(path, _UNREADABLE, hint=_AGAIN),
         contextlib.closing(openpyxl.load_workbook(path, read_only=True, data_only=True)) as values,
         contextlib.closing(openpyxl.load_workbook(path, read_only=True, data_only=False)) as formulas,
     ):
@@ -64,7 +62,7 @@ def read_excel(path: Path, *, name: str, words: MissingWords | None = None) -> l
 
 
 def _check_size(path: Path) -> None:
-    with library(path, _UNREADABLE, hint=_AGAIN), zipfile.ZipFile(path) as archive:
+    with library_errors(path, _UNREADABLE, hint=_AGAIN), zipfile.ZipFile(path) as archive:
         check_ends(archive, path)
         total = sum(i.file_size for i in archive.infolist())
     if total > max(_BOMB_BYTES, _BOMB_RATIO * path.stat().st_size):

@@ -16,11 +16,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from alsbench.data.dataset import ARROW_TYPE, BATCH_ROWS, Dataset, check_columns, clean_text, no_value
+from alsbench.data.dataset import ARROW_TYPE, BATCH_ROWS, Dataset, check_columns, clean_text, library_errors, no_value
 from alsbench.data.frames import ColumnInfo
-from alsbench.data.readers.guard import library
-from alsbench.data.safe_text import visible
-from alsbench.data.special import SpecialCells, attach, cells_of, within
+from alsbench.data.sanitize import visible
+from alsbench.data.sas import SpecialCells, cells_of, cells_within, with_special_cells
 from alsbench.errors import DataError
 from alsbench.study.sql import Kind
 
@@ -32,7 +31,7 @@ _TOLD = (b"label", b"format", b"type", b"length")
 
 def read_parquet(path: Path, *, name: str) -> list[Dataset]:
     """The file as one data set. Raises DataError for a file that is not whole, not Parquet, or holds nested columns."""
-    with library(path, _UNREADABLE, hint=_AGAIN), pq.ParquetFile(path, memory_map=False) as footer:
+    with library_errors(path, _UNREADABLE, hint=_AGAIN), pq.ParquetFile(path, memory_map=False) as footer:
         schema = footer.schema_arrow
         check_columns(schema.names, str(path))
         rows = footer.metadata.num_rows
@@ -45,14 +44,14 @@ def read_parquet(path: Path, *, name: str) -> list[Dataset]:
 def _batches(path: Path, columns: tuple[ColumnInfo, ...], special: list[SpecialCells]) -> Iterator[pa.RecordBatch]:
     schema, done = pa.schema([(c.name, ARROW_TYPE[c.kind]) for c in columns]), 0
     for batch in _stream(path, [c.name for c in columns]):
-        with library(path, _UNREADABLE, hint=_AGAIN):  # a value that no date can be, say
+        with library_errors(path, _UNREADABLE, hint=_AGAIN):  # a value that no date can be, say
             arrays = [_convert(batch.column(c.name), c.kind) for c in columns]
-        yield attach(pa.RecordBatch.from_arrays(arrays, schema=schema), within(special, done, batch.num_rows))
+        yield with_special_cells(pa.RecordBatch.from_arrays(arrays, schema=schema), cells_within(special, done, batch.num_rows))
         done += batch.num_rows
 
 
 def _stream(path: Path, names: list[str]) -> Iterator[pa.RecordBatch]:
-    with library(path, _UNREADABLE, hint=_AGAIN), pq.ParquetFile(path, memory_map=False) as file:
+    with library_errors(path, _UNREADABLE, hint=_AGAIN), pq.ParquetFile(path, memory_map=False) as file:
         yield from file.iter_batches(batch_size=BATCH_ROWS, columns=names)
 
 

@@ -17,11 +17,9 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from alsbench.data.dataset import ARROW_TYPE, BATCH_ROWS, Dataset, check_columns, clean_text
+from alsbench.data.dataset import ARROW_TYPE, BATCH_ROWS, Dataset, check_columns, clean_text, library_errors
 from alsbench.data.frames import ColumnInfo
-from alsbench.data.readers.guard import library
-from alsbench.data.sas import FieldValues, date_kind, to_arrow
-from alsbench.data.special import SpecialCells, attach, counted
+from alsbench.data.sas import MaskedNumbers, SpecialCells, counts_text, date_kind, to_arrow, with_special_cells
 from alsbench.errors import DataError
 
 CELLS = 2_000_000  # of one reading: ReadStat decompresses the rows before an offset again each time
@@ -108,9 +106,9 @@ def _batches(path: Path, columns: tuple[ColumnInfo, ...], rows: int | None, rema
         for cells in marked:
             special.setdefault(cells.column, Counter()).update(cells.counts())
         arrays = [_convert(values[c.name], c, str(path), done) for c in columns]
-        yield attach(pa.RecordBatch.from_arrays(arrays, schema=schema), marked)
+        yield with_special_cells(pa.RecordBatch.from_arrays(arrays, schema=schema), marked)
         done += count
-    notes = [f"{column}: special missing values {counted(counts)}" for column, counts in sorted(special.items())]
+    notes = [f"{column}: special missing values {counts_text(counts)}" for column, counts in sorted(special.items())]
     remarks[fresh:] = [n for n in notes if n not in remarks[:fresh]]
 
 
@@ -127,7 +125,7 @@ def _convert(values: Any, column: ColumnInfo, where: str, done: int) -> Any:
     if column.type == "Char":
         return clean_text(pa.array([v if isinstance(v, str) else None for v in values], pa.string()))
     numbers = np.array([np.nan if v is None or isinstance(v, str) else v for v in values], dtype=np.float64)
-    field = FieldValues(numbers, np.isnan(numbers))
+    field = MaskedNumbers(numbers, np.isnan(numbers))
     return to_arrow(field, column.kind, column.format, where=where, column=column.name, first_row=done + 1)
 
 
@@ -136,10 +134,10 @@ def _shown(form: str) -> str:
 
 
 def _read(path: Path, **options: Any) -> tuple[dict[str, Any], Any]:
-    import pyreadstat
+    import pyreadstat  # waits: pyreadstat
 
     hint = "it may be cut short, encrypted or damaged; export it again, or as XPT"
-    with library(path, "the file is not readable SAS7BDAT", hint=hint):
+    with library_errors(path, "the file is not readable SAS7BDAT", hint=hint):
         result: tuple[dict[str, Any], Any] = pyreadstat.read_sas7bdat(
             str(path), disable_datetime_conversion=True, output_format="dict", **options
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from alsbench.data.rules.core import Fault, RuleData, fault, rule
+from alsbench.data.rules.core import RuleData, Violation, fault, rule
 from alsbench.data.snapshot import TableInfo
 from alsbench.data.sql import constant, quote
 from alsbench.study.als import ITEM_CODES, ITEMS, MAX_ITEM, MAX_TOTAL
@@ -15,21 +15,21 @@ _CODES = ", ".join(constant(c) for c in ITEM_CODES)
 
 
 @rule("als-item-range", "warning", "ALSFRS-R items are whole numbers from 0 to 4")
-def als_item_range(trial: RuleData) -> Iterator[Fault]:
+def als_item_range(trial: RuleData) -> Iterator[Violation]:
     for table in _scales(trial):
         off = f'"PARAMCD" IN ({_CODES}) AND ("AVAL" < 0 OR "AVAL" > {MAX_ITEM} OR "AVAL" <> round("AVAL"))'
         yield from fault(table, "{n} items are no whole number from 0 to 4", trial.where(table, off))
 
 
 @rule("als-total-range", "warning", "ALSFRS-R totals are from 0 to 48")
-def als_total_range(trial: RuleData) -> Iterator[Fault]:
+def als_total_range(trial: RuleData) -> Iterator[Violation]:
     for table in _totals(trial):
         hits = trial.where(table, f'{_TOTAL} AND ("AVAL" < 0 OR "AVAL" > {MAX_TOTAL})')
         yield from fault(table, "{n} ALSFRS-R totals lie outside 0 to 48", hits)
 
 
 @rule("als-item-5", "error", "item 5 is asked as 5a or as 5b, never both at one visit")
-def als_item_5(trial: RuleData) -> Iterator[Fault]:
+def als_item_5(trial: RuleData) -> Iterator[Violation]:
     for table, visit in _visits(trial):
         if trial.codes(table).isdisjoint(_FIFTH):
             continue
@@ -39,7 +39,7 @@ def als_item_5(trial: RuleData) -> Iterator[Fault]:
 
 
 @rule("als-total-items", "warning", "ALSFRS-R totals are the sum of their twelve items")
-def als_total_items(trial: RuleData) -> Iterator[Fault]:
+def als_total_items(trial: RuleData) -> Iterator[Violation]:
     totals = list(_totals(trial))
     for table, visit in _visits(trial):
         if table in totals:
@@ -51,7 +51,7 @@ def als_total_items(trial: RuleData) -> Iterator[Fault]:
 
 
 @rule("als-total-incomplete", "warning", "no ALSFRS-R total where an item is missing")
-def als_total_incomplete(trial: RuleData) -> Iterator[Fault]:
+def als_total_incomplete(trial: RuleData) -> Iterator[Violation]:
     totals = list(_totals(trial))
     for table, visit in _visits(trial):
         if table in totals:

@@ -22,7 +22,7 @@ DUPLICATED = "count(*){over} > 1"
 
 
 @dataclass(frozen=True)
-class Fault:
+class Violation:
     """A place where a rule is broken: ``rows`` and ``keys`` (subjects) are the first ``SHOWN`` of ``count``."""
 
     table: str
@@ -41,7 +41,7 @@ class Rule:
     id: str
     severity: Severity
     title: str
-    check: Callable[[RuleData], Iterator[Fault]]
+    check: Callable[[RuleData], Iterator[Violation]]
     needs_study: bool = False
 
 
@@ -67,7 +67,7 @@ class DatesAsked:
 
 
 @dataclass(frozen=True)
-class Hits:
+class MatchedRows:
     """Rows a query found: how many, and the first of them."""
 
     count: int
@@ -75,16 +75,16 @@ class Hits:
     keys: tuple[str, ...]
 
 
-NONE = Hits(0, (), ())
+NONE = MatchedRows(0, (), ())
 REGISTRY: dict[str, Rule] = {}
 
 
 def rule(
     id_: str, severity: Severity, title: str, *, needs_study: bool = False
-) -> Callable[[Callable[[RuleData], Iterator[Fault]]], Callable[[RuleData], Iterator[Fault]]]:
+) -> Callable[[Callable[[RuleData], Iterator[Violation]]], Callable[[RuleData], Iterator[Violation]]]:
     """Register a check under an id."""
 
-    def register(check: Callable[[RuleData], Iterator[Fault]]) -> Callable[[RuleData], Iterator[Fault]]:
+    def register(check: Callable[[RuleData], Iterator[Violation]]) -> Callable[[RuleData], Iterator[Violation]]:
         if id_ in REGISTRY:
             raise ValueError(f"two rules are named {id_}")
         REGISTRY[id_] = Rule(id_, severity, title, check, needs_study)
@@ -173,13 +173,13 @@ class RuleData:
             if table is not None and (not methods or endpoint.method in methods):
                 yield name, endpoint, table
 
-    def find(self, sql: str, params: Sequence[object] = ()) -> Hits:
+    def find(self, sql: str, params: Sequence[object] = ()) -> MatchedRows:
         """Run a query that yields ``row`` (0-based) and ``key``; how many and which rows."""
         rows = self.snapshot.rows(
             f"SELECT row + 1, CAST(key AS VARCHAR), count(*) OVER () FROM ({sql}) ORDER BY row LIMIT {SHOWN}", params
         )
         count = int(rows[0][2]) if rows else 0
-        return Hits(count, tuple(int(r[0]) for r in rows), tuple(dict.fromkeys(r[1] for r in rows if r[1] is not None)))
+        return MatchedRows(count, tuple(int(r[0]) for r in rows), tuple(dict.fromkeys(r[1] for r in rows if r[1] is not None)))
 
     @cached_property
     def _held(self) -> dict[tuple[str, str], bool]:
@@ -192,7 +192,7 @@ class RuleData:
             self._held[asked] = bool(self.snapshot.rows(f"SELECT 1 FROM {quote(table.name)} WHERE {asked[1]} LIMIT 1"))
         return self._held[asked]
 
-    def where(self, table: TableInfo, condition: str, params: Sequence[object] = ()) -> Hits:
+    def where(self, table: TableInfo, condition: str, params: Sequence[object] = ()) -> MatchedRows:
         """Rows of a table meeting a condition."""
         if not self.holds(table, condition, params):
             return NONE
@@ -203,7 +203,7 @@ class RuleData:
         """Whether the subjects of two tables can be compared."""
         return self.subject in one and self.subject in other and one.kinds[self.subject] == other.kinds[self.subject]
 
-    def joined(self, table: TableInfo, condition: str, params: Sequence[object] = ()) -> Hits:
+    def joined(self, table: TableInfo, condition: str, params: Sequence[object] = ()) -> MatchedRows:
         """Rows of a table (alias ``r``) meeting a condition that may also use the subject's row of ADSL (alias ``s``).
 
         None where the subject is not of the same kind in both (rule ``subject-kind``).
@@ -218,7 +218,7 @@ class RuleData:
             params,
         )
 
-    def among(self, table: TableInfo, keys: Sequence[str], aggregate: str, keep: str = "TRUE") -> Hits:
+    def among(self, table: TableInfo, keys: Sequence[str], aggregate: str, keep: str = "TRUE") -> MatchedRows:
         """Rows meeting ``keep`` whose group by ``keys`` meets an aggregate condition, such as ``count(*){over} > 1``.
 
         Groups are first judged by a 64-bit hash of their keys, so that a large table is not sorted; the few rows left are then
@@ -242,9 +242,9 @@ class RuleData:
 
 
 def fault(
-    table: TableInfo | str, what: str, hits: Hits, *, severity: Severity | None = None, hint: str = ""
-) -> Iterator[Fault]:
+    table: TableInfo | str, what: str, hits: MatchedRows, *, severity: Severity | None = None, hint: str = ""
+) -> Iterator[Violation]:
     """One fault for what was found, none where nothing was."""
     if hits.count:
         name = table if isinstance(table, str) else table.name
-        yield Fault(name, what.format(n=hits.count), hits.count, hits.rows, hits.keys, severity, hint)
+        yield Violation(name, what.format(n=hits.count), hits.count, hits.rows, hits.keys, severity, hint)

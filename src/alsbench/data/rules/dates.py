@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from alsbench.data.rules.core import SUBJECT_TABLE, Fault, RuleData, fault, rule
-from alsbench.data.safe_text import visible_line
+from alsbench.data.rules.core import SUBJECT_TABLE, RuleData, Violation, fault, rule
+from alsbench.data.sanitize import visible_line
 from alsbench.data.snapshot import TableInfo
 from alsbench.data.sql import constant, quote
-from alsbench.data.text_dates import how_written, is_date_name
+from alsbench.data.text_dates import detect_format, is_date_name
 
 _ORDER = (
     ("RANDDT", "TRTSDT"),
@@ -28,7 +28,7 @@ _MOST_NAMED = 1_000
 
 
 @rule("date-values", "warning", "columns named as dates hold dates")
-def date_values(trial: RuleData) -> Iterator[Fault]:
+def date_values(trial: RuleData) -> Iterator[Violation]:
     """``...DT`` is a date of the analysis data, ``...DTM`` and ``...DTC`` are ISO 8601 texts, the latter perhaps partial."""
     for table in trial.snapshot.tables.values():
         for name, kind in table.kinds.items():
@@ -42,12 +42,12 @@ def date_values(trial: RuleData) -> Iterator[Fault]:
                 yield from _named(trial, table, name, f"{value} <> '' AND ({whole} OR {real})", what)
 
 
-def _no_date(trial: RuleData, table: TableInfo, name: str, kind: str) -> Iterator[Fault]:
+def _no_date(trial: RuleData, table: TableInfo, name: str, kind: str) -> Iterator[Violation]:
     if kind == "number":
         yield from _named(trial, table, name, f"{quote(name)} IS NOT NULL", "holds numbers without a date format")
         return
     found = trial.snapshot.rows(f"SELECT {quote(name)}, count(*) FROM {quote(table.name)} WHERE {quote(name)} <> '' GROUP BY 1")
-    verdict = how_written({str(value): int(n) for value, n in found})
+    verdict = detect_format({str(value): int(n) for value, n in found})
     others = sorted(verdict.others)
     some = verdict.most is not None and 0 < len(others) <= _MOST_NAMED
     condition = f"{quote(name)} IN ({', '.join(map(constant, others))})" if some else f"{quote(name)} <> ''"
@@ -55,7 +55,7 @@ def _no_date(trial: RuleData, table: TableInfo, name: str, kind: str) -> Iterato
     yield from _named(trial, table, name, condition, what)
 
 
-def _named(trial: RuleData, table: TableInfo, name: str, condition: str, what: str) -> Iterator[Fault]:
+def _named(trial: RuleData, table: TableInfo, name: str, condition: str, what: str) -> Iterator[Violation]:
     """A fault with the first value that is none."""
     hits = trial.where(table, condition)
     if hits.count:
@@ -63,11 +63,11 @@ def _named(trial: RuleData, table: TableInfo, name: str, condition: str, what: s
         shown = visible_line(str(trial.snapshot.rows(sql)[0][0]), limit=30)
         hint = "write dates in one way (2021-06-30, 30JUN2021, 30.06.2021), leave unknown ones empty, and load again"
         said = f"{name} {what}: {shown} in row {hits.rows[0]}, {hits.count} in all"
-        yield Fault(table.name, said, hits.count, hits.rows, hits.keys, hint=hint)
+        yield Violation(table.name, said, hits.count, hits.rows, hits.keys, hint=hint)
 
 
 @rule("dates-order", "warning", "dates of ADSL follow each other")
-def dates_order(trial: RuleData) -> Iterator[Fault]:
+def dates_order(trial: RuleData) -> Iterator[Violation]:
     if trial.adsl is None:
         return
     for first, later in _ORDER:
@@ -80,14 +80,14 @@ def dates_order(trial: RuleData) -> Iterator[Fault]:
 
 
 @rule("interval-order", "warning", "nothing ends before it starts")
-def interval_order(trial: RuleData) -> Iterator[Fault]:
+def interval_order(trial: RuleData) -> Iterator[Violation]:
     for table in trial.snapshot.tables.values():
         if trial.dates(table, "ASTDT", "AENDT"):
             yield from fault(table, "AENDT is before ASTDT in {n} rows", trial.where(table, '"AENDT" < "ASTDT"'))
 
 
 @rule("after-death", "warning", "nothing is recorded after death")
-def after_death(trial: RuleData) -> Iterator[Fault]:
+def after_death(trial: RuleData) -> Iterator[Violation]:
     if trial.adsl is None or not trial.dates(trial.adsl, "DTHDT", more=True):
         return
     for table in trial.records:
@@ -98,7 +98,7 @@ def after_death(trial: RuleData) -> Iterator[Fault]:
 
 
 @rule("after-event", "warning", "no visit after death told by the time-to-event data")
-def after_event(trial: RuleData) -> Iterator[Fault]:
+def after_event(trial: RuleData) -> Iterator[Violation]:
     """Only events described as a death count: function is measured after a tracheostomy."""
     subject = quote(trial.subject)
     for events in trial.records:
@@ -123,14 +123,14 @@ def after_event(trial: RuleData) -> Iterator[Fault]:
 
 
 @rule("death-flag", "warning", "DTHFL and DTHDT agree")
-def death_flag(trial: RuleData) -> Iterator[Fault]:
+def death_flag(trial: RuleData) -> Iterator[Violation]:
     if trial.adsl is not None and trial.adsl.kinds.get("DTHFL") == "text" and trial.dates(trial.adsl, "DTHDT"):
         hits = trial.where(trial.adsl, '"DTHDT" IS NOT NULL AND "DTHFL" IS DISTINCT FROM \'Y\'')
         yield from fault(trial.adsl, "{n} rows have a date of death without DTHFL = 'Y'", hits)
 
 
 @rule("study-day", "warning", "ADY is ADT - TRTSDT, plus one from the first dose on")
-def study_day(trial: RuleData) -> Iterator[Fault]:
+def study_day(trial: RuleData) -> Iterator[Violation]:
     if trial.adsl is None or not trial.dates(trial.adsl, "TRTSDT", more=True):
         return
     for table in trial.records:
@@ -141,7 +141,7 @@ def study_day(trial: RuleData) -> Iterator[Fault]:
 
 
 @rule("baseline-after-dose", "warning", "baseline is not after the first dose")
-def baseline_after_dose(trial: RuleData) -> Iterator[Fault]:
+def baseline_after_dose(trial: RuleData) -> Iterator[Violation]:
     if trial.adsl is None or not trial.dates(trial.adsl, "TRTSDT", more=True):
         return
     for table in trial.records:
@@ -151,7 +151,7 @@ def baseline_after_dose(trial: RuleData) -> Iterator[Fault]:
 
 
 @rule("event-date", "note", "times to event in days are ADT - STARTDT + 1")
-def event_date(trial: RuleData) -> Iterator[Fault]:
+def event_date(trial: RuleData) -> Iterator[Violation]:
     for table in trial.records:
         if "CNSR" in table and table.kinds.get("PARAM") == "text" and trial.dates(table, "ADT", "STARTDT"):
             off = '"AVAL" <> date_diff(\'day\', "STARTDT", "ADT") + 1 AND contains(lower("PARAM"), \'(days)\')'
@@ -159,7 +159,7 @@ def event_date(trial: RuleData) -> Iterator[Fault]:
 
 
 @rule("visit-date-order", "note", "later visits have later dates")
-def visit_date_order(trial: RuleData) -> Iterator[Fault]:
+def visit_date_order(trial: RuleData) -> Iterator[Violation]:
     """Subjects whose visits, all parameters together, are in order are set aside first: few tables need the sort by row."""
     number = trial.study_or_none.visits.number if trial.study_or_none else "AVISITN"
     subject, visit = quote(trial.subject), quote(number)

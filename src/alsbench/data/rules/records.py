@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from alsbench.data.rules.core import DUPLICATED, NONE, Fault, RuleData, fault, rule
-from alsbench.data.rules.design import VISIT_METHODS
+from alsbench.data.rules.core import DUPLICATED, NONE, RuleData, Violation, fault, rule
+from alsbench.data.rules.endpoints import VISIT_METHODS
 from alsbench.data.snapshot import TableInfo
 from alsbench.data.sql import constant, fill, quote
 from alsbench.errors import ExpressionError
-from alsbench.study.expression import compile_sql, parse
+from alsbench.study.expression import parse
 from alsbench.study.model import Endpoint
+from alsbench.study.sql import compile_sql
 
 
 @rule("duplicate-visit", "error", "an endpoint has one record per subject and visit", needs_study=True)
-def duplicate_visit(trial: RuleData) -> Iterator[Fault]:
+def duplicate_visit(trial: RuleData) -> Iterator[Violation]:
     """Judged after the endpoint's ``where``: a real data set tells its rows apart by flags."""
     number = trial.study.visits.number
     for name, endpoint, table in trial.endpoints(*VISIT_METHODS):
@@ -26,7 +27,7 @@ def duplicate_visit(trial: RuleData) -> Iterator[Fault]:
 
 
 @rule("duplicate-event", "error", "a time-to-event parameter has one record per subject", needs_study=True)
-def duplicate_event(trial: RuleData) -> Iterator[Fault]:
+def duplicate_event(trial: RuleData) -> Iterator[Violation]:
     for name, table, kept, _ in _events(trial):
         if trial.subject in table:
             hits = trial.among(table, [trial.subject], DUPLICATED, kept)
@@ -34,7 +35,7 @@ def duplicate_event(trial: RuleData) -> Iterator[Fault]:
 
 
 @rule("duplicate-record", "warning", "flagged analysis records are one per subject, parameter and visit")
-def duplicate_record(trial: RuleData) -> Iterator[Fault]:
+def duplicate_record(trial: RuleData) -> Iterator[Violation]:
     for table in trial.records:
         number = trial.study_or_none.visits.number if trial.study_or_none else "AVISITN"
         if number not in table:
@@ -53,7 +54,7 @@ def _record_key(trial: RuleData, table: TableInfo) -> list[str]:
 
 
 @rule("exact-duplicate", "warning", "no row stands twice")
-def exact_duplicate(trial: RuleData) -> Iterator[Fault]:
+def exact_duplicate(trial: RuleData) -> Iterator[Violation]:
     for table in trial.snapshot.tables.values():
         if table in trial.records and trial.distinct(table, _record_key(trial, table)):
             continue  # rows told apart by their key are no duplicates
@@ -62,7 +63,7 @@ def exact_duplicate(trial: RuleData) -> Iterator[Fault]:
 
 
 @rule("repeated-record", "warning", "a value stands at one visit of its subject")
-def repeated_record(trial: RuleData) -> Iterator[Fault]:
+def repeated_record(trial: RuleData) -> Iterator[Violation]:
     """Same subject, parameter, date and value at two visits: the record of an "End of Treatment" row is analysed twice. Values
     carried forward by a DTYPE are no repeats."""
     number = trial.study_or_none.visits.number if trial.study_or_none else "AVISITN"
@@ -81,7 +82,7 @@ def repeated_record(trial: RuleData) -> Iterator[Fault]:
 
 
 @rule("visit-labels", "warning", "a visit number has one label, and a label one number")
-def visit_labels(trial: RuleData) -> Iterator[Fault]:
+def visit_labels(trial: RuleData) -> Iterator[Violation]:
     number, label = ("AVISITN", "AVISIT")
     if trial.study_or_none is not None:
         number, label = trial.study_or_none.visits.number, trial.study_or_none.visits.label
@@ -91,20 +92,20 @@ def visit_labels(trial: RuleData) -> Iterator[Fault]:
 
 
 @rule("parameter-labels", "warning", "a PARAMCD has one PARAM, and a PARAM one PARAMCD")
-def parameter_labels(trial: RuleData) -> Iterator[Fault]:
+def parameter_labels(trial: RuleData) -> Iterator[Violation]:
     for table in trial.records:
         if "PARAM" in table:
             yield from _one_to_one(trial, table, "PARAMCD", "PARAM")
 
 
 @rule("parameter-missing", "warning", "every analysis record names its parameter")
-def parameter_missing(trial: RuleData) -> Iterator[Fault]:
+def parameter_missing(trial: RuleData) -> Iterator[Violation]:
     for table in trial.records:
         yield from fault(table, "{n} records have no PARAMCD", trial.where(table, '"PARAMCD" IS NULL'))
 
 
 @rule("baseline-single", "warning", "at most one baseline record per subject and parameter")
-def baseline_single(trial: RuleData) -> Iterator[Fault]:
+def baseline_single(trial: RuleData) -> Iterator[Violation]:
     for table in trial.records:
         if table.kinds.get("ABLFL") == "text":
             keys = [trial.subject, "PARAMCD", *(c for c in ("BASETYPE", "ATPT") if c in table)]
@@ -113,7 +114,7 @@ def baseline_single(trial: RuleData) -> Iterator[Fault]:
 
 
 @rule("baseline-constant", "warning", "BASE is one value per subject and parameter")
-def baseline_constant(trial: RuleData) -> Iterator[Fault]:
+def baseline_constant(trial: RuleData) -> Iterator[Violation]:
     for table in trial.records:
         if table.kinds.get("BASE") == "number":
             keys = [trial.subject, "PARAMCD", *(c for c in ("BASETYPE", "ATPT") if c in table)]
@@ -122,7 +123,7 @@ def baseline_constant(trial: RuleData) -> Iterator[Fault]:
 
 
 @rule("baseline-value", "warning", "BASE is the value of the record flagged as baseline")
-def baseline_value(trial: RuleData) -> Iterator[Fault]:
+def baseline_value(trial: RuleData) -> Iterator[Violation]:
     for table in trial.records:
         if table.kinds.get("ABLFL") == "text" and table.kinds.get("BASE") == "number":
             hits = trial.where(table, '"ABLFL" = \'Y\' AND "BASE" IS DISTINCT FROM "AVAL" AND "BASE" IS NOT NULL')
@@ -130,7 +131,7 @@ def baseline_value(trial: RuleData) -> Iterator[Fault]:
 
 
 @rule("baseline-absent", "warning", "subjects with a value after baseline have a baseline", needs_study=True)
-def baseline_absent(trial: RuleData) -> Iterator[Fault]:
+def baseline_absent(trial: RuleData) -> Iterator[Violation]:
     number = trial.study.visits.number
     for name, endpoint, table in trial.endpoints(*VISIT_METHODS):
         if trial.subject in table and table.kinds.get("BASE") == "number" and table.kinds.get(number) == "number":
@@ -142,7 +143,7 @@ def baseline_absent(trial: RuleData) -> Iterator[Fault]:
 
 
 @rule("parameter-no-baseline", "warning", "an endpoint's parameter has baseline records", needs_study=True)
-def parameter_no_baseline(trial: RuleData) -> Iterator[Fault]:
+def parameter_no_baseline(trial: RuleData) -> Iterator[Violation]:
     number = trial.study.visits.number
     for name, endpoint, table in trial.endpoints(*VISIT_METHODS):
         kept = _kept(endpoint, table)
@@ -160,11 +161,11 @@ def parameter_no_baseline(trial: RuleData) -> Iterator[Fault]:
         why = "is a baseline; BASE is used as delivered" if carried else "is a baseline and none carries BASE"
         found = trial.where(table, kept)
         what = f"endpoint {name}: no record of {endpoint.paramcd} {why}"
-        yield Fault(table.name, what, found.count, found.rows, found.keys)
+        yield Violation(table.name, what, found.count, found.rows, found.keys)
 
 
 @rule("censoring", "error", "CNSR of a time-to-event parameter is a whole number from 0", needs_study=True)
-def censoring(trial: RuleData) -> Iterator[Fault]:
+def censoring(trial: RuleData) -> Iterator[Violation]:
     for name, table, kept, _ in _events(trial):
         if table.kinds.get("CNSR") == "number":
             hits = trial.where(table, f'{kept} AND ("CNSR" IS NULL OR "CNSR" < 0 OR "CNSR" <> round("CNSR"))')
@@ -172,17 +173,17 @@ def censoring(trial: RuleData) -> Iterator[Fault]:
 
 
 @rule("event-none", "warning", "a time-to-event parameter has events", needs_study=True)
-def event_none(trial: RuleData) -> Iterator[Fault]:
+def event_none(trial: RuleData) -> Iterator[Violation]:
     for name, table, kept, paramcd in _events(trial):
         if table.kinds.get("CNSR") == "number":
             found = NONE if trial.holds(table, f'{kept} AND "CNSR" = 0') else trial.where(table, kept)
             if found.count:
                 what = f"endpoint {name}: no record of {paramcd} is an event: CNSR is 0 nowhere"
-                yield Fault(table.name, what, found.count, found.rows, found.keys)
+                yield Violation(table.name, what, found.count, found.rows, found.keys)
 
 
 @rule("event-coding", "warning", "deaths are events and last contacts are not, as CNSR and EVNTDESC say", needs_study=True)
-def event_coding(trial: RuleData) -> Iterator[Fault]:
+def event_coding(trial: RuleData) -> Iterator[Violation]:
     """Whoever is described as dead is no censored subject, and whoever was in contact last is no event."""
     for name, table, kept, _ in _events(trial):
         if table.kinds.get("CNSR") == "number" and table.kinds.get("EVNTDESC") == "text":
@@ -193,7 +194,7 @@ def event_coding(trial: RuleData) -> Iterator[Fault]:
 
 
 @rule("event-time", "error", "times to event are known and not negative", needs_study=True)
-def event_time(trial: RuleData) -> Iterator[Fault]:
+def event_time(trial: RuleData) -> Iterator[Violation]:
     for name, table, kept, _ in _events(trial):
         if table.kinds.get("AVAL") == "number":
             hits = trial.where(table, f'{kept} AND ("AVAL" IS NULL OR "AVAL" < 0)')
@@ -201,7 +202,7 @@ def event_time(trial: RuleData) -> Iterator[Fault]:
 
 
 @rule("event-missing", "warning", "everybody in the default population has a time-to-event record", needs_study=True)
-def event_missing(trial: RuleData) -> Iterator[Fault]:
+def event_missing(trial: RuleData) -> Iterator[Violation]:
     flag = trial.study.populations.flags.get(trial.study.populations.default, "")
     if trial.adsl is None or trial.adsl.kinds.get(flag) != "text":
         return
@@ -252,7 +253,7 @@ def _events(trial: RuleData) -> Iterator[tuple[str, TableInfo, str, str]]:
                 yield name, table, condition, paramcd
 
 
-def _one_to_one(trial: RuleData, table: TableInfo, left: str, right: str) -> Iterator[Fault]:
+def _one_to_one(trial: RuleData, table: TableInfo, left: str, right: str) -> Iterator[Violation]:
     for key, other in ((left, right), (right, left)):
         within = "" if key == "PARAM" else ', "PARAMCD"'
         several = f"min({quote(other)}) < max({quote(other)})"
@@ -262,4 +263,4 @@ def _one_to_one(trial: RuleData, table: TableInfo, left: str, right: str) -> Ite
         )
         if hits:
             first = ", ".join(dict.fromkeys(str(h[0]) for h in hits))
-            yield Fault(table.name, f"{key} {first} stands with more than one {other}", len(hits))
+            yield Violation(table.name, f"{key} {first} stands with more than one {other}", len(hits))

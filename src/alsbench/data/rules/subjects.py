@@ -5,36 +5,36 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from alsbench.data.receipt import Severity
-from alsbench.data.rules.core import DUPLICATED, SUBJECT_TABLE, Fault, RuleData, fault, rule
+from alsbench.data.rules.core import DUPLICATED, SUBJECT_TABLE, RuleData, Violation, fault, rule
 from alsbench.data.sql import constant, quote
 from alsbench.study.names import nearest
 
 
 @rule("subject-table", "error", "there is a subject-level table ADSL", needs_study=True)
-def subject_table(trial: RuleData) -> Iterator[Fault]:
+def subject_table(trial: RuleData) -> Iterator[Violation]:
     if SUBJECT_TABLE not in trial.snapshot.tables:
-        yield Fault(
+        yield Violation(
             SUBJECT_TABLE, f"no data set is named {SUBJECT_TABLE}", hint="load the subject-level data set, one row per subject"
         )
 
 
 @rule("subject-column", "error", "every data set the study uses has the subject column", needs_study=True)
-def subject_column(trial: RuleData) -> Iterator[Fault]:
+def subject_column(trial: RuleData) -> Iterator[Violation]:
     used = {SUBJECT_TABLE} | {e.dataset.upper() for e in trial.study.endpoints.values() if e.dataset}
     for table in trial.snapshot.tables.values():
         if table.name in used and trial.subject not in table:
-            yield Fault(table.name, f"there is no column {trial.subject}", hint=nearest(trial.subject, table.kinds))
+            yield Violation(table.name, f"there is no column {trial.subject}", hint=nearest(trial.subject, table.kinds))
 
 
 @rule("subject-unique", "error", "ADSL has one row per subject")
-def subject_unique(trial: RuleData) -> Iterator[Fault]:
+def subject_unique(trial: RuleData) -> Iterator[Violation]:
     if trial.adsl is not None:
         hits = trial.among(trial.adsl, [trial.subject], DUPLICATED)
         yield from fault(trial.adsl, f"{{n}} rows share their {trial.subject} with another row", hits)
 
 
 @rule("subject-missing", "error", "every row names its subject")
-def subject_missing(trial: RuleData) -> Iterator[Fault]:
+def subject_missing(trial: RuleData) -> Iterator[Violation]:
     for table in trial.snapshot.tables.values():
         if trial.subject in table:
             hits = trial.where(table, f"{quote(trial.subject)} IS NULL")
@@ -43,7 +43,7 @@ def subject_missing(trial: RuleData) -> Iterator[Fault]:
 
 
 @rule("subject-unknown", "warning", "every subject with records is in ADSL")
-def subject_unknown(trial: RuleData) -> Iterator[Fault]:
+def subject_unknown(trial: RuleData) -> Iterator[Violation]:
     if trial.adsl is None:
         return
     subject = quote(trial.subject)
@@ -59,38 +59,40 @@ def subject_unknown(trial: RuleData) -> Iterator[Fault]:
 
 
 @rule("subject-kind", "error", "the subject column has the same kind everywhere")
-def subject_kind(trial: RuleData) -> Iterator[Fault]:
+def subject_kind(trial: RuleData) -> Iterator[Violation]:
     if trial.adsl is None:
         return
     wanted = trial.adsl.kinds[trial.subject]
     for table in trial.snapshot.tables.values():
         if trial.subject in table and table.kinds[trial.subject] != wanted:
-            yield Fault(table.name, f"{trial.subject} is a {table.kinds[trial.subject]} here and a {wanted} in {SUBJECT_TABLE}")
+            yield Violation(
+                table.name, f"{trial.subject} is a {table.kinds[trial.subject]} here and a {wanted} in {SUBJECT_TABLE}"
+            )
 
 
 @rule("one-study", "warning", "all rows are of one study")
-def one_study(trial: RuleData) -> Iterator[Fault]:
+def one_study(trial: RuleData) -> Iterator[Violation]:
     for table in trial.snapshot.tables.values():
         if "STUDYID" in table:
             (count,) = trial.snapshot.rows(f'SELECT count(DISTINCT "STUDYID") FROM {quote(table.name)}')[0]
             if count > 1:
-                yield Fault(table.name, f"STUDYID has {count} values", count)
+                yield Violation(table.name, f"STUDYID has {count} values", count)
 
 
 @rule("arm-column", "error", "the arm columns of the study are in ADSL", needs_study=True)
-def arm_column(trial: RuleData) -> Iterator[Fault]:
+def arm_column(trial: RuleData) -> Iterator[Violation]:
     if trial.adsl is None:
         return
     wanted: tuple[tuple[str, Severity], ...] = ((trial.study.arms.planned, "error"), (trial.study.arms.actual, "warning"))
     for column, severity in wanted:
         if column not in trial.adsl:
-            yield Fault(
+            yield Violation(
                 SUBJECT_TABLE, f"there is no arm column {column}", severity=severity, hint=nearest(column, trial.adsl.kinds)
             )
 
 
 @rule("arm-absent", "error", "every arm of the study is in the data", needs_study=True)
-def arm_absent(trial: RuleData) -> Iterator[Fault]:
+def arm_absent(trial: RuleData) -> Iterator[Violation]:
     planned = trial.study.arms.planned
     if trial.adsl is None or planned not in trial.adsl:
         return
@@ -108,11 +110,13 @@ def arm_absent(trial: RuleData) -> Iterator[Fault]:
     ]
     for arm in dict.fromkeys(a for a in named if a):
         if arm not in present:
-            yield Fault(SUBJECT_TABLE, f"no subject has {planned} = {arm!r}, an arm of the study", hint=nearest(arm, present))
+            yield Violation(
+                SUBJECT_TABLE, f"no subject has {planned} = {arm!r}, an arm of the study", hint=nearest(arm, present)
+            )
 
 
 @rule("arm-unlisted", "note", "every arm in the data is in the study", needs_study=True)
-def arm_unlisted(trial: RuleData) -> Iterator[Fault]:
+def arm_unlisted(trial: RuleData) -> Iterator[Violation]:
     planned = trial.study.arms.planned
     if trial.adsl is not None and trial.adsl.kinds.get(planned) == "text":
         arms = ", ".join(constant(a) for a in trial.study.arms.order)
@@ -121,7 +125,7 @@ def arm_unlisted(trial: RuleData) -> Iterator[Fault]:
 
 
 @rule("arm-missing", "error", "everybody in the default population has a planned arm", needs_study=True)
-def arm_missing(trial: RuleData) -> Iterator[Fault]:
+def arm_missing(trial: RuleData) -> Iterator[Violation]:
     populations, planned = trial.study.populations, trial.study.arms.planned
     flag = populations.flags.get(populations.default, "")
     if trial.adsl is not None and planned in trial.adsl and trial.adsl.kinds.get(flag) == "text":
@@ -130,42 +134,42 @@ def arm_missing(trial: RuleData) -> Iterator[Fault]:
 
 
 @rule("population-flag", "error", "the flag columns of the study's populations are in ADSL", needs_study=True)
-def population_flag(trial: RuleData) -> Iterator[Fault]:
+def population_flag(trial: RuleData) -> Iterator[Violation]:
     if trial.adsl is None:
         return
     for name, flag in trial.study.populations.flags.items():
         if flag not in trial.adsl:
-            yield Fault(
+            yield Violation(
                 SUBJECT_TABLE, f"there is no column {flag}, the flag of population {name}", hint=nearest(flag, trial.adsl.kinds)
             )
 
 
 @rule("population-values", "error", "population flags are Y, N or blank", needs_study=True)
-def population_values(trial: RuleData) -> Iterator[Fault]:
+def population_values(trial: RuleData) -> Iterator[Violation]:
     if trial.adsl is None:
         return
     for flag in dict.fromkeys(trial.study.populations.flags.values()):
         if flag not in trial.adsl:
             continue
         if trial.adsl.kinds[flag] != "text":
-            yield Fault(SUBJECT_TABLE, f"{flag} is a {trial.adsl.kinds[flag]}; population flags are 'Y', 'N' or blank")
+            yield Violation(SUBJECT_TABLE, f"{flag} is a {trial.adsl.kinds[flag]}; population flags are 'Y', 'N' or blank")
             continue
         hits = trial.where(trial.adsl, f"{quote(flag)} NOT IN ('Y', 'N')")
         yield from fault(trial.adsl, f"{flag} is neither Y, N nor blank in {{n}} rows", hits)
 
 
 @rule("population-empty", "error", "every population of the study has subjects", needs_study=True)
-def population_empty(trial: RuleData) -> Iterator[Fault]:
+def population_empty(trial: RuleData) -> Iterator[Violation]:
     if trial.adsl is None:
         return
     for name, flag in trial.study.populations.flags.items():
         if trial.adsl.kinds.get(flag) == "text" and not trial.holds(trial.adsl, f"{quote(flag)} = 'Y'"):
             severity: Severity | None = None if name == trial.study.populations.default else "warning"
-            yield Fault(SUBJECT_TABLE, f"nobody has {flag} = 'Y': population {name} is empty", severity=severity)
+            yield Violation(SUBJECT_TABLE, f"nobody has {flag} = 'Y': population {name} is empty", severity=severity)
 
 
 @rule("flag-values", "warning", "flags of ADSL and of analysis records are Y, N or blank")
-def flag_values(trial: RuleData) -> Iterator[Fault]:
+def flag_values(trial: RuleData) -> Iterator[Violation]:
     judged = set(trial.study_or_none.populations.flags.values()) if trial.study_or_none else set()
     for table in (*((trial.adsl,) if trial.adsl is not None else ()), *trial.records):
         for column in table.columns:
@@ -176,7 +180,7 @@ def flag_values(trial: RuleData) -> Iterator[Fault]:
 
 
 @rule("treatment-mismatch", "error", "arms carried in other data sets are those of ADSL")
-def treatment_mismatch(trial: RuleData) -> Iterator[Fault]:
+def treatment_mismatch(trial: RuleData) -> Iterator[Violation]:
     if trial.adsl is None:
         return
     arms = trial.study_or_none.arms if trial.study_or_none else None
@@ -197,7 +201,7 @@ def treatment_mismatch(trial: RuleData) -> Iterator[Fault]:
 
 
 @rule("age-range", "warning", "ages are those of adults")
-def age_range(trial: RuleData) -> Iterator[Fault]:
+def age_range(trial: RuleData) -> Iterator[Violation]:
     if trial.adsl is not None and trial.adsl.kinds.get("AGE") == "number":
         yield from fault(
             trial.adsl, "AGE is below 18 or above 100 in {n} rows", trial.where(trial.adsl, '"AGE" < 18 OR "AGE" > 100')

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from alsbench.data.missing_words import WORDS_FOR_MISSING
-from alsbench.data.rules.core import SHOWN, Fault, RuleData, fault, rule
-from alsbench.data.safe_text import visible_line
+from alsbench.data.codelists import WORDS_FOR_MISSING
+from alsbench.data.rules.core import SHOWN, RuleData, Violation, fault, rule
+from alsbench.data.sanitize import visible_line
 from alsbench.data.snapshot import TableInfo
 from alsbench.data.sql import constant, quote
 
@@ -17,7 +17,7 @@ WORDS_NAMED = 3
 
 
 @rule("not-finite", "error", "numbers are finite")
-def not_finite(trial: RuleData) -> Iterator[Fault]:
+def not_finite(trial: RuleData) -> Iterator[Violation]:
     for table in trial.snapshot.tables.values():
         numbers = [c.name for c in table.columns if c.kind == "number"]
         if not numbers:
@@ -30,7 +30,7 @@ def not_finite(trial: RuleData) -> Iterator[Fault]:
 
 
 @rule("text-among-numbers", "warning", "a column of numbers holds no words")
-def text_among_numbers(trial: RuleData) -> Iterator[Fault]:
+def text_among_numbers(trial: RuleData) -> Iterator[Violation]:
     """A few words (NA) make a column of a text file text: no mean, no covariate, no cut. Codes with leading zeros are no
     numbers, and a text that stands beside its number (AVALC beside AVAL, LBSTRESC beside LBSTRESN) is meant to be text."""
     for table in trial.snapshot.tables.values():
@@ -49,7 +49,7 @@ def text_among_numbers(trial: RuleData) -> Iterator[Fault]:
             shown = ", ".join(visible_line(word, limit=20) for word in words[:WORDS_NAMED])
             more = f" and {len(words) - WORDS_NAMED} more" if len(words) > WORDS_NAMED else ""
             hits = trial.where(table, f"{column} IS NOT NULL AND {number} IS NULL")
-            yield Fault(
+            yield Violation(
                 table.name,
                 f"{name} is text: {others:,} of {n:,} values are not numbers: {shown}{more}",
                 hits.count,
@@ -82,7 +82,7 @@ def _mostly_numbers(trial: RuleData, table: TableInfo, names: list[str]) -> list
 
 
 @rule("one-unit", "warning", "the values of a parameter are in one unit")
-def one_unit(trial: RuleData) -> Iterator[Fault]:
+def one_unit(trial: RuleData) -> Iterator[Violation]:
     for table in trial.records:
         if table.kinds.get("AVALU") != "text":
             continue
@@ -98,7 +98,7 @@ def one_unit(trial: RuleData) -> Iterator[Fault]:
             listed = ", ".join(f"{visible_line(unit, limit=20)} ({n:,})" for unit, n in named[:SHOWN])
             others = ", ".join(constant(unit) for unit, _ in named[1:])
             hits = trial.where(table, f'"PARAMCD" = {constant(code)} AND "AVAL" IS NOT NULL AND trim("AVALU") IN ({others})')
-            yield Fault(
+            yield Violation(
                 table.name,
                 f"{visible_line(code, limit=20)} is in {len(named)} units: {listed}",
                 hits.count,
@@ -109,7 +109,7 @@ def one_unit(trial: RuleData) -> Iterator[Fault]:
 
 
 @rule("change", "warning", "CHG is AVAL - BASE")
-def change(trial: RuleData) -> Iterator[Fault]:
+def change(trial: RuleData) -> Iterator[Violation]:
     for table in trial.records:
         if table.kinds.get("BASE") == "number" and table.kinds.get("CHG") == "number":
             off = f'abs("CHG" - ("AVAL" - "BASE")) > {TOLERANCE} * greatest(1, abs("AVAL"), abs("BASE"))'
@@ -117,7 +117,7 @@ def change(trial: RuleData) -> Iterator[Fault]:
 
 
 @rule("percent-change", "warning", "PCHG is 100 (AVAL - BASE) / BASE")
-def percent_change(trial: RuleData) -> Iterator[Fault]:
+def percent_change(trial: RuleData) -> Iterator[Violation]:
     for table in trial.records:
         if table.kinds.get("BASE") == "number" and table.kinds.get("PCHG") == "number":
             off = f'"BASE" <> 0 AND abs("PCHG" - 100 * ("AVAL" - "BASE") / "BASE") > {PERCENT_TOLERANCE}'
@@ -125,7 +125,7 @@ def percent_change(trial: RuleData) -> Iterator[Fault]:
 
 
 @rule("change-missing", "warning", "CHG is there wherever AVAL and BASE are, after baseline", needs_study=True)
-def change_missing(trial: RuleData) -> Iterator[Fault]:
+def change_missing(trial: RuleData) -> Iterator[Violation]:
     visits = trial.study.visits
     used = {(e.dataset.upper(), e.paramcd) for e in trial.study.endpoints.values() if e.paramcd and e.scale == "raw"}
     for table in trial.records:
@@ -140,7 +140,7 @@ def change_missing(trial: RuleData) -> Iterator[Fault]:
 
 
 @rule("log-scale", "error", "endpoints analysed on the log scale have positive values", needs_study=True)
-def log_scale(trial: RuleData) -> Iterator[Fault]:
+def log_scale(trial: RuleData) -> Iterator[Violation]:
     for name, endpoint, table in trial.endpoints():
         if endpoint.scale == "log" and table.kinds.get("PARAMCD") == "text" and table.kinds.get("AVAL") == "number":
             low = '"AVAL" <= 0' + (' OR "BASE" <= 0' if table.kinds.get("BASE") == "number" else "")
@@ -149,7 +149,7 @@ def log_scale(trial: RuleData) -> Iterator[Fault]:
 
 
 @rule("percent-range", "warning", "percentages predicted lie between 0 and 200")
-def percent_range(trial: RuleData) -> Iterator[Fault]:
+def percent_range(trial: RuleData) -> Iterator[Violation]:
     for table in trial.records:
         if table.kinds.get("PARAM") == "text":
             about = "contains(lower(\"PARAM\"), '% predicted') OR contains(lower(\"PARAM\"), 'percent predicted')"
@@ -158,17 +158,17 @@ def percent_range(trial: RuleData) -> Iterator[Fault]:
 
 
 @rule("empty-column", "note", "no column is wholly empty")
-def empty_column(trial: RuleData) -> Iterator[Fault]:
+def empty_column(trial: RuleData) -> Iterator[Violation]:
     for table in trial.snapshot.tables.values():
         counts = ", ".join(f"count({quote(c.name)})" for c in table.columns)
         row = trial.snapshot.rows(f"SELECT {counts} FROM {quote(table.name)}")[0]
         empty = [c.name for c, n in zip(table.columns, row, strict=True) if n == 0]
         if empty and table.rows:
-            yield Fault(table.name, f"without any value: {', '.join(empty)}", len(empty))
+            yield Violation(table.name, f"without any value: {', '.join(empty)}", len(empty))
 
 
 @rule("empty-table", "warning", "no data set is empty")
-def empty_table(trial: RuleData) -> Iterator[Fault]:
+def empty_table(trial: RuleData) -> Iterator[Violation]:
     for table in trial.snapshot.tables.values():
         if table.rows == 0:
-            yield Fault(table.name, "the data set has no rows")
+            yield Violation(table.name, "the data set has no rows")

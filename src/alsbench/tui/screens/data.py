@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 from rich.text import Text
 
-from alsbench.data.order import Hits, RowOrder, pieces_holding, row_order
+from alsbench.data.row_order import RowOrder, TextMatches, pieces_holding, row_order
 from alsbench.data.snapshot import Snapshot, TableInfo
 from alsbench.errors import AlsbenchError
-from alsbench.render.page import Block, Cell, Column, Line, Page
+from alsbench.render.page import Column, Line, Page, PageBlock, TextCell
 from alsbench.service.column_summary import ColumnSummary, column_summary, filter_condition, value_text
 from alsbench.tui import actions as act
 from alsbench.tui.cell_text import fit, safe
@@ -36,7 +36,7 @@ class DataView(View):
         self.shown: tuple[Any, ...] = ()  # table, condition, order, snapshot
         self.rows: RowOrder | None = None
         self.frozen = 1
-        self.hits: Hits | None = None
+        self.hits: TextMatches | None = None
         self.wanted: set[int] = set()  # pages asked for and not here
         self.reading: Job | None = None
         self.model: PagedModel | None = None
@@ -96,7 +96,7 @@ class DataView(View):
             job.check()
             first = rows.page(snapshot, names, offset=0, limit=PAGE_ROWS)
             job.check()
-            hits = None if found is None else Hits(found.text, found.rows, rows.places(found.rows))
+            hits = None if found is None else TextMatches(found.text, found.rows, rows.places(found.rows))
             return "opened", (wanted, rows, first, hits, keep)
 
         self.bench.jobs.cancel(self.panel, "page")
@@ -158,7 +158,7 @@ class DataView(View):
                 self.fetch(page)
 
     def opened(
-        self, wanted: tuple[Any, ...], rows: RowOrder, first: list[tuple[Any, ...]], hits: Hits | None, keep: bool
+        self, wanted: tuple[Any, ...], rows: RowOrder, first: list[tuple[Any, ...]], hits: TextMatches | None, keep: bool
     ) -> None:
         self.shown, self.rows, self.hits = wanted, rows, hits
         self.wanted.clear()
@@ -281,18 +281,18 @@ class DataView(View):
                     first = False
                 job.post(("hit", (rows, int(ahead[0]))) if ahead.size else ("", None), done=done, total=info.rows)
             held = np.sort(np.concatenate(found)) if found else np.empty(0, np.int64)
-            return "hits", (rows, Hits(text, held, rows.places(held)), here)
+            return "hits", (rows, TextMatches(text, held, rows.places(held)), here)
 
         self.bench.jobs.start(self.panel, "search:", work, interrupt=snapshot.interrupt, lane="search")
 
-    def found(self, hits: Hits, start: int) -> None:
+    def found(self, hits: TextMatches, start: int) -> None:
         """All rows that hold the text are known."""
         self.hits = hits if hits.places.size else None
         self.table.matches = self.hits or frozenset()
         self.table.refresh()
         self.go_to_hit(hits, hits.after(start))
 
-    def go_to_hit(self, hits: Hits, which: int | None) -> None:
+    def go_to_hit(self, hits: TextMatches, which: int | None) -> None:
         if which is None:
             self.bench.status(f"no row holds {safe(hits.text, ascii=self.ascii)}")
             return
@@ -351,7 +351,7 @@ class DataView(View):
         columns = tuple(
             Column(c.name, justify="right" if c.kind == "number" else "left", label=j == 0) for j, c in enumerate(info.columns)
         )
-        lines = tuple(Line(tuple(Cell(value_text(v)) for v in row)) for row in rows)
+        lines = tuple(Line(tuple(TextCell(value_text(v)) for v in row)) for row in rows)
         cut = (
             (f"The first {COPIED} of {len(self.model)} rows; alsbench data {name} --format csv writes all.",)
             if len(self.model) > COPIED
@@ -359,7 +359,7 @@ class DataView(View):
         )
         return Page(
             f"{name} {info.label}".strip(),
-            (Block("", columns, lines),),
+            (PageBlock("", columns, lines),),
             self.bench.exporter.facts(),
             (*cut, *self.bench.exporter.footnotes()),
         )

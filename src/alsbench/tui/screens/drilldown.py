@@ -21,7 +21,7 @@ from alsbench.analysis.question import Question
 from alsbench.analysis.result import Result, Row
 from alsbench.analysis.source import Source
 from alsbench.render.formats import format_number
-from alsbench.render.page import Block, Cell, Column, Line, Page
+from alsbench.render.page import Column, Line, Page, PageBlock, TextCell
 from alsbench.service.column_summary import value_text
 from alsbench.service.source_records import Ranks, SourceRecords, behind_row, pairs
 from alsbench.tui.cell_text import safe
@@ -314,10 +314,10 @@ class BehindNumber(Drilldown):
             for j, c in enumerate(found.info.columns)
         )
         rows = found.read(self.bench.ready.source, offset=0, limit=COPIED)
-        lines = tuple(Line(tuple(Cell(value_text(v)) for v in row)) for row in rows)
+        lines = tuple(Line(tuple(TextCell(value_text(v)) for v in row)) for row in rows)
         cut = (f"The first {COPIED} of {found.count} rows.",) if found.count > COPIED else ()
         notes = (*cut, *self.bench.exporter.footnotes())
-        return Page(self.page_title(), (Block("", columns, lines),), self.page_facts(), notes)
+        return Page(self.page_title(), (PageBlock("", columns, lines),), self.page_facts(), notes)
 
     def shell(self) -> str:
         return self.result.provenance.command

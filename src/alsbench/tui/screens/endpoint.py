@@ -16,10 +16,9 @@ from rich.text import Text
 from alsbench.analysis.question import Question
 from alsbench.analysis.result import Result, merge_warnings
 from alsbench.errors import AlsbenchError
-from alsbench.render.lookup import Rows, interval_cell, spread_cell, value_cell
-from alsbench.render.model_facts import model_block
-from alsbench.render.page import Cell, Page
-from alsbench.render.tables import endpoint_page, subgroup_blocks, subgroup_heading
+from alsbench.render.page import Page, TextCell
+from alsbench.render.result_rows import ResultRows, interval_cell, spread_cell, value_cell
+from alsbench.render.tables import endpoint_page, model_block, subgroup_blocks, subgroup_heading
 from alsbench.render.visits import visit_name
 from alsbench.study.model import Comparison, Covariance, DfMethod, Method
 from alsbench.tui import actions as act
@@ -123,14 +122,14 @@ class EndpointView(QueryView):
         for question in self.wanted():
             phrase, result = question.subgroups[0], self.known(question)
             if isinstance(result, Result):
-                found = Rows.of(result)
+                found = ResultRows.of(result)
                 subgroup = next(iter(found.subgroups()), phrase)
                 heading = self.heading(found, subgroup)
                 if by_visit:
                     rows += [heading, *(self.visit_rows(found, subgroup, result) or [self.nothing(result)])]
                 else:
                     sections.append(Section((), (heading,)))
-                    for block in subgroup_blocks(self.narrowed(result), Rows.of(self.narrowed(result)), subgroup):
+                    for block in subgroup_blocks(self.narrowed(result), ResultRows.of(self.narrowed(result)), subgroup):
                         sections += [self.with_result(s, result) for s in block_section(block, ascii=self.ascii)]
             else:
                 text = f"{phrase}: {result.what if isinstance(result, AlsbenchError) else 'being computed ...'}"
@@ -176,7 +175,7 @@ class EndpointView(QueryView):
         )
         return Section(section.cols, rows, section.frozen)
 
-    def heading(self, found: Rows, subgroup: str) -> GridRow:
+    def heading(self, found: ResultRows, subgroup: str) -> GridRow:
         name = subgroup.removeprefix("not ")
         known = self.study.subgroup(name)
         mark = "" if known is None or known.prespecified else "  POST HOC"
@@ -186,7 +185,7 @@ class EndpointView(QueryView):
         """Said in the place of a subgroup's visits where there are none."""
         return GridRow(((safe(f"  NE: {failure(result)}", ascii=self.ascii), "dim"),), heading=True)
 
-    def visit_rows(self, found: Rows, subgroup: str, result: Result) -> list[GridRow]:
+    def visit_rows(self, found: ResultRows, subgroup: str, result: Result) -> list[GridRow]:
         """A line for each visit: n and LS mean of both arms, difference, p."""
         comparison, wanted = self.comparison, self.session.choice.visit
         if comparison is None:
@@ -199,7 +198,7 @@ class EndpointView(QueryView):
                 continue
             stats = found.get("contrast", subgroup, pair=pair, visit=visit)
             log_scale = "ratio" in stats
-            cells = [Cell(visit_name(visit))]
+            cells = [TextCell(visit_name(visit))]
             for arm in pair:
                 means = found.get("arm", subgroup, arm=arm, visit=visit) or found.get(
                     "arm", subgroup, arm=arm, pair=pair, visit=visit

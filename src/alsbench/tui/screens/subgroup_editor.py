@@ -28,7 +28,7 @@ from alsbench.audit.lock import judged
 from alsbench.errors import AlsbenchError, ExpressionError
 from alsbench.study.expression import parse
 from alsbench.study.model import SUBGROUP_NAME, Subgroup
-from alsbench.study.tree import Aggregate, Between, Column, Comparison, Expression, Junction, Node, Not, Value
+from alsbench.study.syntax_tree import Aggregate, Between, ColumnRef, Compare, Expression, Junction, Node, Not, Value
 from alsbench.tui.cell_text import fit, safe
 from alsbench.tui.commands import common_start
 from alsbench.tui.screens.dialogs import Dialog, QuietInput
@@ -314,9 +314,9 @@ def cut_of(expression: Expression, column: str, realised: Mapping[str, float]) -
                 return HistogramCut(float(node.low.value), below=False)
             continue
         left, right, op = node.left, node.right, str(node.op)
-        if isinstance(right, Column):
+        if isinstance(right, ColumnRef):
             left, right, op = right, left, TURNED.get(op, op)
-        if not isinstance(left, Column) or left.name != column or op not in {"<", "<=", ">", ">="}:
+        if not isinstance(left, ColumnRef) or left.name != column or op not in {"<", "<=", ">", ">="}:
             continue
         value = realised.get(str(right)) if isinstance(right, Aggregate) else None
         if isinstance(right, Value) and right.kind == "number":
@@ -326,9 +326,9 @@ def cut_of(expression: Expression, column: str, realised: Mapping[str, float]) -
     return None
 
 
-def _comparisons(node: Node) -> Iterator[Comparison | Between]:
+def _comparisons(node: Node) -> Iterator[Compare | Between]:
     match node:
-        case Comparison() | Between():
+        case Compare() | Between():
             yield node
         case Not(term):
             yield from _comparisons(term)
