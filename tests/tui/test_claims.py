@@ -29,7 +29,7 @@ async def test_verdicts_numbers_and_records_behind_them(here: Path, tui: Any) ->
             assert told[name] == (coherent, reproduced)
         await tui.press(pilot, "enter")
         assert isinstance(app.screen, ClaimTable)
-        numbers = json.loads(tui.shell(app.screen.table_command(), here, "--format", "json"))["more"][0]["rows"]
+        numbers = json.loads(tui.shell(app.screen.shell(), here, "--format", "json"))["more"][0]["rows"]
         text = tui.text(app)
         assert all(str(r["recomputed"]) in text for r in numbers)
         assert "POST HOC" in text

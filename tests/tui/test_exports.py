@@ -29,6 +29,7 @@ async def test_every_screen_in_every_format(workspace: Path, tui: Any, tmp_path:
             for kind in FORMATS:
                 path = tmp_path / f"{screen}.{kind}"
                 pilot.app.exporter.export(str(path))
+                await tui.settle(pilot)
                 text = path.read_text()
                 if kind == "json" and screen not in WITH_RESULTS:
                     made = json.loads(text)
@@ -69,15 +70,18 @@ async def test_export_and_copy(workspace: Path, tui: Any, tmp_path: Path) -> Non
         app = pilot.app
         for kind in ("svg", "txt", "csv", "tsv", "md"):
             app.exporter.export(str(tmp_path / f"evidence.{kind}"))
+            await tui.settle(pilot)
             assert (tmp_path / f"evidence.{kind}").stat().st_size > 500, kind
         text = (tmp_path / "evidence.txt").read_text()
         for part in ("SYNTHETIC", "Post hoc", "Population", "LEADRATE <= mean(LEADRATE)", "alsbench evidence"):
             assert part in text
         assert str(tmp_path) not in (tmp_path / "evidence.svg").read_text()
         app.exporter.export(str(tmp_path / "evidence.txt"))
+        await tui.settle(pilot)
         assert "the file exists" in tui.text(app)
         await tui.press(pilot, "4")
         app.exporter.export(str(tmp_path / "endpoint.json"))
+        await tui.settle(pilot)
         made = json.loads((tmp_path / "endpoint.json").read_text())
         assert made["schema"] == "alsbench.ard/1"
         assert {r["subgroup"] for r in made["results"]} == {"overall", "slow", "not slow"}

@@ -19,6 +19,7 @@ async def test_no_screen_and_no_export_obeys_the_data(hostile: Path, tui: Any, t
             for kind in ("svg", "txt", "csv", "tsv", "md"):
                 path = tmp_path / f"{key}.{kind}"
                 pilot.app.exporter.export(str(path))
+                await tui.settle(pilot)
                 if path.exists():
                     if kind == "svg":
                         ElementTree.parse(path)

@@ -35,10 +35,13 @@ async def test_exports_under_a_mask_are_those_of_the_shell(here: Path, tui: Any,
         await tui.settle(pilot)
         for kind in ("json", "csv", "tsv", "md", "txt"):
             pilot.app.exporter.export(f"{tmp_path / f'out.{kind}'} --mask {K}")
+            await tui.settle(pilot)
             assert f"counts below {K} masked" in pilot.app._status
         pilot.app.exporter.export(f"{tmp_path / 'out.svg'} --mask {K}")
+        await tui.settle(pilot)
         assert "picture cannot be masked" in pilot.app._status
         pilot.app.exporter.export(f"{tmp_path / 'out.csv'} --mask {K}")
+        await tui.settle(pilot)
         assert "exists" in pilot.app._status
     found = json.loads((tmp_path / "out.json").read_text())
     counts = [r for r in found["results"] if r["stat_name"] == "n"]
@@ -56,18 +59,48 @@ async def test_a_mask_of_the_study_holds_for_all_that_is_taken_away(floor: Path,
     async with tui.run(floor) as pilot:
         await tui.press(pilot, "4", "t")
         pilot.app.exporter.export(str(tmp_path / "out.json"))
+        await tui.settle(pilot)
         assert "masked" in pilot.app._status
         pilot.app.exporter.do_copy_cell()
         assert "cannot be masked" in pilot.app._status
         pilot.app.exporter.do_copy_table()
+        await tui.settle(pilot)
         assert "masked" in pilot.app._status
         await tui.press(pilot, "2", "enter")  # the subjects of an arm
         pilot.app.exporter.export(str(tmp_path / "subjects.csv"))
+        await tui.settle(pilot)
         assert "cannot be masked" in pilot.app._status
         await tui.press(pilot, "enter")
         pilot.app.exporter.export(str(tmp_path / "profile.txt"))
+        await tui.settle(pilot)
         assert "cannot be masked" in pilot.app._status
         await tui.press(pilot, "8")
         pilot.app.exporter.do_copy_table()
+        await tui.settle(pilot)
     assert sorted(p.name for p in tmp_path.glob("*.*")) == ["out.json"]
     assert any(r["stat"] is None for r in json.loads((tmp_path / "out.json").read_text())["results"])
+
+
+async def test_what_leaves_every_screen_is_what_its_command_writes(here: Path, tui: Any, tmp_path: Path) -> None:
+    async with tui.run(here) as pilot:
+        exporter = pilot.app.exporter
+        for number, kind, form in zip(
+            "1234567890", ("csv", "txt", "md", "tsv", "json") * 2, ("csv", "table", "md", "tsv", "json") * 2, strict=True
+        ):
+            await tui.press(pilot, number)
+            path = tmp_path / f"{number}.{kind}"
+            exporter.export(f"{path} --mask {K}")
+            await tui.settle(pilot)
+            assert "masked" in pilot.app._status, (number, pilot.app._status)
+            mask = "" if number == "9" else f"--mask {K}"  # the log has no counts
+            printed = tui.shell(f"{exporter.shell_command()} {mask} --format {form}", here, code=int(number == "0"))
+            assert path.read_text() == printed, number
+
+
+async def test_work_that_was_cancelled_writes_nothing(here: Path, tui: Any, tmp_path: Path) -> None:
+    async with tui.run(here) as pilot:
+        pilot.app.exporter.export(f"{tmp_path / 'out.csv'} --mask {K}")
+        assert "exporting" in tui.text(pilot.app)
+        await tui.press(pilot, "ctrl+c")
+        assert "cancelled 1 running" in tui.text(pilot.app)
+    assert not (tmp_path / "out.csv").exists()

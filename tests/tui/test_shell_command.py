@@ -15,7 +15,7 @@ from alsbench.audit.log import entries
 from alsbench.tui.contrast_cells import ContrastCell
 from alsbench.tui.exporter import command_lines
 from alsbench.tui.session import Choice, ScreenPlace, Session
-from alsbench.tui.shell_command import view_command
+from alsbench.tui.shell_command import view_request
 
 
 def numbers(text: str) -> set[Any]:
@@ -134,13 +134,12 @@ async def test_subject(here: Path, tui: Any) -> None:
 
 def test_the_workspace_is_named_where_it_is_not_here() -> None:
     session = Session(choice=Choice("PP", ("slow",), "cafs", "G1-M6", 6.0), place=ScreenPlace("endpoint"))
-    assert view_command(session, workspace="/data/my trial", default_population="FAS") == (
+    assert view_request(session, default_population="FAS").command("/data/my trial") == (
         "alsbench endpoint cafs --subgroup overall --subgroup slow --subgroup 'not slow' --population PP"
         " --comparison G1-M6 --visit 6 -w '/data/my trial'"
     )
-    assert view_command(Session(place=ScreenPlace("scrutiny")), name="slow", check="balance") == (
-        "alsbench scrutinise --subgroup slow --check balance"
-    )
+    request = view_request(Session(place=ScreenPlace("scrutiny")), name="slow", check="balance")
+    assert request.command() == "alsbench scrutinise --subgroup slow --check balance"
 
 
 async def test_looks_and_exports_are_counted_once_and_as_the_shell_counts_them(here: Path, tui: Any) -> None:

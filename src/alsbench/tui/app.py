@@ -31,7 +31,7 @@ from alsbench.tui.access_log import AccessLog
 from alsbench.tui.answers import Answers
 from alsbench.tui.cell_text import safe
 from alsbench.tui.commands import COMMANDS, SCREEN_TITLES, THEMES, Registry
-from alsbench.tui.exporter import Exporter
+from alsbench.tui.exporter import EXPORT, Exporter
 from alsbench.tui.external_programs import editor, run_on_terminal, subgroup_line
 from alsbench.tui.keys import KeyRouter
 from alsbench.tui.overlays import Overlays, failure_lines
@@ -315,6 +315,8 @@ class Workbench(App[int], inherit_bindings=False):
             collect_again()
         elif panel in self.views:
             self.views[panel].report(report)
+        elif panel.startswith(EXPORT):
+            self.exporter.report(report)
         else:
             for screen in self.screen_stack:
                 if getattr(screen, "panel", "") == panel:

@@ -9,7 +9,8 @@ from __future__ import annotations
 import os
 import re
 import shlex
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from html import escape
 from pathlib import Path
@@ -28,15 +29,18 @@ from alsbench.tui.external_programs import pager
 from alsbench.tui.host import Host
 from alsbench.tui.overlays import Overlays
 from alsbench.tui.session_log import open_private
-from alsbench.tui.shell_command import view_command
+from alsbench.tui.shell_command import ViewRequest, view_request
+from alsbench.tui.worker import Job, JobReport
 
 if TYPE_CHECKING:
     from alsbench.analysis.result import Result
     from alsbench.render.page import Page
+    from alsbench.service.output import Output
 
 FORMATS = ("txt", "csv", "tsv", "md", "json", "svg", "html", "rtf")
 DOCUMENTS = frozenset({"html", "rtf"})  # forms of what the shell prints, of no page of the screen
-WITHOUT_COUNTS = frozenset({"audit"})  # commands that print no count of subjects
+EXPORT = "export"  # the panel of its jobs
+COPIED = "copied.txt"  # what the log says of a copy: the file beside the clipboard
 _MASKED = re.compile(r"(?P<file>.*\S)\s+--mask[ =](?P<k>\d+)\s*")
 CAPTION_LINE = 20  # units of a picture between lines of its caption
 CAPTION_SIZE = 14
@@ -57,24 +61,26 @@ class Exporter:
 
     # ---- the shell command
 
-    def shell_command(self, **said: str) -> str:
-        """The command that prints this view; ``said`` goes before what the view says of itself."""
+    def request(self, **said: str) -> ViewRequest:
+        """What this view asks; ``said`` goes before what the view says of itself."""
         host = self.host
         population = host.opened.source.study.populations.default if host.opened else ""
-        here = _is_current_directory(host.workspace) and not os.environ.get("ALSBENCH_WORKSPACE")
-        return view_command(
-            host.session,
-            workspace="" if here else str(host.workspace),
-            default_population=population,
-            **{**host.view.shell_words(), **said},
-        )
+        return view_request(host.session, default_population=population, **{**host.view.shell_words(), **said})
+
+    def shell_command(self, **said: str) -> str:
+        """The command that prints this view."""
+        return self.command(self.request(**said))
+
+    def command(self, request: ViewRequest) -> str:
+        """The command of a request, with the workspace where it must be named."""
+        return request.command("" if self.standing_in() else str(self.host.workspace))
+
+    def standing_in(self) -> bool:
+        """Whether a command need not name the workspace: it is the current directory, and no other one is asked for."""
+        return _is_current_directory(self.host.workspace) and not os.environ.get("ALSBENCH_WORKSPACE")
 
     def do_shell(self) -> None:
-        command = self.shell_command()
-        if command:
-            self.show_command(command)
-        else:
-            self.host.status("this screen has no shell command in this version")
+        self.show_command(self.shell_command())
 
     def show_command(self, command: str) -> None:
         """A shell command to read and to copy."""
@@ -82,6 +88,41 @@ class Exporter:
         parts = command_lines(safe(command, ascii=self.host.ascii), width)
         lines = [*(Text(part, look["bold"]) for part in parts), Text(), Text("prints the same numbers in the shell")]
         self.overlays.read("Shell command", lines, {"y": ("copy", partial(self.copy, command, "the command"))})
+
+    # ---- what the service makes of the view, in a worker
+
+    def make(
+        self,
+        request: ViewRequest,
+        k: int,
+        use: Callable[[Output], str],
+        then: Callable[[str], None],
+        failed: Callable[[AlsbenchError], None],
+        *,
+        form: str = "table",
+        file: str = COPIED,
+    ) -> None:
+        """Ask the service for a view with counts below ``k`` hidden, entered in the log as an export, and ``use`` it; ``then``
+        gets what that returns."""
+        self.host.still_here()
+        access = replace(self.host.ready.access, named=not self.standing_in(), seen_as={"format": form, "file": file})
+
+        def work(job: Job) -> tuple[Callable[[Any], None], Any]:
+            try:
+                made = request.operation()(access, k)
+                job.check()
+                return then, use(made)
+            except AlsbenchError as error:
+                return failed, error
+
+        self.host.progress("exporting ...  ^c cancels")
+        self.host.jobs.start(f"{EXPORT}-{self.host.jobs.started}", "export", work)
+
+    def report(self, report: JobReport) -> None:
+        """Something was exported, or could not be."""
+        if report.kind == "done":
+            then, what = report.payload
+            then(what)
 
     # ---- the clipboard
 
@@ -103,35 +144,25 @@ class Exporter:
 
     def do_copy_table(self) -> None:
         if self.host.view.printed and not self.mask():
-            self.host.status(self.copy_printed(self.shell_command()))
+            self._copy_printed(self.request(), 0, self.host.status)
         else:
-            self.host.status(self.copy_page(self.host.view.page(), self.shell_command()))
+            self.copy_page(self.host.view.page(), self.request(), self.host.status)
 
-    def copy_page(self, page: Page | None, command: str) -> str:
-        """Copy a page; under a mask, what the shell command prints of it. Says where it went, or why not."""
-        if k := self.mask():
-            return self.copy_printed(command, k) if command else f"single subjects are not copied (counts below {k} are hidden)"
-        if page is None:
-            return "this view has no table to copy"
-        return self.copy(text_in(page, "txt"), f"{_rows(page)} rows")
+    def copy_page(self, page: Page | None, request: ViewRequest | None, say: Callable[[str], None]) -> None:
+        """Copy a page; under a mask, what the command of ``request`` prints. ``say`` is told where it went, or why not."""
+        k = self.mask()
+        if k and request is not None:
+            self._copy_printed(request, k, say)
+        elif k:
+            say(f"single subjects are not copied (counts below {k} are hidden)")
+        else:
+            say("this view has no table to copy" if page is None else self.copy(text_in(page, "txt"), f"{_rows(page)} rows"))
 
-    def copy_printed(self, command: str, k: int = 0) -> str:
-        """Copy what a shell command prints, under a mask where there is one; says where it went, or why not."""
-        try:
-            text = self.printed(command, k)
-        except AlsbenchError as error:
-            return error.what
-        return self.copy(text, f"the table, counts below {k} masked," if k else f"{text.count(chr(10))} lines")
+    def _copy_printed(self, request: ViewRequest, k: int, say: Callable[[str], None]) -> None:
+        def done(text: str) -> None:
+            say(self.copy(text, f"the table, counts below {k} masked," if k else f"{text.count(chr(10))} lines"))
 
-    def printed(self, command: str, k: int = 0) -> str:
-        """What a shell command prints. Raises AlsbenchError where it cannot, or cannot be masked."""
-        self.host.still_here()
-        path = clipboard_file("")
-        try:
-            write_masked(command, "txt", k, path)
-            return path.read_text("utf-8")
-        finally:
-            path.unlink(missing_ok=True)
+        self.make(request, k, _printed, done, lambda error: say(error.what))
 
     # ---- files
 
@@ -144,52 +175,68 @@ class Exporter:
     def export(self, target: str) -> None:
         """Write the view to a file in the format of its ending; ``FILE --mask K`` hides small cells."""
         target, asked = split_mask(target)
-        path = Path(target)
+        path = Path(target).expanduser()
         kind = path.suffix.lstrip(".")
-        view, count = self.host.view, ""
         try:
             self.host.still_here()
+            if kind not in FORMATS:
+                raise UsageError(f"this view has no {kind} form", hint=f"one of {', '.join(FORMATS)}")
             k = self.mask(asked)
             if k or (kind != "svg" and self.printed_only(kind)):
-                path = path.expanduser()
-                if path.exists():
-                    raise UsageError("the file exists", where=str(path), hint="choose another name; exports never overwrite")
-                write_masked(self.shell_command(), kind, k, path)
-                self.host.status(f"wrote {path}, counts below {k} masked" if k else f"wrote {path}")
-                return
-            if kind == "svg":
-                text = picture(self.host.export_screenshot(title="alsbench"), self.caption())
+                self._export_printed(path, kind, k)
             else:
-                page = view.page()
-                if page is None:
-                    raise UsageError("this view has no table; .svg takes a picture of it")
-                if kind in DOCUMENTS:
-                    raise UsageError(f"this view has no {kind} form", hint=f"one of {', '.join(FORMATS)}")
-                text = text_in(page, kind, view.exported_results())
-                count = f"{_rows(page)} rows to " if kind != "json" else ""
-            written = write_new(path, text)
-            for result in view.exported_results():
-                self.access_log.export(result, written.name)
+                self._export_shown(path, kind)
         except AlsbenchError as error:
             self.host.fault(error)
-            return
-        self.host.status(f"wrote {count}{written}")
+
+    def _export_printed(self, path: Path, kind: str, k: int) -> None:
+        """Write what the service makes of the view."""
+        if kind == "svg":
+            raise UsageError("a picture cannot be masked", hint="choose another ending: .txt, .csv, .tsv, .md, .json")
+        if path.exists():
+            raise UsageError("the file exists", where=str(path), hint="choose another name; exports never overwrite")
+        form = "table" if kind == "txt" else kind
+
+        def write(made: Output) -> str:
+            made.write(path, form)
+            return f"wrote {path}, counts below {k} masked" if k else f"wrote {path}"
+
+        self.make(self.request(), k, write, self.host.status, self.host.fault, form=form, file=path.name)
+
+    def _export_shown(self, path: Path, kind: str) -> None:
+        """Write the view as it is on the screen."""
+        page, results, count = self.host.view.page(), self.host.view.exported_results(), ""
+        if kind == "svg":
+            text = picture(self.host.export_screenshot(title="alsbench"), self.caption())
+        elif page is None:
+            raise UsageError("this view has no table; .svg takes a picture of it")
+        elif kind in DOCUMENTS:
+            raise UsageError(f"this view has no {kind} form", hint=f"one of {', '.join(FORMATS)}")
+        else:
+            text = text_in(page, kind, results)
+            count = f"{_rows(page)} rows to " if kind != "json" else ""
+        write_new(path, text)
+        for result in results:
+            self.access_log.export(result, path.name)
+        self.host.status(f"wrote {count}{path}")
 
     def printed_only(self, kind: str) -> bool:
         """Whether only the view's shell command writes this form of it: no result stands behind the view, or the form is one
         of documents. What is still being computed is not asked for again."""
         view = self.host.view
         known = kind in DOCUMENTS or (kind == "json" and not view.exported_results())
-        return view.printed or (known and bool(self.shell_command()) and not self.host.jobs.labels)
+        return view.printed or (known and not self.host.jobs.labels)
 
     def do_pager(self) -> None:
         """Read the view in $PAGER."""
-        view = self.host.view
-        words, page = pager(), view.page()
-        if k := self.mask():  # a pager can save what it shows
-            text = self.printed(self.shell_command(), k)
-        else:
-            text = text_in(page, "txt") if page is not None else view.plain_text()
+        view, words, k = self.host.view, pager(), self.mask()
+        if k:  # a pager can save what it shows
+            self.make(self.request(), k, _printed, partial(self._read_in, words), self.host.fault)
+            return
+        page = view.page()
+        self._read_in(words, text_in(page, "txt") if page is not None else view.plain_text())
+
+    def _read_in(self, words: list[str], text: str) -> None:
         if not text.strip():
             self.host.status("this view has no text to read")
             return
@@ -242,6 +289,11 @@ def text_in(page: Page, form: str, results: Sequence[Result] = ()) -> str:
     from alsbench.service.output import in_form  # waits: pydantic
 
     return in_form(page, form, results)
+
+
+def _printed(made: Output) -> str:
+    """What the shell prints."""
+    return "".join(made.texts("table"))
 
 
 def _rows(page: Page) -> int:
@@ -330,28 +382,3 @@ def captioned(svg: str, caption: Sequence[str]) -> str:
     svg = re.sub(r"(<svg[^>]*>)", lambda m: f"{m[1]}\n<desc>{escape(chr(10).join(lines))}</desc>", svg, count=1)
     head, end, tail = svg.rpartition("</svg>")
     return f"{head}{texts}{end}{tail}"
-
-
-def write_masked(command: str, kind: str, k: int, path: Path) -> None:
-    """Write what a shell command prints to a file; ``k`` 0 hides nothing. Raises AlsbenchError where it cannot be masked or
-    written."""
-    import importlib
-
-    if kind == "svg":
-        raise UsageError("a picture cannot be masked", hint="choose another ending: .txt, .csv, .tsv, .md, .json")
-    if not command:
-        raise UsageError("this view cannot be masked: the shell has no command for it")
-
-    name, *words = shlex.split(command)[1:]
-    mask = [] if name in WITHOUT_COUNTS or not k else ["--mask", str(k)]
-    form = "table" if kind == "txt" else kind
-    program: Any = importlib.import_module("alsbench.cli.app").program  # by name: shell and app stand beside each other
-    line = [name, *words, *mask, "--format", form, "--quiet", "-o", str(path)]
-    try:
-        program().main(args=line, prog_name="alsbench", standalone_mode=False)
-    except AlsbenchError:
-        raise
-    except Exception as error:
-        if not hasattr(error, "format_message"):  # not a message of the option parser
-            raise
-        raise UsageError(error.format_message()) from error

@@ -17,7 +17,7 @@ from typing import IO
 from alsbench.errors import DataError
 from alsbench.tui import actions as act
 from alsbench.tui.session import Session, reduce
-from alsbench.tui.shell_command import view_command
+from alsbench.tui.shell_command import view_request
 
 FORMAT = "alsbench.session/1"
 KEPT_LOGS = 50
@@ -123,9 +123,8 @@ def _commands(
         if place.record is not None and not subject:
             continue
         where = f"{arm_column} == {place.arm!r}" if place.screen == "arms" and place.arm and place.record is None else ""
-        line = view_command(session, workspace=workspace, default_population=default, subject=subject, where=where)
-        if line and session.study:
-            yield line
+        if session.study:
+            yield view_request(session, default_population=default, subject=subject, where=where).command(workspace)
 
 
 def _subjects(workspace: Path) -> tuple[str, ...]:

@@ -1,21 +1,140 @@
-"""The shell command of a view: the exact one that prints what is on the screen, and the question it asks.
+"""The shell command of a view, and the same asked of the service: each prints what is on the screen.
 
-``view_command(session, ...)`` is pure text from the session; running it in the workspace prints the same numbers.
+:func:`view_request` is pure: it says what a session asks. Its :meth:`~ViewRequest.command` run in the workspace gives the same
+numbers as its :meth:`~ViewRequest.operation`.
 """
 
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
-from alsbench.analysis.question import Question
+from alsbench.analysis.question import OVERALL, Question
 from alsbench.tui.session import Session
+
+if TYPE_CHECKING:
+    from alsbench.service.output import Output
+
+Option = str | tuple[str, ...] | bool
+FLAGS = {"subgroups": "--subgroup", "comparisons": "--comparison", "visits": "--visit", "checks": "--check", "names": "--claim"}
+
+
+@dataclass(frozen=True)
+class ViewRequest:
+    """A command of the shell, what it is asked about, and its options by the names they have in the service: a text, several
+    of them, or a switch; what is empty is not asked for."""
+
+    name: str
+    about: tuple[str, ...] = ()
+    options: Mapping[str, Option] = field(default_factory=dict)
+
+    def command(self, workspace: str = "") -> str:
+        """The line for a POSIX shell; ``workspace`` where it must be named."""
+        words = ["alsbench", *self.name.split(), *self.about]
+        for key, value in self.options.items():
+            flag = FLAGS.get(key, f"--{key.replace('_', '-')}")
+            if isinstance(value, bool):
+                words += [flag] if value else []
+            else:
+                words += [w for text in ((value,) if isinstance(value, str) else value) if text for w in (flag, text)]
+        return shlex.join([*words, *(("-w", workspace) if workspace else ())])
+
+    def operation(self) -> Callable[..., Output]:
+        """The operation of the service with its arguments, but for the access and the ``mask``."""
+        from alsbench.service import (  # waits: duckdb
+            audit_log,
+            claims,
+            endpoint,
+            evidence,
+            scrutiny,
+            subgroups,
+            subjects,
+            tables,
+        )
+
+        options: dict[str, Any] = {k: tuple(filter(None, v)) if isinstance(v, tuple) else v for k, v in self.options.items()}
+        options = {key: value for key, value in options.items() if value}
+        curve = options.pop("curve", False)
+        operations: dict[str, Callable[..., Output]] = {
+            "arms": subjects.arms,
+            "audit": lambda access, mask: audit_log.log(access),  # noqa: ARG005 - it prints no count of subjects
+            "claims": claims.claims,
+            "data": tables.rows if self.about else tables.tables,
+            "endpoint": endpoint.life_table if curve else endpoint.endpoint,
+            "evidence": evidence.evidence,
+            "forest": evidence.forest,
+            "safety": endpoint.safety,
+            "scrutinise": scrutiny.scrutinise,
+            "subgroup list": subgroups.listed,
+            "subgroup show": subgroups.described,
+            "subject": subjects.subject,
+        }
+        made = operations[self.name]
+        return lambda access, mask: made(access, *self.about, **options, mask=mask)
+
+
+def view_request(
+    session: Session,
+    *,
+    default_population: str = "",
+    subject: str = "",
+    name: str = "",
+    where: str = "",
+    order_by: str = "",
+    check: str = "",
+    curve: str = "",
+) -> ViewRequest:
+    """What the current view asks. The rest is what the session does not hold: ``subject`` the id of the subject shown, ``name``
+    the subgroup under the cursor or scrutiny, or one claim, ``where`` and ``order_by`` what a table is filtered and sorted by,
+    ``check`` the one check shown (of claims: whether they were put to scrutiny), ``curve`` whether survival curves are."""
+    choice, place, chosen = session.choice, session.place, session.choice.subgroups
+    population = "" if choice.population == default_population else choice.population
+    compared: dict[str, Option] = {"population": population, "comparisons": (choice.comparison,)}
+    match place.screen:
+        case "arms" if place.record is not None:
+            return ViewRequest("subject", (subject,))
+        case "arms" if place.arm is not None:
+            return ViewRequest("data", ("ADSL",), {"where": where})
+        case "subgroups":
+            return ViewRequest("subgroup show", (name,)) if name else ViewRequest("subgroup list")
+        case "evidence":  # which adds complements itself
+            return ViewRequest("evidence", (), {"subgroups": chosen or (OVERALL,), "population": population})
+        case "endpoint":
+            visit = "" if choice.visit is None else f"{choice.visit:g}"
+            shown = {"model": place.tab == "model", "curve": place.tab != "model" and bool(curve)}
+            asked: dict[str, Option] = {
+                "subgroups": session.phrases if chosen else (),
+                **compared,
+                "visits": (visit,),
+                **session.options,
+                **shown,
+            }
+            return ViewRequest("endpoint", (choice.endpoint,), asked)
+        case "forest":  # which takes every subgroup of the study
+            return ViewRequest("forest", (choice.endpoint,), compared)
+        case "scrutiny":
+            of: dict[str, Option] = {
+                "subgroup": name,
+                "endpoint": choice.endpoint,
+                "checks": (check,),
+                "population": population,
+            }
+            return ViewRequest("scrutinise", (), of)
+        case "safety":
+            return ViewRequest("safety", (), {"subgroups": (OVERALL, *chosen) if chosen else (), "population": population})
+        case "claims":
+            return ViewRequest("claims", (), {"names": (name,), "scrutinise": bool(check)})
+        case "data" if place.table:
+            return ViewRequest("data", (place.table,), {"where": where, "order_by": (order_by,)})
+        case screen:
+            return ViewRequest("audit" if screen == "log" else screen)
 
 
 def view_question(session: Session, population: str) -> Question:
     """The question behind the Endpoint screen; ``population`` is empty where it is the study's default."""
-    choice = session.choice
-    options = session.options
+    choice, options = session.choice, session.options
     return Question(
         endpoint=choice.endpoint,
         subgroups=session.phrases,
@@ -26,81 +145,3 @@ def view_question(session: Session, population: str) -> Question:
         df=options.get("df", ""),
         method=options.get("method", ""),
     )
-
-
-def view_command(
-    session: Session,
-    *,
-    workspace: str = "",
-    default_population: str = "",
-    subject: str = "",
-    name: str = "",
-    where: str = "",
-    order_by: str = "",
-    check: str = "",
-    curve: str = "",
-) -> str:
-    """The command of the current view; empty where the shell has none. The rest is what the session does not hold: ``subject``
-    the id of the subject shown, ``name`` the subgroup under the cursor or scrutiny, or one claim, ``where`` and ``order_by``
-    what a table is filtered and sorted by, ``check`` the one check shown (of claims: whether they were put to scrutiny),
-    ``curve`` whether survival curves are."""
-    choice, place = session.choice, session.place
-    words = _words(session, subject=subject, name=name, where=where, order_by=order_by, check=check)
-    if not words:
-        return ""
-    words = ["alsbench", *words]
-    if place.screen in {"evidence", "endpoint", "forest", "safety"}:
-        words += _asked(session, default_population)
-    if place.screen == "scrutiny" and choice.population not in {"", default_population}:
-        words += ["--population", choice.population]
-    if place.screen in {"endpoint", "forest"}:
-        words += _flags({"--comparison": choice.comparison})
-    if place.screen == "endpoint":
-        words += _flags({"--visit": "" if choice.visit is None else f"{choice.visit:g}"})
-        words += _flags({f"--{key}": value for key, value in choice.options})
-        words += ["--model"] if place.tab == "model" else ["--curve"] if curve else []
-    if workspace:
-        words += ["-w", workspace]
-    return shlex.join(words)
-
-
-def _words(session: Session, *, subject: str, name: str, where: str, order_by: str, check: str) -> list[str]:
-    choice, place = session.choice, session.place
-    match place.screen:
-        case "arms" if place.record is not None:
-            return ["subject", subject]
-        case "arms" if place.arm is not None:
-            return ["data", "ADSL", *_flags({"--where": where})]
-        case "subgroups":
-            return ["subgroup", "show", name] if name else ["subgroup", "list"]
-        case "endpoint" | "forest":
-            return [place.screen, choice.endpoint]
-        case "scrutiny":
-            return ["scrutinise", *_flags({"--subgroup": name, "--endpoint": choice.endpoint, "--check": check})]
-        case "claims":
-            return ["claims", *_flags({"--claim": name}), *(["--scrutinise"] if check else [])]
-        case "data":
-            return ["data", place.table, *_flags({"--where": where, "--order-by": order_by})] if place.table else ["data"]
-        case "log":
-            return ["audit"]
-        case screen:
-            return [screen]
-
-
-def _asked(session: Session, default_population: str) -> list[str]:
-    """Subgroup and population flags. Evidence adds complements itself, forest takes every subgroup of the study; endpoint and
-    safety give what they are told."""
-    choice = session.choice
-    phrases: tuple[str, ...] = {
-        "evidence": choice.subgroups or ("overall",),
-        "forest": (),
-        "safety": ("overall", *choice.subgroups) if choice.subgroups else (),
-    }.get(session.screen, session.phrases if choice.subgroups else ())
-    words = [word for phrase in phrases for word in ("--subgroup", phrase)]
-    if choice.population and choice.population != default_population:
-        words += ["--population", choice.population]
-    return words
-
-
-def _flags(values: Mapping[str, str]) -> list[str]:
-    return [word for flag, value in values.items() if value for word in (flag, value)]

@@ -24,6 +24,7 @@ from alsbench.tui.cell_text import safe
 from alsbench.tui.exporter import write_new
 from alsbench.tui.screens.base import Bench, View
 from alsbench.tui.screens.drilldown import Drilldown, behind
+from alsbench.tui.shell_command import ViewRequest
 from alsbench.tui.table_models import GridModel, GridRow, block_section, grid
 from alsbench.tui.worker import Job, JobReport
 
@@ -255,16 +256,16 @@ class ClaimTable(Drilldown):
         )
         sections = [s for block in claim_blocks([found], headed=False) for s in block_section(block, ascii=ascii)]
         self.found = found
-        self.command = bench.exporter.shell_command(name=claim.name, check="all" if found.survived is not None else "")
+        self.request = bench.exporter.request(name=claim.name, check="all" if found.survived is not None else "")
         self.whole = self.table.model = GridModel(tuple(sections))
         self.table.placeholder = "no numbers"
 
     def page(self) -> Page | None:
         view = self.bench.view
-        return view.page_of([self.found], self.command) if isinstance(view, ClaimsView) else None
+        return view.page_of([self.found], self.shell()) if isinstance(view, ClaimsView) else None
 
-    def table_command(self) -> str:
-        return self.command
+    def table_request(self) -> ViewRequest:
+        return self.request
 
     def open_row(self) -> None:
         """Open the number under the cursor."""

@@ -28,6 +28,7 @@ from alsbench.tui.cell_text import safe
 from alsbench.tui.paged import PAGE_ROWS, PagedModel
 from alsbench.tui.screens.base import Bench
 from alsbench.tui.screens.dialogs import MOVES, Dialog, scroll
+from alsbench.tui.shell_command import ViewRequest
 from alsbench.tui.table_models import GridModel, GridRow, Section, grid
 from alsbench.tui.widgets.pane import Pane, folded
 from alsbench.tui.widgets.table import VirtualTable
@@ -131,7 +132,7 @@ class Drilldown(Dialog):
         elif key == "y":
             self.say(self.bench.exporter.copy_cell(self.cell_text()))
         elif key == "Y":
-            self.say(self.bench.exporter.copy_page(self.page(), self.table_command()))
+            self.bench.exporter.copy_page(self.page(), self.table_request(), self.say)
         elif key == "question_mark":
             self.bench.overlays.read("Keys here", self.help())
         elif key == "c":
@@ -181,11 +182,12 @@ class Drilldown(Dialog):
 
     def shell(self) -> str:
         """The shell command that prints this."""
-        return self.table_command()
+        request = self.table_request()
+        return self.bench.exporter.command(request) if request is not None else ""
 
-    def table_command(self) -> str:
-        """The shell command that prints the table under a mask; empty where single subjects stand in it."""
-        return ""
+    def table_request(self) -> ViewRequest | None:
+        """What prints the table under a mask; None where single subjects stand in it."""
+        return None
 
     # ---- filtering
 

@@ -17,6 +17,7 @@ from alsbench.tui.answers import CheckKey
 from alsbench.tui.cell_text import fit, safe
 from alsbench.tui.screens.base import Bench, View, with_command
 from alsbench.tui.screens.drilldown import Drilldown, behind
+from alsbench.tui.shell_command import ViewRequest
 from alsbench.tui.table_models import GridModel, GridRow, block_section, grid
 from alsbench.tui.widgets.pane import folded
 from alsbench.tui.worker import Job, JobReport
@@ -154,14 +155,14 @@ class CheckTable(Drilldown):
         sections = [s for block in blocks for s in block_section(block, ascii=ascii)]
         self.table.placeholder = "no rows"
         self.check, self.result = check, result
-        self.command = bench.exporter.shell_command(check=check.id)
+        self.request = bench.exporter.request(check=check.id)
         self.whole = self.table.model = GridModel(tuple(sections))
 
     def page(self) -> Page | None:
-        return with_command(scrutiny_page(((self.check, self.result),)), self.table_command())
+        return with_command(scrutiny_page(((self.check, self.result),)), self.shell())
 
-    def table_command(self) -> str:
-        return self.command
+    def table_request(self) -> ViewRequest:
+        return self.request
 
     def open_row(self) -> None:
         """Open the number under the cursor."""

@@ -28,6 +28,7 @@ from alsbench.tui.cell_text import fit, safe
 from alsbench.tui.screens.base import Bench, View
 from alsbench.tui.screens.drilldown import Drilldown, behind
 from alsbench.tui.screens.subgroup_editor import FIELDS, SubgroupEditor
+from alsbench.tui.shell_command import ViewRequest
 from alsbench.tui.table_models import GridModel, GridRow, Section, grid
 from alsbench.tui.widgets.pane import Pane, folded
 from alsbench.tui.widgets.table import VirtualTable
@@ -426,5 +427,5 @@ class SubgroupDetail(Drilldown):
         facts = (*self.bench.exporter.facts()[:1], *self.result.facts.lines, ("Snapshot", self.result.provenance.snapshot[:12]))
         return (*facts, ("Command", self.result.provenance.command))
 
-    def table_command(self) -> str:
-        return self.bench.exporter.shell_command(name=self.subgroup)
+    def table_request(self) -> ViewRequest:
+        return self.bench.exporter.request(name=self.subgroup)
