@@ -19,7 +19,7 @@ from tests.shell import run_here
 
 import alsbench.data.row_order as browsing
 from alsbench.data.load import load
-from alsbench.data.row_order import TextMatches, pieces_holding, row_order
+from alsbench.data.row_order import TextMatches, row_order, search_chunks
 from alsbench.data.snapshot import Snapshot
 from alsbench.data.workspace import Workspace
 from alsbench.study.expression import parse
@@ -86,7 +86,7 @@ def test_a_text_is_found_in_every_column(snapshot: Snapshot, text: str, start: i
 
     everything = snapshot.page("BIG", None, offset=0, limit=ROWS)
     by_hand = [i for i, row in enumerate(everything) if any(holds(v) for v in row)]
-    pieces = list(pieces_holding(snapshot, info, text, start=start))
+    pieces = list(search_chunks(snapshot, info, text, start=start))
     assert sum(n for _, n, _ in pieces) == ROWS
     assert pieces[0][0] == start // 7_000 * 7_000
     found = np.sort(np.concatenate([p for _, _, p in pieces]))

@@ -11,7 +11,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from alsbench.stats.ancova import f_tests, fit_ols, ls_differences, ls_means
+from alsbench.stats import lsmeans
+from alsbench.stats.ancova import OLSFit, f_tests, fit_ols
 from alsbench.stats.contrasts import Contrasts
 from alsbench.stats.design import Covariate, Design, Factor, Variable, build_design
 from alsbench.stats.errors import NotEstimable, StatsError
@@ -23,6 +24,14 @@ from trial_data import REFERENCE, expected, fev_model, files, trial_model
 ANCOVA_FILES = files("als-ref-*/expected/ancova_*.json")
 FEV = REFERENCE / "public/expected/ancova_fev_vis4.json"
 PARTS = ("raw", "rank_response", "rank_response_and_covariates")
+
+
+def ls_means(fit: OLSFit, factor: str, **options: Any) -> Contrasts:
+    return lsmeans.ls_means(fit, fit.design, (factor,), **options).values
+
+
+def ls_differences(fit: OLSFit, factor: str, reference: str, **options: Any) -> Contrasts:
+    return lsmeans.ls_differences(fit, fit.design, factor, reference=reference, **options).values
 
 
 def design_of(*variables: Variable) -> Design:

@@ -12,7 +12,9 @@ import numpy as np
 import pytest
 from scipy.stats import kruskal, mannwhitneyu
 
-from alsbench.stats.ancova import fit_ols, ls_differences, ls_means
+from alsbench.stats import lsmeans
+from alsbench.stats.ancova import OLSFit, fit_ols
+from alsbench.stats.contrasts import Contrasts
 from alsbench.stats.design import Covariate, Factor, build_design
 from alsbench.stats.joint_rank import FollowUp, JointRank, cut_at_horizon, score_pairs
 from alsbench.stats.wins import finkelstein_schoenfeld, win_statistics
@@ -23,6 +25,14 @@ from trial_data import arm_of, expected, files, load_trial
 FILES = files("als-ref-*/expected/cafs_*.json")
 UNIT_DAYS = {"als-ref-1": 30.4375, "als-ref-2": 7.0}
 cases = pytest.mark.parametrize("path", FILES, ids=lambda p: f"{p.parts[-3]}-{p.stem}")
+
+
+def ls_means(fit: OLSFit, factor: str, **options: Any) -> Contrasts:
+    return lsmeans.ls_means(fit, fit.design, (factor,), **options).values
+
+
+def ls_differences(fit: OLSFit, factor: str, reference: str, **options: Any) -> Contrasts:
+    return lsmeans.ls_differences(fit, fit.design, factor, reference=reference, **options).values
 
 
 @dataclass(frozen=True)

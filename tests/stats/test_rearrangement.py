@@ -15,8 +15,8 @@ from alsbench.stats.permuted_trials import (
     Outcome,
     arm_tests,
     bootstrap_weights,
-    deal_arms,
     log_rank_z,
+    permute_arms,
     ranks_within,
 )
 from alsbench.stats.survival import log_rank
@@ -54,7 +54,7 @@ def one_at_a_time(Z: np.ndarray, y: np.ndarray, arm: np.ndarray, *, whole: bool)
 @pytest.mark.parametrize("whole", [False, True])
 def test_each_trial_is_its_own_least_squares(whole: bool) -> None:
     Z, y, arm = trial(1)
-    dealt = deal_arms(arm, np.zeros(N), 7, seed=3)
+    dealt = permute_arms(arm, np.zeros(N), 7, seed=3)
     found = arm_tests(Outcome(Z, y, whole=whole), dealt, 1, 0)
     for b in range(7):
         estimate, se, df = one_at_a_time(Z, y, dealt[b], whole=whole)
@@ -67,7 +67,7 @@ def test_each_trial_is_its_own_least_squares(whole: bool) -> None:
 def test_each_trial_is_ranked_anew(whole: bool) -> None:
     Z, _, arm = trial(2)
     followup = follow_up(5)
-    dealt = deal_arms(arm, np.zeros(N), 5, seed=4)
+    dealt = permute_arms(arm, np.zeros(N), 5, seed=4)
     included = followup.has_event | np.isfinite(followup.changes).any(axis=1)
     assert included.all()
     found = arm_tests(Outcome(Z, scores=pair_scores(followup), whole=whole), dealt, 1, 0)
@@ -132,7 +132,7 @@ def test_log_rank_is_the_log_rank() -> None:
     day, event = rng.integers(1, 60, N).astype(float), rng.random(N) < 0.6
     _, _, arm = trial(12)
     strata = np.arange(N) % 2
-    dealt = deal_arms(arm, strata, 3, seed=2)
+    dealt = permute_arms(arm, strata, 3, seed=2)
     found = log_rank_z(day, event, dealt, 1, 0, strata)
     for b in range(3):
         kept = np.isin(dealt[b], (0, 1))
@@ -145,11 +145,11 @@ def test_log_rank_is_the_log_rank() -> None:
 def test_dealing_keeps_every_stratum_and_swapping_arms_turns_the_sign(seed: int) -> None:
     Z, y, arm = trial(seed)
     strata = (Z[:, 1] > 0).astype(np.int64)
-    dealt = deal_arms(arm, strata, 5, seed=seed)
+    dealt = permute_arms(arm, strata, 5, seed=seed)
     for s in (0, 1):
         for code in (0, 1, 2):
             assert (((dealt == code) & (strata == s)).sum(axis=1) == ((arm == code) & (strata == s)).sum()).all()
-    assert np.array_equal(dealt, deal_arms(arm, strata, 5, seed=seed))
+    assert np.array_equal(dealt, permute_arms(arm, strata, 5, seed=seed))
     one, other = (arm_tests(Outcome(Z, y), dealt, *pair) for pair in ((1, 0), (0, 1)))
     assert np.allclose(one.t, -other.t, rtol=1e-8, atol=1e-10)
 
@@ -157,6 +157,6 @@ def test_dealing_keeps_every_stratum_and_swapping_arms_turns_the_sign(seed: int)
 def test_p_is_uniform_where_nothing_happens() -> None:
     """Normal data without an effect: p of the t test is uniform; 2,000 arrangements stay within four binomial SDs."""
     Z, y, arm = trial(13)
-    p = arm_tests(Outcome(Z, y), deal_arms(arm, np.zeros(N), 2000, seed=1), 1, 0).p
+    p = arm_tests(Outcome(Z, y), permute_arms(arm, np.zeros(N), 2000, seed=1), 1, 0).p
     for q in (0.05, 0.2, 0.5, 0.8):
         assert abs((p <= q).mean() - q) < 4 * np.sqrt(q * (1 - q) / 2000)

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from alsbench.data.progress import tell
+from alsbench.data.progress import report_progress
 from alsbench.data.receipt import RuleFinding, Severity
 from alsbench.data.rules import als, dates, endpoints, records, subjects, values
 from alsbench.data.rules.core import REGISTRY, Rule, RuleData, Violation
@@ -36,7 +36,7 @@ def run_checks(snapshot: Snapshot, study: Study | None = None) -> CheckReport:
     for done, rule in enumerate(RULES.values()):
         if rule.needs_study and study is None:
             continue
-        tell("checks", done)
+        report_progress("checks", done)
         trial.dates_asked.clear()
         faults = list(rule.check(trial))
         findings += [_finding(rule, f) for f in faults]

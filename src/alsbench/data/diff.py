@@ -44,7 +44,7 @@ KEY_ORDER = (
     "AETERM",
 )
 SHOWN = 20
-Told = Callable[[str, int, int], None]
+DiffProgress = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True)
@@ -95,7 +95,7 @@ class SnapshotDiff:
         return all(t.state == "same" for t in self.tables)
 
 
-def diff(old: Snapshot, new: Snapshot, *, shown: int = SHOWN, progress: Told | None = None) -> SnapshotDiff:
+def diff(old: Snapshot, new: Snapshot, *, shown: int = SHOWN, progress: DiffProgress | None = None) -> SnapshotDiff:
     """Compare two snapshots; equal content hashes spare the comparison.
 
     ``shown`` bounds the records listed of each kind; ``progress(table, done, of)`` counts pieces and may raise to cancel.
@@ -153,7 +153,7 @@ class _Tally:
 class SnapshotComparison:
     """Compares tables of two snapshots that are both there and differ. Use as a context manager."""
 
-    def __init__(self, old: Snapshot, new: Snapshot, *, shown: int, progress: Told | None = None) -> None:
+    def __init__(self, old: Snapshot, new: Snapshot, *, shown: int, progress: DiffProgress | None = None) -> None:
         self.old, self.new, self.shown, self.progress = old, new, shown, progress
         self._connection = duckdb.connect(":memory:", config=_CONFIG)
         try:

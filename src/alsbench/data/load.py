@@ -49,7 +49,7 @@ def load(
     before_publish: Callable[[Receipt], None] | None = None,
     layout: str | None = None,
     missing: Sequence[str] = (),
-    derived: Told | None = None,
+    derived: OnDerived | None = None,
     derivation: Derived | None = None,
     blinded: str = "",
 ) -> Receipt:
@@ -211,11 +211,11 @@ def _refuse_errors(receipt: Receipt) -> None:
     )
 
 
-Told = Callable[[Derived], Study | None]
+OnDerived = Callable[[Derived], Study | None]
 
 
 def store_derived(
-    builder: Builder, layout: str | None, told: Told | None, progress: Progress | None, rules: Derive | None = None
+    builder: Builder, layout: str | None, told: OnDerived | None, progress: Progress | None, rules: Derive | None = None
 ) -> tuple[list[FileReceipt], tuple[RuleFinding, ...], Study | None]:
     """Derive what the builder's data sets need by the study's ``rules`` and add it: receipts, findings, and the study that
     ``told`` answers with."""

@@ -1,6 +1,7 @@
 """How far a load is, told to whoever asked: from deep inside a reader without a parameter through every function.
 
-``tell`` may raise: that is how a load is cancelled. It does nothing where nobody listens, and outside the thread that does.
+``report_progress`` may raise: that is how a load is cancelled. It does nothing where nobody listens, and outside the thread
+that does.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ def listening(progress: Progress | None) -> Iterator[None]:
         _LISTENER.reset(token)
 
 
-def tell(what: str, done: int) -> None:
+def report_progress(what: str, done: int) -> None:
     """Say how far something is: rows of a file, checks made."""
     listener = _LISTENER.get()
     if listener is not None:

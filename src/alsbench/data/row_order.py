@@ -76,10 +76,10 @@ def row_order(snapshot: Snapshot, table: str, *, where: Where | None = None, ord
     return RowOrder(info.name, len(ids), ids.astype(np.uint32 if info.rows < 2**32 else np.uint64))
 
 
-def pieces_holding(snapshot: Snapshot, info: TableInfo, text: str, *, start: int = 0) -> Iterator[tuple[int, int, Places]]:
+def search_chunks(snapshot: Snapshot, info: TableInfo, text: str, *, start: int = 0) -> Iterator[tuple[int, int, Places]]:
     """(first row, rows, row numbers that hold the text) of piece after piece of the table, from the one with row ``start`` on
     and then from the top. Upper and lower case are one; a number is found by its value, a date by its ISO text."""
-    condition = holding(info, text)
+    condition = contains_text(info, text)
     count = -(-info.rows // PIECE)
     begin = min(max(start, 0) // PIECE, max(count - 1, 0))
     for piece in (*range(begin, count), *range(begin)):
@@ -89,7 +89,7 @@ def pieces_holding(snapshot: Snapshot, info: TableInfo, text: str, *, start: int
         yield first, last - first, snapshot.row_ids(info.name, where=Where(inside, ()))
 
 
-def holding(info: TableInfo, text: str) -> str:
+def contains_text(info: TableInfo, text: str) -> str:
     """SQL: a row holds the text in one of its columns."""
     needle = constant(text.lower())
     try:

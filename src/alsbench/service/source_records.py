@@ -19,7 +19,7 @@ from alsbench.analysis.question import Question
 from alsbench.analysis.records import parameter_frame
 from alsbench.analysis.result import Row
 from alsbench.data.frames import ColumnInfo
-from alsbench.data.row_order import RowOrder, holding, row_order
+from alsbench.data.row_order import RowOrder, contains_text, row_order
 from alsbench.data.snapshot import TableInfo
 from alsbench.errors import UsageError
 from alsbench.study.model import Endpoint
@@ -55,7 +55,7 @@ class SourceRecords:
     def holding(self, source: Source, text: str) -> SourceRecords:
         """Those of the records that hold a text in a column that is shown."""
         shown = replace(self.info, columns=tuple(c for j, c in enumerate(self.info.columns) if j != 1))
-        hits = source.snapshot.row_ids(self.info.name, where=Where(holding(shown, text), ()))
+        hits = source.snapshot.row_ids(self.info.name, where=Where(contains_text(shown, text), ()))
         ids = self.rows.ids if self.rows.ids is not None else np.arange(self.rows.count, dtype=np.uint64)
         kept = ids[np.isin(ids, hits)]
         return replace(self, rows=RowOrder(self.info.name, kept.size, kept))

@@ -1,16 +1,15 @@
-"""Analysis of covariance: ordinary and weighted least squares, contrasts, LS means, F tests, robust standard errors.
+"""Analysis of covariance: ordinary and weighted least squares, contrasts, F tests, robust standard errors.
 
 The model is y = X b + e with independent normal errors of one variance (divided by the row's weight). It answers "how do the
 arms' means differ at equal baseline", and is not for repeated measures: fit one visit at a time or use an MMRM. Aliased columns
-are handled as R's ``lm`` does: earlier columns win, the coefficient is NaN. LS means follow emmeans (Lenth 2016,
-doi 10.18637/jss.v069.i01), type 2 and 3 tests R's ``car::Anova`` with sum-to-zero contrasts (Fox and Weisberg 2019), robust
-covariances HC0-HC3 MacKinnon and White (1985, doi 10.1016/0304-4076(85)90158-7) as in R's sandwich.
+are handled as R's ``lm`` does: earlier columns win, the coefficient is NaN. LS means are those of ``stats.lsmeans``, type 2 and
+3 tests R's ``car::Anova`` with sum-to-zero contrasts (Fox and Weisberg 2019), robust covariances HC0-HC3 MacKinnon and White
+(1985, doi 10.1016/0304-4076(85)90158-7) as in R's sandwich.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -19,8 +18,8 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import fdtrc
 
 from alsbench.stats.contrasts import Contrasts, FTest, t_contrasts
-from alsbench.stats.design import Array, Design, Factor, Term, Weights, aliased_columns
-from alsbench.stats.errors import NotEstimable, StatsError
+from alsbench.stats.design import Array, Design, Factor, Term, aliased_columns
+from alsbench.stats.errors import StatsError
 from alsbench.stats.threads import one_blas_thread
 
 Robust = Literal["HC0", "HC1", "HC2", "HC3"]
@@ -180,40 +179,6 @@ def fit_ols(y: ArrayLike, design: Design, *, weights: ArrayLike | None = None) -
         return _fit(response, design, w, root)
 
 
-def ls_means(
-    fit: OLSFit,
-    factor: str,
-    *,
-    weights: Weights = "equal",
-    at: Mapping[str, float] | None = None,
-    level: float = 0.95,
-) -> Contrasts:
-    """LS mean of each level of ``factor``, in the order of its levels; a level that is not estimable is a row of NaN."""
-    levels = fit.design.factor(factor).levels
-    rows = [_row_or_nan(fit, {factor: name}, weights, at) for name in levels]
-    return _estimable_contrasts(fit, np.array(rows), level)
-
-
-def ls_differences(
-    fit: OLSFit,
-    factor: str,
-    reference: str,
-    *,
-    weights: Weights = "equal",
-    at: Mapping[str, float] | None = None,
-    level: float = 0.95,
-) -> Contrasts:
-    """LS mean of every other level of ``factor``, in order, minus that of ``reference``; NaN where not estimable.
-
-    A difference may be estimable where neither mean is.
-    """
-    others = tuple(name for name in fit.design.factor(factor).levels if name != reference)
-    base = fit.design.ls_mean_row({factor: reference}, weights=weights, at=at)
-    rows = [fit.design.ls_mean_row({factor: name}, weights=weights, at=at) - base for name in others]
-    known = [row if fit.design.is_estimable(row) else np.full(row.size, np.nan) for row in rows]
-    return _estimable_contrasts(fit, np.array(known).reshape(len(others), fit.coef.size), level)
-
-
 def f_tests(fit: OLSFit, kind: FTestType = 3) -> tuple[AnovaRow, ...]:
     """One F test per term, in model order; type 3 includes the intercept.
 
@@ -265,21 +230,6 @@ def _total_ss(fit: OLSFit) -> float:
     w = np.ones(fit.n) if fit.weights is None else fit.weights
     centre = float(w @ fit.y) / float(w.sum()) if () in fit.design.terms else 0.0
     return float(w @ (fit.y - centre) ** 2)
-
-
-def _row_or_nan(fit: OLSFit, by: Mapping[str, str], weights: Weights, at: Mapping[str, float] | None) -> Array:
-    try:
-        return fit.design.ls_mean(by, weights=weights, at=at)
-    except NotEstimable:
-        return np.full(fit.coef.size, np.nan)
-
-
-def _estimable_contrasts(fit: OLSFit, rows: Array, level: float) -> Contrasts:
-    """The contrasts of ``rows`` (k, p); a row of NaN gives NaN throughout."""
-    ok: NDArray[np.bool_] = np.all(np.isfinite(rows), axis=1)
-    table = fit.contrast(np.where(ok[:, None], rows, 0.0), level=level)
-    parts = (table.estimate, table.se, table.df, table.t, table.p, table.low, table.high)
-    return Contrasts(*(np.where(ok, part, np.nan) for part in parts))
 
 
 def _spread(small: Array, aliased: NDArray[np.bool_]) -> Array:

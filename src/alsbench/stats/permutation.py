@@ -1,4 +1,4 @@
-"""Re-randomisation tests: the observed statistic against those of arms dealt out again within strata.
+"""Re-randomisation tests: the observed statistic against those of arms permuted within strata.
 
 The scores (pairwise U for the Gehan-Wilcoxon test, ranks for the ANCOVA) do not depend on who got which arm, so only the arm
 labels are permuted, each stratum keeping its numbers. Where all arrangements can be listed the p-value is exact,
@@ -112,7 +112,7 @@ def permute_ancova(
 
 
 def arrangements(treated: ArrayLike, strata: ArrayLike | None = None) -> int:
-    """How many ways the arms can be dealt within strata."""
+    """How many ways the arms can be permuted within strata."""
     _, arm, stratum = _inputs(np.zeros(np.asarray(treated).size), treated, strata)
     return math.prod(math.comb(int((stratum == s).sum()), int(arm[stratum == s].sum())) for s in np.unique(stratum))
 
@@ -149,10 +149,10 @@ def _random(arm: Mask, stratum: NDArray[np.int64], draws: int, seed: int) -> Ite
         raise StatsError("a permutation test needs at least one draw")
     rng = np.random.default_rng(seed)
     for start in range(0, draws, BATCH):
-        yield _deal(arm, stratum, min(BATCH, draws - start), rng)
+        yield _shuffled(arm, stratum, min(BATCH, draws - start), rng)
 
 
-def _deal(arm: Mask, stratum: NDArray[np.int64], draws: int, rng: np.random.Generator) -> Array:
+def _shuffled(arm: Mask, stratum: NDArray[np.int64], draws: int, rng: np.random.Generator) -> Array:
     arms = np.zeros((draws, arm.size))
     for s in np.unique(stratum):
         members = np.flatnonzero(stratum == s)

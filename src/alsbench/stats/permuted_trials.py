@@ -1,6 +1,6 @@
 """The arm's t in thousands of re-randomised or resampled trials at once: what a search over subgroups is measured against.
 
-When arms are dealt again over a whole trial, who is compared within a subgroup changes too, and with it the joint ranks, the
+When arms are permuted over a whole trial, who is compared within a subgroup changes too, and with it the joint ranks, the
 covariates' normal equations and the degrees of freedom. All are sums over subjects, so that every trial of a batch is one
 row of a matrix product: cross-products of covariates, arm and response, reduced by elimination in all trials side by
 side (Frisch and Waugh 1933, doi 10.2307/1907330). The t of the observed arms is that of the ANCOVA. Whole-number weights
@@ -66,17 +66,17 @@ class ArmTest:
         return p
 
 
-def deal_arms(arm: ArrayLike, strata: ArrayLike, draws: int, *, seed: int) -> NDArray[np.int8]:
+def permute_arms(arm: ArrayLike, strata: ArrayLike, draws: int, *, seed: int) -> NDArray[np.int8]:
     """``draws`` arrangements (draws, n) of the codes ``arm`` (n,), each stratum keeping its number of every arm."""
     codes, stratum = np.asarray(arm, dtype=np.int8), np.asarray(strata, dtype=np.int64)
     if codes.shape != stratum.shape or codes.ndim != 1:
         raise StatsError("arms and strata must be of one length")
     rng = np.random.default_rng(seed)
-    dealt = np.empty((draws, codes.size), dtype=np.int8)
+    permuted_arms = np.empty((draws, codes.size), dtype=np.int8)
     for s in np.unique(stratum):
         members = np.flatnonzero(stratum == s)
-        dealt[:, members] = rng.permuted(np.tile(codes[members], (draws, 1)), axis=1)
-    return dealt
+        permuted_arms[:, members] = rng.permuted(np.tile(codes[members], (draws, 1)), axis=1)
+    return permuted_arms
 
 
 def bootstrap_weights(arm: ArrayLike, draws: int, *, seed: int) -> Array:

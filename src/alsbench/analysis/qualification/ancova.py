@@ -9,6 +9,7 @@ from alsbench.analysis.qualification.checks import Tally
 from alsbench.analysis.qualification.trials import Answers
 from alsbench.stats import ancova
 from alsbench.stats.design import Covariate, Variable, build_design
+from alsbench.stats.lsmeans import ls_differences, ls_means
 from alsbench.stats.ties import mid_ranks
 
 Floats = NDArray[np.float64]
@@ -46,5 +47,6 @@ def _ols(tally: Tally, part: str, y: Floats, variables: list[Variable], wanted: 
             tally.add("p", f"{part} type {number} {test.term} p", row["p"], test.p)
     for weights in ("equal", "proportional"):
         table = wanted[f"lsm_{weights}"]
-        tally.contrasts(f"{part} {weights}", table["lsmeans"], ancova.ls_means(fit, arm, weights=weights))
-        tally.contrasts(f"{part} {weights}", table["vs_ref"], ancova.ls_differences(fit, arm, reference, weights=weights))
+        tally.contrasts(f"{part} {weights}", table["lsmeans"], ls_means(fit, design, (arm,), weights=weights).values)
+        against = ls_differences(fit, design, arm, reference=reference, weights=weights).values
+        tally.contrasts(f"{part} {weights}", table["vs_ref"], against)

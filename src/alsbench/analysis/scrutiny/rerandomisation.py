@@ -8,7 +8,7 @@ from alsbench.analysis.result import Row
 from alsbench.analysis.scrutiny.finding import CheckAnswer, Finding, contrasts, p_words, per_comparison
 from alsbench.analysis.scrutiny.outcomes import STAND_INS, measured, own_visit, place
 from alsbench.analysis.strata import strata_codes
-from alsbench.stats.permuted_trials import deal_arms
+from alsbench.stats.permuted_trials import permute_arms
 from alsbench.stats.threads import one_blas_thread
 from alsbench.study.model import Comparison
 
@@ -49,7 +49,7 @@ def _permuted(finding: Finding, comparison: Comparison, draws: int) -> list[Row]
     own = source.planned_arm[found.subject].astype(np.int8)
     strata = strata_codes(source, finding.endpoint.strata, found.subject)
     arms[0, found.subject] = own
-    arms[1:, found.subject] = deal_arms(own, strata, draws, seed=finding.endpoint.seed)
+    arms[1:, found.subject] = permute_arms(own, strata, draws, seed=finding.endpoint.seed)
     with one_blas_thread():
         t = np.abs(found.tests(arms, treated, reference).t)
     if not np.isfinite(t[0]):

@@ -31,7 +31,7 @@ from alsbench.analysis.scrutiny.outcomes import (
 from alsbench.analysis.source import BoolArray
 from alsbench.analysis.strata import strata_codes
 from alsbench.analysis.subgroups import members
-from alsbench.stats.permuted_trials import deal_arms
+from alsbench.stats.permuted_trials import permute_arms
 from alsbench.stats.proportions import percent
 from alsbench.stats.rounding import round_half_away
 from alsbench.stats.threads import one_blas_thread
@@ -126,7 +126,7 @@ def rearranged(finding: Finding, endpoints: list[Endpoint]) -> tuple[tuple[str, 
     who = np.flatnonzero(inside).astype(np.int64)
     arms = np.full((finding.draws + 1, inside.size), -1, dtype=np.int8)
     arms[0, who] = source.planned_arm[who]
-    arms[1:, who] = deal_arms(arms[0, who], strata_codes(source, strata, who), finding.draws, seed=finding.endpoint.seed)
+    arms[1:, who] = permute_arms(arms[0, who], strata_codes(source, strata, who), finding.draws, seed=finding.endpoint.seed)
     return strata, arms
 
 

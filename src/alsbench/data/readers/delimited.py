@@ -31,7 +31,7 @@ from numpy.typing import NDArray
 from alsbench.data.codelists import MissingWords
 from alsbench.data.dataset import ARROW_TYPE, Dataset, check_columns, clean_text, from_table
 from alsbench.data.frames import ColumnInfo
-from alsbench.data.progress import tell
+from alsbench.data.progress import report_progress
 from alsbench.data.readers.delimited_faults import find_fault, not_utf8
 from alsbench.data.readers.encodings import Encoding, how_to_convert, wide_encoding
 from alsbench.data.sanitize import visible_line
@@ -94,7 +94,7 @@ def read_delimited(path: Path, *, name: str, words: MissingWords | None = None) 
         for guess, column in zip(guesses, batch.columns[first:], strict=True):
             guess.see(guess.clean(column))
         seen += batch.num_rows
-        tell(f"{path.name}: types", seen)
+        report_progress(f"{path.name}: types", seen)
     columns = tuple(ColumnInfo(g.name, kind=g.kind) for g in guesses)
     schema = pa.schema([(c.name, ARROW_TYPE[c.kind]) for c in columns])
 

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from rich.text import Text
 
-from alsbench.data.row_order import RowOrder, TextMatches, pieces_holding, row_order
+from alsbench.data.row_order import RowOrder, TextMatches, row_order, search_chunks
 from alsbench.data.snapshot import Snapshot, TableInfo
 from alsbench.errors import AlsbenchError
 from alsbench.render.page import Column, Line, Page, PageBlock, TextCell
@@ -272,7 +272,7 @@ class DataView(View):
 
         def work(job: Job) -> tuple[str, Any]:
             found, done, first = [], 0, rows.ids is None
-            for _, count, numbers in pieces_holding(snapshot, info, text, start=start):
+            for _, count, numbers in search_chunks(snapshot, info, text, start=start):
                 job.check()
                 found.append(numbers)
                 done += count
