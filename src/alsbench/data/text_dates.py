@@ -73,7 +73,7 @@ def detect_format(values: Mapping[str, int]) -> DetectedFormat:
 
 def with_dates(dataset: Dataset) -> Dataset:
     """The data set with its columns of dates in text as dates; its remarks say how they were written, or where they are not."""
-    wanted = [c for c in dataset.columns if is_date_name(c.name) and _may_be_dates(c)]
+    wanted = [c for c in dataset.columns if is_date_name(c.name) and (c.kind == "text" or (c.kind == "number" and not c.type))]
     if not wanted:
         return dataset
     counts = _counted(dataset, [c.name for c in wanted])
@@ -95,10 +95,6 @@ def with_dates(dataset: Dataset) -> Dataset:
         return dataset
     columns = tuple(replace(c, kind="date") if c.name in ways else c for c in dataset.columns)
     return replace(dataset, columns=columns, batches=lambda: _converted(dataset, columns, ways))
-
-
-def _may_be_dates(column: ColumnInfo) -> bool:
-    return column.kind == "text" or (column.kind == "number" and not column.type)
 
 
 def _counted(dataset: Dataset, names: list[str]) -> dict[str, dict[str, int] | None]:

@@ -20,32 +20,19 @@ from numpy.typing import NDArray
 from alsbench.errors import DataError, UsageError
 from alsbench.models.frames import CategoricalColumn, as_frame, read_column, series
 from alsbench.stats.summaries import mean, quantile
+from alsbench.study import syntax_tree as tree
 from alsbench.study.expression import parse
 from alsbench.study.sql import APART, NOISE, Kind, check_columns, noise
-from alsbench.study.syntax_tree import (
-    Aggregate,
-    Between,
-    ColumnRef,
-    Compare,
-    Expression,
-    InList,
-    Junction,
-    Missing,
-    Node,
-    Not,
-    Value,
-)
 
 Truth = NDArray[np.float64]  # 1 true, 0 false, NaN unknown
 WHERE = "expression"
-MIRRORED = {"==": "==", "!=": "!=", "<": ">", "<=": ">=", ">": "<", ">=": "<="}
 
 
 @dataclass(frozen=True)
 class FrameExpression:
     """An expression of the subgroup language, as ``expression`` reads it; it can be asked of any frame with its columns."""
 
-    parsed: Expression
+    parsed: tree.Expression
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -163,7 +150,7 @@ def _rows(frame: pd.DataFrame, over: Any) -> NDArray[np.bool_]:
     return np.asarray(mask.fillna(False).to_numpy(dtype=bool))  # type: ignore[no-any-return, unused-ignore]
 
 
-def _cut(aggregate: Aggregate, frame: pd.DataFrame, rows: NDArray[np.bool_]) -> float:
+def _cut(aggregate: tree.Aggregate, frame: pd.DataFrame, rows: NDArray[np.bool_]) -> float:
     values = _numbers(frame, aggregate.column)[rows]
     values = values[np.isfinite(values)]
     if values.size == 0:
@@ -183,57 +170,59 @@ def _numbers(frame: pd.DataFrame, name: str) -> Truth:
 class _Evaluator:
     """The truth of each part of a tree, row by row. Kinds have been checked before."""
 
-    def __init__(self, frame: pd.DataFrame, cuts: Mapping[Aggregate, float]) -> None:
+    def __init__(self, frame: pd.DataFrame, cuts: Mapping[tree.Aggregate, float]) -> None:
         self.frame = frame
         self.cuts = cuts
         self.kinds = _Kinds(frame)
 
-    def node(self, node: Node) -> Truth:
+    def node(self, node: tree.Node) -> Truth:
         match node:
-            case Compare(op, left, right):
+            case tree.Compare(op, left, right):
                 return self._comparison(op, left, right)
-            case InList(column, values, negated):
+            case tree.InList(column, values, negated):
                 found = np.max([self._equal(column, value) for value in values], axis=0)
                 return 1.0 - found if negated else np.asarray(found)
-            case Between(column, low, high, negated):
+            case tree.Between(column, low, high, negated):
                 found = np.minimum(self._comparison(">=", column, low), self._comparison("<=", column, high))
                 return 1.0 - found if negated else found
-            case Missing(column):
+            case tree.Missing(column):
                 return self._missing(column.name).astype(np.float64)
-            case Not(term):
+            case tree.Not(term):
                 return 1.0 - self.node(term)
-            case Junction(word, terms):
+            case tree.Junction(word, terms):
                 parts = np.array([self.node(term) for term in terms])
                 decided = (parts == 0.0).any(axis=0) if word == "and" else (parts == 1.0).any(axis=0)
                 unknown = np.isnan(parts).any(axis=0) & ~decided
                 return np.where(unknown, np.nan, np.where(decided, float(word == "or"), float(word == "and")))
         raise TypeError(type(node))
 
-    def _equal(self, column: ColumnRef, value: Value) -> Truth:
+    def _equal(self, column: tree.ColumnRef, value: tree.Value) -> Truth:
         return self._comparison("==", column, value)
 
-    def _comparison(self, op: str, left: Any, right: Any) -> Truth:
-        if not isinstance(left, ColumnRef):
-            return self._comparison(MIRRORED[op], right, left)
+    def _comparison(self, op: tree.Comparator, left: Any, right: Any) -> Truth:
+        if not isinstance(left, tree.ColumnRef):
+            return self._comparison(tree.MIRRORED[op], right, left)
         kind = self.kinds[left.name]
         a, b = self._operand(left, kind), self._operand(right, kind)
         known = ~(self._unknown(left) | self._unknown(right))
         if kind == "number":
-            slack = np.fmin(NOISE * np.fmax(np.abs(a), np.abs(b)), APART) if isinstance(right, ColumnRef) else noise(float(b))
+            slack = (
+                np.fmin(NOISE * np.fmax(np.abs(a), np.abs(b)), APART) if isinstance(right, tree.ColumnRef) else noise(float(b))
+            )
             result = _compare_numbers(op, a, b - slack, b + slack)
         else:
             result = _compare(op, a, b)
         return np.where(known, result, np.nan)
 
     def _operand(self, operand: Any, kind: Kind) -> Any:
-        if isinstance(operand, ColumnRef):
+        if isinstance(operand, tree.ColumnRef):
             if kind == "number":
                 return _numbers(self.frame, operand.name)
             column = series(self.frame, operand.name, WHERE)
             if kind == "date":
                 return _dates(column)
             return np.asarray(column.astype(object).where(column.notna(), None).to_numpy(dtype=object))
-        if isinstance(operand, Aggregate):
+        if isinstance(operand, tree.Aggregate):
             return self.cuts[operand]
         return np.datetime64(str(operand.value)) if kind == "date" else operand.value
 
@@ -245,9 +234,9 @@ class _Evaluator:
         return missing
 
     def _unknown(self, operand: Any) -> NDArray[np.bool_]:
-        if isinstance(operand, ColumnRef):
+        if isinstance(operand, tree.ColumnRef):
             return self._missing(operand.name)
-        nothing = isinstance(operand, Aggregate) and bool(np.isnan(self.cuts[operand]))
+        nothing = isinstance(operand, tree.Aggregate) and bool(np.isnan(self.cuts[operand]))
         return np.full(len(self.frame), nothing)
 
 

@@ -124,7 +124,7 @@ def read_column(frame: pd.DataFrame, name: str, where: str) -> Column:
     if pd.api.types.is_numeric_dtype(kind):
         if pd.api.types.is_complex_dtype(kind):
             raise UsageError(f"{name} holds complex numbers", where=where)
-        return NumericColumn(name, _floats(column))
+        return NumericColumn(name, np.asarray(column.to_numpy(dtype=np.float64, na_value=np.nan), dtype=np.float64))
     if pd.api.types.is_datetime64_any_dtype(kind) or pd.api.types.is_timedelta64_dtype(kind):
         raise UsageError(f"{name} holds dates or durations", where=where, hint="make a number of days of it first")
     return _objects(name, column, where)
@@ -180,10 +180,6 @@ def _truth(name: str, column: pd.Series) -> CategoricalColumn:
     known = column.notna().to_numpy(dtype=bool)
     codes[known] = column[known].astype(bool).to_numpy().astype(np.int64)
     return CategoricalColumn(name, codes, (False, True), "truth values")
-
-
-def _floats(column: pd.Series) -> Array:
-    return np.asarray(column.to_numpy(dtype=np.float64, na_value=np.nan), dtype=np.float64)
 
 
 def _objects(name: str, column: pd.Series, where: str) -> Column:

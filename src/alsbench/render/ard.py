@@ -87,13 +87,9 @@ def dump(values: Any) -> str:
         return json.dumps(values, indent=1, allow_nan=False) + "\n"
     key = "results" if "results" in values else "rows"
     head = {k: v for k, v in values.items() if k != key}
-    parts = [f" {json.dumps(k)}: {_nested(v)}" for k, v in head.items()]
+    parts = [f" {json.dumps(k)}: {json.dumps(v, allow_nan=False)}" for k, v in head.items()]
     parts.append(f" {json.dumps(key)}: {_records(values[key])}")
     return "{\n" + ",\n".join(parts) + "\n}\n"
-
-
-def _nested(value: Any) -> str:
-    return json.dumps(value, allow_nan=False)
 
 
 def _records(records: Iterable[Any]) -> str:

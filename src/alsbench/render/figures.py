@@ -166,7 +166,7 @@ def _draw_forest(cells: Sequence[EvidenceCell], scale: tuple[float, float], text
         if cell.interaction_p is not None:
             made.write(WIDTH - 4, y + 4, format_p(cell.interaction_p), anchor="end")
         if cell.estimate is not None and cell.low is not None and cell.high is not None:
-            middle, low, high = (_drawn(cell, v) for v in (cell.estimate, cell.low, cell.high))
+            middle, low, high = ((math.log(v) if cell.ratio and v > 0 else v) for v in (cell.estimate, cell.low, cell.high))
             _interval(made, y, low, high, scale)
             size = LEAST + (MOST - LEAST) * math.sqrt(max(cell.n, 0) / most)
             made.marker(made.px(middle), y, 0, size, "square")
@@ -190,10 +190,6 @@ def _interval(made: Drawing, y: float, low: float, high: float, scale: tuple[flo
             made.stroke([(x + 5 * way, y - 4), (x, y), (x + 5 * way, y + 4)], width=1.3)
         else:
             made.stroke([(x, y - 3), (x, y + 3)], width=1.3)
-
-
-def _drawn(cell: EvidenceCell, value: float) -> float:
-    return math.log(value) if cell.ratio and value > 0 else value
 
 
 def _sides(made: Drawing, cells: Sequence[EvidenceCell]) -> None:

@@ -58,7 +58,7 @@ def _block(cells: list[EvidenceCell]) -> PageBlock:
         lines.append(Line(tuple(TextCell(text) for text in (name, n, bar, estimate_text(c), p, inter))))
     visit = next((c.visit for c in cells if c.visit), "")
     title = ", ".join(t for t in (f"{first.treatment} vs {first.reference}", visit, first.plan) if t)
-    better = "right" if _better_above(cells) else "left"
+    better = "right" if next((c.upward for c in cells if c.favourable is not None), True) else "left"
     columns = (
         label("Subgroup"),
         Column("n"),
@@ -70,10 +70,6 @@ def _block(cells: list[EvidenceCell]) -> PageBlock:
     post_hoc = ("* post hoc",) if any(c.post_hoc for c in cells) else ()
     errors = tuple(dict.fromkeys(f"{NOT_ESTIMABLE}: {c.subgroup}: {c.error}" for c in cells if c.error and c.error != MASKED))
     return PageBlock(title, columns, tuple(lines), (*post_hoc, *errors))
-
-
-def _better_above(cells: list[EvidenceCell]) -> bool:
-    return next((c.upward for c in cells if c.favourable is not None), True)
 
 
 def scale_of(cells: list[EvidenceCell]) -> tuple[float, float]:

@@ -36,17 +36,13 @@ TOP, BOTTOM = r"\clbrdrt\brdrs\brdrw15", r"\clbrdrb\brdrs\brdrw10"
 
 def document_rtf(document: Document) -> str:
     """The whole file."""
-    parts = [HEAD, _info(document), _margins(document)]
+    parts = [HEAD, (rf"{{\info{{\title {_text(document.title)}}}}}" + "\n"), _margins(document)]
     pages = numbered(document)
     if document.contents:
         parts.append(_front(document, pages))
     for k, (name, page) in enumerate(pages, start=1):
         parts.append(_page(k, name, page, style=2 if document.contents else 1, broken=document.contents))
     return "".join(parts) + "}\n"
-
-
-def _info(document: Document) -> str:
-    return rf"{{\info{{\title {_text(document.title)}}}}}" + "\n"
 
 
 def _margins(document: Document) -> str:

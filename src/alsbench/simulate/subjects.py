@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,23 +24,10 @@ from numpy.typing import NDArray
 from alsbench.errors import UsageError
 from alsbench.simulate.draws import Array, Stream, correlated
 from alsbench.simulate.parameters import Parameters
+from alsbench.study import syntax_tree as tree
 from alsbench.study.als import DOMAINS, MAX_ITEM, MAX_TOTAL
 from alsbench.study.expression import parse
 from alsbench.study.names import nearest
-from alsbench.study.syntax_tree import (
-    Aggregate,
-    Between,
-    ColumnRef,
-    Compare,
-    Expression,
-    InList,
-    Junction,
-    Missing,
-    Node,
-    Not,
-    Operand,
-    Value,
-)
 
 IntArray = NDArray[np.int64]
 
@@ -77,17 +64,10 @@ def item_scores(totals: IntArray, people: IntArray, orders: IntArray) -> IntArra
 
 
 BoolArray = NDArray[np.bool_]
-_COMPARE: dict[str, Callable[[Any, Any], Any]] = {
-    "==": operator.eq,
-    "!=": operator.ne,
-    "<": operator.lt,
-    "<=": operator.le,
-    ">": operator.gt,
-    ">=": operator.ge,
-}
+_COMPARE = {"==": operator.eq, "!=": operator.ne, "<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge}
 
 
-def holds(expression: Expression, columns: Mapping[str, NDArray[np.generic]]) -> BoolArray:
+def holds(expression: tree.Expression, columns: Mapping[str, NDArray[np.generic]]) -> BoolArray:
     """True (n,) where ``expression`` holds over complete ``columns`` (n,). Raises UsageError for an unknown column."""
     for name in expression.columns:
         if name not in columns:
@@ -95,39 +75,39 @@ def holds(expression: Expression, columns: Mapping[str, NDArray[np.generic]]) ->
     return _node(expression.root, columns)
 
 
-def _node(node: Node, columns: Mapping[str, NDArray[np.generic]]) -> BoolArray:
+def _node(node: tree.Node, columns: Mapping[str, NDArray[np.generic]]) -> BoolArray:
     match node:
-        case Compare(op, left, right):
+        case tree.Compare(op, left, right):
             return np.asarray(_COMPARE[op](_operand(left, columns), _operand(right, columns)), dtype=np.bool_)
-        case InList(column, values, negated):
+        case tree.InList(column, values, negated):
             inside: BoolArray = np.isin(columns[column.name], [v.value for v in values])
             return ~inside if negated else inside
-        case Between(column, low, high, negated):
+        case tree.Between(column, low, high, negated):
             x = columns[column.name]
             inside = np.asarray((x >= low.value) & (x <= high.value), dtype=np.bool_)  # type: ignore[operator]
             return ~inside if negated else inside
-        case Missing(column):
+        case tree.Missing(column):
             x = columns[column.name]
             gone: BoolArray = np.isnan(x) if x.dtype.kind == "f" else np.asarray(x == "", dtype=np.bool_)
             return gone
-        case Not(term):
+        case tree.Not(term):
             return ~_node(term, columns)
-        case Junction(word, terms):
+        case tree.Junction(word, terms):
             parts = [_node(t, columns) for t in terms]
             joined: BoolArray = np.logical_and.reduce(parts) if word == "and" else np.logical_or.reduce(parts)
             return joined
     raise TypeError(f"not a part of an expression: {type(node).__name__}")
 
 
-def _operand(operand: Operand, columns: Mapping[str, NDArray[np.generic]]) -> Any:
+def _operand(operand: tree.Operand, columns: Mapping[str, NDArray[np.generic]]) -> Any:
     match operand:
-        case Value(value):
+        case tree.Value(value):
             return value
-        case ColumnRef(name):
+        case tree.ColumnRef(name):
             return columns[name]
-        case Aggregate("mean", name):
+        case tree.Aggregate("mean", name):
             return float(np.mean(columns[name].astype(np.float64)))
-        case Aggregate(_, name, q):
+        case tree.Aggregate(_, name, q):
             share = 0.5 if q is None else q
             return float(np.quantile(columns[name].astype(np.float64), share, method="averaged_inverted_cdf"))
     raise TypeError(f"not an operand: {type(operand).__name__}")

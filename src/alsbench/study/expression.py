@@ -22,21 +22,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from alsbench.errors import ExpressionError
-from alsbench.study.syntax_tree import (
-    Aggregate,
-    Between,
-    ColumnRef,
-    Comparator,
-    Compare,
-    Expression,
-    InList,
-    Junction,
-    Missing,
-    Node,
-    Not,
-    Operand,
-    Value,
-)
+from alsbench.study import syntax_tree as tree
 
 MAX_LENGTH = 2000
 MAX_DEPTH = 40
@@ -148,7 +134,7 @@ def _check_neighbours(text: str, position: int, before: tuple[str, str], now: tu
         raise fault(f"{token} is not a word of this language", text, position, hint=f"write {_FOREIGN[token]}")
 
 
-_COMPARATORS: dict[type[ast.cmpop], Comparator] = {
+_COMPARATORS: dict[type[ast.cmpop], tree.Comparator] = {
     ast.Eq: "==",
     ast.NotEq: "!=",
     ast.Lt: "<",
@@ -158,21 +144,21 @@ _COMPARATORS: dict[type[ast.cmpop], Comparator] = {
 }
 
 
-def parse(text: str) -> Expression:
+def parse(text: str) -> tree.Expression:
     """Read an expression. Raises ExpressionError with ``.position``, the 0-based offset of the fault in ``text``."""
     tokens = scan(text)
     lead = len(tokens.source) - len(tokens.source.lstrip())
     try:
-        tree = ast.parse(tokens.source.lstrip(), mode="eval")
+        parsed = ast.parse(tokens.source.lstrip(), mode="eval")
     except SyntaxError as error:
         at = lead + error.offset - 1 if error.offset and error.lineno == 1 else len(text.rstrip())
         raise fault("the expression cannot be read", text, at, hint=_syntax_hint(text, at, error.msg)) from None
     except (ValueError, MemoryError, RecursionError, OverflowError):
         raise fault("the expression is too deep or a number in it too long", text, 0) from None
     reader = _Reader(text, tokens.source.lstrip(), lead, tokens.ranges)
-    root = reader.term(tree.body, 0)
+    root = reader.term(parsed.body, 0)
     reader.check_ranges()
-    return Expression(text, root)
+    return tree.Expression(text, root)
 
 
 def _syntax_hint(text: str, position: int, message: str) -> str:
@@ -206,19 +192,19 @@ class _Reader:
         for position in sorted(self.ranges - self.used):
             raise fault("a range may only stand in a list: COLUMN in (50..65)", self.text, position - 1)
 
-    def term(self, node: ast.expr, depth: int) -> Node:
+    def term(self, node: ast.expr, depth: int) -> tree.Node:
         if depth > MAX_DEPTH:
             raise self.refuse("the expression is nested too deeply", node)
         match node:
             case ast.BoolOp(op=op, values=values):
                 word: Literal["and", "or"] = "and" if isinstance(op, ast.And) else "or"
-                return Junction(word, tuple(self._flat(word, [self.term(v, depth + 1) for v in values])))
+                return tree.Junction(word, tuple(self._flat(word, [self.term(v, depth + 1) for v in values])))
             case ast.UnaryOp(op=ast.Not(), operand=operand):
-                return Not(self.term(operand, depth + 1))
+                return tree.Not(self.term(operand, depth + 1))
             case ast.Compare():
                 return self._compare(node)
             case ast.Call(func=ast.Name(id="missing")):
-                return Missing(self._only_column(node))
+                return tree.Missing(self._only_column(node))
             case ast.Name(id=name):
                 raise self.refuse(f"{name} alone is not a condition", node, f'compare it: {name} == "Y", {name} > 0')
             case ast.Tuple():
@@ -226,70 +212,70 @@ class _Reader:
         raise self.refuse("this is not a condition", node, "a condition compares a column with something")
 
     @staticmethod
-    def _flat(word: str, terms: list[Node]) -> Iterator[Node]:
+    def _flat(word: str, terms: list[tree.Node]) -> Iterator[tree.Node]:
         for term in terms:
-            if isinstance(term, Junction) and term.word == word:
+            if isinstance(term, tree.Junction) and term.word == word:
                 yield from term.terms
             else:
                 yield term
 
-    def _compare(self, node: ast.Compare) -> Node:
+    def _compare(self, node: ast.Compare) -> tree.Node:
         chain = [node.left, *node.comparators]
         pairs = [self._pair(op, chain[i], chain[i + 1]) for i, op in enumerate(node.ops)]
-        return pairs[0] if len(pairs) == 1 else Junction("and", tuple(self._flat("and", pairs)))
+        return pairs[0] if len(pairs) == 1 else tree.Junction("and", tuple(self._flat("and", pairs)))
 
-    def _pair(self, op: ast.cmpop, left: ast.expr, right: ast.expr) -> Node:
+    def _pair(self, op: ast.cmpop, left: ast.expr, right: ast.expr) -> tree.Node:
         if isinstance(op, (ast.In, ast.NotIn)):
             return self._membership(left, right, negated=isinstance(op, ast.NotIn))
         if type(op) not in _COMPARATORS:
             raise self.refuse("only == != < <= > >= and in compare", right, "write missing(COLUMN) for a missing value")
         a, b = self._operand(left), self._operand(right)
-        if not isinstance(a, ColumnRef) and not isinstance(b, ColumnRef):
+        if not isinstance(a, tree.ColumnRef) and not isinstance(b, tree.ColumnRef):
             raise self.refuse("a comparison needs a column on one side", left)
-        return Compare(_COMPARATORS[type(op)], a, b)
+        return tree.Compare(_COMPARATORS[type(op)], a, b)
 
-    def _membership(self, left: ast.expr, right: ast.expr, *, negated: bool) -> Node:
+    def _membership(self, left: ast.expr, right: ast.expr, *, negated: bool) -> tree.Node:
         column = self._operand(left)
-        if not isinstance(column, ColumnRef):
+        if not isinstance(column, tree.ColumnRef):
             raise self.refuse("only a column can be in a list", left)
         items = right.elts if isinstance(right, (ast.Tuple, ast.List)) else [right]
         if not items:
             raise self.refuse("the list is empty", right)
-        values: list[Value] = []
+        values: list[tree.Value] = []
         for item in items:
             value = self._operand(item)
-            if not isinstance(value, Value):
+            if not isinstance(value, tree.Value):
                 raise self.refuse("a list holds numbers or texts", item)
             if values and value.kind != values[0].kind:
                 raise self.refuse("a list holds values of one kind", item)
             values.append(value)
         between = [r for r in self.ranges if self.at(right) <= r < self.end(right)]
         if not between:
-            return InList(column, tuple(dict.fromkeys(values)), negated)
+            return tree.InList(column, tuple(dict.fromkeys(values)), negated)
         self.used.update(between)
         low, high = values[0], values[-1]
         if len(values) != 2 or len(between) != 1 or low.kind == "boolean":
             raise self.refuse("a range has two ends and stands alone", right, "write COLUMN in (50..65)")
         if low.kind == "number" and float(low.value) > float(high.value):
             raise self.refuse("the range ends before it begins", right)
-        return Between(column, low, high, negated)
+        return tree.Between(column, low, high, negated)
 
-    def _operand(self, node: ast.expr) -> Operand:
+    def _operand(self, node: ast.expr) -> tree.Operand:
         position = self.at(node)
         match node:
             case ast.Name(id=name):
-                return ColumnRef(name, position)
+                return tree.ColumnRef(name, position)
             case ast.Constant(value=bool() as truth):
-                return Value(truth, "boolean", position)
+                return tree.Value(truth, "boolean", position)
             case ast.Constant(value=str() as text):
-                return Value(text, "text", position)
+                return tree.Value(text, "text", position)
             case ast.Constant(value=int() | float()):
-                return Value(self._number(node), "number", position)
+                return tree.Value(self._number(node), "number", position)
             case ast.UnaryOp(op=sign, operand=ast.Constant(value=int() | float() as size) as inner) if not (
                 isinstance(size, bool) or isinstance(sign, (ast.Not, ast.Invert))
             ):
                 number = self._number(inner)
-                return Value(-number if isinstance(sign, ast.USub) else number, "number", position)
+                return tree.Value(-number if isinstance(sign, ast.USub) else number, "number", position)
             case ast.Call():
                 return self._aggregate(node)
         raise self.refuse("expected a column, number, text, mean(), median() or quantile()", node)
@@ -303,7 +289,7 @@ class _Reader:
             raise self.refuse("the number is too large", node)
         return value
 
-    def _aggregate(self, node: ast.Call) -> Aggregate:
+    def _aggregate(self, node: ast.Call) -> tree.Aggregate:
         name = node.func.id if isinstance(node.func, ast.Name) else ""
         if name not in {"mean", "median", "quantile"}:
             hint = (
@@ -312,20 +298,20 @@ class _Reader:
             raise self.refuse(f"{name or 'this'} is not a function of this language", node, hint)
         if name != "quantile":
             column = self._only_column(node)
-            return Aggregate("mean" if name == "mean" else "median", column.name, None, self.at(node))
+            return tree.Aggregate("mean" if name == "mean" else "median", column.name, None, self.at(node))
         if len(node.args) != 2 or node.keywords:
             raise self.refuse("quantile takes a column and a share", node, "for instance: quantile(AGE, 0.25)")
         share = self._operand(node.args[1])
-        if not isinstance(share, Value) or share.kind != "number" or not 0 <= float(share.value) <= 1:
+        if not isinstance(share, tree.Value) or share.kind != "number" or not 0 <= float(share.value) <= 1:
             raise self.refuse("the share of a quantile lies between 0 and 1", node.args[1])
-        return Aggregate("quantile", self._column(node.args[0]).name, float(share.value), self.at(node))
+        return tree.Aggregate("quantile", self._column(node.args[0]).name, float(share.value), self.at(node))
 
-    def _only_column(self, node: ast.Call) -> ColumnRef:
+    def _only_column(self, node: ast.Call) -> tree.ColumnRef:
         if len(node.args) != 1 or node.keywords:
             raise self.refuse("this function takes one column", node)
         return self._column(node.args[0])
 
-    def _column(self, node: ast.expr) -> ColumnRef:
+    def _column(self, node: ast.expr) -> tree.ColumnRef:
         if not isinstance(node, ast.Name):
             raise self.refuse("expected a column name", node)
-        return ColumnRef(node.id, self.at(node))
+        return tree.ColumnRef(node.id, self.at(node))

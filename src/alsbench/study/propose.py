@@ -330,7 +330,7 @@ class _Writer:
     def _condition(self, parameter: Parameter) -> str:
         """The records that count: one a visit, and none of a visit that repeats others or is no time."""
         later = self._later(parameter)
-        out = [n for n, label in parameter.visits if n > self.baseline and n not in later and not _is_follow_up(label)]
+        out = [n for n, label in parameter.visits if n > self.baseline and n not in later and "follow" not in label.lower()]
         parts = [parameter.where] if parameter.where else []
         parts += [f"AVISITN not in ({', '.join(f'{n:g}' for n in out)})"] if out else []
         return " and ".join(parts)
@@ -441,10 +441,6 @@ class _Writer:
             name = f"{base}_{n}"
         self.names.add(name)
         return name
-
-
-def _is_follow_up(label: str) -> bool:
-    return "follow" in label.lower()
 
 
 def _is_als(parameter: Parameter) -> bool:

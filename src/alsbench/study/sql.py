@@ -13,31 +13,16 @@ from datetime import date
 from typing import Literal
 
 from alsbench.errors import ExpressionError
+from alsbench.study import syntax_tree as tree
 from alsbench.study.expression import fault
 from alsbench.study.names import nearest
-from alsbench.study.syntax_tree import (
-    Aggregate,
-    Between,
-    ColumnRef,
-    Comparator,
-    Compare,
-    Expression,
-    InList,
-    Junction,
-    Missing,
-    Node,
-    Not,
-    Operand,
-    Value,
-)
 
 NOISE = 1e-12  # relative: values read from files or made by a few operations agree to this, different ones never do
 APART = 0.25  # and no more: numbers that identify (1000000000001) are whole
 
 Kind = Literal["number", "text", "date", "boolean"]
 
-_SQL_COMPARATORS: dict[Comparator, str] = {"==": "=", "!=": "<>", "<": "<", "<=": "<=", ">": ">", ">=": ">="}
-_MIRRORED: dict[Comparator, Comparator] = {"==": "==", "!=": "!=", "<": ">", "<=": ">=", ">": "<", ">=": "<="}
+_SQL_COMPARATORS: dict[tree.Comparator, str] = {"==": "=", "!=": "<>", "<": "<", "<=": "<=", ">": ">", ">=": ">="}
 _EXAMPLES: dict[Kind, str] = {"number": "{} > 50", "text": '{} == "Y"', "date": '{} < "2024-01-31"', "boolean": "{} == True"}
 
 
@@ -55,7 +40,7 @@ class Where:
         return Where(f"NOT ({self.sql})", self.params)
 
 
-def compile_sql(expr: Expression, kinds: Mapping[str, Kind], cuts: Mapping[Aggregate, float] | None = None) -> Where:
+def compile_sql(expr: tree.Expression, kinds: Mapping[str, Kind], cuts: Mapping[tree.Aggregate, float] | None = None) -> Where:
     """The condition of ``expr`` over columns of ``kinds`` (name -> kind), aggregates replaced by their realised ``cuts``.
 
     A cut that is NaN makes its comparison unknown for everybody. Raises ExpressionError for an unknown column (naming the
@@ -64,7 +49,7 @@ def compile_sql(expr: Expression, kinds: Mapping[str, Kind], cuts: Mapping[Aggre
     return _Compiler(expr, kinds, cuts or {}).node(expr.root)
 
 
-def check_columns(expr: Expression, kinds: Mapping[str, Kind]) -> None:
+def check_columns(expr: tree.Expression, kinds: Mapping[str, Kind]) -> None:
     """Raise as :func:`compile_sql` would, without needing the cuts."""
     compile_sql(expr, kinds, dict.fromkeys(expr.aggregates, 0.0))
 
@@ -89,10 +74,10 @@ def _within(column: str, ranges: list[tuple[float, float]], negated: bool) -> Wh
 SqlOperand = tuple[str, tuple[object, ...]]
 
 
-def _compared(op: Comparator, left: SqlOperand, right: SqlOperand) -> Where:
+def _compared(op: tree.Comparator, left: SqlOperand, right: SqlOperand) -> Where:
     """A comparison of numbers: a column with a bound number on either side, or two columns."""
     if left[0] == "?":
-        return _compared(_MIRRORED[op], right, left)
+        return _compared(tree.MIRRORED[op], right, left)
     if right[0] != "?":
         return _columns_compared(op, left[0], right[0])
     (value,) = right[1]
@@ -105,7 +90,7 @@ def _compared(op: Comparator, left: SqlOperand, right: SqlOperand) -> Where:
     return Where(f"{left[0]} {_SQL_COMPARATORS[op]} ?", (number + wider,))
 
 
-def _columns_compared(op: Comparator, a: str, b: str) -> Where:
+def _columns_compared(op: tree.Comparator, a: str, b: str) -> Where:
     """Two columns: equal where they differ by no more than the noise of the larger."""
     slack = f"least({NOISE!r} * greatest(abs({a}), abs({b})), {APART!r})"
     if op in ("==", "!="):
@@ -115,46 +100,46 @@ def _columns_compared(op: Comparator, a: str, b: str) -> Where:
 
 
 class _Compiler:
-    def __init__(self, expr: Expression, kinds: Mapping[str, Kind], cuts: Mapping[Aggregate, float]) -> None:
+    def __init__(self, expr: tree.Expression, kinds: Mapping[str, Kind], cuts: Mapping[tree.Aggregate, float]) -> None:
         self.expr = expr
         self.kinds = kinds
         self.cuts = cuts
 
-    def refuse(self, what: str, operand: Operand, hint: str = "") -> ExpressionError:
+    def refuse(self, what: str, operand: tree.Operand, hint: str = "") -> ExpressionError:
         return fault(what, self.expr.text, operand.position, hint=hint)
 
-    def node(self, node: Node) -> Where:
+    def node(self, node: tree.Node) -> Where:
         match node:
-            case Compare():
+            case tree.Compare():
                 return self._comparison(node)
-            case InList(column, values, negated):
+            case tree.InList(column, values, negated):
                 kind = self._column(column)
                 marks, params = zip(*(self._value(v, kind, column) for v in values), strict=True)
                 if kind == "number":
                     return _within(quote(column.name), [(float(str(p)), float(str(p))) for p in params], negated)
                 return Where(f"{quote(column.name)} {'NOT ' if negated else ''}IN ({', '.join(marks)})", params)
-            case Between(column, low, high, negated):
+            case tree.Between(column, low, high, negated):
                 kind = self._column(column)
                 self._ordered(kind, column)
                 (first, a), (last, b) = self._value(low, kind, column), self._value(high, kind, column)
                 if kind == "number":
                     return _within(quote(column.name), [(float(str(a)), float(str(b)))], negated)
                 return Where(f"{quote(column.name)} {'NOT ' if negated else ''}BETWEEN {first} AND {last}", (a, b))
-            case Missing(column):
+            case tree.Missing(column):
                 self._column(column)
                 return Where(f"{quote(column.name)} IS NULL")
-            case Not(term):
+            case tree.Not(term):
                 return ~self.node(term)
-            case Junction(word, terms):
+            case tree.Junction(word, terms):
                 parts = [self.node(t) for t in terms]
                 joined = f" {word.upper()} ".join(f"({p.sql})" for p in parts)
                 return Where(joined, tuple(v for p in parts for v in p.params))
         raise TypeError(f"not a part of an expression: {type(node).__name__}")
 
-    def _comparison(self, node: Compare) -> Where:
+    def _comparison(self, node: tree.Compare) -> Where:
         left, right = node.left, node.right
-        anchor = left if isinstance(left, ColumnRef) else right
-        if not isinstance(anchor, ColumnRef):
+        anchor = left if isinstance(left, tree.ColumnRef) else right
+        if not isinstance(anchor, tree.ColumnRef):
             raise self.refuse("a comparison needs a column on one side", left)
         kind = self._column(anchor)
         if node.op not in {"==", "!="}:
@@ -164,19 +149,19 @@ class _Compiler:
             return _compared(node.op, (a, before), (b, after))
         return Where(f"{a} {_SQL_COMPARATORS[node.op]} {b}", (*before, *after))
 
-    def _operand(self, operand: Operand, kind: Kind, anchor: ColumnRef) -> tuple[str, tuple[object, ...]]:
-        if isinstance(operand, Value):
+    def _operand(self, operand: tree.Operand, kind: Kind, anchor: tree.ColumnRef) -> tuple[str, tuple[object, ...]]:
+        if isinstance(operand, tree.Value):
             mark, value = self._value(operand, kind, anchor)
             return mark, (value,)
-        if isinstance(operand, Aggregate):
+        if isinstance(operand, tree.Aggregate):
             return "?", (self._cut(operand, kind, anchor),)
         other = self._column(operand)
         if other != kind:
             raise self.refuse(f"{anchor.name} is a {kind} and {operand.name} a {other}: they cannot be compared", operand)
         return quote(operand.name), ()
 
-    def _cut(self, aggregate: Aggregate, kind: Kind, anchor: ColumnRef) -> float | None:
-        of = self._column(ColumnRef(aggregate.column, aggregate.position))
+    def _cut(self, aggregate: tree.Aggregate, kind: Kind, anchor: tree.ColumnRef) -> float | None:
+        of = self._column(tree.ColumnRef(aggregate.column, aggregate.position))
         if of != "number":
             raise self.refuse(f"{aggregate} needs a number; {aggregate.column} is a {of}", aggregate)
         if kind != "number":
@@ -186,12 +171,12 @@ class _Compiler:
         value = float(self.cuts[aggregate])
         return None if math.isnan(value) else value
 
-    def _column(self, column: ColumnRef) -> Kind:
+    def _column(self, column: tree.ColumnRef) -> Kind:
         if column.name not in self.kinds:
             raise self.refuse(f"there is no column {column.name}", column, nearest(column.name, self.kinds))
         return self.kinds[column.name]
 
-    def _ordered(self, kind: Kind, column: ColumnRef) -> None:
+    def _ordered(self, kind: Kind, column: tree.ColumnRef) -> None:
         if kind in {"text", "boolean"}:
             hint = (
                 f'write {column.name} == "A" or {column.name} in ("A", "B")'
@@ -200,7 +185,7 @@ class _Compiler:
             )
             raise self.refuse(f"{column.name} is a {kind} and has no order", column, hint)
 
-    def _value(self, value: Value, kind: Kind, column: ColumnRef) -> tuple[str, object]:
+    def _value(self, value: tree.Value, kind: Kind, column: tree.ColumnRef) -> tuple[str, object]:
         wanted = "text" if kind == "date" else kind
         if value.kind != wanted:
             article = f"{column.name} is a {kind} and {value} a {value.kind}: they cannot be compared"

@@ -14,6 +14,14 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 Comparator = Literal["==", "!=", "<", "<=", ">", ">="]
+MIRRORED: dict[Comparator, Comparator] = {
+    "==": "==",
+    "!=": "!=",
+    "<": ">",
+    "<=": ">=",
+    ">": "<",
+    ">=": "<=",
+}  # a op b is b MIRRORED[op] a
 AggregateFunction = Literal["mean", "median", "quantile"]
 
 
@@ -181,7 +189,6 @@ def _bracket(node: Node) -> str:
 
 
 _NAMES: dict[Comparator, str] = {"==": "EQ", "!=": "NE", "<": "LT", "<=": "LE", ">": "GT", ">=": "GE"}
-_MIRROR: dict[Comparator, Comparator] = {"==": "==", "!=": "!=", "<": ">", "<=": ">=", ">": "<", ">=": "<="}
 
 
 class _NoForm(Exception):
@@ -208,7 +215,7 @@ def _clause(node: Node, dataset: str, cuts: Mapping[Aggregate, float], *, level:
     match node:
         case Compare(op, left, right):
             if not isinstance(left, ColumnRef):
-                op, left, right = _MIRROR[op], right, left
+                op, left, right = MIRRORED[op], right, left
             if not isinstance(left, ColumnRef):
                 raise _NoForm
             return place | {"condition": condition(left.name, _NAMES[op], [_constant(right, cuts)])}

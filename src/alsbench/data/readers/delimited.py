@@ -166,7 +166,7 @@ def _examine(path: Path) -> _Layout:
     skipped = len(re.findall(r"\r\n|\r|\n", text[:before]))
     text = text[before:]
     first = re.split(r"[\r\n]", text, maxsplit=1)[0]
-    delimiter = said or max(_DELIMITERS, key=lambda d: (_outside_quotes(first).count(d), d == ","))
+    delimiter = said or max(_DELIMITERS, key=lambda d: ("".join(first.split('"')[::2]).count(d), d == ","))  # outside quotes
     try:
         names = next(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True), [])
     except csv.Error as fault:
@@ -221,10 +221,6 @@ def _check_names(path: Path, names: list[str], row_numbers: bool) -> None:
         hint = "a delimiter at the end of the line makes one more column: remove it there and in the rows, or name the column"
         raise DataError(f"column {len(names)}, the last, has no name", where=where, hint=hint)
     check_columns([n.strip() or "row numbers" if row_numbers and not i else n.strip() for i, n in enumerate(names)], where)
-
-
-def _outside_quotes(line: str) -> str:
-    return "".join(line.split('"')[::2])
 
 
 def _check_quotes(layout: _Layout) -> None:

@@ -121,7 +121,7 @@ class Parser:
         if self.windows:
             remarks = (*remarks, "labels are not UTF-8 and were read as Windows-1252")
             self.windows = False
-        promise = _promise(promised) if version8 else None
+        promise = (int(promised) if promised.isdigit() and int(promised) else None) if version8 else None
         member = Member(name, label, tuple(fields), self.at, rows, width, promise, remarks)
         self.at = end
         return member
@@ -293,10 +293,6 @@ class Parser:
 
     def fault(self, what: str, place: int) -> DataError:
         return DataError(what, where=f"{self.path} byte {place}", hint="the file may be damaged or misnamed")
-
-
-def _promise(digits: bytes) -> int | None:
-    return int(digits) if digits.isdigit() and int(digits) else None
 
 
 def _format_text(name: str, width: int, decimals: int) -> str:
