@@ -116,9 +116,14 @@ class Piece:
     warnings: tuple[str, ...]
 
 
+def visits_to_horizon(visits: Iterable[float | None], horizon: float | None) -> list[float]:
+    """The visits up to a horizon; all of them without one."""
+    return [v for v in visits if v is not None and (horizon is None or v <= horizon)]
+
+
 def horizon_visit(visits: Iterable[float | None], horizon: float | None) -> float | None:
     """Where a comparison is read: the last analysed visit up to its horizon, the last of all without one; None for none."""
-    return max((v for v in visits if v is not None and (horizon is None or v <= horizon)), default=None)
+    return max(visits_to_horizon(visits, horizon), default=None)
 
 
 def higher_is_better(endpoint: Endpoint) -> bool:
@@ -146,19 +151,22 @@ def at_horizon(rows: Iterable[Row], comparison: Comparison) -> list[Row]:
     return [r for r in mine if r.visit_number == number]
 
 
-def contrast_of(rows: Iterable[Row], endpoint: Endpoint, comparison: Comparison) -> Contrast:
-    """A comparison's contrast in the rows of an endpoint in one subgroup: at its horizon where the method goes by visit."""
+def contrast_of(rows: Iterable[Row], endpoint: Endpoint, comparison: Comparison, *, logs: bool = False) -> Contrast:
+    """A comparison's contrast in the rows of an endpoint in one subgroup: at its horizon where the method goes by visit.
+
+    With ``logs`` the ratio of an endpoint analysed by its logarithms is left as their difference."""
     mine = [r for r in rows_of(rows, comparison) if r.context == "contrast"]
     number = None
     if endpoint.method in BY_VISIT:
         number = horizon_visit((r.visit_number for r in mine if r.stat_name == "p_value"), comparison.horizon)
         if number is None:
-            reason = next((r.error for r in mine if r.error), NO_VISIT)
+            reason = next((r.error for r in mine if r.error and r.stat_name == "p_value"), NO_VISIT)
             unit, upward = CONTRASTED[endpoint.method], higher_is_better(endpoint)
             return Contrast(
                 treatment=comparison.treatment, reference=comparison.reference, unit=unit, upward=upward, error=reason
             )
-    return contrast_in({r.stat_name: r for r in mine if r.visit_number == number and r.level is None}, endpoint, comparison)
+    stats = {r.stat_name: r for r in mine if r.visit_number == number and r.level is None}
+    return contrast_in({n: r for n, r in stats.items() if n != "ratio"} if logs else stats, endpoint, comparison)
 
 
 def contrasts_by_visit(rows: Iterable[Row], endpoint: Endpoint, comparison: Comparison) -> list[Contrast]:
@@ -173,13 +181,12 @@ def contrasts_by_visit(rows: Iterable[Row], endpoint: Endpoint, comparison: Comp
 
 def contrast_in(stats: dict[str, Row], endpoint: Endpoint, comparison: Comparison) -> Contrast:
     """The contrast that the statistics of one place, by name, describe."""
-    log = endpoint.scale == "log" and "ratio" in stats
-    unit: Unit = "ratio" if log else CONTRASTED.get(endpoint.method, "difference")
+    unit: Unit = "ratio" if "ratio" in stats else CONTRASTED.get(endpoint.method, "difference")
     found = [stats.get(name) for name in STATISTICS[unit]]
     told = [r for r in found if r is not None]
     estimate, low, high, p = (_number(r) for r in found)
     se, df = _number(stats.get("se")), _number(stats.get("df"))
-    if se is None and unit == "hazard_ratio":
+    if se is None and unit != "difference":
         se = _log_se(low, high)
     return Contrast(
         treatment=comparison.treatment,
@@ -196,6 +203,17 @@ def contrast_in(stats: dict[str, Row], endpoint: Endpoint, comparison: Compariso
         p=p,
         error=next((r.error for r in told if r.error), None),
     )
+
+
+def rows_behind(rows: Iterable[Row], contrast: Contrast) -> tuple[Row, ...]:
+    """The rows that a contrast was read from: its estimate, standard error, limits and p."""
+    stats: dict[str, Row] = {}
+    for row in rows:
+        at = (row.treatment, row.reference, row.visit_number, row.level)
+        if row.context == "contrast" and at == (contrast.treatment, contrast.reference, contrast.visit_number, None):
+            stats[row.stat_name] = row
+    estimate, low, high, p = STATISTICS[contrast.unit]
+    return tuple(stats[name] for name in (estimate, "se", low, high, p) if name in stats)
 
 
 def _log_se(low: float | None, high: float | None) -> float | None:

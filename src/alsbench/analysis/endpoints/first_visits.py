@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from alsbench.analysis.ask import Ask
+from alsbench.analysis.contrast import higher_is_better
 from alsbench.analysis.result import Row
 from alsbench.stats.multiplicity import first_significant_visit
 
@@ -28,7 +29,7 @@ def first_visit_rows(
     where = {"treatment": treatment, "reference": reference}
     found: list[Row] = []
     for name, visit, why in (("first_lasting_visit", first.lasting, never), ("first_visit", first.first, none)):
-        worse = visit is not None and (differences[list(visits).index(visit)] > 0) != (ask.endpoint.better == "higher")
+        worse = visit is not None and (differences[list(visits).index(visit)] > 0) != higher_is_better(ask.endpoint)
         warning = f"{treatment} is worse there" if worse else None
         found.append(ask.row("contrast", name, visit, error=why if visit is None else None, warning=warning, **where))
     return [*found, ask.row("contrast", "visits_tested", first.tested, **where)]

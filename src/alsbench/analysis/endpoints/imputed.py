@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from alsbench.analysis.ask import ARM_STATS, CONTRAST_STATS, Ask, Block
+from alsbench.analysis.contrast import higher_is_better, horizon_visit
 from alsbench.analysis.endpoints.panel import Panel, panel_of
 from alsbench.analysis.model_data import (
     ARM,
@@ -175,8 +176,8 @@ def _targets(ask: Ask, visits: tuple[float, ...]) -> tuple[Target, ...]:
     """Each comparison at the visits asked for, else at its horizon or the last analysed visit before it; each once."""
     found: list[Target] = []
     for c in ask.comparisons:
-        reached = [v for v in visits if c.horizon is None or v <= c.horizon]
-        own = reached[-1] if reached else math.nan if c.horizon is None else float(c.horizon)
+        read = horizon_visit(visits, c.horizon)
+        own = read if read is not None else math.nan if c.horizon is None else float(c.horizon)
         found += [(c.treatment, c.reference, float(visit)) for visit in ask.question.visits or (own,)]
     return tuple(dict.fromkeys(found))
 
@@ -286,7 +287,7 @@ def _tipping(
     """The delta at which the conclusion tips, in points, in SDs of the observed values and per month; and the grid."""
     own = where | {"variable": TIPPING}
     start = answer.at(0.0)
-    worse = -1.0 if ask.endpoint.better == "higher" else 1.0
+    worse = -1.0 if higher_is_better(ask.endpoint) else 1.0
     if not np.any(shift[:, at]):
         reason = "no value of the treatment arm after its subject's last observed one is imputed at this visit"
         return ask.failed("contrast", TIPPING_STATS, reason, **own)

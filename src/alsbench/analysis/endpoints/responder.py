@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from alsbench.analysis.ask import Ask, Block
+from alsbench.analysis.contrast import higher_is_better
 from alsbench.analysis.endpoints.time_to_event import Times, survival_rows
 from alsbench.analysis.follow_up import change_matrix, day_matrix, event_days
 from alsbench.analysis.model_data import Floats, percent_change, response, underived, unplaced_warning
@@ -99,7 +100,7 @@ def worsening_of(ask: Ask) -> float | None:
     endpoint = ask.endpoint
     if endpoint.worsening is not None or endpoint.threshold is None:
         return endpoint.worsening
-    loss = endpoint.threshold < 0 if endpoint.better == "higher" else endpoint.threshold > 0
+    loss = endpoint.threshold < 0 if higher_is_better(endpoint) else endpoint.threshold > 0
     return endpoint.threshold if loss else None
 
 
@@ -163,7 +164,7 @@ def _time(ask: Ask, course: Course, worsening: float) -> tuple[list[Row], list[s
         course.changes,
         day_matrix(ask.source, course.records, course.subject, course.visits),
         worsening,
-        worse="lower" if ask.endpoint.better == "higher" else "higher",
+        worse="lower" if higher_is_better(ask.endpoint) else "higher",
         confirmed=ask.endpoint.confirmed,
         event_day=course.event_day,
     )
@@ -188,7 +189,7 @@ def _words(ask: Ask, threshold: float, worsening: float | None) -> tuple[tuple[s
     endpoint = ask.endpoint
     unit = {"percent": " %", "absolute": ""}[endpoint.change]
     what = "ln(AVAL/BASE)" if endpoint.scale == "log" else "change from baseline"
-    sign, beyond = (">=", "<=") if endpoint.better == "higher" else ("<=", ">=")
+    sign, beyond = (">=", "<=") if higher_is_better(endpoint) else ("<=", ">=")
     missing = "is no responder" if endpoint.nonresponse == "non-responder" else "is left out"
     event = "nor is one with the event by the visit" if endpoint.event is not None else "no event is taken into account"
     lines = [

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from alsbench.analysis.ask import CONTRAST_STATS, Ask, Block
+from alsbench.analysis.contrast import higher_is_better
 from alsbench.analysis.model_data import (
     ARM,
     PART,
@@ -167,7 +168,7 @@ def _contrast(ask: Ask, fit: SlopeFit, arm: Factor, treatment: str, reference: s
     out = ask.inference("contrast", "difference", found, others.index(treatment), **where)
     out += exponentiated(ask, "contrast", "ratio", found, others.index(treatment), **where)
     b = float(arm_slopes(fit, df=ask.endpoint.df).estimate[arm.levels.index(reference)])
-    if (b if ask.endpoint.better == "higher" else -b) >= 0:
+    if (b if higher_is_better(ask.endpoint) else -b) >= 0:
         return out + ask.failed("contrast", SLOWING, f"{reference} does not get worse: there is no decline to slow", **where)
     slowing = percent_slowing(fit, treatment, reference, df=ask.endpoint.df)
     out.append(ask.row("contrast", "percent_slowing", slowing.percent, **where))

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from alsbench.analysis.contrast import at_horizon
 from alsbench.analysis.p_text import p_text
 from alsbench.analysis.result import Row
-from alsbench.analysis.scrutiny.finding import CheckAnswer, Finding, contrasts, of_comparison, per_comparison
+from alsbench.analysis.scrutiny.finding import CheckAnswer, Finding, contrasts, per_comparison
 from alsbench.study.model import Comparison, Endpoint
 
 
@@ -29,5 +30,5 @@ def alternatives(finding: Finding) -> CheckAnswer:
 
 
 def _words(rows: list[Row], comparison: Comparison) -> str:
-    mine = [r for r in of_comparison(rows, comparison) if r.stat_name == "p_value"]
+    mine = [r for r in at_horizon(rows, comparison) if r.stat_name == "p_value"]
     return ", ".join(f"{r.level} p {'not estimable' if r.stat is None else p_text(r.number())}" for r in mine)

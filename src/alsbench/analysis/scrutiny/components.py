@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from alsbench.analysis.contrast import at_horizon
 from alsbench.analysis.result import Row
-from alsbench.analysis.scrutiny.finding import CheckAnswer, Finding, analysed, no_joint_rank, of_comparison, per_comparison
+from alsbench.analysis.scrutiny.finding import CheckAnswer, Finding, analysed, no_joint_rank, per_comparison
 from alsbench.stats.rounding import percent_text
 from alsbench.study.model import Comparison
 
@@ -22,7 +23,7 @@ def components(finding: Finding) -> CheckAnswer:
 
 
 def _words(rows: list[Row], comparison: Comparison) -> str:
-    pairs = [r for r in of_comparison(rows, comparison) if r.stat_name == "pairs" and isinstance(r.stat, int)]
+    pairs = [r for r in at_horizon(rows, comparison) if r.stat_name == "pairs" and isinstance(r.stat, int)]
     found = {str(r.level): int(r.number()) for r in pairs}
     total = sum(found.values())
     if not total:

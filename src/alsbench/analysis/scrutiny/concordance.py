@@ -12,6 +12,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from alsbench.analysis.contrast import higher_is_better
 from alsbench.analysis.result import Row
 from alsbench.analysis.scrutiny.finding import CheckAnswer, Finding, each_comparison
 from alsbench.analysis.scrutiny.modifier import Floats
@@ -61,7 +62,7 @@ def _one(finding: Finding, comparison: Comparison, measures: tuple[Endpoint, ...
     for endpoint in measures:
         visit = own_visit(source, endpoint, comparison)
         change = np.full(subject.size, np.nan) if visit is None else change_at(source, endpoint, visit, subject, member)
-        better[endpoint.name] = change if endpoint.better == "higher" else -change
+        better[endpoint.name] = change if higher_is_better(endpoint) else -change
     control = arm == pair[0]
     middle = {n: float(np.nanmedian(v[control])) if np.isfinite(v[control]).any() else np.nan for n, v in better.items()}
     rows: list[Row] = []

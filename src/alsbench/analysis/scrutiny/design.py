@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from alsbench.analysis.result import Row
-from alsbench.analysis.scrutiny.effect import Effect, effect_of
+from alsbench.analysis.scrutiny.effect import ScaledEffect, effect_of
 from alsbench.analysis.scrutiny.finding import CheckAnswer, Finding, each_comparison
 from alsbench.analysis.scrutiny.outcomes import place
 from alsbench.analysis.scrutiny.shrinkage import shrunken_effect
@@ -57,7 +57,7 @@ def _one(finding: Finding, comparison: Comparison) -> tuple[list[Row], str]:
     return rows, f"an equal trial repeats p < 0.05 with {round_half_away(100 * predicted, 0)} %, {said}"
 
 
-def _truths(finding: Finding, comparison: Comparison, own: Effect) -> list[tuple[str, float | StatsError]]:
+def _truths(finding: Finding, comparison: Comparison, own: ScaledEffect) -> list[tuple[str, float | StatsError]]:
     found: list[tuple[str, float | StatsError]] = [("as observed", own.estimate), ("half of it", own.estimate / 2)]
     try:
         found.append(("shrunken", float(shrunken_effect(finding, comparison)[1].estimate[0])))
@@ -71,7 +71,7 @@ def _truths(finding: Finding, comparison: Comparison, own: Effect) -> list[tuple
 
 
 def _under(
-    finding: Finding, comparison: Comparison, own: Effect, name: str, truth: float | StatsError, at: dict[str, object]
+    finding: Finding, comparison: Comparison, own: ScaledEffect, name: str, truth: float | StatsError, at: dict[str, object]
 ) -> list[Row]:
     where = at | {"level": name}
     try:

@@ -10,6 +10,7 @@ import itertools
 
 import numpy as np
 
+from alsbench.analysis.contrast import higher_is_better
 from alsbench.analysis.p_text import p_text
 from alsbench.analysis.result import Row
 from alsbench.analysis.scrutiny.finding import CheckAnswer, Finding, analysed, per_comparison
@@ -44,7 +45,7 @@ def dose(finding: Finding) -> CheckAnswer:
         mine, text = _trend(finding, together, comparison)
         rows += mine
         found = {r.arm: r.number() for r in means if r.stat_name == name and r.stat is not None}
-        words[comparison.name] = text + _order(found, doses, _better(finding))
+        words[comparison.name] = text + _order(found, doses, upward=higher_is_better(finding.endpoint))
     scale = ", ".join(f"{arm} {doses[arm]:g}" for arm in order)
     lines = [("Doses", scale), ("Together", "all arms in one ranking and one model"), ("Permuted", f"{finding.draws} draws")]
     if finding.endpoint.method in STAND_INS:
@@ -73,18 +74,13 @@ def _trend(finding: Finding, together: Endpoint, comparison: Comparison) -> tupl
     return rows, f"{test.estimate:.2f} per dose, p {p_text(test.p)}, permuted {p_text(test.permutation_p)}"
 
 
-def _better(finding: Finding) -> str:
-    """A joint rank is better when higher, whatever its function."""
-    return "higher" if finding.endpoint.method == "joint_rank" else finding.endpoint.better
-
-
-def _order(means: dict[str | None, float], doses: dict[str, float], better: str) -> str:
+def _order(means: dict[str | None, float], doses: dict[str, float], *, upward: bool) -> str:
     """Whether the means rise with the dose."""
     ranked = [means[arm] for arm in sorted(doses, key=lambda a: doses[a]) if arm in means]
     if len(ranked) < 3:
         return ""
     steps = [b - a for a, b in itertools.pairwise(ranked)]
-    sign = 1 if better == "higher" else -1
+    sign = 1 if upward else -1
     return (
         ", the means improve with every dose"
         if all(s * sign > 0 for s in steps)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from alsbench.analysis.ask import Ask, Block
+from alsbench.analysis.contrast import BY_VISIT, at_horizon, rows_of, summary_names
 from alsbench.analysis.methods import analysed as method_answer
 from alsbench.analysis.methods import evidence_endpoints, method_info
 from alsbench.analysis.p_text import p_text
@@ -123,7 +124,7 @@ def contrasts(
     counts = counts_by_arm(finding.source, member.mask)
     rows: list[Row] = []
     for comparison in finding.comparisons:
-        found = at_horizon(block.rows, endpoint, comparison, more)
+        found = summary_rows(block.rows, endpoint, comparison, more)
         if not found:
             continue
         first = found[0]
@@ -133,19 +134,11 @@ def contrasts(
     return list(dict.fromkeys(rows))  # two comparisons of the same arms may share a visit
 
 
-def summary_names(endpoint: Endpoint) -> tuple[str, str, str, str]:
-    """The names of estimate, limits and p of an endpoint's method."""
-    names = method_info(endpoint.method).summary or ("difference", "conf_low", "conf_high", "p_value")
-    return ("ratio", "ratio_low", "ratio_high", names[3]) if endpoint.scale == "log" else names
-
-
-def at_horizon(rows: Iterable[Row], endpoint: Endpoint, comparison: Comparison, more: tuple[str, ...] = ()) -> list[Row]:
-    """The rows that sum a comparison up, at the last analysed visit up to its horizon where the method goes by visit."""
+def summary_rows(rows: Iterable[Row], endpoint: Endpoint, comparison: Comparison, more: tuple[str, ...] = ()) -> list[Row]:
+    """The rows that sum a comparison up, where it is read, and those of the statistics ``more``."""
     names = (*summary_names(endpoint), *more)
-    pair = (comparison.treatment, comparison.reference)
-    mine = [r for r in rows if r.context == "contrast" and (r.treatment, r.reference) == pair and r.level is None]
-    mine = [r for r in mine if r.stat_name in names]
-    return of_comparison(mine, comparison) if method_info(endpoint.method).by_visit else mine
+    mine = [r for r in rows if r.context == "contrast" and r.level is None and r.stat_name in names]
+    return at_horizon(mine, comparison) if endpoint.method in BY_VISIT else rows_of(mine, comparison)
 
 
 def p_values(rows: Iterable[Row], name: str = "p_value") -> list[float]:
@@ -153,17 +146,9 @@ def p_values(rows: Iterable[Row], name: str = "p_value") -> list[float]:
     return [r.number() for r in rows if r.stat_name == name and r.stat is not None]
 
 
-def of_comparison(rows: Iterable[Row], comparison: Comparison) -> list[Row]:
-    """The rows of a comparison at its horizon, or at the last visit before it; those without a visit where none has one."""
-    mine = [r for r in rows if (r.treatment, r.reference) == (comparison.treatment, comparison.reference)]
-    visits = {r.visit_number for r in mine if r.visit_number is not None}
-    reached = [v for v in visits if comparison.horizon is None or v <= comparison.horizon]
-    return [r for r in mine if r.visit_number == (max(reached) if reached else None)]
-
-
 def p_words(rows: Iterable[Row], comparison: Comparison, name: str = "p_value") -> str:
     """``p 0.041``, or ``p not estimable``."""
-    found = p_values(of_comparison(rows, comparison), name)
+    found = p_values(at_horizon(rows, comparison), name)
     return f"p {p_text(found[0])}" if found else "p not estimable"
 
 
@@ -178,7 +163,7 @@ def spread_words(rows: Iterable[Row]) -> str:
 
 def spreads(finding: Finding, rows: list[Row]) -> str:
     """The spread of p of each comparison at its horizon."""
-    return per_comparison(finding, {c.name: spread_words(of_comparison(rows, c)) for c in finding.comparisons})
+    return per_comparison(finding, {c.name: spread_words(at_horizon(rows, c)) for c in finding.comparisons})
 
 
 def per_comparison(finding: Finding, words: dict[str, str]) -> str:

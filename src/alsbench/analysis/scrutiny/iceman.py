@@ -11,13 +11,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from alsbench.analysis.cells import piece_or_fault
+from alsbench.analysis.contrast import at_horizon
 from alsbench.analysis.methods import evidence_endpoints
 from alsbench.analysis.p_text import p_text
 from alsbench.analysis.question import OVERALL
 from alsbench.analysis.result import Row
 from alsbench.analysis.scrutiny.contexts import interaction
 from alsbench.analysis.scrutiny.effect import effect_of
-from alsbench.analysis.scrutiny.finding import CheckAnswer, Finding, of_comparison, per_comparison
+from alsbench.analysis.scrutiny.finding import CheckAnswer, Finding, per_comparison
 from alsbench.analysis.scrutiny.sweep import cut_of
 from alsbench.analysis.subgroups import complement
 from alsbench.errors import ExpressionError, UsageError
@@ -50,7 +51,7 @@ def iceman(finding: Finding) -> CheckAnswer:
     rows: list[Row] = []
     words: dict[str, str] = {}
     for comparison in finding.comparisons:
-        values = [r for r in of_comparison(found.rows, comparison) if r.stat_name == "interaction_p" and r.variable is None]
+        values = [r for r in at_horizon(found.rows, comparison) if r.stat_name == "interaction_p" and r.variable is None]
         p = values[0].number() if values and values[0].stat is not None else None
         form = [_direction(finding), _evidence(), _chance(p), _number(finding), _cut(finding)]
         words[comparison.name] = f"credibility {rating([j.answer for j in form])}: " + _counted(form)

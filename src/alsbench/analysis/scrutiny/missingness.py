@@ -14,11 +14,12 @@ from dataclasses import replace
 import numpy as np
 
 from alsbench.analysis.ask import Ask
+from alsbench.analysis.contrast import at_horizon, visits_to_horizon
 from alsbench.analysis.endpoints.imputed import IMPUTED, TIPPING, TIPPING_STATS, Refits, sensitivity
 from alsbench.analysis.p_text import p_text
 from alsbench.analysis.question import OVERALL, Question
 from alsbench.analysis.result import Row
-from alsbench.analysis.scrutiny.finding import CheckAnswer, Finding, analysed, at_horizon, of_comparison, per_comparison
+from alsbench.analysis.scrutiny.finding import CheckAnswer, Finding, analysed, per_comparison, summary_rows
 from alsbench.analysis.scrutiny.outcomes import change_at, own_visit, place, searched_visits
 from alsbench.analysis.subgroups import Membership, complement
 from alsbench.errors import ExpressionError
@@ -128,7 +129,7 @@ def _assumed(about: Finding) -> tuple[list[Row], tuple[str, ...]]:
 
 def _labelled(about: Finding, member: Membership, level: str) -> list[Row]:
     block = analysed(about, about.endpoint, member)
-    found = [r for c in about.comparisons for r in at_horizon(block.rows, about.endpoint, c, SHOWN) if r.stat_name in SHOWN]
+    found = [r for c in about.comparisons for r in summary_rows(block.rows, about.endpoint, c, SHOWN) if r.stat_name in SHOWN]
     return [replace(r, variable=IMPUTED, level=level, subgroup=about.subgroup) for r in dict.fromkeys(found)]
 
 
@@ -136,17 +137,16 @@ def _completers(about: Finding, comparison: Comparison) -> Membership:
     member = about.member()
     mask = member.mask.copy()
     subject = np.flatnonzero(mask).astype(np.int64)
-    for visit in searched_visits(about.source, about.endpoint):
-        if visit is not None and (comparison.horizon is None or visit <= comparison.horizon):
-            mask[subject] &= np.isfinite(change_at(about.source, about.endpoint, visit, subject, member))
+    for visit in visits_to_horizon(searched_visits(about.source, about.endpoint), comparison.horizon):
+        mask[subject] &= np.isfinite(change_at(about.source, about.endpoint, visit, subject, member))
     return replace(member, mask=mask, n=int(mask.sum()))
 
 
 def _said(rows: list[Row], comparison: Comparison, *, log_scale: bool) -> str:
-    p = {r.level: r for r in of_comparison(rows, comparison) if r.stat_name == "p_value"}
+    p = {r.level: r for r in at_horizon(rows, comparison) if r.stat_name == "p_value"}
     names = (("as analysed", "observed"), ("completers", "completers"), ("jump-to-reference", "jump to reference"))
     said = [f"{word} p {p_text(p[name].number()) if p[name].stat is not None else 'NE'}" for name, word in names if name in p]
-    tip = next((r for r in of_comparison(rows, comparison) if r.stat_name == "tipping_delta"), None)
+    tip = next((r for r in at_horizon(rows, comparison) if r.stat_name == "tipping_delta"), None)
     if tip is not None and tip.stat is not None:
         said.append(f"tips at {tip.number():.2f} log points" if log_scale else f"tips at {tip.number():.1f} points")
     return ", " + ", ".join(said) if said else ""

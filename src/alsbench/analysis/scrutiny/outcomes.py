@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from alsbench.analysis.ask import Ask
+from alsbench.analysis.contrast import horizon_visit
 from alsbench.analysis.endpoints.joint_rank import ranked_set
 from alsbench.analysis.endpoints.slope import analysed_rows as slope_rows
 from alsbench.analysis.follow_up import change_matrix, subject_times, times_by_subject
@@ -122,9 +123,7 @@ def own_visit(source: Source, endpoint: Endpoint, comparison: Comparison) -> flo
     """The visit at which a comparison is read: its horizon, else the last analysed one before it."""
     if endpoint.method == "joint_rank" and comparison.horizon is not None:
         return float(comparison.horizon)
-    visits = [v for v in searched_visits(source, endpoint) if v is not None]
-    reached = [v for v in visits if comparison.horizon is None or v <= comparison.horizon]
-    return max(reached) if reached else None
+    return horizon_visit(searched_visits(source, endpoint), comparison.horizon)
 
 
 def place(source: Source, endpoint: Endpoint, comparison: Comparison) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from alsbench.analysis.ask import Ask
+from alsbench.analysis.contrast import higher_is_better
 from alsbench.analysis.question import OVERALL, Question
 from alsbench.analysis.result import Row
 from alsbench.analysis.scrutiny.finding import CheckAnswer, Finding
@@ -65,7 +66,7 @@ def declines(finding: Finding, function: Endpoint) -> tuple[IntArray, Floats]:
     """(subjects, decline per month, positive for worse) of everybody with two values or more."""
     ask = Ask(finding.source, function, Question(function.name), finding.population, finding.member(OVERALL), ())
     subject, slope = subject_slopes(ask, ask.member.mask)
-    return subject, (-slope if function.better == "higher" else slope)
+    return subject, (-slope if higher_is_better(function) else slope)
 
 
 def _means(

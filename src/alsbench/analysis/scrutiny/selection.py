@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from alsbench.analysis.contrast import higher_is_better
 from alsbench.analysis.methods import evidence_endpoints
 from alsbench.analysis.p_text import p_text
 from alsbench.analysis.result import Row
@@ -107,7 +108,7 @@ def search(finding: Finding, wanted: Callable[[Test], bool] | None = None) -> Se
             two_sided = drawn.p
             tests.append(test)
             p.append(two_sided)
-            good.append((two_sided < ALPHA) & (drawn.t * _upward(test.endpoint) > 0))
+            good.append((two_sided < ALPHA) & (drawn.t * (1.0 if higher_is_better(test.endpoint) else -1.0) > 0))
     return Search(tuple(tests), np.array(p).T, np.array(good).T, left_out, strata)
 
 
@@ -205,13 +206,6 @@ def _judged(observed: float, adjusted: dict[str, float]) -> str:
     if adjusted["every definition"] < ALPHA:
         return "survives the choice of the definition only"
     return "does not survive the choice of the definition"
-
-
-def _upward(endpoint: Endpoint) -> float:
-    """+1 where a positive statistic is better for the treated: a log-rank z counts events, a joint rank knows its direction."""
-    if endpoint.method == "time_to_event":
-        return -1.0
-    return 1.0 if endpoint.method == "joint_rank" or endpoint.better == "higher" else -1.0
 
 
 def _population(finding: Finding, endpoint: Endpoint) -> str:

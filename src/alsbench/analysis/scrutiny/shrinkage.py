@@ -11,8 +11,9 @@ import math
 
 import numpy as np
 
+from alsbench.analysis.contrast import Z95
 from alsbench.analysis.result import Row
-from alsbench.analysis.scrutiny.effect import Z95, Effect, effect_of
+from alsbench.analysis.scrutiny.effect import ScaledEffect, effect_of
 from alsbench.analysis.scrutiny.finding import CheckAnswer, Finding, each_comparison
 from alsbench.analysis.scrutiny.modifier import Floats, Pair, pair_of
 from alsbench.analysis.scrutiny.outcomes import place
@@ -44,7 +45,7 @@ def shrinkage(finding: Finding) -> CheckAnswer:
     return CheckAnswer(rows, said, lines)
 
 
-def shrunken_effect(finding: Finding, comparison: Comparison) -> tuple[Effect, Shrunken]:
+def shrunken_effect(finding: Finding, comparison: Comparison) -> tuple[ScaledEffect, Shrunken]:
     """The subgroup's effect, and the shrunken ones of subgroup (first) and complement.
 
     Raises StatsError where there is none.
@@ -95,7 +96,7 @@ def _interval(
     return [finding.row(n, v, comparison, level=level, **at) for n, v in values.items()]  # type: ignore[arg-type]
 
 
-def _selected(finding: Finding, comparison: Comparison, own: Effect, at: dict[str, object]) -> tuple[list[Row], str]:
+def _selected(finding: Finding, comparison: Comparison, own: ScaledEffect, at: dict[str, object]) -> tuple[list[Row], str]:
     names = tuple(dict.fromkeys([finding.subgroup, *(s.name for s in finding.source.study.subgroups)]))
     try:
         pair = pair_of(finding, comparison)
@@ -143,7 +144,7 @@ def _bootstrap(finding: Finding, pair: Pair, names: tuple[str, ...], upward: flo
     return np.array(observed), np.array(samples).T, kept
 
 
-def _unit(finding: Finding, comparison: Comparison, best: str, own: Effect) -> float:
+def _unit(finding: Finding, comparison: Comparison, best: str, own: ScaledEffect) -> float:
     if best == finding.subgroup:
         return own.unit
     return effect_of(finding, finding.member(best), comparison).unit

@@ -12,9 +12,10 @@ from dataclasses import replace
 
 import numpy as np
 
+from alsbench.analysis.contrast import at_horizon
 from alsbench.analysis.p_text import p_text
 from alsbench.analysis.result import Row
-from alsbench.analysis.scrutiny.finding import CheckAnswer, Finding, contrasts, of_comparison, per_comparison, spread_words
+from alsbench.analysis.scrutiny.finding import CheckAnswer, Finding, contrasts, per_comparison, spread_words
 from alsbench.analysis.scrutiny.modifier import Floats, sup_difference
 from alsbench.analysis.scrutiny.outcomes import place
 from alsbench.analysis.scrutiny.sweep import cut_of
@@ -51,7 +52,7 @@ def stepp(finding: Finding) -> CheckAnswer:
             member = replace(everybody, mask=both, n=int(both.sum()), phrase=finding.subgroup)
             mine += contrasts(only, finding.endpoint, member, variable=column, level=f"{low:.6g} to {high:.6g}")
         test, text = _test(finding, comparison, [mask for _, _, mask in found])
-        words[comparison.name] = f"{spread_words(of_comparison(mine, comparison))}, {text}"
+        words[comparison.name] = f"{spread_words(at_horizon(mine, comparison))}, {text}"
         rows += [*mine, test]
     lines = (
         ("Windows", f"a third of the comparison's subjects in order of {column}, sliding by a twelfth"),

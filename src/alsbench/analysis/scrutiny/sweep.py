@@ -12,9 +12,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from alsbench.analysis.contrast import at_horizon
 from alsbench.analysis.p_text import p_text
 from alsbench.analysis.result import Row
-from alsbench.analysis.scrutiny.finding import CheckAnswer, Finding, contrasts, of_comparison, per_comparison, spread_words
+from alsbench.analysis.scrutiny.finding import CheckAnswer, Finding, contrasts, per_comparison, spread_words
 from alsbench.analysis.scrutiny.modifier import sup_difference, sup_effect
 from alsbench.analysis.scrutiny.outcomes import place
 from alsbench.analysis.source import BoolArray, Source
@@ -54,7 +55,7 @@ def sweep(finding: Finding) -> CheckAnswer:
         masks.append(member.mask)
         made = contrasts(finding, finding.endpoint, member, source=swept, variable=own.column, level=f"{own.op} {cut:.6g}")
         rows += [replace(r, warning=r.warning or "the subgroup's own cut") for r in made] if cut == own.value else made
-    words = {c.name: spread_words(of_comparison(rows, c)) for c in finding.comparisons}
+    words = {c.name: spread_words(at_horizon(rows, c)) for c in finding.comparisons}
     for comparison in finding.comparisons:
         mine, text = _sup_tests(finding, comparison, masks)
         rows += mine

@@ -4,47 +4,32 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from alsbench.analysis.methods import method_info
+from alsbench.analysis.contrast import BY_VISIT, rows_of, summary_names
 from alsbench.analysis.question import Question
-from alsbench.analysis.records import endpoint_records
 from alsbench.analysis.result import Row
 from alsbench.analysis.run import answer
-from alsbench.analysis.scrutiny.finding import CheckAnswer, Finding, per_comparison, spread_words, summary_names
-from alsbench.study.model import Comparison
+from alsbench.analysis.scrutiny.finding import CheckAnswer, Finding, per_comparison, spread_words
+from alsbench.analysis.scrutiny.outcomes import searched_visits
 
 
 def visits(finding: Finding) -> CheckAnswer:
     """Check 10: estimate, interval and p at each analysed visit; a joint rank is made at each visit as its horizon."""
     endpoint = finding.endpoint
-    if not method_info(endpoint.method).by_visit:
+    if endpoint.method not in BY_VISIT:
         return CheckAnswer([], f"not applicable: {endpoint.method.replace('_', ' ')} has no visits")
-    asked = _numbers(finding) if endpoint.method == "joint_rank" else ()
+    asked = searched_visits(finding.source, endpoint) if endpoint.method == "joint_rank" else ()
     question = Question(
         endpoint.name,
         subgroups=(finding.subgroup,),
         comparisons=tuple(c.name for c in finding.comparisons),
-        visits=asked,
+        visits=tuple(v for v in asked if v is not None),
         population=finding.population,
     )
     names = summary_names(endpoint)
     found = answer(question, finding.source).select(context="contrast", stat_name=names, level=None)
     rows: list[Row] = [_marked(finding, r) for r in found if r.visit_number is not None]
-    words = {c.name: spread_words(_of_pair(rows, c)) for c in finding.comparisons}
+    words = {c.name: spread_words(rows_of(rows, c)) for c in finding.comparisons}
     return CheckAnswer(rows, per_comparison(finding, words))
-
-
-def _of_pair(rows: list[Row], comparison: Comparison) -> list[Row]:
-    return [r for r in rows if (r.treatment, r.reference) == (comparison.treatment, comparison.reference)]
-
-
-def _numbers(finding: Finding) -> tuple[float, ...]:
-    """Post-baseline visits of the function that a joint rank compares."""
-    source = finding.source
-    function = source.endpoint(finding.endpoint.function)
-    if function.visits:
-        return function.visits
-    seen = endpoint_records(source, function).visit
-    return tuple(sorted({float(v) for v in seen if v > source.study.visits.baseline}))
 
 
 def _marked(finding: Finding, row: Row) -> Row:

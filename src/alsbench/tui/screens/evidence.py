@@ -108,7 +108,7 @@ class EvidenceView(QueryView):
         cell = next((c for c in piece.cells if c.comparison == name), None)
         if cell is None:
             return AlsbenchError("no contrast here"), None
-        return effect_at(piece, cell, self.bench.ready.source.study.endpoints[endpoint].better), cell
+        return effect_at(piece, cell), cell
 
     def cell(self, found: ContrastCell | AlsbenchError | None, cell: EvidenceCell | None = None) -> tuple[str, str]:
         if found is None:
@@ -118,7 +118,7 @@ class EvidenceView(QueryView):
         glyphs = self.bench.look.glyphs
         role = ""
         if found.p < ALPHA:
-            role = "good" if found.favours else "bad"
+            role = "good" if found.contrast.favourable else "bad"
         text = found.text(glyphs.favours, glyphs.against, limits=self.limits)
         if self.planned and math.isfinite(found.estimate):
             text += "n" if cell is not None and cell.verdict == NOMINAL else " "

@@ -65,7 +65,7 @@ class ForestView(QueryView):
             cell = (
                 next((c for c in piece.cells if c.comparison == choice.comparison), None) if isinstance(piece, Piece) else None
             )
-            found[key.phrase] = (effect_at(piece, cell, endpoint.better), cell) if cell else (
+            found[key.phrase] = (effect_at(piece, cell), cell) if cell else (
                 piece if isinstance(piece, AlsbenchError) else None, None)  # fmt: skip
         effects = [
             e for e, _ in found.values() if isinstance(e, ContrastCell) and math.isfinite(e.estimate) and math.isfinite(e.low)

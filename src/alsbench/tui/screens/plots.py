@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from rich.text import Text
 
+from alsbench.analysis.contrast import contrasts_by_visit
 from alsbench.analysis.result import Result, Row
 from alsbench.errors import AlsbenchError
 from alsbench.render.formats import format_stat
@@ -15,7 +16,7 @@ from alsbench.render.ticks import nice_ticks, ratio_ticks, tick_text
 from alsbench.tui.answers import Curves
 from alsbench.tui.canvas import Canvas, Series, Under, plot
 from alsbench.tui.cell_text import fit, safe, short_names
-from alsbench.tui.contrast_cells import ContrastCell, contrast_rows, effect_of
+from alsbench.tui.contrast_cells import ContrastCell
 from alsbench.tui.table_models import align
 from alsbench.tui.theme import Appearance, Glyphs
 
@@ -153,10 +154,9 @@ def contrast_items(result: Result, view: EndpointView, subgroup: str) -> list[tu
         return []
     known = study.subgroup(subgroup.removeprefix("not "))
     mark = "" if known is None or known.prespecified else "POST HOC"
-    effects = [
-        effect_of(s, study.endpoints[view.session.choice.endpoint].better)
-        for s in contrast_rows(view.narrowed(result), comparison, subgroup)
-    ]
+    rows = [r for r in view.narrowed(result).rows if r.subgroup == subgroup]
+    endpoint = study.endpoints[view.session.choice.endpoint].model_copy(update={"method": view.method})
+    effects = [ContrastCell(c) for c in contrasts_by_visit(rows, endpoint, comparison)]
     n = result.get("n", context="subgroup", arm=None)
     name = f"{subgroup}, n {n.stat}" if n else subgroup
     return [(f"{name}{f' {e.visit}' if e.visit and len(effects) > 1 else ''}", e, mark) for e in effects]
@@ -193,10 +193,10 @@ def interval_lines(items: Sequence[tuple[str, ContrastCell, str]], look: Appeara
 
 def better_side(effects: Sequence[ContrastCell], glyphs: Glyphs) -> str:
     """The side of the null on which estimates favour the treatment."""
-    found = next((e for e in effects if e.favours is not None), None)
+    found = next((e.contrast for e in effects if e.contrast.favourable is not None), None)
     if found is None:
         return ""
-    return f"right {glyphs.more_right}" if found.favours == (found.estimate > found.null) else f"{glyphs.more_left} left"
+    return f"right {glyphs.more_right}" if found.upward else f"{glyphs.more_left} left"
 
 
 def better_line(effects: Sequence[ContrastCell], glyphs: Glyphs, zero: int, room: int) -> str:
@@ -230,7 +230,7 @@ def interval(
     zero = round(canvas.column(0.0))
     canvas.put(zero, 0, glyphs.v, look["axis"])
     if math.isfinite(effect.estimate) and math.isfinite(effect.low) and math.isfinite(effect.high):
-        style = look["good" if effect.favours and effect.p < 0.05 else "text"]
+        style = look["good" if effect.contrast.favourable and effect.p < 0.05 else "text"]
         start, end = round(canvas.column(scale(effect.low))), round(canvas.column(scale(effect.high)))
         for column in range(max(start, 0), min(end, room - 1) + 1):
             canvas.put(column, 0, glyphs.h if column != zero else "+" if not glyphs.dots else "┼", style)
