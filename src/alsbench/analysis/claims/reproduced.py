@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from alsbench.analysis.contrast import NO_VISIT, horizon_visit
 from alsbench.analysis.methods import method_info
 from alsbench.analysis.question import OVERALL, Question
 from alsbench.analysis.records import resolve_visit
@@ -161,8 +162,11 @@ def _row(claim: Claim, part: str, stat: str, result: Result, comparison: Compari
     if not named:
         known = sorted({r.stat_name for r in mine if claim.line or (r.level is None and r.variable is None)})
         return None, why or f"the analysis has no {stat}; {nearest(stat, known)}"
-    found = _at_visit(named, comparison)
-    return found, found.error or ""
+    visits = [r.visit_number for r in named]
+    # the answer to a claim that names its visit has that visit only
+    number = horizon_visit(visits, None if result.question["visits"] else comparison.horizon)
+    found = next((r for r in named if r.visit_number == number), None)
+    return found, (found.error or "" if found is not None else f"{NO_VISIT}: give the claim a visit")
 
 
 def _named(claim: Claim, stat: str, rows: list[Row]) -> tuple[list[Row], str]:
@@ -186,17 +190,6 @@ def _named(claim: Claim, stat: str, rows: list[Row]) -> tuple[list[Row], str]:
 
 def _words(line: str) -> list[str]:
     return sorted(line.casefold().replace(",", " ").replace("-", " ").split())
-
-
-def _at_visit(rows: list[Row], comparison: Comparison) -> Row:
-    visits = _visits(rows)
-    reached = [v for v in visits if comparison.horizon is None or v <= comparison.horizon] or visits
-    wanted = max(reached) if reached else None
-    return next(r for r in rows if r.visit_number == wanted)
-
-
-def _visits(rows: Iterable[Row]) -> list[float]:
-    return [r.visit_number for r in rows if r.visit_number is not None]
 
 
 def _text(value: str | int | float | bool) -> str:

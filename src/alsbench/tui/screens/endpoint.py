@@ -13,6 +13,7 @@ from typing import Any, get_args
 
 from rich.text import Text
 
+from alsbench.analysis.contrast import STATISTICS
 from alsbench.analysis.question import Question
 from alsbench.analysis.result import Result, merge_warnings
 from alsbench.errors import AlsbenchError
@@ -205,7 +206,7 @@ class EndpointView(QueryView):
                 )
                 mean = interval_cell(means, "gmr", "gmr_low", "gmr_high") if log_scale else spread_cell(means, "ls_mean", "se")
                 cells += [value_cell(means, "n"), mean]
-            names = ("ratio", "ratio_low", "ratio_high") if log_scale else ("difference", "conf_low", "conf_high")
+            names = STATISTICS["ratio" if log_scale else "difference"][:3]
             p = value_cell(stats, "p_value")
             effect = [interval_cell(stats, *names), p]
             cells = [cells[0], *effect, *cells[1:]] if log_scale else [*cells, *effect]
