@@ -29,9 +29,11 @@ from alsbench.analysis.scrutiny.effect import effect_of
 from alsbench.analysis.scrutiny.finding import asked
 from alsbench.analysis.scrutiny.outcomes import own_visit
 from alsbench.analysis.source import Source
+from alsbench.analysis.subgroups import members
 from alsbench.stats.errors import StatsError
 from alsbench.study.claims import Claim
 from alsbench.study.model import Comparison, Endpoint
+from alsbench.study.phrase import is_post_hoc
 
 SOURCES = Path(alsbench.__file__).parent
 PAIR = {"treatment": "T", "reference": "R"}
@@ -180,3 +182,40 @@ def test_comparisons_of_two_arms_at_two_horizons(trial: Source) -> None:
     other = Comparison.model_validate(first.model_dump() | {"name": "early", "horizon": 3})
     visits = [contrast_of(rows, trial.study.endpoints["alsfrs"], c).visit_number for c in (first, other)]
     assert visits == [first.horizon, 3.0]
+
+
+def test_what_is_post_hoc_synthetic_and_nominal_is_decided_once() -> None:
+    """Words of honesty: one module decides each, all others ask it."""
+    found: dict[str, set[str]] = {"synthetic": set(), "nominal": set(), "post hoc": set()}
+    for name, tree in modules().items():
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Attribute) and node.attr == "synthetic" and ast.unparse(node).endswith("info.synthetic"):
+                found["synthetic"].add(name)
+            if isinstance(node, ast.Compare) and re.search(r"(self|cell|c)\.verdict", ast.unparse(node)):
+                found["nominal"].add(name)
+            if isinstance(node, ast.IfExp) and "prespecified" in ast.unparse(node.test):
+                found["post hoc"].add(name)
+    # provenance carries the flag; the app's bar has a chip, a report a provenance of its own
+    assert found["synthetic"] == {"analysis/plan.py", "tui/widgets/bars.py", "service/report.py"}
+    assert found["nominal"] == {"analysis/contrast.py"}
+    assert found["post hoc"] - {"study/model.py"} == {f"tui/screens/{n}.py" for n in ("forest", "subgroups", "subgroup_editor")}
+
+
+def test_a_phrase_is_post_hoc_where_a_part_of_it_is(trial: Source) -> None:
+    """Two planned subgroups are planned together only without a lock: a locked plan names what it has."""
+    old = trial.study
+    third = old.subgroups[0].model_copy(update={"name": "third", "complement": ""})
+    given = tuple(s.model_copy(update={"prespecified": s is not third}) for s in (*old.subgroups, third))
+    trial = replace(trial, study=old.model_copy(update={"subgroups": given}))
+    study = trial.study
+    planned = [s.name for s in study.subgroups if s.prespecified]
+    late = next(s.name for s in study.subgroups if not s.prespecified)
+    assert not is_post_hoc(study, "overall")
+    assert not is_post_hoc(study, planned[0]) and not is_post_hoc(study, f"not {planned[0]}")
+    assert is_post_hoc(study, late) and is_post_hoc(study, f"not {late}") and is_post_hoc(study, f"{planned[0]} and {late}")
+    assert is_post_hoc(study, "gone")
+    assert not is_post_hoc(study, planned[0], locked=True)
+    both = f"{planned[0]} and {planned[1]}"
+    assert (is_post_hoc(study, both), is_post_hoc(study, both, locked=True)) == (False, True)
+    for phrase in (planned[0], late, f"not {late}"):
+        assert members(trial, phrase).post_hoc == is_post_hoc(study, phrase)

@@ -30,6 +30,7 @@ CONTRASTED: dict[str, Unit] = {  # methods with one contrast that sums them up
     "time_to_event": "hazard_ratio",
 }
 Z95 = 1.959963984540054
+NOMINAL = "nominal"  # a verdict: small, but outside the plan or behind a gate that stayed closed
 NO_VISIT = "no analysed visit up to the horizon"
 
 
@@ -105,6 +106,11 @@ class EvidenceCell(Contrast):
     verdict: str | None = None
     warning: str | None = None
     plan: str = ""
+
+    @property
+    def nominal(self) -> bool:
+        """Whether a small p is none of the multiplicity plan's rejections."""
+        return self.verdict == NOMINAL
 
 
 @dataclass(frozen=True)

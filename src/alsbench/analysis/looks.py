@@ -14,11 +14,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from typing import Any
 
-from alsbench.analysis.question import OVERALL, Question
+from alsbench.analysis.question import Question
 from alsbench.analysis.result import Result
 from alsbench.errors import AlsbenchError
 from alsbench.study.model import Study
-from alsbench.study.phrase import parse_phrase, subgroup_names
+from alsbench.study.phrase import is_post_hoc, parse_phrase, subgroup_names
 
 P_VALUES = frozenset({"p_value", "log_rank_p", "gehan_p", "permutation_p", "interaction_p"})
 RESOLVED = ("method", "covariance", "df", "options")
@@ -70,7 +70,7 @@ def questions_shown(result: Result, study: Study) -> dict[str, dict[str, object]
             continue
         whole = asked if "options" in asked else Question(endpoint).as_dict() | {"comparisons": asked.get("comparisons", [])}
         one = {**whole, "endpoint": endpoint, "method": method, "population": population, "subgroups": [subgroup]}
-        post_hoc = result.provenance.post_hoc and (departs or _is_post_hoc(subgroup, study))
+        post_hoc = result.provenance.post_hoc and (departs or is_post_hoc(study, subgroup, locked=True))
         for comparison in _compared(treatment, reference, whole["comparisons"], study):
             if comparison:
                 one["comparisons"] = [comparison]
@@ -86,7 +86,12 @@ def planned_question(
     compared = (comparison,)
     one = Question(endpoint, subgroups=(subgroup,), comparisons=compared, population=population).as_dict() | {"method": method}
     about = next((_pair(c.treatment, c.reference, c.name, study) for c in study.comparisons if c.name == comparison), "")
-    return {_short(one, study): {"what": f"{endpoint} [{method}] {subgroup}{about}", "post_hoc": _is_post_hoc(subgroup, study)}}
+    return {
+        _short(one, study): {
+            "what": f"{endpoint} [{method}] {subgroup}{about}",
+            "post_hoc": is_post_hoc(study, subgroup, locked=True),
+        }
+    }
 
 
 def _compared(treatment: str | None, reference: str | None, asked: Sequence[str], study: Study) -> list[str]:
@@ -104,14 +109,6 @@ def _pair(treatment: str | None, reference: str | None, comparison: str, study: 
 
 def _short(question: Mapping[str, Any], study: Study) -> str:
     return question_digest(question, study)[:16]
-
-
-def _is_post_hoc(phrase: str, study: Study) -> bool:
-    """Whether a subgroup is none of the plan's; two that were planned are not planned together."""
-    if phrase == OVERALL:
-        return False
-    planned = {n for s in study.subgroups if s.prespecified for n in (s.name, s.complement) if n}
-    return phrase.removeprefix("not ") not in planned
 
 
 def _beside(question: Mapping[str, Any], study: Study) -> str:

@@ -15,7 +15,7 @@ from alsbench.analysis.question import Question
 from alsbench.analysis.result import Provenance, Result
 from alsbench.analysis.source import Source
 from alsbench.audit.lock import Change, Lock, changes, endpoint_change
-from alsbench.study.model import Comparison, Endpoint, Study
+from alsbench.study.model import NO_PATIENT, Comparison, Endpoint, Study
 from alsbench.version import __version__
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def provenance(source: Source, parts: list[Membership], command: str, *endpoints
 
 def synthetic_line(study: Study) -> list[tuple[str, str]]:
     """The line of facts of a study whose data are synthetic; none for a real one."""
-    return [("Data", "SYNTHETIC: no real patient stands behind these numbers")] if study.info.synthetic else []
+    return [("Data", f"{mark.split()[0]}: {NO_PATIENT}") for mark in study.info.marks]
 
 
 def marked(

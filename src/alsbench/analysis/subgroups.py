@@ -20,7 +20,7 @@ from alsbench.stats.summaries import mean, quantile
 from alsbench.study.expression import parse
 from alsbench.study.model import Subgroup
 from alsbench.study.names import nearest
-from alsbench.study.phrase import Phrase, parse_phrase, subgroup_names
+from alsbench.study.phrase import Phrase, is_post_hoc, parse_phrase, subgroup_names
 from alsbench.study.sql import Kind, compile_sql
 from alsbench.study.syntax_tree import Aggregate
 
@@ -69,7 +69,7 @@ def members(source: Source, phrase: str, population: str = "") -> Membership:
     cuts: dict[str, float] = {}
     parts: list[str] = []
     labels: list[str] = []
-    post_hoc = post_randomisation = False
+    post_randomisation = False
     for name, negated in parsed.parts:
         subgroup = next(s for s in source.study.subgroups if s.name == name)
         part, found = _truth(source, subgroup)
@@ -80,9 +80,7 @@ def members(source: Source, phrase: str, population: str = "") -> Membership:
         parts.append(f"not ({subgroup.where})" if negated else subgroup.where)
         title = subgroup.label or subgroup.name
         labels.append(f"not: {title}" if negated else title)
-        post_hoc |= not subgroup.prespecified
         post_randomisation |= subgroup.post_randomisation
-    post_hoc |= source.lock is not None and len(parsed.parts) > 1  # what two planned subgroups share was not planned
     mask: BoolArray = inside & (truth == 1.0)
     return Membership(
         phrase=parsed.text,
@@ -93,7 +91,7 @@ def members(source: Source, phrase: str, population: str = "") -> Membership:
         cuts=tuple(cuts.items()),
         n=int(mask.sum()),
         n_undecided=int((inside & np.isnan(truth)).sum()),
-        post_hoc=post_hoc,
+        post_hoc=is_post_hoc(source.study, parsed.text, locked=source.lock is not None),
         post_randomisation=post_randomisation,
     )
 

@@ -67,7 +67,7 @@ def evidence_block(evidence: Evidence) -> PageBlock:
 
 def nominal_note(evidence: Evidence) -> tuple[str, ...]:
     """The legend of the mark n, where it stands."""
-    if not any(c.verdict == "nominal" for c in evidence.cells):
+    if not any(c.nominal for c in evidence.cells):
         return ()
     return ("n: nominal, outside the multiplicity plan or behind a gate that stayed closed.",)
 
@@ -121,7 +121,7 @@ def estimate_text(cell: EvidenceCell) -> str:
 def p_text(p: float | None, cell: EvidenceCell | None) -> str:
     """p as printed, ``n`` after it where it is nominal; why there is none where the cell says so."""
     if p is not None:
-        return format_p(p) + (" n" if cell is not None and cell.verdict == "nominal" else "")
+        return format_p(p) + (" n" if cell is not None and cell.nominal else "")
     return absent(cell.error) if cell is not None and cell.error else ""
 
 

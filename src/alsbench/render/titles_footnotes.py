@@ -11,11 +11,11 @@ from collections.abc import Collection
 
 from alsbench.analysis.result import Provenance, Result
 from alsbench.audit.chain import NOT_VERIFIED
+from alsbench.study.model import SYNTHETIC
 
 POST_HOC = "Post hoc"
 DEVIATION = "Deviation from the locked plan"
 BLINDED = "BLINDED"
-SYNTHETIC = "SYNTHETIC DATA"
 LOG_BROKEN, LOG_EXPLAINED = "AUDIT LOG DOES NOT VERIFY", "AUDIT LOG BROKEN, EXPLAINED"
 LOG_FACT = "Audit log"
 CI = "(95% CI)"

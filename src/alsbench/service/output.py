@@ -219,7 +219,7 @@ def _with_column(sheet: Sheet, key: str, text: str) -> Sheet:
 def source_facts(source: Source) -> Facts:
     """Study, snapshot and data cut, for the head of a table that is no analysis result."""
     info = source.study.info
-    synthetic = " · SYNTHETIC DATA" if info.synthetic else ""
+    synthetic = "".join(f" · {mark}" for mark in info.marks)
     blinded = " · BLINDED" if source.blinded else ""
     lock = source.lock
     locked = () if lock is None else (("Plan", "; ".join(t for t in (lock.words(), lock.note, lock.doubt) if t)),)
@@ -233,7 +233,7 @@ def study_fact(access: Access) -> Facts:
     if not space.study_path.exists():
         return ()
     info = space.read_study().info
-    return (("Study", f"{info.id}{' · SYNTHETIC DATA' if info.synthetic else ''}"),)
+    return (("Study", f"{info.id}{''.join(f' · {mark}' for mark in info.marks)}"),)
 
 
 def snapshot_fact(snapshot: Snapshot) -> tuple[str, str]:

@@ -40,6 +40,7 @@ from alsbench.service.scrutiny import made_scrutiny
 from alsbench.service.subjects import arms_sheet
 from alsbench.service.trail import looked
 from alsbench.study.claims import read_claims
+from alsbench.study.model import NO_PATIENT
 from alsbench.version import __version__
 
 if TYPE_CHECKING:
@@ -282,7 +283,7 @@ def _document(asked: Contents, pages: Sequence[Page], command: str) -> Document:
     marks = [
         *([log_mark(source.log.text)] if source.log.words else []),
         *(["BLINDED"] if source.blinded else []),
-        *(["SYNTHETIC DATA"] if info.synthetic else []),
+        *info.marks,
     ]
     facts: Facts = (
         ("Study", info.id),
@@ -309,8 +310,7 @@ def _statements(asked: Contents) -> list[str]:
     said = []
     if source.log.words:
         said.append(f"{source.log.text[:1].upper()}{source.log.text[1:]}.")
-    if source.study.info.synthetic:
-        said.append("SYNTHETIC DATA: no real patient stands behind these numbers.")
+    said += [f"{mark}: {NO_PATIENT}." for mark in source.study.info.marks]
     if source.blinded:
         said.append("BLINDED: the arms are dummies, and so is every comparison of them.")
     deviations = max((len(r.provenance.deviations) for r in asked.results), default=0)

@@ -203,8 +203,7 @@ def _results(access: Access, before: Snapshot, after: Snapshot, *, same: bool) -
     if now.lock is not None:
         departures = (now.lock.doubt, *(f"{c.words()}" for c in changes(now.lock, now.study)))
         notes += tuple(f"departs from the locked plan: {text}" for text in departures if text)
-    if now.study.info.synthetic:
-        notes += ("SYNTHETIC DATA",)
+    notes += now.study.info.marks
     title = f"Results: {len(changed)} of {len(asked)} contrasts changed"
     return Sheet("results", title, fields, tuple(_contrast(c) for c in changed), notes=notes, standing=True)
 

@@ -112,7 +112,7 @@ class Trial:
 
     def __repr__(self) -> str:
         info = self.study.info
-        return f"<alsbench trial {info.id}{', SYNTHETIC DATA' if info.synthetic else ''}, in {self.path}>"
+        return f"<alsbench trial {info.id}{''.join(f', {mark}' for mark in info.marks)}, in {self.path}>"
 
     def _opened(self) -> AbstractContextManager[Source]:
         return self._access.opened()

@@ -53,6 +53,8 @@ StagingSystem = Literal["kings", "mitos"]
 
 DAYS_PER_UNIT: dict[VisitUnit, float] = {"month": 30.4375, "week": 7.0, "day": 1.0}
 SUBGROUP_NAME = r"^[A-Za-z_][A-Za-z0-9_]*$"
+SYNTHETIC = "SYNTHETIC DATA"
+NO_PATIENT = "no real patient stands behind these numbers"
 LATER_KEYS = {"event_ties": "tie", "win_intervals": "untransformed"}  # of endpoints, with their defaults
 RESERVED_NAMES = frozenset({"overall", "not", "and", "or", "in"})
 
@@ -70,6 +72,11 @@ class StudyInfo(Table):
     subject: Name = "USUBJID"
     # counts below it are hidden in all that is printed or exported
     mask: Annotated[int, Strict(), Field(ge=0, le=1_000_000)] = 0
+
+    @property
+    def marks(self) -> tuple[str, ...]:
+        """What is said wherever data of the study are shown: that they are synthetic, or nothing."""
+        return (SYNTHETIC,) if self.synthetic else ()
 
 
 class Arms(Table):
@@ -209,6 +216,11 @@ class Subgroup(Table):
     rationale: Text = ""
     complement: Name = ""
     post_randomisation: Switch = False
+
+    @property
+    def status(self) -> str:
+        """``pre-specified`` or ``post hoc``."""
+        return "pre-specified" if self.prespecified else "post hoc"
 
 
 class Hypothesis(Table):

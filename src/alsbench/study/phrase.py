@@ -65,6 +65,17 @@ def parse_phrase(text: str, names: Names) -> Phrase:
     return Phrase(" ".join(words), tuple(parts))
 
 
+def is_post_hoc(study: Study, phrase: str, *, locked: bool = False) -> bool:
+    """Whether a subgroup, or a part of it, was not pre-specified. Under a ``locked`` plan what two planned subgroups share was
+    not planned. A phrase that the study does not have (any more) is of no plan."""
+    try:
+        parts = parse_phrase(phrase, subgroup_names(study)).parts
+    except UsageError:
+        return True
+    planned = {s.name for s in study.subgroups if s.prespecified}
+    return any(name not in planned for name, _ in parts) or (locked and len(parts) > 1)
+
+
 def _split(words: list[str]) -> list[list[str]]:
     chunks: list[list[str]] = [[]]
     for word in words:

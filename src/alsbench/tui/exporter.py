@@ -263,7 +263,7 @@ class Exporter:
         for name in session.choice.subgroups:
             found = study.subgroup(name)
             if found is not None:
-                facts.append((f"Subgroup {name}", f"{found.where} ({'pre-specified' if found.prespecified else 'post hoc'})"))
+                facts.append((f"Subgroup {name}", f"{found.where} ({found.status})"))
         return (*facts, ("Snapshot", session.snapshot[:12]), ("Command", self.shell_command()))
 
     def data_notes(self) -> tuple[str, ...]:
@@ -272,7 +272,7 @@ class Exporter:
             return ()
         source = self.host.opened.source
         logged = tuple(f"{words[:1].upper()}{words[1:]}." for words in source.log.words)
-        synthetic = ("SYNTHETIC DATA",) if source.study.info.synthetic else ()
+        synthetic = source.study.info.marks
         return (*logged, *synthetic, *(("BLINDED: the arms are dummies.",) if source.blinded else ()))
 
     def footnotes(self) -> tuple[str, ...]:

@@ -61,9 +61,7 @@ def catalogue(source: Source) -> Catalogue:
             for c in study.comparisons
         ),
         populations=tuple(CatalogueItem(name, name, flag) for name, flag in study.populations.flags.items()),
-        subgroups=tuple(
-            CatalogueItem(s.name, s.label or s.name, "pre-specified" if s.prespecified else "post hoc") for s in study.subgroups
-        ),
+        subgroups=tuple(CatalogueItem(s.name, s.label or s.name, s.status) for s in study.subgroups),
         arms=tuple(CatalogueItem(a, a, study.arms.labels.get(a, "")) for a in study.arms.order),
         tables=tuple(CatalogueItem(name, name, info.label or "") for name, info in source.snapshot.tables.items()),
         visits=tuple((name, analysed_visits(source, name)) for name in study.endpoints),

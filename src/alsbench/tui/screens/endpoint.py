@@ -22,6 +22,7 @@ from alsbench.render.result_rows import ResultRows, interval_cell, spread_cell, 
 from alsbench.render.tables import endpoint_page, model_block, subgroup_blocks, subgroup_heading
 from alsbench.render.visits import visit_name
 from alsbench.study.model import Comparison, Covariance, DfMethod, Method
+from alsbench.study.phrase import is_post_hoc
 from alsbench.tui import actions as act
 from alsbench.tui.answers import AnswerKey, CurveKey
 from alsbench.tui.cell_text import safe
@@ -177,9 +178,7 @@ class EndpointView(QueryView):
         return Section(section.cols, rows, section.frozen)
 
     def heading(self, found: ResultRows, subgroup: str) -> GridRow:
-        name = subgroup.removeprefix("not ")
-        known = self.study.subgroup(name)
-        mark = "" if known is None or known.prespecified else "  POST HOC"
+        mark = "  POST HOC" if is_post_hoc(self.study, subgroup) else ""
         return GridRow(((safe(subgroup_heading(found, subgroup) + mark, ascii=self.ascii), "bold"),), heading=True)
 
     def nothing(self, result: Result) -> GridRow:

@@ -19,6 +19,7 @@ from alsbench.errors import AlsbenchError
 from alsbench.render.evidence import evidence_page
 from alsbench.render.formats import format_p
 from alsbench.render.page import Page
+from alsbench.study.phrase import is_post_hoc
 from alsbench.tui import actions as act
 from alsbench.tui.answers import PieceKey
 from alsbench.tui.cell_text import safe
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
 LABEL_WIDTH = 14
 CELL_WIDTH = 20
 LIMITS_WIDTH = 28  # of a cell with limits instead of the standard error
-NOMINAL = "nominal"  # a cell's verdict
 WAITING = "..."
 FoundContrast = ContrastCell | AlsbenchError | None  # None: being computed
 
@@ -121,7 +121,7 @@ class EvidenceView(QueryView):
             role = "good" if found.contrast.favourable else "bad"
         text = found.text(glyphs.favours, glyphs.against, limits=self.limits)
         if self.planned and math.isfinite(found.estimate):
-            text += "n" if cell is not None and cell.verdict == NOMINAL else " "
+            text += "n" if cell is not None and cell.nominal else " "
         return text, role
 
     @property
@@ -138,7 +138,7 @@ class EvidenceView(QueryView):
             title = f"{phrase} ({found.complement})"
         cells = (p.cells[0] for e in self.endpoints() if isinstance(p := self.known(self.key(e, phrase)), Piece) and p.cells)
         first = next(cells, None)
-        mark = "" if found is None or found.prespecified else "post hoc"
+        mark = "post hoc" if found is not None and is_post_hoc(self.bench.ready.source.study, phrase) else ""
         return title, " ".join(t for t in (mark, f"n={first.n}" if first else "") if t)
 
     def cursor_moved(self) -> None:

@@ -124,7 +124,7 @@ class ForestView(QueryView):
             estimate = f"{values[0]} ({values[1]}, {values[2]})"
         p = format_p(effect.p) if math.isfinite(effect.p) else ""
         if study is not None and study.multiplicity is not None and p:
-            p += " n" if cell.verdict == "nominal" else "  "
+            p += " n" if cell.nominal else "  "
         interaction = format_p(cell.interaction_p) if cell.interaction_p is not None else ""
         return safe(name, ascii=self.ascii), str(cell.n), estimate, p, interaction
 

@@ -13,6 +13,7 @@ from alsbench.analysis.result import Result, Row
 from alsbench.errors import AlsbenchError
 from alsbench.render.formats import format_stat
 from alsbench.render.ticks import nice_ticks, ratio_ticks, tick_text
+from alsbench.study.phrase import is_post_hoc
 from alsbench.tui.answers import Curves
 from alsbench.tui.canvas import Canvas, Series, Under, plot
 from alsbench.tui.cell_text import fit, safe, short_names
@@ -65,8 +66,7 @@ def one_plot(
 ) -> list[Text]:
     """The plot of one subgroup: survival curves, or means by visit; none where only contrasts can be drawn."""
     look, study = view.bench.look, view.study
-    known = study.subgroup(subgroup.removeprefix("not "))
-    mark = "" if known is None or known.prespecified else "  POST HOC"
+    mark = "  POST HOC" if is_post_hoc(study, subgroup) else ""
     n = result.get("n", context="subgroup", arm=None)
     title = safe(f"{subgroup}, n = {n.stat if n else ''}{mark}", ascii=view.ascii)
     arms = [a for a in study.arms.order if any(r.arm == a for r in result.select(context="arm"))]
@@ -152,8 +152,7 @@ def contrast_items(result: Result, view: EndpointView, subgroup: str) -> list[tu
     study, comparison = view.study, view.comparison
     if comparison is None:
         return []
-    known = study.subgroup(subgroup.removeprefix("not "))
-    mark = "" if known is None or known.prespecified else "POST HOC"
+    mark = "POST HOC" if is_post_hoc(study, subgroup) else ""
     rows = [r for r in view.narrowed(result).rows if r.subgroup == subgroup]
     endpoint = study.endpoints[view.session.choice.endpoint].model_copy(update={"method": view.method})
     effects = [ContrastCell(c) for c in contrasts_by_visit(rows, endpoint, comparison)]

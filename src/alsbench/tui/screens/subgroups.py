@@ -152,7 +152,7 @@ class SubgroupsView(View):
                 counts = ["NE"] * len(counts) if known.error else [str(known.n), *map(str, known.by_arm)]
             texts = [
                 f"{glyphs.on if on else glyphs.off} {subgroup.name}",
-                "pre-specified" if subgroup.prespecified else "post hoc",
+                subgroup.status,
                 *counts,
                 subgroup.label,
             ]
