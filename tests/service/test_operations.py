@@ -16,7 +16,7 @@ from tests.shell import run_here
 
 import alsbench as als
 from alsbench.audit.workspace_identity import identify
-from alsbench.service import audit_log, checks, claims, endpoint, evidence, scrutiny, snapshots, subgroups, subjects, tables
+from alsbench.service import audit_log, claims, endpoint, evidence, scrutiny, snapshots, subgroups, subjects, tables
 from alsbench.service.access import Access
 from alsbench.service.output import Output, export
 
@@ -46,7 +46,7 @@ VIEWS: list[tuple[Callable[..., Output], dict[str, Any], str, str]] = [
     (subjects.subject, {"subject_id": SUBJECT}, f"subject {SUBJECT}", "json"),
     (subgroups.listed, {"mask": 5}, "subgroup list --mask 5", "csv"),
     (subgroups.described, {"name": "not slow"}, "subgroup show 'not slow'", "md"),
-    (checks.check, {"mask": 5}, "check --mask 5", "json"),
+    (tables.check, {"mask": 5}, "check --mask 5", "json"),
     (snapshots.snapshots, {}, "snapshots", "table"),
     (snapshots.diff, {"old": "current"}, "diff current", "json"),
     (audit_log.looks_seen, {}, "audit looks", "table"),

@@ -85,13 +85,13 @@ class Common:
     @cached_property
     def access(self) -> Access:
         """The workspace, as this command line asks it."""
-        seen_as = {"format": self.format.value} | ({"file": self.output.name} if self.output is not None else {})
+        destination = {"format": self.format.value} | ({"file": self.output.name} if self.output is not None else {})
         drawn = not self.quiet and not self.json_errors and sys.stderr.isatty()
         return Access(
             self.workspace,
             self.mask,
             self.held,
-            seen_as,
+            destination,
             steps=partial(steps, drawn),
             note=self.note,
             watch=partial(bar, drawn),
@@ -191,7 +191,7 @@ def _sweep(workspace: Path) -> None:
             return
     except OSError:  # no workspace yet, or none that can be read: whoever needs it says so
         return
-    from alsbench.service.staging import sweep
+    from alsbench.service.blinded import sweep  # waits: numpy, pyarrow
 
     sweep(workspace)
 

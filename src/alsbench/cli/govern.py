@@ -121,7 +121,7 @@ def lock(
     where anything departs from the plan. Note the head of the log that it prints outside the workspace: only who has it
     finds out that log and lock were rewritten together.
     """
-    from alsbench.service import lock as service  # waits: duckdb, pydantic
+    from alsbench.service import lock as service  # waits: pydantic
 
     if show_plan and verify:
         raise UsageError("--show and --verify are two questions", hint="ask one of them")

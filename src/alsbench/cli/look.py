@@ -177,6 +177,6 @@ def remove_subgroup(common: Common, name: NameArgument) -> None:
 @command(commands, "check")
 def check(common: Common, mask: MaskOption = 0) -> int:
     """Run every data check on the current snapshot. Exits 1 if an error-level finding stands that was not accepted."""
-    from alsbench.service.checks import check as ask  # waits: duckdb, numpy
+    from alsbench.service.tables import check as ask  # waits: duckdb, numpy
 
     return show(common, ask(common.access, mask=mask))

@@ -19,7 +19,7 @@ from alsbench.cli.output import show
 from alsbench.cli.tui import recorded_views
 from alsbench.data.sanitize import visible_lines
 from alsbench.errors import INTERRUPTED, AlsbenchError, UsageError
-from alsbench.service.access import at_least
+from alsbench.service.access import masked_at_least
 
 commands = typer.Typer(rich_markup_mode=None, pretty_exceptions_enable=False)
 
@@ -172,7 +172,7 @@ def replay(
         codes.append(code)
         return code, text
 
-    with at_least(common.access.mask(mask)):
+    with masked_at_least(common.access.mask(mask)):
         show(common, service.replay(lines, run))
     return next((code for code in codes if code), 0)
 

@@ -21,44 +21,44 @@ T = TypeVar("T")
 Show = Callable[[str, int, "int | None"], None]
 Steps = Callable[[Iterable[Any], int, str], Iterator[Any]]
 RECORDS = ("csv", "tsv", "json")  # forms for machines
-_AT_LEAST: ContextVar[int] = ContextVar("at_least", default=0)
+_LEAST_MASK: ContextVar[int] = ContextVar("least_mask", default=0)
 
 
-def unseen(items: Iterable[T], _total: int, _title: str) -> Iterator[T]:
+def no_progress(items: Iterable[T], _total: int, _title: str) -> Iterator[T]:
     """Work whose progress nobody watches."""
     yield from items
 
 
-def unheard(_text: str) -> None:
+def no_notes(_text: str) -> None:
     """Narration that nobody reads."""
 
 
 @contextmanager
-def unwatched() -> Iterator[Show]:
+def no_watch() -> Iterator[Show]:
     yield lambda _title, _done, _total: None
 
 
 @dataclass(frozen=True)
 class Access:
     """``own_mask`` is that of the user's settings; ``held`` the workspace as it was found, None where there was none;
-    ``seen_as`` what the log says of how answers are shown (``format``, and ``file`` where they are written). ``note`` takes
+    ``destination`` what the log says of how answers are shown (``format``, and ``file`` where they are written). ``note`` takes
     narration; ``steps`` shows the progress of counted work, ``watch`` of work of which nobody knows how much it is. ``named``
     is whether the command that repeats an answer names the workspace, ``placed`` whether what is asked is about one."""
 
     path: Path
     own_mask: int = 0
     held: WorkspaceIdentity | None = None
-    seen_as: Mapping[str, str] = field(default_factory=dict)
-    steps: Steps = unseen
-    note: Callable[[str], None] = unheard
-    watch: Callable[[], AbstractContextManager[Show]] = unwatched
+    destination: Mapping[str, str] = field(default_factory=dict)
+    steps: Steps = no_progress
+    note: Callable[[str], None] = no_notes
+    watch: Callable[[], AbstractContextManager[Show]] = no_watch
     named: bool = False
     placed: bool = True
 
     @property
     def form(self) -> str:
         """The form in which answers are shown: ``table``, ``csv``, ``html`` ...; ``python``, ``screen``."""
-        return self.seen_as.get("format", "")
+        return self.destination.get("format", "")
 
     @property
     def printed(self) -> bool:
@@ -85,7 +85,7 @@ class Access:
         study file's. Raises UsageError for a K that would mask nothing."""
         if asked and asked < 2:
             raise UsageError(f"--mask {asked} would mask nothing", hint="a count below K is masked: give 2 or more")
-        return max(asked, self.own_mask, _AT_LEAST.get(), _study_mask(self.path))
+        return max(asked, self.own_mask, _LEAST_MASK.get(), _study_mask(self.path))
 
     def refuse_mask(self, asked: int, what: str) -> None:
         """Raises UsageError where a mask holds and what was asked for is about single subjects."""
@@ -99,13 +99,13 @@ class Access:
 
 
 @contextmanager
-def at_least(k: int) -> Iterator[None]:
+def masked_at_least(k: int) -> Iterator[None]:
     """What is asked inside masks counts below ``k``, if not more."""
-    token = _AT_LEAST.set(k)
+    token = _LEAST_MASK.set(k)
     try:
         yield
     finally:
-        _AT_LEAST.reset(token)
+        _LEAST_MASK.reset(token)
 
 
 def _study_mask(workspace: Path) -> int:

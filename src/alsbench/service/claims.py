@@ -17,7 +17,7 @@ from alsbench.render.claims_page import claims_page
 from alsbench.service.access import Access
 from alsbench.service.masks import mask_answer
 from alsbench.service.output import Facts, Output, paged, sheets_output, source_facts, study_fact
-from alsbench.service.trail import looked, record
+from alsbench.service.trail import enter_look, record
 from alsbench.study.claims import Claim, read_claims
 from alsbench.study.names import nearest
 from alsbench.version import __version__
@@ -94,7 +94,7 @@ def checked_claims(
             return found
         found = scrutinised(found, source, checks_of(claim, source)) if scrutinise else found
         for result in found.results:
-            looked(access, result, source)
+            enter_look(access, result, source.study)
         return found
 
     every = read_claims(path)

@@ -38,7 +38,7 @@ def endpoint(access: Access, name: str, *, model: bool = False, mask: int = 0, *
     ``model`` shows the facts of the fit too. The HTML of a time to event draws its survival curves."""
     with access.opened() as source:
         question = endpoint_question(source, name, **words)
-        result = _entered(access, source, answered(question, source, k := access.mask(mask)))
+        result = looked(access, answered(question, source, k := access.mask(mask)), source.study)
         page = partial(endpoint_page, result, model=model)
         drawn = with_curves(access, page(), question, source, k) if access.form == "html" else None
         return results_output(access, [result], lambda: drawn or page(), source.study)
@@ -53,7 +53,7 @@ def safety(access: Access, *, subgroups: Sequence[str] = (), population: str = "
             hint = '[endpoints.ae] with method = "incidence" and dataset = "ADAE"'
             raise UsageError("the study has no incidence endpoint", where="study.toml endpoints", hint=hint)
         question = endpoint_question(source, name, subgroups=subgroups, population=population)
-        result = _entered(access, source, answered(question, source, access.mask(mask)))
+        result = looked(access, answered(question, source, access.mask(mask)), source.study)
         return results_output(access, [result], lambda: endpoint_page(result), source.study)
 
 
@@ -84,8 +84,8 @@ def life_table(access: Access, name: str, *, mask: int = 0, **words: Any) -> Out
         question = endpoint_question(source, name, **words)
         access.refuse_mask(mask, "the days of a survival curve")
         found = curves_of(question, source)
-        result = cached_answer(question, source).with_command(access.repeat(f"{endpoint_command(question)} --curve"))
-        looked(access, result, source)
+        result = cached_answer(question, source).with_command(f"{endpoint_command(question)} --curve")
+        result = looked(access, result, source.study)
         facts = source_facts(source)
     headings = {"day": "Day", "at_risk": "At risk", "events": "Events", "censored": "Censored", "event_free": "Event-free"}
     headings |= {"conf_low": "CI low", "conf_high": "CI high"}
@@ -143,13 +143,6 @@ def endpoint_question(
 def answered(question: Question, source: Source, k: int) -> Result:
     """The answer, kept or computed, with counts below ``k`` masked; not yet logged."""
     return mask_answer(cached_answer(question, source), question, source, k)
-
-
-def _entered(access: Access, source: Source, result: Result) -> Result:
-    """The result with the command that repeats it, entered in the log."""
-    result = result.with_command(access.repeat(result.provenance.command))
-    looked(access, result, source)
-    return result
 
 
 def with_curves(access: Access, page: Page, question: Question, source: Source, k: int) -> Page:

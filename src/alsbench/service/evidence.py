@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -23,7 +23,6 @@ from alsbench.service.trail import looked
 if TYPE_CHECKING:
     from alsbench.analysis.result import Row
     from alsbench.analysis.source import Source
-    from alsbench.render.page import Page
 
 
 def evidence(
@@ -37,7 +36,8 @@ def evidence(
     """Every endpoint with a single contrast, overall and in each subgroup beside its complement (None: all of the study)."""
     with access.opened() as source:
         made = made_evidence(access, source, subgroups, tuple(comparisons), population, access.mask(mask))
-        return _entered(access, source, made, evidence_page)
+        result = looked(access, made.result, source.study)
+        return results_output(access, [result], lambda: evidence_page(replace(made, result=result)), source.study)
 
 
 def forest(
@@ -58,14 +58,8 @@ def forest(
                 f"endpoint {name} has no single contrast to draw", where="forest", hint=f"alsbench endpoint {name}"
             )
         made = made_forest(access, source, name, subgroups, tuple(comparisons), population, access.mask(mask))
-        return _entered(access, source, made, forest_page)
-
-
-def _entered(access: Access, source: Source, made: Evidence, page: Callable[[Evidence], Page]) -> Output:
-    """The table with the command that repeats it, entered in the log."""
-    result = made.result.with_command(access.repeat(made.result.provenance.command))
-    looked(access, result, source)
-    return results_output(access, [result], lambda: page(replace(made, result=result)), source.study)
+        result = looked(access, made.result, source.study)
+        return results_output(access, [result], lambda: forest_page(replace(made, result=result)), source.study)
 
 
 def chosen_subgroups(source: Source, subgroups: Sequence[str] | None) -> tuple[str, ...]:

@@ -17,8 +17,8 @@ from alsbench.files import write_file
 from alsbench.render.sheet import Field, Sheet
 from alsbench.service.access import Access
 from alsbench.service.blinded import load_blinded, refuse_open_load
-from alsbench.service.checks import findings_sheet, unfit_words
 from alsbench.service.output import Output, sheets_output
+from alsbench.service.tables import findings_sheet, unfit_words
 from alsbench.service.trail import Load, study_facts
 from alsbench.simulate.sample import sample_dir
 from alsbench.study.edit import publish

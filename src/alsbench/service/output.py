@@ -1,8 +1,8 @@
 """What an operation of a workspace made, in whatever form it is asked for, and the one way into a file.
 
 Every operation of this room that shows something is a function ``f(access, ..., mask=0) -> Output``: it opens the workspace,
-makes what was asked with counts below the mask hidden, enters in the log that it is shown (``access.seen_as`` says how), and
-returns it. ``Output.texts`` is the text of a form, :meth:`Output.write` puts it into a file. :func:`export` does all of it
+makes what was asked with counts below the mask hidden, enters in the log that it is shown (``access.destination`` says how),
+and returns it. ``Output.texts`` is the text of a form, :meth:`Output.write` puts it into a file. :func:`export` does all of it
 for whoever has a view and wants a file, with the mask and the log entry of the operation::
 
     export(access, endpoint, Path("cafs.csv"), "csv", name="cafs", subgroups=["slow"], mask=5)
@@ -74,7 +74,7 @@ def export(access: Access, operation: Callable[..., Output], path: Path, form: s
     """
     if form not in (*READ, *RECORDS):
         raise UsageError(f"there is no {form} form", hint=f"one of {', '.join((*READ, *RECORDS))}")
-    made = operation(replace(access, seen_as={"format": form, "file": path.name}), **arguments)
+    made = operation(replace(access, destination={"format": form, "file": path.name}), **arguments)
     made.write(path, form)
     return made
 
@@ -155,7 +155,7 @@ def in_form(page: Page, form: str, results: Sequence[Result] = ()) -> str:
 def save_page(access: Access, page: Page, results: Sequence[Result], study: Study | None, path: Path, form: str) -> None:
     """What was shown already, written to a file in a form as :func:`in_form` makes it; its results are entered as exports."""
     text = in_form(page, form, results)
-    to_file = replace(access, seen_as={"format": form, "file": path.name})
+    to_file = replace(access, destination={"format": form, "file": path.name})
     if study is not None:  # there is one where there are results
         for result in results:
             enter_look(to_file, result, study)

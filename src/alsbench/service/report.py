@@ -31,13 +31,13 @@ from alsbench.render.sheet import Field, Sheet, sheets_page
 from alsbench.render.tables import endpoint_page
 from alsbench.render.titles_footnotes import log_mark, marked_title
 from alsbench.service.access import Access
-from alsbench.service.checks import findings_of
 from alsbench.service.endpoint import answered, with_curves
 from alsbench.service.evidence import made_evidence, made_forest
 from alsbench.service.lock import departures_sheet
 from alsbench.service.output import Facts, Output, document_text, source_facts
 from alsbench.service.scrutiny import made_scrutiny
 from alsbench.service.subjects import arms_sheet
+from alsbench.service.tables import findings_of
 from alsbench.service.trail import looked
 from alsbench.study.claims import read_claims
 from alsbench.study.model import NO_PATIENT
@@ -84,9 +84,7 @@ def report(
         if claims is not None:
             pages += _claims(asked, claims)
         pages += _departures(asked)
-        results = tuple(r.with_command(access.repeat(r.provenance.command)) for r in asked.results)
-        for result in results:
-            looked(access, result, source)
+        results = tuple(looked(access, result, source.study) for result in asked.results)
         pages.append(asked.sheet_page(ledger_sheet(access), LEDGER))
         pages += _checks(asked)
         document = _document(asked, pages, _command(asked, claims, scrutinise=scrutinise, mask=mask))

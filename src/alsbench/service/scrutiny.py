@@ -38,9 +38,7 @@ def scrutinise(
     chosen = [find_check(name) for name in checks]
     with access.opened() as source:
         made = made_scrutiny(access, source, subgroup, chosen, endpoint, tuple(comparisons), population, k)
-        found = [(each, result.with_command(access.repeat(result.provenance.command))) for each, result in made]
-        for _, result in found:
-            looked(access, result, source)
+        found = [(each, looked(access, result, source.study)) for each, result in made]
 
         def records(form: str) -> str:
             return scrutiny_json(found) if form == "json" else scrutiny_delimited(found, "tsv" if form == "tsv" else "csv")

@@ -18,12 +18,18 @@ from alsbench.analysis.endpoints.incidence import EXPOSURE, counted_records
 from alsbench.analysis.question import Question
 from alsbench.analysis.records import parameter_frame
 from alsbench.analysis.result import Row
+from alsbench.analysis.run import answer
+from alsbench.analysis.subgroups import members
+from alsbench.analysis.why import why_rank_of
 from alsbench.data.frames import ColumnInfo
 from alsbench.data.row_order import RowOrder, contains_text, row_order
 from alsbench.data.snapshot import TableInfo
+from alsbench.data.sql import fill, quote
 from alsbench.errors import UsageError
+from alsbench.stats.ties import TOLERANCE
+from alsbench.study.expression import parse
 from alsbench.study.model import Endpoint
-from alsbench.study.sql import Where
+from alsbench.study.sql import Where, compile_sql
 
 if TYPE_CHECKING:
     from alsbench.analysis.source import Source
@@ -86,8 +92,6 @@ def endpoint_of(source: Source, row: Row) -> Endpoint:
 def records(source: Source, row: Row) -> SourceRecords | None:
     """The records that a statistic was made of: of its endpoint, visit, arms and members of its subgroup; of adverse events
     those of its line of the table; of baseline and exposure the lines of ADSL."""
-    from alsbench.data.sql import fill, quote
-
     study = source.study
     endpoint = endpoint_of(source, row)
     of_subject = endpoint.method == "baseline" or row.variable == EXPOSURE
@@ -125,8 +129,6 @@ def _reading(source: Source, endpoint: Endpoint) -> Reading:
 
 def arms_of(source: Source, row: Row, *, actual: bool) -> dict[str, str]:
     """The members of a row's subgroup in its arms, each with its arm."""
-    from alsbench.analysis.subgroups import members
-
     order = source.study.arms.order
     wanted = {row.arm} if row.arm else {row.treatment, row.reference} - {None} or set(order)
     codes = source.actual_arm if actual else source.planned_arm
@@ -141,11 +143,6 @@ def arms_of(source: Source, row: Row, *, actual: bool) -> dict[str, str]:
 
 def condition(source: Source, row: Row, info: TableInfo, subjects: Iterable[str], *, of_subject: bool) -> Where:
     """The condition on a data set: subjects, and the endpoint's parameter, visit and own condition."""
-    from alsbench.data.sql import quote
-    from alsbench.stats.ties import TOLERANCE
-    from alsbench.study.expression import parse
-    from alsbench.study.sql import compile_sql
-
     study, params = source.study, list[object](subjects)
     endpoint, number = endpoint_of(source, row), study.visits.number
     clauses = [f"{quote(study.info.subject)} IN ({', '.join('?' for _ in params) or 'NULL'})"]
@@ -166,8 +163,6 @@ def condition(source: Source, row: Row, info: TableInfo, subjects: Iterable[str]
 
 def ranks(source: Source, row: Row) -> Ranks:
     """Score and rank of every subject of a joint rank, from the same question asked with subjects."""
-    from alsbench.analysis.run import answer
-
     pair = (row.treatment, row.reference)
     names = tuple(
         c.name
@@ -189,6 +184,4 @@ def ranks(source: Source, row: Row) -> Ranks:
 
 def pairs(source: Source, question: Question, subject: str) -> Why:
     """Every pair of one subject and what decided it. Raises UsageError as ``alsbench endpoint NAME --why`` would."""
-    from alsbench.analysis.why import why_rank_of
-
     return why_rank_of(source, question, subject)

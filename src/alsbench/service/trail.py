@@ -14,24 +14,26 @@ from alsbench.study.study_file import study_digest
 
 if TYPE_CHECKING:
     from alsbench.analysis.result import Result
-    from alsbench.analysis.source import Source
     from alsbench.data.receipt import Receipt
     from alsbench.study.model import Study
 
 
-def looked(access: Access, result: Result, source: Source) -> None:
-    """A result is about to be shown, or written to a file. The log keeps the question, never the answer."""
-    enter_look(access, result, source.study)
+def looked(access: Access, result: Result, study: Study) -> Result:
+    """Enter that a result is about to be shown, or written to a file: its question, never the answer. The result with the
+    command that repeats it."""
+    told = result.with_command(access.repeat(result.provenance.command))
+    enter_look(access, told, study)
+    return told
 
 
 def enter_look(access: Access, result: Result, study: Study) -> None:
-    """As :func:`looked`, where the source is closed already."""
+    """As :func:`looked`, of a result that has its command."""
     shown(access, "look", look_facts(result, study))
 
 
 def shown(access: Access, action: str, facts: Mapping[str, Any]) -> None:
     """Enter that something is shown; a ``look`` that goes to a file is an ``export``."""
-    record(access, "export" if action == "look" and "file" in access.seen_as else action, {**facts, **access.seen_as})
+    record(access, "export" if action == "look" and "file" in access.destination else action, {**facts, **access.destination})
 
 
 class Load:

@@ -18,7 +18,6 @@ from alsbench.errors import UnavailableError, UsageError
 from alsbench.service.access import Access
 from alsbench.service.answer import Answer, Members, Scrutiny, Subgroups, form_of
 from alsbench.service.audit_log import log, looks_seen
-from alsbench.service.checks import check
 from alsbench.service.endpoint import endpoint, life_table, rank_reasons, safety
 from alsbench.service.evidence import evidence, forest
 from alsbench.service.loading import load_files, load_sample
@@ -28,7 +27,7 @@ from alsbench.service.report import report
 from alsbench.service.scrutiny import scrutinise
 from alsbench.service.snapshots import diff, snapshots
 from alsbench.service.subjects import arms, subject
-from alsbench.service.tables import condition_of, entered
+from alsbench.service.tables import check, condition_of, entered
 from alsbench.service.unblinding import unblind
 from alsbench.settings import read_settings
 

@@ -15,10 +15,9 @@ from alsbench.data.sql import quote
 from alsbench.data.workspace import Workspace
 from alsbench.errors import DataError, UnavailableError, UsageError
 from alsbench.service.access import Access
-from alsbench.service.blinded import UNBLINDED, text_of, write_staged
+from alsbench.service.blinded import UNBLINDED, private_folder, text_of, write_staged
 from alsbench.service.loading import receipt_output
 from alsbench.service.output import Output
-from alsbench.service.staging import private_folder
 from alsbench.service.trail import Load, record, study_facts
 from alsbench.study.edit import add_subgroup, publish, replace_subgroup
 from alsbench.study.study_file import parse_study

@@ -29,18 +29,18 @@ class AccessLog:
     def look(self, result: Result) -> None:
         """A result is on the screen."""
         from alsbench.analysis.looks import question_digest  # waits: pydantic
-        from alsbench.service.trail import looked  # waits: pydantic
+        from alsbench.service.trail import enter_look  # waits: pydantic
 
         source = self.host.ready.source
         if self._first(question_digest(result.question, source.study)):
-            self._enter(lambda access: looked(access, result, source))
+            self._enter(lambda access: enter_look(access, result, source.study))
 
     def export(self, result: Result, file: str) -> None:
         """A result was written to a file."""
-        from alsbench.service.trail import looked  # waits: pydantic
+        from alsbench.service.trail import enter_look  # waits: pydantic
 
-        source, seen_as = self.host.ready.source, {"format": Path(file).suffix.lstrip("."), "file": file}
-        self._enter(lambda access: looked(access, result, source), seen_as)
+        source, destination = self.host.ready.source, {"format": Path(file).suffix.lstrip("."), "file": file}
+        self._enter(lambda access: enter_look(access, result, source.study), destination)
 
     def subject(self, command: str) -> None:
         """One subject's data are on the screen: the command that shows them, not what it shows."""
@@ -73,9 +73,9 @@ class AccessLog:
         self.counted.add(key)
         return True
 
-    def _enter(self, entry: Callable[[Access], None], seen_as: dict[str, str] | None = None) -> None:
+    def _enter(self, entry: Callable[[Access], None], destination: dict[str, str] | None = None) -> None:
         """Write an entry in a worker."""
         host = self.host
         if host.audit:
-            access = replace(host.ready.access, seen_as=seen_as) if seen_as else host.ready.access
+            access = replace(host.ready.access, destination=destination) if destination else host.ready.access
             host.jobs.start(f"audit-{host.jobs.started}", "", lambda _: entry(access))

@@ -105,7 +105,7 @@ class Exporter:
         """Ask the service for a view with counts below ``k`` hidden, entered in the log as an export, and ``use`` it; ``then``
         gets what that returns."""
         self.host.still_here()
-        access = replace(self.host.ready.access, named=not self.standing_in(), seen_as={"format": form, "file": file})
+        access = replace(self.host.ready.access, named=not self.standing_in(), destination={"format": form, "file": file})
 
         def work(job: Job) -> tuple[Callable[[Any], None], Any]:
             try:

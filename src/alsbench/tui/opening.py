@@ -33,7 +33,7 @@ class OpenedWorkspace:
     def access(self) -> Access:
         """The workspace as the service is asked of it, under the mask of the settings and of the study as it was opened."""
         own = max(read_settings().mask, self.source.study.info.mask)
-        return Access(self.path, own_mask=own, held=self.source.held, seen_as={"format": "screen"})
+        return Access(self.path, own_mask=own, held=self.source.held, destination={"format": "screen"})
 
     @property
     def newer_data(self) -> bool:
