@@ -14,7 +14,6 @@ from pathlib import Path
 from alsbench.errors import UnavailableError, UsageError
 from alsbench.settings import settings_path
 from alsbench.study.names import nearest
-from alsbench.tui.app import Workbench
 from alsbench.tui.commands import COMMANDS, FORBIDDEN_KEYS
 from alsbench.tui.session_log import new_log, replay_commands
 from alsbench.tui.session_restore import save_session
@@ -83,6 +82,8 @@ def _run(workspace: Path, *, ascii: bool, no_mouse: bool, theme: str, keymap: Ma
         log = new_log(workspace)
     except OSError as error:
         raise UnavailableError("the session log cannot be written", why=str(error), hint="set XDG_STATE_HOME") from error
+    from alsbench.tui.app import Workbench  # waits: textual
+
     app = Workbench(workspace, ascii=ascii, theme=theme, log=log, keymap=dict(keymap), restore=True)
     try:
         code = app.run(mouse=not no_mouse)
