@@ -120,6 +120,7 @@ def test_a_replayed_session_is_masked(run: Run, loaded: Path, tmp_path: Path) ->
     log.close()
     ran = run("replay", tmp_path / "log.jsonl", "--mask", K)
     assert "<7" in ran.out and "one subject cannot be masked" in ran.out and ran.code == 2
+    assert "leave out --mask" in ran.out and "no mask was asked for" not in ran.out
 
 
 def test_a_mask_of_the_settings_or_the_study_holds_and_cannot_be_lowered(

@@ -158,7 +158,7 @@ async def test_looks_and_exports_are_counted_once_and_as_the_shell_counts_them(h
 
 
 async def test_a_recorded_session_becomes_the_commands_of_its_views(here: Path, tui: Any) -> None:
-    from alsbench.tui.session_log import SessionLog, replay_commands
+    from alsbench.tui.session_log import SessionLog, recorded_views
 
     log = SessionLog(here / "session.jsonl", here)
     async with tui.run(here, log=log) as pilot:
@@ -167,7 +167,7 @@ async def test_a_recorded_session_becomes_the_commands_of_its_views(here: Path, 
             await tui.press(pilot, *keys)
             shown.append(pilot.app.exporter.shell_command())
     log.close()
-    found = replay_commands(log.path)
+    found = list(recorded_views(log.path)[1])
     tail = f" -w {here}"
     assert [line for line in found if line.removesuffix(tail) in shown] == [f"{line}{tail}" for line in dict.fromkeys(shown)]
     for line in found[:2]:

@@ -3,23 +3,17 @@
 
 from __future__ import annotations
 
-import contextlib
-import io
-import shlex
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from alsbench.cli.analyse import ComparisonsOption, PopulationOption, SubgroupsOption
-from alsbench.cli.app import program
 from alsbench.cli.common import Common, Format, MaskOption, command
 from alsbench.cli.complete import check_names, endpoint_names, subgroup_names
 from alsbench.cli.output import show
 from alsbench.cli.tui import recorded_views
-from alsbench.data.sanitize import visible_lines
-from alsbench.errors import INTERRUPTED, AlsbenchError, UsageError
-from alsbench.service.access import masked_at_least
+from alsbench.errors import UsageError
 
 commands = typer.Typer(rich_markup_mode=None, pretty_exceptions_enable=False)
 
@@ -162,30 +156,9 @@ def replay(
         raise UsageError(
             "a session is no one document", where=f"--format {common.format.value}", hint="md, or `alsbench report` for one"
         )
-    lines = recorded_views(log, common.workspace if common.given else None)
+    views = recorded_views(log, common.workspace if common.given else None)
     if listed:
-        return show(common, Output(lambda _form: (f"{line}\n" for line in lines)))
+        return show(common, Output(lambda _form: (f"{command}\n" for _, command, _ in views)))
     codes: list[int] = []
-
-    def run(line: str) -> tuple[int, str]:
-        code, text = _run(common, line)
-        codes.append(code)
-        return code, text
-
-    with masked_at_least(common.access.mask(mask)):
-        show(common, service.replay(lines, run))
+    show(common, service.replay(common.access, views, codes, mask=mask))
     return next((code for code in codes if code), 0)
-
-
-def _run(common: Common, line: str) -> tuple[int, str]:
-    """The exit code of one command and its output, or its error message."""
-    words = [*shlex.split(line)[1:], "--format", common.format.value, "--quiet"]
-    out = io.StringIO()
-    try:
-        with contextlib.redirect_stdout(out):
-            code = program().main(args=words, prog_name="alsbench", standalone_mode=False)
-    except AlsbenchError as error:
-        return error.exit_code, f"{visible_lines(error.message)}\n"
-    if code == INTERRUPTED:
-        raise KeyboardInterrupt
-    return code if isinstance(code, int) else 0, out.getvalue()

@@ -5,8 +5,12 @@ from __future__ import annotations
 import gc
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from alsbench.settings import Settings, read_settings
+
+if TYPE_CHECKING:
+    from alsbench.service.output import Operation
 
 
 def open_app(workspace: Path | None, *, ascii_only: bool = False, no_mouse: bool = False) -> int:
@@ -30,12 +34,12 @@ def checked_settings() -> Settings:
     return found
 
 
-def recorded_views(log: Path, workspace: Path | None) -> tuple[str, ...]:
-    """The shell command of each view of a recorded session, for ``workspace`` (None: the one it was recorded on). Raises
-    DataError for a damaged log."""
-    views: list[str] = []
-    _app()(workspace, recorded=log, view=views.append)
-    return tuple(views)
+def recorded_views(log: Path, workspace: Path | None) -> list[tuple[Path, str, Callable[[], Operation]]]:
+    """Of each view of a recorded session: the workspace (None: the one it was recorded on), its shell command, and what gives
+    the operation behind it. Raises DataError for a damaged log."""
+    views: list[tuple[Path, str, Callable[[], Operation]]] = []
+    _app()(workspace, recorded=log, view=lambda *view: views.append(view))
+    return views
 
 
 def _app() -> Callable[..., int]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import shlex
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
-from contextvars import ContextVar
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -21,7 +20,6 @@ T = TypeVar("T")
 Show = Callable[[str, int, "int | None"], None]
 Steps = Callable[[Iterable[Any], int, str], Iterator[Any]]
 RECORDS = ("csv", "tsv", "json")  # forms for machines
-_LEAST_MASK: ContextVar[int] = ContextVar("least_mask", default=0)
 
 
 def no_progress(items: Iterable[T], _total: int, _title: str) -> Iterator[T]:
@@ -85,7 +83,7 @@ class Access:
         study file's. Raises UsageError for a K that would mask nothing."""
         if asked and asked < 2:
             raise UsageError(f"--mask {asked} would mask nothing", hint="a count below K is masked: give 2 or more")
-        return max(asked, self.own_mask, _LEAST_MASK.get(), _study_mask(self.path))
+        return max(asked, self.own_mask, _study_mask(self.path))
 
     def refuse_mask(self, asked: int, what: str) -> None:
         """Raises UsageError where a mask holds and what was asked for is about single subjects."""
@@ -96,16 +94,6 @@ class Access:
                 where="--mask",
                 hint="leave out --mask" if asked else hint,
             )
-
-
-@contextmanager
-def masked_at_least(k: int) -> Iterator[None]:
-    """What is asked inside masks counts below ``k``, if not more."""
-    token = _LEAST_MASK.set(k)
-    try:
-        yield
-    finally:
-        _LEAST_MASK.reset(token)
 
 
 def _study_mask(workspace: Path) -> int:

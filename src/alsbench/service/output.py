@@ -66,7 +66,10 @@ class Output:
         write_file(path, self.texts(form))
 
 
-def export(access: Access, operation: Callable[..., Output], path: Path, form: str, **arguments: object) -> Output:
+Operation = Callable[..., Output]  # of an access, its arguments, and a mask
+
+
+def export(access: Access, operation: Operation, path: Path, form: str, **arguments: object) -> Output:
     """Ask an operation with its arguments, ``mask`` among them, and write what it made to a file in a form; entered in the log
     as an export. What was written.
 

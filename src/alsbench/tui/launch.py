@@ -10,13 +10,17 @@ import os
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from alsbench.errors import UnavailableError, UsageError
 from alsbench.settings import settings_path
 from alsbench.study.names import nearest
 from alsbench.tui.commands import COMMANDS, FORBIDDEN_KEYS
-from alsbench.tui.session_log import new_log, replay_commands
+from alsbench.tui.session_log import new_log, recorded_views
 from alsbench.tui.session_restore import save_session
+
+if TYPE_CHECKING:
+    from alsbench.service.output import Operation
 
 
 def launch(
@@ -27,18 +31,20 @@ def launch(
     theme: str = "",
     keymap: Mapping[str, tuple[str, ...]] | None = None,
     recorded: Path | None = None,
-    view: Callable[[str], object] = print,
+    view: Callable[[Path, str, Callable[[], Operation]], object] | None = None,
 ) -> int:
     """Open the app on a workspace; the exit code. Refuses (2) where it is not on a usable terminal.
 
     ``keymap`` (keys by command, of the settings) is held against the commands of the app first: UsageError. Without a workspace
-    that is all. With ``recorded``, the log of a session, nothing is opened either: ``view`` is called with the shell command of
-    each view that was looked at, in order, each once; for ``workspace`` (None: the one it was recorded on).
+    that is all. With ``recorded``, the log of a session, nothing is opened either: ``view`` is called for each view that was
+    looked at, in order, each once: with the workspace (the one given, else the one it was recorded on), the shell command of
+    the view, and what gives the operation of the service behind it, which takes an access and a mask.
     """
     _check_keys(keymap or {})
-    if recorded is not None:
-        for line in replay_commands(recorded, workspace):
-            view(line)
+    if recorded is not None and view is not None:
+        space, views = recorded_views(recorded, workspace)
+        for line, request in views.items():
+            view(space, line, request.operation)
         return 0
     return 0 if workspace is None else _run(workspace, ascii=ascii, no_mouse=no_mouse, theme=theme, keymap=keymap or {})
 

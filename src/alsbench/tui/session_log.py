@@ -17,7 +17,7 @@ from typing import IO
 from alsbench.errors import DataError
 from alsbench.tui import actions as act
 from alsbench.tui.session import Session, reduce
-from alsbench.tui.shell_command import view_request
+from alsbench.tui.shell_command import ViewRequest, view_request
 
 FORMAT = "alsbench.session/1"
 KEPT_LOGS = 50
@@ -102,18 +102,17 @@ def _actions(path: Path, lines: list[str]) -> Iterator[act.Action]:
             raise DataError("an action cannot be read", where=f"{path}:{number}", why=str(error)) from error
 
 
-def replay_commands(log: Path, workspace: Path | None = None) -> tuple[str, ...]:
-    """The commands of a log, for ``workspace`` (default: the one it was recorded on). Raises DataError for a damaged log."""
+def recorded_views(log: Path, workspace: Path | None = None) -> tuple[Path, dict[str, ViewRequest]]:
+    """The workspace of a log (or another one), and the views that were looked at by the shell command of each, in order, each
+    once. Raises DataError for a damaged log."""
     recorded, actions = read_log(log)
     space = workspace or recorded
     subjects = _subjects(space) if any(isinstance(a, act.OpenSubject) for a in actions) else ()
     arm_column, default = _study_names(space)
-    return tuple(dict.fromkeys(_commands(actions, str(space), subjects, arm_column, default)))
+    return space, {v.command(str(space)): v for v in _views(actions, subjects, arm_column, default)}
 
 
-def _commands(
-    actions: Sequence[act.Action], workspace: str, subjects: Sequence[str], arm_column: str, default: str
-) -> Iterator[str]:
+def _views(actions: Sequence[act.Action], subjects: Sequence[str], arm_column: str, default: str) -> Iterator[ViewRequest]:
     session = Session()
     for action in actions:
         session = reduce(session, action)
@@ -124,7 +123,7 @@ def _commands(
             continue
         where = f"{arm_column} == {place.arm!r}" if place.screen == "arms" and place.arm and place.record is None else ""
         if session.study:
-            yield view_request(session, default_population=default, subject=subject, where=where).command(workspace)
+            yield view_request(session, default_population=default, subject=subject, where=where)
 
 
 def _subjects(workspace: Path) -> tuple[str, ...]:
