@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
+from alsbench.analysis.contrast import EvidenceCell
 from alsbench.analysis.looks import question_digest
 from alsbench.audit.chain import verify
 from alsbench.audit.log import entries
-from alsbench.tui.contrast_cells import ContrastCell
 from alsbench.tui.exporter import command_lines
 from alsbench.tui.session import Choice, ScreenPlace, Session
 from alsbench.tui.shell_command import view_request
@@ -31,9 +31,9 @@ async def test_evidence_and_forest(here: Path, tui: Any) -> None:
             shown = 0
             for row in view.full.sections[0].rows:
                 for source in (*row.sources, row.source):
-                    for effect in source if isinstance(source, tuple) else ():
-                        if isinstance(effect, ContrastCell):
-                            assert all(r.stat in stats for r in effect.rows)
+                    for cell in source if isinstance(source, tuple) else ():
+                        if isinstance(cell, EvidenceCell):
+                            assert {cell.estimate, cell.low, cell.high, cell.p} <= stats
                             shown += 1
             assert shown > 10
 

@@ -26,7 +26,7 @@ from alsbench.study.phrase import is_post_hoc
 from alsbench.tui import actions as act
 from alsbench.tui.answers import AnswerKey, CurveKey
 from alsbench.tui.cell_text import safe
-from alsbench.tui.contrast_cells import ALPHA
+from alsbench.tui.contrast_text import ALPHA
 from alsbench.tui.screens.base import QueryView
 from alsbench.tui.screens.dialogs import Picker
 from alsbench.tui.screens.drilldown import behind

@@ -7,7 +7,6 @@ the data were seen says so in its head. The line below tells interval, interacti
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -23,7 +22,7 @@ from alsbench.study.phrase import is_post_hoc
 from alsbench.tui import actions as act
 from alsbench.tui.answers import PieceKey
 from alsbench.tui.cell_text import safe
-from alsbench.tui.contrast_cells import ALPHA, ContrastCell, effect_at
+from alsbench.tui.contrast_text import brief_text, short_text, small_p, visit_text
 from alsbench.tui.screens.base import QueryView, with_command
 from alsbench.tui.table_models import GridModel, GridRow, grid
 
@@ -35,7 +34,7 @@ LABEL_WIDTH = 14
 CELL_WIDTH = 20
 LIMITS_WIDTH = 28  # of a cell with limits instead of the standard error
 WAITING = "..."
-FoundContrast = ContrastCell | AlsbenchError | None  # None: being computed
+FoundCell = EvidenceCell | AlsbenchError | None  # None: being computed
 
 
 class EvidenceView(QueryView):
@@ -90,38 +89,28 @@ class EvidenceView(QueryView):
         return safe(f"{comparison.treatment} vs {comparison.reference}{at}{primary}", ascii=self.ascii)
 
     def line(self, endpoint: str, comparison: Comparison, phrases: Sequence[str]) -> GridRow:
-        cells: list[tuple[str, str]] = [(safe(endpoint, ascii=self.ascii), "")]
-        sources: list[object] = [None]
-        for phrase in phrases:
-            found = self.effect(endpoint, comparison, phrase)
-            cells.append(self.cell(*found))
-            sources.append((endpoint, comparison, phrase, *found))
-        return GridRow(tuple(cells), tuple(sources), (endpoint, comparison, OVERALL, None, None))
+        found = [self.found(endpoint, comparison, phrase) for phrase in phrases]
+        sources = [(endpoint, comparison, phrase, cell) for phrase, cell in zip(phrases, found, strict=True)]
+        cells = ((safe(endpoint, ascii=self.ascii), ""), *map(self.cell, found))
+        return GridRow(cells, (None, *sources), (endpoint, comparison, OVERALL, None))
 
-    def effect(
-        self, endpoint: str, comparison: Comparison, phrase: str
-    ) -> tuple[ContrastCell | AlsbenchError | None, EvidenceCell | None]:
+    def found(self, endpoint: str, comparison: Comparison, phrase: str) -> FoundCell:
         piece = self.known(self.key(endpoint, phrase))
         if not isinstance(piece, Piece):
-            return piece, None
+            return piece if isinstance(piece, AlsbenchError) else None
         name = comparison.name or comparison.treatment
-        cell = next((c for c in piece.cells if c.comparison == name), None)
-        if cell is None:
-            return AlsbenchError("no contrast here"), None
-        return effect_at(piece, cell), cell
+        return next((c for c in piece.cells if c.comparison == name), None) or AlsbenchError("no contrast here")
 
-    def cell(self, found: ContrastCell | AlsbenchError | None, cell: EvidenceCell | None = None) -> tuple[str, str]:
+    def cell(self, found: FoundCell) -> tuple[str, str]:
         if found is None:
             return WAITING, "dim"
         if isinstance(found, AlsbenchError):
             return "NE", "dim"
         glyphs = self.bench.look.glyphs
-        role = ""
-        if found.p < ALPHA:
-            role = "good" if found.contrast.favourable else "bad"
-        text = found.text(glyphs.favours, glyphs.against, limits=self.limits)
-        if self.planned and math.isfinite(found.estimate):
-            text += "n" if cell is not None and cell.nominal else " "
+        role = ("good" if found.favourable else "bad") if small_p(found) else ""
+        text = short_text(found, glyphs.favours, glyphs.against, limits=self.limits)
+        if self.planned and found.estimate is not None:
+            text += "n" if found.nominal else " "
         return text, role
 
     @property
@@ -145,9 +134,10 @@ class EvidenceView(QueryView):
         found = self.source()
         if not found:
             return
-        endpoint, _, phrase, value, cell = found
-        if isinstance(value, ContrastCell) and cell is not None:
-            parts = [f"{phrase}{f', {value.visit}' if value.visit else ''}: {value.brief()}"]
+        endpoint, _, phrase, cell = found
+        if isinstance(cell, EvidenceCell):
+            visit = visit_text(cell)
+            parts = [f"{phrase}{f', {visit}' if visit else ''}: {brief_text(cell)}"]
             if cell.interaction_p is not None:
                 parts.append(f"interaction p {format_p(cell.interaction_p)}")
             if cell.verdict:
@@ -156,8 +146,8 @@ class EvidenceView(QueryView):
             if cell.first_lasting_visit is not None:
                 parts.append(f"p<0.05 from {cell.first_lasting_visit:g}")
             self.say("; ".join(parts))
-        elif isinstance(value, AlsbenchError):
-            self.say(f"{endpoint}, {phrase}: {value.what}", "warn")
+        elif isinstance(cell, AlsbenchError):
+            self.say(f"{endpoint}, {phrase}: {cell.what}", "warn")
         else:
             self.say(self.bench.catalogue.label("endpoints", endpoint))
 
@@ -185,13 +175,9 @@ class EvidenceView(QueryView):
         made = assemble(source, evidence_columns(source, names), names, (), pieces, self.population)
         return replace(made, result=made.result.with_command(self.bench.exporter.shell_command()))
 
-    @property
-    def results(self) -> tuple[Result, ...]:
-        made = self.evidence()
-        return () if made is None else (made.result,)
-
     def seen(self) -> Result | None:
-        return next(iter(self.results), None)
+        made = self.evidence()
+        return None if made is None else made.result
 
     def page(self) -> Page | None:
         made = self.evidence()

@@ -13,19 +13,19 @@ from dataclasses import replace
 from rich.cells import cell_len
 from rich.text import Text
 
-from alsbench.analysis.contrast import EvidenceCell, Piece
+from alsbench.analysis.contrast import EvidenceCell, Piece, rows_behind
 from alsbench.analysis.evidence import Evidence, assemble, evidence_columns
 from alsbench.analysis.question import OVERALL
 from alsbench.analysis.result import Result
 from alsbench.errors import AlsbenchError
 from alsbench.render.forest import forest_page
-from alsbench.render.formats import format_p, format_stat
+from alsbench.render.formats import format_p
 from alsbench.render.page import Page
 from alsbench.render.ticks import nice_ticks, ratio_ticks, tick_text
 from alsbench.tui.answers import PieceKey
 from alsbench.tui.canvas import Canvas
 from alsbench.tui.cell_text import fit_middle, safe
-from alsbench.tui.contrast_cells import ALPHA, ContrastCell, effect_at
+from alsbench.tui.contrast_text import estimate_texts, finite, interval_text, small_p, visit_text
 from alsbench.tui.screens.base import QueryView, with_command
 from alsbench.tui.screens.drilldown import behind
 from alsbench.tui.screens.plots import better_side, interval, interval_range
@@ -36,7 +36,7 @@ LEAST_PLOT = 12
 LEAST_NAME = 24  # cells a subgroup's name keeps
 MOST_SQUARES = 3
 GAP = 2
-FoundContrast = ContrastCell | AlsbenchError | None  # None: being computed
+FoundCell = EvidenceCell | AlsbenchError | None  # None: being computed
 
 
 class ForestView(QueryView):
@@ -59,17 +59,9 @@ class ForestView(QueryView):
             self.bench.status("the study has no endpoint with a contrast")
             return
         against = self.bench.catalogue.label("comparisons", choice.comparison)
-        found: dict[str, tuple[FoundContrast, EvidenceCell | None]] = {}
-        for key in self.wanted():
-            piece = self.known(key)
-            cell = (
-                next((c for c in piece.cells if c.comparison == choice.comparison), None) if isinstance(piece, Piece) else None
-            )
-            found[key.phrase] = (effect_at(piece, cell), cell) if cell else (
-                piece if isinstance(piece, AlsbenchError) else None, None)  # fmt: skip
-        effects = [
-            e for e, _ in found.values() if isinstance(e, ContrastCell) and math.isfinite(e.estimate) and math.isfinite(e.low)
-        ]
+        found = {key.phrase: self.found(key) for key in self.wanted()}
+        cells = [c for c in found.values() if isinstance(c, EvidenceCell)]
+        effects = [c for c in cells if finite(c)]
         self.title(
             self.bench.catalogue.label("endpoints", choice.endpoint),
             (f"  {against}", "bold"),
@@ -77,10 +69,10 @@ class ForestView(QueryView):
             ("; n nominal" if study.multiplicity is not None else "", "dim"),
         )
         ratios = endpoint.scale == "log" or endpoint.method == "time_to_event"
-        log_scale = effects[0].kind != "difference" if effects else ratios
+        log_scale = effects[0].ratio if effects else ratios
         low, high = interval_range(effects, log_scale) if effects else (-1.0, 1.0)
-        most = max((c.n for _, c in found.values() if c is not None), default=1)
-        texts = {p: self.texts(p, e, c) for p, (e, c) in found.items()}
+        most = max((c.n for c in cells), default=1)
+        texts = {phrase: self.texts(phrase, cell) for phrase, cell in found.items()}
         ends = ["subgroup", "n", "ratio (95% CI)" if log_scale else "difference (95% CI)", "p", "p int"]
         columns = [[head, *align([t[k] for t in texts.values()])] for k, head in enumerate(ends)]
         beside = sum(max(map(cell_len, c)) + GAP for c in columns[1:]) + GAP
@@ -88,15 +80,15 @@ class ForestView(QueryView):
         columns[0] = [ends[0], *(self.shortened(t[0], most_name) for t in texts.values())]
         room = max(self.size.width - beside - max(map(cell_len, columns[0])), LEAST_PLOT)
         rows = []
-        for (phrase, (effect, cell)), name in zip(found.items(), columns[0][1:], strict=True):
-            drawn = ""
-            if isinstance(effect, ContrastCell) and cell is not None:
+        for (phrase, cell), name in zip(found.items(), columns[0][1:], strict=True):
+            drawn, bold = "", ""
+            if isinstance(cell, EvidenceCell):
                 squares = max(1, round(MOST_SQUARES * math.sqrt(cell.n / max(most, 1))))
-                drawn = interval(effect, look, room, low, high, log_scale, squares).plain
+                drawn = interval(cell, look, room, low, high, log_scale, squares).plain
+                bold = "bold" if small_p(cell) else ""
             _, n, estimate, p, interaction = texts[phrase]
-            small = isinstance(effect, ContrastCell) and effect.p < ALPHA
-            cells = ((name, "bold" if phrase == OVERALL else ""), (n, ""), (drawn, "axis"), (estimate, "bold" if small else ""))
-            rows.append(GridRow((*cells, (p, "bold" if small else ""), (interaction, "")), source=(phrase, effect, cell)))
+            first = ((name, "bold" if phrase == OVERALL else ""), (n, ""), (drawn, "axis"))
+            rows.append(GridRow((*first, (estimate, bold), (p, bold), (interaction, "")), source=(phrase, cell)))
         heads: list[Head] = [(h,) for h in (*ends[:2], self.axis(low, high, room, log_scale), *ends[2:])]
         if len(rows) > self.table.page > 1:  # overall stays in view above the rows that scroll
             above = rows.pop(0)
@@ -107,26 +99,32 @@ class ForestView(QueryView):
         self.show_grid(GridModel((section,)))
         self.cursor_moved()
 
-    def texts(self, phrase: str, effect: FoundContrast, cell: EvidenceCell | None) -> tuple[str, str, str, str, str]:
+    def found(self, key: PieceKey) -> FoundCell:
+        piece = self.known(key)
+        if not isinstance(piece, Piece):
+            return piece if isinstance(piece, AlsbenchError) else None
+        return next((c for c in piece.cells if c.comparison == self.session.choice.comparison), None)
+
+    def texts(self, phrase: str, cell: FoundCell) -> tuple[str, str, str, str, str]:
         """name, n, estimate with limits, p, interaction p"""
-        study = self.bench.opened.source.study if self.bench.opened else None
-        subgroup = study.subgroup(phrase.removeprefix("not ")) if study else None
+        study = self.bench.ready.source.study
+        subgroup = study.subgroup(phrase.removeprefix("not "))
         name = phrase
         if subgroup is not None and phrase.startswith("not "):
             name = f"  {subgroup.complement or phrase}"
-        if subgroup is not None and not phrase.startswith("not "):
-            name += "" if subgroup.prespecified else POST_HOC
-        if not isinstance(effect, ContrastCell) or cell is None:
-            return safe(name, ascii=self.ascii), "", "NE" if isinstance(effect, AlsbenchError) else "...", "", ""
+        elif subgroup is not None and not subgroup.prespecified:
+            name += POST_HOC
+        name = safe(name, ascii=self.ascii)
+        if not isinstance(cell, EvidenceCell):
+            return name, "", "NE" if cell is not None else "...", "", ""
         estimate = "NE"
-        if math.isfinite(effect.estimate):
-            values = [format_stat(effect.kind, v) for v in (effect.estimate, effect.low, effect.high)]
-            estimate = f"{values[0]} ({values[1]}, {values[2]})"
-        p = format_p(effect.p) if math.isfinite(effect.p) else ""
-        if study is not None and study.multiplicity is not None and p:
+        if cell.estimate is not None:
+            middle, low, high = estimate_texts(cell)
+            estimate = f"{middle} ({low}, {high})"
+        p = "" if cell.p is None else format_p(cell.p)
+        if study.multiplicity is not None and p:
             p += " n" if cell.nominal else "  "
-        interaction = format_p(cell.interaction_p) if cell.interaction_p is not None else ""
-        return safe(name, ascii=self.ascii), str(cell.n), estimate, p, interaction
+        return name, str(cell.n), estimate, p, "" if cell.interaction_p is None else format_p(cell.interaction_p)
 
     def shortened(self, name: str, room: int) -> str:
         """A subgroup's name in at most ``room`` cells; that it is post hoc stays legible."""
@@ -151,33 +149,30 @@ class ForestView(QueryView):
         found = self.source()
         if not found:
             return
-        phrase, effect, cell = found
-        if isinstance(effect, ContrastCell) and cell is not None:
-            study = self.bench.opened.source.study if self.bench.opened else None
-            subgroup = study.subgroup(phrase.removeprefix("not ")) if study else None
+        phrase, cell = found
+        if isinstance(cell, EvidenceCell):
+            subgroup = self.bench.ready.source.study.subgroup(phrase.removeprefix("not "))
             where = f": {'not ' if phrase.startswith('not ') else ''}({subgroup.where})" if subgroup else ""
-            self.say(f"{phrase}{where}, {effect.visit}" if effect.visit else f"{phrase}{where}")
-        elif isinstance(effect, AlsbenchError):
-            self.say(f"{phrase}: {effect.what}", "warn")
+            visit = visit_text(cell)
+            self.say(f"{phrase}{where}, {visit}" if visit else f"{phrase}{where}")
+        elif isinstance(cell, AlsbenchError):
+            self.say(f"{phrase}: {cell.what}", "warn")
 
     async def do_open(self) -> None:
-        found = self.source()
-        if not found or not isinstance(found[1], ContrastCell):
-            failed = found is not None and isinstance(found[1], AlsbenchError)
-            self.bench.status(found[1].what if failed else "being computed" if found else "nothing to open here")
+        phrase, cell = self.source() or ("", None)
+        if not isinstance(cell, EvidenceCell):
+            said = "being computed" if phrase else "nothing to open here"
+            self.bench.status(cell.what if isinstance(cell, AlsbenchError) else said)
             return
-        phrase, effect, cell = found
-        if effect.rows:
-            behind(self.bench, effect.rows, self.assembled((phrase,)).result)
+        piece = self.known(PieceKey(self.session.choice.endpoint, phrase, self.population))
+        if rows := rows_behind(piece.rows, cell):
+            behind(self.bench, rows, self.assembled((phrase,)).result)
             return
         look = self.bench.look
-        lines = [Text(f"{phrase}, n = {cell.n}", look["bold"]), Text(effect.interval(), look["text"]), Text()]
-        lines += [Text.assemble((f"{r.stat_name:<18}", look["dim"]), (repr(r.stat), look["text"])) for r in effect.rows]
+        lines = [Text(f"{phrase}, n = {cell.n}", look["bold"]), Text(interval_text(cell), look["text"]), Text()]
         if cell.interaction_p is not None:
             lines.append(Text.assemble((f"{'interaction_p':<18}", look["dim"]), (repr(cell.interaction_p), look["text"])))
-        for text in (cell.warning, cell.error):
-            if text:
-                lines.append(Text(safe(text), look["warn"]))
+        lines += [Text(safe(text), look["warn"]) for text in (cell.warning, cell.error) if text]
         self.bench.overlays.read("Behind this number", lines)
 
     # ---- what is shown, as the shell would print it
@@ -208,13 +203,9 @@ class ForestView(QueryView):
         made = assemble(source, columns, names, (choice.comparison,), narrow, self.population, only=choice.endpoint)
         return replace(made, result=made.result.with_command(self.bench.exporter.shell_command()))
 
-    @property
-    def results(self) -> tuple[Result, ...]:
-        made = self.evidence()
-        return () if made is None else (made.result,)
-
     def seen(self) -> Result | None:
-        return next(iter(self.results), None)
+        made = self.evidence()
+        return None if made is None else made.result
 
     def page(self) -> Page | None:
         made = self.evidence()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from rich.text import Text
 
-from alsbench.analysis.contrast import contrasts_by_visit
+from alsbench.analysis.contrast import Contrast, contrasts_by_visit
 from alsbench.analysis.result import Result, Row
 from alsbench.errors import AlsbenchError
 from alsbench.render.formats import format_stat
@@ -17,7 +17,7 @@ from alsbench.study.phrase import is_post_hoc
 from alsbench.tui.answers import Curves
 from alsbench.tui.canvas import Canvas, Series, Under, plot
 from alsbench.tui.cell_text import fit, safe, short_names
-from alsbench.tui.contrast_cells import ContrastCell
+from alsbench.tui.contrast_text import finite, interval_text, small_p, visit_text
 from alsbench.tui.table_models import align
 from alsbench.tui.theme import Appearance, Glyphs
 
@@ -36,7 +36,7 @@ def endpoint_plot(results: Sequence[tuple[str, Any, Any]], view: EndpointView, w
     lines: list[Text] = []
     each = height if height < 2 * LEAST_HEIGHT else max(LEAST_HEIGHT, height // min(max(len(results), 1), 3))
     floor = axis_floor(c for _, _, c in results if isinstance(c, Curves))
-    contrasts: list[tuple[str, ContrastCell, str]] = []
+    contrasts: list[tuple[str, Contrast, str]] = []
     for phrase, result, curves in results:
         if not isinstance(result, Result) or (view.method == "time_to_event" and not isinstance(curves, Curves)):
             failed = next((r for r in (result, curves) if isinstance(r, AlsbenchError)), None)
@@ -50,7 +50,7 @@ def endpoint_plot(results: Sequence[tuple[str, Any, Any]], view: EndpointView, w
             contrasts += contrast_items(result, view, subgroup)
     if not contrasts:
         return lines
-    visits = {e.visit for _, e, _ in contrasts} - {""}
+    visits = {visit_text(e) for _, e, _ in contrasts} - {""}
     title = ", ".join([*(visits if len(visits) == 1 else ()), "estimate (95% CI)"])
     return [*interval_lines(contrasts, look, width, safe(title, ascii=view.ascii)), *lines]
 
@@ -147,36 +147,36 @@ def survival_plot(
     )  # fmt: skip
 
 
-def contrast_items(result: Result, view: EndpointView, subgroup: str) -> list[tuple[str, ContrastCell, str]]:
+def contrast_items(result: Result, view: EndpointView, subgroup: str) -> list[tuple[str, Contrast, str]]:
     """The contrasts of the comparison asked about in one subgroup, as named effects: all subgroups share one scale."""
     study, comparison = view.study, view.comparison
     if comparison is None:
         return []
     mark = "POST HOC" if is_post_hoc(study, subgroup) else ""
-    rows = [r for r in view.narrowed(result).rows if r.subgroup == subgroup]
+    rows = (r for r in view.narrowed(result).rows if r.subgroup == subgroup)
     endpoint = study.endpoints[view.session.choice.endpoint].model_copy(update={"method": view.method})
-    effects = [ContrastCell(c) for c in contrasts_by_visit(rows, endpoint, comparison)]
+    effects = contrasts_by_visit(rows, endpoint, comparison)
     n = result.get("n", context="subgroup", arm=None)
     name = f"{subgroup}, n {n.stat}" if n else subgroup
-    return [(f"{name}{f' {e.visit}' if e.visit and len(effects) > 1 else ''}", e, mark) for e in effects]
+    return [(f"{name} {visit_text(e) if len(effects) > 1 else ''}".rstrip(), e, mark) for e in effects]
 
 
-def interval_lines(items: Sequence[tuple[str, ContrastCell, str]], look: Appearance, width: int, title: str = "") -> list[Text]:
+def interval_lines(items: Sequence[tuple[str, Contrast, str]], look: Appearance, width: int, title: str = "") -> list[Text]:
     """``name  |----■----|  estimate (limits) p`` for each effect, on a common scale; clipped ends are arrows."""
     lines = [Text(fit(title, width, mark=look.glyphs.ellipsis), look["bold"])] if title else []
-    usable = [e for _, e, _ in items if math.isfinite(e.estimate) and math.isfinite(e.low) and math.isfinite(e.high)]
+    usable = [e for _, e, _ in items if finite(e)]
     if not usable:
         return [*lines, Text("nothing could be estimated", look["dim"])]
-    log_scale = usable[0].kind != "difference"
+    log_scale = usable[0].ratio
     low, high = interval_range(usable, log_scale)
     label = min(max(len("better:"), *(len(name) for name, _, _ in items)), 24)
-    texts = align([e.interval().removeprefix(f"{e.kind.replace('_', ' ')} ").replace("95% CI ", "") for _, e, _ in items])
+    texts = align([interval_text(e).removeprefix(f"{e.unit.replace('_', ' ')} ").replace("95% CI ", "") for _, e, _ in items])
     texts = [f"{text} {note}".rstrip() for text, (_, _, note) in zip(texts, items, strict=True)]
     room = max(width - label - max(len(t) for t in texts) - 3, 12)
     for (name, effect, _), text in zip(items, texts, strict=True):
         line = Text(fit(safe(name), label, mark=look.glyphs.ellipsis) + " ", look["text"])
         line += interval(effect, look, room, low, high, log_scale)
-        line.append(f" {text}", look["bold"] if effect.p < 0.05 else look["text"])
+        line.append(f" {text}", look["bold"] if small_p(effect) else look["text"])
         lines.append(line)
     ticks = ratio_ticks(low, high, 4) if log_scale else [t for t in nice_ticks(low, high, 4) if low <= t <= high]
     axis = Canvas(room, 1, low, high, 0, 1, look)
@@ -190,15 +190,15 @@ def interval_lines(items: Sequence[tuple[str, ContrastCell, str]], look: Appeara
     return [*lines, Text(f"{'better:':<{label}} {sides}", look["axis"]), Text()]
 
 
-def better_side(effects: Sequence[ContrastCell], glyphs: Glyphs) -> str:
+def better_side(effects: Sequence[Contrast], glyphs: Glyphs) -> str:
     """The side of the null on which estimates favour the treatment."""
-    found = next((e.contrast for e in effects if e.contrast.favourable is not None), None)
+    found = next((e for e in effects if e.favourable is not None), None)
     if found is None:
         return ""
     return f"right {glyphs.more_right}" if found.upward else f"{glyphs.more_left} left"
 
 
-def better_line(effects: Sequence[ContrastCell], glyphs: Glyphs, zero: int, room: int) -> str:
+def better_line(effects: Sequence[Contrast], glyphs: Glyphs, zero: int, room: int) -> str:
     """``treatment`` and ``reference`` on their sides of the null, as far as there is room for them."""
     right = better_side(effects, glyphs).startswith("right")
     before, after = ("reference", "treatment") if right else ("treatment", "reference")
@@ -209,35 +209,33 @@ def better_line(effects: Sequence[ContrastCell], glyphs: Glyphs, zero: int, room
     return line if line.strip() else fit(better_side(effects, glyphs), room, mark="")
 
 
-def interval_range(effects: Sequence[ContrastCell], log_scale: bool) -> tuple[float, float]:
+def interval_range(effects: Sequence[Contrast], log_scale: bool) -> tuple[float, float]:
     """The common scale: every estimate and the null inside, intervals clipped past three times their median width."""
     scale = math.log if log_scale else float
-    widths = sorted(scale(e.high) - scale(e.low) for e in effects)
+    found = [[scale(v) for v in values] for e in effects if (values := finite(e)) is not None]
+    widths = sorted(high - low for _, low, high in found)
     most = 1.5 * widths[len(widths) // 2]
-    lows = [max(scale(e.low), scale(e.estimate) - most) for e in effects]
-    highs = [min(scale(e.high), scale(e.estimate) + most) for e in effects]
+    lows = [max(low, estimate - most) for estimate, low, _ in found]
+    highs = [min(high, estimate + most) for estimate, _, high in found]
     return min(0.0, *lows), max(0.0, *highs)
 
 
-def interval(
-    effect: ContrastCell, look: Appearance, room: int, low: float, high: float, log_scale: bool, size: int = 1
-) -> Text:
+def interval(effect: Contrast, look: Appearance, room: int, low: float, high: float, log_scale: bool, size: int = 1) -> Text:
     """One interval in ``room`` cells; ends beyond the scale are arrows, ``size`` squares mark the estimate."""
     glyphs = look.glyphs
     scale = math.log if log_scale else float
     canvas = Canvas(room, 1, low, high, 0, 1, look)
     zero = round(canvas.column(0.0))
     canvas.put(zero, 0, glyphs.v, look["axis"])
-    if math.isfinite(effect.estimate) and math.isfinite(effect.low) and math.isfinite(effect.high):
-        style = look["good" if effect.contrast.favourable and effect.p < 0.05 else "text"]
-        start, end = round(canvas.column(scale(effect.low))), round(canvas.column(scale(effect.high)))
+    if (values := finite(effect)) is not None:
+        middle, start, end = (round(canvas.column(scale(v))) for v in values)
+        style = look["good" if effect.favourable and small_p(effect) else "text"]
         for column in range(max(start, 0), min(end, room - 1) + 1):
             canvas.put(column, 0, glyphs.h if column != zero else "+" if not glyphs.dots else "┼", style)
         if start < 0:
             canvas.put(0, 0, glyphs.more_left, style)
         if end > room - 1:
             canvas.put(room - 1, 0, glyphs.more_right, style)
-        middle = round(canvas.column(scale(effect.estimate)))
         for k in range(size):
             canvas.put(middle - size // 2 + k, 0, glyphs.square, style)
     return canvas.texts()[0]
