@@ -11,7 +11,7 @@ from collections.abc import Collection
 
 from alsbench.analysis.result import Provenance, Result
 from alsbench.audit.chain import NOT_VERIFIED
-from alsbench.study.model import SYNTHETIC
+from alsbench.study import SYNTHETIC
 
 POST_HOC = "Post hoc"
 DEVIATION = "Deviation from the locked plan"

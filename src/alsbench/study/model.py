@@ -15,6 +15,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, Strict, model_serializer
 
+from alsbench.study import SYNTHETIC
+
 SMALLEST, LARGEST = 1e-12, 1e12
 LATEST = 100_000  # visit number or day of a trial
 ENTRIES = 1000  # of a list or a table
@@ -53,7 +55,6 @@ StagingSystem = Literal["kings", "mitos"]
 
 DAYS_PER_UNIT: dict[VisitUnit, float] = {"month": 30.4375, "week": 7.0, "day": 1.0}
 SUBGROUP_NAME = r"^[A-Za-z_][A-Za-z0-9_]*$"
-SYNTHETIC = "SYNTHETIC DATA"
 NO_PATIENT = "no real patient stands behind these numbers"
 LATER_KEYS = {"event_ties": "tie", "win_intervals": "untransformed"}  # of endpoints, with their defaults
 RESERVED_NAMES = frozenset({"overall", "not", "and", "or", "in"})

@@ -7,10 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from alsbench.errors import UsageError
-from alsbench.study.model import Study
 from alsbench.study.names import nearest
+
+if TYPE_CHECKING:
+    from alsbench.study.model import Study
 
 OVERALL = "overall"
 Names = Mapping[str, tuple[str, bool]]
