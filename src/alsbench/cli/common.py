@@ -9,22 +9,23 @@ from __future__ import annotations
 import inspect
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import Enum
 from functools import cached_property, partial
 from pathlib import Path
-from typing import Annotated, Any, get_type_hints
+from typing import Annotated, Any, TypeVar, get_type_hints
 
 import typer
 
 from alsbench.audit.workspace_identity import WorkspaceIdentity, identify
-from alsbench.cli.progress import bar, steps
-from alsbench.data.sanitize import visible_lines
+from alsbench.data.sanitize import visible, visible_lines
 from alsbench.errors import UsageError
-from alsbench.service.access import RECORDS, Access
+from alsbench.service.access import ENDINGS, RECORDS, Access
 from alsbench.settings import Settings, read_settings
 
+T = TypeVar("T")
 WORKSPACE_VARIABLE = "ALSBENCH_WORKSPACE"
 
 
@@ -46,16 +47,7 @@ class Format(str, Enum):  # noqa: UP042  StrEnum would change what typer prints
 
 
 HELP_WIDTH, LEAST_HELP = 60, 20  # characters of a command's line in the list of commands
-SUFFIXES = {
-    ".json": Format.JSON,
-    ".csv": Format.CSV,
-    ".tsv": Format.TSV,
-    ".md": Format.MD,
-    ".html": Format.HTML,
-    ".htm": Format.HTML,
-    ".rtf": Format.RTF,
-    ".txt": Format.TABLE,
-}
+SUFFIXES = {ending: Format("table" if form == "txt" else form) for ending, form in ENDINGS.items()}
 TEXT_FORMATS = frozenset({Format.TABLE, Format.MD, Format.CSV, Format.TSV})  # what a .txt may hold where --format says so
 WAYS = {  # to what is not made here
     ".pdf": "for a PDF write .html and print it from a browser, or .rtf and save it from a word processor",
@@ -251,3 +243,45 @@ def _format(said: Format | None, output: Path | None, default: Format) -> Format
 def interactive() -> bool:
     """Whether a person can see and answer: standard input and output are terminals that can move a cursor."""
     return sys.stdin.isatty() and sys.stdout.isatty() and os.environ.get("TERM", "") not in {"", "dumb"}
+
+
+# ---- a progress bar on standard error, drawn when a person is looking at it
+
+
+def steps(drawn: bool, items: Iterable[T], total: int, title: str) -> Iterator[T]:
+    """``items``, counted against ``total`` with the time left."""
+    if not drawn:
+        yield from items
+        return
+    with bar(drawn) as show:
+        for done, item in enumerate(items, start=1):
+            show(title, done, total)
+            yield item
+
+
+@contextmanager
+def bar(drawn: bool) -> Iterator[Callable[[str, int, int | None], None]]:
+    """``show(title, done, total)``, drawing a bar per title; a no-op where nobody looks."""
+    if not drawn:
+        yield lambda _title, _done, _total: None
+        return
+    from rich.console import Console  # waits: rich
+    from rich.progress import BarColumn, Progress, Task, TaskID, TextColumn, TimeRemainingColumn  # waits: rich
+    from rich.text import Text  # waits: rich
+
+    class Counted(TextColumn):
+        """``7/21``; ``699`` where nobody knows of how many."""
+
+        def render(self, task: Task) -> Text:
+            return Text(f"{task.completed:.0f}/{task.total:.0f}" if task.total is not None else f"{task.completed:.0f}")
+
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), Counted(""), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        tasks: dict[str, TaskID] = {}
+
+        def show(title: str, done: int, total: int | None) -> None:
+            if title not in tasks:
+                tasks[title] = progress.add_task(Text(visible(title)).plain, total=total)
+            progress.update(tasks[title], completed=done, total=total)
+
+        yield show

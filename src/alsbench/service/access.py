@@ -20,6 +20,16 @@ T = TypeVar("T")
 Show = Callable[[str, int, "int | None"], None]
 Steps = Callable[[Iterable[Any], int, str], Iterator[Any]]
 RECORDS = ("csv", "tsv", "json")  # forms for machines
+ENDINGS = {  # of files, with the form that each names
+    ".json": "json",
+    ".csv": "csv",
+    ".tsv": "tsv",
+    ".md": "md",
+    ".html": "html",
+    ".htm": "html",
+    ".rtf": "rtf",
+    ".txt": "txt",
+}
 
 
 def no_progress(items: Iterable[T], _total: int, _title: str) -> Iterator[T]:

@@ -19,7 +19,7 @@ from alsbench.files import write_file
 from alsbench.render.ard import ROW_KEYS, row_dict
 from alsbench.render.mask_counts import Count
 from alsbench.service import subgroups
-from alsbench.service.access import Access
+from alsbench.service.access import ENDINGS, Access
 from alsbench.service.masks import mask_members
 from alsbench.service.output import in_form, save_page
 from alsbench.study.names import nearest
@@ -30,16 +30,6 @@ if TYPE_CHECKING:
     from alsbench.render.page import Page
     from alsbench.service.output import Output
 
-FORMS = {
-    ".txt": "txt",
-    ".csv": "csv",
-    ".tsv": "tsv",
-    ".md": "md",
-    ".json": "json",
-    ".html": "html",
-    ".htm": "html",
-    ".rtf": "rtf",
-}
 KEYS = ("endpoint", "population", "subgroup", "context", "arm", "treatment", "reference", "visit", "variable", "level")
 LISTED = 8  # values that an error names
 
@@ -325,9 +315,9 @@ class Subgroups:
 
 def form_of(path: Path) -> str:
     """The form that a file's ending names. Raises UsageError for another ending."""
-    form = FORMS.get(path.suffix.lower())
+    form = ENDINGS.get(path.suffix.lower())
     if form is None:
-        raise UsageError(f"nothing is written as {path.suffix or 'a file without ending'}", hint=f"one of {', '.join(FORMS)}")
+        raise UsageError(f"nothing is written as {path.suffix or 'a file without ending'}", hint=f"one of {', '.join(ENDINGS)}")
     return form
 
 
