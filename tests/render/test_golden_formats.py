@@ -9,15 +9,15 @@ import pytest
 
 from alsbench.analysis.result import Result
 from alsbench.render.ard import to_json
-from alsbench.render.delimited import page_markdown, result_delimited
+from alsbench.render.delimited import page_markdown, results_delimited
 from alsbench.render.layout import page_text
 from alsbench.render.tables import endpoint_page
 
 GOLDEN = Path(__file__).parent / "golden"
 FORMATS = {
     "json": to_json,
-    "csv": lambda r: result_delimited(r, "csv"),
-    "tsv": lambda r: result_delimited(r, "tsv"),
+    "csv": lambda r: results_delimited((r,), "csv"),
+    "tsv": lambda r: results_delimited((r,), "tsv"),
     "md": lambda r: page_markdown(endpoint_page(r)),
     "txt": lambda r: page_text(endpoint_page(r)),
 }

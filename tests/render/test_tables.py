@@ -8,14 +8,15 @@ import pytest
 from rich.console import Console
 
 from alsbench.analysis.result import Result
-from alsbench.render.layout import PageView, page_text
+from alsbench.render.layout import page_lines, page_text
 from alsbench.render.page import Page
 from alsbench.render.result_rows import ResultRows
 from alsbench.render.tables import endpoint_page, model_block
 
 
-def page_view(result: Result) -> PageView:
-    return PageView(endpoint_page(result))
+def show(console: Console, result: Result) -> None:
+    for line in page_lines(endpoint_page(result), width=console.width):
+        console.print(line, no_wrap=True, overflow="ignore", crop=False)
 
 
 def _console(width: int, *, terminal: bool) -> tuple[Console, io.StringIO]:
@@ -26,7 +27,7 @@ def _console(width: int, *, terminal: bool) -> tuple[Console, io.StringIO]:
 @pytest.mark.parametrize("width", [40, 60, 80, 200])
 def test_every_number_is_there_at_any_width(mmrm: Result, width: int) -> None:
     console, out = _console(width, terminal=False)
-    console.print(page_view(mmrm))
+    show(console, mmrm)
     for shown in ("-4.12 (0.513)", "-10.50 (0.513)", "1.12 (-1.23, 3.46)", "3.25", "0.024", "<0.001", ">0.999", "NE"):
         assert shown in out.getvalue()
     assert "…" not in out.getvalue()
@@ -40,7 +41,7 @@ def test_a_terminal_gets_the_same_text_as_a_pipe(mmrm: Result) -> None:
     shown = []
     for terminal in (True, False):
         console, out = _console(80, terminal=terminal)
-        console.print(page_view(mmrm))
+        show(console, mmrm)
         shown.append([line.rstrip() for line in out.getvalue().splitlines()])
     assert [line.replace("\x1b[0m", "") for line in shown[0]] == shown[1]
 
@@ -76,7 +77,7 @@ def test_hostile_labels_are_shown_escaped(row, result_of) -> None:
     hostile = "\x1b[2J[red]A[/red]"
     rows = [row("arm", "ls_mean", 1.0, arm=hostile, visit="V\u202e1", visit_number=1.0)]
     console, out = _console(80, terminal=False)
-    console.print(page_view(result_of(rows)))
+    show(console, result_of(rows))
     assert "\\x1b[2J[red]A[/red]" in out.getvalue()
     assert "V\\u202e1" in out.getvalue()
     assert "\x1b" not in out.getvalue()

@@ -10,7 +10,7 @@ import pytest
 
 from alsbench.analysis.result import Result
 from alsbench.render.ard import ROW_KEYS, to_json
-from alsbench.render.delimited import STANDING, page_delimited, page_markdown, result_delimited
+from alsbench.render.delimited import STANDING, page_delimited, page_markdown, results_delimited
 from alsbench.render.layout import page_text
 from alsbench.render.tables import endpoint_page
 
@@ -18,8 +18,8 @@ SAYS = ("ALSFRS-R total score", "FAS", "slow: LEADRATE", "1.0123", "aaaaaaaaaaaa
 FORMATS = {
     "txt": lambda r: " ".join(page_text(endpoint_page(r)).split()),
     "md": lambda r: page_markdown(endpoint_page(r)).replace("\\", ""),
-    "csv": lambda r: result_delimited(r, "csv"),
-    "tsv": lambda r: result_delimited(r, "tsv"),
+    "csv": lambda r: results_delimited((r,), "csv"),
+    "tsv": lambda r: results_delimited((r,), "tsv"),
     "csv of a page": lambda r: page_delimited(endpoint_page(r), "csv"),
 }
 
@@ -39,7 +39,7 @@ def test_json_stands_alone(mmrm: Result) -> None:
 
 
 def test_a_csv_file_stays_one_rectangle(mmrm: Result) -> None:
-    records = list(csv.DictReader(io.StringIO(result_delimited(mmrm, "csv"))))
+    records = list(csv.DictReader(io.StringIO(results_delimited((mmrm,), "csv"))))
     assert tuple(records[0]) == (*ROW_KEYS, *STANDING)
     assert len(records) == len(mmrm.rows)
     assert {r["title"] for r in records} == {"ALSFRS-R total score, change from baseline · Post hoc · SYNTHETIC DATA"}

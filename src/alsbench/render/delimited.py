@@ -25,11 +25,6 @@ STANDING = ("title", "facts", "footnotes")
 Standing = tuple[str, str | None, str | None]
 
 
-def result_delimited(result: Result, dialect: Dialect) -> str:
-    """The long rows of a result under a heading line."""
-    return results_delimited((result,), dialect)
-
-
 def results_delimited(results: Iterable[Result], dialect: Dialect) -> str:
     """The long rows of several results under one heading line."""
     records = ((*row_dict(row).values(), *standing) for result in results for row, standing in standing_rows(result))

@@ -12,7 +12,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from rich.cells import cell_len
-from rich.console import Console, ConsoleOptions, RenderResult
 from rich.text import Text
 
 from alsbench.data.sanitize import visible
@@ -27,23 +26,6 @@ LEAST_FOLDED = 16  # of a label folded so that all columns stand side by side
 STYLES = {"good": "green", "bad": "red", "note": "dim"}
 _CLAUSES = re.compile(r"(?<=;) | (?=\[)")
 _PARTS = re.compile(r"^(?P<a>\S+) \((?P<b>[^,()]+)(?:, (?P<c>[^,()]+))?\)(?P<d>.*)$")
-
-
-@dataclass(frozen=True)
-class PageView:
-    """A Rich renderable of a page. ``width`` None takes the console's; ``ascii_only`` draws rules with hyphens."""
-
-    page: Page
-    width: int | None = None
-    ascii_only: bool = False
-    facts: bool = True
-
-    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        width = self.width if self.width is not None else options.max_width
-        for line in page_lines(self.page, width=width, rule="-" if self.ascii_only else "─", facts=self.facts):
-            line.no_wrap = True
-            line.overflow = "ignore"
-            yield line
 
 
 def page_lines(page: Page, *, width: int = PAGE_WIDTH, rule: str = "─", facts: bool = True) -> list[Text]:
