@@ -1,19 +1,23 @@
-"""Claims as tables for scripts: the verdicts, then every published number beside that of the data, then why; and the words
-in which print says the same."""
+"""Claims in print and for scripts: the verdicts, then every published number beside that of the data, then why.
+
+Scripts get a table of each kind; a page has them claim by claim. A recomputed number keeps the row of the analysis it comes
+from, so that a screen can open it.
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 
-from alsbench.analysis.claims import NEVER, NO_DATA, Checked, NoneOf, Recomputed, SizeRange
+from alsbench.analysis.claims import NEVER, NO_DATA, Checked, Recomputed, SizeRange
 from alsbench.render.formats import MISSING, format_number, format_p, is_p_value
-from alsbench.render.sheet import Field, Sheet
+from alsbench.render.page import EMPTY, Column, Line, Page, PageBlock, TextCell
+from alsbench.render.sheet import Field, Sheet, Value
 from alsbench.stats.rounding import round_half_away
 
+Facts = tuple[tuple[str, str], ...]
 PARTS = {"contrast": "", "treatment": "treated ", "reference": "control ", "group": "all "}
-
-
 RELATION_NOTE = "each printed number stands for every value that is printed so; an interval is what these values allow"
 NOBODY_NOTE = "none among n: the one-sided upper 95 % bound of how many percent it may be of others like them, about 300 / n"
 SIZES_NOTE = (
@@ -23,6 +27,66 @@ SIZES_NOTE = (
 SURVIVAL_NOTE = (
     "the largest of the p-values that a check computes for the claimed contrast in the claimed subgroup; empty where it "
     "computes none; `alsbench scrutinise` shows what each check says"
+)
+
+
+@dataclass(frozen=True)
+class ClaimTable:
+    """A table with ``records`` of each claim: for scripts under ``name`` with the claim in the first column, in print claim by
+    claim. ``words`` are what true, false and missing values of its last column are in print; a word in capitals is a fault."""
+
+    name: str
+    title: str
+    fields: tuple[Field, ...]
+    records: Callable[[Checked], Iterable[tuple[Value, ...]]]
+    note: str
+    words: tuple[str, str, str] = ("yes", "no", "")
+
+    def sheet(self, checked: Sequence[Checked]) -> Sheet:
+        records = tuple((c.claim.name, *record) for c in checked for record in self.records(c))
+        return Sheet(self.name, self.title, (Field("claim", "Claim"), *self.fields), records, notes=(self.note,))
+
+    def block(self, checked: Sequence[Checked], headed: bool) -> PageBlock:
+        columns = tuple(
+            Column(f.heading, justify="right" if f.number else "left", label=not i) for i, f in enumerate(self.fields)
+        )
+        lines = _sections(checked, lambda c: (Line(tuple(map(self._cell, record))) for record in self.records(c)), headed)
+        return PageBlock(self.title, columns, lines, (self.note,), aligned=False)
+
+    def _cell(self, value: Value) -> TextCell:
+        text = value if isinstance(value, str) else self.words[2 if value is None else 0 if value else 1]
+        return TextCell(text, style="bad" if text == "NO" else "")
+
+
+RELATIONS = ClaimTable(
+    "relations",
+    "Do the published numbers agree with each other?",
+    (
+        Field("relation", "Relation"),
+        Field("published", "Published"),
+        Field("implied", "Implied"),
+        Field("coherent", "Coherent"),
+    ),
+    lambda c: ((r.what, span(r.published), span(r.implied), r.coherent) for r in c.relations),
+    RELATION_NOTE,
+    ("yes", "NO", ""),
+)
+NOBODY = ClaimTable(
+    "none",
+    "What a count of none leaves open",
+    (Field("count", "None"), Field("n", "n", number=True), Field("upper", "Upper bound, %", number=True)),
+    lambda c: ((f.of, str(f.n), round_half_away(f.upper, 2)) for f in c.nobody),
+    NOBODY_NOTE,
+)
+SCRUTINY = ClaimTable(
+    "scrutiny",
+    "Does it survive scrutiny?",
+    (Field("check", "Check"), Field("largest_p", "Largest p", number=True), Field("survived", "< 0.05")),
+    lambda c: (
+        (f"{s.check.number}. {s.check.title}", None if s.largest is None else format_p(s.largest), s.survived)
+        for s in c.survived or ()
+    ),
+    SURVIVAL_NOTE,
 )
 
 
@@ -37,21 +101,13 @@ def standing_notes(checked: Sequence[Checked]) -> tuple[str, ...]:
     return tuple(notes)
 
 
-def claims_sheets(checked: Sequence[Checked], facts: tuple[tuple[str, str], ...], notes: tuple[str, ...]) -> tuple[Sheet, ...]:
+def claims_sheets(checked: Sequence[Checked], facts: Facts, notes: tuple[str, ...]) -> tuple[Sheet, ...]:
     """The verdicts; the numbers; the relations; the implied sizes; the checks, where they were asked for."""
-    sheets = [_verdicts(checked, facts, notes), numbers_sheet(checked, facts, notes)]
-    if any(c.relations for c in checked):
-        sheets.append(_relations(checked))
-    if any(c.nobody for c in checked):
-        sheets.append(_nobody(checked))
-    if any(c.sizes for c in checked):
-        sheets.append(_sizes(checked))
-    if any(c.survived for c in checked):
-        sheets.append(_survival(checked))
-    return tuple(sheets)
+    more = (RELATIONS.sheet(checked), NOBODY.sheet(checked), _sizes(checked), SCRUTINY.sheet(checked))
+    return (_verdicts(checked, facts, notes), numbers_sheet(checked, facts, notes), *(s for s in more if s.records))
 
 
-def numbers_sheet(checked: Sequence[Checked], facts: tuple[tuple[str, str], ...], notes: tuple[str, ...]) -> Sheet:
+def numbers_sheet(checked: Sequence[Checked], facts: Facts, notes: tuple[str, ...]) -> Sheet:
     """Every published number with that of the data."""
     fields = (
         Field("claim", "Claim"),
@@ -82,7 +138,7 @@ def reasons(checked: Sequence[Checked]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(told))
 
 
-def _verdicts(checked: Sequence[Checked], facts: tuple[tuple[str, str], ...], notes: tuple[str, ...]) -> Sheet:
+def _verdicts(checked: Sequence[Checked], facts: Facts, notes: tuple[str, ...]) -> Sheet:
     fields = (
         Field("claim", "Claim"),
         Field("coherent", "Coherent"),
@@ -90,12 +146,12 @@ def _verdicts(checked: Sequence[Checked], facts: tuple[tuple[str, str], ...], no
         Field("robust", "Robust"),
         Field("about", "About", prose=True),
     )
-    records = tuple((c.claim.name, coherent_words(c), reproduced_words(c), robust_words(c), _about(c)) for c in checked)
+    about = [f"{c.about} ({c.claim.source})" if c.claim.source else c.about for c in checked]
+    records = tuple(
+        (c.claim.name, coherent_words(c), reproduced_words(c), robust_words(c), what)
+        for c, what in zip(checked, about, strict=True)
+    )
     return Sheet("claims", "Claims", fields, records, facts, notes)
-
-
-def _about(c: Checked) -> str:
-    return f"{c.about} ({c.claim.source})" if c.claim.source else c.about
 
 
 def coherent_words(c: Checked) -> str:
@@ -124,35 +180,6 @@ def robust_words(c: Checked, *, brief: bool = False) -> str:
     return share if brief else f"in {share} checks"
 
 
-def _relations(checked: Sequence[Checked]) -> Sheet:
-    fields = (
-        Field("claim", "Claim"),
-        Field("relation", "Relation"),
-        Field("published", "Published"),
-        Field("implied", "Implied"),
-        Field("coherent", "Coherent"),
-    )
-    records = tuple(
-        (c.claim.name, r.what, span(r.published), span(r.implied), r.coherent) for c in checked for r in c.relations
-    )
-    return Sheet("relations", "Do the published numbers agree with each other?", fields, records, notes=(RELATION_NOTE,))
-
-
-def _nobody(checked: Sequence[Checked]) -> Sheet:
-    fields = (
-        Field("claim", "Claim"),
-        Field("count", "None"),
-        *(Field(k, h, number=True) for k, h in (("n", "n"), ("upper", "Upper bound, %"))),
-    )
-    records = tuple((c.claim.name, *nobody_record(found)) for c in checked for found in c.nobody)
-    return Sheet("none", "What a count of none leaves open", fields, records, notes=(NOBODY_NOTE,))
-
-
-def nobody_record(found: NoneOf) -> tuple[str, str, str]:
-    """Of what there were none, among how many, and the upper bound in percent."""
-    return found.of, str(found.n), round_half_away(found.upper, 2)
-
-
 def _sizes(checked: Sequence[Checked]) -> Sheet:
     fields = (
         Field("claims", "Claims"),
@@ -176,24 +203,91 @@ def size_records(sizes: SizeRange) -> list[tuple[str | None, ...]]:
     return records
 
 
-def _survival(checked: Sequence[Checked]) -> Sheet:
-    fields = (
-        Field("claim", "Claim"),
-        Field("check", "Check"),
-        Field("largest_p", "Largest p", number=True),
-        Field("survived", "< 0.05"),
+def claims_page(checked: Sequence[Checked], facts: Facts, notes: tuple[str, ...]) -> Page:
+    """The verdicts on all claims, and what each rests on."""
+    return Page("Claims", (verdicts_block(checked), *claim_blocks(checked)), facts, notes)
+
+
+def verdicts_block(checked: Sequence[Checked]) -> PageBlock:
+    """A line for every claim: what it is of, and the three verdicts; robustness only where it was asked for."""
+    asked = any(c.survived is not None for c in checked)
+    heads = ("Claim", "Endpoint", "Subgroup", "Comparison", "Coherent", "Reproduced", *(("Robust",) if asked else ()))
+    columns = tuple(Column(h, justify="left", label=i == 0) for i, h in enumerate(heads))
+    lines = []
+    for c in checked:
+        subgroup = f"{c.claim.subgroup} ({', '.join(c.marks)})" if c.marks else c.claim.subgroup
+        cells = [TextCell(c.claim.name), TextCell(c.claim.endpoint), TextCell(subgroup), TextCell(c.claim.comparison)]
+        cells.append(TextCell(coherent_words(c), style="bad" if c.coherent is False else ""))
+        cells.append(TextCell(reproduced_words(c), style="bad" if c.reproduced is False else ""))
+        cells += [TextCell(robust_words(c, brief=True))] if asked else []
+        lines.append(Line(tuple(cells)))
+    return PageBlock("", columns, tuple(lines))
+
+
+def claim_blocks(checked: Sequence[Checked], *, headed: bool = True) -> tuple[PageBlock, ...]:
+    """Numbers, relations, implied sizes and checks, each with the claims below one another; ``headed``: under their names."""
+    found = (
+        *(_numbers(checked, headed), RELATIONS.block(checked, headed), NOBODY.block(checked, headed)),
+        *(_sizes_block(checked, headed), SCRUTINY.block(checked, headed)),
     )
-    records = tuple(
+    return tuple(block for block in found if block.lines)
+
+
+def _numbers(checked: Sequence[Checked], headed: bool) -> PageBlock:
+    columns = (_left("Statistic", label=True), _left("At"), Column("Published"), Column("Recomputed"), _left("Outcome"))
+    why = reasons(checked)
+    lines = _sections(checked, lambda c: map(_number, c.numbers), headed, sources=True)
+    return PageBlock("Published numbers and those of the data", columns, lines, why, aligned=False)
+
+
+def _number(found: Recomputed) -> Line:
+    rows = () if found.row is None else (found.row,)
+    style = "" if found.outcome in ("reproduced", "not checkable") else "bad"
+    cells = (found.visit or "", found.published.text)
+    return Line(
         (
-            c.claim.name,
-            f"{s.check.number}. {s.check.title}",
-            None if s.largest is None else format_p(s.largest),
-            s.survived,
+            TextCell(PARTS[found.part] + found.stat),
+            *map(TextCell, cells),
+            TextCell(shown_value(found) or "", rows),
+            TextCell(found.outcome, style=style),
         )
-        for c in checked
-        for s in c.survived or ()
     )
-    return Sheet("scrutiny", "Does it survive scrutiny?", fields, records, notes=(SURVIVAL_NOTE,))
+
+
+def _sizes_block(checked: Sequence[Checked], headed: bool) -> PageBlock:
+    columns = (_left("Implied", label=True), Column("Best"), Column("From"), Column("To"))
+    groups: dict[tuple[str, ...], SizeRange] = {s.claims: s for c in checked for s in c.sizes}
+    lines: list[Line] = []
+    for claims, sizes in groups.items():
+        if headed or len(claims) > 1:
+            lines.append(_heading(", ".join(claims), len(columns)))
+        lines += [Line(tuple(TextCell(text or "") for text in record)) for record in size_records(sizes)]
+    return PageBlock("What mean ranks say of the subgroup", columns, tuple(lines), (SIZES_NOTE,), aligned=False)
+
+
+def _sections(
+    checked: Sequence[Checked], lines: Callable[[Checked], Iterable[Line]], headed: bool, *, sources: bool = False
+) -> tuple[Line, ...]:
+    """The lines of each claim that has some, under what the claim is about (and ``sources``: where it was published)."""
+    out: list[Line] = []
+    for c in checked:
+        found = list(lines(c))
+        if found and headed:
+            out.append(
+                _heading(f"{c.claim.name}: {c.about}{''.join(f', {word.upper()}' for word in c.marks)}", len(found[0].cells))
+            )
+            if sources and c.claim.source:
+                out.append(_heading(f"  {c.claim.source}", len(found[0].cells)))
+        out += found
+    return tuple(out)
+
+
+def _heading(text: str, width: int) -> Line:
+    return Line((TextCell(text), *(EMPTY,) * (width - 1)), heading=True)
+
+
+def _left(title: str, *, label: bool = False) -> Column:
+    return Column(title, justify="left", label=label)
 
 
 def shown_value(found: Recomputed) -> str | None:

@@ -12,8 +12,7 @@ from alsbench.analysis.claims import Checked, check_claim, checks_of, scrutinise
 from alsbench.analysis.kept import cached_answer
 from alsbench.data.workspace import Workspace
 from alsbench.errors import UnavailableError, UsageError
-from alsbench.render.claims import claims_sheets, numbers_sheet, standing_notes
-from alsbench.render.claims_page import claims_page
+from alsbench.render.claims import claims_page, claims_sheets, numbers_sheet, standing_notes
 from alsbench.service.access import Access
 from alsbench.service.masks import mask_answer
 from alsbench.service.output import Facts, Output, paged, sheets_output, source_facts, study_fact

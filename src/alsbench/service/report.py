@@ -235,7 +235,7 @@ def _scrutiny(asked: Contents) -> list[Page]:
 
 def _claims(asked: Contents, path: Path) -> list[Page]:
     """The verdicts, then the numbers and what was made of them."""
-    from alsbench.render.claims_page import claims_page  # waits: scipy
+    from alsbench.render.claims import claims_page  # waits: scipy
     from alsbench.service.claims import checked_claims  # waits: scipy
 
     checked, facts, notes = checked_claims(asked.access, asked.source, path, (), asked.k, scrutinise=False)

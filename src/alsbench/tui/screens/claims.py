@@ -16,8 +16,7 @@ from alsbench.analysis.question import Question
 from alsbench.analysis.result import Result
 from alsbench.analysis.scrutiny import CHECKS, Check
 from alsbench.errors import AlsbenchError
-from alsbench.render.claims import coherent_words, reproduced_words, robust_words, standing_notes
-from alsbench.render.claims_page import claim_blocks, claims_page
+from alsbench.render.claims import claim_blocks, claims_page, coherent_words, reproduced_words, robust_words, standing_notes
 from alsbench.render.page import Page
 from alsbench.study.claims import Claim, read_claims
 from alsbench.tui.cell_text import safe
