@@ -10,7 +10,7 @@ import pytest
 
 from alsbench.analysis.result import Result
 from alsbench.render.ard import ROW_KEYS, to_json
-from alsbench.render.delimited import STANDING, page_delimited, page_markdown, results_delimited
+from alsbench.render.delimited import TITLE_COLUMNS, page_delimited, page_markdown, results_delimited
 from alsbench.render.layout import page_text
 from alsbench.render.tables import endpoint_page
 
@@ -40,7 +40,7 @@ def test_json_stands_alone(mmrm: Result) -> None:
 
 def test_a_csv_file_stays_one_rectangle(mmrm: Result) -> None:
     records = list(csv.DictReader(io.StringIO(results_delimited((mmrm,), "csv"))))
-    assert tuple(records[0]) == (*ROW_KEYS, *STANDING)
+    assert tuple(records[0]) == (*ROW_KEYS, *TITLE_COLUMNS)
     assert len(records) == len(mmrm.rows)
     assert {r["title"] for r in records} == {"ALSFRS-R total score, change from baseline · Post hoc · SYNTHETIC DATA"}
     assert records[0]["facts"].startswith("Study: ALSREF01 | Population: FAS | Subgroup: slow")

@@ -90,7 +90,7 @@ SCRUTINY = ClaimTable(
 )
 
 
-def standing_notes(checked: Sequence[Checked]) -> tuple[str, ...]:
+def post_hoc_notes(checked: Sequence[Checked]) -> tuple[str, ...]:
     """The claims whose analyses are post hoc, and by what others deviate from the locked plan."""
     late = [c.claim.name for c in checked if c.post_hoc]
     by_claim = {c.claim.name: c.result.provenance.deviations for c in checked if c.result is not None}
@@ -123,7 +123,7 @@ def numbers_sheet(checked: Sequence[Checked], facts: Facts, notes: tuple[str, ..
         for n in c.numbers
     )
     why = reasons(checked)
-    return Sheet("numbers", "Published numbers and those of the data", fields, records, facts, (*why, *notes), standing=True)
+    return Sheet("numbers", "Published numbers and those of the data", fields, records, facts, (*why, *notes), titled=True)
 
 
 def reasons(checked: Sequence[Checked]) -> tuple[str, ...]:

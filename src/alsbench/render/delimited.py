@@ -21,38 +21,38 @@ from alsbench.render.titles_footnotes import marked_title, page_facts, page_foot
 
 Dialect = Literal["csv", "tsv"]
 SEPARATORS: dict[Dialect, str] = {"csv": ",", "tsv": "\t"}
-STANDING = ("title", "facts", "footnotes")
-Standing = tuple[str, str | None, str | None]
+TITLE_COLUMNS = ("title", "facts", "footnotes")
+TitleCells = tuple[str, str | None, str | None]
 
 
 def results_delimited(results: Iterable[Result], dialect: Dialect) -> str:
     """The long rows of several results under one heading line."""
-    records = ((*row_dict(row).values(), *standing) for result in results for row, standing in standing_rows(result))
-    return delimited((*ROW_KEYS, *STANDING), records, dialect)
+    records = ((*row_dict(row).values(), *titles) for result in results for row, titles in rows_with_titles(result))
+    return delimited((*ROW_KEYS, *TITLE_COLUMNS), records, dialect)
 
 
-def standing_rows(result: Result) -> Iterator[tuple[Row, Standing]]:
-    """Every row of a result with what lets it stand alone, for the columns :data:`STANDING`."""
+def rows_with_titles(result: Result) -> Iterator[tuple[Row, TitleCells]]:
+    """Every row of a result with what lets it stand alone, for the columns :data:`TITLE_COLUMNS`."""
     title, notes = marked_title(result.facts.title, result.provenance), page_footnotes(result)
     facts = (*page_facts(result), ("Command", result.provenance.command))
-    return zip(result.rows, standing(title, facts, notes), strict=False)
+    return zip(result.rows, title_cells(title, facts, notes), strict=False)
 
 
-def standing(title: str, facts: Iterable[tuple[str, str]], footnotes: Iterable[str]) -> Iterator[Standing]:
+def title_cells(title: str, facts: Iterable[tuple[str, str]], footnotes: Iterable[str]) -> Iterator[TitleCells]:
     """The title for every line; facts and footnotes, each separated by `` | ``, for the first."""
     yield title, " | ".join(f"{name}: {value}" for name, value in facts), " | ".join(footnotes)
     yield from repeat((title, None, None))
 
 
 def page_delimited(page: Page, dialect: Dialect) -> str:
-    """A page as printed: its blocks one under the other, each with its heads and the columns :data:`STANDING`."""
+    """A page as printed: its blocks one under the other, each with its heads and the columns :data:`TITLE_COLUMNS`."""
     parts = []
     for block in page.blocks:
         heads = [" ".join(t for t in (c.group, c.title.replace("\n", " ")) if t) for c in block.columns]
         title = ": ".join(t for t in (page.title, block.title) if t)
-        beside = standing(title, page.facts, (*block.notes, *page.footnotes))
+        beside = title_cells(title, page.facts, (*block.notes, *page.footnotes))
         lines = ([*(c.text for c in line.cells), *more] for line, more in zip(block.lines, beside, strict=False))
-        parts.append(delimited((*heads, *STANDING), lines, dialect))
+        parts.append(delimited((*heads, *TITLE_COLUMNS), lines, dialect))
     return "\n".join(parts)
 
 

@@ -14,7 +14,7 @@ from typing import Any
 from alsbench.analysis.result import Result, Row
 from alsbench.analysis.scrutiny import CHECKS, VERDICT, Check, verdict
 from alsbench.render.ard import ROW_KEYS, dump, provenance_dict, row_dict
-from alsbench.render.delimited import STANDING, Dialect, delimited, standing_rows
+from alsbench.render.delimited import TITLE_COLUMNS, Dialect, delimited, rows_with_titles
 from alsbench.render.forest import Point, interval_bar, interval_scale
 from alsbench.render.formats import MISSING, NOT_ESTIMABLE, format_stat
 from alsbench.render.page import EMPTY, Column, Line, Page, PageBlock, TextCell, label
@@ -248,9 +248,9 @@ def scrutiny_json(found: Sequence[tuple[Check, Result]]) -> str:
 def scrutiny_delimited(found: Sequence[tuple[Check, Result]], dialect: Dialect) -> str:
     """The long rows of all checks under one heading line."""
     records = (
-        [check.id, *row_dict(row).values(), *standing] for check, result in found for row, standing in standing_rows(result)
+        [check.id, *row_dict(row).values(), *titles] for check, result in found for row, titles in rows_with_titles(result)
     )
-    return delimited(("check", *ROW_KEYS, *STANDING), records, dialect)
+    return delimited(("check", *ROW_KEYS, *TITLE_COLUMNS), records, dialect)
 
 
 _HEADS = ("Subgroup", "Comparison", "Arm", "at", "Variable", "Variant")

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from rich.cells import cell_len
 
 from alsbench.render.ard import dump, plain_number
-from alsbench.render.delimited import STANDING, Dialect, delimited, standing
+from alsbench.render.delimited import TITLE_COLUMNS, Dialect, delimited, title_cells
 from alsbench.render.formats import format_number, format_stored
 from alsbench.render.layout import PAGE_WIDTH
 from alsbench.render.page import Column, Line, Page, PageBlock, TextCell
@@ -46,7 +46,7 @@ class Field:
 class Sheet:
     """``name`` is stable for scripts; ``facts`` and ``notes`` are printed above and below and kept in JSON.
 
-    With ``standing`` CSV and TSV carry title, facts and notes too, in the columns that files of results have: that something is
+    With ``titled`` CSV and TSV carry title, facts and notes too, in the columns that files of results have: that something is
     post hoc or a deviation leaves with the numbers.
     """
 
@@ -56,7 +56,7 @@ class Sheet:
     records: tuple[tuple[Value, ...], ...]
     facts: tuple[tuple[str, str], ...] = ()
     notes: tuple[str, ...] = ()
-    standing: bool = False
+    titled: bool = False
 
 
 def sheet_json(sheet: Sheet) -> str:
@@ -83,10 +83,10 @@ def sheets_json(sheets: Sequence[Sheet]) -> str:
 
 def sheet_delimited(sheet: Sheet, dialect: Dialect) -> str:
     heads, records = [f.key for f in sheet.fields], ([raw_value(v) for v in record] for record in sheet.records)
-    if not sheet.standing:
+    if not sheet.titled:
         return delimited(heads, records, dialect)
-    beside = standing(sheet.title, sheet.facts, sheet.notes)
-    return delimited([*heads, *STANDING], ([*r, *more] for r, more in zip(records, beside, strict=False)), dialect)
+    beside = title_cells(sheet.title, sheet.facts, sheet.notes)
+    return delimited([*heads, *TITLE_COLUMNS], ([*r, *more] for r, more in zip(records, beside, strict=False)), dialect)
 
 
 def sheet_block(sheet: Sheet) -> PageBlock:

@@ -12,7 +12,7 @@ from alsbench.analysis.claims import Checked, check_claim, checks_of, scrutinise
 from alsbench.analysis.kept import cached_answer
 from alsbench.data.workspace import Workspace
 from alsbench.errors import UnavailableError, UsageError
-from alsbench.render.claims import claims_page, claims_sheets, numbers_sheet, standing_notes
+from alsbench.render.claims import claims_page, claims_sheets, numbers_sheet, post_hoc_notes
 from alsbench.service.access import Access
 from alsbench.service.masks import mask_answer
 from alsbench.service.output import Facts, Output, paged, sheets_output, source_facts, study_fact
@@ -105,7 +105,7 @@ def checked_claims(
     if source is not None or study is not None:  # a directory that is no workspace gets no log
         digest = hashlib.sha256(path.read_bytes()).hexdigest()
         record(access, "claims", {"file": path.name, "sha256": digest, "claims": [c.name for c in chosen]})
-    return checked, facts, standing_notes(checked)
+    return checked, facts, post_hoc_notes(checked)
 
 
 def _chosen(all_claims: tuple[Claim, ...], names: Sequence[str], path: Path) -> list[Claim]:

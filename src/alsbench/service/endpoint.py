@@ -71,7 +71,7 @@ def rank_reasons(access: Access, name: str, subject: str, *, mask: int = 0, **wo
         facts = (*source_facts(source), *why.facts, ("Command", command))
 
     def headed(first: Sheet, *rest: Sheet) -> tuple[Sheet, ...]:
-        return (replace(first, title=why.title, facts=facts, standing=True), *rest)
+        return (replace(first, title=why.title, facts=facts, titled=True), *rest)
 
     printed = headed(_rank_sums(why), *(_ranking_pairs(ranking) for ranking in why.rankings if ranking.pairs))
     return sheets_output(access, *headed(_rank_pairs(why), _rank_sums(why)), printed=printed)
@@ -99,7 +99,7 @@ def life_table(access: Access, name: str, *, mask: int = 0, **words: Any) -> Out
     notes = (*post_hoc, *(f"Deviation from the locked plan: {text}" for text in result.provenance.deviations))
     title = marked_title(f"{result.facts.title}: life table", result.provenance)
     facts = (*facts, *told, ("Command", result.provenance.command))
-    return sheets_output(access, Sheet("curve", title, fields, records, facts, notes, standing=True))
+    return sheets_output(access, Sheet("curve", title, fields, records, facts, notes, titled=True))
 
 
 # ---- the question and its answer

@@ -203,14 +203,14 @@ def _marked(access: Access, sheets: Sequence[Sheet], form: str) -> tuple[Sheet, 
         elif not any(BLINDED in text for _, text in first.facts):
             first = replace(first, facts=(*first.facts, ("Arms", f"{BLINDED}: dummy arms")))
     said = any(name == LOG_FACT for name, _ in first.facts)
-    if said and not (columns and not first.standing):
+    if said and not (columns and not first.titled):
         return (first, *rest)
     words = log_words(access)
     if not words:
         return (first, *rest)
     if columns and not first.records:
         access.note(words)  # a file without records has nowhere to say it
-    if columns and not first.standing:
+    if columns and not first.titled:
         return (_with_column(first, "audit_log", words), *rest)
     return (replace(first, facts=((LOG_FACT, words), *first.facts)), *rest)
 

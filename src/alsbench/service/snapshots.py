@@ -205,7 +205,7 @@ def _results(access: Access, before: Snapshot, after: Snapshot, *, same: bool) -
         notes += tuple(f"departs from the locked plan: {text}" for text in departures if text)
     notes += now.study.info.marks
     title = f"Results: {len(changed)} of {len(asked)} contrasts changed"
-    return Sheet("results", title, fields, tuple(_contrast(c) for c in changed), notes=notes, standing=True)
+    return Sheet("results", title, fields, tuple(_contrast(c) for c in changed), notes=notes, titled=True)
 
 
 def _looked(access: Access, old: Source, new: Source, asked: list[ContrastChange]) -> None:

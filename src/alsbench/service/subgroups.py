@@ -76,7 +76,7 @@ def described(access: Access, name: str, *, mask: int = 0) -> Output:
             for p in parts
         )
         facts = (*source_facts(source), *_facts(source, member))
-        sheet = Sheet("subgroup", f"Subgroup {member.phrase}", fields, records, facts, standing=True)
+        sheet = Sheet("subgroup", f"Subgroup {member.phrase}", fields, records, facts, titled=True)
         return sheets_output(access, sheet)
 
 

@@ -105,4 +105,4 @@ def arms_sheet(source: Source, subgroup: str = "overall", k: int = 0) -> Sheet:
     if member is not None:
         facts += (("Subgroup", member.words()),)
     notes = tuple(hide_counts(n) if k else n for n in roster_notes(source))
-    return Sheet("arms", "Arms", fields, records, facts, notes, standing=True)
+    return Sheet("arms", "Arms", fields, records, facts, notes, titled=True)

@@ -123,7 +123,7 @@ class SlopeFit:
 
     def type3(self, term: Term, *, df: DfMethod = "kenward-roger") -> FTest:
         """Type 3 test of a term (SAS's hypothesis: other factors at equal weights, covariates at zero)."""
-        return self.f_test(type3_rows(self.design, term), df=df)
+        return self.f_test(_type3_rows(self.design, term), df=df)
 
     def _kr(self) -> KenwardRoger:
         if not self.reml:
@@ -290,7 +290,7 @@ def percent_slowing(
     )
 
 
-def type3_rows(design: Design, term: Term) -> Array:
+def _type3_rows(design: Design, term: Term) -> Array:
     """Rows (k, p) over the columns of ``design``: differences from the first level, other factors averaged with equal weights.
 
     The span is SAS's type 3; the basis is lmerTest's, on which its Satterthwaite degrees of freedom of several rows depend.

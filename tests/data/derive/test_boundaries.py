@@ -16,13 +16,13 @@ from alsbench.data.derive.report import DerivationReport
 from alsbench.data.derive.sdtm_events import first_permanent_ventilation
 from alsbench.data.derive.tables import SubjectArms
 from alsbench.data.derive.windows import (
+    AssignedVisits,
     Grid,
-    Placed,
+    assign_visits,
     base_and_change,
     closest,
     last_baseline,
     nearest_baseline,
-    place,
     target_day,
     window_of,
 )
@@ -67,21 +67,21 @@ def test_the_day_of_the_first_dose_is_before_it() -> None:
 def test_nothing_of_the_baseline_day_counts_at_a_later_visit() -> None:
     """The baseline is the second of two records on day 20, a day of month 1's window; one of day 21 may count there."""
     baseline = np.array([False, True, False])
-    found = place(ONE[:3], floats(20, 20, 21), np.ones(3, bool), baseline, GRID, after=0)
+    found = assign_visits(ONE[:3], floats(20, 20, 21), np.ones(3, bool), baseline, GRID, after=0)
     assert found.window.tolist() == [-1, 0, 1] and found.counts.tolist() == [False, True, True]
-    same_day = place(ONE[:2], floats(20, 20), np.ones(2, bool), baseline[:2], GRID, after=0)
+    same_day = assign_visits(ONE[:2], floats(20, 20), np.ones(2, bool), baseline[:2], GRID, after=0)
     assert same_day.window.tolist() == [-1, 0]
-    first = place(ONE[:3], floats(20, 20, 20), np.ones(3, bool), np.array([True, False, False]), GRID, after=0)
+    first = assign_visits(ONE[:3], floats(20, 20, 20), np.ones(3, bool), np.array([True, False, False]), GRID, after=0)
     assert first.window.tolist() == [0, -1, -1]
 
 
 def test_a_record_in_the_baseline_window_after_the_baseline_counts_at_no_visit() -> None:
-    found = place(ONE[:2], floats(1, 9), np.ones(2, bool), np.array([True, False]), GRID, after=1)
+    found = assign_visits(ONE[:2], floats(1, 9), np.ones(2, bool), np.array([True, False]), GRID, after=1)
     assert found.window.tolist() == [0, -1] and found.counts.tolist() == [True, False]
 
 
 def test_change_begins_the_day_after_the_baseline() -> None:
-    placed = Placed(np.array([0, -1, 1]), np.array([True, False, False]), np.array([True, False, True]))
+    placed = AssignedVisits(np.array([0, -1, 1]), np.array([True, False, False]), np.array([True, False, True]))
     base, change = base_and_change(ONE[:3], floats(1, 1, 2), floats(40, 39, 37), placed)
     assert base.tolist() == [40, 40, 40]
     assert math.isnan(change[0]) and math.isnan(change[1]) and change[2] == -3

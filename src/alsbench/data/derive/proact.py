@@ -19,19 +19,19 @@ from dataclasses import dataclass
 import numpy as np
 
 from alsbench.data.dataset import Dataset
-from alsbench.data.derive.proact_subjects import Baseline, ProactSubjects, people, subject_table
+from alsbench.data.derive.proact_subjects import Baseline, ProactSubjects, read_subjects, subject_table
 from alsbench.data.derive.proact_tables import RawTable, Rows, one_per_day, read_tables
 from alsbench.data.derive.report import DerivationReport
 from alsbench.data.derive.tables import DerivedColumn, Floats, ParameterRecords, Values, bds, build, flag, number, text
 from alsbench.data.derive.windows import (
+    AssignedVisits,
     Flags,
     Grid,
     Ints,
-    Placed,
+    assign_visits,
     last_baseline,
     month_grid,
     nearest_baseline,
-    place,
     which_record,
     with_windows,
 )
@@ -164,7 +164,7 @@ def derive_proact(datasets: Sequence[Dataset], report: DerivationReport, setting
     capacities = [_Capacity(name, tables[name], report) for name in ("FVC", "SVC") if name in tables]
     if scores is None and not capacities:
         raise DataError("the PRO-ACT files hold neither ALSFRS nor FVC nor SVC")
-    who = people(tables, report)
+    who = read_subjects(tables, report)
     days = [scores.day] if scores is not None else []
     days += [c.day for c in capacities]
     grid = month_grid(max(int(np.max(np.concatenate(days), initial=0) / DAYS_PER_UNIT["month"] + 0.5), 1))
@@ -212,14 +212,14 @@ def _after_death(source: str, rows: Ints, subject: Values, day: Floats, who: Pro
     return late
 
 
-def _placed(subject: Values, day: Floats, usable: Flags, grid: Grid, settings: Derive) -> tuple[Ints, Placed]:
+def _placed(subject: Values, day: Floats, usable: Flags, grid: Grid, settings: Derive) -> tuple[Ints, AssignedVisits]:
     group = np.unique(subject.astype(str), return_inverse=True)[1].astype(np.int64)
     if settings.baseline == "last":
         baseline = last_baseline(group, day, usable, first_dose=0)
     else:
         low, high = settings.baseline_days
         baseline = nearest_baseline(group, day, usable, low=low, high=high)
-    return group, place(group, day, usable, baseline, grid, after=0, record=settings.record)
+    return group, assign_visits(group, day, usable, baseline, grid, after=0, record=settings.record)
 
 
 def _baseline_records(block: ParameterRecords) -> dict[str, Baseline]:

@@ -41,7 +41,7 @@ class ProactSubjects:
     facts: tuple[DerivedColumn, ...]
 
 
-def people(tables: Mapping[str, RawTable], report: DerivationReport) -> ProactSubjects:
+def read_subjects(tables: Mapping[str, RawTable], report: DerivationReport) -> ProactSubjects:
     """Subjects of all files, in the order of their ids."""
     ids = sorted({s for t in tables.values() for s in t.subjects.tolist()}, key=lambda s: (len(s), s))
     arms, treated = _treatment(tables.get("TREATMENT"), report)

@@ -50,21 +50,21 @@ _OF_SUBJECTS = frozenset({"DEMOGRAPHICS", "TREATMENT", "DEATHDATA", "ALSHISTORY"
 SUBJECT = "subjectid"
 
 
-def plain(name: str) -> str:
+def plain_name(name: str) -> str:
     """A name reduced to its lower-case letters and digits."""
     return re.sub(r"[^a-z0-9]", "", name.lower())
 
 
 def proact_table(dataset: Dataset) -> str:
     """The PRO-ACT table a data set is, empty if none."""
-    name = _TABLES.get(_PREFIX.sub("", plain(dataset.name), count=1), "")
-    return name if name and any(plain(c.name) == SUBJECT for c in dataset.columns) else ""
+    name = _TABLES.get(_PREFIX.sub("", plain_name(dataset.name), count=1), "")
+    return name if name and any(plain_name(c.name) == SUBJECT for c in dataset.columns) else ""
 
 
 def looks_like_proact(datasets: Sequence[Dataset]) -> bool:
     """Whether these are PRO-ACT files: so named, or visits and subjects under their older names."""
     known = {t for d in datasets if (t := proact_table(d))}
-    named = any("proact" in plain(d.name) and proact_table(d) in _OF_VISITS for d in datasets)
+    named = any("proact" in plain_name(d.name) and proact_table(d) in _OF_VISITS for d in datasets)
     return bool(known & _OF_VISITS) and (named or bool(known & _OF_SUBJECTS))
 
 
@@ -132,12 +132,12 @@ def read_tables(datasets: Iterable[Dataset], report: DerivationReport) -> dict[s
             found[table] = _last_days(dataset)
             continue
         names = [c.name for c in dataset.columns]
-        if len({plain(n) for n in names}) < len(names):
-            twice = next(n for i, n in enumerate(names) if plain(n) in map(plain, names[:i]))
+        if len({plain_name(n) for n in names}) < len(names):
+            twice = next(n for i, n in enumerate(names) if plain_name(n) in map(plain_name, names[:i]))
             raise DataError(
                 "two columns of a PRO-ACT file have one name but for case and underscores", where=f"{dataset.name}.{twice}"
             )
-        columns = {plain(n): v for n, v in pull(dataset, names).items()}
+        columns = {plain_name(n): v for n, v in pull(dataset, names).items()}
         columns[SUBJECT] = as_texts(columns[SUBJECT])
         raw = RawTable(dataset.name, columns, np.arange(1, len(columns[SUBJECT]) + 1))
         found[table] = _without_duplicates(_named(raw, report), report)
@@ -146,9 +146,9 @@ def read_tables(datasets: Iterable[Dataset], report: DerivationReport) -> dict[s
 
 def _last_days(dataset: Dataset) -> RawTable:
     """The last day of each subject in a table of millions of rows, batch by batch."""
-    subject = next(c.name for c in dataset.columns if plain(c.name) == SUBJECT)
+    subject = next(c.name for c in dataset.columns if plain_name(c.name) == SUBJECT)
     last: dict[str, float] = {}
-    for column in (c for c in dataset.columns if plain(c.name).endswith("delta") and c.kind == "number"):
+    for column in (c for c in dataset.columns if plain_name(c.name).endswith("delta") and c.kind == "number"):
         for batch in dataset.batches():
             grouped = (
                 pa.Table.from_batches([batch.select([subject, column.name])])

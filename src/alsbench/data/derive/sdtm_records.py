@@ -16,7 +16,7 @@ from alsbench.data.derive.report import DerivationReport
 from alsbench.data.derive.sdtm_domains import Domain, planned_grid
 from alsbench.data.derive.sdtm_subjects import SdtmTrial, study_day
 from alsbench.data.derive.tables import Floats, ParameterRecords, Values, text
-from alsbench.data.derive.windows import Flags, Ints, closest, last_baseline, nearest_baseline, place, with_windows
+from alsbench.data.derive.windows import Flags, Ints, assign_visits, closest, last_baseline, nearest_baseline, with_windows
 from alsbench.study.als import ITEM_CODES, ITEMS, MAX_ITEM
 from alsbench.study.model import Derive, VisitUnit
 
@@ -193,7 +193,7 @@ def _block(
     grid = with_windows(planned_grid(rows.label, rows.planned, unit, dropped(settings)), settings.windows)
     group = rows.group
     baseline = _baseline(group, rows, usable, settings)
-    placed = place(group, rows.day, usable, baseline, grid, after=1, record=settings.record)
+    placed = assign_visits(group, rows.day, usable, baseline, grid, after=1, record=settings.record)
     kind = text("DTYPE", "Derivation Type", rows.dtype)
     return ParameterRecords(
         code, title, rows.subject, group, rows.day, value, placed, date=rows.date, label=rows.label, grid=grid, extra=(kind,)

@@ -15,7 +15,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from alsbench.data.dataset import ARROW_TYPE, Dataset, from_table
-from alsbench.data.derive.windows import Flags, Grid, Ints, Placed, base_and_change
+from alsbench.data.derive.windows import AssignedVisits, Flags, Grid, Ints, base_and_change
 from alsbench.data.frames import ColumnInfo
 from alsbench.study.sql import Kind
 
@@ -151,7 +151,7 @@ class ParameterRecords:
     group: Ints
     day: Floats
     value: Floats
-    placed: Placed
+    placed: AssignedVisits
     date: Values | None = None
     label: Values | None = None
     grid: Grid | None = None
@@ -162,7 +162,7 @@ class ParameterRecords:
         return self.take(np.isfinite(self.value))
 
     def take(self, keep: Flags) -> ParameterRecords:
-        placed = Placed(self.placed.window[keep], self.placed.baseline[keep], self.placed.counts[keep])
+        placed = AssignedVisits(self.placed.window[keep], self.placed.baseline[keep], self.placed.counts[keep])
         return replace(
             self,
             subject=self.subject[keep],

@@ -33,7 +33,7 @@ class Grid:
 
 
 @dataclass(frozen=True)
-class Placed:
+class AssignedVisits:
     """Where each record stands (rows,): position of its window in the grid (-1 outside any), whether it is the baseline
     record, and whether it is the record that counts at its visit."""
 
@@ -112,9 +112,9 @@ def last_baseline(group: Ints, day: Floats, usable: Flags, *, first_dose: float 
     return closest(group, -day, day, usable & (day <= first_dose))
 
 
-def place(
+def assign_visits(
     group: Ints, day: Floats, usable: Flags, baseline: Flags, grid: Grid, *, after: float, record: str = "closest"
-) -> Placed:
+) -> AssignedVisits:
     """Windows of records (rows,) of subject-parameter ``group``; only ``usable`` ones count.
 
     ``record`` says which of several in a window counts: the closest to the target day, the first or the last. Records up to
@@ -128,10 +128,10 @@ def place(
     distance = {"first": day, "last": -day}.get(record, np.abs(day - np.array(grid.targets)[np.maximum(window, 0)]))
     counts = closest(slot, distance, day, later)
     window = np.where(baseline, 0, np.where(counts, window, -1))
-    return Placed(window, baseline, counts | baseline)
+    return AssignedVisits(window, baseline, counts | baseline)
 
 
-def base_and_change(group: Ints, day: Floats, value: Floats, placed: Placed) -> tuple[Floats, Floats]:
+def base_and_change(group: Ints, day: Floats, value: Floats, placed: AssignedVisits) -> tuple[Floats, Floats]:
     """BASE of every record and CHG of those later than their baseline (rows,); NaN where there is no baseline."""
     size = int(group.max(initial=-1)) + 1
     base, when = np.full(size, np.nan), np.full(size, np.nan)

@@ -16,7 +16,7 @@ from alsbench.analysis.question import Question
 from alsbench.analysis.result import Result
 from alsbench.analysis.scrutiny import CHECKS, Check
 from alsbench.errors import AlsbenchError
-from alsbench.render.claims import claim_blocks, claims_page, coherent_words, reproduced_words, robust_words, standing_notes
+from alsbench.render.claims import claim_blocks, claims_page, coherent_words, post_hoc_notes, reproduced_words, robust_words
 from alsbench.render.page import Page
 from alsbench.study.claims import Claim, read_claims
 from alsbench.tui.cell_text import safe
@@ -224,7 +224,7 @@ class ClaimsView(View):
             ("Claims", FILE),
             ("Command", command),
         )
-        return claims_page(checked, facts, (*standing_notes(checked), *self.bench.exporter.data_notes()))
+        return claims_page(checked, facts, (*post_hoc_notes(checked), *self.bench.exporter.data_notes()))
 
     @property
     def printed(self) -> bool:
