@@ -12,6 +12,7 @@ import stat
 import subprocess
 import sys
 import threading
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -346,6 +347,18 @@ def test_init_proposes_a_study_that_loads_and_answers(run: Run, tmp_path: Path, 
     evidence = run("evidence", "-w", tmp_path / "ws")
     assert evidence.code == 0, evidence.err
     assert "ALSFRS-R Total Score" in evidence.out
+
+
+def test_a_study_is_proposed_from_a_zip_file_as_from_its_files(tmp_path: Path, run, small) -> None:
+    packed = tmp_path / "trial.zip"
+    with zipfile.ZipFile(packed, "w") as archive:
+        for file in sorted(small.folder.glob("*.csv")):
+            archive.write(file, file.name)
+    assert run("init", tmp_path / "plain", small.folder).code == 0
+    ran = run("init", tmp_path / "zipped", packed)
+    assert ran.code == 0, ran.err
+    assert (tmp_path / "zipped/study.toml").read_text() == (tmp_path / "plain/study.toml").read_text()
+    assert sorted(p.name for p in (tmp_path / "zipped").iterdir()) == sorted(p.name for p in (tmp_path / "plain").iterdir())
 
 
 def test_python_dash_m_is_the_same_program(loaded: Path) -> None:

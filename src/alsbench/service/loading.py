@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from alsbench.data.derive.layout import derive, table_profiles
 from alsbench.data.load import load as load_snapshot
-from alsbench.data.readers.files import find_files, read
+from alsbench.data.readers.files import find_files, named_in_archive, read, unpack
 from alsbench.data.workspace import Workspace
 from alsbench.errors import UsageError
 from alsbench.files import write_file
@@ -26,6 +27,7 @@ from alsbench.study.propose import propose
 from alsbench.study.study_file import parse_study, read_study
 
 if TYPE_CHECKING:
+    from alsbench.data.dataset import Dataset
     from alsbench.data.derive.layout import Derived
     from alsbench.data.receipt import Receipt
     from alsbench.study.model import Study
@@ -128,11 +130,17 @@ def propose_study(access: Access, directory: Path, paths: list[Path], *, force: 
         raise UsageError("no data were named", hint="alsbench init DIR PATH...")
     if space.study_path.exists() and not force:
         raise UsageError("there is a study.toml already", where=str(space.study_path), hint="edit it, or --force to replace it")
-    datasets = [dataset for path in find_files(paths) for dataset in read(path)]
-    derived = derive(datasets)
-    made = propose(table_profiles(derived.tables or datasets))
-    if derived.study:
-        made = replace(made, text=derived.study)
+    files = list(find_files(paths))
+    zipped = any(path.suffix.lower() == ".zip" for path in files)
+    with private_folder(directory) if zipped else nullcontext(directory) as folder:
+        datasets: list[Dataset] = []
+        for source in (source for path in files for source in unpack(path, folder)):
+            with named_in_archive(source):
+                datasets += read(source.path)
+        derived = derive(datasets)
+        made = propose(table_profiles(derived.tables or datasets))
+        if derived.study:
+            made = replace(made, text=derived.study)
     parse_study(made.text)
     space.create()
     write_file(space.study_path, (made.text,))
