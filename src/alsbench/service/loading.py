@@ -17,7 +17,7 @@ from alsbench.errors import UsageError
 from alsbench.files import write_file
 from alsbench.render.sheet import Field, Sheet
 from alsbench.service.access import Access
-from alsbench.service.blinded import load_blinded, refuse_open_load
+from alsbench.service.blinded import load_blinded, private_folder, refuse_open_load
 from alsbench.service.output import Output, sheets_output
 from alsbench.service.tables import findings_sheet, unfit_words
 from alsbench.service.trail import Load, study_facts

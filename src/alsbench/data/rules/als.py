@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from alsbench.data.rules.core import RuleData, Violation, fault, rule
+from alsbench.data.rules.core import RuleData, Violation, broken, rule
 from alsbench.data.snapshot import TableInfo
 from alsbench.data.sql import constant, quote
 from alsbench.study.als import ITEM_CODES, ITEMS, MAX_ITEM, MAX_TOTAL
@@ -18,14 +18,14 @@ _CODES = ", ".join(constant(c) for c in ITEM_CODES)
 def als_item_range(trial: RuleData) -> Iterator[Violation]:
     for table in _scales(trial):
         off = f'"PARAMCD" IN ({_CODES}) AND ("AVAL" < 0 OR "AVAL" > {MAX_ITEM} OR "AVAL" <> round("AVAL"))'
-        yield from fault(table, "{n} items are no whole number from 0 to 4", trial.where(table, off))
+        yield from broken(table, "{n} items are no whole number from 0 to 4", trial.where(table, off))
 
 
 @rule("als-total-range", "warning", "ALSFRS-R totals are from 0 to 48")
 def als_total_range(trial: RuleData) -> Iterator[Violation]:
     for table in _totals(trial):
         hits = trial.where(table, f'{_TOTAL} AND ("AVAL" < 0 OR "AVAL" > {MAX_TOTAL})')
-        yield from fault(table, "{n} ALSFRS-R totals lie outside 0 to 48", hits)
+        yield from broken(table, "{n} ALSFRS-R totals lie outside 0 to 48", hits)
 
 
 @rule("als-item-5", "error", "item 5 is asked as 5a or as 5b, never both at one visit")
@@ -35,7 +35,7 @@ def als_item_5(trial: RuleData) -> Iterator[Violation]:
             continue
         keep = f'"PARAMCD" IN ({", ".join(constant(c) for c in _FIFTH)}) AND "AVAL" IS NOT NULL AND {quote(visit)} IS NOT NULL'
         hits = trial.among(table, [trial.subject, visit], 'min("PARAMCD"){over} < max("PARAMCD"){over}', keep)
-        yield from fault(table, "{n} records hold item 5a and item 5b of one subject and visit", hits)
+        yield from broken(table, "{n} records hold item 5a and item 5b of one subject and visit", hits)
 
 
 @rule("als-total-items", "warning", "ALSFRS-R totals are the sum of their twelve items")
@@ -43,7 +43,7 @@ def als_total_items(trial: RuleData) -> Iterator[Violation]:
     totals = list(_totals(trial))
     for table, visit in _visits(trial):
         if table in totals:
-            yield from fault(
+            yield from broken(
                 table,
                 "{n} ALSFRS-R totals are not the sum of their twelve items",
                 trial.find(_compare(trial, table, visit, "t.total <> i.total")),
@@ -56,7 +56,7 @@ def als_total_incomplete(trial: RuleData) -> Iterator[Violation]:
     for table, visit in _visits(trial):
         if table in totals:
             incomplete = trial.find(_compare(trial, table, visit, f"i.items < {len(ITEMS)}", complete=False))
-            yield from fault(table, "{n} ALSFRS-R totals stand where items are missing", incomplete)
+            yield from broken(table, "{n} ALSFRS-R totals stand where items are missing", incomplete)
 
 
 def _compare(trial: RuleData, table: TableInfo, visit: str, condition: str, *, complete: bool = True) -> str:

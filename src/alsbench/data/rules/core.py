@@ -241,7 +241,7 @@ class RuleData:
         )
 
 
-def fault(
+def broken(
     table: TableInfo | str, what: str, hits: MatchedRows, *, severity: Severity | None = None, hint: str = ""
 ) -> Iterator[Violation]:
     """One fault for what was found, none where nothing was."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from alsbench.data.rules.core import SUBJECT_TABLE, RuleData, Violation, fault, rule
+from alsbench.data.rules.core import SUBJECT_TABLE, RuleData, Violation, broken, rule
 from alsbench.data.sanitize import visible_line
 from alsbench.data.snapshot import TableInfo
 from alsbench.data.sql import constant, quote
@@ -72,7 +72,7 @@ def dates_order(trial: RuleData) -> Iterator[Violation]:
         return
     for first, later in _ORDER:
         if trial.dates(trial.adsl, first, later):
-            yield from fault(
+            yield from broken(
                 trial.adsl,
                 f"{later} is before {first} in {{n}} rows",
                 trial.where(trial.adsl, f"{quote(later)} < {quote(first)}"),
@@ -83,7 +83,7 @@ def dates_order(trial: RuleData) -> Iterator[Violation]:
 def interval_order(trial: RuleData) -> Iterator[Violation]:
     for table in trial.snapshot.tables.values():
         if trial.dates(table, "ASTDT", "AENDT"):
-            yield from fault(table, "AENDT is before ASTDT in {n} rows", trial.where(table, '"AENDT" < "ASTDT"'))
+            yield from broken(table, "AENDT is before ASTDT in {n} rows", trial.where(table, '"AENDT" < "ASTDT"'))
 
 
 @rule("after-death", "warning", "nothing is recorded after death")
@@ -92,7 +92,7 @@ def after_death(trial: RuleData) -> Iterator[Violation]:
         return
     for table in trial.records:
         if "CNSR" not in table and trial.dates(table, "ADT"):
-            yield from fault(
+            yield from broken(
                 table, "{n} records are dated after the subject's death", trial.joined(table, 'r."ADT" > s."DTHDT"')
             )
 
@@ -119,14 +119,14 @@ def after_event(trial: RuleData) -> Iterator[Violation]:
                     f"SELECT r.rowid AS row, r.{subject} AS key FROM {quote(table.name)} r JOIN ({deaths}) d "
                     f'ON r.{subject} = d.{subject} WHERE r."ADT" > d.died'
                 )
-                yield from fault(table, f"{{n}} records are dated after the death in {events.name}", hits)
+                yield from broken(table, f"{{n}} records are dated after the death in {events.name}", hits)
 
 
 @rule("death-flag", "warning", "DTHFL and DTHDT agree")
 def death_flag(trial: RuleData) -> Iterator[Violation]:
     if trial.adsl is not None and trial.adsl.kinds.get("DTHFL") == "text" and trial.dates(trial.adsl, "DTHDT"):
         hits = trial.where(trial.adsl, '"DTHDT" IS NOT NULL AND "DTHFL" IS DISTINCT FROM \'Y\'')
-        yield from fault(trial.adsl, "{n} rows have a date of death without DTHFL = 'Y'", hits)
+        yield from broken(trial.adsl, "{n} rows have a date of death without DTHFL = 'Y'", hits)
 
 
 @rule("study-day", "warning", "ADY is ADT - TRTSDT, plus one from the first dose on")
@@ -137,7 +137,7 @@ def study_day(trial: RuleData) -> Iterator[Violation]:
         if table.kinds.get("ADY") == "number" and trial.dates(table, "ADT"):
             days = 'date_diff(\'day\', s."TRTSDT", r."ADT")'
             off = f'r."ADY" <> {days} + CASE WHEN {days} >= 0 THEN 1 ELSE 0 END'
-            yield from fault(table, "ADY does not follow from ADT and TRTSDT in {n} records", trial.joined(table, off))
+            yield from broken(table, "ADY does not follow from ADT and TRTSDT in {n} records", trial.joined(table, off))
 
 
 @rule("baseline-after-dose", "warning", "baseline is not after the first dose")
@@ -147,7 +147,7 @@ def baseline_after_dose(trial: RuleData) -> Iterator[Violation]:
     for table in trial.records:
         if table.kinds.get("ABLFL") == "text" and trial.dates(table, "ADT"):
             hits = trial.joined(table, 'r."ABLFL" = \'Y\' AND r."ADT" > s."TRTSDT"')
-            yield from fault(table, "{n} baseline records are dated after the first dose", hits)
+            yield from broken(table, "{n} baseline records are dated after the first dose", hits)
 
 
 @rule("event-date", "note", "times to event in days are ADT - STARTDT + 1")
@@ -155,7 +155,7 @@ def event_date(trial: RuleData) -> Iterator[Violation]:
     for table in trial.records:
         if "CNSR" in table and table.kinds.get("PARAM") == "text" and trial.dates(table, "ADT", "STARTDT"):
             off = '"AVAL" <> date_diff(\'day\', "STARTDT", "ADT") + 1 AND contains(lower("PARAM"), \'(days)\')'
-            yield from fault(table, "AVAL is not ADT - STARTDT + 1 in {n} records", trial.where(table, off))
+            yield from broken(table, "AVAL is not ADT - STARTDT + 1 in {n} records", trial.where(table, off))
 
 
 @rule("visit-date-order", "note", "later visits have later dates")
@@ -177,4 +177,4 @@ def visit_date_order(trial: RuleData) -> Iterator[Violation]:
                 f"SELECT rowid AS row, {subject} AS key FROM {dated} AND hash({subject}) IN ({suspects}) "
                 f'QUALIFY "ADT" < lag("ADT") OVER (PARTITION BY {subject}, "PARAMCD" ORDER BY {visit}, "ADT")'
             )
-            yield from fault(table, f"{{n}} records are dated before the record of an earlier {number}", hits)
+            yield from broken(table, f"{{n}} records are dated before the record of an earlier {number}", hits)

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from alsbench.data import codelists as coded
-from alsbench.data.rules.core import SHOWN, SUBJECT_TABLE, RuleData, Violation, fault, rule
+from alsbench.data.rules.core import SHOWN, SUBJECT_TABLE, RuleData, Violation, broken, rule
 from alsbench.data.sanitize import visible_line
 from alsbench.data.snapshot import TableInfo
 from alsbench.data.sql import constant, quote
@@ -152,7 +152,7 @@ def covariate_missing(trial: RuleData) -> Iterator[Violation]:
     used = [c for e in trial.study.endpoints.values() for c in (*e.covariates, *e.strata) if c in trial.adsl]
     for column in dict.fromkeys(used):
         hits = trial.where(trial.adsl, f"{quote(column)} IS NULL AND {quote(flag)} = 'Y'")
-        yield from fault(trial.adsl, f"{column} is missing for {{n}} subjects of the default population", hits)
+        yield from broken(trial.adsl, f"{column} is missing for {{n}} subjects of the default population", hits)
 
 
 def _needed(trial: RuleData, endpoint: Endpoint) -> tuple[str, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from alsbench.data.rules.core import DUPLICATED, NONE, RuleData, Violation, fault, rule
+from alsbench.data.rules.core import DUPLICATED, NONE, RuleData, Violation, broken, rule
 from alsbench.data.rules.endpoints import VISIT_METHODS
 from alsbench.data.snapshot import TableInfo
 from alsbench.data.sql import constant, fill, quote
@@ -23,7 +23,7 @@ def duplicate_visit(trial: RuleData) -> Iterator[Violation]:
             hits = trial.among(table, [trial.subject, number], DUPLICATED, f"{kept} AND {quote(number)} IS NOT NULL")
             hint = f"say which records count: endpoints.{name}.where = \"ANL01FL == 'Y'\"" if not endpoint.where else ""
             what = f"endpoint {name}: {{n}} records of {endpoint.paramcd} share subject and {number} with another"
-            yield from fault(table, what, hits, hint=hint)
+            yield from broken(table, what, hits, hint=hint)
 
 
 @rule("duplicate-event", "error", "a time-to-event parameter has one record per subject", needs_study=True)
@@ -31,7 +31,7 @@ def duplicate_event(trial: RuleData) -> Iterator[Violation]:
     for name, table, kept, _ in _events(trial):
         if trial.subject in table:
             hits = trial.among(table, [trial.subject], DUPLICATED, kept)
-            yield from fault(table, f"endpoint {name}: {{n}} records share their subject with another", hits)
+            yield from broken(table, f"endpoint {name}: {{n}} records share their subject with another", hits)
 
 
 @rule("duplicate-record", "warning", "flagged analysis records are one per subject, parameter and visit")
@@ -44,7 +44,7 @@ def duplicate_record(trial: RuleData) -> Iterator[Violation]:
             continue
         keep = f"{quote(number)} IS NOT NULL" + (" AND \"ANL01FL\" = 'Y'" if "ANL01FL" in table else "")
         hits = trial.among(table, _record_key(trial, table), DUPLICATED, keep)
-        yield from fault(table, f"{{n}} records share subject, parameter and {number} with another", hits)
+        yield from broken(table, f"{{n}} records share subject, parameter and {number} with another", hits)
 
 
 def _record_key(trial: RuleData, table: TableInfo) -> list[str]:
@@ -59,7 +59,7 @@ def exact_duplicate(trial: RuleData) -> Iterator[Violation]:
         if table in trial.records and trial.distinct(table, _record_key(trial, table)):
             continue  # rows told apart by their key are no duplicates
         hits = trial.among(table, [c.name for c in table.columns], DUPLICATED)
-        yield from fault(table, "{n} rows equal another row in every column", hits)
+        yield from broken(table, "{n} rows equal another row in every column", hits)
 
 
 @rule("repeated-record", "warning", "a value stands at one visit of its subject")
@@ -78,7 +78,7 @@ def repeated_record(trial: RuleData) -> Iterator[Violation]:
         hits = trial.among(table, keys, f"min({quote(number)}){{over}} < max({quote(number)}){{over}}", keep)
         what = f"{{n}} records have the subject, parameter, {date} and value of a record at another {number}"
         hint = f'leave the visit that repeats others out: where = "{number} not in (99)"'
-        yield from fault(table, what, hits, hint=hint)
+        yield from broken(table, what, hits, hint=hint)
 
 
 @rule("visit-labels", "warning", "a visit number has one label, and a label one number")
@@ -101,7 +101,7 @@ def parameter_labels(trial: RuleData) -> Iterator[Violation]:
 @rule("parameter-missing", "warning", "every analysis record names its parameter")
 def parameter_missing(trial: RuleData) -> Iterator[Violation]:
     for table in trial.records:
-        yield from fault(table, "{n} records have no PARAMCD", trial.where(table, '"PARAMCD" IS NULL'))
+        yield from broken(table, "{n} records have no PARAMCD", trial.where(table, '"PARAMCD" IS NULL'))
 
 
 @rule("baseline-single", "warning", "at most one baseline record per subject and parameter")
@@ -110,7 +110,7 @@ def baseline_single(trial: RuleData) -> Iterator[Violation]:
         if table.kinds.get("ABLFL") == "text":
             keys = [trial.subject, "PARAMCD", *(c for c in ("BASETYPE", "ATPT") if c in table)]
             hits = trial.among(table, keys, DUPLICATED, "\"ABLFL\" = 'Y'")
-            yield from fault(table, "{n} records are a second baseline (ABLFL = 'Y') of their subject and parameter", hits)
+            yield from broken(table, "{n} records are a second baseline (ABLFL = 'Y') of their subject and parameter", hits)
 
 
 @rule("baseline-constant", "warning", "BASE is one value per subject and parameter")
@@ -119,7 +119,7 @@ def baseline_constant(trial: RuleData) -> Iterator[Violation]:
         if table.kinds.get("BASE") == "number":
             keys = [trial.subject, "PARAMCD", *(c for c in ("BASETYPE", "ATPT") if c in table)]
             hits = trial.among(table, keys, 'min("BASE"){over} < max("BASE"){over}', '"BASE" IS NOT NULL')
-            yield from fault(table, "{n} records have a BASE that differs within their subject and parameter", hits)
+            yield from broken(table, "{n} records have a BASE that differs within their subject and parameter", hits)
 
 
 @rule("baseline-value", "warning", "BASE is the value of the record flagged as baseline")
@@ -127,7 +127,7 @@ def baseline_value(trial: RuleData) -> Iterator[Violation]:
     for table in trial.records:
         if table.kinds.get("ABLFL") == "text" and table.kinds.get("BASE") == "number":
             hits = trial.where(table, '"ABLFL" = \'Y\' AND "BASE" IS DISTINCT FROM "AVAL" AND "BASE" IS NOT NULL')
-            yield from fault(table, "{n} baseline records have a BASE that is not their AVAL", hits)
+            yield from broken(table, "{n} baseline records have a BASE that is not their AVAL", hits)
 
 
 @rule("baseline-absent", "warning", "subjects with a value after baseline have a baseline", needs_study=True)
@@ -137,7 +137,7 @@ def baseline_absent(trial: RuleData) -> Iterator[Violation]:
         if trial.subject in table and table.kinds.get("BASE") == "number" and table.kinds.get(number) == "number":
             after = f"{quote(number)} > {constant(trial.study.visits.baseline)}"
             condition = f'{after} AND "AVAL" IS NOT NULL AND "BASE" IS NULL AND {_kept(endpoint, table) or "FALSE"}'
-            yield from fault(
+            yield from broken(
                 table, f"endpoint {name}: {{n}} records after baseline have no BASE", trial.where(table, condition)
             )
 
@@ -169,7 +169,7 @@ def censoring(trial: RuleData) -> Iterator[Violation]:
     for name, table, kept, _ in _events(trial):
         if table.kinds.get("CNSR") == "number":
             hits = trial.where(table, f'{kept} AND ("CNSR" IS NULL OR "CNSR" < 0 OR "CNSR" <> round("CNSR"))')
-            yield from fault(table, f"endpoint {name}: CNSR is missing, negative or not whole in {{n}} records", hits)
+            yield from broken(table, f"endpoint {name}: CNSR is missing, negative or not whole in {{n}} records", hits)
 
 
 @rule("event-none", "warning", "a time-to-event parameter has events", needs_study=True)
@@ -190,7 +190,7 @@ def event_coding(trial: RuleData) -> Iterator[Violation]:
             said = 'upper(trim("EVNTDESC"))'
             dead, alive = f"{said} IN ('DEATH', 'DEAD', 'DIED')", f"({said} LIKE '%CENSORED%' OR {said} = 'LAST CONTACT')"
             hits = trial.where(table, f'{kept} AND ("CNSR" > 0 AND {dead} OR "CNSR" = 0 AND {alive})')
-            yield from fault(table, f"endpoint {name}: CNSR contradicts EVNTDESC in {{n}} records", hits)
+            yield from broken(table, f"endpoint {name}: CNSR contradicts EVNTDESC in {{n}} records", hits)
 
 
 @rule("event-time", "error", "times to event are known and not negative", needs_study=True)
@@ -198,7 +198,7 @@ def event_time(trial: RuleData) -> Iterator[Violation]:
     for name, table, kept, _ in _events(trial):
         if table.kinds.get("AVAL") == "number":
             hits = trial.where(table, f'{kept} AND ("AVAL" IS NULL OR "AVAL" < 0)')
-            yield from fault(table, f"endpoint {name}: AVAL is missing or negative in {{n}} records", hits)
+            yield from broken(table, f"endpoint {name}: AVAL is missing or negative in {{n}} records", hits)
 
 
 @rule("event-missing", "warning", "everybody in the default population has a time-to-event record", needs_study=True)
@@ -211,7 +211,7 @@ def event_missing(trial: RuleData) -> Iterator[Violation]:
         if trial.same_subjects(table, trial.adsl):
             held = f"SELECT {subject} FROM {quote(table.name)} WHERE {kept} AND {subject} IS NOT NULL"
             hits = trial.where(trial.adsl, f"{quote(flag)} = 'Y' AND {subject} NOT IN ({held})")
-            yield from fault(
+            yield from broken(
                 trial.adsl, f"endpoint {name}: {{n}} subjects of the default population have no record in {table.name}", hits
             )
 

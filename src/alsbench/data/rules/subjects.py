@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from alsbench.data.receipt import Severity
-from alsbench.data.rules.core import DUPLICATED, SUBJECT_TABLE, RuleData, Violation, fault, rule
+from alsbench.data.rules.core import DUPLICATED, SUBJECT_TABLE, RuleData, Violation, broken, rule
 from alsbench.data.sql import constant, quote
 from alsbench.study.names import nearest
 
@@ -30,7 +30,7 @@ def subject_column(trial: RuleData) -> Iterator[Violation]:
 def subject_unique(trial: RuleData) -> Iterator[Violation]:
     if trial.adsl is not None:
         hits = trial.among(trial.adsl, [trial.subject], DUPLICATED)
-        yield from fault(trial.adsl, f"{{n}} rows share their {trial.subject} with another row", hits)
+        yield from broken(trial.adsl, f"{{n}} rows share their {trial.subject} with another row", hits)
 
 
 @rule("subject-missing", "error", "every row names its subject")
@@ -39,7 +39,7 @@ def subject_missing(trial: RuleData) -> Iterator[Violation]:
         if trial.subject in table:
             hits = trial.where(table, f"{quote(trial.subject)} IS NULL")
             severity: Severity | None = None if table.name == SUBJECT_TABLE else "warning"
-            yield from fault(table, f"{{n}} rows have no {trial.subject}", hits, severity=severity)
+            yield from broken(table, f"{{n}} rows have no {trial.subject}", hits, severity=severity)
 
 
 @rule("subject-unknown", "warning", "every subject with records is in ADSL")
@@ -55,7 +55,7 @@ def subject_unknown(trial: RuleData) -> Iterator[Violation]:
         ):
             known = f"SELECT {subject} FROM {quote(SUBJECT_TABLE)} WHERE {subject} IS NOT NULL"
             hits = trial.where(table, f"{subject} NOT IN ({known})")
-            yield from fault(table, "{n} rows are of subjects who are not in ADSL", hits)
+            yield from broken(table, "{n} rows are of subjects who are not in ADSL", hits)
 
 
 @rule("subject-kind", "error", "the subject column has the same kind everywhere")
@@ -121,7 +121,7 @@ def arm_unlisted(trial: RuleData) -> Iterator[Violation]:
     if trial.adsl is not None and trial.adsl.kinds.get(planned) == "text":
         arms = ", ".join(constant(a) for a in trial.study.arms.order)
         hits = trial.where(trial.adsl, f"{quote(planned)} NOT IN ({arms})")
-        yield from fault(trial.adsl, f"{{n}} subjects have a {planned} that is not in arms.order; they are not analysed", hits)
+        yield from broken(trial.adsl, f"{{n}} subjects have a {planned} that is not in arms.order; they are not analysed", hits)
 
 
 @rule("arm-missing", "error", "everybody in the default population has a planned arm", needs_study=True)
@@ -130,7 +130,7 @@ def arm_missing(trial: RuleData) -> Iterator[Violation]:
     flag = populations.flags.get(populations.default, "")
     if trial.adsl is not None and planned in trial.adsl and trial.adsl.kinds.get(flag) == "text":
         hits = trial.where(trial.adsl, f"{quote(flag)} = 'Y' AND {quote(planned)} IS NULL")
-        yield from fault(trial.adsl, f"{{n}} subjects with {flag} = 'Y' have no {planned}", hits)
+        yield from broken(trial.adsl, f"{{n}} subjects with {flag} = 'Y' have no {planned}", hits)
 
 
 @rule("population-flag", "error", "the flag columns of the study's populations are in ADSL", needs_study=True)
@@ -155,7 +155,7 @@ def population_values(trial: RuleData) -> Iterator[Violation]:
             yield Violation(SUBJECT_TABLE, f"{flag} is a {trial.adsl.kinds[flag]}; population flags are 'Y', 'N' or blank")
             continue
         hits = trial.where(trial.adsl, f"{quote(flag)} NOT IN ('Y', 'N')")
-        yield from fault(trial.adsl, f"{flag} is neither Y, N nor blank in {{n}} rows", hits)
+        yield from broken(trial.adsl, f"{flag} is neither Y, N nor blank in {{n}} rows", hits)
 
 
 @rule("population-empty", "error", "every population of the study has subjects", needs_study=True)
@@ -176,7 +176,7 @@ def flag_values(trial: RuleData) -> Iterator[Violation]:
             population = table is trial.adsl and column.name in judged  # rule population-values
             if column.name.endswith("FL") and column.kind == "text" and not population:
                 hits = trial.where(table, f"{quote(column.name)} NOT IN ('Y', 'N')")
-                yield from fault(table, f"{column.name} is neither Y, N nor blank in {{n}} rows", hits)
+                yield from broken(table, f"{column.name} is neither Y, N nor blank in {{n}} rows", hits)
 
 
 @rule("treatment-mismatch", "error", "arms carried in other data sets are those of ADSL")
@@ -192,17 +192,17 @@ def treatment_mismatch(trial: RuleData) -> Iterator[Violation]:
             if column in table and column in trial.adsl and table.kinds[column] == trial.adsl.kinds[column]:
                 name = quote(column)
                 hits = trial.joined(table, f"r.{name} IS DISTINCT FROM s.{name} AND r.{name} IS NOT NULL")
-                yield from fault(table, f"{column} differs from ADSL in {{n}} rows", hits)
+                yield from broken(table, f"{column} differs from ADSL in {{n}} rows", hits)
         for column in (f"{name}N" for name in carried):  # nothing is computed from the numbers of arms
             if column in table and column in trial.adsl and table.kinds[column] == trial.adsl.kinds[column]:
                 name = quote(column)
                 hits = trial.joined(table, f"r.{name} <> s.{name}")
-                yield from fault(table, f"{column} differs from ADSL in {{n}} rows", hits, severity="warning")
+                yield from broken(table, f"{column} differs from ADSL in {{n}} rows", hits, severity="warning")
 
 
 @rule("age-range", "warning", "ages are those of adults")
 def age_range(trial: RuleData) -> Iterator[Violation]:
     if trial.adsl is not None and trial.adsl.kinds.get("AGE") == "number":
-        yield from fault(
+        yield from broken(
             trial.adsl, "AGE is below 18 or above 100 in {n} rows", trial.where(trial.adsl, '"AGE" < 18 OR "AGE" > 100')
         )

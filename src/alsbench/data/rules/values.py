@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from alsbench.data.codelists import WORDS_FOR_MISSING
-from alsbench.data.rules.core import SHOWN, RuleData, Violation, fault, rule
+from alsbench.data.rules.core import SHOWN, RuleData, Violation, broken, rule
 from alsbench.data.sanitize import visible_line
 from alsbench.data.snapshot import TableInfo
 from alsbench.data.sql import constant, quote
@@ -26,7 +26,7 @@ def not_finite(trial: RuleData) -> Iterator[Violation]:
         found = trial.snapshot.rows(f"SELECT {', '.join(f'bool_or({o})' for o in off)} FROM {quote(table.name)}")[0]
         for name, condition, any_ in zip(numbers, off, found, strict=True):
             if any_:
-                yield from fault(table, f"{name} is infinite in {{n}} rows", trial.where(table, condition))
+                yield from broken(table, f"{name} is infinite in {{n}} rows", trial.where(table, condition))
 
 
 @rule("text-among-numbers", "warning", "a column of numbers holds no words")
@@ -113,7 +113,7 @@ def change(trial: RuleData) -> Iterator[Violation]:
     for table in trial.records:
         if table.kinds.get("BASE") == "number" and table.kinds.get("CHG") == "number":
             off = f'abs("CHG" - ("AVAL" - "BASE")) > {TOLERANCE} * greatest(1, abs("AVAL"), abs("BASE"))'
-            yield from fault(table, "CHG is not AVAL - BASE in {n} records; CHG is used as delivered", trial.where(table, off))
+            yield from broken(table, "CHG is not AVAL - BASE in {n} records; CHG is used as delivered", trial.where(table, off))
 
 
 @rule("percent-change", "warning", "PCHG is 100 (AVAL - BASE) / BASE")
@@ -121,7 +121,7 @@ def percent_change(trial: RuleData) -> Iterator[Violation]:
     for table in trial.records:
         if table.kinds.get("BASE") == "number" and table.kinds.get("PCHG") == "number":
             off = f'"BASE" <> 0 AND abs("PCHG" - 100 * ("AVAL" - "BASE") / "BASE") > {PERCENT_TOLERANCE}'
-            yield from fault(table, "PCHG is not 100 (AVAL - BASE) / BASE in {n} records", trial.where(table, off))
+            yield from broken(table, "PCHG is not 100 (AVAL - BASE) / BASE in {n} records", trial.where(table, off))
 
 
 @rule("change-missing", "warning", "CHG is there wherever AVAL and BASE are, after baseline", needs_study=True)
@@ -136,7 +136,7 @@ def change_missing(trial: RuleData) -> Iterator[Violation]:
                 told = f'SELECT "PARAMCD" FROM {quote(table.name)} GROUP BY 1 HAVING count("CHG") > 0'  # else it is derived
                 missing = f'"AVAL" IS NOT NULL AND "BASE" IS NOT NULL AND "CHG" IS NULL AND "PARAMCD" IN ({told})'
                 hits = trial.where(table, f"{after} AND {missing}")
-                yield from fault(table, "CHG is missing in {n} records that have AVAL and BASE; they are not analysed", hits)
+                yield from broken(table, "CHG is missing in {n} records that have AVAL and BASE; they are not analysed", hits)
 
 
 @rule("log-scale", "error", "endpoints analysed on the log scale have positive values", needs_study=True)
@@ -145,7 +145,7 @@ def log_scale(trial: RuleData) -> Iterator[Violation]:
         if endpoint.scale == "log" and table.kinds.get("PARAMCD") == "text" and table.kinds.get("AVAL") == "number":
             low = '"AVAL" <= 0' + (' OR "BASE" <= 0' if table.kinds.get("BASE") == "number" else "")
             hits = trial.where(table, f'"PARAMCD" = {constant(endpoint.paramcd)} AND ({low})')
-            yield from fault(table, f"endpoint {name}: {{n}} values are zero or negative and have no logarithm", hits)
+            yield from broken(table, f"endpoint {name}: {{n}} values are zero or negative and have no logarithm", hits)
 
 
 @rule("percent-range", "warning", "percentages predicted lie between 0 and 200")
@@ -154,7 +154,7 @@ def percent_range(trial: RuleData) -> Iterator[Violation]:
         if table.kinds.get("PARAM") == "text":
             about = "contains(lower(\"PARAM\"), '% predicted') OR contains(lower(\"PARAM\"), 'percent predicted')"
             hits = trial.where(table, f'({about}) AND ("AVAL" < 0 OR "AVAL" > 200)')
-            yield from fault(table, "{n} values in percent of predicted lie outside 0 to 200", hits)
+            yield from broken(table, "{n} values in percent of predicted lie outside 0 to 200", hits)
 
 
 @rule("empty-column", "note", "no column is wholly empty")
