@@ -136,7 +136,7 @@ def _subjects(workspace: Path) -> tuple[str, ...]:
 
 def _study_names(workspace: Path) -> tuple[str, str]:
     """The planned arm's column and the default population."""
-    from alsbench.study.study_file import read_study  # waits: pydantic, tomlkit
+    from alsbench.study.study_file import read_study  # waits: pydantic
 
     study = read_study(workspace / "study.toml")
     return study.arms.planned, study.populations.default
