@@ -78,14 +78,14 @@ from alsbench.service import trail
 from alsbench.__main__ import main
 
 moment, *words = sys.argv[1:]
-record = trail.record
+record = trail.log_entry
 
 def kill_before(common, action, facts):
     if action == moment:
         os.kill(os.getpid(), signal.SIGKILL)
     record(common, action, facts)
 
-trail.record = kill_before
+trail.log_entry = kill_before
 main(words)
 """
 

@@ -358,7 +358,7 @@ for k, stage in enumerate(stages):
     assert os.WIFSIGNALED(os.waitpid(child, 0)[1]), stage
 """
 STAGES = (
-    "service.blinded._read", "data.load._read_files", "service.blinded.write_key", "Builder.publish", "service.trail.record",
+    "service.blinded._read", "data.load._read_files", "service.blinded.write_key", "Builder.publish", "service.trail.log_entry",
 )  # fmt: skip
 
 

@@ -424,7 +424,7 @@ def test_nothing_is_written_where_a_workspace_was(
     small: Any, run: Run, change: Callable[[Path], object], word: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It goes while a command computes: between the answer and its entry in the log."""
-    record = trail.record
+    record = trail.log_entry
 
     def gone_before(common: Any, action: str, facts: Any) -> None:
         change(small.workspace)
@@ -432,7 +432,7 @@ def test_nothing_is_written_where_a_workspace_was(
         record(common, action, facts)
 
     left: dict[Path, bytes] = {}
-    monkeypatch.setattr(trail, "record", gone_before)
+    monkeypatch.setattr(trail, "log_entry", gone_before)
     ran = run("endpoint", "score", "-w", small.workspace)
     assert ran.code == 4, ran.out
     assert "the workspace is gone" in ran.err
@@ -442,7 +442,7 @@ def test_nothing_is_written_where_a_workspace_was(
 
 
 def test_a_load_into_a_workspace_that_is_gone_publishes_nothing(small: Any, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    record = trail.record
+    record = trail.log_entry
 
     def gone_before(common: Any, action: str, facts: Any) -> None:
         small.workspace.rename(small.workspace.with_name("elsewhere"))
@@ -450,7 +450,7 @@ def test_a_load_into_a_workspace_that_is_gone_publishes_nothing(small: Any, run:
         record(common, action, facts)
 
     before = set(small.snapshots())
-    monkeypatch.setattr(trail, "record", gone_before)
+    monkeypatch.setattr(trail, "log_entry", gone_before)
     rows = small.subjects
     rows[0]["AGE"] = 49
     ran = run("load", small.data(adsl=rows), "-w", small.workspace)
@@ -647,7 +647,7 @@ def test_a_failed_confirmation_after_publishing_is_entered_and_said(
 def test_an_entry_that_fails_after_publishing_is_said_with_what_is_published(
     small: Any, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    record = trail.record
+    record = trail.log_entry
 
     def full(common: Any, action: str, facts: Any) -> None:
         if action == "load":
@@ -656,7 +656,7 @@ def test_an_entry_that_fails_after_publishing_is_said_with_what_is_published(
 
     rows = small.subjects
     rows[0]["AGE"] = 49
-    monkeypatch.setattr(trail, "record", full)
+    monkeypatch.setattr(trail, "log_entry", full)
     ran = run("load", small.data(adsl=rows), "-w", small.workspace)
     now, _ = small.current()
     assert ran.code == 4

@@ -16,7 +16,7 @@ from alsbench.render.claims import claims_page, claims_sheets, numbers_sheet, po
 from alsbench.service.access import Access
 from alsbench.service.masks import mask_answer
 from alsbench.service.output import Facts, Output, paged, sheets_output, source_facts, study_fact
-from alsbench.service.trail import enter_look, record
+from alsbench.service.trail import log_entry, log_look
 from alsbench.study.claims import Claim, read_claims
 from alsbench.study.names import nearest
 from alsbench.version import __version__
@@ -93,7 +93,7 @@ def checked_claims(
             return found
         found = scrutinised(found, source, checks_of(claim, source)) if scrutinise else found
         for result in found.results:
-            enter_look(access, result, source.study)
+            log_look(access, result, source.study)
         return found
 
     every = read_claims(path)
@@ -104,7 +104,7 @@ def checked_claims(
     facts = (*told, ("Claims", path.name))
     if source is not None or study is not None:  # a directory that is no workspace gets no log
         digest = hashlib.sha256(path.read_bytes()).hexdigest()
-        record(access, "claims", {"file": path.name, "sha256": digest, "claims": [c.name for c in chosen]})
+        log_entry(access, "claims", {"file": path.name, "sha256": digest, "claims": [c.name for c in chosen]})
     return checked, facts, post_hoc_notes(checked)
 
 

@@ -22,7 +22,7 @@ from alsbench.render.titles_footnotes import marked_title
 from alsbench.service.access import Access
 from alsbench.service.masks import mask_answer
 from alsbench.service.output import Output, results_output, sheets_output, source_facts
-from alsbench.service.trail import looked, shown
+from alsbench.service.trail import log_result, log_shown
 
 if TYPE_CHECKING:
     from alsbench.analysis.result import Result
@@ -38,7 +38,7 @@ def endpoint(access: Access, name: str, *, model: bool = False, mask: int = 0, *
     ``model`` shows the facts of the fit too. The HTML of a time to event draws its survival curves."""
     with access.opened() as source:
         question = endpoint_question(source, name, **words)
-        result = looked(access, answered(question, source, k := access.mask(mask)), source.study)
+        result = log_result(access, answered(question, source, k := access.mask(mask)), source.study)
         page = partial(endpoint_page, result, model=model)
         drawn = with_curves(access, page(), question, source, k) if access.form == "html" else None
         return results_output(access, [result], lambda: drawn or page(), source.study)
@@ -53,7 +53,7 @@ def safety(access: Access, *, subgroups: Sequence[str] = (), population: str = "
             hint = '[endpoints.ae] with method = "incidence" and dataset = "ADAE"'
             raise UsageError("the study has no incidence endpoint", where="study.toml endpoints", hint=hint)
         question = endpoint_question(source, name, subgroups=subgroups, population=population)
-        result = looked(access, answered(question, source, access.mask(mask)), source.study)
+        result = log_result(access, answered(question, source, access.mask(mask)), source.study)
         return results_output(access, [result], lambda: endpoint_page(result), source.study)
 
 
@@ -67,7 +67,7 @@ def rank_reasons(access: Access, name: str, subject: str, *, mask: int = 0, **wo
 
         why = why_rank_of(source, question, subject)
         command = access.repeat(f"{endpoint_command(question)} --why {shlex.quote(subject)}")
-        shown(access, "subject", {"asked": command, "snapshot": source.snapshot.digest})
+        log_shown(access, "subject", {"asked": command, "snapshot": source.snapshot.digest})
         facts = (*source_facts(source), *why.facts, ("Command", command))
 
     def headed(first: Sheet, *rest: Sheet) -> tuple[Sheet, ...]:
@@ -85,7 +85,7 @@ def life_table(access: Access, name: str, *, mask: int = 0, **words: Any) -> Out
         access.refuse_mask(mask, "the days of a survival curve")
         found = curves_of(question, source)
         result = cached_answer(question, source).with_command(f"{endpoint_command(question)} --curve")
-        result = looked(access, result, source.study)
+        result = log_result(access, result, source.study)
         facts = source_facts(source)
     headings = {"day": "Day", "at_risk": "At risk", "events": "Events", "censored": "Censored", "event_free": "Event-free"}
     headings |= {"conf_low": "CI low", "conf_high": "CI high"}

@@ -18,7 +18,7 @@ from alsbench.render.forest import forest_page
 from alsbench.service.access import Access
 from alsbench.service.masks import MOST_DECLARED, mask_evidence
 from alsbench.service.output import Output, results_output
-from alsbench.service.trail import looked
+from alsbench.service.trail import log_result
 
 if TYPE_CHECKING:
     from alsbench.analysis.result import Row
@@ -36,7 +36,7 @@ def evidence(
     """Every endpoint with a single contrast, overall and in each subgroup beside its complement (None: all of the study)."""
     with access.opened() as source:
         made = made_evidence(access, source, subgroups, tuple(comparisons), population, access.mask(mask))
-        result = looked(access, made.result, source.study)
+        result = log_result(access, made.result, source.study)
         return results_output(access, [result], lambda: evidence_page(replace(made, result=result)), source.study)
 
 
@@ -58,7 +58,7 @@ def forest(
                 f"endpoint {name} has no single contrast to draw", where="forest", hint=f"alsbench endpoint {name}"
             )
         made = made_forest(access, source, name, subgroups, tuple(comparisons), population, access.mask(mask))
-        result = looked(access, made.result, source.study)
+        result = log_result(access, made.result, source.study)
         return results_output(access, [result], lambda: forest_page(replace(made, result=result)), source.study)
 
 

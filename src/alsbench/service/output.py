@@ -28,7 +28,7 @@ from alsbench.render.rtf import document_rtf
 from alsbench.render.sheet import Field, Sheet, sheet_delimited, sheets_json, sheets_page
 from alsbench.render.titles_footnotes import BLINDED, LOG_FACT
 from alsbench.service.access import RECORDS, Access
-from alsbench.service.trail import enter_look
+from alsbench.service.trail import log_look
 
 if TYPE_CHECKING:
     from alsbench.analysis.result import Result
@@ -161,7 +161,7 @@ def save_page(access: Access, page: Page, results: Sequence[Result], study: Stud
     to_file = replace(access, destination={"format": form, "file": path.name})
     if study is not None:  # there is one where there are results
         for result in results:
-            enter_look(to_file, result, study)
+            log_look(to_file, result, study)
     write_file(path, (text,))
 
 

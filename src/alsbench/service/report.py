@@ -38,7 +38,7 @@ from alsbench.service.output import Facts, Output, document_text, source_facts
 from alsbench.service.scrutiny import made_scrutiny
 from alsbench.service.subjects import arms_sheet
 from alsbench.service.tables import findings_of
-from alsbench.service.trail import looked
+from alsbench.service.trail import log_result
 from alsbench.study.claims import read_claims
 from alsbench.study.model import NO_PATIENT
 from alsbench.version import __version__
@@ -84,7 +84,7 @@ def report(
         if claims is not None:
             pages += _claims(asked, claims)
         pages += _departures(asked)
-        results = tuple(looked(access, result, source.study) for result in asked.results)
+        results = tuple(log_result(access, result, source.study) for result in asked.results)
         pages.append(asked.sheet_page(ledger_sheet(access), LEDGER))
         pages += _checks(asked)
         document = _document(asked, pages, _command(asked, claims, scrutinise=scrutinise, mask=mask))

@@ -12,7 +12,7 @@ from alsbench.render.sheet import Field, Sheet
 from alsbench.service.access import Access
 from alsbench.service.masks import mask_check
 from alsbench.service.output import Output, paged, sheets_output
-from alsbench.service.trail import looked
+from alsbench.service.trail import log_result
 
 if TYPE_CHECKING:
     from alsbench.analysis.result import Result
@@ -38,7 +38,7 @@ def scrutinise(
     chosen = [find_check(name) for name in checks]
     with access.opened() as source:
         made = made_scrutiny(access, source, subgroup, chosen, endpoint, tuple(comparisons), population, k)
-        found = [(each, looked(access, result, source.study)) for each, result in made]
+        found = [(each, log_result(access, result, source.study)) for each, result in made]
 
         def records(form: str) -> str:
             return scrutiny_json(found) if form == "json" else scrutiny_delimited(found, "tsv" if form == "tsv" else "csv")

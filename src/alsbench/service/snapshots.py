@@ -18,7 +18,7 @@ from alsbench.errors import DataError, UnavailableError, UsageError
 from alsbench.render.sheet import Field, Sheet, Value
 from alsbench.service.access import Access
 from alsbench.service.output import Output, sheets_output
-from alsbench.service.trail import record, shown
+from alsbench.service.trail import log_entry, log_shown
 from alsbench.study.names import nearest
 
 
@@ -92,7 +92,7 @@ def _prune(access: Access, space: Workspace, keep: int) -> None:
         current = space.current_name()
         doomed = [n for n in space.snapshot_names()[:-keep] if n != current]
         if doomed:
-            record(access, "prune", {"removed": doomed, "kept": keep})
+            log_entry(access, "prune", {"removed": doomed, "kept": keep})
         for name in doomed:
             space.snapshot_path(name).unlink(missing_ok=True)
     access.note(f"{len(doomed)} snapshots removed")
@@ -226,7 +226,7 @@ def _looked(access: Access, old: Source, new: Source, asked: list[ContrastChange
         "blinded": old.blinded and new.blinded,
         "contrasts": [name for c in asked for name in _named(c)],
     }
-    shown(access, "look", facts)
+    log_shown(access, "look", facts)
 
 
 def _named(found: ContrastChange) -> Iterator[str]:

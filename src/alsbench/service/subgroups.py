@@ -18,7 +18,7 @@ from alsbench.render.sheet import Field, Sheet, Value
 from alsbench.service.access import Access
 from alsbench.service.masks import mask_members
 from alsbench.service.output import Facts, Output, sheets_output, source_facts
-from alsbench.service.trail import record, study_facts
+from alsbench.service.trail import log_entry, study_facts
 from alsbench.study.als import is_post_baseline
 from alsbench.study.edit import add_subgroup, remove_subgroup, replace_subgroup
 from alsbench.study.expression import parse
@@ -122,7 +122,7 @@ def edit(access: Access, name: str, changes: dict[str, Any], *, force: bool = Fa
 def remove(access: Access, name: str) -> str:
     """Take a subgroup out of study.toml. What was done, in words."""
     remove_subgroup(Workspace(access.path).study_path, name)
-    record(access, "subgroup removed", {"name": name, **study_facts(access)})
+    log_entry(access, "subgroup removed", {"name": name, **study_facts(access)})
     return f"removed subgroup {name}"
 
 
@@ -167,7 +167,7 @@ def _planned(access: Access, subgroup: Subgroup) -> bool:
 
 
 def _changed(access: Access, action: str, subgroup: Subgroup) -> str:
-    record(access, action, {**subgroup.model_dump(), **study_facts(access)})
+    log_entry(access, action, {**subgroup.model_dump(), **study_facts(access)})
     status = "pre-specified" if _planned(access, subgroup) else "post hoc"
     late = ", POST-RANDOMISATION" if subgroup.post_randomisation else ""
     return f"{action.split()[1]} subgroup {subgroup.name} ({status}{late})"

@@ -16,7 +16,7 @@ from alsbench.render.sheet import Field, Sheet, Value
 from alsbench.service.access import Access
 from alsbench.service.masks import canonical_names, membership
 from alsbench.service.output import Output, sheets_output, source_facts
-from alsbench.service.trail import shown
+from alsbench.service.trail import log_shown
 
 if TYPE_CHECKING:
     from alsbench.analysis.source import Source
@@ -37,7 +37,7 @@ def subject(access: Access, subject_id: str, *, mask: int = 0) -> Output:
     with access.opened() as source:
         profile = subject_profile(source, subject_id)
         asked = access.repeat(shlex.join(["alsbench", "subject", subject_id]))
-        shown(access, "subject", {"asked": asked, "snapshot": source.snapshot.digest})
+        log_shown(access, "subject", {"asked": asked, "snapshot": source.snapshot.digest})
         facts = (*source_facts(source), *((name, _text(value)) for name, _, value in profile.facts))
     first, *rest = [_sheet(r) for r in (*_course(profile.course), *profile.events)] or [
         _sheet(Records("course", ("PARAMCD",), ()))

@@ -26,7 +26,7 @@ from alsbench.render.titles_footnotes import BLINDED
 from alsbench.service.access import Access
 from alsbench.service.output import Facts, Output, log_words, sheets_output, snapshot_fact, study_fact
 from alsbench.service.subjects import plain
-from alsbench.service.trail import shown
+from alsbench.service.trail import log_shown
 from alsbench.study.expression import parse
 from alsbench.study.names import nearest
 from alsbench.study.sql import compile_sql
@@ -150,7 +150,7 @@ def entered(access: Access, snapshot: Snapshot, table: str, where: str | None, o
     """Rows of subjects are about to be shown: the log keeps which table and which filter, never what they hold."""
     asked = shlex.join(["alsbench", "data", table, *_flags("--where", [where] if where is not None else ()), *options])
     facts = {"asked": access.repeat(asked), "table": table, "where": where or "", "snapshot": snapshot.digest}
-    shown(access, "data", facts)
+    log_shown(access, "data", facts)
 
 
 def condition_of(access: Access, snapshot: Snapshot, info: TableInfo, text: str) -> Where:

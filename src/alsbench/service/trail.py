@@ -18,22 +18,24 @@ if TYPE_CHECKING:
     from alsbench.study.model import Study
 
 
-def looked(access: Access, result: Result, study: Study) -> Result:
+def log_result(access: Access, result: Result, study: Study) -> Result:
     """Enter that a result is about to be shown, or written to a file: its question, never the answer. The result with the
     command that repeats it."""
     told = result.with_command(access.repeat(result.provenance.command))
-    enter_look(access, told, study)
+    log_look(access, told, study)
     return told
 
 
-def enter_look(access: Access, result: Result, study: Study) -> None:
-    """As :func:`looked`, of a result that has its command."""
-    shown(access, "look", look_facts(result, study))
+def log_look(access: Access, result: Result, study: Study) -> None:
+    """As :func:`log_result`, of a result that has its command."""
+    log_shown(access, "look", look_facts(result, study))
 
 
-def shown(access: Access, action: str, facts: Mapping[str, Any]) -> None:
+def log_shown(access: Access, action: str, facts: Mapping[str, Any]) -> None:
     """Enter that something is shown; a ``look`` that goes to a file is an ``export``."""
-    record(access, "export" if action == "look" and "file" in access.destination else action, {**facts, **access.destination})
+    log_entry(
+        access, "export" if action == "look" and "file" in access.destination else action, {**facts, **access.destination}
+    )
 
 
 class Load:
@@ -47,7 +49,7 @@ class Load:
     def announce(self, receipt: Receipt) -> None:
         """A snapshot of this name and digest is about to be published."""
         facts = {"snapshot": receipt.snapshot, "digest": receipt.digest, "sha256": receipt.sha256}
-        record(self.access, ANNOUNCED, facts)
+        log_entry(self.access, ANNOUNCED, facts)
         self.receipt = receipt
 
     def enter(self, load: Callable[[], Receipt], more: Callable[[], Mapping[str, Any]] = dict) -> Receipt:
@@ -63,7 +65,7 @@ class Load:
 
     def _done(self, receipt: Receipt, more: Mapping[str, Any]) -> None:
         try:
-            record(self.access, LOADED, {**receipt.for_audit(), **more})
+            log_entry(self.access, LOADED, {**receipt.for_audit(), **more})
         except AlsbenchError as fault:
             what = f"snapshot {receipt.snapshot} is published and current, but could not be entered as loaded: {fault.what}"
             raise PublishedError(what, where=fault.where, why=fault.why, hint=fault.hint) from fault
@@ -75,6 +77,6 @@ def study_facts(access: Access) -> dict[str, str]:
     return {"study": study_digest(space.read_study())} if space.study_path.exists() else {}
 
 
-def record(access: Access, action: str, facts: Mapping[str, Any]) -> None:
+def log_entry(access: Access, action: str, facts: Mapping[str, Any]) -> None:
     """Append one entry to the workspace's audit log."""
     append(Workspace(access.path).audit_path, action, facts, held=access.held)

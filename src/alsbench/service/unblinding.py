@@ -18,7 +18,7 @@ from alsbench.service.access import Access
 from alsbench.service.blinded import UNBLINDED, private_folder, text_of, write_staged
 from alsbench.service.loading import receipt_output
 from alsbench.service.output import Output
-from alsbench.service.trail import Load, record, study_facts
+from alsbench.service.trail import Load, log_entry, study_facts
 from alsbench.study.edit import add_subgroup, publish, replace_subgroup
 from alsbench.study.study_file import parse_study
 
@@ -63,7 +63,7 @@ def lift(access: Access, key_path: Path, reason: str, accept: Mapping[str, str] 
             if receipt.digest != held["digest"]:
                 raise DataError("what the key gives back is not what was blinded", where=str(key_path))
             log.announce(receipt)
-            record(access, UNBLINDED, {"key": key.fingerprint, "digest": receipt.digest, "reason": reason.strip()})
+            log_entry(access, UNBLINDED, {"key": key.fingerprint, "digest": receipt.digest, "reason": reason.strip()})
             lock = read_lock(space.path, space.audit_path)
             if lock is not None and lock.sealed == key.fingerprint:
                 complete_lock(lock, real, space.path, space.audit_path, withheld=key.withheld, held=access.held)

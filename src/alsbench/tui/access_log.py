@@ -29,42 +29,42 @@ class AccessLog:
     def look(self, result: Result) -> None:
         """A result is on the screen."""
         from alsbench.analysis.looks import question_digest  # waits: pydantic
-        from alsbench.service.trail import enter_look  # waits: pydantic
+        from alsbench.service.trail import log_look  # waits: pydantic
 
         source = self.host.ready.source
         if self._first(question_digest(result.question, source.study)):
-            self._enter(lambda access: enter_look(access, result, source.study))
+            self._enter(lambda access: log_look(access, result, source.study))
 
     def export(self, result: Result, file: str) -> None:
         """A result was written to a file."""
-        from alsbench.service.trail import enter_look  # waits: pydantic
+        from alsbench.service.trail import log_look  # waits: pydantic
 
         source, destination = self.host.ready.source, {"format": Path(file).suffix.lstrip("."), "file": file}
-        self._enter(lambda access: enter_look(access, result, source.study), destination)
+        self._enter(lambda access: log_look(access, result, source.study), destination)
 
     def subject(self, command: str) -> None:
         """One subject's data are on the screen: the command that shows them, not what it shows."""
-        from alsbench.service.trail import shown  # waits: pydantic
+        from alsbench.service.trail import log_shown  # waits: pydantic
 
         facts = {"asked": command, "snapshot": self.host.session.snapshot}
-        self._enter(lambda access: shown(access, "subject", facts))
+        self._enter(lambda access: log_shown(access, "subject", facts))
 
     def rows(self, command: str, table: str, where: str) -> None:
         """Rows of a table are on the screen."""
-        from alsbench.service.trail import shown  # waits: pydantic
+        from alsbench.service.trail import log_shown  # waits: pydantic
 
         facts = {"asked": command, "table": table, "where": where, "snapshot": self.host.session.snapshot}
         if self._first(command):
-            self._enter(lambda access: shown(access, "data", facts))
+            self._enter(lambda access: log_shown(access, "data", facts))
 
     def claims(self, file: Path, names: Sequence[str]) -> None:
         """Claims were checked."""
-        from alsbench.service.trail import record  # waits: pydantic
+        from alsbench.service.trail import log_entry  # waits: pydantic
 
         digest = hashlib.sha256(file.read_bytes()).hexdigest()
         facts = {"file": file.name, "sha256": digest, "claims": list(names)}
         if self._first(digest):
-            self._enter(lambda access: record(access, "claims", facts))
+            self._enter(lambda access: log_entry(access, "claims", facts))
 
     def _first(self, key: str) -> bool:
         """Whether this was not entered yet, and is to be."""
