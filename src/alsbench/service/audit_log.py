@@ -25,7 +25,7 @@ from alsbench.errors import AlsbenchError, DataError, UnavailableError
 from alsbench.render.sheet import Field, Sheet
 from alsbench.render.titles_footnotes import LOG_FACT
 from alsbench.service.access import Access
-from alsbench.service.output import Facts, Output, sheets_output
+from alsbench.service.output import Facts, Output, sheets_output, some_columns
 from alsbench.study.study_file import study_digest
 
 if TYPE_CHECKING:
@@ -198,10 +198,10 @@ def _looks(path: Path, verdict: ChainCheck, *, printed: bool) -> tuple[Sheet, Sh
 
 def _columns(sheet: Sheet, kept: set[str]) -> Sheet:
     """Some columns of a sheet, times to the minute."""
-    at = [i for i, f in enumerate(sheet.fields) if f.key in kept]
-    times = {i for i, f in enumerate(sheet.fields) if f.key == "first"}
-    records = tuple(tuple(str(r[i])[:16].replace("T", " ") if i in times else r[i] for i in at) for r in sheet.records)
-    return replace(sheet, fields=tuple(sheet.fields[i] for i in at), records=records)
+    sheet = some_columns(sheet, kept)
+    times = [f.key == "first" for f in sheet.fields]
+    minute = (tuple(str(v)[:16].replace("T", " ") if t else v for v, t in zip(r, times, strict=True)) for r in sheet.records)
+    return replace(sheet, records=tuple(minute))
 
 
 # ---- what the log refers to, computed again

@@ -10,7 +10,7 @@ for whoever has a view and wants a file, with the mask and the log entry of the 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -111,6 +111,13 @@ def sheets_output(access: Access, *sheets: Sheet, printed: Sequence[Sheet] = (),
     return paged(
         access, lambda: sheets_page(_marked(access, printed or sheets, "table")), records, sheets=sheets, failed=failed
     )
+
+
+def some_columns(sheet: Sheet, keys: Collection[str]) -> Sheet:
+    """A table with those of its columns only, in their order."""
+    at = [j for j, field in enumerate(sheet.fields) if field.key in keys]
+    records = tuple(tuple(record[j] for j in at) for record in sheet.records)
+    return replace(sheet, fields=tuple(sheet.fields[j] for j in at), records=records)
 
 
 def document_text(document: documents.Document, form: str) -> str:

@@ -34,7 +34,7 @@ from alsbench.service.access import Access
 from alsbench.service.endpoint import answered, with_curves
 from alsbench.service.evidence import made_evidence, made_forest
 from alsbench.service.lock import departures_sheet
-from alsbench.service.output import Facts, Output, document_text, source_facts
+from alsbench.service.output import Facts, Output, document_text, some_columns, source_facts
 from alsbench.service.scrutiny import made_scrutiny
 from alsbench.service.subjects import arms_sheet
 from alsbench.service.tables import findings_of
@@ -106,9 +106,6 @@ class Contents:
     @property
     def phrases(self) -> tuple[str, ...]:
         return ("overall", *self.subgroups)
-
-    def seen(self, *results: Result) -> None:
-        self.results.extend(results)
 
     def attempt(self, title: str, make: Callable[[], Page]) -> Page:
         """A page, or in its place one that says why there is none."""
@@ -183,7 +180,7 @@ def _endpoints(asked: Contents, names: Iterable[str], word: str) -> list[Page]:
 def _endpoint(asked: Contents, name: str, phrase: str) -> Page:
     question = Question(name, subgroups=(phrase,))
     result = answered(question, asked.source, asked.k)
-    asked.seen(result)
+    asked.results.append(result)
     titled = replace(result, facts=replace(result.facts, title=f"{result.facts.title}, {phrase}"))
     page = with_curves(asked.access, endpoint_page(titled), question, asked.source, asked.k)
     return _repeatable(asked, page, result)
@@ -196,12 +193,12 @@ def _efficacy(asked: Contents) -> list[Page]:
 
     def evidence() -> Page:
         made = made_evidence(asked.access, asked.source, columns, k=asked.k)
-        asked.seen(made.result)
+        asked.results.append(made.result)
         return _repeatable(asked, evidence_page(made), made.result)
 
     def forest(name: str) -> Page:
         made = made_forest(asked.access, asked.source, name, columns, k=asked.k)
-        asked.seen(made.result)
+        asked.results.append(made.result)
         return _repeatable(asked, forest_page(made), made.result)
 
     pages = [asked.attempt("Evidence", evidence)]
@@ -225,7 +222,7 @@ def _repeatable(asked: Contents, page: Page, result: Result) -> Page:
 def _scrutiny(asked: Contents) -> list[Page]:
     def checks(phrase: str) -> Page:
         found = made_scrutiny(asked.access, asked.source, phrase, k=asked.k)
-        asked.seen(*(result for _, result in found))
+        asked.results.extend(result for _, result in found)
         words = ["alsbench", "scrutinise", *(["--subgroup", phrase] if phrase else [])]
         words += ["--mask", str(asked.k)] if asked.k else []
         return _repeatable(asked, scrutiny_page(found), found[0][1].with_command(shlex.join(words)))
@@ -254,11 +251,8 @@ def _departures(asked: Contents) -> list[Page]:
 def _checks(asked: Contents) -> list[Page]:
     """Findings of the data rules: how often, never in whom."""
     sheet, _ = findings_of(asked.access, asked.source.snapshot, asked.k)
-    kept = [j for j, f in enumerate(sheet.fields) if f.key not in ("rows", "keys")]
-    records = tuple(tuple(record[j] for j in kept) for record in sheet.records)
-    return [
-        asked.sheet_page(replace(sheet, fields=tuple(sheet.fields[j] for j in kept), records=records), "Checks of the data")
-    ]
+    kept = {f.key for f in sheet.fields} - {"rows", "keys"}
+    return [asked.sheet_page(some_columns(sheet, kept), "Checks of the data")]
 
 
 # ---- the front page and the ledger

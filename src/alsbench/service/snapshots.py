@@ -17,7 +17,7 @@ from alsbench.data.workspace import Workspace
 from alsbench.errors import DataError, UnavailableError, UsageError
 from alsbench.render.sheet import Field, Sheet, Value
 from alsbench.service.access import Access
-from alsbench.service.output import Output, sheets_output
+from alsbench.service.output import Output, sheets_output, some_columns
 from alsbench.service.trail import log_entry, log_shown
 from alsbench.study.names import nearest
 
@@ -81,9 +81,7 @@ def _printed(sheet: Sheet) -> Sheet:
     faults below it."""
     said = tuple(("Digest", str(digest)) for _, current, digest, *_ in sheet.records if current and digest)
     faults = tuple(f"{name}: {fault}" for name, *_, fault in sheet.records if fault)
-    kept = [j for j, field in enumerate(sheet.fields) if field.key not in ("digest", "error")]
-    records = tuple(tuple(record[j] for j in kept) for record in sheet.records)
-    return replace(sheet, fields=tuple(sheet.fields[j] for j in kept), records=records, facts=said, notes=faults)
+    return replace(some_columns(sheet, ("name", "current", "tables", "rows", "data_cut")), facts=said, notes=faults)
 
 
 def _prune(access: Access, space: Workspace, keep: int) -> None:
