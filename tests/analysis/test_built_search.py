@@ -13,9 +13,10 @@ from alsbench.analysis.run import answer
 from alsbench.analysis.scrutiny.effect import effect_of
 from alsbench.analysis.scrutiny.finding import Finding, asked
 from alsbench.analysis.scrutiny.modifier import sup_effect
-from alsbench.analysis.scrutiny.selection import Search, Test, _adjusted, rearranged
+from alsbench.analysis.search import Share, WholeSearch, rearranged, share
 from alsbench.analysis.source import Source
 from alsbench.analysis.subgroups import members
+from alsbench.stats.permutation_search import permuted_arms
 
 
 @pytest.fixture
@@ -23,23 +24,20 @@ def finding(built_trial: Source) -> Finding:
     return replace(asked(built_trial, "slow", endpoint="cafs", comparisons=("Low-M6",)), draws=4)
 
 
-def test_p_of_a_search_counts_the_trial_itself_and_ties(finding: Finding) -> None:
-    """Four trials dealt again: p 0.03 (as observed), 0.5, 0.02 and none: (1 + 2) / 5. Two places: 0.03, 0.4, 0.02, 0.01."""
-    comparison = finding.comparisons[0]
-    tests = tuple(Test(d, finding.endpoint, comparison, 6.0, True) for d in ("slow", "not slow"))
-    p = np.array([[0.03, 0.2], [0.03, 0.9], [0.5, 0.4], [0.02, 0.6], [np.nan, 0.01]])
-    rows, said = _adjusted(finding, Search(tests, p, np.zeros(p.shape, dtype=bool), (), ()), comparison)
-    found = {r.level: r.stat for r in rows if r.stat_name == "selection_p"}
-    assert found["this result alone"] == 3 / 5 and found["every definition"] == 4 / 5
-    assert {r.level: r.stat for r in rows if r.stat_name == "smallest_p"}["every definition"] == 0.03
-    assert {r.stat for r in rows if r.stat_name == "null_percent"} == {0.0} and said.startswith("does not")
+def test_p_of_a_search_counts_the_trial_itself_and_ties() -> None:
+    """Four trials dealt again whose smallest p are 0.03 (as observed, but for the last bits), 0.5, 0.02 and 1: (1 + 2) / 5;
+    the Monte Carlo error is that of a share, sqrt(0.6 x 0.4 / 4)."""
+    found = share(np.array([0.03 * (1 + 1e-12), 0.5, 0.02, 1.0]), 0.03)
+    assert found == Share(2, 4) and found.p == 3 / 5
+    assert found.error == pytest.approx(0.24495, abs=5e-6)
+    assert found.near(0.15) and not Share(400, 999).near(0.05)
 
 
 def test_arms_are_dealt_among_the_randomised_of_a_stratum(finding: Finding) -> None:
     """In every trial each stratum keeps as many of each arm; who was not randomised, or is in no population, keeps none."""
-    strata, arms = rearranged(replace(finding, draws=50), [finding.endpoint])
     source = finding.source
-    assert strata == ("ONSETSIT",)
+    arms = rearranged(source, finding.endpoint, finding.population, 50)
+    assert finding.endpoint.strata == ("ONSETSIT",) and arms.shape[0] == 51
     takes_part = source.population("FAS") & (source.planned_arm >= 0)
     assert ((arms >= 0) == takes_part).all()
     onset = np.array([str(ADSL.ONSETSIT[str(s)]) for s in source.subject_ids])
@@ -48,6 +46,36 @@ def test_arms_are_dealt_among_the_randomised_of_a_stratum(finding: Finding) -> N
         whole = np.bincount(arms[0, mine], minlength=4)
         assert all((np.bincount(deal[mine], minlength=4) == whole).all() for deal in arms[1:])
     assert len({deal.tobytes() for deal in arms}) > 40
+
+
+def test_a_copy_looked_at_as_the_trial_has_the_p_it_had_as_a_copy(built_trial: Source) -> None:
+    """Row b of the null as the observed trial: the same places, and the same p at each, 1 where an arm is missing there. So
+    every copy counts in the others' null as they count in its own, and the p of the smallest is uniform."""
+    search = WholeSearch(built_trial, seed=3)
+    p = search.p_values(60)
+    arms = permuted_arms(search.arm, search.codes, [0], seed=3)
+    missing = 0
+    for copy in (0, 17, 41):
+        dealt = replace(built_trial)
+        planned = np.array(built_trial.planned_arm)
+        planned[search.arm >= 0] = arms[copy][search.arm >= 0]
+        dealt.__dict__.update(subjects=built_trial.subjects, planned_arm=planned)
+        again = WholeSearch(dealt, seed=3)
+        assert again.places == search.places
+        np.testing.assert_allclose(again.observed[1], p[copy + 1], rtol=1e-6)
+        missing += int((again.observed[1] == 1.0).sum() - (search.observed[1] == 1.0).sum())
+    assert missing != 0  # what cannot be tested differs between copies, or this test would show nothing
+
+
+def test_the_search_looks_everywhere(built_trial: Source) -> None:
+    """Overall, every definition and its complement; every endpoint with a test in permuted trials; every comparison; arms are
+    dealt within all strata that an endpoint names."""
+    search = WholeSearch(built_trial)
+    names = [s.name for s in built_trial.study.subgroups]
+    assert search.definitions == ("overall", *(d for n in names for d in (n, f"not {n}")))
+    at_horizon = [p for p in search.places if p.at_horizon]
+    assert len(at_horizon) == len(search.definitions) * len(search.endpoints) * len(built_trial.study.comparisons)
+    assert set(search.strata) == {column for e in search.endpoints for column in e.strata}
 
 
 def test_a_group_that_cannot_be_tested_says_nothing(finding: Finding) -> None:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -132,6 +132,14 @@ def _made(kind: str, asked: Any, source: Source) -> dict[str, Any]:
         endpoint, phrase, names, population = asked
         comparisons = [Comparison.model_validate(c) for c in names]
         body = piece_body(evidence_piece(source, source.endpoint(endpoint), phrase, comparisons, population))
+    elif kind == "search":
+        from alsbench.analysis.scrutiny.selection import search_again  # waits: numpy
+
+        body = asdict(search_again(source, asked))
+    elif kind == "nested search":
+        from alsbench.analysis.scrutiny.selection import nested_again  # waits: numpy
+
+        body = nested_again(source, asked)
     else:
         name, subgroup, endpoint, compared, population = asked
         chosen = {"endpoint": endpoint, "comparisons": tuple(compared), "population": population}

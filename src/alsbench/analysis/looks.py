@@ -1,9 +1,9 @@
 """What a result lets its reader test, and which question it answers, for the ledger of looks.
 
-A question is of one endpoint, population, subgroup, comparison and set of options: a table that answers many counts as many,
-and a question counts once, whichever table answered it. Two questions are one where their answers must be the same: subgroups
-by their expressions (a named complement is the complement), comparisons by their arms and horizons, options that repeat what
-the study file says. An endpoint that was edited since is another question.
+A question is of one endpoint, population, subgroup, comparison and set of options: a table that answers many counts as
+many, and a question counts once, whichever table answered it. Two questions are one where their answers must be the same:
+subgroups by their expressions (a named complement is the complement), comparisons by their arms and horizons, options that
+repeat what the study file says. An endpoint that was edited since is another question.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Any
 from alsbench.analysis.question import Question
 from alsbench.analysis.result import Result
 from alsbench.errors import AlsbenchError
-from alsbench.study.model import Study
+from alsbench.study.model import Endpoint, Study
 from alsbench.study.phrase import is_post_hoc, parse_phrase, subgroup_names
 
 P_VALUES = frozenset({"p_value", "log_rank_p", "gehan_p", "permutation_p", "interaction_p"})
@@ -50,7 +50,36 @@ def look_facts(result: Result, study: Study) -> dict[str, object]:
         "blinded": origin.blinded,
         "deviations": len(origin.deviations),
         "contrasts": contrasts_shown(result),
+        **places_looked_at(result, study),
     }
+
+
+def places_looked_at(result: Result, study: Study) -> dict[str, object]:
+    """Where a result looked, so that it can be searched again when the study file says otherwise: ``definitions``
+    (expressions of subgroups, by name), ``endpoints`` (their keys, as analysed) and ``comparisons`` (treatment, reference,
+    horizon)."""
+    phrases = {*result.question.get("subgroups", ()), *(row.subgroup for row in result.rows)}
+    where = {s.name: s.where for s in study.subgroups}
+    names = {word.removeprefix("not ") for phrase in phrases for word in phrase.split(" and ")}
+    pairs = {(row.treatment, row.reference) for row in result.rows}
+    asked = dict.fromkeys([str(result.question.get("endpoint", "")), *(row.endpoint for row in result.rows)])
+    endpoints = [e for name in asked if (e := study.endpoints.get(name)) is not None]
+    if "options" in result.question and endpoints:
+        endpoints = [_as_analysed(endpoints[0], result.question), *endpoints[1:]]
+    return {
+        "definitions": {name: where[name] for name in sorted(names) if name in where},
+        "endpoints": [e.model_dump(mode="json", exclude_defaults=True, exclude={"title"}) for e in endpoints],
+        "comparisons": [
+            [c.treatment, c.reference, c.horizon] for c in study.comparisons if (c.treatment, c.reference) in pairs
+        ],
+    }
+
+
+def _as_analysed(endpoint: Endpoint, question: Mapping[str, Any]) -> Endpoint:
+    from alsbench.analysis.run import apply_overrides
+
+    asked = {f.name: question[f.name] for f in fields(Question) if f.name in question}
+    return apply_overrides(endpoint, Question.from_dict(asked))
 
 
 def questions_shown(result: Result, study: Study) -> dict[str, dict[str, object]]:
@@ -137,10 +166,7 @@ def canonical(question: Mapping[str, Any], study: Study) -> dict[str, Any]:
         values["comparisons"] = _comparisons(values["comparisons"], study)
     endpoint = study.endpoints.get(str(values.get("endpoint")))
     if endpoint is not None and "options" in values:
-        from alsbench.analysis.run import apply_overrides
-
-        asked = {f.name: values[f.name] for f in fields(Question) if f.name in values}
-        resolved = apply_overrides(endpoint, Question.from_dict(asked))
+        resolved = _as_analysed(endpoint, values)
         values = {k: v for k, v in values.items() if k not in RESOLVED} | {"visits": sorted(values["visits"])}
         values["resolved"] = resolved.model_dump(mode="json", exclude={"title"})
     return values

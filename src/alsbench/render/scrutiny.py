@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import Any
 
 from alsbench.analysis.result import Result, Row
-from alsbench.analysis.scrutiny import CHECKS, VERDICT, Check, verdict
+from alsbench.analysis.scrutiny import ALL, BOTTOM_LINE, CHECKS, VERDICT, Check, verdict
 from alsbench.render.ard import ROW_KEYS, dump, provenance_dict, row_dict
 from alsbench.render.delimited import TITLE_COLUMNS, Dialect, delimited, rows_with_titles
 from alsbench.render.forest import Point, interval_bar, interval_scale
@@ -78,6 +78,7 @@ HEADINGS = {
     "replication_percent": "repeats\n(%)",
     "smallest_p": "smallest",
     "selection_p": "p adj.",
+    "selection_error": "error",
     "null_percent": "by chance\n(%)",
 }
 # Variables that head a table of their own, and those that only say what a check varies, as its title does.
@@ -93,18 +94,39 @@ FAMILIES = {
 }
 UNNAMED = frozenset({"specification", "model", "left out", "search", "family", *FAMILIES})
 Place = tuple[Any, ...]
+# Lines below a level of the bottom line
+BELOW = ("Chance", "For", "Against", "Borderline", "In the search", "Rule")
 
 
 def scrutiny_page(found: Sequence[tuple[Check, Result]]) -> Page:
     """The verdicts, then the tables. Raises IndexError for no checks at all."""
     first = found[0][1]
     subgroup = ", ".join(first.question["subgroups"])
-    facts = tuple(line for line in page_facts(first) if line[0] != VERDICT)
-    blocks = (verdicts_block(found), *(b for check, result in found for b in check_blocks(check, result)))
+    told = {line for check, result in found if check == BOTTOM_LINE for line in _bottom_lines(result)}
+    facts = tuple(line for line in page_facts(first) if line[0] != VERDICT and line not in told)
+    head = [block for check, result in found if check == BOTTOM_LINE for block in check_blocks(check, result)]
+    rest = [(check, result) for check, result in found if check != BOTTOM_LINE]
+    tables = [block for check, result in rest for block in check_blocks(check, result)]
+    blocks = (*head, *([verdicts_block(rest)] if rest else []), *tables)
     plot = check_plot(*found[0]) if len(found) == 1 else None  # among many checks it would hide the tables
     blocks = (*blocks, plot) if plot is not None else blocks
     notes = dict.fromkeys(note for _, result in found for note in page_footnotes(result))
     return Page(marked_title(f"Scrutiny of {subgroup}", first.provenance), blocks, facts, tuple(notes))
+
+
+def bottom_line_block(result: Result) -> PageBlock:
+    """What to take away of each comparison, for and against, and the rule: lines of text."""
+    lines: list[Line] = []
+    for name, text in _bottom_lines(result):
+        heading = name not in BELOW
+        lines.append(Line((TextCell(f"{name}: {text}" if heading else f"    {name.lower()}: {text}"),), heading))
+    return PageBlock(BOTTOM_LINE.title, (label("What to take away"),), tuple(lines))
+
+
+def _bottom_lines(result: Result) -> list[tuple[str, str]]:
+    """The lines of facts that the judgement wrote: a comparison's level and what is said below it."""
+    names = {*result.question["comparisons"], *BELOW}
+    return [line for line in result.facts.lines if line[0] in names]
 
 
 def verdicts_block(found: Sequence[tuple[Check, Result]]) -> PageBlock:
@@ -126,6 +148,8 @@ def check_blocks(check: Check, result: Result) -> tuple[PageBlock, ...]:
 
     A table has a section for each comparison, at its horizon where the variants are what is compared.
     """
+    if check == BOTTOM_LINE:
+        return (bottom_line_block(result),)
     families: dict[tuple[bool, str], list[Row]] = {}
     for row in result.rows:
         name = row.variable if row.variable in FAMILIES else ""
@@ -229,7 +253,7 @@ def scrutiny_json(found: Sequence[tuple[Check, Result]]) -> str:
     """Checks with their verdicts and facts, those not asked for included; rows as everywhere, with the check's id."""
     said = {check.id: result for check, result in found}
     checks = []
-    for check in CHECKS:
+    for check in ALL:
         about: dict[str, Any] = {"number": check.number, "id": check.id, "title": check.title, "available": check.available}
         result = said.get(check.id)
         if result is not None:

@@ -1,8 +1,8 @@
 """What the p-values of this subgroup are worth together: every endpoint and comparison at its horizon, adjusted four ways.
 
-Holm, Hochberg, the fixed sequence of the study file (endpoints by level, then as written; comparisons as written) and Westfall
-and Young's step-down min-p over re-randomised trials, which knows how the tests go together. The study's own plan and its
-closed gates stand beside it. How many results were looked at is in the audit log, not in the data.
+Holm, Hochberg, the fixed sequence of the study file (endpoints by level, then as written; comparisons as written) and
+Westfall and Young's step-down min-p over re-randomised trials, which knows how the tests go together. The study's own plan
+and its closed gates stand beside it. How many results were looked at is in the audit log, not in the data.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from alsbench.analysis.p_text import p_text
 from alsbench.analysis.result import Row
 from alsbench.analysis.scrutiny.finding import ALPHA, CheckAnswer, Finding
 from alsbench.analysis.scrutiny.outcomes import STAND_INS, place
-from alsbench.analysis.scrutiny.selection import Test, search
+from alsbench.analysis.search import Place, WholeSearch
 from alsbench.stats.max_t import westfall_young
 from alsbench.stats.multiplicity import fixed_sequence, hochberg, holm
 
@@ -26,16 +26,24 @@ def multiplicity(finding: Finding) -> CheckAnswer:
     """Check 9: each test of the family with its adjusted p; the family is the study's, whatever endpoint is asked about."""
     asked_for = {c.name for c in finding.comparisons}
 
-    def wanted(test: Test) -> bool:
+    def wanted(test: Place) -> bool:
         return test.definition == finding.subgroup and test.at_horizon and test.comparison.name in asked_for
 
-    found = search(finding, wanted)
-    order = sorted(range(len(found.tests)), key=lambda i: _place_in_sequence(finding, found.tests[i]))
-    tests = [found.tests[i] for i in order]
-    p = found.p[:, order]
-    if not tests:
+    found = WholeSearch(
+        finding.source,
+        populations={finding.endpoint.name: finding.population},
+        phrases=(finding.subgroup,),
+        wanted=wanted,
+        seed=finding.endpoint.seed,
+    )
+    order = sorted(range(len(found.places)), key=lambda i: _place_in_sequence(finding, found.places[i]))
+    tests = [found.places[i] for i in order]
+    there = np.isfinite(found.observed[0][order])
+    if not there.any():
         return CheckAnswer([], "not estimable: no test of the study can be made in this subgroup")
-    adjusted = (p[0], holm(p[0]), hochberg(p[0]), fixed_sequence(p[0]), westfall_young(1.0 - p[0], 1.0 - p[1:]).step_down)
+    p = found.p_values(finding.draws)[:, order]  # what cannot be tested keeps its place, with p = 1
+    made = (p[0], holm(p[0]), hochberg(p[0]), fixed_sequence(p[0]), westfall_young(1.0 - p[0], 1.0 - p[1:]).step_down)
+    adjusted = tuple(np.where(there, values, np.nan) for values in made)
     rows: list[Row] = []
     for i, test in enumerate(tests):
         where = place(finding.source, test.endpoint, test.comparison) | {"level": test.endpoint.name, "variable": "family"}
@@ -43,7 +51,7 @@ def multiplicity(finding: Finding) -> CheckAnswer:
             error = None if np.isfinite(values[i]) else "not estimable"
             stat = None if error else float(values[i])
             rows.append(finding.row(name, stat, test.comparison, endpoint=test.endpoint, error=error, **where))
-    below = int((p[0] < ALPHA).sum())
+    below = int((adjusted[0] < ALPHA).sum())
     kept = [
         f"{name} {int((a <= ALPHA).sum())}"
         for name, a in zip(("Holm", "Hochberg", "Westfall-Young"), (adjusted[1], adjusted[2], adjusted[4]), strict=True)
@@ -63,7 +71,7 @@ def multiplicity(finding: Finding) -> CheckAnswer:
     return CheckAnswer(rows, words, lines, tuple(f"not in the family: {name}" for name in found.left_out))
 
 
-def _place_in_sequence(finding: Finding, test: Test) -> tuple[int, int, int]:
+def _place_in_sequence(finding: Finding, test: Place) -> tuple[int, int, int]:
     study = finding.source.study
     names = list(study.endpoints)
     comparisons = [c.name for c in study.comparisons]

@@ -1,8 +1,8 @@
 """Tests that look at many groups of one column at once, and pay for it: the largest of their statistics under permutation.
 
-``sup_effect``: is there an effect in any group? Arms are dealt again within strata, the smallest p over the groups compared.
-``sup_difference``: does the effect differ between groups? Who is in which group is permuted within arm, covariates and outcome
-staying with the subject (Bonetti, Zahrieh, Cole and Gelber 2009, doi 10.1002/sim.3524).
+``sup_effect``: is there an effect in any group? Arms are dealt again within strata, the smallest p over the groups
+compared. ``sup_difference``: does the effect differ between groups? Who is in which group is permuted within arm,
+covariates and outcome staying with the subject (Bonetti, Zahrieh, Cole and Gelber 2009, doi 10.1002/sim.3524).
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from alsbench.analysis.scrutiny.finding import Finding
 from alsbench.analysis.scrutiny.outcomes import Measured, measured, own_visit
-from alsbench.analysis.scrutiny.selection import rearranged
+from alsbench.analysis.search import rearranged
 from alsbench.analysis.source import BoolArray
 from alsbench.analysis.subgroups import members
 from alsbench.stats.errors import StatsError
@@ -53,7 +53,7 @@ def sup_effect(finding: Finding, comparison: Comparison, groups: list[BoolArray]
     source, order = finding.source, finding.source.study.arms.order
     everybody = members(source, "overall", finding.population)
     whole = measured(source, finding.endpoint, comparison, own_visit(source, finding.endpoint, comparison), everybody)
-    _, arms = rearranged(finding, [finding.endpoint])
+    arms = rearranged(source, finding.endpoint, finding.population, finding.draws)
     smallest = np.ones(arms.shape[0])
     with one_blas_thread():
         for mask in groups:
@@ -65,11 +65,11 @@ def sup_effect(finding: Finding, comparison: Comparison, groups: list[BoolArray]
 
 
 def sup_difference(finding: Finding, comparison: Comparison, groups: list[BoolArray], *, against: str) -> float:
-    """P that groups dealt again within arm differ as much in effect from the ``rest``, or from ``all``, as the most different
-    of ``groups`` does.
+    """P that groups dealt again within arm differ as much in effect from the ``rest``, or from ``all``, as the most
+    different of ``groups`` does.
 
-    Each group's difference is in units of its own spread over the permutations. Raises StatsError for time to event, and where
-    no group can be compared.
+    Each group's difference is in units of its own spread over the permutations. Raises StatsError for time to event, and
+    where no group can be compared.
     """
     pair = pair_of(finding, comparison)
     if pair.whole.day is not None:

@@ -1,224 +1,231 @@
 """How often would a trial without any effect offer a result as good, to somebody who looks wherever we could look?
 
-Arms are dealt again over the whole trial, within strata, and the declared search is repeated in each: every definition of a
-subgroup, endpoint, comparison and visit of the study file. The adjusted p is the share of trials whose smallest p is at most
-the finding's, (1 + count) / (draws + 1) (min-p: Westfall and Young 1993; Phipson and Smyth 2010, doi 10.2202/1544-6115.1585).
-Searches are nested, from this result alone to all of it, so that a reader can take the one believed.
+Arms are dealt again over the whole trial, within strata, and the whole search is repeated in each
+(:mod:`alsbench.analysis.search`): overall, every definition of a subgroup and its complement, every endpoint, comparison
+and visit. The adjusted p is the share of trials whose smallest p is at most the finding's, (1 + count) / (draws + 1)
+(min-p: Westfall and Young 1993; Phipson and Smyth 2010, doi 10.2202/1544-6115.1585). Searches are nested, from this result
+alone to all of it, so that a reader can take the one believed. For a finding that is not the best of its search the
+adjusted p is conservative.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import asdict, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from alsbench.analysis.contrast import higher_is_better
-from alsbench.analysis.methods import evidence_endpoints
+from alsbench.analysis.cache import entry_key, keep, read_entry
+from alsbench.analysis.judgement import METHODS
 from alsbench.analysis.p_text import p_text
+from alsbench.analysis.question import OVERALL
 from alsbench.analysis.result import Row
 from alsbench.analysis.scrutiny.finding import ALPHA, CheckAnswer, Finding, each_comparison
-from alsbench.analysis.scrutiny.outcomes import (
-    SEARCHED,
-    STAND_INS,
-    Measured,
-    data_fault,
-    measured,
-    own_visit,
-    place,
-    searched_visits,
+from alsbench.analysis.scrutiny.finding import asked as asked_finding
+from alsbench.analysis.scrutiny.outcomes import STAND_INS, place
+from alsbench.analysis.search import (
+    Looked,
+    Nested,
+    Place,
+    SearchTable,
+    WholeSearch,
+    interactions,
+    looked_at,
+    nested_from,
+    share,
+    table_from,
+    tabulated,
 )
-from alsbench.analysis.source import BoolArray
-from alsbench.analysis.strata import strata_codes
-from alsbench.analysis.subgroups import members
-from alsbench.stats.permuted_trials import permute_arms
+from alsbench.analysis.source import Source
 from alsbench.stats.proportions import percent
 from alsbench.stats.rounding import round_half_away
-from alsbench.stats.threads import one_blas_thread
-from alsbench.study.model import Comparison, Endpoint
+from alsbench.study.model import Comparison
 
-SLACK = 1e-9
-
-
-@dataclass(frozen=True)
-class Test:
-    """One place of the search."""
-
-    definition: str
-    endpoint: Endpoint
-    comparison: Comparison
-    visit: float | None
-    at_horizon: bool
-
-
-@dataclass(frozen=True)
-class Search:
-    """``p`` (draws + 1, tests): row 0 the arms as they were; ``favourable`` of the same shape: the better side, p < 0.05."""
-
-    tests: tuple[Test, ...]
-    p: NDArray[np.float64]
-    favourable: NDArray[np.bool_]
-    left_out: tuple[str, ...]
-    strata: tuple[str, ...]
-
-    def among(self, wanted: Callable[[Test], bool]) -> NDArray[np.int64]:
-        """Tests that are wanted and that the arms as they were could be tested at."""
-        return np.array([i for i, t in enumerate(self.tests) if wanted(t) and np.isfinite(self.p[0, i])], dtype=np.int64)
+THRESHOLDS = (METHODS.holds_up, METHODS.new_trial)
+MORE = 4  # at most so many times the draws, where a threshold lies within two Monte Carlo errors
+SCOPES = (
+    "this result alone",
+    "every visit of it",
+    "all of this subgroup",
+    "every definition",
+    "and comparison",
+    "and endpoint",
+    "and visit: everything",
+)
 
 
 def selection(finding: Finding) -> CheckAnswer:
     """Check 7: for each comparison the adjusted p of the finding in ever wider searches."""
-    found = search(finding)
-    rows, said = each_comparison(finding, lambda c: _adjusted(finding, found, c))
+    table, nested = searched(finding)
+    rows, said = each_comparison(finding, lambda c: _adjusted(finding, nested, c))
+    within = f" within strata of {', '.join(table.strata)}" if table.strata else ""
+    draws = max((one.draws for one in nested.values()), default=table.draws)
     lines = [
-        ("Search", f"{len(found.tests)} tests: {_size(found)}"),
-        (
-            "Null",
-            f"{finding.draws} trials with arms dealt again{_within(found.strata)}; seed {finding.endpoint.seed}",
-        ),
-        ("Statistic", "smallest two-sided p of the search; every trial is ranked, fitted and searched anew"),
+        ("Search", f"{len(table.places)} tests: {table.size}"),
+        ("Null", f"{draws} trials with arms dealt again{within}; seed {finding.endpoint.seed}"),
+        ("Statistic", "smallest two-sided p of the search; what cannot be tested counts as 1, in every trial alike"),
     ]
-    stand_ins = dict.fromkeys(t.endpoint.method for t in found.tests if t.endpoint.method in STAND_INS)
-    lines += [("In the search", f"{m.replace('_', ' ')}: {STAND_INS[m]}") for m in stand_ins]
-    warnings = tuple(f"not in the search: {name}" for name in found.left_out)
+    methods = dict.fromkeys(p.method for p in table.places if p.method in STAND_INS)
+    lines += [("In the search", f"{m.replace('_', ' ')}: {STAND_INS[m]}") for m in methods]
+    warnings = tuple(f"not in the search: {name}" for name in table.left_out)
     return CheckAnswer(rows, said, tuple(lines), warnings)
 
 
-def search(finding: Finding, wanted: Callable[[Test], bool] | None = None) -> Search:
-    """Every test of the study file that is ``wanted``, in the trial as it was and in re-randomised ones."""
-    source = finding.source
-    endpoints = [e for e in evidence_endpoints(source) if e.name != finding.endpoint.name]
-    endpoints = [finding.endpoint, *endpoints]
-    faults = {e.name: data_fault(source, e) for e in endpoints}
-    out = {e.name: faults[e.name] for e in endpoints if e.method not in SEARCHED or e.weights or faults[e.name] is not None}
-    left_out = tuple(name if fault is None else f"{name} ({fault.what})" for name, fault in out.items())
-    endpoints = [e for e in endpoints if e.name not in out]
-    definitions = tuple(dict.fromkeys([finding.subgroup, *(s.name for s in source.study.subgroups)]))
-    strata, arms = rearranged(finding, endpoints)
-    order = source.study.arms.order
-    tests: list[Test] = []
-    p: list[NDArray[np.float64]] = []
-    good: list[NDArray[np.bool_]] = []
-    with one_blas_thread():
-        for test, part in _tests(finding, endpoints, definitions):
-            if wanted is not None and not wanted(test):
-                continue
-            drawn = part.tests(arms, order.index(test.comparison.treatment), order.index(test.comparison.reference))
-            two_sided = drawn.p
-            tests.append(test)
-            p.append(two_sided)
-            good.append((two_sided < ALPHA) & (drawn.t * (1.0 if higher_is_better(test.endpoint) else -1.0) > 0))
-    return Search(tuple(tests), np.array(p).T, np.array(good).T, left_out, strata)
+def search_table(finding: Finding) -> SearchTable:
+    """The whole search around a finding, read from where answers are kept when it is there."""
+    return _kept(finding, around=False)[0]
 
 
-def rearranged(finding: Finding, endpoints: list[Endpoint]) -> tuple[tuple[str, ...], NDArray[np.int8]]:
-    """The stratification columns, and arms (draws + 1, subjects): as they were, then dealt again among the randomised.
-
-    Whoever is in a population of an endpoint takes part; the others keep -1. The columns are those of the first endpoint that
-    names strata.
-    """
-    source = finding.source
-    strata = next((e.strata for e in [finding.endpoint, *endpoints] if e.strata), ())
-    inside = np.zeros(source.planned_arm.size, dtype=bool)
-    for endpoint in endpoints:
-        inside |= source.population(_population(finding, endpoint))
-    inside &= source.planned_arm >= 0
-    who = np.flatnonzero(inside).astype(np.int64)
-    arms = np.full((finding.draws + 1, inside.size), -1, dtype=np.int8)
-    arms[0, who] = source.planned_arm[who]
-    arms[1:, who] = permute_arms(arms[0, who], strata_codes(source, strata, who), finding.draws, seed=finding.endpoint.seed)
-    return strata, arms
+def searched(finding: Finding) -> tuple[SearchTable, dict[str, Nested]]:
+    """The search of the finding's study, and, by comparison, the nested searches around the finding."""
+    return _kept(finding, around=True)
 
 
-def _tests(finding: Finding, endpoints: list[Endpoint], definitions: tuple[str, ...]) -> Iterator[tuple[Test, Measured]]:
-    source = finding.source
-    for endpoint in endpoints:
-        population = _population(finding, endpoint)
-        everybody = members(source, "overall", population)
-        masks: dict[str, BoolArray] = {d: members(source, d, population).mask for d in definitions}
-        horizons = {c.name: own_visit(source, endpoint, c) for c in source.study.comparisons}
-        visits = dict.fromkeys([*searched_visits(source, endpoint), *horizons.values()])
-        for visit in visits:
-            whole = measured(source, endpoint, source.study.comparisons[0], visit, everybody)
-            for definition in definitions:
-                part = whole.take(masks[definition])
-                if not part.subject.size:
-                    continue
-                for comparison in source.study.comparisons:
-                    yield Test(definition, endpoint, comparison, visit, visit == horizons[comparison.name]), part
+def _kept(finding: Finding, *, around: bool) -> tuple[SearchTable, dict[str, Nested]]:
+    """One run over permuted trials gives both: the table of the study's search, and the searches around the finding."""
+    source, endpoint = finding.source, finding.endpoint
+    looked = looked_at(source).plain()
+    of_study = [*_beside(finding), finding.draws, endpoint.seed, looked]
+    of_finding = [*of_study, endpoint.name, finding.subgroup, [c.name for c in finding.comparisons]]
+    keys = entry_key(source, "search", of_study), entry_key(source, "nested search", of_finding)
+    table, nested = read_entry(source.results_dir, keys[0]), read_entry(source.results_dir, keys[1]) if around else {}
+    if table is not None and nested is not None:
+        return table_from(table), {name: nested_from(one) for name, one in nested.get("comparisons", {}).items()}
+    made, inner = _run(finding)
+    keep(source, keys[0], "search", of_study, asdict(made))
+    keep(source, keys[1], "nested search", of_finding, {"comparisons": {name: asdict(one) for name, one in inner.items()}})
+    return made, inner
 
 
-def _adjusted(finding: Finding, found: Search, comparison: Comparison) -> tuple[list[Row], str]:
-    def own(t: Test) -> bool:
-        return t.endpoint == finding.endpoint and t.at_horizon and t.comparison == comparison
+def _beside(finding: Finding) -> tuple[list[str], str]:
+    """What of the finding the study's own search does not have: another population, an undeclared intersection."""
+    source, endpoint = finding.source, finding.endpoint
+    declared = {OVERALL, *(p for s in source.study.subgroups for p in (s.name, f"not {s.name}"))}
+    population = [] if finding.population == source.default_population(endpoint) else [endpoint.name, finding.population]
+    return population, "" if finding.subgroup in declared else finding.subgroup
 
-    def same_pair(t: Test) -> bool:
-        return (t.comparison.treatment, t.comparison.reference) == (comparison.treatment, comparison.reference)
 
-    nested: tuple[tuple[str, Callable[[Test], bool]], ...] = (
-        ("this result alone", lambda t: own(t) and t.definition == finding.subgroup),
-        ("every visit of it", lambda t: t.endpoint == finding.endpoint and same_pair(t) and t.definition == finding.subgroup),
-        ("all of this subgroup", lambda t: t.definition == finding.subgroup),
-        ("every definition", own),
-        ("and comparison", lambda t: t.endpoint == finding.endpoint and t.at_horizon),
-        ("and endpoint", lambda t: t.at_horizon),
-        ("and visit: everything", lambda _: True),
+def _run(finding: Finding) -> tuple[SearchTable, dict[str, Nested]]:
+    search = search_of(finding)
+    scopes = {c.name: _scopes(finding, search, c) for c in finding.comparisons}
+    everything = np.arange(len(search.places))
+    asked = [everything, *(scope for mine in scopes.values() for scope in mine.values())]
+    draws = finding.draws
+    smallest, offered = search.run(asked, draws)
+    table = tabulated(search, smallest[:, 0], interactions(search, draws))
+    observed = search.observed[1]
+    if all(e.name != finding.endpoint.name for e in search.endpoints):
+        return table, {}  # the finding's endpoint has no test in permuted trials
+    mine = {c.name: search.at(finding.subgroup, finding.endpoint.name, c.name) for c in finding.comparisons}
+    alone = [share(smallest[:, 0], observed[i]) for i in mine.values()]
+    if any(one.near(limit) for one in alone for limit in THRESHOLDS):
+        draws *= MORE
+        smallest, offered = search.run(asked, draws)
+    nested: dict[str, Nested] = {}
+    column = 1
+    for name, own in scopes.items():
+        found: dict[str, tuple[int, float, int, float]] = {}
+        for scope, places in own.items():
+            hits = share(smallest[:, column], observed[mine[name]]).hits
+            found[scope] = (places.size, float(observed[places].min()), hits, percent(int(offered[:, column].sum()), draws))
+            column += 1
+        nested[name] = Nested(float(observed[mine[name]]), bool(np.isfinite(search.observed[0][mine[name]])), draws, found)
+    return table, nested
+
+
+def search_again(source: Source, asked: list[Any]) -> SearchTable:
+    """The table that was kept under these words, computed anew."""
+    population, phrase, draws, seed, looked = asked
+    search = WholeSearch(
+        source,
+        populations=dict([population]) if population else {},
+        phrases=(phrase,) if phrase else (),
+        looked=Looked.from_plain(looked),
+        seed=seed,
     )
-    here = found.among(nested[0][1])
-    rows: list[Row] = []
+    smallest, _ = search.run([np.arange(len(search.places))], draws)
+    return tabulated(search, smallest[:, 0], interactions(search, draws))
+
+
+def search_of(finding: Finding) -> WholeSearch:
+    """The finding's search: the study's, everything the log says was looked at, and the finding itself."""
+    return WholeSearch(
+        finding.source,
+        populations={finding.endpoint.name: finding.population},
+        phrases=tuple(text for text in [_beside(finding)[1]] if text),
+        looked=looked_at(finding.source),
+        seed=finding.endpoint.seed,
+    )
+
+
+def nested_again(source: Source, asked: list[Any]) -> dict[str, Any]:
+    """The nested searches that were kept under these words, computed anew, as they are kept."""
+    population, _, draws, _, _, endpoint, subgroup, comparisons = asked
+    setup = asked_finding(
+        source, subgroup, endpoint=endpoint, comparisons=tuple(comparisons), population=population[1] if population else ""
+    )
+    return {"comparisons": {name: asdict(one) for name, one in _run(replace(setup, draws=draws))[1].items()}}
+
+
+def _scopes(finding: Finding, search: WholeSearch, comparison: Comparison) -> dict[str, NDArray[np.int64]]:
+    def own(p: Place) -> bool:
+        return p.endpoint.name == finding.endpoint.name
+
+    def same_pair(p: Place) -> bool:
+        return (p.comparison.treatment, p.comparison.reference) == (comparison.treatment, comparison.reference)
+
+    wanted: tuple[Callable[[Place], bool], ...] = (
+        lambda p: own(p) and p.at_horizon and p.comparison == comparison and p.definition == finding.subgroup,
+        lambda p: own(p) and same_pair(p) and p.definition == finding.subgroup,
+        lambda p: p.definition == finding.subgroup,
+        lambda p: own(p) and p.at_horizon and p.comparison == comparison,
+        lambda p: own(p) and p.at_horizon,
+        lambda p: p.at_horizon,
+        lambda p: bool(p.definition),
+    )
+    return {
+        name: np.array([i for i, p in enumerate(search.places) if test(p)], dtype=np.int64)
+        for name, test in zip(SCOPES, wanted, strict=True)
+    }
+
+
+def _adjusted(finding: Finding, nested: dict[str, Nested], comparison: Comparison) -> tuple[list[Row], str]:
+    found = nested.get(comparison.name)
     at = place(finding.source, finding.endpoint, comparison)
-    if not here.size:
-        reason = "the finding itself cannot be tested: an arm or a degree of freedom is missing"
+    if found is None or not found.testable:
+        reason = "the finding itself cannot be tested in permuted trials: an arm or a degree of freedom is missing"
         names = ("p_value", "selection_p")
-        rows = [finding.row(n, None, comparison, variable="search", level=nested[0][0], error=reason, **at) for n in names]
+        rows = [finding.row(n, None, comparison, variable="search", level=SCOPES[0], error=reason, **at) for n in names]
         return rows, f"not estimable: {reason}"
-    observed = float(found.p[0, here[0]])
-    adjusted: dict[str, float] = {}
-    for name, wanted in nested:
-        places = found.among(wanted)
-        null = np.where(np.isnan(found.p[1:, places]), 1.0, found.p[1:, places]).min(axis=1)
-        adjusted[name] = float(1 + (null <= observed * (1 + SLACK)).sum()) / (null.size + 1)
-        offers = found.favourable[1:, places].any(axis=1)
+    rows = []
+    for name, (tests, smallest, _, offers) in found.scopes.items():
+        adjusted = found.share(name)
         values = {
-            "tests": int(places.size),
-            "p_value": observed,
-            "smallest_p": float(found.p[0, places].min()),
-            "selection_p": adjusted[name],
-            "null_percent": percent(int(offers.sum()), offers.size),
+            "tests": tests,
+            "p_value": found.p,
+            "smallest_p": smallest,
+            "selection_p": adjusted.p,
+            "selection_error": adjusted.error,
+            "null_percent": offers,
         }
         rows += [finding.row(n, v, comparison, variable="search", level=name, **at) for n, v in values.items()]
-    share = rows[-1].number()
-    text = f"p {p_text(observed)} alone, {p_text(adjusted['every definition'])} over the definitions"
-    text += f", {p_text(adjusted['and visit: everything'])} over all {len(found.among(lambda _: True))} tests"
-    chance = f"{round_half_away(share, 0)} % of trials without effect offer a favourable p < {ALPHA:g}"
-    return rows, f"{_judged(observed, adjusted)}: {text}, {chance}"
+    everything = found.share(SCOPES[-1])
+    text = f"p {p_text(found.p)} alone, {p_text(found.share('every definition').p)} over the definitions"
+    text += f", {p_text(everything.p)} (error {everything.error:.4f}) over all {found.scopes[SCOPES[-1]][0]} tests"
+    chance = f"{round_half_away(found.scopes[SCOPES[-1]][3], 0)} % of trials without effect offer a favourable p < {ALPHA:g}"
+    return rows, f"{_judged(found)}: {text}, {chance}"
 
 
-def _judged(observed: float, adjusted: dict[str, float]) -> str:
+def _judged(found: Nested) -> str:
     """Which is the widest search that the finding survives at 0.05."""
-    if observed >= ALPHA:
+    if found.p >= ALPHA:
         return "nothing to adjust"
-    if adjusted["and visit: everything"] < ALPHA:
+    if found.share(SCOPES[-1]).p < ALPHA:
         return "survives the whole search"
-    if adjusted["and endpoint"] < ALPHA:
+    if found.share("and endpoint").p < ALPHA:
         return "survives all but the visits"
-    if adjusted["every definition"] < ALPHA:
+    if found.share("every definition").p < ALPHA:
         return "survives the choice of the definition only"
     return "does not survive the choice of the definition"
-
-
-def _population(finding: Finding, endpoint: Endpoint) -> str:
-    return finding.population if endpoint.name == finding.endpoint.name else finding.source.default_population(endpoint)
-
-
-def _size(found: Search) -> str:
-    definitions, endpoints, comparisons = (
-        len(set(values))
-        for values in zip(*((t.definition, t.endpoint.name, t.comparison.name) for t in found.tests), strict=True)
-    )
-    return f"{definitions} definitions, {endpoints} endpoints, {comparisons} comparisons, every analysed visit"
-
-
-def _within(strata: tuple[str, ...]) -> str:
-    return f" within strata of {', '.join(strata)}" if strata else ""

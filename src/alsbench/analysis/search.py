@@ -1,0 +1,541 @@
+"""The whole search: every place where somebody with this trial and this study file could look for an effect.
+
+A place is a definition (overall, every declared subgroup and its complement), an endpoint, a comparison and a visit. Two
+questions are asked of all of them at once. How often does a trial without any effect offer a p as small, somewhere (arms
+dealt again within strata, every place tested anew)? And does a part gain more than the rest (residuals of the null model
+permuted within arm, every interaction fitted anew)? A test that cannot be made counts as p = 1, in the trial as it was as
+in the copies.
+
+An MMRM's visit, a slope and a time to event are tested by stand-ins (:mod:`alsbench.analysis.scrutiny.outcomes`), and
+compared with stand-ins. Arms are dealt within the cross-classification of all stratification factors that the endpoints
+name: finer strata than those of the randomisation keep the test valid.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import ValidationError
+
+from alsbench.analysis.contrast import higher_is_better
+from alsbench.analysis.methods import evidence_endpoints
+from alsbench.analysis.question import OVERALL
+from alsbench.analysis.scrutiny.outcomes import SEARCHED, Measured, data_fault, measured, own_visit, searched_visits
+from alsbench.analysis.source import BoolArray, Source
+from alsbench.analysis.strata import strata_codes
+from alsbench.analysis.subgroups import describe, members
+from alsbench.audit.log import LOOK_ACTIONS, entries
+from alsbench.audit.workspace_identity import LOG_NAME
+from alsbench.errors import AlsbenchError
+from alsbench.stats.interaction_search import InteractionOutcome, InteractionSearch, permuted_lines
+from alsbench.stats.permutation_search import (
+    TILE,
+    LinearOutcome,
+    PermutationSearch,
+    RankOutcome,
+    SearchOutcome,
+    SearchTest,
+    TimeOutcome,
+    mid_ranks,
+    permuted_arms,
+    small_and_upward,
+    smallest_p,
+)
+from alsbench.stats.threads import one_blas_thread
+from alsbench.study.model import Comparison, Endpoint
+
+Floats = NDArray[np.float64]
+
+SLACK = 1e-9  # two p-values are the same within this, relatively: machines differ in the last bits
+AT_ONCE = 4  # tiles worked on at once
+ALPHA = 0.05
+NO_INTERACTION = ("time_to_event",)
+
+
+@dataclass(frozen=True)
+class Place:
+    """One place of the search; ``visit`` is None where the endpoint has none."""
+
+    definition: str
+    endpoint: Endpoint
+    comparison: Comparison
+    visit: float | None
+    at_horizon: bool
+
+
+@dataclass(frozen=True)
+class Share:
+    """A resampled p: (1 + ``hits``) / (1 + ``draws``), with its Monte Carlo error."""
+
+    hits: int
+    draws: int
+
+    @property
+    def p(self) -> float:
+        """Never 0 (Phipson and Smyth 2010, doi 10.2202/1544-6115.1585)."""
+        return (1 + self.hits) / (1 + self.draws)
+
+    @property
+    def error(self) -> float:
+        """The Monte Carlo standard error."""
+        return float(np.sqrt(self.p * (1.0 - self.p) / self.draws))
+
+    def near(self, threshold: float) -> bool:
+        """Whether the threshold lies within two Monte Carlo errors."""
+        return abs(self.p - threshold) <= 2.0 * self.error
+
+
+@dataclass(frozen=True)
+class Looked:
+    """Where somebody has looked, by the audit log, and the study file of today would not lead: ``definitions``
+    (expressions), ``endpoints`` (as they were analysed) and ``comparisons``."""
+
+    definitions: tuple[str, ...] = ()
+    endpoints: tuple[Endpoint, ...] = ()
+    comparisons: tuple[Comparison, ...] = ()
+
+    def plain(self) -> list[Any]:
+        """As JSON keeps it."""
+        return [
+            list(self.definitions),
+            [e.model_dump(mode="json", exclude_defaults=True) for e in self.endpoints],
+            [c.model_dump(mode="json") for c in self.comparisons],
+        ]
+
+    @classmethod
+    def from_plain(cls, values: list[Any]) -> Looked:
+        """What :meth:`plain` wrote."""
+        definitions, endpoints, comparisons = values
+        return cls(
+            tuple(definitions),
+            tuple(Endpoint.model_validate(e) for e in endpoints),
+            tuple(Comparison.model_validate(c) for c in comparisons),
+        )
+
+
+class WholeSearch:
+    """Every place of a study's search, ready to be asked in permuted copies of the trial."""
+
+    def __init__(
+        self,
+        source: Source,
+        *,
+        populations: Mapping[str, str] | None = None,
+        phrases: Sequence[str] = (),
+        looked: Looked | None = None,
+        wanted: Callable[[Place], bool] | None = None,
+        seed: int = 1,
+    ) -> None:
+        """``populations`` replace those of endpoints, by name; ``phrases`` are looked at beside the declared definitions.
+
+        An endpoint whose data cannot be analysed, one without a test in permuted trials, and an expression that can no
+        longer be read stand in ``left_out`` with the reason.
+        """
+        self.source, self.seed = source, seed
+        looked = looked or Looked()
+        asked = [*evidence_endpoints(source), *looked.endpoints]
+        faults = [data_fault(source, e) for e in asked]
+        left_out = [
+            e.name if fault is None else f"{e.name} ({fault.what})"
+            for e, fault in zip(asked, faults, strict=True)
+            if e.method not in SEARCHED or e.weights or fault is not None
+        ]
+        self.endpoints = [
+            e for e, fault in zip(asked, faults, strict=True) if e.method in SEARCHED and not e.weights and fault is None
+        ]
+        self.comparisons = (*source.study.comparisons, *looked.comparisons)
+        given = populations or {}
+        self.populations = {e.name: given.get(e.name) or source.default_population(e) for e in self.endpoints}
+        names = [s.name for s in source.study.subgroups]
+        self.definitions = tuple(
+            dict.fromkeys([OVERALL, *(phrase for name in names for phrase in (name, f"not {name}")), *phrases])
+        )
+        self.expressions = tuple(text for text in looked.definitions if _readable(source, text))
+        left_out += [f"{text} (it can no longer be read)" for text in looked.definitions if text not in self.expressions]
+        self.left_out = tuple(left_out)
+        self._wanted = wanted
+        self._whole: dict[tuple[int, float | None], Measured] = {}
+        self.strata = tuple(dict.fromkeys(column for e in self.endpoints for column in e.strata))
+        self.arm = self._dealt_among()
+        self.codes = strata_codes(source, self.strata, np.arange(self.arm.size, dtype=np.int64))
+        self.places, self._search = self._made_ready()
+
+    def _dealt_among(self) -> NDArray[np.int8]:
+        """Arm codes (subjects,) of whoever is in a population of an endpoint, else -1."""
+        inside = np.zeros(self.source.planned_arm.size, dtype=bool)
+        for population in dict.fromkeys(self.populations.values()):
+            inside |= self.source.population(population)
+        return np.where(inside, self.source.planned_arm, -1).astype(np.int8)
+
+    def whole(self, endpoint: Endpoint, visit: float | None) -> Measured:
+        """The endpoint at a visit in everybody of its population."""
+        key = (self.endpoints.index(endpoint), visit)
+        if key not in self._whole:
+            everybody = members(self.source, OVERALL, self.populations[endpoint.name])
+            self._whole[key] = measured(self.source, endpoint, self.comparisons[0], visit, everybody)
+        return self._whole[key]
+
+    def _masks(self, endpoint: Endpoint) -> dict[str, BoolArray]:
+        """Who is in each definition (subjects,), those that are looked at no more and their complements included."""
+        population = self.populations[endpoint.name]
+        masks = {d: members(self.source, d, population).mask for d in self.definitions}
+        inside = self.source.population(population)
+        for text in self.expressions:
+            found = describe(self.source, text)
+            masks[text] = found.mask & inside
+            masks[f"not ({text})"] = found.decided & ~found.mask & inside
+        return masks
+
+    def _made_ready(self) -> tuple[tuple[Place, ...], PermutationSearch]:
+        order = self.source.study.arms.order
+        places: list[Place] = []
+        tests: list[SearchTest] = []
+        outcomes: list[SearchOutcome] = []
+        for endpoint in self.endpoints:
+            masks = self._masks(endpoint)
+            horizons = {c.name: own_visit(self.source, endpoint, c) for c in self.comparisons}
+            for visit in dict.fromkeys([*searched_visits(self.source, endpoint), *horizons.values()]):
+                for definition, mask in masks.items():
+                    here = [Place(definition, endpoint, c, visit, visit == horizons[c.name]) for c in self.comparisons]
+                    here = [p for p in here if self._wanted is None or self._wanted(p)]
+                    if here:
+                        outcomes.append(_searched(self.whole(endpoint, visit).take(mask)))
+                    for one in here:
+                        places.append(one)
+                        comparison = one.comparison
+                        treated, reference = order.index(comparison.treatment), order.index(comparison.reference)
+                        tests.append(SearchTest(len(outcomes) - 1, treated, reference))
+        return tuple(places), PermutationSearch(outcomes, tests, self.arm.size)
+
+    def at(self, definition: str, endpoint: str, comparison: str, visit: float | None = None) -> int:
+        """The position of a place, at a visit or (None) where the comparison is read. Raises KeyError where it is not
+        searched."""
+        for i, place in enumerate(self.places):
+            if (place.definition, place.endpoint.name, place.comparison.name) == (definition, endpoint, comparison) and (
+                place.at_horizon if visit is None else place.visit == visit
+            ):
+                return i
+        raise KeyError((definition, endpoint, comparison, visit))
+
+    def tested(self, tiles: Sequence[int]) -> tuple[Floats, Floats]:
+        """t and degrees of freedom (256 copies a tile, places) of every place in permuted trials."""
+        with one_blas_thread():
+            return self._search.run(permuted_arms(self.arm, self.codes, tiles, seed=self.seed))
+
+    @cached_property
+    def observed(self) -> tuple[Floats, Floats]:
+        """t and p (places,) of the trial as it was; p = 1 and t = NaN where a test cannot be made."""
+        from scipy.special import stdtr  # waits: scipy
+
+        with one_blas_thread():
+            t, df = (values[0] for values in self._search.run(self.arm[None, :]))
+        p = 2.0 * stdtr(np.where(np.isnan(df), 1.0, df), -np.abs(t))
+        return t, np.where(np.isnan(t), 1.0, p)
+
+    def p_values(self, draws: int) -> Floats:
+        """p (draws + 1, places): of the trial as it was, then of permuted ones; 1 where a test cannot be made."""
+        from scipy.special import stdtr  # waits: scipy
+
+        tiles = range(-(-draws // TILE))
+        t, df = self.tested(tiles)
+        p = np.where(np.isnan(t), 1.0, 2.0 * stdtr(np.where(np.isnan(df), 1.0, df), -np.abs(np.nan_to_num(t))))
+        return np.concatenate([self.observed[1][None, :], p[:draws]])
+
+    def run(self, scopes: Sequence[NDArray[np.int64]], draws: int) -> tuple[Floats, NDArray[np.bool_]]:
+        """(draws, scopes) over permuted trials: the smallest p among the places of each scope, and whether any of them has
+        p < 0.05 in favour of the treatment."""
+        upward = np.array([1.0 if higher_is_better(place.endpoint) else -1.0 for place in self.places])
+        found: list[Floats] = []
+        offers: list[NDArray[np.bool_]] = []
+        last = -(-draws // TILE)
+        for start in range(0, last, AT_ONCE):
+            t, df = self.tested(range(start, min(start + AT_ONCE, last)))
+            found.append(smallest_p(t, df, scopes))
+            good = small_and_upward(t, df, upward, ALPHA)
+            offers.append(np.column_stack([good[:, scope].any(axis=1) for scope in scopes]))
+        return np.concatenate(found)[:draws], np.concatenate(offers)[:draws]
+
+    def interactions(self, endpoint: Endpoint, comparison: Comparison, visit: float | None) -> InteractionSearch | None:
+        """The interactions of every declared definition with treatment at a visit; None where the endpoint has no such test."""
+        if endpoint.method in NO_INTERACTION:
+            return None
+        order = self.source.study.arms.order
+        treated, reference = order.index(comparison.treatment), order.index(comparison.reference)
+        whole = self.whole(endpoint, visit)
+        arm = self.arm[whole.subject]
+        if not whole.outcome.whole:
+            whole = whole.at(np.flatnonzero(np.isin(arm, (treated, reference))))
+            arm = self.arm[whole.subject]
+        outcome = whole.outcome
+        response = outcome.response
+        if outcome.scores is not None:
+            everybody = np.ones((1, whole.subject.size))
+            response = mid_ranks(outcome.scores, everybody, outcome.strata, unit=outcome.unit)[0]
+        if response is None:
+            return None
+        parts = np.array([part[whole.subject] for part in self._parts(endpoint)]).reshape(len(self.parts), -1)
+        ready = InteractionOutcome(whole.subject, arm, response, outcome.covariates, parts)
+        return InteractionSearch(ready, treated, reference, self.arm)
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """The definitions whose interactions are tested: those of the study file and those looked at before, without
+        complements: an interaction is of both."""
+        return (*(s.name for s in self.source.study.subgroups), *self.expressions)
+
+    def _parts(self, endpoint: Endpoint) -> list[Floats]:
+        population = self.populations[endpoint.name]
+        found = [members(self.source, s.name, population) for s in self.source.study.subgroups]
+        found += [describe(self.source, text) for text in self.expressions]
+        return [np.where(m.decided, m.mask.astype(np.float64), np.nan) for m in found]
+
+    def lines(self, tiles: Sequence[int]) -> NDArray[np.int64]:
+        """The permutations within arm of the interactions, one for all of them."""
+        return permuted_lines(self.arm, tiles, seed=self.seed)
+
+
+@dataclass(frozen=True)
+class Interactions:
+    """Permuted interactions of several (endpoint, comparison, visit): ``observed`` size of t by definition, ``largest``
+    (draws,) of each over the definitions, NaN where nothing is estimable."""
+
+    observed: Mapping[tuple[str, str, float | None], Mapping[str, float]]
+    largest: Mapping[tuple[str, str, float | None], Floats]
+
+    def shares(self, key: tuple[str, str, float | None], part: str) -> tuple[Share, Share] | None:
+        """The p of a definition's interaction among the definitions, and over all that was looked at; None where it has
+        none."""
+        size = self.observed.get(key, {}).get(part, float("nan"))
+        if not np.isfinite(size):
+            return None
+        everything = np.fmax.reduce(list(self.largest.values()))
+        return _as_large(self.largest[key], size), _as_large(everything, size)
+
+
+def interactions(search: WholeSearch, draws: int, visits: Sequence[float] = ()) -> Interactions:
+    """The interactions of every endpoint and comparison where they are read, and at ``visits``, in one set of permutations."""
+    ready: dict[tuple[str, str, float | None], InteractionSearch] = {}
+    for endpoint in search.endpoints:
+        for comparison in search.comparisons:
+            own = own_visit(search.source, endpoint, comparison)
+            analysed = searched_visits(search.source, endpoint)
+            for visit in dict.fromkeys([own, *(v for v in visits if v in analysed)]):
+                found = search.interactions(endpoint, comparison, visit)
+                if found is not None:
+                    ready[endpoint.name, comparison.name, visit] = found
+    largest: dict[tuple[str, str, float | None], list[Floats]] = {key: [] for key in ready}
+    last = -(-draws // TILE)
+    with one_blas_thread():
+        for start in range(0, last, AT_ONCE):
+            lines = search.lines(range(start, min(start + AT_ONCE, last)))
+            for key, one in ready.items():
+                largest[key].append(np.fmax.reduce(one.permuted(lines), axis=1))
+        observed = {key: dict(zip(search.parts, one.observed().tolist(), strict=True)) for key, one in ready.items()}
+    return Interactions(observed, {key: np.concatenate(parts)[:draws] for key, parts in largest.items()})
+
+
+def _as_large(null: Floats, size: float) -> Share:
+    return Share(int((null >= size * (1.0 - SLACK)).sum()), null.size)
+
+
+def _readable(source: Source, text: str) -> bool:
+    try:
+        describe(source, text)
+    except AlsbenchError:
+        return False
+    return True
+
+
+@dataclass(frozen=True)
+class SearchPlace:
+    """What was found at one place: ``t`` (None where it cannot be tested, ``p`` is then 1), and in how many of the permuted
+    trials the smallest p of the whole search was as small (``hits``)."""
+
+    definition: str
+    endpoint: str
+    method: str
+    comparison: str
+    visit: float | None
+    at_horizon: bool
+    t: float | None
+    p: float
+    hits: int
+
+
+@dataclass(frozen=True)
+class SearchTable:
+    """The whole search of a trial, done: every place with its p over the search, and every declared definition's
+    interaction.
+
+    ``interactions`` are (endpoint, comparison, definition, size of t, hits among the definitions, hits in the search), of
+    ``interaction_draws`` permutations. It tells of no subject.
+    """
+
+    draws: int
+    interaction_draws: int
+    strata: tuple[str, ...]
+    left_out: tuple[str, ...]
+    places: tuple[SearchPlace, ...]
+    interactions: tuple[tuple[str, str, str, float, int, int], ...]
+
+    @property
+    def size(self) -> str:
+        """``11 definitions, 7 endpoints, 2 comparisons, every analysed visit``."""
+        counts = [len({getattr(p, name) for p in self.places}) for name in ("definition", "endpoint", "comparison")]
+        return "{} definitions, {} endpoints, {} comparisons, every analysed visit".format(*counts)
+
+    def place(self, definition: str, endpoint: str, comparison: str, visit: float | None = None) -> SearchPlace | None:
+        """A place at a visit or (None) where the comparison is read; None where it was not searched."""
+        for p in self.places:
+            if (p.definition, p.endpoint, p.comparison) == (definition, endpoint, comparison) and (
+                p.at_horizon if visit is None else p.visit == visit
+            ):
+                return p
+        return None
+
+    def share(self, place: SearchPlace) -> Share:
+        """How often a trial without any effect offers something as small, somewhere."""
+        return Share(place.hits, self.draws)
+
+    def interaction(self, endpoint: str, comparison: str, definition: str) -> tuple[Share, Share] | None:
+        """p of the interaction among the definitions, and in the whole search; None where there is none."""
+        for e, c, d, _, among, everywhere in self.interactions:
+            if (e, c, d) == (endpoint, comparison, definition):
+                return Share(among, self.interaction_draws), Share(everywhere, self.interaction_draws)
+        return None
+
+
+@dataclass(frozen=True)
+class Nested:
+    """A finding in ever wider searches: ``scopes`` are, by name, the number of tests, the smallest p, the permuted trials
+    with one as small as the finding's ``p``, and the percentage that offers a favourable p below 0.05."""
+
+    p: float
+    testable: bool
+    draws: int
+    scopes: Mapping[str, tuple[int, float, int, float]]
+
+    def share(self, scope: str) -> Share:
+        """The adjusted p in a scope."""
+        return Share(self.scopes[scope][2], self.draws)
+
+
+def table_from(body: Mapping[str, Any]) -> SearchTable:
+    """A table as it was kept."""
+    return SearchTable(
+        draws=body["draws"],
+        interaction_draws=body["interaction_draws"],
+        strata=tuple(body["strata"]),
+        left_out=tuple(body["left_out"]),
+        places=tuple(SearchPlace(**place) for place in body["places"]),
+        interactions=tuple((e, c, d, size, among, everywhere) for e, c, d, size, among, everywhere in body["interactions"]),
+    )
+
+
+def nested_from(body: Mapping[str, Any]) -> Nested:
+    """Nested searches as they were kept."""
+    scopes = {name: (tests, smallest, hits, offers) for name, (tests, smallest, hits, offers) in body["scopes"].items()}
+    return Nested(body["p"], body["testable"], body["draws"], scopes)
+
+
+def tabulated(search: WholeSearch, smallest: Floats, crossed: Interactions) -> SearchTable:
+    """A search with the ``smallest`` p (draws,) of its permuted trials."""
+    t, p = search.observed
+    places = tuple(
+        SearchPlace(
+            place.definition,
+            place.endpoint.name,
+            place.endpoint.method,
+            place.comparison.name,
+            place.visit,
+            place.at_horizon,
+            float(t[i]) if np.isfinite(t[i]) else None,
+            float(p[i]),
+            share(smallest, float(p[i])).hits,
+        )
+        for i, place in enumerate(search.places)
+    )
+    found = []
+    draws = 0
+    for endpoint, comparison, visit in crossed.observed:
+        for part, size in crossed.observed[endpoint, comparison, visit].items():
+            shares = crossed.shares((endpoint, comparison, visit), part)
+            if shares is not None:
+                draws = shares[0].draws
+                found.append((endpoint, comparison, part, size, shares[0].hits, shares[1].hits))
+    return SearchTable(smallest.size, draws, search.strata, search.left_out, places, tuple(found))
+
+
+def looked_at(source: Source) -> Looked:
+    """What the audit log says was looked at and the study file of today would not lead to: definitions since edited or
+    removed, endpoints as they were analysed with other options or before an edit, comparisons since removed."""
+    if source.held is None:
+        return Looked()
+    study = source.study
+    declared = {s.where for s in study.subgroups}
+    compared = {(c.treatment, c.reference, c.horizon) for c in study.comparisons}
+    definitions: dict[str, None] = {}
+    endpoints: dict[str, Endpoint] = {}
+    comparisons: dict[str, Comparison] = {}
+    for entry in entries(source.held.path / LOG_NAME, strict=False):
+        if entry.action not in LOOK_ACTIONS:
+            continue
+        definitions |= dict.fromkeys(str(text) for text in dict(entry.facts.get("definitions", {})).values())
+        for values in entry.facts.get("endpoints", ()):
+            endpoint = _endpoint(values)
+            if endpoint is not None and not any(_same(endpoint, e) for e in (*study.endpoints.values(), *endpoints.values())):
+                name = f"{endpoint.name}, asked otherwise {len(endpoints) + 1}"
+                endpoints[name] = endpoint.model_copy(update={"name": name})
+        for treatment, reference, horizon in entry.facts.get("comparisons", ()):
+            known = {treatment, reference} <= set(study.arms.order)
+            if known and (treatment, reference, horizon) not in compared:
+                name = f"{treatment} vs {reference}, no longer compared at {horizon}"
+                comparisons[name] = Comparison(name=name, treatment=treatment, reference=reference, horizon=horizon)
+    return Looked(
+        tuple(text for text in definitions if text not in declared), tuple(endpoints.values()), tuple(comparisons.values())
+    )
+
+
+def _endpoint(values: object) -> Endpoint | None:
+    """An endpoint as the log has it; None where this version has no such key or method."""
+    try:
+        return Endpoint.model_validate(values)
+    except ValidationError:
+        return None
+
+
+def _same(one: Endpoint, other: Endpoint) -> bool:
+    """Whether two endpoints are analysed alike, whatever they are called."""
+    unsaid = {"name", "title", "level"}
+    return one.model_dump(exclude=unsaid) == other.model_dump(exclude=unsaid)
+
+
+def rearranged(source: Source, endpoint: Endpoint, population: str, draws: int) -> NDArray[np.int8]:
+    """Arms (draws + 1, subjects): as they were, then dealt again within the endpoint's strata among its population; -1
+    elsewhere."""
+    inside = source.population(population) & (source.planned_arm >= 0)
+    arm = np.where(inside, source.planned_arm, -1).astype(np.int8)
+    codes = strata_codes(source, endpoint.strata, np.arange(arm.size, dtype=np.int64))
+    dealt = permuted_arms(arm, codes, range(-(-draws // TILE)), seed=endpoint.seed)
+    return np.concatenate([arm[None, :], dealt[:draws]])
+
+
+def share(null: Floats, observed: float) -> Share:
+    """How many of the smallest p (draws,) are as small as the observed one."""
+    return Share(int((null <= observed * (1.0 + SLACK)).sum()), null.size)
+
+
+def _searched(part: Measured) -> SearchOutcome:
+    outcome = part.outcome
+    if part.day is not None and part.event is not None and part.strata is not None:
+        return TimeOutcome(part.subject, part.day, part.event, part.strata)
+    if outcome.scores is not None:
+        return RankOutcome(part.subject, outcome.covariates, outcome.scores, outcome.strata, outcome.unit, outcome.whole)
+    if outcome.response is None:
+        raise ValueError("an outcome has a response, scores or times")
+    return LinearOutcome(part.subject, outcome.covariates, outcome.response, outcome.whole)
