@@ -10,7 +10,7 @@ import pytest
 from alsbench.analysis.question import Question
 from alsbench.analysis.result import Result, Row
 from alsbench.analysis.run import answer
-from alsbench.analysis.scrutiny import CHECKS, run_check, verdict
+from alsbench.analysis.scrutiny import ALL, CHECKS, run_check, verdict
 from alsbench.analysis.scrutiny import finding as scrutiny_finding
 from alsbench.analysis.scrutiny.balance import by_chance
 from alsbench.analysis.scrutiny.specification import specifications
@@ -19,7 +19,7 @@ from alsbench.errors import UsageError
 from alsbench.study.model import Subgroup
 
 G1 = {"treatment": "Group 1", "reference": "Placebo"}
-IDS = [c.id for c in CHECKS]
+IDS = [c.id for c in ALL]
 
 
 @pytest.fixture(autouse=True)

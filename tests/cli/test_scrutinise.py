@@ -19,7 +19,7 @@ def test_json_has_every_check_and_its_rows(run: Run, loaded: Path) -> None:
     ran = run("scrutinise", "--subgroup", "slow", *TWO, "-w", loaded, "--format", "json")
     assert ran.code == 0, ran.err
     found = json.loads(ran.out, parse_constant=lambda c: pytest.fail(f"{c} in JSON"))
-    assert len(found["checks"]) == 22
+    assert len(found["checks"]) == 23  # the bottom line, and 22 checks
     assert {c["id"] for c in found["checks"] if "verdict" in c} == {"overall", "balance"}
     assert {r["check"] for r in found["results"]} == {"overall", "balance"}
     origin = next(c for c in found["checks"] if c["id"] == "overall")["provenance"]
@@ -49,6 +49,6 @@ def test_each_check_is_a_look_of_its_own(run: Run, workspace: Path) -> None:
 
 
 def test_list_and_names(run: Run, loaded: Path) -> None:
-    assert len(run("scrutinise", "--list", "--format", "json").json["rows"]) == 22
+    assert len(run("scrutinise", "--list", "--format", "json").json["rows"]) == 23  # the bottom line, and 22 checks
     assert run("scrutinise", "--check", "nosuch", "-w", loaded).code == 2
     assert run("scrutinise", "--subgroup", "nosuch", "-w", loaded).code == 2

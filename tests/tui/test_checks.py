@@ -7,15 +7,15 @@ from typing import Any
 
 
 async def test_a_check_is_computed_when_asked_for_and_says_its_verdict(workspace: Path, tui: Any) -> None:
-    from alsbench.analysis.scrutiny import CHECKS, run_check, verdict
+    from alsbench.analysis.scrutiny import ALL, run_check, verdict
 
     async with tui.run(workspace) as pilot:
         app = pilot.app
         text = await tui.press(pilot, "6")
-        assert len(app.view.table.model) == len(CHECKS)
-        assert all("enter computes" in app.view.full.text(k, 2) for k in range(len(CHECKS)))
+        assert len(app.view.table.model) == len(ALL)
+        assert all("enter computes" in app.view.full.text(k, 2) for k in range(len(ALL)))
         assert not app.view.exported_results()
-        text = await tui.press(pilot, "j", "j", "j", "enter")
+        text = await tui.press(pilot, "j", "j", "j", "j", "enter")
         expected = run_check("balance", app.opened.source, "slow", endpoint=app.session.choice.endpoint)
         assert app.view.exported_results() == (expected,)
         assert "Baseline balance" in text.splitlines()[0]

@@ -162,7 +162,7 @@ async def test_dialogs_with_tables_copy_a_cell_and_the_table(workspace: Path, tu
         assert "rank" in copied(tmp_path)
         await tui.press(pilot, "enter", "Y")
         assert copied(tmp_path).startswith("Why this rank: ALSDEMO-")
-        await tui.press(pilot, "escape", "escape", "6", "enter", "Y")
+        await tui.press(pilot, "escape", "escape", "6", "j", "enter", "Y")
         assert "scrutinise" in copied(tmp_path)
 
 

@@ -53,9 +53,9 @@ def dataset_names(ctx: typer.Context, incomplete: str) -> list[str]:
 
 def check_names(ctx: typer.Context, incomplete: str) -> list[str]:  # noqa: ARG001  the shape typer asks for
     """Checks of scrutinise that exist."""
-    from alsbench.analysis.scrutiny import CHECKS  # waits: duckdb, pydantic
+    from alsbench.analysis.scrutiny import ALL  # waits: duckdb, pydantic
 
-    return _starting((c.id for c in CHECKS), incomplete)
+    return _starting((c.id for c in ALL), incomplete)
 
 
 def _starting(names: Iterable[str], incomplete: str) -> list[str]:

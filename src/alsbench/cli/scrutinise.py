@@ -55,7 +55,7 @@ def scrutinise(
     listed: Annotated[bool, typer.Option("--list", help="List the checks and compute none.")] = False,
     mask: MaskOption = 0,
 ) -> None:
-    """Put a finding through what a sceptical reviewer asks: 22 checks, each with a verdict and a table."""
+    """The bottom line of a finding, and the 22 checks that it rests on, each with a verdict and a table."""
     from alsbench.service import scrutiny  # waits: duckdb, numpy
 
     if listed:

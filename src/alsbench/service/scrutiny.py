@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from alsbench.analysis.kept import cached_check
-from alsbench.analysis.scrutiny import CHECKS, Check, find_check
+from alsbench.analysis.scrutiny import ALL, Check, find_check
 from alsbench.render.scrutiny import scrutiny_delimited, scrutiny_json, scrutiny_page
 from alsbench.render.sheet import Field, Sheet
 from alsbench.service.access import Access
@@ -29,10 +29,11 @@ def scrutinise(
     checks: Sequence[str] = (),
     mask: int = 0,
 ) -> Output:
-    """A finding put through 22 checks, or those named by id or number; each has a verdict and a table.
+    """The bottom line of a finding and the 22 checks it rests on, or those named by id or number; each has a verdict and a
+    table.
 
-    Defaults: the study's first subgroup and its first endpoint of the highest level. Raises UsageError for a check that is not
-    there.
+    Defaults: the study's first subgroup and its first endpoint of the highest level. Raises UsageError for a check that is
+    not there.
     """
     k = access.mask(mask)
     chosen = [find_check(name) for name in checks]
@@ -50,7 +51,7 @@ def scrutinise(
 def checks_listed(access: Access) -> Output:
     """The checks there are: number, id, title; nothing is computed."""
     fields = (Field("number", "", number=True), Field("id", "Id"), Field("title", "Check"))
-    records = tuple((c.number, c.id, c.title) for c in CHECKS)
+    records = tuple((c.number, c.id, c.title) for c in ALL)
     return sheets_output(access, Sheet("checks", "Checks of a finding in a subgroup", fields, records))
 
 
@@ -65,7 +66,7 @@ def made_scrutiny(
     k: int = 0,
 ) -> list[tuple[Check, Result]]:
     """Each check (default: all) with what it found, counts below ``k`` masked; progress is shown, nothing is logged."""
-    chosen = chosen or CHECKS
+    chosen = chosen or ALL
     phrase = subgroup or (source.study.subgroups[0].name if source.study.subgroups else "overall")
     found = []
     for each in access.steps(dict.fromkeys(chosen), len(chosen), "scrutiny"):

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from alsbench.analysis.scrutiny import CHECKS, find_check
+from alsbench.analysis.scrutiny import ALL, find_check
 from alsbench.audit.workspace_identity import identify
 from alsbench.data.workspace import Workspace
 from alsbench.errors import UnavailableError, UsageError
@@ -244,11 +244,11 @@ class Trial:
         checks: Sequence[str] = (),
         mask: int = 0,
     ) -> Scrutiny:
-        """Put a finding through what a sceptical reviewer asks: 22 checks (or those named, by id or number).
+        """The bottom line of a finding and the 22 checks it rests on (or those named, by id or number).
 
         Defaults: the study's first subgroup and its first endpoint of the highest level.
         """
-        compared, named = _words(comparison), tuple(dict.fromkeys(find_check(c) for c in checks)) or CHECKS
+        compared, named = _words(comparison), tuple(dict.fromkeys(find_check(c) for c in checks)) or ALL
         ids = [c.id for c in named]
         made = scrutinise(
             self._access, endpoint, subgroup=subgroup, comparisons=compared, population=population, checks=ids, mask=mask

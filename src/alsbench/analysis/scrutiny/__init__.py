@@ -9,7 +9,7 @@ from __future__ import annotations
 import importlib
 
 from alsbench.analysis.result import Result
-from alsbench.analysis.scrutiny.catalogue import CHECKS, VERDICT, Check, find_check, verdict
+from alsbench.analysis.scrutiny.catalogue import ALL, BOTTOM_LINE, CHECKS, VERDICT, Check, find_check, verdict
 from alsbench.analysis.source import Source
 from alsbench.errors import DataError, UsageError
 
@@ -23,8 +23,8 @@ def run_check(
     comparisons: tuple[str, ...] = (),
     population: str = "",
 ) -> Result:
-    """Answer one check. ``endpoint`` is the study's first in order of level unless named; the sentence that sums the answer up
-    is the line of facts named :data:`VERDICT`.
+    """Answer one check. ``endpoint`` is the study's first in order of level unless named; the sentence that sums the answer
+    up is the line of facts named :data:`VERDICT`.
 
     Raises UsageError for an unknown name, DataError where the data of the finding's own endpoint cannot be analysed; what
     another endpoint lacks is said in the check's place.
@@ -45,4 +45,4 @@ def run_check(
     return result_of(check, setup, answer)
 
 
-__all__ = ["CHECKS", "VERDICT", "Check", "find_check", "run_check", "verdict"]
+__all__ = ["ALL", "BOTTOM_LINE", "CHECKS", "VERDICT", "Check", "find_check", "run_check", "verdict"]

@@ -69,15 +69,17 @@ CHECKS: tuple[Check, ...] = (
     Check(21, "errors", "Type M and S error, replication probability", "design", "Type M and S error, replication"),
     Check(22, "iceman", "ICEMAN form and the EMA subgroup checklist", "iceman", "ICEMAN and the EMA checklist"),
 )
+BOTTOM_LINE = Check(0, "bottom_line", "The bottom line", "bottom_line")
+ALL = (BOTTOM_LINE, *CHECKS)  # in the order of print: what to take away, then the checks it rests on
 VERDICT = "Verdict"  # the name of the line of facts that sums a check up
 
 
 def find_check(name: str) -> Check:
     """A check by its id or number. Raises UsageError for one that is not there."""
-    for check in CHECKS:
+    for check in ALL:
         if name in {check.id, str(check.number)}:
             return check
-    raise UsageError(f"no check is named {name}", hint=nearest(name, [c.id for c in CHECKS]))
+    raise UsageError(f"no check is named {name}", hint=nearest(name, [c.id for c in ALL]))
 
 
 def verdict(result: Result) -> str:

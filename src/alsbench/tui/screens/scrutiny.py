@@ -9,7 +9,7 @@ from __future__ import annotations
 from rich.text import Text
 
 from alsbench.analysis.result import Result
-from alsbench.analysis.scrutiny import CHECKS, Check, verdict
+from alsbench.analysis.scrutiny import ALL, CHECKS, Check, verdict
 from alsbench.errors import AlsbenchError
 from alsbench.render.page import Page
 from alsbench.render.scrutiny import check_blocks, check_plot, scrutiny_page
@@ -50,7 +50,7 @@ class ScrutinyView(View):
         about = f"{self.session.choice.endpoint} in {self.subgroup}"
         self.title(f"Scrutiny of {about}", (f"  {len(CHECKS)} checks; A computes all", "dim"))
         rows = []
-        for check in CHECKS:
+        for check in ALL:
             said, role = self.said(check)
             title = fit(check.short, NARROW, mark=self.bench.look.glyphs.ellipsis) if self.size.width < WIDE else check.title
             cells = ((str(check.number), ""), (safe(title, ascii=self.ascii), ""), (safe(said, ascii=self.ascii), role))
@@ -88,7 +88,7 @@ class ScrutinyView(View):
 
     def do_scrutiny_all(self) -> None:
         """Compute every check that was not yet."""
-        self.compute(tuple(c for c in CHECKS if self.known(c) is None))
+        self.compute(tuple(c for c in ALL if self.known(c) is None))
 
     def compute(self, checks: tuple[Check, ...], then: Check | None = None) -> None:
         """Compute checks in a worker, and open ``then``."""
@@ -115,7 +115,7 @@ class ScrutinyView(View):
                 self.bench.call_next(self.do_open)
 
     def computed(self) -> tuple[tuple[Check, Result], ...]:
-        found = ((c, self.known(c)) for c in CHECKS)
+        found = ((c, self.known(c)) for c in ALL)
         return tuple((c, r) for c, r in found if isinstance(r, Result))
 
     def exported_results(self) -> tuple[Result, ...]:

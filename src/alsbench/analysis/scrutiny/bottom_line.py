@@ -1,0 +1,184 @@
+"""The bottom line of a finding: its inputs gathered from the other checks, the level by :mod:`alsbench.analysis.judgement`.
+
+What is costly is computed only where there is a p below 0.05 to explain.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+
+from alsbench.analysis.cells import cached_piece
+from alsbench.analysis.contrast import EvidenceCell, at_horizon
+from alsbench.analysis.gates import gates
+from alsbench.analysis.judgement import METHODS, TAKE_AWAY, Inputs, Judgement, SignCount, Standing, judge, reasons
+from alsbench.analysis.kept import cached_check
+from alsbench.analysis.question import OVERALL
+from alsbench.analysis.result import Result, Row
+from alsbench.analysis.scrutiny.finding import CheckAnswer, Finding
+from alsbench.analysis.scrutiny.influence import EVERYBODY
+from alsbench.analysis.scrutiny.outcomes import STAND_INS, place
+from alsbench.analysis.scrutiny.selection import SCOPES, THRESHOLDS, search_table, searched
+from alsbench.analysis.subgroups import complement as other_part
+from alsbench.errors import ExpressionError
+from alsbench.study.model import Comparison
+
+ESTIMATES = ("difference", "ratio", "hazard_ratio")
+
+
+def bottom_line(finding: Finding) -> CheckAnswer:
+    """The level of the finding for each comparison, with every input, for and against, and the search in natural
+    frequencies."""
+    rows: list[Row] = []
+    said: list[str] = []
+    lines: list[tuple[str, str]] = []
+    for comparison in finding.comparisons:
+        found = judged(finding, comparison)
+        said.append(f"{comparison.name}: {found.words.upper()}")
+        good, bad = reasons(found)
+        lines.append((comparison.name, f"{found.words.upper()}: {TAKE_AWAY[found.level]}"))
+        lines += [("Chance", found.sentence)] if found.sentence else []
+        lines += [("For", "; ".join(good))] if good else []
+        lines += [("Against", "; ".join(bad))] if bad else []
+        lines += [("Borderline", f"within two Monte Carlo errors: {', '.join(found.borderline)}")] if found.borderline else []
+        rows += _rows(finding, comparison, found)
+    if finding.endpoint.method in STAND_INS:
+        lines.append(("In the search", f"compared with others as the {STAND_INS[finding.endpoint.method]}"))
+    lines.append(("Rule", "the first level that applies; docs/methods.md, The bottom line"))
+    return CheckAnswer(rows, "; ".join(said), tuple(lines))
+
+
+def judged(finding: Finding, comparison: Comparison) -> Judgement:
+    """One comparison's finding, where the comparison is read."""
+    name = finding.endpoint.name
+    own = _cell(finding, finding.subgroup, comparison)
+    everybody = _cell(finding, OVERALL, comparison)
+    inputs = Inputs(
+        subgroup=finding.subgroup != OVERALL,
+        p=own.p,
+        favourable=own.favourable,
+        overall_p=everybody.p if finding.subgroup != OVERALL else None,
+        overall_favourable=everybody.favourable,
+        standing=_standing(finding, own),
+        rejected=_rejected(finding, own),
+        larger=_larger(finding, own, comparison),
+    )
+    if own.p is None or own.favourable is None or inputs.rejected or (own.p <= METHODS.nominal and not own.favourable):
+        return judge(inputs)
+    table = search_table(finding)
+    here = table.place(finding.subgroup, name, comparison.name)
+    if here is not None:
+        chance = table.share(here)
+        if any(chance.near(limit) for limit in THRESHOLDS):
+            chance = searched(finding)[1][comparison.name].share(SCOPES[-1])
+        inputs = replace(inputs, p_search=chance, tests=len(table.places))
+    crossed = table.interaction(name, comparison.name, finding.subgroup.removeprefix("not "))
+    if crossed is not None:
+        inputs = replace(inputs, p_int_definitions=crossed[0], p_int_search=crossed[1])
+    if own.p > METHODS.nominal:
+        return judge(inputs)
+    checks = {"controls left out": ("controls", _left_out)}
+    if finding.endpoint.method == "joint_rank":
+        checks["specifications"] = ("specification", _specified)
+    if finding.endpoint.method in ("mmrm", "ancova"):
+        checks["assumptions about the missing"] = ("missingness", _assumed)
+    upward = 1.0 if (own.estimate or 0.0) > (1.0 if own.ratio else 0.0) else -1.0
+    signs = {
+        words: _signs(_check(finding, check, comparison).rows, comparison, wanted, upward)
+        for words, (check, wanted) in checks.items()
+    }
+    again = at_horizon(_check(finding, "rerandomisation", comparison).rows, comparison)
+    p = next((r.number() for r in again if r.stat_name == "permutation_p" and r.stat is not None), None)
+    return judge(replace(inputs, p_rerandomised=p, signs=signs))
+
+
+def _cell(finding: Finding, phrase: str, comparison: Comparison) -> EvidenceCell:
+    piece = cached_piece(finding.source, finding.endpoint.name, phrase, finding.source.study.comparisons, finding.population)
+    return next(c for c in piece.cells if c.comparison == comparison.name)
+
+
+def _standing(finding: Finding, own: EvidenceCell) -> Standing:
+    source = finding.source
+    if own.post_hoc or own.plan or finding.subgroup != OVERALL or source.doubt:
+        return "post hoc"  # a plan's hypotheses are of everybody
+    return "locked" if source.lock is not None and not source.lock.doubt else "declared"
+
+
+def _rejected(finding: Finding, own: EvidenceCell) -> bool:
+    """Whether the plan's own rule is met: by its gates, or, where there is none, by a primary comparison's p."""
+    source = finding.source
+    if _standing(finding, own) == "post hoc" or own.p is None:
+        return False
+    if source.study.multiplicity is not None:
+        return any(g.rejected for g in gates(source) if (g.endpoint, g.comparison) == (own.endpoint, own.comparison))
+    return own.level == "primary" and own.primary and own.p <= METHODS.nominal
+
+
+def _larger(finding: Finding, own: EvidenceCell, comparison: Comparison) -> bool | None:
+    """Whether the effect is larger, in favour, than in the complement; None where there is none to compare with."""
+    if finding.subgroup == OVERALL or own.estimate is None or own.favourable is None:
+        return None
+    try:
+        rest = _cell(finding, other_part(finding.source, finding.subgroup), comparison)
+    except ExpressionError:
+        return None
+    if rest.estimate is None:
+        return None
+    mine, other = (math.log(x) if own.ratio and x > 0 else x for x in (own.estimate, rest.estimate))
+    better = (own.estimate > (1.0 if own.ratio else 0.0)) == own.favourable
+    return mine > other if better else mine < other
+
+
+def _check(finding: Finding, name: str, comparison: Comparison) -> Result:
+    return cached_check(
+        name,
+        finding.source,
+        finding.subgroup,
+        endpoint=finding.endpoint.name,
+        comparisons=(comparison.name,),
+        population=finding.population,
+    )
+
+
+def _left_out(row: Row) -> bool:
+    return row.variable == "left out" and row.level != EVERYBODY
+
+
+def _specified(row: Row) -> bool:
+    return row.variable == "specification"
+
+
+def _assumed(row: Row) -> bool:
+    return row.variable == "imputed" and row.level not in (None, "as analysed")
+
+
+def _signs(rows: Iterable[Row], comparison: Comparison, wanted: Callable[[Row], bool], upward: float) -> SignCount:
+    """How many of the analyses wanted keep the side on which the estimate lies (``upward``: 1 above no effect, -1 below)."""
+    mine = [r for r in at_horizon(rows, comparison) if wanted(r) and r.stat_name in ESTIMATES]
+    values = [(r.number() - (0.0 if r.stat_name == "difference" else 1.0)) * upward for r in mine if r.stat is not None]
+    return SignCount(sum(v > 0 for v in values), len(values), len(mine) - len(values))
+
+
+def _rows(finding: Finding, comparison: Comparison, found: Judgement) -> list[Row]:
+    """Level, rule and inputs as rows: what JSON, CSV and Python carry."""
+    i = found.inputs
+    at = place(finding.source, finding.endpoint, comparison) | {"variable": "bottom line"}
+    values: dict[str, float | int | str | None] = {
+        "level": found.words,
+        "p_value": i.p,
+        "overall_p": i.overall_p,
+        "search_p": None if i.p_search is None else i.p_search.p,
+        "search_error": None if i.p_search is None else i.p_search.error,
+        "search_tests": i.tests or None,
+        "interaction_definitions_p": None if i.p_int_definitions is None else i.p_int_definitions.p,
+        "interaction_search_p": None if i.p_int_search is None else i.p_int_search.p,
+        "permutation_p": i.p_rerandomised,
+        "larger_than_complement": None if i.larger is None else ("yes" if i.larger else "no"),
+    }
+    for name, signs in i.signs.items():
+        values["sign_" + name.replace(" ", "_")] = f"{signs.held} of {signs.of}"
+    return [finding.row(n, v, comparison, **at) for n, v in values.items() if v is not None]
+
+
+__all__ = ["bottom_line", "judged"]
