@@ -31,7 +31,7 @@ SURVIVAL_NOTE = (
 
 
 @dataclass(frozen=True)
-class ClaimTable:
+class ClaimSection:
     """A table with ``records`` of each claim: for scripts under ``name`` with the claim in the first column, in print claim by
     claim. ``words`` are what true, false and missing values of its last column are in print; a word in capitals is a fault."""
 
@@ -58,7 +58,7 @@ class ClaimTable:
         return TextCell(text, style="bad" if text == "NO" else "")
 
 
-RELATIONS = ClaimTable(
+RELATIONS = ClaimSection(
     "relations",
     "Do the published numbers agree with each other?",
     (
@@ -71,14 +71,14 @@ RELATIONS = ClaimTable(
     RELATION_NOTE,
     ("yes", "NO", ""),
 )
-NOBODY = ClaimTable(
+NOBODY = ClaimSection(
     "none",
     "What a count of none leaves open",
     (Field("count", "None"), Field("n", "n", number=True), Field("upper", "Upper bound, %", number=True)),
     lambda c: ((f.of, str(f.n), round_half_away(f.upper, 2)) for f in c.nobody),
     NOBODY_NOTE,
 )
-SCRUTINY = ClaimTable(
+SCRUTINY = ClaimSection(
     "scrutiny",
     "Does it survive scrutiny?",
     (Field("check", "Check"), Field("largest_p", "Largest p", number=True), Field("survived", "< 0.05")),
