@@ -47,6 +47,7 @@ DIED = re.compile(r"\b(?:FATAL|DEATH|DIED|DEAD)\b")
 SURVIVED = re.compile(r"\b(?:NOT|NON)[ -]FATAL|RECOVER|RESOLV|SEQUELAE|ONGOING|CONTINUING|IMPROV|UNCHANGED|STABLE|WORSEN")
 SHOWN = 4  # words named in a sentence
 Reader = Callable[[str], float]
+WORDS_FOR_MISSING = frozenset({".", "-", "--", "?", "N/A", "NA", "NAN", "ND", "NONE", "NULL", "MISSING", "UNK", "UNKNOWN"})
 
 
 def word(value: object) -> str:
@@ -93,9 +94,6 @@ def listed(words: set[str]) -> str:
     named = [f"'{w}'" for w in sorted(words - {""})]
     shown = (["blank"] if "" in words else []) + named[:SHOWN] + (["..."] if len(named) > SHOWN else [])
     return ", ".join(shown)
-
-
-WORDS_FOR_MISSING = frozenset({".", "-", "--", "?", "N/A", "NA", "NAN", "ND", "NONE", "NULL", "MISSING", "UNK", "UNKNOWN"})
 
 
 class MissingWords:

@@ -33,6 +33,8 @@ from alsbench.study.sql import Kind
 BATCH_ROWS = 65_536
 ARROW_TYPE: dict[Kind, Any] = {"number": pa.float64(), "text": pa.string(), "date": pa.date32(), "boolean": pa.bool_()}
 _MISSING_DATE = np.int32(np.iinfo(np.int32).min)
+_END_MARK, _END_BYTES = b"PK\x05\x06", 22
+_OF_THE_SYSTEM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EMFILE, errno.ENFILE, errno.ENOMEM})
 
 
 @dataclass(frozen=True)
@@ -202,10 +204,6 @@ def _fixed_part(array: Any, kind: Kind) -> Any:
         return np.ascontiguousarray(days, dtype="<i4").tobytes()
     flags = _filled(array.cast(pa.int8()), np.int8(-1))
     return np.ascontiguousarray(flags, dtype="<i1").tobytes()
-
-
-_END_MARK, _END_BYTES = b"PK\x05\x06", 22
-_OF_THE_SYSTEM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EMFILE, errno.ENFILE, errno.ENOMEM})
 
 
 @contextlib.contextmanager

@@ -45,6 +45,20 @@ KEY_ORDER = (
 )
 SHOWN = 20
 DiffProgress = Callable[[str, int, int], None]
+CELLS = 6_000_000
+_MOST_PIECES = 4096
+_CONFIG: dict[str, str | bool | int | float | list[str]] = {
+    "autoload_known_extensions": "false",
+    "autoinstall_known_extensions": "false",
+    "allow_community_extensions": "false",
+    "memory_limit": "600MB",
+    "threads": "2",
+    "temp_directory": "",
+    "preserve_insertion_order": "false",
+}
+_OLD, _NEW = "old_side", "new_side"
+_REPEATED = "repeated_keys"
+_PIECE = "piece"
 
 
 @dataclass(frozen=True)
@@ -118,22 +132,6 @@ def _without_rows(old: Snapshot, new: Snapshot, name: str) -> TableDiff | None:
     if before is not None and after is not None and before.sha256 == after.sha256:
         return TableDiff(name, "same", before.rows, after.rows)
     return None
-
-
-CELLS = 6_000_000
-_MOST_PIECES = 4096
-_CONFIG: dict[str, str | bool | int | float | list[str]] = {
-    "autoload_known_extensions": "false",
-    "autoinstall_known_extensions": "false",
-    "allow_community_extensions": "false",
-    "memory_limit": "600MB",
-    "threads": "2",
-    "temp_directory": "",
-    "preserve_insertion_order": "false",
-}
-_OLD, _NEW = "old_side", "new_side"
-_REPEATED = "repeated_keys"
-_PIECE = "piece"
 
 
 @dataclass

@@ -35,6 +35,7 @@ from alsbench.study.names import nearest
 
 NO_ROW_COUNT = "row count not verifiable"
 _SHOWN = 5
+OnDerived = Callable[[Derived], Study | None]
 
 
 def load(
@@ -209,9 +210,6 @@ def _refuse_errors(receipt: Receipt) -> None:
         why="\n".join([*(lines[:_SHOWN] if len(lines) > 1 else []), *more]),
         hint="; ".join([*hints[:3], way_out]),
     )
-
-
-OnDerived = Callable[[Derived], Study | None]
 
 
 def store_derived(

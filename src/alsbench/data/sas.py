@@ -39,6 +39,14 @@ _DATE = re.compile(
     r"|WEEKDA(TE|TX|Y)|WORDDAT[EX]|JULDAY|JULIAN|PDJUL[GI]|NLDATE[A-Z]*|(E|B|IS)8601DA|EURDF(DD|DE|DN|DWN|MN|MY|WDX|WKX)|HDATE"
     r"|HEBDATE|MINGUO|NENGO|DOWNAME|WEEK[UVW]"
 )
+CELLS = "special_missing"
+CELLS_SQL = (
+    f"CREATE TABLE IF NOT EXISTS alsbench_meta.{CELLS} "
+    "(table_name VARCHAR, column_name VARCHAR, row_number BIGINT, code VARCHAR)"
+)
+_KEY = b"alsbench.special:"
+_BYTES = 5
+_PAGE = 20_000
 
 
 @dataclass(frozen=True)
@@ -114,16 +122,6 @@ def _within(
             where=f"{where} row {first_row + int(wild[0])} column {column}",
             why="its format says date or time, its number lies outside the calendar",
         )
-
-
-CELLS = "special_missing"
-CELLS_SQL = (
-    f"CREATE TABLE IF NOT EXISTS alsbench_meta.{CELLS} "
-    "(table_name VARCHAR, column_name VARCHAR, row_number BIGINT, code VARCHAR)"
-)
-_KEY = b"alsbench.special:"
-_BYTES = 5
-_PAGE = 20_000
 
 
 @dataclass(frozen=True)

@@ -36,6 +36,9 @@ from alsbench.study.names import nearest
 
 LONGEST = 10_000  # characters
 MOST_TERMS = 500
+Array = NDArray[np.float64]
+Columns = Mapping[str, Column]
+Basis = Literal["sum", "first"]
 
 
 @dataclass(frozen=True)
@@ -112,11 +115,6 @@ def _terms(node: Any) -> int:
         case _, []:
             return 1
     return min(sum(sizes), MOST_TERMS + 1)
-
-
-Array = NDArray[np.float64]
-Columns = Mapping[str, Column]
-Basis = Literal["sum", "first"]
 
 
 @dataclass(frozen=True)

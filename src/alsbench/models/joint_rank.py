@@ -37,6 +37,16 @@ if TYPE_CHECKING:
 ArmsRanked = Literal["two", "all"]
 ESTIMATES = ("win_ratio", "win_odds", "net_benefit", "win_probability")
 MONTH = 30.4375  # days
+_CHOICES: dict[str, Any] = {
+    "arms": ArmsRanked,
+    "win_intervals": Intervals,
+    "better": Literal["higher", "lower"],
+    "death_always_loses": Literal[False, True],
+    "event_ties": Literal["tie", "function"],
+    "function": Literal["last_common", "horizon"],
+    "missing": Literal["none", "locf", "worst"],
+}
+WHERE = "cafs"
 
 
 class PairResults(PrintableResults):
@@ -225,17 +235,6 @@ def _compared(
     return kind(subjects, Rules(**rules), names, level, win_intervals, where)
 
 
-_CHOICES: dict[str, Any] = {
-    "arms": ArmsRanked,
-    "win_intervals": Intervals,
-    "better": Literal["higher", "lower"],
-    "death_always_loses": Literal[False, True],
-    "event_ties": Literal["tie", "function"],
-    "function": Literal["last_common", "horizon"],
-    "missing": Literal["none", "locf", "worst"],
-}
-
-
 def win_statistics(
     data: Any,
     *,
@@ -289,9 +288,6 @@ def win_statistics(
     rules |= {"function": function, "missing": missing}
     until, compared = (horizon, days_per_visit, horizon_day), (reference, treatment, "two")
     return _compared(PairResults, "win_statistics", data, names, rules, until, compared, level, win_intervals)
-
-
-WHERE = "cafs"
 
 
 class CAFSResults(PairResults):

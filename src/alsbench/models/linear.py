@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
 
 Array = NDArray[np.float64]
+WHERE = "ancova"
 
 
 class Fit(Protocol):
@@ -307,9 +308,6 @@ def _level(level: float) -> float:
     if not isinstance(level, (int, float, np.number)) or not 0.0 < level < 1.0:
         raise UsageError(f"a confidence level lies between 0 and 1, not {level}")
     return level
-
-
-WHERE = "ancova"
 
 
 class ANCOVAResults(LinearResults[OLSFit]):

@@ -33,6 +33,9 @@ APART = 0.012  # of the axis: between arms at one visit
 MOST_NUMBERS = 26  # visits under which there is room for n
 Stats = dict[str, Row]
 Group = tuple[str | None, str | None]
+ROW = 21.0
+LEFT, RIGHT = 230.0, 270.0
+LEAST, MOST = 3.0, 6.5  # half a square's side
 
 
 def visit_figures(result: Result, subgroup: str, about: str) -> Iterator[Figure]:
@@ -127,11 +130,6 @@ def _unit(arms: dict[str, dict[float, Stats]]) -> str:
     words = {text.rsplit(" ", 1)[0] for text, number in labels if number is not None and text.endswith(f" {number:g}")}
     known = len(words) == 1 and all(number is not None and text.endswith(f" {number:g}") for text, number in labels)
     return words.pop() if known else "visit number"
-
-
-ROW = 21.0
-LEFT, RIGHT = 230.0, 270.0
-LEAST, MOST = 3.0, 6.5  # half a square's side
 
 
 def forest_figures(

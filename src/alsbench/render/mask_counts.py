@@ -19,6 +19,9 @@ from alsbench.render.mask import COUNTED, check_limit, is_masked, mask_rows
 from alsbench.render.mask_audit import Sets
 from alsbench.render.mask_words import hide_in_line
 
+WHOLE = frozenset({"overall", "complement", "interaction", "visits", "alternatives", "rerandomisation"})
+ABOUT = frozenset({"Endpoint", "Population", "Subgroup", "Arms", "Plan", "POST HOC", "DEVIATION", "Data"})
+
 
 @dataclass(frozen=True)
 class Count:
@@ -48,10 +51,6 @@ def small(count: int | None, k: int) -> int | str | None:
 
 def _row(place: Count, n: int) -> Row:
     return Row("", "mmrm", "", place.subgroup, "subgroup", "n", n, arm=place.arm, variable=place.column)
-
-
-WHOLE = frozenset({"overall", "complement", "interaction", "visits", "alternatives", "rerandomisation"})
-ABOUT = frozenset({"Endpoint", "Population", "Subgroup", "Arms", "Plan", "POST HOC", "DEVIATION", "Data"})
 
 
 def masked_check(

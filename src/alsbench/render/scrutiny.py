@@ -277,10 +277,6 @@ def scrutiny_delimited(found: Sequence[tuple[Check, Result]], dialect: Dialect) 
     return delimited(("check", *ROW_KEYS, *TITLE_COLUMNS), records, dialect)
 
 
-_HEADS = ("Subgroup", "Comparison", "Arm", "at", "Variable", "Variant")
-PAIR, VISIT = 1, 3
-
-
 def _place(row: Row) -> Place:
     pair = f"{row.treatment} vs {row.reference}" if row.treatment else ""
     variable = row.variable if row.variable not in UNNAMED else None
@@ -309,12 +305,6 @@ def _cell(stats: dict[str, Row], name: str) -> TextCell:
     if limits:
         text += f" ({', '.join(format_stat(r.stat_name, r.stat) for r in limits)})"
     return TextCell(text, (row, *limits))
-
-
-BARS = 37
-LEAST = 3  # lines worth a plot
-RATIOS = frozenset({"ratio", "hazard_ratio"})
-LEGEND = "■ estimate, ─ 95 % interval, < > it goes on, | no difference"
 
 
 def plot_block(sections: dict[str, list[tuple[str, dict[str, Row]]]], limits: dict[str, tuple[str, str]]) -> PageBlock | None:

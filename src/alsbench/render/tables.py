@@ -28,6 +28,14 @@ from alsbench.render.table_one import baseline_blocks, count_cell, incidence_blo
 from alsbench.render.titles_footnotes import CI, marked_title, page_facts, page_footnotes
 from alsbench.render.visits import below_limit_notes, imputation_blocks, visit_blocks, visit_name
 
+SUBJECT_STATS = {
+    "score": "Score",
+    "rank": "Rank",
+    "leverage": "Leverage",
+    "cook": "Cook's distance",
+    "residual": "Largest residual",
+}
+
 
 def endpoint_page(result: Result, *, model: bool = False) -> Page:
     """Title, facts, one block or more for each subgroup, and footnotes; with ``model`` the facts of each fit too."""
@@ -326,15 +334,6 @@ def _test(name: str, estimate: TextCell, stats: Stats, p: str) -> Line:
 def _counts(stats: Stats, names: Sequence[str]) -> TextCell:
     found = [stats[n] for n in names if n in stats]
     return TextCell(" / ".join(shown(r) for r in found), tuple(found))
-
-
-SUBJECT_STATS = {
-    "score": "Score",
-    "rank": "Rank",
-    "leverage": "Leverage",
-    "cook": "Cook's distance",
-    "residual": "Largest residual",
-}
 
 
 def model_block(result: Result, subgroup: str) -> PageBlock:

@@ -23,6 +23,8 @@ from alsbench.render.result_rows import (
 )
 from alsbench.render.titles_footnotes import CI
 
+IMPUTED, TIPPING = "imputed", "tipping point"
+
 
 def visit_blocks(rows: ResultRows, subgroup: str) -> list[PageBlock]:
     """MMRM and ANCOVA: LS means by arm, then differences by comparison; ratios where the scale is logarithmic.
@@ -132,9 +134,6 @@ def visit_name(visit: Visit) -> str:
     if visit[0]:
         return visit[0]
     return "" if visit[1] is None else format_stat("horizon", visit[1])
-
-
-IMPUTED, TIPPING = "imputed", "tipping point"
 
 
 def imputation_blocks(rows: ResultRows, subgroup: str) -> list[PageBlock]:

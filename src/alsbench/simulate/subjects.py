@@ -35,6 +35,13 @@ _FIRST = {"BULBAR": ("bulbar",), "UPPER": ("fine motor",), "LOWER": ("gross moto
 _LATE = {"bulbar": 1.6, "fine motor": 1.2, "gross motor": 1.2, "respiratory": 2.4}
 _PER_POINT = 0.8
 _SPREAD = 0.7
+BoolArray = NDArray[np.bool_]
+_COMPARE = {"==": operator.eq, "!=": operator.ne, "<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge}
+DAYS_PER_MONTH = 30.4375
+EVENTS = ("DEATH", "TRACHEOSTOMY", "PERMANENT ASSISTED VENTILATION")
+_EVENT_SHARES = np.array([0.65, 0.1, 0.25])
+_RANDOMISATION, _BASELINE, _COURSE, _VISITS, _END, ITEMS, SAFETY = range(7)
+ObjectArray = NDArray[np.object_]
 
 
 def loss_orders(onset: NDArray[np.object_], stream: Stream) -> IntArray:
@@ -61,10 +68,6 @@ def item_scores(totals: IntArray, people: IntArray, orders: IntArray) -> IntArra
     for item in range(12):
         scores[:, item] -= ((items == item) & lost).sum(axis=1)
     return scores
-
-
-BoolArray = NDArray[np.bool_]
-_COMPARE = {"==": operator.eq, "!=": operator.ne, "<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge}
 
 
 def holds(expression: tree.Expression, columns: Mapping[str, NDArray[np.generic]]) -> BoolArray:
@@ -111,13 +114,6 @@ def _operand(operand: tree.Operand, columns: Mapping[str, NDArray[np.generic]]) 
             share = 0.5 if q is None else q
             return float(np.quantile(columns[name].astype(np.float64), share, method="averaged_inverted_cdf"))
     raise TypeError(f"not an operand: {type(operand).__name__}")
-
-
-DAYS_PER_MONTH = 30.4375
-EVENTS = ("DEATH", "TRACHEOSTOMY", "PERMANENT ASSISTED VENTILATION")
-_EVENT_SHARES = np.array([0.65, 0.1, 0.25])
-_RANDOMISATION, _BASELINE, _COURSE, _VISITS, _END, ITEMS, SAFETY = range(7)
-ObjectArray = NDArray[np.object_]
 
 
 @dataclass(frozen=True)

@@ -28,6 +28,7 @@ TOTAL = "ALSFRSR"
 CREATED = datetime(2024, 1, 1)  # what the files say of their creation: a clock would make equal trials unequal
 _REASONS = ("WITHDRAWAL BY SUBJECT", "ADVERSE EVENT", "LOST TO FOLLOW-UP", "PHYSICIAN DECISION")
 Values = NDArray[np.generic]
+_MARK = "# --- "
 
 
 def simulate_trial(params: Parameters, seed: int) -> dict[str, XportTable]:
@@ -345,9 +346,6 @@ def _adex(frame: _Frame, doses: list[Dose]) -> XportTable:
             number("ASTDY", "Analysis Start Relative Day", days),
         ),
     )
-
-
-_MARK = "# --- "
 
 
 def template() -> str:

@@ -57,6 +57,19 @@ _JOE_KUO = (
     "617:1,3,7,7,31,19,83,137,221 623:1,1,1,3,23,15,111,223,83 631:1,1,5,13,31,15,55,25,161 "
     "637:1,1,3,13,25,47,39,87,257"
 )
+_BLOCK_BITS = BLOCK.bit_length() - 1
+Array = NDArray[np.float64]
+Single = NDArray[np.float32]
+# values (bounds, points) of one block, from its coordinates and the bounds
+Integrand = Callable[[Words, Sequence[float]], Array]
+ERROR = 1.2e-5  # standard error at which points suffice, of a probability up to 0.1; beyond, it may grow with its square
+FEWEST = 1 << 13  # points of each scramble
+WORK = MOST * 24**2  # points of each scramble times squared statistics: more of these have fewer points
+LEADING = 0.45  # share of the variance from which on the leading component is integrated first
+STEPS = 1 << 12  # of the table of the normal distribution between whole numbers
+COPY = 1e-12  # two statistics whose correlation is as near to 1 or -1 as this are one
+SINGULAR = 1e-9  # a squared pivot below this adds nothing to the statistics before it
+SHARPEST = 0.003  # of a factor: its own part over the common one; below, the trapezoidal rule takes too many steps
 
 
 def sobol_blocks(points: int) -> int:
@@ -79,9 +92,6 @@ def sobol_block(scramble: int, number: int, dimensions: int) -> Words:
         raw = np.random.PCG64([_SEED, scramble, number]).random_raw((dimensions - known) * BLOCK)
         points = np.vstack([points, (raw >> np.uint64(48)).astype(np.uint16).reshape(-1, BLOCK)])
     return points
-
-
-_BLOCK_BITS = BLOCK.bit_length() - 1
 
 
 @lru_cache(maxsize=1)
@@ -128,21 +138,6 @@ def _mixed(plain: NDArray[np.uint32], random: NDArray[np.uint32]) -> NDArray[np.
             bits = bits ^ (bits >> np.uint32(shift))
         out |= (bits & np.uint32(1)) << np.uint32(_BITS - 1 - i)
     return out
-
-
-Array = NDArray[np.float64]
-Single = NDArray[np.float32]
-# values (bounds, points) of one block, from its coordinates and the bounds
-Integrand = Callable[[Words, Sequence[float]], Array]
-
-ERROR = 1.2e-5  # standard error at which points suffice, of a probability up to 0.1; beyond, it may grow with its square
-FEWEST = 1 << 13  # points of each scramble
-WORK = MOST * 24**2  # points of each scramble times squared statistics: more of these have fewer points
-LEADING = 0.45  # share of the variance from which on the leading component is integrated first
-STEPS = 1 << 12  # of the table of the normal distribution between whole numbers
-COPY = 1e-12  # two statistics whose correlation is as near to 1 or -1 as this are one
-SINGULAR = 1e-9  # a squared pivot below this adds nothing to the statistics before it
-SHARPEST = 0.003  # of a factor: its own part over the common one; below, the trapezoidal rule takes too many steps
 
 
 @dataclass(frozen=True)

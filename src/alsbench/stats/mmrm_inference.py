@@ -30,6 +30,7 @@ from alsbench.stats.mmrm_likelihood import MMRMLikelihood, Optimum
 
 Array = NDArray[np.float64]
 DfName = Literal["kenward-roger", "kenward-roger-full", "kenward-roger-mmrm", "satterthwaite"]
+Parameters = Literal["sas", "mmrm"]
 
 
 @dataclass(frozen=True)
@@ -132,9 +133,6 @@ def _kenward_roger(precision: Precision, L: Array) -> FTest:
     inflated = U @ U.T + U @ precision.adjustment @ U.T
     f = factor * float(estimate @ np.linalg.solve(inflated, estimate)) / q
     return FTest(f, q, den, float(fdtrc(q, den, f)))
-
-
-Parameters = Literal["sas", "mmrm"]
 
 
 def adjustment(model: MMRMLikelihood, optimum: Optimum, theta_cov: Array, *, full: Parameters | None = None) -> Array:

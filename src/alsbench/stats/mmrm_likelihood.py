@@ -29,6 +29,17 @@ Array = NDArray[np.float64]
 FitMethod = Literal["reml", "ml"]
 
 CHUNK = 4_000_000  # numbers held at once when weights are formed for every parameter
+MAX_ITERATIONS = 120
+NEAR = 0.05  # decrement below which the cheap observed information is tried
+POLISH = 1e-15  # decrement below which the exact information is formed, for the last step and the standard errors
+SLOW = 0.3  # share of its last value above which the decrement falls too slowly for the cheap information
+PATIENCE = 10  # how often the exact information may be formed before the end
+DISTANT = 1e-4  # decrement above which an exact information is not used again
+DONE = 1e-21  # decrement at which the optimum has been reached
+ROUNDING = 1e-16  # decrement at which it has been reached if it no longer falls
+STALE = 5e-15  # an information formed further from the optimum than this (squared, in standard errors) is formed anew
+NOTHING = 1e-6  # share of the expected information below which a parameter is not determined
+EDGE = 1e-10  # smallest eigenvalue of a correlation matrix below which it is singular
 
 
 @dataclass(frozen=True)
@@ -245,19 +256,6 @@ def _subset(patterns: Patterns, low: int, step: int) -> Patterns:
         patterns.n_s,
         patterns.n_t,
     )
-
-
-MAX_ITERATIONS = 120
-NEAR = 0.05  # decrement below which the cheap observed information is tried
-POLISH = 1e-15  # decrement below which the exact information is formed, for the last step and the standard errors
-SLOW = 0.3  # share of its last value above which the decrement falls too slowly for the cheap information
-PATIENCE = 10  # how often the exact information may be formed before the end
-DISTANT = 1e-4  # decrement above which an exact information is not used again
-DONE = 1e-21  # decrement at which the optimum has been reached
-ROUNDING = 1e-16  # decrement at which it has been reached if it no longer falls
-STALE = 5e-15  # an information formed further from the optimum than this (squared, in standard errors) is formed anew
-NOTHING = 1e-6  # share of the expected information below which a parameter is not determined
-EDGE = 1e-10  # smallest eigenvalue of a correlation matrix below which it is singular
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,7 @@ from scipy.special import ndtr, ndtri
 from alsbench.stats.errors import StatsError
 
 Array = NDArray[np.float64]
+ALPHA = 0.05
 
 
 @dataclass(frozen=True)
@@ -85,9 +86,6 @@ def shrunken(estimates: ArrayLike, se: ArrayLike, *, tau: float | None = None) -
     kept = tau**2 / (v + tau**2)
     variance = kept * v + (1.0 - kept) ** 2 * centre_variance
     return Shrunken(centre + kept * (y - centre), np.sqrt(variance), kept, float(tau))
-
-
-ALPHA = 0.05
 
 
 @dataclass(frozen=True)

@@ -52,6 +52,14 @@ _HINTS = {
 }
 _WORDS = {"and", "or", "not", "in"}
 _FOREIGN = {"AND": "and", "OR": "or", "NOT": "not", "IN": "in", "And": "and", "Or": "or", "Not": "not", "is": "missing(COLUMN)"}
+_COMPARATORS: dict[type[ast.cmpop], tree.Comparator] = {
+    ast.Eq: "==",
+    ast.NotEq: "!=",
+    ast.Lt: "<",
+    ast.LtE: "<=",
+    ast.Gt: ">",
+    ast.GtE: ">=",
+}
 
 
 @dataclass(frozen=True)
@@ -132,16 +140,6 @@ def _check_neighbours(text: str, position: int, before: tuple[str, str], now: tu
             raise fault("an empty text is a missing value", text, position, hint="write missing(COLUMN)")
     if kind == "name" and token in _FOREIGN and last.strip() in {"name", "number", "string", "sign", "space"}:
         raise fault(f"{token} is not a word of this language", text, position, hint=f"write {_FOREIGN[token]}")
-
-
-_COMPARATORS: dict[type[ast.cmpop], tree.Comparator] = {
-    ast.Eq: "==",
-    ast.NotEq: "!=",
-    ast.Lt: "<",
-    ast.LtE: "<=",
-    ast.Gt: ">",
-    ast.GtE: ">=",
-}
 
 
 def parse(text: str) -> tree.Expression:

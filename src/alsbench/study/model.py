@@ -23,6 +23,26 @@ ENTRIES = 1000  # of a list or a table
 SUBGROUPS = 1000
 NAME_LENGTH, TEXT_LENGTH = 300, 3000
 SEEDS = 2**63 - 1
+Seed = Annotated[int, Strict(), Field(ge=0, le=SEEDS)]
+Whole = Annotated[int, Strict(), Field(ge=-LATEST, le=LATEST)]
+Switch = Annotated[bool, Strict()]
+Name = Annotated[str, Field(max_length=NAME_LENGTH)]
+Text = Annotated[str, Field(max_length=TEXT_LENGTH)]
+Names = Annotated[tuple[Name, ...], Field(max_length=ENTRIES)]
+Method = Literal["mmrm", "ancova", "joint_rank", "slope", "time_to_event", "responder", "staging", "incidence", "baseline"]
+Covariance = Literal["us", "toep", "toeph", "ar1", "ar1h", "cs", "csh", "ad", "adh"]
+DfMethod = Literal["kenward-roger", "satterthwaite"]
+Scale = Literal["raw", "log"]
+Direction = Literal["higher", "lower"]
+Level = Literal["primary", "secondary", "exploratory"]
+VisitUnit = Literal["month", "week", "day"]
+Imputation = Literal["none", "mar", "jump-to-reference", "copy-reference", "copy-increments"]
+StagingSystem = Literal["kings", "mitos"]
+DAYS_PER_UNIT: dict[VisitUnit, float] = {"month": 30.4375, "week": 7.0, "day": 1.0}
+SUBGROUP_NAME = r"^[A-Za-z_][A-Za-z0-9_]*$"
+NO_PATIENT = "no real patient stands behind these numbers"
+LATER_KEYS = {"event_ties": "tie", "win_intervals": "untransformed"}  # of endpoints, with their defaults
+RESERVED_NAMES = frozenset({"overall", "not", "and", "or", "in"})
 
 
 def _no_sliver(value: float) -> float:
@@ -33,31 +53,8 @@ def _no_sliver(value: float) -> float:
 
 Number = Annotated[float, Strict(), Field(allow_inf_nan=False, ge=-LARGEST, le=LARGEST), AfterValidator(_no_sliver)]
 When = Annotated[float, Strict(), Field(allow_inf_nan=False, ge=-LATEST, le=LATEST), AfterValidator(_no_sliver)]
-Seed = Annotated[int, Strict(), Field(ge=0, le=SEEDS)]
-Whole = Annotated[int, Strict(), Field(ge=-LATEST, le=LATEST)]
-Switch = Annotated[bool, Strict()]
-Name = Annotated[str, Field(max_length=NAME_LENGTH)]
-Text = Annotated[str, Field(max_length=TEXT_LENGTH)]
-Names = Annotated[tuple[Name, ...], Field(max_length=ENTRIES)]
 Numbers = Annotated[tuple[Number, ...], Field(max_length=ENTRIES)]
 VisitNumbers = Annotated[tuple[When, ...], Field(max_length=ENTRIES)]
-
-
-Method = Literal["mmrm", "ancova", "joint_rank", "slope", "time_to_event", "responder", "staging", "incidence", "baseline"]
-Covariance = Literal["us", "toep", "toeph", "ar1", "ar1h", "cs", "csh", "ad", "adh"]
-DfMethod = Literal["kenward-roger", "satterthwaite"]
-Scale = Literal["raw", "log"]
-Direction = Literal["higher", "lower"]
-Level = Literal["primary", "secondary", "exploratory"]
-VisitUnit = Literal["month", "week", "day"]
-Imputation = Literal["none", "mar", "jump-to-reference", "copy-reference", "copy-increments"]
-StagingSystem = Literal["kings", "mitos"]
-
-DAYS_PER_UNIT: dict[VisitUnit, float] = {"month": 30.4375, "week": 7.0, "day": 1.0}
-SUBGROUP_NAME = r"^[A-Za-z_][A-Za-z0-9_]*$"
-NO_PATIENT = "no real patient stands behind these numbers"
-LATER_KEYS = {"event_ties": "tie", "win_intervals": "untransformed"}  # of endpoints, with their defaults
-RESERVED_NAMES = frozenset({"overall", "not", "and", "or", "in"})
 
 
 class Table(BaseModel):

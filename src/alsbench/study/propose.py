@@ -32,6 +32,30 @@ OCCASION = re.compile(
 TIME = re.compile(r"\b(month|week|day)s?\s*\d|\d\s*(month|week|day)", re.IGNORECASE)
 
 Columns = Mapping[str, Sequence[Any]]
+SUBJECTS = "ADSL"
+_REFERENCE = re.compile(r"placebo|sham|control|vehicle|standard of care", re.IGNORECASE)
+_NOT_AN_ARM = re.compile(r"screen\s*fail|not assigned|not treated|^$", re.IGNORECASE)
+_POPULATIONS = {
+    "FASFL": "FAS",
+    "EFFFL": "Efficacy",
+    "MITTFL": "mITT",
+    "ITTFL": "ITT",
+    "RANDFL": "Randomised",
+    "PPROTFL": "PP",
+    "SAFFL": "Safety",
+}
+_COVARIATES = ("LEADRATE", "ONSETSIT", "RILUFL", "STRATA1", "SITEGR1")
+_BASELINE = ("AGE", "SEX", "RACE", "ONSETSIT", "RILUFL", "DURDIS", "LEADRATE", "BLALSFR", "BLSVC", "BLNFL", "MMSETOT", "BMIBL")
+_ALS_TOTAL = re.compile(r"ALSFRS.*total|^ALSFRSR?$|^ALSTOT$", re.IGNORECASE)
+_TOTAL = re.compile(r"total|score\b|subscore|TOT\d*$", re.IGNORECASE)
+_BIOMARKER = re.compile(r"neurofilament|\bNfL\b|^N[FE]+L$", re.IGNORECASE)
+_HIGHER = re.compile(r"ALSFRS|vital capacity|VC(PP)?$|MMSE|strength|survival", re.IGNORECASE)
+_LOWER = re.compile(r"neurofilament|\bNfL\b|^N[FE]+L$|ADAS|event", re.IGNORECASE)
+_FATAL = re.compile(r"death|surviv|tracheo|ventilat|mortality", re.IGNORECASE)
+_VENTILATED = re.compile(r"tracheo|ventilat", re.IGNORECASE)
+_UNITS = ("month", "week", "day")
+_DOSE = re.compile(r"(\d+(?:\.\d+)?)\s*(?:mg|mcg|µg|g)\b", re.IGNORECASE)
+_MOST = 6
 
 
 def columns_to_read(table: str, columns: Sequence[str]) -> list[str]:
@@ -185,32 +209,6 @@ def _where(counts: Mapping[str, Counter[tuple[Any, Any]]], types: set[str]) -> t
         if rule in counts and max(counts[rule].values()) == 1:
             return texts[rule], imputed
     return None, imputed
-
-
-SUBJECTS = "ADSL"
-_REFERENCE = re.compile(r"placebo|sham|control|vehicle|standard of care", re.IGNORECASE)
-_NOT_AN_ARM = re.compile(r"screen\s*fail|not assigned|not treated|^$", re.IGNORECASE)
-_POPULATIONS = {
-    "FASFL": "FAS",
-    "EFFFL": "Efficacy",
-    "MITTFL": "mITT",
-    "ITTFL": "ITT",
-    "RANDFL": "Randomised",
-    "PPROTFL": "PP",
-    "SAFFL": "Safety",
-}
-_COVARIATES = ("LEADRATE", "ONSETSIT", "RILUFL", "STRATA1", "SITEGR1")
-_BASELINE = ("AGE", "SEX", "RACE", "ONSETSIT", "RILUFL", "DURDIS", "LEADRATE", "BLALSFR", "BLSVC", "BLNFL", "MMSETOT", "BMIBL")
-_ALS_TOTAL = re.compile(r"ALSFRS.*total|^ALSFRSR?$|^ALSTOT$", re.IGNORECASE)
-_TOTAL = re.compile(r"total|score\b|subscore|TOT\d*$", re.IGNORECASE)
-_BIOMARKER = re.compile(r"neurofilament|\bNfL\b|^N[FE]+L$", re.IGNORECASE)
-_HIGHER = re.compile(r"ALSFRS|vital capacity|VC(PP)?$|MMSE|strength|survival", re.IGNORECASE)
-_LOWER = re.compile(r"neurofilament|\bNfL\b|^N[FE]+L$|ADAS|event", re.IGNORECASE)
-_FATAL = re.compile(r"death|surviv|tracheo|ventilat|mortality", re.IGNORECASE)
-_VENTILATED = re.compile(r"tracheo|ventilat", re.IGNORECASE)
-_UNITS = ("month", "week", "day")
-_DOSE = re.compile(r"(\d+(?:\.\d+)?)\s*(?:mg|mcg|µg|g)\b", re.IGNORECASE)
-_MOST = 6
 
 
 @dataclass(frozen=True)

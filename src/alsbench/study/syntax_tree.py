@@ -23,6 +23,7 @@ MIRRORED: dict[Comparator, Comparator] = {
     ">=": "<=",
 }  # a op b is b MIRRORED[op] a
 AggregateFunction = Literal["mean", "median", "quantile"]
+_NAMES: dict[Comparator, str] = {"==": "EQ", "!=": "NE", "<": "LT", "<=": "LE", ">": "GT", ">=": "GE"}
 
 
 @dataclass(frozen=True)
@@ -186,9 +187,6 @@ def _write(node: Node) -> str:
 
 def _bracket(node: Node) -> str:
     return f"({_write(node)})" if isinstance(node, (Junction, Not)) else _write(node)
-
-
-_NAMES: dict[Comparator, str] = {"==": "EQ", "!=": "NE", "<": "LT", "<=": "LE", ">": "GT", ">=": "GE"}
 
 
 class _NoForm(Exception):

@@ -20,6 +20,12 @@ _SYNTAX = re.compile(r"(?P<what>.*) \(at (?:line (?P<line>\d+), column (?P<colum
 _PIECE = re.compile(r"[=,{}\[\]]")
 _KEY = re.compile(r"""([\w."'-]+)\s*=[^=]*$""")  # the last one
 _DIGITS = re.compile(r"[0-9_]{4300,}")
+KeyPath = tuple[str | int, ...]
+_BARE = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-")
+_BLANK = re.compile(r"(?:[ \t\r\n]|#[^\n]*)*")
+_SCALAR = re.compile(r"[^,\]}\n#]*")
+_ESCAPES = {"b": "\b", "t": "\t", "n": "\n", "f": "\f", "r": "\r", '"': '"', "\\": "\\"}
+_ESCAPE = re.compile(r"\\(?:u([0-9A-Fa-f]{4})|U([0-9A-Fa-f]{8})|(.))", re.DOTALL)
 
 
 def file_text(path: Path, *, named: str, hint: str) -> str:
@@ -94,15 +100,6 @@ def _syntax_error(message: str, text: str, file: str) -> StudyError:
         why=f"  {source[:100]}" if source else "",
         hint='texts stand in quotes: title = "..."; lists in brackets: order = ["A", "B"]',
     )
-
-
-KeyPath = tuple[str | int, ...]
-
-_BARE = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-")
-_BLANK = re.compile(r"(?:[ \t\r\n]|#[^\n]*)*")
-_SCALAR = re.compile(r"[^,\]}\n#]*")
-_ESCAPES = {"b": "\b", "t": "\t", "n": "\n", "f": "\f", "r": "\r", '"': '"', "\\": "\\"}
-_ESCAPE = re.compile(r"\\(?:u([0-9A-Fa-f]{4})|U([0-9A-Fa-f]{8})|(.))", re.DOTALL)
 
 
 def key_lines(text: str) -> dict[KeyPath, int]:

@@ -56,6 +56,30 @@ _COLUMNS = {
 _CUTTING_A = ("q5acuttingwithoutgastrostomy", "5acuttingwithoutgastrostomy", "cuttingwithoutgastrostomy")
 _CUTTING_B = ("q5bcuttingwithgastrostomy", "5bcuttingwithgastrostomy", "cuttingwithgastrostomy")
 _TENTH = ("q10respiratory", "10respiratory", "respiratory")
+DAY = "Days from Trial Entry"
+_BASELINE = (
+    "AGE",
+    "SEX",
+    "RACE",
+    "ONSETSIT",
+    "RILUFL",
+    "DURDIS",
+    "DIAGDUR",
+    "PROGRATE",
+    "BLALSFR",
+    "BLALSFRS",
+    "BLFVC",
+    "BLSVC",
+)
+TOTAL, OLD_TOTAL, CONVERTED = "ALSFRSR", "ALSFRS", "ALSFRSRC"
+_MOST_MONTHS = 12
+_MEASURES = (
+    ("alsfrs", "ADQS", "ALSFRSR", "ALSFRS-R total score"),
+    ("alsfrs_10", "ADQS", "ALSFRS", "ALSFRS total score (10 items, 0-40)"),
+    ("alsfrs_converted", "ADQS", "ALSFRSRC", "Sensitivity: ALSFRS-R with ALSFRS converted"),
+    ("fvc", "ADRE", "FVCPP", "Forced vital capacity (% predicted)"),
+    ("svc", "ADRE", "SVCPP", "Slow vital capacity (% predicted)"),
+)
 
 
 @dataclass(frozen=True)
@@ -137,24 +161,6 @@ def item_codes(scores: Scores) -> Iterator[tuple[str, str, Floats]]:
             yield item.codes[0], f"ALSFRS-R Item 5a {item.title}, no gastrostomy", np.where(scores.tube, np.nan, value)
             yield item.codes[1], f"ALSFRS-R Item 5b {item.title}, gastrostomy", np.where(scores.tube, value, np.nan)
     yield "ALSFQ10", "ALSFRS Item 10 Respiratory (not of the ALSFRS-R)", scores.tenth
-
-
-DAY = "Days from Trial Entry"
-_BASELINE = (
-    "AGE",
-    "SEX",
-    "RACE",
-    "ONSETSIT",
-    "RILUFL",
-    "DURDIS",
-    "DIAGDUR",
-    "PROGRATE",
-    "BLALSFR",
-    "BLALSFRS",
-    "BLFVC",
-    "BLSVC",
-)
-TOTAL, OLD_TOTAL, CONVERTED = "ALSFRSR", "ALSFRS", "ALSFRSRC"
 
 
 def derive_proact(datasets: Sequence[Dataset], report: DerivationReport, settings: Derive) -> list[Dataset]:
@@ -377,16 +383,6 @@ def _adae(raw: RawTable, who: ProactSubjects, report: DerivationReport) -> Datas
 
 def _or(first: Values, second: Values) -> Values:
     return np.array([a if a is not None else b for a, b in zip(first, second, strict=True)], dtype=object)
-
-
-_MOST_MONTHS = 12
-_MEASURES = (
-    ("alsfrs", "ADQS", "ALSFRSR", "ALSFRS-R total score"),
-    ("alsfrs_10", "ADQS", "ALSFRS", "ALSFRS total score (10 items, 0-40)"),
-    ("alsfrs_converted", "ADQS", "ALSFRSRC", "Sensitivity: ALSFRS-R with ALSFRS converted"),
-    ("fvc", "ADRE", "FVCPP", "Forced vital capacity (% predicted)"),
-    ("svc", "ADRE", "SVCPP", "Slow vital capacity (% predicted)"),
-)
 
 
 def proact_study(

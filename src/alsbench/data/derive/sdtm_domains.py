@@ -25,6 +25,16 @@ _WHOLE = re.compile(r"\d{4}-\d{2}-\d{2}")
 _MONTH = re.compile(r"(\d{4}-(?:0[1-9]|1[0-2]))(?:\D.*)?")
 _YEAR = re.compile(r"(\d{4})(?:-(?!\d).*|-00.*)?")
 DAY = np.timedelta64(1, "D")
+FINDINGS = ("QS", "RS", "FT", "RE", "LB")
+_KNOWN = frozenset({"DM", "SC", "MH", "CM", "DS", "AE", "EX", "CE", "PR", "SV", "TV", "SUPPDM", *FINDINGS})
+_USUAL = frozenset(
+    {"USUBJID", "DOMAIN", "VISIT", "VISITNUM", "VISITDY", "TESTCD", "TEST", "CAT", "STRESN", "STRESC", "STRESU", "ORRES",
+     "ORRESU", "STAT", "DTC", "DY", "SPEC", "LLOQ", "LOBXFL", "BLFL", "STDTC", "ENDTC"}
+)  # fmt: skip
+_UNPLANNED = re.compile(r"unsch|early|terminat|withdraw", re.IGNORECASE)
+_BASELINE = re.compile(r"\bbaseline\b|^\s*(month|week)\s*0\b|^\s*day\s*1\b", re.IGNORECASE)
+_LABEL = re.compile(r"\b(month|week|day)s?\s*(\d+(?:\.\d+)?)\b|\b(\d+(?:\.\d+)?)\s*(month|week|day)s?\b", re.IGNORECASE)
+_ISO = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 
 def bounds(values: Values) -> tuple[Values, Values]:
@@ -62,18 +72,6 @@ def _span(text: str) -> tuple[np.datetime64, np.datetime64]:
             span = np.datetime64(match[1])  # of the unit it is written in: a month or a year
             return span.astype("datetime64[D]"), (span + 1).astype("datetime64[D]") - DAY
     return np.datetime64("NaT", "D"), np.datetime64("NaT", "D")
-
-
-FINDINGS = ("QS", "RS", "FT", "RE", "LB")
-_KNOWN = frozenset({"DM", "SC", "MH", "CM", "DS", "AE", "EX", "CE", "PR", "SV", "TV", "SUPPDM", *FINDINGS})
-_USUAL = frozenset(
-    {"USUBJID", "DOMAIN", "VISIT", "VISITNUM", "VISITDY", "TESTCD", "TEST", "CAT", "STRESN", "STRESC", "STRESU", "ORRES",
-     "ORRESU", "STAT", "DTC", "DY", "SPEC", "LLOQ", "LOBXFL", "BLFL", "STDTC", "ENDTC"}
-)  # fmt: skip
-_UNPLANNED = re.compile(r"unsch|early|terminat|withdraw", re.IGNORECASE)
-_BASELINE = re.compile(r"\bbaseline\b|^\s*(month|week)\s*0\b|^\s*day\s*1\b", re.IGNORECASE)
-_LABEL = re.compile(r"\b(month|week|day)s?\s*(\d+(?:\.\d+)?)\b|\b(\d+(?:\.\d+)?)\s*(month|week|day)s?\b", re.IGNORECASE)
-_ISO = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 
 class Domain:

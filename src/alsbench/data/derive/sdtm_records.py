@@ -39,6 +39,11 @@ _WORDS = (
 )
 _CODE = re.compile(r"ALSFR1?(\d\d)([AB]?)")
 _TOTAL = re.compile(r"total|^ALSFRSR$|^ALSTOT$", re.IGNORECASE)
+_BELOW = re.compile(r"\s*<\s*(\d+(?:\.\d+)?)\s*")
+_TITLES = {code: f"ALSFRS-R Item {i.number} {i.title}" for i in ITEMS for code in i.codes} | {
+    "ALSFR05A": "ALSFRS-R Item 5a Cutting, no gastrostomy",
+    "ALSFR05B": "ALSFRS-R Item 5b Cutting, gastrostomy",
+}
 
 
 def als_code(testcd: str, test: str, category: str) -> str:
@@ -70,13 +75,6 @@ def codes_of(testcds: Sequence[str], tests: Sequence[str], categories: Sequence[
     for key in set(keys):
         known[key] = als_code(*key)
     return [known[k] for k in keys]
-
-
-_BELOW = re.compile(r"\s*<\s*(\d+(?:\.\d+)?)\s*")
-_TITLES = {code: f"ALSFRS-R Item {i.number} {i.title}" for i in ITEMS for code in i.codes} | {
-    "ALSFR05A": "ALSFRS-R Item 5a Cutting, no gastrostomy",
-    "ALSFR05B": "ALSFRS-R Item 5b Cutting, gastrostomy",
-}
 
 
 @dataclass(frozen=True)

@@ -27,6 +27,18 @@ from alsbench.study.model import DAYS_PER_UNIT
 
 NAT = np.datetime64("NaT", "D")
 ONCE = frozenset({"", "ONCE", "SINGLE", "1 TIME"})
+MONTH = DAYS_PER_UNIT["month"]
+SHORTEST_ONSET = 30
+_NO_ARM = re.compile(r"screen\s*fail|not\s*(assigned|treated)|unplanned", re.IGNORECASE)
+_SETS = {"FULLSET": "FASFL", "ITT": "ITTFL", "PPROT": "PPROTFL", "SAFETY": "SAFFL"}
+_ONSET = ("ONSETDTC", "ONSETDT", "SYMONDTC", "ALSONDTC")
+_LABELS = {
+    "FASFL": "Full Analysis Set Population Flag",
+    "PPROTFL": "Per-Protocol Population Flag",
+    "SAFFL": "Safety Population Flag",
+    "ITTFL": "Intent-To-Treat Population Flag",
+}
+Days = Mapping[str, np.datetime64]
 
 
 @dataclass
@@ -73,20 +85,6 @@ def read_doses(domains: Sequence[Domain]) -> Doses:
                 if vague_end[i]:
                     doses.at_most[s] = end_last[i]
     return doses
-
-
-MONTH = DAYS_PER_UNIT["month"]
-SHORTEST_ONSET = 30
-_NO_ARM = re.compile(r"screen\s*fail|not\s*(assigned|treated)|unplanned", re.IGNORECASE)
-_SETS = {"FULLSET": "FASFL", "ITT": "ITTFL", "PPROT": "PPROTFL", "SAFETY": "SAFFL"}
-_ONSET = ("ONSETDTC", "ONSETDT", "SYMONDTC", "ALSONDTC")
-_LABELS = {
-    "FASFL": "Full Analysis Set Population Flag",
-    "PPROTFL": "Per-Protocol Population Flag",
-    "SAFFL": "Safety Population Flag",
-    "ITTFL": "Intent-To-Treat Population Flag",
-}
-Days = Mapping[str, np.datetime64]
 
 
 @dataclass(frozen=True)

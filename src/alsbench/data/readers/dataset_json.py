@@ -40,6 +40,11 @@ _CHUNK = 2**20
 _LONGEST = 2**26  # characters of one value
 _CUT = 16  # characters from the end within which a fault may be that of a value cut short
 _BLANK = " \t\n\r"
+_NUMBERS = {"integer", "decimal", "float", "double"}
+_TEXTS = {"string", "datetime", "time", "URI"}
+_BOMB_BYTES, _BOMB_RATIO = 2**28, 400
+_LONGEST_LINE = 2**26
+_AGAIN = "copy or export it again, in binary mode"
 
 
 def no_constant(name: str) -> Any:
@@ -175,13 +180,6 @@ def _texts(path: Path) -> Iterator[str]:
         raise DataError("this is not valid JSON", where=str(path), why=f"it is not {fault.encoding} text") from fault
     except OSError as fault:
         raise DataError(f"the file cannot be read: {fault.strerror}", where=str(path)) from fault
-
-
-_NUMBERS = {"integer", "decimal", "float", "double"}
-_TEXTS = {"string", "datetime", "time", "URI"}
-_BOMB_BYTES, _BOMB_RATIO = 2**28, 400
-_LONGEST_LINE = 2**26
-_AGAIN = "copy or export it again, in binary mode"
 
 
 def read_dataset_json(path: Path, *, name: str, words: MissingWords | None = None) -> list[Dataset]:

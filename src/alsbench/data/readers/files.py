@@ -83,6 +83,13 @@ _ADVICE = {
     ".rda": "write it from R as CSV or Parquet",
     ".rdata": "write it from R as CSV or Parquet",
 }
+_MOST_BYTES = 20 * 2**30
+_RATIO, _FREE_BYTES = 400, 2**26
+_MOST_MEMBERS = 10_000
+_NAMED = 6
+_PAPERS = {".md", ".toml", ".pdf", ".html", ".htm", ".xml", ".xsl", ".doc", ".docx", ".rtf", ".log", ".lst", ".sas", ".r"}
+_FOLDER = ".building-unzip-"
+_DATA_LIKE = {".zip", ".gz", ".7z", ".xls", ".xlsb", ".ods", ".rds", ".rda", ".rdata", ".sav", ".dta", ".dat", ".txt", ".cpt"}
 
 
 def formats() -> tuple[str, ...]:
@@ -175,15 +182,6 @@ def _reader(format_: str) -> Reader:
 
         return read_parquet
     return _READERS.get(format_, read_delimited)
-
-
-_MOST_BYTES = 20 * 2**30
-_RATIO, _FREE_BYTES = 400, 2**26
-_MOST_MEMBERS = 10_000
-_NAMED = 6
-_PAPERS = {".md", ".toml", ".pdf", ".html", ".htm", ".xml", ".xsl", ".doc", ".docx", ".rtf", ".log", ".lst", ".sas", ".r"}
-_FOLDER = ".building-unzip-"
-_DATA_LIKE = {".zip", ".gz", ".7z", ".xls", ".xlsb", ".ods", ".rds", ".rda", ".rdata", ".sav", ".dta", ".dat", ".txt", ".cpt"}
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,18 @@ from alsbench.study.names import nearest
 from alsbench.study.sql import compile_sql
 
 VISIT_METHODS = ("mmrm", "ancova", "slope")
+TERMS = ("AETERM", "AEDECOD")  # a data set with one of them holds adverse events
+CRITERIA = ("AESDTH", "AESLIFE", "AESHOSP", "AESDISAB", "AESCONG", "AESCAN", "AESMIE", "AESOD")
+# column, what is read in it, how a record that says nothing is counted, whether a blank is such a record
+COLUMNS: tuple[tuple[str, coded.Reader, str, bool], ...] = (
+    ("AESER", coded.yes, "counted as serious", True),
+    ("AEREL", coded.related, "counted as related", True),
+    ("AESEV", coded.severe, "counted as severe", True),
+    ("AETOXGR", coded.severe, "counted as severe where no other column says", False),
+    ("AEACN", coded.withdrawn, "counted as leading to discontinuation", True),
+    ("AEOUT", coded.fatal_outcome, "counted as fatal unless another column says not", False),
+    *((c, coded.yes, "counted as fatal unless another column says not" if c == "AESDTH" else "", False) for c in CRITERIA),
+)
 
 
 @rule("endpoint-dataset", "error", "the data set of every endpoint is loaded", needs_study=True)
@@ -166,20 +178,6 @@ def _needed(trial: RuleData, endpoint: Endpoint) -> tuple[str, ...]:
 def _own_columns(trial: RuleData, endpoint: Endpoint) -> dict[str, str] | dict[str, object]:
     table: TableInfo | None = trial.snapshot.tables.get(endpoint.dataset.upper())
     return {} if table is None else dict.fromkeys(table.kinds, None)
-
-
-TERMS = ("AETERM", "AEDECOD")  # a data set with one of them holds adverse events
-CRITERIA = ("AESDTH", "AESLIFE", "AESHOSP", "AESDISAB", "AESCONG", "AESCAN", "AESMIE", "AESOD")
-# column, what is read in it, how a record that says nothing is counted, whether a blank is such a record
-COLUMNS: tuple[tuple[str, coded.Reader, str, bool], ...] = (
-    ("AESER", coded.yes, "counted as serious", True),
-    ("AEREL", coded.related, "counted as related", True),
-    ("AESEV", coded.severe, "counted as severe", True),
-    ("AETOXGR", coded.severe, "counted as severe where no other column says", False),
-    ("AEACN", coded.withdrawn, "counted as leading to discontinuation", True),
-    ("AEOUT", coded.fatal_outcome, "counted as fatal unless another column says not", False),
-    *((c, coded.yes, "counted as fatal unless another column says not" if c == "AESDTH" else "", False) for c in CRITERIA),
-)
 
 
 @rule("event-words", "warning", "what adverse event data say is known")
