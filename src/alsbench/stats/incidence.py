@@ -128,32 +128,13 @@ def categories(
     }
 
 
-def overview(
-    subject: IntArray,
-    arm: IntArray,
-    n_arms: int,
-    *,
-    emergent: ArrayLike | None = None,
-    related: ArrayLike,
-    severe: ArrayLike,
-    serious: ArrayLike,
-    discontinued: ArrayLike,
-    fatal: ArrayLike,
-) -> tuple[OverviewRow, ...]:
+def overview(subject: IntArray, arm: IntArray, n_arms: int, **flags: ArrayLike) -> tuple[OverviewRow, ...]:
     """The overview of treatment-emergent events.
 
     ``subject`` (events,) indexes ``arm`` (subjects,), which holds arm codes 0 .. n_arms - 1 of the whole safety
     population, so that subjects without events are in the denominators. Flags (events,) are those of :func:`categories`.
     """
-    found = categories(
-        subject.size,
-        emergent=emergent,
-        related=related,
-        severe=severe,
-        serious=serious,
-        discontinued=discontinued,
-        fatal=fatal,
-    )
+    found = categories(subject.size, **flags)
     return tuple(OverviewRow(name, *_count(subject[which], arm, n_arms)) for name, which in found.items())
 
 

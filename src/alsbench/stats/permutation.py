@@ -99,8 +99,7 @@ def permute_ancova(
         raise StatsError("no degrees of freedom left for the arm's t")
     with one_blas_thread():
         Q = np.linalg.qr(Z)[0]
-        rest = ranks - Q @ (Q.T @ ranks)
-        rest -= Q @ (Q.T @ rest)
+        rest = _outside(Q, ranks)
         total = float(rest @ rest)
 
         def t(arms: Array) -> Array:
