@@ -96,6 +96,12 @@ UNNAMED = frozenset({"specification", "model", "left out", "search", "family", *
 Place = tuple[Any, ...]
 # Lines below a level of the bottom line
 BELOW = ("Chance", "For", "Against", "Borderline", "In the search", "Rule")
+_HEADS = ("Subgroup", "Comparison", "Arm", "at", "Variable", "Variant")
+PAIR, VISIT = 1, 3
+BARS = 37
+LEAST = 3  # lines worth a plot
+RATIOS = frozenset({"ratio", "hazard_ratio"})
+LEGEND = "■ estimate, ─ 95 % interval, < > it goes on, | no difference"
 
 
 def scrutiny_page(found: Sequence[tuple[Check, Result]]) -> Page:
