@@ -11,19 +11,24 @@ import json
 from dataclasses import asdict, dataclass, fields
 from typing import Any, ClassVar
 
+KINDS: dict[str, type[Action]] = {}
+
 
 @dataclass(frozen=True)
 class Action:
     """Base of every action; ``kind`` names it in a log."""
 
-    kind: ClassVar[str] = ""
+    kind: ClassVar[str]
+
+    def __init_subclass__(cls, kind: str) -> None:
+        cls.kind = kind
+        KINDS[kind] = cls
 
 
 @dataclass(frozen=True)
-class Open(Action):
+class Open(Action, kind="open"):
     """A workspace was opened: where the session starts."""
 
-    kind: ClassVar[str] = "open"
     study: str
     snapshot: str
     population: str
@@ -33,135 +38,96 @@ class Open(Action):
 
 
 @dataclass(frozen=True)
-class GoTo(Action):
+class GoTo(Action, kind="go"):
     """Show a screen at its top level; ``origin`` is the screen that ``Back`` returns to, where it was opened from one."""
 
-    kind: ClassVar[str] = "go"
     screen: str
     origin: str = ""
 
 
 @dataclass(frozen=True)
-class SetTab(Action):
-    kind: ClassVar[str] = "tab"
+class SetTab(Action, kind="tab"):
     tab: str
 
 
 @dataclass(frozen=True)
-class ToggleSubgroup(Action):
+class ToggleSubgroup(Action, kind="toggle_subgroup"):
     """Switch a named subgroup on or off."""
 
-    kind: ClassVar[str] = "toggle_subgroup"
     name: str
 
 
 @dataclass(frozen=True)
-class SetSubgroups(Action):
+class SetSubgroups(Action, kind="set_subgroups"):
     """Choose the active subgroups, in that order."""
 
-    kind: ClassVar[str] = "set_subgroups"
     names: tuple[str, ...]
 
 
 @dataclass(frozen=True)
-class SetEndpoint(Action):
-    kind: ClassVar[str] = "endpoint"
+class SetEndpoint(Action, kind="endpoint"):
     name: str
 
 
 @dataclass(frozen=True)
-class SetComparison(Action):
-    kind: ClassVar[str] = "comparison"
+class SetComparison(Action, kind="comparison"):
     name: str
 
 
 @dataclass(frozen=True)
-class SetVisit(Action):
+class SetVisit(Action, kind="visit"):
     """Look at one visit; None looks at all the endpoint's visits."""
 
-    kind: ClassVar[str] = "visit"
     visit: float | None
 
 
 @dataclass(frozen=True)
-class SetPopulation(Action):
-    kind: ClassVar[str] = "population"
+class SetPopulation(Action, kind="population"):
     name: str
 
 
 @dataclass(frozen=True)
-class SetOption(Action):
+class SetOption(Action, kind="option"):
     """An analysis option (covariance, df, method); an empty value returns to the study's own."""
 
-    kind: ClassVar[str] = "option"
     name: str
     value: str
 
 
 @dataclass(frozen=True)
-class OpenArm(Action):
+class OpenArm(Action, kind="arm"):
     """List the subjects of an arm."""
 
-    kind: ClassVar[str] = "arm"
     arm: str
 
 
 @dataclass(frozen=True)
-class OpenSubject(Action):
+class OpenSubject(Action, kind="subject"):
     """Show one subject's profile; ``record`` is the 1-based record number in ADSL."""
 
-    kind: ClassVar[str] = "subject"
     record: int
 
 
 @dataclass(frozen=True)
-class OpenTable(Action):
+class OpenTable(Action, kind="table"):
     """Browse one table of the snapshot."""
 
-    kind: ClassVar[str] = "table"
     table: str
 
 
 @dataclass(frozen=True)
-class Back(Action):
+class Back(Action, kind="back"):
     """One level up; at the top of a screen nothing happens."""
 
-    kind: ClassVar[str] = "back"
-
 
 @dataclass(frozen=True)
-class Undo(Action):
+class Undo(Action, kind="undo"):
     """Return to the choices before the last change (subgroups, endpoint, comparison, visit, population, options)."""
 
-    kind: ClassVar[str] = "undo"
-
 
 @dataclass(frozen=True)
-class Redo(Action):
-    kind: ClassVar[str] = "redo"
-
-
-KINDS: dict[str, type[Action]] = {
-    cls.kind: cls
-    for cls in (
-        Open,
-        GoTo,
-        SetTab,
-        ToggleSubgroup,
-        SetSubgroups,
-        SetEndpoint,
-        SetComparison,
-        SetVisit,
-        SetPopulation,
-        SetOption,
-        OpenArm,
-        OpenSubject,
-        OpenTable,
-        Back,
-        Undo,
-        Redo,
-    )
-}
+class Redo(Action, kind="redo"):
+    """The opposite of :class:`Undo`."""
 
 
 def as_dict(action: Action) -> dict[str, Any]:
