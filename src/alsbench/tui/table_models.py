@@ -242,22 +242,32 @@ def block_section(block: PageBlock, *, ascii: bool = False) -> list[Section]:
     for line in block.lines:
         cells = tuple((safe(c.text, ascii=ascii), _ROLES.get(c.style, "")) for c in line.cells)
         if line.heading and sum(bool(t) for t, _ in cells) <= 1:
-            rows.append(GridRow(((next((t for t, _ in cells if t), ""), "bold"),), heading=True))
+            rows.append(heading(next((t for t, _ in cells if t), "")))
         else:
             rows.append(GridRow(cells, tuple(c.rows for c in line.cells), heading=line.heading))
     right = [j for j, c in enumerate(block.columns) if c.justify == "right"]
     labels = sum(1 for c in block.columns if c.label) or 1
     heads = [tuple(safe(t, ascii=ascii) for t in c.title.split("\n")) for c in block.columns]
     made = grid(heads, rows, right=right, frozen=labels, groups=[safe(c.group, ascii=ascii) for c in block.columns])
-    notes = [GridRow(((safe(n, ascii=ascii), "dim"),), heading=True) for n in block.notes]
-    title = [GridRow(((safe(block.title, ascii=ascii), "bold"),), heading=True)] if block.title else []
-    sections = []
-    if title:
-        sections.append(Section((Col((), 1),), tuple(title)))
-    sections.append(made)
-    if notes:
-        sections.append(Section((Col((), 1),), tuple(notes)))
-    return sections
+    notes = tuple(heading(safe(n, ascii=ascii), "dim") for n in block.notes)
+    title = [heading_section(safe(block.title, ascii=ascii))] if block.title else []
+    return [*title, made, *([Section((Col((), 1),), notes)] if notes else [])]
+
+
+def heading(text: str, role: str = "bold") -> GridRow:
+    """A line that runs over the whole table."""
+    return GridRow(((text, role),), heading=True)
+
+
+def heading_section(text: str, role: str = "bold") -> Section:
+    """Such a line over the sections that follow."""
+    return Section((), (heading(text, role),))
+
+
+def with_result(section: Section, result: Any) -> Section:
+    """The section whose cells stand for their statistics and the result these are of."""
+    rows = (replace(r, sources=tuple((s, result) if s else None for s in r.sources)) for r in section.rows)
+    return replace(section, rows=tuple(rows))
 
 
 def _titles(section: Section) -> bool:

@@ -167,8 +167,7 @@ class View(Vertical):
 
     def source(self) -> Any:
         """What the cell under the cursor was made from."""
-        model = self.table.model
-        return model.source(self.table.cursor_row, self.table.cursor_col) if isinstance(model, GridModel) else None
+        return self.table.source()
 
     def back_to(self, shown: Any) -> None:
         """Put the cursor on the line that was opened, when what it opened is left."""
@@ -257,13 +256,7 @@ class View(Vertical):
         if not self.pattern:
             self.bench.status("no filter; / sets one")
             return
-        count = len(self.table.model)
-        row = self.table.cursor_row
-        for _ in range(count):
-            row = (row + step) % count
-            if not self.table.model.heading(row):
-                self.table.go(row)
-                return
+        self.table.next_row(step)
 
     def do_back(self) -> bool:
         """Undo what is only shown here (a filter); False when there was nothing."""
@@ -380,3 +373,11 @@ class QueryView(View):
 def with_command(page: Page, command: str) -> Page:
     """The page saying which shell command prints it."""
     return replace(page, facts=(*page.facts, ("Command", command)))
+
+
+def joined(pages: Sequence[Page]) -> Page:
+    """Several pages as one: what they share is said once; post hoc where one of them is."""
+    title = next((p.title for p in pages if "Post hoc" in p.title), pages[0].title)
+    facts = tuple(dict.fromkeys(f for p in pages for f in p.facts))
+    notes = tuple(dict.fromkeys(n for p in pages for n in p.footnotes))
+    return Page(title, tuple(b for p in pages for b in p.blocks), facts, notes)

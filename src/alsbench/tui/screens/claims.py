@@ -22,7 +22,7 @@ from alsbench.study.claims import Claim, read_claims
 from alsbench.tui.cell_text import safe
 from alsbench.tui.exporter import write_new
 from alsbench.tui.screens.base import Bench, View
-from alsbench.tui.screens.drilldown import Drilldown, behind
+from alsbench.tui.screens.drilldown import Drilldown
 from alsbench.tui.shell_command import ViewRequest
 from alsbench.tui.table_models import GridModel, GridRow, block_section, grid
 from alsbench.tui.worker import Job, JobReport
@@ -237,6 +237,8 @@ class ClaimsView(View):
 class ClaimTable(Drilldown):
     """One claim: what it says and the verdicts, then its numbers, relations, implied sizes and checks."""
 
+    no_number = "no number of the data here; Recomputed opens"
+
     def __init__(self, bench: Bench, found: Checked) -> None:
         look, ascii = bench.look, not bench.look.glyphs.dots
         claim = found.claim
@@ -254,6 +256,7 @@ class ClaimTable(Drilldown):
             row_cursor=False,
         )
         sections = [s for block in claim_blocks([found], headed=False) for s in block_section(block, ascii=ascii)]
+        self.result = found.result
         self.found = found
         self.request = bench.exporter.request(name=claim.name, check="all" if found.survived is not None else "")
         self.whole = self.table.model = GridModel(tuple(sections))
@@ -265,12 +268,3 @@ class ClaimTable(Drilldown):
 
     def table_request(self) -> ViewRequest:
         return self.request
-
-    def open_row(self) -> None:
-        """Open the number under the cursor."""
-        model = self.table.model
-        rows = model.source(self.table.cursor_row, self.table.cursor_col) if isinstance(model, GridModel) else ()
-        if rows and self.found.result is not None:
-            behind(self.bench, rows, self.found.result)
-        else:
-            self.say("no number of the data here; Recomputed opens")

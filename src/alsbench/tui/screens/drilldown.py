@@ -29,7 +29,7 @@ from alsbench.tui.paged import PAGE_ROWS, PagedModel
 from alsbench.tui.screens.base import Bench
 from alsbench.tui.screens.dialogs import MOVES, Dialog, scroll
 from alsbench.tui.shell_command import ViewRequest
-from alsbench.tui.table_models import GridModel, GridRow, Section, grid
+from alsbench.tui.table_models import GridModel, GridRow, grid, heading_section
 from alsbench.tui.widgets.pane import Pane, folded
 from alsbench.tui.widgets.table import VirtualTable
 from alsbench.tui.worker import Job, JobReport
@@ -58,7 +58,9 @@ class Drilldown(Dialog):
     """Facts above, rows below, filled by a worker."""
 
     lets_through = True
-    DEFAULT_CSS = "Drill Pane { height: auto; }"
+    no_number = "no number here"
+    result: Result | None = None  # of which the numbers are
+    DEFAULT_CSS = "Drilldown Pane { height: auto; }"
 
     def __init__(self, bench: Bench, title: str, facts: list[Text], *more: tuple[str, str], row_cursor: bool = True) -> None:
         super().__init__(bench.look, title, (*KEYS, *more))
@@ -203,19 +205,18 @@ class Drilldown(Dialog):
 
     def next_match(self, step: int) -> None:
         """The next row of those a filter shows, around the end."""
-        rows = len(self.table.model)
-        if not self.pattern or not rows:
+        if self.pattern and len(self.table.model):
+            self.table.next_row(step)
+        else:
             self.say("no filter; / sets one")
-            return
-        at = self.table.cursor_row
-        for _ in range(rows):
-            at = (at + step) % rows
-            if not self.table.model.heading(at):
-                break
-        self.table.go(at)
 
     def open_row(self) -> None:
-        """Open what is under the cursor."""
+        """Open the number under the cursor."""
+        rows = self.table.source()
+        if rows and self.result is not None:
+            behind(self.bench, rows, self.result)
+        else:
+            self.say(self.no_number)
 
 
 def behind(bench: Bench, rows: tuple[Row, ...], result: Result) -> None:
@@ -225,6 +226,8 @@ def behind(bench: Bench, rows: tuple[Row, ...], result: Result) -> None:
 
 class BehindNumber(Drilldown):
     """One cell: its statistics, question and model, then the records or ranks."""
+
+    result: Result
 
     def __init__(self, bench: Bench, rows: tuple[Row, ...], result: Result) -> None:
         super().__init__(bench, "Behind this number", facts(bench, rows, result))
@@ -335,11 +338,8 @@ class BehindNumber(Drilldown):
         return (*study, *stats, *mark, *told(self.rows, self.result))
 
     def open_row(self) -> None:
-        model = self.table.model
-        if not isinstance(self.found, Ranks) or not isinstance(model, GridModel) or not len(model):
-            return
-        subject = model.source(self.table.cursor_row, 0)
-        if subject:
+        subject = self.table.source()
+        if isinstance(self.found, Ranks) and subject:
             self.bench.push_screen(BehindRank(self.bench, self.found.question, str(subject)))
 
 
@@ -382,7 +382,7 @@ class BehindRank(Drilldown):
         sections = []
         for r in why.rankings:
             if len(why.rankings) > 1:
-                sections.append(Section((), (GridRow(((safe(r.title, ascii=self.ascii), "bold"),), heading=True),)))
+                sections.append(heading_section(safe(r.title, ascii=self.ascii)))
             sections.append(grid(list(PAIR_HEADS), [self.pair(p) for p in r.pairs], right=range(5, 9)))
         self.show_whole(GridModel(tuple(sections)))
 
@@ -394,6 +394,9 @@ class BehindRank(Drilldown):
 
     def page_facts(self) -> tuple[tuple[str, str], ...]:
         return (*self.bench.exporter.facts()[:1], *self.told, ("command", self.command))
+
+    def open_row(self) -> None:
+        """A pair opens nothing more."""
 
     def pair(self, p: Any) -> GridRow:
         role = {"won": "good", "lost": "bad"}.get(p.result, "")

@@ -27,12 +27,12 @@ from alsbench.tui import actions as act
 from alsbench.tui.answers import AnswerKey, CurveKey
 from alsbench.tui.cell_text import safe
 from alsbench.tui.contrast_text import ALPHA
-from alsbench.tui.screens.base import QueryView
+from alsbench.tui.screens.base import QueryView, joined, with_command
 from alsbench.tui.screens.dialogs import Picker
 from alsbench.tui.screens.drilldown import behind
 from alsbench.tui.screens.plots import BY_VISIT, endpoint_plot, failure
 from alsbench.tui.shell_command import view_question
-from alsbench.tui.table_models import GridModel, GridRow, Section, block_section, grid
+from alsbench.tui.table_models import GridModel, GridRow, Section, block_section, grid, heading, with_result
 from alsbench.tui.widgets.pane import folded
 
 ALLOWED = {"covariance": get_args(Covariance), "df": get_args(DfMethod), "method": get_args(Method)}
@@ -126,16 +126,16 @@ class EndpointView(QueryView):
             if isinstance(result, Result):
                 found = ResultRows.of(result)
                 subgroup = next(iter(found.subgroups()), phrase)
-                heading = self.heading(found, subgroup)
+                head = self.heading(found, subgroup)
                 if by_visit:
-                    rows += [heading, *(self.visit_rows(found, subgroup, result) or [self.nothing(result)])]
+                    rows += [head, *(self.visit_rows(found, subgroup, result) or [self.nothing(result)])]
                 else:
-                    sections.append(Section((), (heading,)))
+                    sections.append(Section((), (head,)))
                     for block in subgroup_blocks(self.narrowed(result), ResultRows.of(self.narrowed(result)), subgroup):
-                        sections += [self.with_result(s, result) for s in block_section(block, ascii=self.ascii)]
+                        sections += [with_result(s, result) for s in block_section(block, ascii=self.ascii)]
             else:
                 text = f"{phrase}: {result.what if isinstance(result, AlsbenchError) else 'being computed ...'}"
-                line = GridRow(((safe(text, ascii=self.ascii), "warn" if result else "dim"),), heading=True)
+                line = heading(safe(text, ascii=self.ascii), "warn" if result else "dim")
                 rows.append(line)
                 if not by_visit:
                     sections.append(Section((), (line,)))
@@ -171,19 +171,13 @@ class EndpointView(QueryView):
             result.question, result.provenance, tuple(r for r in result.rows if kept(r)), result.facts, result.warnings
         )
 
-    def with_result(self, section: Section, result: Result) -> Section:
-        rows = tuple(
-            GridRow(r.cells, tuple((s, result) if s else None for s in r.sources), r.source, r.heading) for r in section.rows
-        )
-        return Section(section.cols, rows, section.frozen)
-
     def heading(self, found: ResultRows, subgroup: str) -> GridRow:
         mark = "  POST HOC" if is_post_hoc(self.study, subgroup) else ""
-        return GridRow(((safe(subgroup_heading(found, subgroup) + mark, ascii=self.ascii), "bold"),), heading=True)
+        return heading(safe(subgroup_heading(found, subgroup) + mark, ascii=self.ascii))
 
     def nothing(self, result: Result) -> GridRow:
         """Said in the place of a subgroup's visits where there are none."""
-        return GridRow(((safe(f"  NE: {failure(result)}", ascii=self.ascii), "dim"),), heading=True)
+        return heading(safe(f"  NE: {failure(result)}", ascii=self.ascii), "dim")
 
     def visit_rows(self, found: ResultRows, subgroup: str, result: Result) -> list[GridRow]:
         """A line for each visit: n and LS mean of both arms, difference, p."""
@@ -302,12 +296,7 @@ class EndpointView(QueryView):
             return None
         fitted = self.session.place.tab == "model"
         pages = [endpoint_page(self.narrowed(r), model=fitted) for r in results]
-        facts = tuple(dict.fromkeys(f for p in pages for f in p.facts))
-        notes = tuple(dict.fromkeys(n for p in pages for n in p.footnotes))
-        title = next((p.title for p in pages if "Post hoc" in p.title), pages[0].title)
-        return Page(
-            title, tuple(b for p in pages for b in p.blocks), (*facts, ("Command", self.bench.exporter.shell_command())), notes
-        )
+        return with_command(joined(pages), self.bench.exporter.shell_command())
 
     def on_resize(self) -> None:
         if self.bench.opened is not None and self.session.place.tab in {"plot", "model"} and self.display:

@@ -22,7 +22,7 @@ from alsbench.tui.answers import PieceKey
 from alsbench.tui.cell_text import safe
 from alsbench.tui.contrast_text import brief_text, short_text, small_p, visit_text
 from alsbench.tui.screens.base import QueryView, with_command
-from alsbench.tui.table_models import GridModel, GridRow, grid
+from alsbench.tui.table_models import GridModel, GridRow, grid, heading
 
 if TYPE_CHECKING:
     from alsbench.analysis.evidence import Evidence
@@ -59,7 +59,7 @@ class EvidenceView(QueryView):
         phrases = self.session.phrases
         rows: list[GridRow] = []
         for comparison in opened.source.study.comparisons:
-            rows.append(GridRow(((self.comparison_title(comparison), "bold"),), heading=True))
+            rows.append(heading(self.comparison_title(comparison)))
             rows += [self.line(name, comparison, phrases) for name in self.endpoints()]
         heads = [("", "endpoint"), *(self.head(p) for p in phrases)]
         section = grid(

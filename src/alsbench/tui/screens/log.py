@@ -12,7 +12,7 @@ from alsbench.audit.log import entries
 from alsbench.tui import actions as act
 from alsbench.tui.cell_text import safe
 from alsbench.tui.screens.base import View
-from alsbench.tui.table_models import GridModel, GridRow, Section, grid
+from alsbench.tui.table_models import GridModel, GridRow, grid, heading_section
 from alsbench.tui.worker import JobReport
 
 MOST = 2000  # records shown
@@ -46,11 +46,11 @@ class LogView(View):
             for line, fault in verdict.faults
         ]
         rows += [self.entry(values) for values in records]
-        sections = [_head("audit log of this workspace, newest first")]
+        sections = [heading_section("audit log of this workspace, newest first")]
         if rows:
             sections.append(grid(["no.", "when (UTC)", "who", "what", "about"], rows, right=[0], most=200))
         done = [GridRow(((a.kind, ""), (safe(act.dumps(a), ascii=self.ascii), ""))) for a in reversed(self.bench.done)]
-        sections.append(_head(f"actions of this session, newest first{f'; kept in {log.path}' if log else ''}"))
+        sections.append(heading_section(f"actions of this session, newest first{f'; kept in {log.path}' if log else ''}"))
         if done:
             sections.append(grid(["action", "as logged"], done, most=200))
         self.show_grid(GridModel(tuple(sections)))
@@ -73,7 +73,3 @@ class LogView(View):
             self.bench.overlays.read(
                 "Audit record", [Text(safe(line, ascii=self.ascii), look["text"]) for line in text.splitlines()]
             )
-
-
-def _head(text: str) -> Section:
-    return Section((), (GridRow(((text, "bold"),), heading=True),))

@@ -17,9 +17,9 @@ from alsbench.errors import AlsbenchError
 from alsbench.render.page import Page
 from alsbench.render.tables import endpoint_page
 from alsbench.tui.cell_text import fit, safe
-from alsbench.tui.screens.base import Bench, QueryView, with_command
+from alsbench.tui.screens.base import Bench, QueryView, joined, with_command
 from alsbench.tui.screens.drilldown import behind
-from alsbench.tui.table_models import GridModel, GridRow, Section, block_section
+from alsbench.tui.table_models import GridModel, GridRow, Section, block_section, heading_section, with_result
 from alsbench.tui.theme import Glyphs
 
 WIDE = 120  # columns from which names of classes stand in full
@@ -70,22 +70,17 @@ class SafetyView(QueryView):
             result = self.known(question)
             if isinstance(result, Result):
                 page = endpoint_page(result)
-                sections.append(Section((), (GridRow(((safe(page.title, ascii=self.ascii), "bold"),), heading=True),)))
+                sections.append(heading_section(safe(page.title, ascii=self.ascii)))
                 mark = "  POST HOC" if result.provenance.post_hoc else ""
                 for k, block in enumerate(page.blocks):
                     block = replace(block, title=f"{block.title}{mark}") if k == 0 and block.title else block
                     for section in block_section(block, ascii=self.ascii):
-                        rows = tuple(
-                            GridRow(r.cells, tuple((s, result) if s else None for s in r.sources), r.source, r.heading)
-                            for r in section.rows
-                        )
                         table = f"{question.endpoint} {question.subgroups[0]}"
-                        sections.append(tree(Section(section.cols, rows, section.frozen), table, unfolded, glyphs, room))
+                        sections.append(tree(with_result(section, result), table, unfolded, glyphs, room))
             else:
                 said = result.what if isinstance(result, AlsbenchError) else "..."
                 text = f"{question.endpoint}, {question.subgroups[0]}: {said}"
-                line = GridRow(((safe(text, ascii=self.ascii), "warn" if result else "dim"),), heading=True)
-                sections.append(Section((), (line,)))
+                sections.append(heading_section(safe(text, ascii=self.ascii), "warn" if result else "dim"))
         return GridModel(tuple(sections))
 
     def cursor_moved(self) -> None:
@@ -163,13 +158,7 @@ class SafetyView(QueryView):
 
     def page(self) -> Page | None:
         pages = [endpoint_page(r) for r in self.results]
-        if not pages:
-            return None
-        facts = tuple(dict.fromkeys(f for p in pages for f in p.facts))
-        notes = tuple(dict.fromkeys(n for p in pages for n in p.footnotes))
-        title = next((p.title for p in pages if "Post hoc" in p.title), pages[0].title)
-        made = Page(title, tuple(b for p in pages for b in p.blocks), facts, notes)
-        return with_command(made, self.bench.exporter.shell_command())
+        return with_command(joined(pages), self.bench.exporter.shell_command()) if pages else None
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from alsbench.render.scrutiny import check_blocks, check_plot, scrutiny_page
 from alsbench.tui.answers import CheckKey
 from alsbench.tui.cell_text import fit, safe
 from alsbench.tui.screens.base import Bench, View, with_command
-from alsbench.tui.screens.drilldown import Drilldown, behind
+from alsbench.tui.screens.drilldown import Drilldown
 from alsbench.tui.shell_command import ViewRequest
 from alsbench.tui.table_models import GridModel, GridRow, block_section, grid
 from alsbench.tui.widgets.pane import folded
@@ -143,6 +143,8 @@ class ScrutinyView(View):
 class CheckTable(Drilldown):
     """One check: what it says, then its tables and its plot."""
 
+    result: Result
+
     def __init__(self, bench: Bench, check: Check, result: Result) -> None:
         look, ascii, width = bench.look, not bench.look.glyphs.dots, max(bench.size.width, 40)
         lines: list[Text] = []
@@ -163,12 +165,3 @@ class CheckTable(Drilldown):
 
     def table_request(self) -> ViewRequest:
         return self.request
-
-    def open_row(self) -> None:
-        """Open the number under the cursor."""
-        model = self.table.model
-        rows = model.source(self.table.cursor_row, self.table.cursor_col) if isinstance(model, GridModel) else ()
-        if rows:
-            behind(self.bench, rows, self.result)
-        else:
-            self.say("no number here")

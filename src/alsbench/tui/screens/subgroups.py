@@ -26,10 +26,10 @@ from alsbench.study.model import Subgroup
 from alsbench.tui import actions as act
 from alsbench.tui.cell_text import fit, safe
 from alsbench.tui.screens.base import Bench, View
-from alsbench.tui.screens.drilldown import Drilldown, behind
+from alsbench.tui.screens.drilldown import Drilldown
 from alsbench.tui.screens.subgroup_editor import FIELDS, SubgroupEditor
 from alsbench.tui.shell_command import ViewRequest
-from alsbench.tui.table_models import GridModel, GridRow, Section, grid
+from alsbench.tui.table_models import GridModel, GridRow, Section, grid, heading, heading_section
 from alsbench.tui.widgets.pane import Pane, folded
 from alsbench.tui.widgets.table import VirtualTable
 from alsbench.tui.worker import Job, JobReport
@@ -386,14 +386,14 @@ class SubgroupDetail(Drilldown):
         pairs = tuple(dict.fromkeys((r.treatment, r.reference) for r in found.select(stat_name="smd")))
         heads = ["balance (SMD)", *(safe(f"{t} vs {r}", ascii=self.ascii) for t, r in pairs)]
         for phrase in phrases:
-            lines = [GridRow(((safe(phrase, ascii=self.ascii), "bold"),), heading=True)]
+            lines = [heading(safe(phrase, ascii=self.ascii))]
             for variable in dict.fromkeys(r.variable for r in found.select(stat_name="smd", subgroup=phrase)):
                 where = {"subgroup": phrase, "variable": variable}
                 smd = [found.get("smd", treatment=t, reference=r, **where) for t, r in pairs]
                 lines.append(self.line(variable or "", smd))
             made.append(grid(heads, lines, right=range(1, len(heads))))
         note = f"! marks an absolute difference of {FAR:g} standard deviations or more"
-        return [*made, Section((), (GridRow(((note, "dim"),), heading=True),))]
+        return [*made, heading_section(note, "dim")]
 
     def line(self, name: str, rows: list[Row | None]) -> GridRow:
         cells = [(safe(name, ascii=self.ascii), "")]
@@ -404,15 +404,6 @@ class SubgroupDetail(Drilldown):
                 text, role = f"{format_stat(row.stat_name, row.stat)}{'!' if far else ''}", "warn" if far else ""
             cells.append((text, role))
         return GridRow(tuple(cells), (None, *((row,) if row is not None else None for row in rows)))
-
-    def open_row(self) -> None:
-        """Open the number under the cursor."""
-        model = self.table.model
-        rows = model.source(self.table.cursor_row, self.table.cursor_col) if isinstance(model, GridModel) else None
-        if rows and self.result is not None:
-            behind(self.bench, rows, self.result)
-        else:
-            self.say("no number here")
 
     def page(self) -> Page | None:
         return super().page() if self.result is not None else None

@@ -209,6 +209,19 @@ class VirtualTable(Widget, can_focus=True):
             self.left = left
             self.refresh()
 
+    def source(self) -> Any:
+        """What the cell under the cursor stands for."""
+        return self.model.source(self.cursor_row, self.cursor_col) if isinstance(self.model, GridModel) else None
+
+    def next_row(self, step: int) -> None:
+        """Put the cursor on the next row in that direction that is no heading, around the end."""
+        row = self.cursor_row
+        for _ in range(len(self.model)):
+            row = (row + step) % len(self.model)
+            if not self.model.heading(row):
+                self.go(row)
+                return
+
     def _settle(self, row: int, step: int) -> int:
         """The nearest row in that direction that is not a heading; else in the other; else ``row``."""
         for direction in (step, -step):
