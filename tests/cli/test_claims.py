@@ -100,8 +100,8 @@ def test_without_a_file_the_workspace_is_looked_into(run: Run, workspace: Path) 
 def test_scrutiny_counts_the_checks_that_a_claim_survives(run: Run, workspace: Path, tmp_path: Path, monkeypatch: Any) -> None:
     import alsbench.analysis.claims.robust as robust
 
-    few = tuple(c for c in robust.CHECKS if c.id in {"overall", "alternatives", "balance"})
-    monkeypatch.setattr(robust, "CHECKS", few)
+    few = tuple(c for c in robust.ALL if c.id in {"overall", "alternatives", "balance"})
+    monkeypatch.setattr(robust, "ALL", few)
     file = claims_file(tmp_path, p_value="0.5")
     body = json.loads(run("claims", file, "--scrutinise", "-w", workspace, "--format", "json").out)
     about = ("-s", "slow", "-e", "cafs", "--comparison", "G1-M6", "-w", workspace, "--format", "json")

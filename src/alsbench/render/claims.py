@@ -11,8 +11,9 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from alsbench.analysis.claims import NEVER, NO_DATA, Checked, Recomputed, SizeRange
+from alsbench.analysis.scrutiny import BOTTOM_LINE
 from alsbench.render.formats import MISSING, format_number, format_p, is_p_value
-from alsbench.render.page import EMPTY, Column, Line, Page, PageBlock, TextCell
+from alsbench.render.page import EMPTY, Column, Line, Page, PageBlock, TextCell, label
 from alsbench.render.sheet import Field, Sheet, Value
 from alsbench.stats.rounding import round_half_away
 
@@ -170,14 +171,15 @@ def reproduced_words(c: Checked) -> str:
 
 
 def robust_words(c: Checked, *, brief: bool = False) -> str:
-    """In how many checks the claimed contrast stays below the level."""
+    """The bottom line of the claimed contrast, then in how many checks it stays below the level."""
     if c.survived is None:
         return "not asked"
     counted = [s for s in c.survived if s.survived is not None]
-    if not counted:
-        return "-" if brief else "no check applies"
     share = f"{sum(bool(s.survived) for s in counted)} of {len(counted)}"
-    return share if brief else f"in {share} checks"
+    if brief:
+        return share if counted else "-"
+    said = f"in {share} checks" if counted else "no check applies"
+    return f"{c.level}; {said}" if c.level else said
 
 
 def _sizes(checked: Sequence[Checked]) -> Sheet:
@@ -205,7 +207,13 @@ def size_records(sizes: SizeRange) -> list[tuple[str | None, ...]]:
 
 def claims_page(checked: Sequence[Checked], facts: Facts, notes: tuple[str, ...]) -> Page:
     """The verdicts on all claims, and what each rests on."""
-    return Page("Claims", (verdicts_block(checked), *claim_blocks(checked)), facts, notes)
+    return Page("Claims", (*_bottom_lines(checked), verdicts_block(checked), *claim_blocks(checked)), facts, notes)
+
+
+def _bottom_lines(checked: Sequence[Checked]) -> tuple[PageBlock, ...]:
+    """What may be taken away of each claim that was put to scrutiny."""
+    lines = tuple(Line((TextCell(f"{c.claim.name}: {c.level}"),)) for c in checked if c.level)
+    return (PageBlock(BOTTOM_LINE.title, (label("What to take away"),), lines),) if lines else ()
 
 
 def verdicts_block(checked: Sequence[Checked]) -> PageBlock:

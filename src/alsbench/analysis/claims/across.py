@@ -1,5 +1,5 @@
-"""Do the claims of one file agree with each other? The same number told twice, a subgroup larger than everybody, a first month
-of significance beside the p of another month. No data are needed for it."""
+"""Do the claims of one file agree with each other? The same number told twice, a subgroup larger than everybody, a first
+month of significance beside the p of another month. No data are needed for it."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from alsbench.analysis.claims.across import across
 from alsbench.analysis.claims.coherent import NoneOf, Relation, SizeRange, coherence, implied_sizes, none_of
 from alsbench.analysis.claims.reproduced import Answer, Recomputed, reproduce
-from alsbench.analysis.claims.robust import Survival, survival
+from alsbench.analysis.claims.robust import Survival, level_of, survival
 from alsbench.analysis.result import Result
 from alsbench.analysis.scrutiny import Check
 from alsbench.analysis.source import Source
@@ -25,8 +25,8 @@ RANK_NAMES = frozenset({"cafs", "joint_rank"})  # of an endpoint, where no study
 
 @dataclass(frozen=True)
 class Checked:
-    """A claim with all that was found about it. ``result`` is None where there are no data, or they do not have the analysis;
-    ``survived`` and ``scrutiny`` are None where robustness was not asked for."""
+    """A claim with all that was found about it. ``result`` is None where there are no data, or they do not have the
+    analysis; ``survived`` and ``scrutiny`` are None where robustness was not asked for; ``level`` is then the bottom line."""
 
     claim: Claim
     about: str
@@ -37,6 +37,7 @@ class Checked:
     result: Result | None = None
     survived: Sequence[Survival] | None = None
     scrutiny: Sequence[tuple[Check, Result]] | None = None
+    level: str = ""
 
     @property
     def post_hoc(self) -> bool:
@@ -80,8 +81,8 @@ class Together:
 
 
 def together(claims: Sequence[Claim], source: Source | None, study: Study | None = None) -> Together:
-    """All claims of a file beside each other; ``source`` None without data, ``study`` (of the source if there is one) without a
-    study file too."""
+    """All claims of a file beside each other; ``source`` None without data, ``study`` (of the source if there is one)
+    without a study file too."""
     of = source.study if source is not None else study
     return Together(sizes_by_claim(claims, of, source), across(claims))
 
@@ -101,7 +102,8 @@ def scrutinised(checked: Checked, source: Source, checks: Iterable[tuple[Check, 
     if checked.result is None or not checked.claim.comparison:
         return checked
     found = tuple(checks)
-    return replace(checked, survived=tuple(survival(checked.claim, source, found)), scrutiny=found)
+    level = level_of(checked.claim, source, found)
+    return replace(checked, survived=tuple(survival(checked.claim, source, found)), scrutiny=found, level=level)
 
 
 def sizes_by_claim(claims: Sequence[Claim], study: Study | None, source: Source | None) -> dict[str, list[SizeRange]]:

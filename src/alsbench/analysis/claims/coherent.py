@@ -29,8 +29,8 @@ class Relation:
 
 @dataclass(frozen=True)
 class SizeRange:
-    """The sizes of the arms of a subgroup that published mean ranks imply, (best, low, high) by arm, and for each claim the win
-    probability likewise. Empty ``sizes``: no sizes agree with the numbers."""
+    """The sizes of the arms of a subgroup that published mean ranks imply, (best, low, high) by arm, and for each claim the
+    win probability likewise. Empty ``sizes``: no sizes agree with the numbers."""
 
     claims: tuple[str, ...]
     sizes: dict[str, tuple[int, int, int]]
@@ -68,11 +68,12 @@ def none_of(claim: Claim) -> list[NoneOf]:
 
 
 def implied_sizes(claims: Sequence[tuple[Claim, str, str]], arms: dict[str, int]) -> SizeRange | None:
-    """What the mean ranks of one subgroup, in one or two (claim, treatment, reference) that share the control, say of its arms.
+    """What the mean ranks of one subgroup, in one or two (claim, treatment, reference) that share the control, say of its
+    arms.
 
-    Sizes that a claim gives are taken; whether there are any is asked of the claims alone. ``arms``, the subjects of each arm
-    overall, narrow the sizes where they agree with the claims: of another, larger trial they say nothing. None where the claims
-    lack mean ranks or do not share their control."""
+    Sizes that a claim gives are taken; whether there are any is asked of the claims alone. ``arms``, the subjects of each
+    arm overall, narrow the sizes where they agree with the claims: of another, larger trial they say nothing. None where
+    the claims lack mean ranks or do not share their control."""
     used: list[tuple[Claim, str, check.RankPair]] = []
     for claim, treatment, reference in claims:
         pair = _rank_pair(claim)

@@ -1,9 +1,9 @@
 """Which published numbers determine each other? Every relation within one claim, by the names that results have.
 
 Each number stands for all values that are printed so, and what the others imply is an interval as well. Estimates of one
-treatment less or over those of the other: LS means, slopes, restricted means and percentages differ, geometric means divide; of
-medians and hazard ratios nothing follows. Limits lie about a difference evenly, about a ratio evenly in its logarithm; those of
-proportions, medians, rates and Fieller sets only contain it.
+treatment less or over those of the other: LS means, slopes, restricted means and percentages differ, geometric means
+divide; of medians and hazard ratios nothing follows. Limits lie about a difference evenly, about a ratio evenly in its
+logarithm; those of proportions, medians, rates and Fieller sets only contain it.
 """
 
 from __future__ import annotations
@@ -118,8 +118,8 @@ class Numbers:
 
 
 def relations(claim: Claim, *, rank: bool = False) -> Iterator[Found]:
-    """Every relation that the numbers of a claim allow to be checked; ``rank`` where they are of a joint rank. Of what a single
-    number cannot be (a p of 1.2, half a subject) only those that it is."""
+    """Every relation that the numbers of a claim allow to be checked; ``rank`` where they are of a joint rank. Of what a
+    single number cannot be (a p of 1.2, half a subject) only those that it is."""
     numbers = Numbers(claim)
     for part in PARTS:
         yield from _possible(numbers, part)

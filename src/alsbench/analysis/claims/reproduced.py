@@ -31,8 +31,8 @@ _ROUNDING = 1e-9
 
 @dataclass(frozen=True)
 class Recomputed:
-    """One published number of a claim and the same statistic of the data, with its ``row`` in the answer; ``why`` where there
-    is none, or it was altered."""
+    """One published number of a claim and the same statistic of the data, with its ``row`` in the answer; ``why`` where
+    there is none, or it was altered."""
 
     claim: str
     part: str

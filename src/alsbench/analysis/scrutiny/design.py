@@ -1,12 +1,13 @@
 """If the true effect is smaller than it looks here, what was this result worth, and what would a trial need to confirm it?
 
 Power, type S (sign) and type M (magnitude) error of the comparison as it was, under several assumed truths; the probability
-that an equal trial repeats it; and the subjects per arm of a confirmatory trial in such subjects.
+that an equal trial repeats it; and the subjects per arm of a confirmatory trial in such subjects, with those to be screened
+for them. What is observed here is the last of the assumptions to be believed: it was noticed for its size.
 """
 
 from __future__ import annotations
 
-import numpy as np
+import math
 
 from alsbench.analysis.result import Row
 from alsbench.analysis.scrutiny.effect import ScaledEffect, effect_of
@@ -18,6 +19,7 @@ from alsbench.stats.rounding import round_half_away
 from alsbench.stats.selection_bias import design_errors, replication_probability, subjects_per_arm
 from alsbench.study.model import Comparison
 
+ASSUMED = {"as observed": "if as observed", "shrunken": "if shrunken", "overall's": "if no larger than overall"}
 STATS = ("assumed", "power_percent", "type_s_percent", "type_m", "subjects_80", "subjects_90")
 
 
@@ -28,6 +30,7 @@ def errors(finding: Finding) -> CheckAnswer:
         ("Assumed", "true effects on the finding's scale; an effect noticed for its size is no guide to the true one"),
         ("Type S, type M", "share of significant results with the wrong sign; how many times too large they are on average"),
         ("N", "per arm, two equal arms, two-sided 0.05, for 80 % and 90 % power, all in the subgroup, same visit and model"),
+        ("Screened", "subjects to find both arms among, if as many are in the subgroup as here"),
     )
     return CheckAnswer(rows, said, lines)
 
@@ -39,22 +42,28 @@ def _one(finding: Finding, comparison: Comparison) -> tuple[list[Row], str]:
     except StatsError as error:
         return [finding.row(n, None, comparison, error=str(error), **at) for n in STATS], f"not estimable: {error}"
     rows: list[Row] = []
-    said = ""
+    n: dict[str, str] = {}
+    power: dict[str, str] = {}
+    share = finding.member().n / max(finding.member("overall").n, 1)
     for name, truth in _truths(finding, comparison, own):
         mine = _under(finding, comparison, own, name, truth, at)
+        value = {r.stat_name: r.number() for r in mine if r.stat is not None}
+        if "subjects_90" in value:
+            screened = math.ceil(2 * value["subjects_90"] / share)
+            mine.append(finding.row("screened_90", screened, comparison, level=name, **at))
+            n[name] = f"{value['subjects_90']:,.0f} per arm ({screened:,} screened)"
+            power[name] = f"{round_half_away(value['power_percent'], 0)} %"
         rows += mine
-        value = {r.stat_name: r.number() for r in mine}
-        if name == "half of it" and np.isfinite(value["type_m"]):
-            power = round_half_away(value["power_percent"], 0)
-            said = f"if the truth is half of it: power {power} %, {value['type_m']:.1f} times too large"
-            said += f" when significant, {value['subjects_90']:.0f} per arm to confirm"
     same = replication_probability(own.z)
     predicted = replication_probability(own.z, predictive=True)
     rows += [
         finding.row("replication_percent", 100 * same, comparison, level="as observed", **at),
         finding.row("replication_percent", 100 * predicted, comparison, level="as observed, known only so well", **at),
     ]
-    return rows, f"an equal trial repeats p < 0.05 with {round_half_away(100 * predicted, 0)} %, {said}"
+    needed = ", ".join(f"{n.get(name, 'not estimable')} {words}" for name, words in ASSUMED.items())
+    again = ", ".join(f"{power.get(name, 'not estimable')} {words}" for name, words in list(ASSUMED.items())[1:])
+    said = f"90 % power to confirm it takes {needed}: an equal trial repeats p < 0.05 with {again}"
+    return rows, f"{said}, {round_half_away(100 * predicted, 0)} % {ASSUMED['as observed']}"
 
 
 def _truths(finding: Finding, comparison: Comparison, own: ScaledEffect) -> list[tuple[str, float | StatsError]]:

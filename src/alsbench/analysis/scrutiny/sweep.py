@@ -76,12 +76,16 @@ def _sup_tests(finding: Finding, comparison: Comparison, masks: list[BoolArray])
     at = place(finding.source, finding.endpoint, comparison) | {"variable": "all", "level": "all cuts"}
     effect = sup_effect(finding, comparison, masks)
     rows = [finding.row("sup_p", effect, comparison, **at)]
+    column = cut_of(finding).column
     text = f", any effect p {p_text(effect)}"
     try:
         apart = sup_difference(finding, comparison, masks, against="rest")
-        return [*rows, finding.row("sup_interaction_p", apart, comparison, **at)], f"{text}, any difference p {p_text(apart)}"
+        return [
+            *rows,
+            finding.row("sup_interaction_p", apart, comparison, **at),
+        ], f"{text}, any difference p {p_text(apart)} of {column} alone"
     except StatsError as error:
-        return [*rows, finding.row("sup_interaction_p", None, comparison, error=str(error), **at)], text
+        return [*rows, finding.row("sup_interaction_p", None, comparison, error=str(error), **at)], f"{text} of {column} alone"
 
 
 def cut_of(finding: Finding) -> Cut:

@@ -14,7 +14,7 @@ from rich.text import Text
 from alsbench.analysis.claims import Checked, check_claim, checks_of, scrutinised, together
 from alsbench.analysis.question import Question
 from alsbench.analysis.result import Result
-from alsbench.analysis.scrutiny import CHECKS, Check
+from alsbench.analysis.scrutiny import ALL, Check
 from alsbench.errors import AlsbenchError
 from alsbench.render.claims import claim_blocks, claims_page, coherent_words, post_hoc_notes, reproduced_words, robust_words
 from alsbench.render.page import Page
@@ -140,7 +140,7 @@ class ClaimsView(View):
     def check(self, claims: list[Claim], *, scrutinise: bool = False) -> None:
         """Check claims in a worker, each shown when it is done; ``scrutinise`` puts them to every check too."""
         source, answers, all_claims, known = self.bench.ready.source, self.bench.answers, self.claims, dict(self.found)
-        total = len(claims) * (len(CHECKS) if scrutinise else 1)
+        total = len(claims) * (len(ALL) if scrutinise else 1)
 
         def work(job: Job) -> None:
             done = 0
