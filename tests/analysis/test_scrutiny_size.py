@@ -67,9 +67,10 @@ def test_errors_are_those_of_the_assumed_effects(trial: Source) -> None:
     assert half["assumed"] == pytest.approx(own.estimate * own.unit / 2)
     assert half["subjects_90"] > half["subjects_80"]
     member = finding.member()
-    screened = math.ceil(2 * half["subjects_90"] * finding.member("overall").n / member.n)  # both arms, found among everybody
-    assert half["screened_90"] == screened
+    n = next(r.number() for r in found.select(level="shrunken", stat_name="subjects_90"))
+    screened = math.ceil(2 * n * finding.member("overall").n / member.n)  # both arms, found among everybody
     said = verdict(found)
+    assert f"{n:,.0f} per arm ({screened:,} screened) if shrunken" in said
     assert (
         said.index("if as observed")
         < said.index("if shrunken")

@@ -75,7 +75,6 @@ HEADINGS = {
     "type_m": "type M",
     "subjects_80": "N for\n80 %",
     "subjects_90": "N for\n90 %",
-    "screened_90": "screened\nfor 90 %",
     "replication_percent": "repeats\n(%)",
     "smallest_p": "smallest",
     "selection_p": "p adj.",

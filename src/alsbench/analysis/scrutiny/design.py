@@ -50,7 +50,6 @@ def _one(finding: Finding, comparison: Comparison) -> tuple[list[Row], str]:
         value = {r.stat_name: r.number() for r in mine if r.stat is not None}
         if "subjects_90" in value:
             screened = math.ceil(2 * value["subjects_90"] / share)
-            mine.append(finding.row("screened_90", screened, comparison, level=name, **at))
             n[name] = f"{value['subjects_90']:,.0f} per arm ({screened:,} screened)"
             power[name] = f"{round_half_away(value['power_percent'], 0)} %"
         rows += mine
