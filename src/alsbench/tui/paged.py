@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
+from alsbench.data.frames import ColumnInfo
 from alsbench.data.snapshot import TableInfo
+from alsbench.render.page import Column, Line, PageBlock, TextCell
 from alsbench.service.column_summary import value_text
 from alsbench.tui.cell_text import safe
 from alsbench.tui.table_models import Col
@@ -34,6 +36,12 @@ def on_point(text: str, places: int) -> str:
     """A number padded so that its point stands above that of numbers with ``places`` decimals."""
     lack = places - fraction(text)
     return text + " " * (lack + (1 if "." not in text else 0)) if text and places and lack > 0 else text
+
+
+def rows_block(columns: Sequence[ColumnInfo], rows: Iterable[Sequence[Any]]) -> PageBlock:
+    """Stored rows as they stand in the data, the first column naming each."""
+    heads = (Column(c.name, justify="right" if c.kind == "number" else "left", label=j == 0) for j, c in enumerate(columns))
+    return PageBlock("", tuple(heads), tuple(Line(tuple(TextCell(value_text(v)) for v in row)) for row in rows))
 
 
 class PagedModel:

@@ -214,7 +214,7 @@ class ArmsView(View):
 
     @property
     def printed(self) -> bool:
-        """A profile is taken away as ``alsbench subject`` prints it."""
+        """A profile is copied and exported as ``alsbench subject`` prints it."""
         return self.session.place.record is not None
 
     def page_title(self) -> str:

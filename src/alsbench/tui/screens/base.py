@@ -109,7 +109,7 @@ class View(Vertical):
 
     @property
     def printed(self) -> bool:
-        """Whether what is taken away is what the shell prints, the view itself holding no table."""
+        """Whether what is copied and exported is what the shell prints, the view itself holding no table."""
         return False
 
     def page_title(self) -> str:

@@ -206,7 +206,7 @@ class ClaimsView(View):
             self.path.unlink()
         self.refresh_view()
 
-    # ---- taking away
+    # ---- copying and exporting
 
     def checked(self) -> list[Checked]:
         return [self.found[c.name] for c in self.claims if c.name in self.found]

@@ -17,11 +17,11 @@ from rich.text import Text
 from alsbench.data.row_order import RowOrder, TextMatches, row_order, search_chunks
 from alsbench.data.snapshot import Snapshot, TableInfo
 from alsbench.errors import AlsbenchError
-from alsbench.render.page import Column, Line, Page, PageBlock, TextCell
-from alsbench.service.column_summary import ColumnSummary, column_summary, filter_condition, value_text
+from alsbench.render.page import Page
+from alsbench.service.column_summary import ColumnSummary, column_summary, filter_condition
 from alsbench.tui import actions as act
 from alsbench.tui.cell_text import fit, safe
-from alsbench.tui.paged import LONG, PAGE_ROWS, PagedModel, fraction
+from alsbench.tui.paged import LONG, PAGE_ROWS, PagedModel, fraction, rows_block
 from alsbench.tui.screens.base import Bench, View
 from alsbench.tui.table_models import GridModel, GridRow, grid
 from alsbench.tui.theme import Appearance
@@ -348,10 +348,6 @@ class DataView(View):
         name = self.shown[0]
         info = self.snapshot.table(name)  # columns as the shell writes them
         rows = self.rows.page(self.snapshot, None, offset=0, limit=COPIED)
-        columns = tuple(
-            Column(c.name, justify="right" if c.kind == "number" else "left", label=j == 0) for j, c in enumerate(info.columns)
-        )
-        lines = tuple(Line(tuple(TextCell(value_text(v)) for v in row)) for row in rows)
         cut = (
             (f"The first {COPIED} of {len(self.model)} rows; alsbench data {name} --format csv writes all.",)
             if len(self.model) > COPIED
@@ -359,7 +355,7 @@ class DataView(View):
         )
         return Page(
             f"{name} {info.label}".strip(),
-            (PageBlock("", columns, lines),),
+            (rows_block(info.columns, rows),),
             self.bench.exporter.facts(),
             (*cut, *self.bench.exporter.footnotes()),
         )

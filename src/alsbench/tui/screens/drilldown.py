@@ -21,11 +21,10 @@ from alsbench.analysis.question import Question
 from alsbench.analysis.result import Result, Row
 from alsbench.analysis.source import Source
 from alsbench.render.formats import format_number
-from alsbench.render.page import Column, Line, Page, PageBlock, TextCell
-from alsbench.service.column_summary import value_text
+from alsbench.render.page import Page
 from alsbench.service.source_records import Ranks, SourceRecords, behind_row, pairs
 from alsbench.tui.cell_text import safe
-from alsbench.tui.paged import PAGE_ROWS, PagedModel
+from alsbench.tui.paged import PAGE_ROWS, PagedModel, rows_block
 from alsbench.tui.screens.base import Bench
 from alsbench.tui.screens.dialogs import MOVES, Dialog, scroll
 from alsbench.tui.shell_command import ViewRequest
@@ -161,7 +160,7 @@ class Drilldown(Dialog):
             self.table.placeholder = "cancelled"
             self.table.refresh()
 
-    # ---- taking away
+    # ---- copying
 
     def cell_text(self) -> str:
         """The text under the cursor."""
@@ -314,15 +313,10 @@ class BehindNumber(Drilldown):
         found = self.shown
         if not isinstance(found, SourceRecords):
             return super().page()
-        columns = tuple(
-            Column(c.name, justify="right" if c.kind == "number" else "left", label=j == 0)
-            for j, c in enumerate(found.info.columns)
-        )
         rows = found.read(self.bench.ready.source, offset=0, limit=COPIED)
-        lines = tuple(Line(tuple(TextCell(value_text(v)) for v in row)) for row in rows)
         cut = (f"The first {COPIED} of {found.count} rows.",) if found.count > COPIED else ()
         notes = (*cut, *self.bench.exporter.footnotes())
-        return Page(self.page_title(), (PageBlock("", columns, lines),), self.page_facts(), notes)
+        return Page(self.page_title(), (rows_block(found.info.columns, rows),), self.page_facts(), notes)
 
     def shell(self) -> str:
         return self.result.provenance.command
