@@ -211,3 +211,22 @@ def test_other_commands_write_html_and_rtf_by_the_suffix(run: Any, loaded: Path,
             assert run(*words, "-w", loaded, "-q", "-o", path).code == 0
             assert path.read_text("utf-8").startswith(head)
     assert run("replay", loaded / "study.toml", "-w", loaded, "--format", "html").code == 2
+
+
+def test_the_front_page_says_first_what_may_be_taken_away(run: Any, workspace: Path, monkeypatch: Any) -> None:
+    """With --scrutinise: the levels that `scrutinise` gives, before every other statement."""
+    from alsbench.analysis.scrutiny import ALL
+    from alsbench.analysis.scrutiny import finding as scrutiny_finding
+    from alsbench.service import scrutiny
+
+    monkeypatch.setattr(scrutiny_finding, "DRAWS", 255)
+    monkeypatch.setattr(scrutiny, "ALL", ALL[:2])
+    ran = run("report", "--subgroup", "slow", "--endpoint", "cafs", "--scrutinise", "-w", workspace)
+    assert ran.code == 0, ran.err
+    front = ran.out.partition("Contents")[0]
+    said = " ".join(front.split())
+    about = ("--subgroup", "slow", "--endpoint", "cafs", "--check", "bottom_line", "-w", workspace, "--format", "json")
+    (check, *_) = json.loads(run("scrutinise", *about).out)["checks"]
+    assert "G1-M6: " in check["verdict"] and f"The bottom line of cafs in slow: {check['verdict']}." in said
+    assert said.index("The bottom line") < said.index("Post hoc: tables")
+    assert "The bottom line" in ran.out.partition("Contents")[2]

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from alsbench.analysis.methods import METHODS
 from alsbench.analysis.question import Question
 from alsbench.analysis.result import Provenance
+from alsbench.analysis.scrutiny import BOTTOM_LINE, verdict
 from alsbench.analysis.subgroups import members
 from alsbench.audit.chain import verify
 from alsbench.audit.log import contrasts_seen, looks
@@ -45,7 +46,7 @@ from alsbench.version import __version__
 
 if TYPE_CHECKING:
     from alsbench.analysis.result import Result
-    from alsbench.analysis.source import Source
+from alsbench.analysis.source import Source
 
 LEDGER = "Multiplicity ledger: what has been looked at, this report included"
 LIBRARIES = ("numpy", "scipy", "duckdb")
@@ -93,7 +94,8 @@ def report(
 
 @dataclass(frozen=True)
 class Contents:
-    """What the report is made of; ``results`` collects what it shows, for the audit log, ``missing`` what it does not."""
+    """What the report is made of; ``results`` collects what it shows, for the audit log, ``missing`` what it does not, and
+    ``bottom_lines`` what may be taken away of the findings that were put to scrutiny."""
 
     access: Access
     source: Source
@@ -102,6 +104,7 @@ class Contents:
     k: int
     results: list[Result] = field(default_factory=list)
     missing: list[str] = field(default_factory=list)
+    bottom_lines: list[str] = field(default_factory=list)
 
     @property
     def phrases(self) -> tuple[str, ...]:
@@ -223,6 +226,11 @@ def _scrutiny(asked: Contents) -> list[Page]:
     def checks(phrase: str) -> Page:
         found = made_scrutiny(asked.access, asked.source, phrase, k=asked.k)
         asked.results.extend(result for _, result in found)
+        asked.bottom_lines.extend(
+            f"The bottom line of {result.question['endpoint']} in {', '.join(result.question['subgroups'])}: {verdict(result)}."
+            for check, result in found
+            if check == BOTTOM_LINE
+        )
         words = ["alsbench", "scrutinise", *(["--subgroup", phrase] if phrase else [])]
         words += ["--mask", str(asked.k)] if asked.k else []
         return _repeatable(asked, scrutiny_page(found), found[0][1].with_command(shlex.join(words)))
@@ -299,7 +307,7 @@ def _document(asked: Contents, pages: Sequence[Page], command: str) -> Document:
 
 def _statements(asked: Contents) -> list[str]:
     source = asked.source
-    said = []
+    said = list(asked.bottom_lines)
     if source.log.words:
         said.append(f"{source.log.text[:1].upper()}{source.log.text[1:]}.")
     said += [f"{mark}: {NO_PATIENT}." for mark in source.study.info.marks]
