@@ -10,7 +10,7 @@ from tests.built.counted import ADSL
 
 from alsbench.analysis.question import Question
 from alsbench.analysis.run import answer
-from alsbench.analysis.scrutiny.effect import effect_of
+from alsbench.analysis.scrutiny.effect_size import effect_of
 from alsbench.analysis.scrutiny.finding import Finding, asked
 from alsbench.analysis.scrutiny.modifier import sup_effect
 from alsbench.analysis.search import Share, WholeSearch, rearranged, share

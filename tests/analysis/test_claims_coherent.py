@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from alsbench.analysis.claims import check_claim, coherence, together
-from alsbench.analysis.claims.across import across
+from alsbench.analysis.claims.checked import check_claim, together
+from alsbench.analysis.claims.coherent import across, coherence
 from alsbench.analysis.kept import cached_answer
 from alsbench.analysis.question import Question
 from alsbench.analysis.result import Result, Row

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from alsbench.analysis.ask import Ask
+from alsbench.analysis.context import AnalysisContext
 from alsbench.analysis.endpoints import time_to_event
 from alsbench.analysis.model_data import CovariateColumns, covariate_columns, unplaced_warning, unusable_warnings
 from alsbench.analysis.question import Question
@@ -193,7 +193,7 @@ def test_values_without_a_baseline_are_counted(trial: Source) -> None:
     """Where BASE is missing CHG is missing too: the loss must be counted by the values (docs/methods.md, Analysis frame)."""
     endpoint = trial.endpoint("alsfrs")
     question = Question("alsfrs")
-    ask = Ask(trial, endpoint, question, "FAS", members(trial, "overall", "FAS"), trial.comparisons(()))
+    ask = AnalysisContext(trial, endpoint, question, "FAS", members(trial, "overall", "FAS"), trial.comparisons(()))
     records = endpoint_records(trial, endpoint)
     gone = records.subject == records.subject[records.visit > 0][0]
     nothing = np.where(gone, np.nan, records.base)
@@ -207,7 +207,7 @@ def test_values_without_a_baseline_are_counted(trial: Source) -> None:
 def test_subjects_left_out_of_the_cox_model_are_counted(trial: Source, monkeypatch: pytest.MonkeyPatch) -> None:
     """A missing covariate takes a subject out of the Cox model, though not out of the log-rank test: it is said."""
 
-    def holed(ask: Ask) -> CovariateColumns:
+    def holed(ask: AnalysisContext) -> CovariateColumns:
         columns = covariate_columns(ask)
         complete = columns.complete.copy()
         complete[np.flatnonzero(trial.planned_arm == trial.study.arms.order.index("Placebo"))[:2]] = False

@@ -138,8 +138,8 @@ def test_max_t_over_endpoints_lies_between_p_and_bonferroni(trial: Source) -> No
 def test_max_t_knows_that_function_endpoints_go_together(trial: Source) -> None:
     """CAFS ranks mostly the ALSFRS-R change: their estimates correlate strongly, NfL with neither nearly as much."""
     from alsbench.analysis.adjusting import family_correlation, moved
-    from alsbench.analysis.ask import Ask
     from alsbench.analysis.cells import evidence_piece
+    from alsbench.analysis.context import AnalysisContext
     from alsbench.analysis.subgroups import members
 
     family = []
@@ -149,7 +149,7 @@ def test_max_t_knows_that_function_endpoints_go_together(trial: Source) -> None:
         cell = evidence_piece(trial, endpoint, "overall", chosen).cells[0]
         from alsbench.analysis.question import Question
 
-        family.append(moved(Ask(trial, endpoint, Question(name), "FAS", members(trial, "overall"), chosen), cell))
+        family.append(moved(AnalysisContext(trial, endpoint, Question(name), "FAS", members(trial, "overall"), chosen), cell))
     R = family_correlation(family)
     assert R[0, 1] > 0.7
     assert abs(R[0, 2]) < 0.5

@@ -10,8 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from alsbench.analysis.command import endpoint_command
-from alsbench.analysis.question import Question
+from alsbench.analysis.question import Question, endpoint_command
 from alsbench.analysis.result import Result
 from alsbench.analysis.run import answer
 from alsbench.analysis.source import Source

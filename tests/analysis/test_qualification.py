@@ -18,8 +18,7 @@ import pytest
 
 from alsbench.__main__ import main
 from alsbench.analysis.qualification import published
-from alsbench.analysis.qualification.catalogue import METHODS
-from alsbench.analysis.qualification.checks import Check, Tally
+from alsbench.analysis.qualification.checks import METHODS, ReferenceCheck, Tally
 from alsbench.analysis.qualification.material import FOLDERS, Archive, software
 from alsbench.analysis.qualification.run import Qualification, qualify
 from alsbench.errors import UnavailableError
@@ -288,4 +287,4 @@ def test_the_validation_document_is_this_report(whole: Qualification) -> None:
 
 
 def test_a_check_is_small() -> None:
-    assert not hasattr(Check("a", "m", "p", "R", 0.1, 0.1, 1e-6), "__dict__")
+    assert not hasattr(ReferenceCheck("a", "m", "p", "R", 0.1, 0.1, 1e-6), "__dict__")

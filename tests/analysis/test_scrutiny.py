@@ -12,8 +12,8 @@ from alsbench.analysis.result import Result, Row
 from alsbench.analysis.run import answer
 from alsbench.analysis.scrutiny import ALL, CHECKS, run_check, verdict
 from alsbench.analysis.scrutiny import finding as scrutiny_finding
-from alsbench.analysis.scrutiny.balance import by_chance
-from alsbench.analysis.scrutiny.specification import specifications
+from alsbench.analysis.scrutiny.contexts import by_chance
+from alsbench.analysis.scrutiny.variants import specifications
 from alsbench.analysis.source import Source
 from alsbench.errors import UsageError
 from alsbench.study.model import Subgroup

@@ -11,7 +11,7 @@ from alsbench.analysis.scrutiny import finding as scrutiny_finding
 from alsbench.analysis.scrutiny import run_check
 from alsbench.analysis.scrutiny.finding import asked
 from alsbench.analysis.scrutiny.modifier import interaction_parts, sup_difference, sup_effect
-from alsbench.analysis.scrutiny.stepp import windows
+from alsbench.analysis.scrutiny.sweep import windows
 from alsbench.analysis.source import Source
 from alsbench.analysis.subgroups import members
 from alsbench.stats.permutation import permute_residuals

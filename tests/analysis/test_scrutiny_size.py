@@ -10,7 +10,7 @@ from alsbench.analysis.question import Question
 from alsbench.analysis.run import answer
 from alsbench.analysis.scrutiny import finding as scrutiny_finding
 from alsbench.analysis.scrutiny import run_check, verdict
-from alsbench.analysis.scrutiny.effect import effect_of
+from alsbench.analysis.scrutiny.effect_size import effect_of
 from alsbench.analysis.scrutiny.finding import asked
 from alsbench.analysis.source import Source
 from alsbench.stats.selection_bias import design_errors, shrunken

@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 from tests.built.counted import ADSL, FAS
 
+from alsbench.analysis.model_data import strata_codes
 from alsbench.analysis.source import Source
-from alsbench.analysis.strata import strata_codes
 from alsbench.analysis.subgroups import counts_by_arm, describe, members
 from alsbench.audit.lock import Lock
 from alsbench.study.model import Subgroup

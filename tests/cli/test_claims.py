@@ -98,7 +98,7 @@ def test_without_a_file_the_workspace_is_looked_into(run: Run, workspace: Path) 
 
 
 def test_scrutiny_counts_the_checks_that_a_claim_survives(run: Run, workspace: Path, tmp_path: Path, monkeypatch: Any) -> None:
-    import alsbench.analysis.claims.robust as robust
+    import alsbench.analysis.claims.checked as robust
 
     few = tuple(c for c in robust.ALL if c.id in {"overall", "alternatives", "balance"})
     monkeypatch.setattr(robust, "ALL", few)

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from alsbench.analysis.claims import robust
+from alsbench.analysis.claims import checked
 from alsbench.audit.log import entries
 from alsbench.tui.app import Workbench
 from alsbench.tui.screens.claims import ClaimTable
@@ -54,8 +54,8 @@ async def test_a_claim_whose_analysis_was_edited_after_the_lock_says_so(here: Pa
 
 
 async def test_scrutiny_of_the_claims(here: Path, tui: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    few = tuple(c for c in robust.ALL if c.id in {"overall", "alternatives"})
-    monkeypatch.setattr(robust, "ALL", few)
+    few = tuple(c for c in checked.ALL if c.id in {"overall", "alternatives"})
+    monkeypatch.setattr(checked, "ALL", few)
     async with tui.run(here) as pilot:
         await tui.press(pilot, "0")
         assert "--scrutinise" not in pilot.app.exporter.shell_command()

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from alsbench.analysis.ask import Ask
 from alsbench.analysis.cells import piece_or_fault
+from alsbench.analysis.context import AnalysisContext
 from alsbench.analysis.contrast import Contrast
 from alsbench.analysis.endpoints import ancova, joint_rank, mmrm, slope
 from alsbench.analysis.model_data import ARM, VISIT, Floats, covariate_columns, difference_row
@@ -60,13 +60,13 @@ def max_t_adjusted(source: Source, plan: Multiplicity, population: str = "") -> 
         comparison = next(c for c in source.study.comparisons if c.name == hypothesis.comparison)
         name = population or source.default_population(endpoint)
         question = Question(hypothesis.endpoint, population=name)
-        ask = Ask(source, endpoint, question, name, members(source, OVERALL, name), (comparison,))
+        analysis = AnalysisContext(source, endpoint, question, name, members(source, OVERALL, name), (comparison,))
         piece = piece_or_fault(source, hypothesis.endpoint, OVERALL, source.study.comparisons, population)
         cell = next(c for c in piece.cells if c.comparison == hypothesis.comparison)
         if cell.estimate is None:
             continue
         try:
-            family.append(moved(ask, cell))
+            family.append(moved(analysis, cell))
             places.append(i)
         except StatsError:  # the evidence table's own row says why it has no p
             continue
@@ -99,30 +99,32 @@ class Moved:
     influence: Floats
 
 
-def moved(ask: Ask, cell: Contrast) -> Moved:
+def moved(analysis: AnalysisContext, cell: Contrast) -> Moved:
     """The contrast behind a cell of the evidence table, made again with its influences.
 
     Raises StatsError where it cannot be estimated, UsageError for a method without influences.
     """
     makers = {"mmrm": _mmrm, "ancova": _ancova, "joint_rank": _joint_rank, "slope": _slope}
-    if ask.endpoint.weights:
-        raise UsageError("max-t over endpoints does not cover weighted fits", where=f"endpoints.{ask.endpoint.name}.weights")
-    if ask.endpoint.method not in makers:
+    if analysis.endpoint.weights:
         raise UsageError(
-            f"max-t does not cover {ask.endpoint.method} ({ask.endpoint.name})",
+            "max-t over endpoints does not cover weighted fits", where=f"endpoints.{analysis.endpoint.name}.weights"
+        )
+    if analysis.endpoint.method not in makers:
+        raise UsageError(
+            f"max-t does not cover {analysis.endpoint.method} ({analysis.endpoint.name})",
             where="study.toml multiplicity",
             hint=f"covered: {', '.join(makers)}; or another method of the plan",
         )
-    return makers[ask.endpoint.method](ask, cell)
+    return makers[analysis.endpoint.method](analysis, cell)
 
 
-def _mmrm(ask: Ask, cell: Contrast) -> Moved:
-    rows = mmrm.analysed_rows(ask, ask.member.mask)
-    fit, design, _ = mmrm.fit_rows(ask, rows, interaction=None)
+def _mmrm(analysis: AnalysisContext, cell: Contrast) -> Moved:
+    rows = mmrm.analysed_rows(analysis, analysis.member.mask)
+    fit, design, _ = mmrm.fit_rows(analysis, rows, interaction=None)
     if fit.sigma.ndim != 2:
-        raise UsageError("max-t over endpoints needs one covariance for all arms", where=f"endpoints.{ask.endpoint.name}")
+        raise UsageError("max-t over endpoints needs one covariance for all arms", where=f"endpoints.{analysis.endpoint.name}")
     label = cell.visit or ""
-    row = difference_row(ask, design, (cell.treatment, cell.reference), **{VISIT: label})
+    row = difference_row(analysis, design, (cell.treatment, cell.reference), **{VISIT: label})
     found = fit.contrast(row[None, :])
     residual = rows.y - design.X @ np.nan_to_num(fit.beta)
     values = gls_influence(
@@ -133,30 +135,30 @@ def _mmrm(ask: Ask, cell: Contrast) -> Moved:
         fit.sigma,
         np.nan_to_num(fit.vcov_unadjusted),
         row,
-        n_subjects=len(ask.source.subjects),
+        n_subjects=len(analysis.source.subjects),
     )
     return Moved(float(found.t[0]), float(found.df[0]), values)
 
 
-def _ancova(ask: Ask, cell: Contrast) -> Moved:
-    records = endpoint_records(ask.source, ask.endpoint)
+def _ancova(analysis: AnalysisContext, cell: Contrast) -> Moved:
+    records = endpoint_records(analysis.source, analysis.endpoint)
     pair = (cell.treatment, cell.reference)
-    at = ancova.rows_at(ask, records, float(cell.visit_number or 0.0), (pair,), ask.member.mask)
-    at = at.take(covariate_columns(ask).complete[at.subject])
-    design, fit = ancova.fit_at(ask, at)
-    return _least_squares(ask, design, fit, at.subject, pair)
+    at = ancova.rows_at(analysis, records, float(cell.visit_number or 0.0), (pair,), analysis.member.mask)
+    at = at.take(covariate_columns(analysis).complete[at.subject])
+    design, fit = ancova.fit_at(analysis, at)
+    return _least_squares(analysis, design, fit, at.subject, pair)
 
 
-def _joint_rank(ask: Ask, cell: Contrast) -> Moved:
-    arms = ask.arms if ask.endpoint.arms == "all" else (cell.reference, cell.treatment)
-    ranked = joint_rank.ranked_set(ask, float(cell.visit_number or 0.0), ask.member.mask, arms)
-    fit, design, _ = joint_rank.rank_ancova(ask, ranked, arms)
-    kept = ranked.rank.included & covariate_columns(ask).complete[ranked.subject]
-    return _least_squares(ask, design, fit, ranked.subject[kept], (cell.treatment, cell.reference))
+def _joint_rank(analysis: AnalysisContext, cell: Contrast) -> Moved:
+    arms = analysis.arms if analysis.endpoint.arms == "all" else (cell.reference, cell.treatment)
+    ranked = joint_rank.ranked_set(analysis, float(cell.visit_number or 0.0), analysis.member.mask, arms)
+    fit, design, _ = joint_rank.rank_ancova(analysis, ranked, arms)
+    kept = ranked.rank.included & covariate_columns(analysis).complete[ranked.subject]
+    return _least_squares(analysis, design, fit, ranked.subject[kept], (cell.treatment, cell.reference))
 
 
-def _least_squares(ask: Ask, design: Design, fit, subject, pair: tuple[str, str]) -> Moved:  # type: ignore[no-untyped-def]
-    row = difference_row(ask, design, pair)
+def _least_squares(analysis: AnalysisContext, design: Design, fit, subject, pair: tuple[str, str]) -> Moved:  # type: ignore[no-untyped-def]
+    row = difference_row(analysis, design, pair)
     found = fit.contrast(row)
     unscaled: Array = np.nan_to_num(fit.cov) / fit.sigma**2
     values = gls_influence(
@@ -167,21 +169,21 @@ def _least_squares(ask: Ask, design: Design, fit, subject, pair: tuple[str, str]
         np.eye(1),
         unscaled,
         row,
-        n_subjects=len(ask.source.subjects),
+        n_subjects=len(analysis.source.subjects),
     )
     return Moved(float(found.t[0]), float(found.df[0]), values)
 
 
-def _slope(ask: Ask, cell: Contrast) -> Moved:
-    rows = slope.analysed_rows(ask, ask.member.mask)
-    fit, *_ = slope.fit_rows(ask, rows)
+def _slope(analysis: AnalysisContext, cell: Contrast) -> Moved:
+    rows = slope.analysed_rows(analysis, analysis.member.mask)
+    fit, *_ = slope.fit_rows(analysis, rows)
     design = fit.design
     row = sum(
         sign * time_sign * design.ls_mean_row({ARM: arm}, at={TIME: month})
         for arm, sign in ((cell.treatment, 1.0), (cell.reference, -1.0))
         for month, time_sign in ((1.0, 1.0), (0.0, -1.0))
     )
-    found = fit.contrast(np.asarray(row), df=ask.endpoint.df)
+    found = fit.contrast(np.asarray(row), df=analysis.endpoint.df)
     times, codes = np.unique(rows.months, return_inverse=True)
     Z = np.column_stack([np.ones(times.size), times])
     sigma = Z @ fit.G @ Z.T + fit.residual_variance * np.eye(times.size)
@@ -194,7 +196,7 @@ def _slope(ask: Ask, cell: Contrast) -> Moved:
         sigma,
         np.nan_to_num(fit.vcov),
         np.asarray(row),
-        n_subjects=len(ask.source.subjects),
+        n_subjects=len(analysis.source.subjects),
     )
     return Moved(float(found.t[0]), float(found.df[0]), values)
 

@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from alsbench.analysis.ask import Ask
 from alsbench.analysis.cache import entry_key, keep, piece_body, read_entry
+from alsbench.analysis.context import AnalysisContext
 from alsbench.analysis.contrast import BY_VISIT, EvidenceCell, Piece, contrast_of, rows_of
 from alsbench.analysis.methods import analysed, interaction_with, method_info
 from alsbench.analysis.plan import plan_word
@@ -39,12 +39,12 @@ def evidence_piece(
     population = population or source.default_population(endpoint)
     member = members(source, phrase, population)
     question = Question(endpoint.name, subgroups=(phrase,), population=population)
-    ask = Ask(source, endpoint, question, population, member, tuple(comparisons), at_horizon=True)
-    block = analysed(ask)
-    rows = [*subgroup_rows(ask), *block.rows]
-    found = [_cell(ask, rows, c) for c in comparisons]
+    analysis = AnalysisContext(source, endpoint, question, population, member, tuple(comparisons), at_horizon=True)
+    block = analysed(analysis)
+    rows = [*subgroup_rows(analysis), *block.rows]
+    found = [_cell(analysis, rows, c) for c in comparisons]
     if interactions and phrase != OVERALL and not phrase.startswith("not ") and member.n:
-        found = _with_interaction(ask, found, rows)
+        found = _with_interaction(analysis, found, rows)
     return Piece(tuple(found), tuple(_at_horizons(rows, found, by_visit=endpoint.method in BY_VISIT)), block.warnings)
 
 
@@ -63,13 +63,15 @@ def fault_piece(
             raise
         name = source.study.populations.default  # the endpoint's own population is what is wrong
         member = members(source, phrase, name)
-    ask = Ask(source, endpoint, Question(endpoint.name, (phrase,), population=name), name, member, tuple(comparisons))
+    analysis = AnalysisContext(
+        source, endpoint, Question(endpoint.name, (phrase,), population=name), name, member, tuple(comparisons)
+    )
     names = method_info(endpoint.method).summary or ()
-    rows = subgroup_rows(ask)
-    for treatment, reference in ask.pairs:
-        rows += ask.failed("contrast", names, fault.what, treatment=treatment, reference=reference)
+    rows = subgroup_rows(analysis)
+    for treatment, reference in analysis.pairs:
+        rows += analysis.failed("contrast", names, fault.what, treatment=treatment, reference=reference)
     why = "; ".join(text for text in (fault.what, fault.hint) if text)
-    return Piece(tuple(_cell(ask, rows, c) for c in comparisons), tuple(rows), (f"{endpoint.name}: {why}",))
+    return Piece(tuple(_cell(analysis, rows, c) for c in comparisons), tuple(rows), (f"{endpoint.name}: {why}",))
 
 
 def cached_piece(source: Source, endpoint: str, phrase: str, comparisons: Sequence[Comparison], population: str) -> Piece:
@@ -97,44 +99,46 @@ def piece_or_fault(source: Source, endpoint: str, phrase: str, comparisons: Sequ
         return fault_piece(source, source.endpoint(endpoint), phrase, comparisons, population, fault)
 
 
-def _cell(ask: Ask, rows: list[Row], comparison: Comparison) -> EvidenceCell:
-    contrast = contrast_of(rows, ask.endpoint, comparison)
+def _cell(analysis: AnalysisContext, rows: list[Row], comparison: Comparison) -> EvidenceCell:
+    contrast = contrast_of(rows, analysis.endpoint, comparison)
     mine = [r for r in rows_of(rows, comparison) if r.context == "contrast" and r.visit_number is None and r.level is None]
     firsts = {r.stat_name: r.stat for r in mine}
-    if ask.endpoint.method in BY_VISIT and contrast.visit_number is None:
+    if analysis.endpoint.method in BY_VISIT and contrast.visit_number is None:
         firsts = {}
     tested = firsts.get("visits_tested")
     return EvidenceCell(
         **vars(contrast),
-        endpoint=ask.endpoint.name,
-        title=ask.endpoint.title or ask.endpoint.name,
-        method=ask.endpoint.method,
-        level=ask.endpoint.level,
+        endpoint=analysis.endpoint.name,
+        title=analysis.endpoint.title or analysis.endpoint.name,
+        method=analysis.endpoint.method,
+        level=analysis.endpoint.level,
         comparison=comparison.name,
         primary=comparison.primary,
-        subgroup=ask.member.phrase,
-        post_hoc=ask.member.post_hoc,
-        n=ask.member.n,
-        plan=plan_word(ask.source, ask.endpoint, comparison),
+        subgroup=analysis.member.phrase,
+        post_hoc=analysis.member.post_hoc,
+        n=analysis.member.n,
+        plan=plan_word(analysis.source, analysis.endpoint, comparison),
         first_lasting_visit=_float(firsts.get("first_lasting_visit")),
         first_visit=_float(firsts.get("first_visit")),
         visits_tested=tested if isinstance(tested, int) else None,
     )
 
 
-def _with_interaction(ask: Ask, cells: list[EvidenceCell], rows: list[Row]) -> list[EvidenceCell]:
-    function = interaction_with(ask.endpoint.method)
-    by_visit = ask.endpoint.method in BY_VISIT
-    asked = [(c, cell) for c, cell in zip(ask.comparisons, cells, strict=True) if not by_visit or cell.visit_number is not None]
+def _with_interaction(analysis: AnalysisContext, cells: list[EvidenceCell], rows: list[Row]) -> list[EvidenceCell]:
+    function = interaction_with(analysis.endpoint.method)
+    by_visit = analysis.endpoint.method in BY_VISIT
+    asked = [
+        (c, cell) for c, cell in zip(analysis.comparisons, cells, strict=True) if not by_visit or cell.visit_number is not None
+    ]
     if function is None or not asked:
         return cells
     visits = tuple(cell.visit_number if cell.visit_number is not None else 0.0 for _, cell in asked)
     try:
         with one_blas_thread():
-            block = function(replace(ask, comparisons=tuple(c for c, _ in asked)), ask.member.decided, visits)
+            block = function(replace(analysis, comparisons=tuple(c for c, _ in asked)), analysis.member.decided, visits)
     except StatsError as error:
         rows += [
-            ask.row("subgroup", "interaction_p", None, treatment=c.treatment, reference=c.reference, error=str(error))
+            analysis.row("subgroup", "interaction_p", None, treatment=c.treatment, reference=c.reference, error=str(error))
             for c, _ in asked
         ]
         return cells

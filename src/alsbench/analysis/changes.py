@@ -47,7 +47,7 @@ class ContrastChange:
         return self.old != self.new
 
 
-def contrasts_asked(source: Source) -> int:
+def contrast_count(source: Source) -> int:
     """How many (endpoint, column) pairs :func:`compare_results` asks of each snapshot."""
     return len(evidence_endpoints(source)) * len(evidence_columns(source, [s.name for s in source.study.subgroups]))
 

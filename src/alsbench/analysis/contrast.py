@@ -17,6 +17,7 @@ from alsbench.analysis.result import Row
 if TYPE_CHECKING:
     from alsbench.study.model import Comparison, Endpoint
 
+
 Unit = Literal["difference", "ratio", "hazard_ratio"]
 Names = tuple[str, str, str, str]  # of estimate, lower and upper limit, and p
 STATISTICS: dict[Unit, Names] = {
@@ -229,3 +230,15 @@ def _log_se(low: float | None, high: float | None) -> float | None:
 
 def _number(row: Row | None) -> float | None:
     return row.number() if row is not None and row.stat is not None else None
+
+
+ALPHAS = (0.01, 0.025, 0.05)
+
+
+def p_text(value: float) -> str:
+    """``0.215`` or ``<0.001``; more decimals where three would show a usual alpha that it is not (``0.04996``)."""
+    if value < 0.001:
+        return "<0.001"
+    others = [a for a in ALPHAS if a != value]
+    places = next((d for d in range(3, 16) if round(value, d) not in others), 16)
+    return f"{value:.{places}f}"

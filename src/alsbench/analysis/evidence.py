@@ -11,12 +11,11 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from alsbench.analysis.cells import piece_or_fault
-from alsbench.analysis.command import evidence_command
 from alsbench.analysis.contrast import EvidenceCell, Piece
 from alsbench.analysis.gates import gated, plan_lines
 from alsbench.analysis.methods import evidence_endpoints
 from alsbench.analysis.plan import marked, provenance, synthetic_line
-from alsbench.analysis.question import OVERALL
+from alsbench.analysis.question import OVERALL, evidence_command
 from alsbench.analysis.result import Facts, Provenance, Result, merge_warnings
 from alsbench.analysis.source import Source
 from alsbench.analysis.subgroups import complement, members, subgroup_line

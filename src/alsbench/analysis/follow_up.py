@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from alsbench.analysis.ask import Ask
+from alsbench.analysis.context import AnalysisContext
 from alsbench.analysis.model_data import Floats, percent_change, response
 from alsbench.analysis.records import Records, endpoint_records, parameter_frame, post_baseline_visits
 from alsbench.analysis.source import IntArray, Source
@@ -87,20 +87,20 @@ def _refuse_other_units(frame: Frame, what: str, label: str) -> None:
         )
 
 
-def change_matrix(ask: Ask, subject: IntArray, *, percent: bool = False) -> tuple[Floats, Floats]:
+def change_matrix(analysis: AnalysisContext, subject: IntArray, *, percent: bool = False) -> tuple[Floats, Floats]:
     """Changes (n, V) of an endpoint at its post-baseline visits (V,), NaN where missing, for subjects of the source.
 
     ``percent`` gives changes in percent of baseline (missing where that is zero). Changes that differ by floating-point noise
     are made equal over all subjects and visits, so that a subject's ties are the same in every subgroup and comparison.
     """
-    records = endpoint_records(ask.source, ask.endpoint)
-    visits = np.array(post_baseline_visits(ask.source, records))
-    position = np.full(len(ask.source.subjects), -1, dtype=np.int64)
+    records = endpoint_records(analysis.source, analysis.endpoint)
+    visits = np.array(post_baseline_visits(analysis.source, records))
+    position = np.full(len(analysis.source.subjects), -1, dtype=np.int64)
     position[subject] = np.arange(subject.size)
-    values = response(ask, records).y
+    values = response(analysis, records).y
     if percent:
         values = percent_change(records)
-    keep = (position[records.subject] >= 0) & (records.visit > ask.source.study.visits.baseline)
+    keep = (position[records.subject] >= 0) & (records.visit > analysis.source.study.visits.baseline)
     changes = np.full((subject.size, visits.size), np.nan)
     changes[position[records.subject[keep]], np.searchsorted(visits, records.visit[keep])] = merge_ties(values)[keep]
     return changes, visits

@@ -11,8 +11,7 @@ import math
 from dataclasses import dataclass, replace
 
 from alsbench.analysis.cells import piece_or_fault
-from alsbench.analysis.contrast import NOMINAL, EvidenceCell, Piece
-from alsbench.analysis.p_text import p_text
+from alsbench.analysis.contrast import NOMINAL, EvidenceCell, Piece, p_text
 from alsbench.analysis.question import OVERALL
 from alsbench.analysis.result import Row
 from alsbench.analysis.source import Source

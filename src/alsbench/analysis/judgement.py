@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from alsbench.analysis.p_text import p_text
+from alsbench.analysis.contrast import p_text
 from alsbench.analysis.search import Share
 
 Level = Literal[

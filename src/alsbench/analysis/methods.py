@@ -6,7 +6,7 @@ import importlib
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from alsbench.analysis.ask import ARM_STATS, CONTRAST_STATS, Ask, Block
+from alsbench.analysis.context import ARM_STATS, CONTRAST_STATS, AnalysisContext, MethodResult
 from alsbench.analysis.contrast import BY_VISIT, CONTRASTED, STATISTICS, Names
 from alsbench.analysis.result import Row
 from alsbench.analysis.source import BoolArray, Source
@@ -15,8 +15,8 @@ from alsbench.stats.errors import StatsError
 from alsbench.stats.threads import one_blas_thread
 from alsbench.study.model import Endpoint
 
-Analyse = Callable[[Ask], Block]
-Interaction = Callable[[Ask, BoolArray, tuple[float, ...]], Block]
+Analyse = Callable[[AnalysisContext], MethodResult]
+Interaction = Callable[[AnalysisContext, BoolArray, tuple[float, ...]], MethodResult]
 
 
 @dataclass(frozen=True)
@@ -73,21 +73,21 @@ def analyse_with(name: str) -> Analyse:
     return function
 
 
-def analysed(ask: Ask) -> Block:
+def analysed(analysis: AnalysisContext) -> MethodResult:
     """What the endpoint's method answers; a subgroup whose model cannot be fitted is answered with rows that say why."""
     import numpy as np  # waits: numpy
 
-    analyse = analyse_with(ask.endpoint.method)
+    analyse = analyse_with(analysis.endpoint.method)
     try:
         with one_blas_thread():
-            return analyse(ask)
+            return analyse(analysis)
     except (StatsError, np.linalg.LinAlgError) as error:
         rows: list[Row] = []
-        for arm in ask.arms:
-            rows += ask.failed("arm", ARM_STATS, str(error), arm=arm)
-        for treatment, reference in ask.pairs:
-            rows += ask.failed("contrast", CONTRAST_STATS, str(error), treatment=treatment, reference=reference)
-        return Block(rows, warnings=(f"{ask.member.phrase}: {error}",))
+        for arm in analysis.arms:
+            rows += analysis.failed("arm", ARM_STATS, str(error), arm=arm)
+        for treatment, reference in analysis.pairs:
+            rows += analysis.failed("contrast", CONTRAST_STATS, str(error), treatment=treatment, reference=reference)
+        return MethodResult(rows, warnings=(f"{analysis.member.phrase}: {error}",))
 
 
 def interaction_with(name: str) -> Interaction | None:

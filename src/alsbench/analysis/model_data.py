@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from alsbench.analysis.ask import Ask
+from alsbench.analysis.context import AnalysisContext
 from alsbench.analysis.records import Records, number_text
 from alsbench.analysis.result import Context, Row
-from alsbench.analysis.source import SUBJECT_TABLE, BoolArray, IntArray
+from alsbench.analysis.source import SUBJECT_TABLE, BoolArray, IntArray, Source
 from alsbench.data.codelists import WORDS_FOR_MISSING
 from alsbench.errors import DataError, UsageError
 from alsbench.stats.contrasts import Contrasts
@@ -40,9 +40,9 @@ class Response:
     label: str
 
 
-def response(ask: Ask, records: Records) -> Response:
+def response(analysis: AnalysisContext, records: Records) -> Response:
     """CHG with BASE; for ``scale = "log"`` ln(AVAL/BASE) with ln BASE (values at or below zero have no logarithm: missing)."""
-    if ask.endpoint.scale == "raw":
+    if analysis.endpoint.scale == "raw":
         return Response(records.chg, records.base, "CHG")
     usable = (records.aval > 0) & (records.base > 0)
     aval = np.where(usable, records.aval, np.nan)
@@ -50,18 +50,18 @@ def response(ask: Ask, records: Records) -> Response:
     return Response(np.log(aval / base), np.log(base), "ln(AVAL/BASE)")
 
 
-def underived(ask: Ask, records: Records, *, percent: bool = False) -> str:
+def underived(analysis: AnalysisContext, records: Records, *, percent: bool = False) -> str:
     """Why no value after baseline has a change, though there are values; empty where one has."""
-    after = (records.visit > ask.source.study.visits.baseline) & np.isfinite(records.aval)
-    changes = percent_change(records) if percent else response(ask, records).y
+    after = (records.visit > analysis.source.study.visits.baseline) & np.isfinite(records.aval)
+    changes = percent_change(records) if percent else response(analysis, records).y
     if not after.any() or np.isfinite(changes[after]).any():
         return ""
-    what = f"{ask.endpoint.paramcd} in {ask.endpoint.dataset}"
+    what = f"{analysis.endpoint.paramcd} in {analysis.endpoint.dataset}"
     if not np.isfinite(records.base[after]).any():
         return f"no change from baseline can be derived: {what} has neither BASE nor a baseline record"
     if percent:
         return f"no percent change can be derived: {what} has no baseline other than 0"
-    if ask.endpoint.scale == "log":
+    if analysis.endpoint.scale == "log":
         return f"no ratio to baseline can be derived: {what} has no value and baseline above 0"
     return f"no change from baseline can be derived: no record of {what} has both a value and a baseline"
 
@@ -83,27 +83,27 @@ class CovariateColumns:
     order: tuple[str, ...]
 
 
-def covariate_columns(ask: Ask) -> CovariateColumns:
+def covariate_columns(analysis: AnalysisContext) -> CovariateColumns:
     """The endpoint's covariates of the subject-level table; the source keeps them. Raises UsageError for a column that is not
     there, DataError for a measure that stands as text."""
-    asked = (ask.endpoint.covariates, ask.endpoint.factors)
-    if asked not in ask.source.covariates_read:
-        ask.source.covariates_read[asked] = _read_covariates(ask)
-    columns: CovariateColumns = ask.source.covariates_read[asked]
+    asked = (analysis.endpoint.covariates, analysis.endpoint.factors)
+    if asked not in analysis.source.covariates_read:
+        analysis.source.covariates_read[asked] = _read_covariates(analysis)
+    columns: CovariateColumns = analysis.source.covariates_read[asked]
     return columns
 
 
-def _read_covariates(ask: Ask) -> CovariateColumns:
+def _read_covariates(analysis: AnalysisContext) -> CovariateColumns:
     numeric: dict[str, Floats] = {}
     factors: dict[str, Factor] = {}
-    complete = np.ones(len(ask.source.subjects), dtype=bool)
-    names = tuple(dict.fromkeys((*ask.endpoint.covariates, *ask.endpoint.factors)))
+    complete = np.ones(len(analysis.source.subjects), dtype=bool)
+    names = tuple(dict.fromkeys((*analysis.endpoint.covariates, *analysis.endpoint.factors)))
     for name in names:
-        column = ask.source.subject_column(name, f"study.toml endpoints.{ask.endpoint.name}.covariates")
-        if ask.source.subjects.kind(name) == "number":
+        column = analysis.source.subject_column(name, f"study.toml endpoints.{analysis.endpoint.name}.covariates")
+        if analysis.source.subjects.kind(name) == "number":
             values = np.asarray(column, dtype=np.float64)
             complete &= np.isfinite(values)
-            if name in ask.endpoint.factors:
+            if name in analysis.endpoint.factors:
                 factors[name] = factor(
                     name, np.array([number_text(v) if np.isfinite(v) else None for v in values], dtype=object)
                 )
@@ -111,14 +111,14 @@ def _read_covariates(ask: Ask) -> CovariateColumns:
                 numeric[name] = values
         else:
             values_text = np.array([None if v is None else str(v) for v in column.tolist()], dtype=object)
-            if name not in ask.endpoint.factors:
-                _refuse_measure_as_text(ask, name, values_text)
+            if name not in analysis.endpoint.factors:
+                _refuse_measure_as_text(analysis, name, values_text)
             complete &= np.array([v is not None for v in values_text], dtype=bool)
             factors[name] = factor(name, values_text)
     return CovariateColumns(numeric, factors, complete, names)
 
 
-def _refuse_measure_as_text(ask: Ask, name: str, values: NDArray[np.object_]) -> None:
+def _refuse_measure_as_text(analysis: AnalysisContext, name: str, values: NDArray[np.object_]) -> None:
     """A measure that stands as text (one NA among numbers is enough) would be a factor of as many levels as values.
 
     Codes of digits, as sites have, are classes; numbers with a decimal point, or numbers beside a word for missing, are not.
@@ -132,7 +132,7 @@ def _refuse_measure_as_text(ask: Ask, name: str, values: NDArray[np.object_]) ->
     because = f" because of {', '.join(repr(v) for v in missing)}" if missing else ""
     raise DataError(
         f"{name} is text{because}, though its values are numbers: as a factor it would have {len(distinct)} levels",
-        where=f"study.toml endpoints.{ask.endpoint.name}.covariates",
+        where=f"study.toml endpoints.{analysis.endpoint.name}.covariates",
         hint=f'leave missing values empty and load again; or, if these are classes: factors = ["{name}"]',
     )
 
@@ -169,13 +169,13 @@ def factor(name: str, values: NDArray[np.object_]) -> Factor:
     return Factor(name, np.array([position[str(v)] for v in values], dtype=np.int64), levels)
 
 
-def arm_factor(ask: Ask, codes: IntArray) -> Factor:
+def arm_factor(analysis: AnalysisContext, codes: IntArray) -> Factor:
     """The arms present among ``codes`` (indices into the study's order), reference arms of the comparisons first."""
     present = set(np.unique(codes).tolist())
-    references = [ask.arms.index(r) for _, r in ask.pairs if r in ask.arms]
-    order = [i for i in dict.fromkeys([*references, *range(len(ask.arms))]) if i in present]
+    references = [analysis.arms.index(r) for _, r in analysis.pairs if r in analysis.arms]
+    order = [i for i in dict.fromkeys([*references, *range(len(analysis.arms))]) if i in present]
     position = {code: i for i, code in enumerate(order)}
-    return Factor(ARM, np.array([position[c] for c in codes.tolist()], dtype=np.int64), tuple(ask.arms[i] for i in order))
+    return Factor(ARM, np.array([position[c] for c in codes.tolist()], dtype=np.int64), tuple(analysis.arms[i] for i in order))
 
 
 def dropped_rows_warning(n: int, what: str) -> list[str]:
@@ -218,15 +218,15 @@ def unplaced_words(n: int) -> list[str]:
     return [f"{n} record{'s' if n != 1 else ''} left out: no visit number, or a subject that is not in ADSL"] if n else []
 
 
-def unusable_warnings(ask: Ask, records: Records, inside: BoolArray) -> list[str]:
+def unusable_warnings(analysis: AnalysisContext, records: Records, inside: BoolArray) -> list[str]:
     """Warnings of the values among ``inside`` (rows,) that cannot be analysed: no baseline, no change, or no weight.
 
     A delivered CHG is missing wherever BASE is, so it is the values that are counted, not the changes.
     """
-    found = response(ask, records)
+    found = response(analysis, records)
     value = inside & (np.isfinite(records.aval) | np.isfinite(found.y))
     based, changed = np.isfinite(found.base), np.isfinite(found.y)
-    without = "no logarithm of the value" if ask.endpoint.scale == "log" else "no change from baseline (CHG)"
+    without = "no logarithm of the value" if analysis.endpoint.scale == "log" else "no change from baseline (CHG)"
     return [
         *dropped_rows_warning(int((value & ~based).sum()), "no baseline value"),
         *dropped_rows_warning(int((value & based & ~changed).sum()), without),
@@ -234,65 +234,91 @@ def unusable_warnings(ask: Ask, records: Records, inside: BoolArray) -> list[str
     ]
 
 
-def ls_mean_row(ask: Ask, design: Design, by: dict[str, str]) -> Floats:
+def ls_mean_row(analysis: AnalysisContext, design: Design, by: dict[str, str]) -> Floats:
     """The row of an LS mean with the endpoint's weights and chosen covariate values (``at``; BASE in the data's units).
 
     Raises UsageError for a chosen covariate that is not in the model, NotEstimable where the data do not determine the mean.
     """
-    row = _mean_row(ask, design, by)
+    row = _mean_row(analysis, design, by)
     design.check_estimable(row, " ".join(f"{name}={level}" for name, level in by.items()))
     return row
 
 
-def _mean_row(ask: Ask, design: Design, by: dict[str, str]) -> Floats:
+def _mean_row(analysis: AnalysisContext, design: Design, by: dict[str, str]) -> Floats:
     numeric = {v.name for v in design.variables if isinstance(v, Covariate)}
     at: dict[str, float] = {}
-    for name, value in ask.endpoint.at.items():
+    for name, value in analysis.endpoint.at.items():
         if name not in numeric:
             raise UsageError(
                 f"{name} is no numeric covariate of this model",
-                where=f"endpoints.{ask.endpoint.name}.at",
+                where=f"endpoints.{analysis.endpoint.name}.at",
                 hint=nearest(name, sorted(numeric)),
             )
-        at[name] = math.log(value) if name == BASE and ask.endpoint.scale == "log" else value
-    row: Floats = design.ls_mean_row(by, weights=ask.endpoint.ls_means, at=at)
+        at[name] = math.log(value) if name == BASE and analysis.endpoint.scale == "log" else value
+    row: Floats = design.ls_mean_row(by, weights=analysis.endpoint.ls_means, at=at)
     return row
 
 
-def difference_row(ask: Ask, design: Design, pair: tuple[str, str], **by: str) -> Floats:
+def difference_row(analysis: AnalysisContext, design: Design, pair: tuple[str, str], **by: str) -> Floats:
     """The row of treatment minus reference at the levels ``by`` (factor name = level).
 
     It may be estimable where the two LS means are not: nested factors (region and site) fall out of it.
     """
-    return _mean_row(ask, design, {ARM: pair[0], **by}) - _mean_row(ask, design, {ARM: pair[1], **by})
+    return _mean_row(analysis, design, {ARM: pair[0], **by}) - _mean_row(analysis, design, {ARM: pair[1], **by})
 
 
-def interaction_row(ask: Ask, design: Design, pair: tuple[str, str], **by: str) -> Floats:
+def interaction_row(analysis: AnalysisContext, design: Design, pair: tuple[str, str], **by: str) -> Floats:
     """The row of the treatment difference among members minus that among the others."""
-    return difference_row(ask, design, pair, **{PART: "in"}, **by) - difference_row(ask, design, pair, **{PART: "out"}, **by)
+    return difference_row(analysis, design, pair, **{PART: "in"}, **by) - difference_row(
+        analysis, design, pair, **{PART: "out"}, **by
+    )
 
 
-def ls_mean_words(ask: Ask, rows: str) -> str:
+def ls_mean_words(analysis: AnalysisContext, rows: str) -> str:
     """How LS means are made, for the table's footer; ``rows`` names what covariates are averaged over."""
     weights = {
         "equal": "equal weights over factor levels",
         "proportional": "factor levels weighted as observed",
-    }[ask.endpoint.ls_means]
-    chosen = ", ".join(f"{name} = {value:g}" for name, value in ask.endpoint.at.items())
+    }[analysis.endpoint.ls_means]
+    chosen = ", ".join(f"{name} = {value:g}" for name, value in analysis.endpoint.at.items())
     return f"{weights}, covariates at their mean over the {rows}" + (f", but {chosen}" if chosen else "")
 
 
-def lloq_words(ask: Ask, per: str = "arm and visit") -> list[tuple[str, str]]:
+def lloq_words(analysis: AnalysisContext, per: str = "arm and visit") -> list[tuple[str, str]]:
     """What is done with values below the limit of quantification, for a log-scale endpoint's footer; counted ``per`` what."""
-    if ask.endpoint.scale != "log":
+    if analysis.endpoint.scale != "log":
         return []
-    limit = f"values below {ask.endpoint.lloq:g} count as half of it" if ask.endpoint.lloq else "values are used as delivered"
+    limit = (
+        f"values below {analysis.endpoint.lloq:g} count as half of it"
+        if analysis.endpoint.lloq
+        else "values are used as delivered"
+    )
     return [("Below LLOQ", f"{limit}; DTYPE = HALFLLOQ is already halved; counted per {per}")]
 
 
-def exponentiated(ask: Ask, context: Context, name: str, found: Contrasts, index: int, **where: Any) -> list[Row]:
+def exponentiated(
+    analysis: AnalysisContext, context: Context, name: str, found: Contrasts, index: int, **where: Any
+) -> list[Row]:
     """The ratio ``name`` with its limits for a log-scale endpoint; no rows on the raw scale."""
-    if ask.endpoint.scale != "log":
+    if analysis.endpoint.scale != "log":
         return []
     values = ((name, found.estimate), (f"{name}_low", found.low), (f"{name}_high", found.high))
-    return [ask.row(context, key, math.exp(float(v[index])), **where) for key, v in values]
+    return [analysis.row(context, key, math.exp(float(v[index])), **where) for key, v in values]
+
+
+def strata_codes(source: Source, columns: tuple[str, ...], subject: IntArray) -> IntArray:
+    """Codes 0, 1, ... (n,) for subjects (indices into the source); a missing value is a level of its own."""
+    texts = [[str(v) for v in source.subject_column(name)[subject]] for name in columns]
+    cells = list(zip(*texts, strict=True)) if texts else [()] * subject.size
+    position = {cell: i for i, cell in enumerate(sorted(set(cells)))}
+    return np.array([position[c] for c in cells], dtype=np.int64)
+
+
+def strata_warnings(source: Source, columns: tuple[str, ...], subject: IntArray) -> list[str]:
+    """A warning for each stratification column that is missing for some of ``subject``."""
+    found: list[str] = []
+    for name in columns:
+        n = sum(v is None or v != v for v in source.subject_column(name)[subject].tolist())
+        if n:
+            found.append(f"{n} subject{'s have' if n > 1 else ' has'} no {name}: taken as a stratum of their own")
+    return found

@@ -32,7 +32,7 @@ EVENTS: dict[str, tuple[str, ...]] = {
 
 
 @dataclass(frozen=True)
-class ArmCount:
+class ArmDisposition:
     """Subjects of one planned arm. ``populations`` is by name; ``discontinued`` and ``deaths`` are None where unknown."""
 
     arm: str
@@ -44,7 +44,7 @@ class ArmCount:
 
 
 @dataclass(frozen=True)
-class Records:
+class TableRows:
     """Rows of one table: column names and values, None where missing."""
 
     table: str
@@ -59,11 +59,11 @@ class Profile:
 
     subject: str
     facts: tuple[tuple[str, str, Any], ...]
-    course: tuple[Records, ...]
-    events: tuple[Records, ...]
+    course: tuple[TableRows, ...]
+    events: tuple[TableRows, ...]
 
 
-def arm_counts(source: Source, members: BoolArray | None = None) -> tuple[ArmCount, ...]:
+def arm_counts(source: Source, members: BoolArray | None = None) -> tuple[ArmDisposition, ...]:
     """A count for each arm of the study, in its order, and one for all of them; of ``members`` only where given."""
     inside = np.ones(len(source.subjects), dtype=np.bool_) if members is None else members
     study, codes = source.study, source.planned_arm
@@ -71,7 +71,7 @@ def arm_counts(source: Source, members: BoolArray | None = None) -> tuple[ArmCou
     groups = [(arm, study.arms.labels.get(arm, ""), inside & (codes == i)) for i, arm in enumerate(study.arms.order)]
     groups.append((ALL_ARMS, "", inside & (codes >= 0)))
     return tuple(
-        ArmCount(
+        ArmDisposition(
             arm,
             title,
             int(mask.sum()),
@@ -155,7 +155,7 @@ def subject_profile(source: Source, subject: str) -> Profile:
         found = _rows(source, dataset, columns, subject, [c for c in ("PARAMCD", "AVISITN") if c in columns])
         if "PARAMCD" in columns:
             at = columns.index("PARAMCD")
-            found = Records(dataset, found.columns, tuple(r for r in found.rows if r[at] in codes))
+            found = TableRows(dataset, found.columns, tuple(r for r in found.rows if r[at] in codes))
         if found.rows:
             course.append(found)
     events = []
@@ -163,7 +163,7 @@ def subject_profile(source: Source, subject: str) -> Profile:
         if table in source.snapshot.tables and key in source.snapshot.tables[table]:
             columns = [c for c in wanted if c in source.snapshot.tables[table]]
             order = [c for c in ("ASTDT", "PARAMCD") if c in columns]
-            happened = _rows(source, table, columns, subject, order) if columns else Records(table, (), ())
+            happened = _rows(source, table, columns, subject, order) if columns else TableRows(table, (), ())
             if happened.rows:
                 events.append(happened)
     return Profile(subject, facts, tuple(course), tuple(events))
@@ -179,8 +179,8 @@ def _parameters(source: Source) -> dict[str, set[str]]:
     return found
 
 
-def _rows(source: Source, table: str, columns: Sequence[str], subject: str, order_by: Sequence[str]) -> Records:
+def _rows(source: Source, table: str, columns: Sequence[str], subject: str, order_by: Sequence[str]) -> TableRows:
     where = Where(f"{quote(source.study.info.subject)} = ?", (subject,))
     limit = source.snapshot.table(table).rows
     rows = source.snapshot.page(table, columns, offset=0, limit=limit, where=where, order_by=order_by)
-    return Records(table, tuple(columns), tuple(tuple(r) for r in rows))
+    return TableRows(table, tuple(columns), tuple(tuple(r) for r in rows))

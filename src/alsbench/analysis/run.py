@@ -7,16 +7,15 @@ Pure: the same study, snapshot and question give the same result, whatever the c
 from __future__ import annotations
 
 import shlex
-from typing import get_args
+from typing import TYPE_CHECKING, get_args
 
 from pydantic import ValidationError
 
-from alsbench.analysis.ask import Ask, Block
-from alsbench.analysis.command import endpoint_command
+from alsbench.analysis.context import AnalysisContext, MethodResult
 from alsbench.analysis.gates import plan_lines
 from alsbench.analysis.methods import analysed, method_info
 from alsbench.analysis.plan import marked, provenance, synthetic_line
-from alsbench.analysis.question import Question
+from alsbench.analysis.question import Question, endpoint_command
 from alsbench.analysis.result import Facts, Result, Row, merge_warnings
 from alsbench.analysis.source import Source
 from alsbench.analysis.subgroups import Membership, members, subgroup_line, subgroup_rows
@@ -28,81 +27,37 @@ from alsbench.study.names import nearest
 from alsbench.study.toml_text import toml_value
 from alsbench.study.validation_errors import explain
 
-OPTIONS = (
-    "covariates",
-    "factors",
-    "visits",
-    "where",
-    "arms",
-    "scale",
-    "strata",
-    "ls_means",
-    "at",
-    "estimation",
-    "covariance_by_arm",
-    "adjust",
-    "visit_contrasts",
-    "shared_baseline",
-    "lloq",
-    "weights",
-    "death_always_loses",
-    "event_ties",
-    "win_intervals",
-    "function_at",
-    "missing",
-    "change",
-    "rank_within_strata",
-    "rank_scale",
-    "permutations",
-    "seed",
-    "imputation",
-    "imputation_method",
-    "imputations",
-    "delta",
-    "tipping_deltas",
-    "threshold",
-    "worsening",
-    "confirmed",
-    "nonresponse",
-    "items",
-    "systems",
-    "ties",
-    "intervals",
-)
+if TYPE_CHECKING:
+    from alsbench.analysis.question import Question
+    from alsbench.analysis.source import Source
+    from alsbench.stats.survival import SurvivalCurve
+
+
+# keys that say what an endpoint is, or have a flag of their own; every other one can be asked otherwise by --option
+FIXED = frozenset({"name", "title", "dataset", "paramcd", "better", "level", "function", "event"})
+FLAGGED = frozenset({"method", "population", "covariance", "df"})
+OPTIONS = tuple(name for name in Endpoint.model_fields if name not in FIXED | FLAGGED)
 
 
 # what a question asks by a flag of its own, under every name that it may be looked for
-FLAGS = {
-    name: flag
-    for flag, names in {
-        "--method": ("method",),
-        "--population": ("population",),
-        "--covariance": ("covariance",),
-        "--df": ("df",),
-        "--visit": ("visit", "horizon"),
-        "--comparison": ("comparison", "comparisons"),
-        "--subgroup": ("subgroup", "subgroups"),
-        "--subjects": ("subjects",),
-    }.items()
-    for name in names
-}
+FLAGS = {name: f"--{name}" for name in (*sorted(FLAGGED), "visit", "comparison", "subgroup", "subjects")}
+FLAGS |= {"horizon": "--visit", "comparisons": "--comparison", "subgroups": "--subgroup"}
 
 
 def answer(question: Question, source: Source) -> Result:
     """Answer a question. Raises UsageError for an unknown name, DataError where the snapshot does not hold what is asked."""
     endpoint = apply_overrides(source.endpoint(question.endpoint), question)
-    method_info(endpoint.method)
     population = question.population or source.default_population(endpoint)
     comparisons = source.comparisons(question.comparisons)
     rows: list[Row] = []
-    blocks: list[Block] = []
+    blocks: list[MethodResult] = []
     parts: list[Membership] = []
     for phrase in dict.fromkeys(question.subgroups):
         member = members(source, phrase, population)
-        ask = Ask(source, endpoint, question, population, member, comparisons)
-        rows += subgroup_rows(ask)
-        found = analysed(ask)
-        for each in (found, *_beside(ask, found)):
+        analysis = AnalysisContext(source, endpoint, question, population, member, comparisons)
+        rows += subgroup_rows(analysis)
+        found = analysed(analysis)
+        for each in (found, *_beside(analysis, found)):
             rows += each.rows
             blocks.append(each)
         parts.append(member)
@@ -127,17 +82,17 @@ def answer(question: Question, source: Source) -> Result:
     )
 
 
-def _beside(ask: Ask, found: Block) -> list[Block]:
+def _beside(analysis: AnalysisContext, found: MethodResult) -> list[MethodResult]:
     """What stands beside an endpoint's main analysis ``found``: further rows of its fit, and, where the endpoint asks for it,
     missing values imputed."""
-    blocks: list[Block] = []
+    blocks: list[MethodResult] = []
     with one_blas_thread():
         if found.later is not None:
-            blocks.append(Block(found.later()))
-        if ask.endpoint.method == "mmrm" and ask.endpoint.imputation != "none":
+            blocks.append(MethodResult(found.later()))
+        if analysis.endpoint.method == "mmrm" and analysis.endpoint.imputation != "none":
             from alsbench.analysis.endpoints.imputed import sensitivity  # waits: scipy
 
-            blocks.append(sensitivity(ask))
+            blocks.append(sensitivity(analysis))
     return blocks
 
 
@@ -192,7 +147,7 @@ def _facts(
     endpoint: Endpoint,
     population: str,
     parts: list[Membership],
-    blocks: list[Block],
+    blocks: list[MethodResult],
     planned: list[tuple[str, str]],
 ) -> Facts:
     n = int(source.population(population).sum())
@@ -209,3 +164,21 @@ def _facts(
     attempts = tuple(dict.fromkeys(a for block in blocks for a in block.attempts))
     footnotes = tuple(dict.fromkeys(f for block in blocks for f in block.footnotes))
     return Facts(title=title, lines=tuple(lines), attempts=attempts, footnotes=footnotes)
+
+
+def curves_of(question: Question, source: Source) -> dict[str, dict[str, SurvivalCurve]]:
+    """The curve of every arm that has subjects, by subgroup phrase and arm, with the overrides of the question.
+
+    Raises AlsbenchError as its answer would, UsageError where the endpoint is no time to event."""
+    from alsbench.analysis.endpoints.time_to_event import curves  # waits: scipy
+
+    endpoint = apply_overrides(source.endpoint(question.endpoint), question)
+    if endpoint.method != "time_to_event":
+        raise UsageError(f"endpoint {endpoint.name} is no time to event: it has no survival curve")
+    population = question.population or source.default_population(endpoint)
+    comparisons = source.comparisons(question.comparisons)
+    found = {}
+    for phrase in dict.fromkeys(question.subgroups):
+        analysis = AnalysisContext(source, endpoint, question, population, members(source, phrase, population), comparisons)
+        found[phrase] = curves(analysis)
+    return found

@@ -24,10 +24,10 @@ from pydantic import ValidationError
 
 from alsbench.analysis.contrast import higher_is_better
 from alsbench.analysis.methods import evidence_endpoints
+from alsbench.analysis.model_data import strata_codes
 from alsbench.analysis.question import OVERALL
 from alsbench.analysis.scrutiny.outcomes import SEARCHED, Measured, data_fault, measured, own_visit, searched_visits
 from alsbench.analysis.source import BoolArray, Source
-from alsbench.analysis.strata import strata_codes
 from alsbench.analysis.subgroups import describe, members
 from alsbench.audit.log import LOOK_ACTIONS, entries
 from alsbench.audit.workspace_identity import LOG_NAME

@@ -106,7 +106,7 @@ class Source:
         return self._arm_codes(self.study.arms.actual)
 
     def _arm_codes(self, column: str) -> IntArray:
-        import numpy as np
+        import numpy as np  # waits: numpy
 
         codes = {arm: i for i, arm in enumerate(self.study.arms.order)}
         return np.array([codes.get(a, -1) for a in self.subject_column(column)], dtype=np.int64)
@@ -143,7 +143,7 @@ class Source:
 
     def _population_flags(self, name: str) -> tuple[list[str], BoolArray]:
         """What the flag says of every subject, and of whom it says yes."""
-        import numpy as np
+        import numpy as np  # waits: numpy
 
         name = name or self.study.populations.default
         flags = self.study.populations.flags

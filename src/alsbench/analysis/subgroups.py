@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from alsbench.analysis.ask import Ask
+from alsbench.analysis.context import AnalysisContext
 from alsbench.analysis.result import Row
 from alsbench.analysis.source import SUBJECT_TABLE, BoolArray, Source
 from alsbench.errors import DataError, ExpressionError
@@ -147,16 +147,16 @@ def subgroup_line(source: Source, member: Membership, *, actual: bool = False) -
     return member.words(f"n = {member.n} ({counts}){undecided}")
 
 
-def subgroup_rows(ask: Ask) -> list[Row]:
+def subgroup_rows(analysis: AnalysisContext) -> list[Row]:
     """How many members, per arm and in all, and every realised cut."""
-    member = ask.member
+    member = analysis.member
     undecided = f"{member.n_undecided} subjects undecided: a value is missing" if member.n_undecided else None
-    rows = [ask.row("subgroup", "n", member.n, warning=undecided)]
+    rows = [analysis.row("subgroup", "n", member.n, warning=undecided)]
     rows += [
-        ask.row("subgroup", "n", n, arm=arm)
-        for arm, n in counts_by_arm(ask.source, member.mask, actual=ask.endpoint.method == "incidence").items()
+        analysis.row("subgroup", "n", n, arm=arm)
+        for arm, n in counts_by_arm(analysis.source, member.mask, actual=analysis.endpoint.method == "incidence").items()
     ]
-    rows += [ask.row("subgroup", "cut", value, variable=name) for name, value in member.cuts]
+    rows += [analysis.row("subgroup", "cut", value, variable=name) for name, value in member.cuts]
     return rows
 
 

@@ -12,14 +12,14 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from alsbench.analysis.ask import Ask
+from alsbench.analysis.context import AnalysisContext
 from alsbench.analysis.endpoints.joint_rank import Ranked, ranked_set, rankings, rule_words
+from alsbench.analysis.model_data import strata_codes
 from alsbench.analysis.plan import departure_lines, departures
 from alsbench.analysis.question import Question
 from alsbench.analysis.records import endpoint_records, visit_label
 from alsbench.analysis.run import apply_overrides
 from alsbench.analysis.source import Source
-from alsbench.analysis.strata import strata_codes
 from alsbench.analysis.subgroups import members, subgroup_line
 from alsbench.errors import UsageError
 from alsbench.stats.errors import StatsError
@@ -108,12 +108,12 @@ def why_rank_of(source: Source, question: Question, subject: str) -> Why:
     parts = []
     for phrase in dict.fromkeys(question.subgroups):
         member = members(source, phrase, population)
-        ask = Ask(source, endpoint, question, population, member, comparisons)
+        analysis = AnalysisContext(source, endpoint, question, population, member, comparisons)
         parts.append(member)
         lines.append(("Subgroup", subgroup_line(source, member)))
         if member.mask[index]:
-            found += _rankings(ask, index)
-        lines.append(("Pairs", rule_words(ask)))
+            found += _rankings(analysis, index)
+        lines.append(("Pairs", rule_words(analysis)))
     if not found:
         raise UsageError(
             f"{subject} is in none of the ranked sets",
@@ -133,27 +133,29 @@ def why_rank_of(source: Source, question: Question, subject: str) -> Why:
     return Why(f"Why this rank: {subject}, {endpoint.title or endpoint.name}", facts, tuple(found))
 
 
-def _rankings(ask: Ask, index: int) -> list[RankReason]:
+def _rankings(analysis: AnalysisContext, index: int) -> list[RankReason]:
     found = []
-    everyone = ask.endpoint.arms == "all"
-    for horizon, pairs in rankings(ask):
+    everyone = analysis.endpoint.arms == "all"
+    for horizon, pairs in rankings(analysis):
         treatment, reference = (None, None) if everyone else pairs[0]
-        arms = ask.arms if everyone else (pairs[0][1], pairs[0][0])
-        if _arm(ask.source, index) in arms:
-            ranked = ranked_set(ask, horizon, ask.member.mask, arms)
-            found.append(_reason(ask, ranked, index, horizon, (treatment, reference)))
+        arms = analysis.arms if everyone else (pairs[0][1], pairs[0][0])
+        if _arm(analysis.source, index) in arms:
+            ranked = ranked_set(analysis, horizon, analysis.member.mask, arms)
+            found.append(_reason(analysis, ranked, index, horizon, (treatment, reference)))
     return found
 
 
-def _reason(ask: Ask, ranked: Ranked, index: int, horizon: float, pair: tuple[str | None, str | None]) -> RankReason:
-    source = ask.source
-    records = endpoint_records(source, source.endpoint(ask.endpoint.function))
+def _reason(
+    analysis: AnalysisContext, ranked: Ranked, index: int, horizon: float, pair: tuple[str | None, str | None]
+) -> RankReason:
+    source = analysis.source
+    records = endpoint_records(source, source.endpoint(analysis.endpoint.function))
     at = int(np.flatnonzero(ranked.subject == index)[0])
-    strata = strata_codes(source, ask.endpoint.strata, ranked.subject) if ask.endpoint.rank_within_strata else None
+    strata = strata_codes(source, analysis.endpoint.strata, ranked.subject) if analysis.endpoint.rank_within_strata else None
     mine = RankReason(
         subject=source.subject_ids[index],
         arm=_arm(source, index),
-        subgroup=ask.member.phrase,
+        subgroup=analysis.member.phrase,
         treatment=pair[0],
         reference=pair[1],
         visit=visit_label(source, records, horizon),

@@ -10,7 +10,9 @@ import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from alsbench.analysis.claims import NEVER, NO_DATA, Checked, Recomputed, SizeRange
+from alsbench.analysis.claims.checked import Checked
+from alsbench.analysis.claims.coherent import SizeRange
+from alsbench.analysis.claims.reproduced import NEVER, NO_DATA, Recomputed
 from alsbench.analysis.scrutiny import BOTTOM_LINE
 from alsbench.render.formats import MISSING, format_number, format_p, is_p_value
 from alsbench.render.page import EMPTY, Column, Line, Page, PageBlock, TextCell, label

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from alsbench.analysis.claims import Checked, check_claim, checks_of, scrutinised, together
+from alsbench.analysis.claims.checked import Checked, check_claim, checks_of, scrutinised, together
 from alsbench.analysis.kept import cached_answer
 from alsbench.data.workspace import Workspace
 from alsbench.errors import UnavailableError, UsageError

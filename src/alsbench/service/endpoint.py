@@ -8,12 +8,10 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from alsbench.analysis.command import endpoint_command
-from alsbench.analysis.curves import curves_of
 from alsbench.analysis.kept import cached_answer
-from alsbench.analysis.question import OVERALL, Question
+from alsbench.analysis.question import OVERALL, Question, endpoint_command
 from alsbench.analysis.records import resolve_visit
-from alsbench.analysis.run import apply_overrides
+from alsbench.analysis.run import apply_overrides, curves_of
 from alsbench.errors import UsageError
 from alsbench.render.figures import survival_figures
 from alsbench.render.sheet import Field, Sheet

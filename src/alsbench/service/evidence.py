@@ -8,10 +8,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from alsbench.analysis.cells import cached_piece
-from alsbench.analysis.command import evidence_command
 from alsbench.analysis.evidence import Evidence, assemble, evidence_columns, iter_evidence
 from alsbench.analysis.gates import gated
 from alsbench.analysis.methods import evidence_endpoints, method_info
+from alsbench.analysis.question import evidence_command
 from alsbench.errors import UsageError
 from alsbench.render.evidence import evidence_page
 from alsbench.render.forest import forest_page

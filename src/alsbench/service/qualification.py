@@ -8,8 +8,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from alsbench.analysis.qualification.catalogue import METHODS
-from alsbench.analysis.qualification.checks import RULES
+from alsbench.analysis.qualification.checks import METHODS, RULES
 from alsbench.analysis.qualification.run import Qualification, Summary
 from alsbench.analysis.qualification.run import qualify as compute
 from alsbench.errors import UsageError

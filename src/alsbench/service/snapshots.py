@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from alsbench.analysis.changes import ContrastChange, compare_results, contrasts_asked
+from alsbench.analysis.changes import ContrastChange, compare_results, contrast_count
 from alsbench.analysis.looks import planned_question, question_digest
 from alsbench.analysis.source import Source, open_source
 from alsbench.audit.lock import changes
@@ -192,7 +192,7 @@ def _results(access: Access, before: Snapshot, after: Snapshot, *, same: bool) -
     now = open_source(access.path)
     now.snapshot.close()
     left, right = (Source(now.study, s, now.study_digest, now.results_dir, now.lock) for s in (before, after))
-    pieces = list(access.steps(compare_results(left, right), contrasts_asked(right), "results"))
+    pieces = list(access.steps(compare_results(left, right), contrast_count(right), "results"))
     asked = [c for piece in pieces for c in piece]
     _looked(access, left, right, asked)
     changed = [c for c in asked if c.changed]

@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
-from alsbench.analysis.roster import ALL_ARMS, COURSE, ArmCount, Records, arm_counts, roster_notes, subject_profile
+from alsbench.analysis.roster import ALL_ARMS, COURSE, ArmDisposition, TableRows, arm_counts, roster_notes, subject_profile
 from alsbench.analysis.subgroups import members
 from alsbench.render.formats import format_number
 from alsbench.render.mask_counts import Count, masked_counts, small
@@ -40,19 +40,19 @@ def subject(access: Access, subject_id: str, *, mask: int = 0) -> Output:
         log_shown(access, "subject", {"asked": asked, "snapshot": source.snapshot.digest})
         facts = (*source_facts(source), *((name, _text(value)) for name, _, value in profile.facts))
     first, *rest = [_sheet(r) for r in (*_course(profile.course), *profile.events)] or [
-        _sheet(Records("course", ("PARAMCD",), ()))
+        _sheet(TableRows("course", ("PARAMCD",), ()))
     ]
     return sheets_output(access, replace(first, title=f"Subject {profile.subject}", facts=facts), *rest)
 
 
-def _course(parts: tuple[Records, ...]) -> list[Records]:
+def _course(parts: tuple[TableRows, ...]) -> list[TableRows]:
     """The course as one table: data sets below each other where they share columns."""
     columns = tuple(c for c in COURSE if any(c in p.columns for p in parts))
     rows = [tuple(dict(zip(p.columns, row, strict=True)).get(c) for c in columns) for p in parts for row in p.rows]
-    return [Records("course", columns, tuple(rows))] if parts else []
+    return [TableRows("course", columns, tuple(rows))] if parts else []
 
 
-def _sheet(found: Records) -> Sheet:
+def _sheet(found: TableRows) -> Sheet:
     numeric = [any(isinstance(row[j], float) for row in found.rows) for j in range(len(found.columns))]
     fields = tuple(Field(name, name, number=number) for name, number in zip(found.columns, numeric, strict=True))
     records = tuple(tuple(plain(v) for v in row) for row in found.rows)
@@ -83,7 +83,7 @@ def arms_sheet(source: Source, subgroup: str = "overall", k: int = 0) -> Sheet:
         Field("deaths", "Deaths", number=True),
     )
 
-    def cells(found: ArmCount, phrase: str) -> dict[Count, int | None]:
+    def cells(found: ArmDisposition, phrase: str) -> dict[Count, int | None]:
         arm = None if found.arm == ALL_ARMS else found.arm
         values = {"": found.randomised, **found.populations, "gone": found.discontinued, "dead": found.deaths}
         return {Count(phrase, arm, column): n for column, n in values.items()}

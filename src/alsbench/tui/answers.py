@@ -11,8 +11,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from alsbench.analysis.curves import curves_of
 from alsbench.analysis.question import Question
+from alsbench.analysis.run import curves_of
 from alsbench.errors import AlsbenchError, UnavailableError, not_enough_memory, out_of_memory
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ import math
 
 import numpy as np
 
-from alsbench.analysis.ask import ARM_STATS, CONTRAST_STATS, Ask, Block
+from alsbench.analysis.context import ARM_STATS, CONTRAST_STATS, AnalysisContext, MethodResult
 from alsbench.analysis.endpoints.first_visits import first_visit_rows
 from alsbench.analysis.model_data import (
     ARM,
@@ -38,20 +38,20 @@ from alsbench.stats.design import Covariate, Design, Factor, Variable, build_des
 from alsbench.stats.errors import StatsError
 
 
-def analyse(ask: Ask) -> Block:
+def analyse(analysis: AnalysisContext) -> MethodResult:
     """One fit per comparison and visit; with ``arms = "all"`` one fit per visit."""
-    records = endpoint_records(ask.source, ask.endpoint)
-    visits = ask.endpoint.visits or post_baseline_visits(ask.source, records)
-    said = ask.question.visits or visits
+    records = endpoint_records(analysis.source, analysis.endpoint)
+    visits = analysis.endpoint.visits or post_baseline_visits(analysis.source, records)
+    said = analysis.question.visits or visits
     visits = tuple(sorted({*visits, *said}))  # "from" is about every later visit, shown or not
-    shown = ask.shown(visits)
+    shown = analysis.shown(visits)
     rows: list[Row] = []
     warnings = unplaced_warning(records)
     formula = ""
-    for group in arm_groups(ask):
+    for group in arm_groups(analysis):
         tested: dict[tuple[str, str], dict[str, list[float]]] = {pair: {"p_value": [], "difference": []} for pair in group}
         for visit in visits:
-            found, words, more = _visit(ask, records, visit, group, with_arms=visit in shown)
+            found, words, more = _visit(analysis, records, visit, group, with_arms=visit in shown)
             rows += found if visit in shown else []
             if visit in said:
                 warnings += more
@@ -62,32 +62,32 @@ def analyse(ask: Ask) -> Block:
                     column.append(value[0] if value else math.nan)
         for (treatment, reference), columns in tested.items():
             rows += first_visit_rows(
-                ask, visits, columns["p_value"], columns["difference"], treatment=treatment, reference=reference
+                analysis, visits, columns["p_value"], columns["difference"], treatment=treatment, reference=reference
             )
-    return Block(
+    return MethodResult(
         rows,
         model=(
             ("Model", f"ANCOVA by visit: {formula}"),
-            ("Arms in a fit", "all arms" if ask.endpoint.arms == "all" else "the two arms of the comparison"),
+            ("Arms in a fit", "all arms" if analysis.endpoint.arms == "all" else "the two arms of the comparison"),
             ("Degrees of freedom", "residual"),
-            ("LS means", ls_mean_words(ask, "analysed rows")),
-            *lloq_words(ask),
+            ("LS means", ls_mean_words(analysis, "analysed rows")),
+            *lloq_words(analysis),
             ("Missing data", "subjects with a value at the visit; none is imputed"),
         ),
         warnings=merge_warnings([warnings]),
     )
 
 
-def arm_groups(ask: Ask) -> list[tuple[tuple[str, str], ...]]:
+def arm_groups(analysis: AnalysisContext) -> list[tuple[tuple[str, str], ...]]:
     """The comparisons that share a fit: each alone, or all of them together."""
-    return [ask.pairs] if ask.endpoint.arms == "all" else [(pair,) for pair in ask.pairs]
+    return [analysis.pairs] if analysis.endpoint.arms == "all" else [(pair,) for pair in analysis.pairs]
 
 
-def interaction(ask: Ask, whole: BoolArray, visits: tuple[float, ...]) -> Block:
+def interaction(analysis: AnalysisContext, whole: BoolArray, visits: tuple[float, ...]) -> MethodResult:
     """Subgroup-by-arm interaction p per comparison at its visit: the arm:part coefficient of the two-arm model."""
-    records = endpoint_records(ask.source, ask.endpoint)
+    records = endpoint_records(analysis.source, analysis.endpoint)
     rows: list[Row] = []
-    for comparison, visit in zip(ask.comparisons, visits, strict=True):
+    for comparison, visit in zip(analysis.comparisons, visits, strict=True):
         where = {
             "treatment": comparison.treatment,
             "reference": comparison.reference,
@@ -95,49 +95,55 @@ def interaction(ask: Ask, whole: BoolArray, visits: tuple[float, ...]) -> Block:
             "visit_number": visit,
         }
         pair = (comparison.treatment, comparison.reference)
-        at = rows_at(ask, records, visit, (pair,), whole)
-        at = at.take(covariate_columns(ask).complete[at.subject])
+        at = rows_at(analysis, records, visit, (pair,), whole)
+        at = at.take(covariate_columns(analysis).complete[at.subject])
         try:
-            variables, y, _ = _variables(ask, at)
-            inside = ask.member.mask[at.subject]
+            variables, y, _ = _variables(analysis, at)
+            inside = analysis.member.mask[at.subject]
             part = Factor(PART, inside.astype(np.int64), ("out", "in"))
             terms = [(ARM,), (PART,), *((v.name,) for v in variables[1:]), (ARM, PART)]
             design = build_design([variables[0], part, *variables[1:]], terms)
-            fit = fit_ols(y, design, weights=at.weight if ask.endpoint.weights else None)
+            fit = fit_ols(y, design, weights=at.weight if analysis.endpoint.weights else None)
             fit.check_inference()
-            p = float(fit.contrast(interaction_row(ask, design, pair)).p[0])
-            rows.append(ask.row("subgroup", "interaction_p", p, **where))
+            p = float(fit.contrast(interaction_row(analysis, design, pair)).p[0])
+            rows.append(analysis.row("subgroup", "interaction_p", p, **where))
         except ValueError as error:
-            rows.append(ask.row("subgroup", "interaction_p", None, error=str(error), **where))
-    return Block(rows)
+            rows.append(analysis.row("subgroup", "interaction_p", None, error=str(error), **where))
+    return MethodResult(rows)
 
 
-def rows_at(ask: Ask, records: Records, visit: float, group: tuple[tuple[str, str], ...], mask: BoolArray) -> Records:
+def rows_at(
+    analysis: AnalysisContext, records: Records, visit: float, group: tuple[tuple[str, str], ...], mask: BoolArray
+) -> Records:
     """Rows at one visit of the subjects in ``mask`` whose arm is in the fit, with a response, a baseline and a weight."""
-    found = response(ask, records)
+    found = response(analysis, records)
     usable = np.isfinite(found.y) & np.isfinite(found.base) & np.isfinite(records.weight)
-    return records.take(_in_fit(ask, records, visit, group, mask) & usable)
+    return records.take(_in_fit(analysis, records, visit, group, mask) & usable)
 
 
-def _in_fit(ask: Ask, records: Records, visit: float, group: tuple[tuple[str, str], ...], mask: BoolArray) -> BoolArray:
-    arm = ask.source.planned_arm[records.subject]
-    if ask.endpoint.arms == "all":
+def _in_fit(
+    analysis: AnalysisContext, records: Records, visit: float, group: tuple[tuple[str, str], ...], mask: BoolArray
+) -> BoolArray:
+    arm = analysis.source.planned_arm[records.subject]
+    if analysis.endpoint.arms == "all":
         in_fit = arm >= 0
     else:
-        in_fit = np.isin(arm, [ask.arms.index(a) for pair in group for a in pair])
+        in_fit = np.isin(arm, [analysis.arms.index(a) for pair in group for a in pair])
     found: BoolArray = mask[records.subject] & in_fit & (records.visit == visit)
     return found
 
 
-def _variables(ask: Ask, at: Records) -> tuple[list[Variable], np.ndarray[tuple[int], np.dtype[np.float64]], list[str]]:
+def _variables(
+    analysis: AnalysisContext, at: Records
+) -> tuple[list[Variable], np.ndarray[tuple[int], np.dtype[np.float64]], list[str]]:
     """Arm, baseline and covariates, and the response, of complete rows; StatsError where an arm has no row."""
-    columns = covariate_columns(ask)
+    columns = covariate_columns(analysis)
     complete = columns.complete[at.subject]
     warnings = dropped_rows_warning(int((~complete).sum()), "a covariate is missing")
     if not complete.all():
         at = at.take(complete)
-    found = response(ask, at)
-    arm = arm_factor(ask, ask.source.planned_arm[at.subject])
+    found = response(analysis, at)
+    arm = arm_factor(analysis, analysis.source.planned_arm[at.subject])
     variables: list[Variable] = [arm]
     if at.subject.size and np.ptp(found.base) > 0:
         variables.append(Covariate(BASE, found.base))
@@ -146,71 +152,71 @@ def _variables(ask: Ask, at: Records) -> tuple[list[Variable], np.ndarray[tuple[
 
 
 def _visit(
-    ask: Ask, records: Records, visit: float, group: tuple[tuple[str, str], ...], *, with_arms: bool
+    analysis: AnalysisContext, records: Records, visit: float, group: tuple[tuple[str, str], ...], *, with_arms: bool
 ) -> tuple[list[Row], str, list[str]]:
     """Rows of one visit, the LS means ``with_arms``; the model in words; warnings."""
-    at = rows_at(ask, records, visit, group, ask.member.mask)
-    left_out = unusable_warnings(ask, records, _in_fit(ask, records, visit, group, ask.member.mask))
-    complete = at.take(covariate_columns(ask).complete[at.subject])
-    variables, y, warnings = _variables(ask, at)
+    at = rows_at(analysis, records, visit, group, analysis.member.mask)
+    left_out = unusable_warnings(analysis, records, _in_fit(analysis, records, visit, group, analysis.member.mask))
+    complete = at.take(covariate_columns(analysis).complete[at.subject])
+    variables, y, warnings = _variables(analysis, at)
     warnings = [*left_out, *warnings]
-    formula = _formula(ask, variables)
+    formula = _formula(analysis, variables)
     label = records.labels.get(visit, f"{visit:g}")
     where: dict[str, object] = {"visit": label, "visit_number": visit}
-    own = where | ({"treatment": group[0][0], "reference": group[0][1]} if ask.endpoint.arms != "all" else {})
-    arms = ask.arms if ask.endpoint.arms == "all" else (group[0][1], group[0][0])
+    own = where | ({"treatment": group[0][0], "reference": group[0][1]} if analysis.endpoint.arms != "all" else {})
+    arms = analysis.arms if analysis.endpoint.arms == "all" else (group[0][1], group[0][0])
     rows: list[Row] = []
-    codes = ask.source.planned_arm[complete.subject]
-    counts = {arm: int((codes == ask.arms.index(arm)).sum()) for arm in arms}
+    codes = analysis.source.planned_arm[complete.subject]
+    counts = {arm: int((codes == analysis.arms.index(arm)).sum()) for arm in arms}
     for arm, n in counts.items():
-        rows.append(ask.row("arm", "n", n, arm=arm, **own))
-    log = ask.endpoint.scale == "log"
+        rows.append(analysis.row("arm", "n", n, arm=arm, **own))
+    log = analysis.endpoint.scale == "log"
     for arm in arms if log else ():
-        mine = codes == ask.arms.index(arm)
-        rows.append(ask.row("arm", "n_below_lloq", int(complete.below[mine].sum()), arm=arm, **own))
+        mine = codes == analysis.arms.index(arm)
+        rows.append(analysis.row("arm", "n_below_lloq", int(complete.below[mine].sum()), arm=arm, **own))
     arm_names = (*ARM_STATS, "gmr", "gmr_low", "gmr_high") if log else ARM_STATS
     pair_names = (*CONTRAST_STATS, "ratio", "ratio_low", "ratio_high") if log else CONTRAST_STATS
     empty = [arm for arm, n in counts.items() if n == 0]
     try:
-        if not any(counts.values()) or (empty and ask.endpoint.arms != "all"):
+        if not any(counts.values()) or (empty and analysis.endpoint.arms != "all"):
             raise StatsError(f"no analysed rows of {' or '.join(empty)} at this visit in this subgroup")
         design = build_design(variables, [(v.name,) for v in variables])
-        fit = fit_ols(y, design, weights=complete.weight if ask.endpoint.weights else None)
+        fit = fit_ols(y, design, weights=complete.weight if analysis.endpoint.weights else None)
         fit.check_inference()
         warnings += aliased_warning(design)
     except StatsError as error:
         for arm in arms:
-            rows += ask.failed("arm", arm_names, str(error), arm=arm, **own)
+            rows += analysis.failed("arm", arm_names, str(error), arm=arm, **own)
         for treatment, reference in group:
-            rows += ask.failed("contrast", pair_names, str(error), treatment=treatment, reference=reference, **where)
+            rows += analysis.failed("contrast", pair_names, str(error), treatment=treatment, reference=reference, **where)
         return rows, formula, warnings
     for arm in arms if with_arms else ():
         try:
-            found = fit.contrast(ls_mean_row(ask, design, {ARM: arm})[None, :])
-            rows += ask.inference("arm", "ls_mean", found, 0, arm=arm, **own)
-            rows += exponentiated(ask, "arm", "gmr", found, 0, arm=arm, **own)
+            found = fit.contrast(ls_mean_row(analysis, design, {ARM: arm})[None, :])
+            rows += analysis.inference("arm", "ls_mean", found, 0, arm=arm, **own)
+            rows += exponentiated(analysis, "arm", "gmr", found, 0, arm=arm, **own)
         except (StatsError, ValueError) as error:
-            rows += ask.failed("arm", arm_names, str(error), arm=arm, **own)
+            rows += analysis.failed("arm", arm_names, str(error), arm=arm, **own)
     for treatment, reference in group:
         at_pair = where | {"treatment": treatment, "reference": reference}
         try:
-            row = difference_row(ask, design, (treatment, reference))
+            row = difference_row(analysis, design, (treatment, reference))
             found = fit.contrast(row[None, :])
-            rows += ask.inference("contrast", "difference", found, 0, **at_pair)
-            rows += exponentiated(ask, "contrast", "ratio", found, 0, **at_pair)
+            rows += analysis.inference("contrast", "difference", found, 0, **at_pair)
+            rows += exponentiated(analysis, "contrast", "ratio", found, 0, **at_pair)
         except (StatsError, ValueError) as error:
-            rows += ask.failed("contrast", pair_names, str(error), **at_pair)
+            rows += analysis.failed("contrast", pair_names, str(error), **at_pair)
     return rows, formula, warnings
 
 
-def fit_at(ask: Ask, at: Records) -> tuple[Design, OLSFit]:
+def fit_at(analysis: AnalysisContext, at: Records) -> tuple[Design, OLSFit]:
     """The model of complete rows at one visit."""
-    variables, y, _ = _variables(ask, at)
+    variables, y, _ = _variables(analysis, at)
     design = build_design(variables, [(v.name,) for v in variables])
-    return design, fit_ols(y, design, weights=at.weight if ask.endpoint.weights else None)
+    return design, fit_ols(y, design, weights=at.weight if analysis.endpoint.weights else None)
 
 
-def _formula(ask: Ask, variables: list[Variable]) -> str:
+def _formula(analysis: AnalysisContext, variables: list[Variable]) -> str:
     names = [v.name for v in variables if v.name not in (ARM, BASE)]
-    y, base = ("ln(AVAL/BASE)", "ln(BASE)") if ask.endpoint.scale == "log" else ("CHG", "BASE")
-    return f"{y} ~ " + " + ".join([ask.source.study.arms.planned, base, *names])
+    y, base = ("ln(AVAL/BASE)", "ln(BASE)") if analysis.endpoint.scale == "log" else ("CHG", "BASE")
+    return f"{y} ~ " + " + ".join([analysis.source.study.arms.planned, base, *names])

@@ -54,7 +54,7 @@ def reading(whole: Frame) -> Reading:
     """The reading of a data set; give it whole, so that a part of it is read in the same way."""
     untold = {}
     for flag in (*SOURCES, "fatal"):
-        told = _fatal(whole, seriousness=False) if flag == "fatal" else _told(whole, flag)
+        told = _fatal(whole, seriousness=False) if flag == "fatal" else _delivered(whole, flag)
         if np.isnan(told).all():
             untold[flag] = _why(whole, _columns(whole, flag), FATAL[:2] if flag == "fatal" else SOURCES[flag][0][:1])
     emergent = [coded.yes(w) for w in set(_words(whole, "TRTEMFL"))]
@@ -63,21 +63,21 @@ def reading(whole: Frame) -> Reading:
 
 def flags_of(frame: Frame, how: Reading | None = None) -> dict[str, Floats]:
     """What the overview asks of each record (records,): 1 or 0, as ``stats.incidence.categories`` takes it."""
-    return {flag: np.where(np.isnan(told), 1.0, told) for flag, told in told_flags(frame, how or reading(frame)).items()}
+    return {flag: np.where(np.isnan(told), 1.0, told) for flag, told in delivered_flags(frame, how or reading(frame)).items()}
 
 
-def told_flags(frame: Frame, how: Reading) -> dict[str, Floats]:
+def delivered_flags(frame: Frame, how: Reading) -> dict[str, Floats]:
     """1 or 0 per record (records,), NaN where the data do not tell; an absent TRTEMFL makes every record count."""
     emergent = np.ones(len(frame))
     if "TRTEMFL" in frame.columns:
         emergent = np.array([coded.yes(w) if w else how.blank_emergent for w in _words(frame, "TRTEMFL")], dtype=np.float64)
-    return {"emergent": emergent, **{flag: _told(frame, flag) for flag in SOURCES}, "fatal": _fatal(frame)}
+    return {"emergent": emergent, **{flag: _delivered(frame, flag) for flag in SOURCES}, "fatal": _fatal(frame)}
 
 
 def word_warnings(frame: Frame, how: Reading | None = None) -> list[str]:
     """Warnings of what the records do not tell, and of how it was counted."""
     how = how or reading(frame)
-    told = told_flags(frame, how)
+    told = delivered_flags(frame, how)
     inside = np.isnan(told["emergent"]) | (told["emergent"] == 1.0)  # what is not counted need not be known
     found = []
     for flag, counted in COUNTED.items():
@@ -105,7 +105,7 @@ def texts(frame: Frame, column: str) -> list[str | None]:
 
 def serious(frame: Frame) -> Floats:
     """1 for a serious event, 0 for one that is not, NaN where AESER does not tell (records,)."""
-    return _told(frame, "serious")
+    return _delivered(frame, "serious")
 
 
 def _columns(frame: Frame, flag: str) -> list[str]:
@@ -130,7 +130,7 @@ def _read(frame: Frame, column: str, reader: coded.Reader) -> Floats:
     return np.array([known[w] for w in words], dtype=np.float64)
 
 
-def _told(frame: Frame, flag: str) -> Floats:
+def _delivered(frame: Frame, flag: str) -> Floats:
     """By the first of the flag's columns that says something known."""
     columns, reader = SOURCES[flag]
     told = np.full(len(frame), coded.UNKNOWN)
@@ -145,7 +145,7 @@ def _fatal(frame: Frame, *, seriousness: bool = True) -> Floats:
     severity = [_read(frame, column, coded.fatal_grade) for column in GRADES[2:]]
     sources += [np.where(s == 1.0, 1.0, coded.UNKNOWN) for s in severity]  # MILD or SEVERE says nothing of survival
     if seriousness:
-        sources.append(np.where(_told(frame, "serious") == 0.0, 0.0, coded.UNKNOWN))
+        sources.append(np.where(_delivered(frame, "serious") == 0.0, 0.0, coded.UNKNOWN))
     yes, no = (np.logical_or.reduce([s == v for s in sources]) for v in (1.0, 0.0))
     return np.where(yes, 1.0, np.where(no, 0.0, coded.UNKNOWN))
 

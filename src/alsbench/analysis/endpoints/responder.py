@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from alsbench.analysis.ask import Ask, Block
+from alsbench.analysis.context import AnalysisContext, MethodResult
 from alsbench.analysis.contrast import higher_is_better
 from alsbench.analysis.endpoints.time_to_event import Times, survival_rows
 from alsbench.analysis.follow_up import change_matrix, day_matrix, event_days
@@ -40,153 +40,153 @@ class Course:
     event_day: Floats
 
 
-def analyse(ask: Ask) -> Block:
+def analyse(analysis: AnalysisContext) -> MethodResult:
     """Responders by arm and visit with risk differences, and time to the threshold of worsening where there is one."""
-    threshold = ask.endpoint.threshold
+    threshold = analysis.endpoint.threshold
     if threshold is None:
-        raise UsageError(f"endpoint {ask.endpoint.name} names no threshold", where="study.toml", hint="threshold = -3")
-    course = _course(ask)
+        raise UsageError(f"endpoint {analysis.endpoint.name} names no threshold", where="study.toml", hint="threshold = -3")
+    course = _course(analysis)
     rows: list[Row] = []
-    visits = ask.question.visits or ask.endpoint.visits or tuple(course.visits.tolist())
-    worsening = worsening_of(ask)
-    percent = ask.endpoint.change == "percent"
-    reason = underived(ask, course.records, percent=percent)
+    visits = analysis.question.visits or analysis.endpoint.visits or tuple(course.visits.tolist())
+    worsening = worsening_of(analysis)
+    percent = analysis.endpoint.change == "percent"
+    reason = underived(analysis, course.records, percent=percent)
     if reason:
         for visit in visits:
-            rows += _unknown(ask, course, float(visit), reason)
+            rows += _unknown(analysis, course, float(visit), reason)
         if worsening is not None:
-            rows += [_no_time(ask, pair, reason) for pair in ask.pairs]
-        words = _words(ask, threshold, worsening)
-        return Block(rows, model=words, warnings=(*unplaced_warning(course.records), reason))
+            rows += [_no_time(analysis, pair, reason) for pair in analysis.pairs]
+        words = _words(analysis, threshold, worsening)
+        return MethodResult(rows, model=words, warnings=(*unplaced_warning(course.records), reason))
     for visit in visits:
-        rows += _visit(ask, course, float(visit), threshold)
-    warnings = [*unplaced_warning(course.records), *_without_change(ask, course, percent=percent)]
+        rows += _visit(analysis, course, float(visit), threshold)
+    warnings = [*unplaced_warning(course.records), *_without_change(analysis, course, percent=percent)]
     if worsening is not None:
-        found, more = _time(ask, course, worsening)
+        found, more = _time(analysis, course, worsening)
         rows += found
         warnings += more
-    return Block(rows, model=_words(ask, threshold, worsening), warnings=tuple(warnings))
+    return MethodResult(rows, model=_words(analysis, threshold, worsening), warnings=tuple(warnings))
 
 
-def _unknown(ask: Ask, course: Course, visit: float, reason: str) -> list[Row]:
+def _unknown(analysis: AnalysisContext, course: Course, visit: float, reason: str) -> list[Row]:
     """The rows of a visit at which nobody's response is known."""
-    where = {"visit": visit_label(ask.source, course.records, visit), "visit_number": visit}
+    where = {"visit": visit_label(analysis.source, course.records, visit), "visit_number": visit}
     rows: list[Row] = []
-    for code, arm in enumerate(ask.arms):
-        rows.append(ask.row("arm", "n", int((course.arm == code).sum()), arm=arm, **where))
-        rows += ask.failed("arm", ("count", "percent"), reason, arm=arm, **where)
-    for treatment, reference in ask.pairs:
-        rows += ask.failed("contrast", RISK, reason, **where, treatment=treatment, reference=reference)
+    for code, arm in enumerate(analysis.arms):
+        rows.append(analysis.row("arm", "n", int((course.arm == code).sum()), arm=arm, **where))
+        rows += analysis.failed("arm", ("count", "percent"), reason, arm=arm, **where)
+    for treatment, reference in analysis.pairs:
+        rows += analysis.failed("contrast", RISK, reason, **where, treatment=treatment, reference=reference)
     return rows
 
 
-def _no_time(ask: Ask, pair: tuple[str, str], reason: str) -> Row:
-    return ask.row("contrast", "hazard_ratio", None, treatment=pair[0], reference=pair[1], variable=TIME, error=reason)
+def _no_time(analysis: AnalysisContext, pair: tuple[str, str], reason: str) -> Row:
+    return analysis.row("contrast", "hazard_ratio", None, treatment=pair[0], reference=pair[1], variable=TIME, error=reason)
 
 
-def _without_change(ask: Ask, course: Course, *, percent: bool) -> list[str]:
+def _without_change(analysis: AnalysisContext, course: Course, *, percent: bool) -> list[str]:
     """A warning of the members' values after baseline from which no change can be derived."""
     records = course.records
-    mine = np.isin(records.subject, course.subject) & (records.visit > ask.source.study.visits.baseline)
-    changes = percent_change(records) if percent else response(ask, records).y
+    mine = np.isin(records.subject, course.subject) & (records.visit > analysis.source.study.visits.baseline)
+    changes = percent_change(records) if percent else response(analysis, records).y
     n = int((mine & np.isfinite(records.aval) & ~np.isfinite(changes)).sum())
-    counted = "counted as no response" if ask.endpoint.nonresponse == "non-responder" else "left out"
-    zero = " or a baseline of 0" if percent else " or no logarithm" if ask.endpoint.scale == "log" else ""
+    counted = "counted as no response" if analysis.endpoint.nonresponse == "non-responder" else "left out"
+    zero = " or a baseline of 0" if percent else " or no logarithm" if analysis.endpoint.scale == "log" else ""
     return [f"{n} value{'s' * (n != 1)} after baseline without a baseline{zero}, so without a change: {counted}"] if n else []
 
 
-def worsening_of(ask: Ask) -> float | None:
+def worsening_of(analysis: AnalysisContext) -> float | None:
     """The change whose time is analysed: the endpoint's own, else the threshold where that is a loss."""
-    endpoint = ask.endpoint
+    endpoint = analysis.endpoint
     if endpoint.worsening is not None or endpoint.threshold is None:
         return endpoint.worsening
     loss = endpoint.threshold < 0 if higher_is_better(endpoint) else endpoint.threshold > 0
     return endpoint.threshold if loss else None
 
 
-def _course(ask: Ask) -> Course:
-    arm = ask.source.planned_arm
-    subject = np.flatnonzero(ask.member.mask & (arm >= 0)).astype(np.int64)
-    changes, visits = change_matrix(ask, subject, percent=ask.endpoint.change == "percent")
-    records = endpoint_records(ask.source, ask.endpoint)
-    return Course(records, subject, arm[subject], changes, visits, event_days(ask.source, ask.endpoint, subject))
+def _course(analysis: AnalysisContext) -> Course:
+    arm = analysis.source.planned_arm
+    subject = np.flatnonzero(analysis.member.mask & (arm >= 0)).astype(np.int64)
+    changes, visits = change_matrix(analysis, subject, percent=analysis.endpoint.change == "percent")
+    records = endpoint_records(analysis.source, analysis.endpoint)
+    return Course(records, subject, arm[subject], changes, visits, event_days(analysis.source, analysis.endpoint, subject))
 
 
-def _visit(ask: Ask, course: Course, visit: float, threshold: float) -> list[Row]:
-    where = {"visit": visit_label(ask.source, course.records, visit), "visit_number": visit}
+def _visit(analysis: AnalysisContext, course: Course, visit: float, threshold: float) -> list[Row]:
+    where = {"visit": visit_label(analysis.source, course.records, visit), "visit_number": visit}
     rows: list[Row] = []
     column = np.flatnonzero(course.visits == visit)
     if column.size == 0:
-        for arm in ask.arms:
-            rows += ask.failed("arm", ("count", "percent"), f"no records at visit {visit:g}", arm=arm, **where)
-        for treatment, reference in ask.pairs:
+        for arm in analysis.arms:
+            rows += analysis.failed("arm", ("count", "percent"), f"no records at visit {visit:g}", arm=arm, **where)
+        for treatment, reference in analysis.pairs:
             at = where | {"treatment": treatment, "reference": reference}
-            rows += ask.failed("contrast", RISK, f"no records at visit {visit:g}", **at)
+            rows += analysis.failed("contrast", RISK, f"no records at visit {visit:g}", **at)
         return rows
     change = course.changes[:, int(column[0])]
-    gone = at_most(course.event_day, ask.source.study.visits.horizon_day(visit))
+    gone = at_most(course.event_day, analysis.source.study.visits.horizon_day(visit))
     found = responders(
         change,
         threshold,
-        better=ask.endpoint.better,
+        better=analysis.endpoint.better,
         had_event=gone,
-        missing="nonresponder" if ask.endpoint.nonresponse == "non-responder" else "left out",
+        missing="nonresponder" if analysis.endpoint.nonresponse == "non-responder" else "left out",
     )
-    arms = response_by_arm(found.response, course.arm, len(ask.arms))
-    for code, (arm, counted) in enumerate(zip(ask.arms, arms, strict=True)):
+    arms = response_by_arm(found.response, course.arm, len(analysis.arms))
+    for code, (arm, counted) in enumerate(zip(analysis.arms, arms, strict=True)):
         mine = course.arm == code
         own = {"arm": arm, **where}
-        rows.append(ask.row("arm", "n", counted.n, **own))
-        rows.append(ask.row("arm", "count", counted.responders, **own))
+        rows.append(analysis.row("arm", "n", counted.n, **own))
+        rows.append(analysis.row("arm", "count", counted.responders, **own))
         reason = None if counted.n else f"no subjects of {arm} in this subgroup"
-        rows.append(ask.row("arm", "percent", None if reason else counted.percent, error=reason, **own))
-        rows.append(ask.row("arm", "n_missing", int((mine & np.isnan(change) & ~gone).sum()), **own))
-        rows.append(ask.row("arm", "n_event", int((mine & gone).sum()), **own))
-    for treatment, reference in ask.pairs:
-        treated, control = arms[ask.arms.index(treatment)], arms[ask.arms.index(reference)]
+        rows.append(analysis.row("arm", "percent", None if reason else counted.percent, error=reason, **own))
+        rows.append(analysis.row("arm", "n_missing", int((mine & np.isnan(change) & ~gone).sum()), **own))
+        rows.append(analysis.row("arm", "n_event", int((mine & gone).sum()), **own))
+    for treatment, reference in analysis.pairs:
+        treated, control = arms[analysis.arms.index(treatment)], arms[analysis.arms.index(reference)]
         at = where | {"treatment": treatment, "reference": reference}
-        rows += difference_rows(ask, treated, control, **at)
+        rows += difference_rows(analysis, treated, control, **at)
     return rows
 
 
-def difference_rows(ask: Ask, treated: ArmResponse, control: ArmResponse, **at: object) -> list[Row]:
+def difference_rows(analysis: AnalysisContext, treated: ArmResponse, control: ArmResponse, **at: object) -> list[Row]:
     """Treatment minus reference in percentage points, with Newcombe's limits."""
     absent = [str(at[k]) for k, a in (("treatment", treated), ("reference", control)) if not a.n]
     if absent:
-        return ask.failed("contrast", RISK, f"no subjects of {' or '.join(absent)} in this subgroup", **at)
+        return analysis.failed("contrast", RISK, f"no subjects of {' or '.join(absent)} in this subgroup", **at)
     d = percentage_points(treated.responders, treated.n, control.responders, control.n)
     values = zip(RISK, (d.estimate, d.low, d.high), strict=True)
-    return [ask.row("contrast", name, value, **at) for name, value in values]
+    return [analysis.row("contrast", name, value, **at) for name, value in values]
 
 
-def _time(ask: Ask, course: Course, worsening: float) -> tuple[list[Row], list[str]]:
+def _time(analysis: AnalysisContext, course: Course, worsening: float) -> tuple[list[Row], list[str]]:
     reached = time_to_threshold(
         course.changes,
-        day_matrix(ask.source, course.records, course.subject, course.visits),
+        day_matrix(analysis.source, course.records, course.subject, course.visits),
         worsening,
-        worse="lower" if higher_is_better(ask.endpoint) else "higher",
-        confirmed=ask.endpoint.confirmed,
+        worse="lower" if higher_is_better(analysis.endpoint) else "higher",
+        confirmed=analysis.endpoint.confirmed,
         event_day=course.event_day,
     )
-    return threshold_rows(ask, course.subject, course.arm, reached.day, reached.reached == 1, TIME)
+    return threshold_rows(analysis, course.subject, course.arm, reached.day, reached.reached == 1, TIME)
 
 
 def threshold_rows(
-    ask: Ask, subject: IntArray, arm: IntArray, day: Floats, reached: np.ndarray, variable: str
+    analysis: AnalysisContext, subject: IntArray, arm: IntArray, day: Floats, reached: np.ndarray, variable: str
 ) -> tuple[list[Row], list[str]]:
     """Survival statistics of a time derived from visits, under ``variable``; subjects never observed are left out, counted."""
     known = np.isfinite(day)
     times = Times(subject, arm, day, np.asarray(reached, dtype=np.bool_)).take(known)
-    after = tuple(v for v in ask.question.visits if v > ask.source.study.visits.baseline)
-    rows, warnings = survival_rows(replace(ask, question=replace(ask.question, visits=after)), times)
+    after = tuple(v for v in analysis.question.visits if v > analysis.source.study.visits.baseline)
+    rows, warnings = survival_rows(replace(analysis, question=replace(analysis.question, visits=after)), times)
     without = int((~known).sum())
     if without:
         warnings = [f"{variable}: {without} not observed after baseline, left out", *warnings]
     return [replace(row, variable=variable) for row in rows], warnings
 
 
-def _words(ask: Ask, threshold: float, worsening: float | None) -> tuple[tuple[str, str], ...]:
-    endpoint = ask.endpoint
+def _words(analysis: AnalysisContext, threshold: float, worsening: float | None) -> tuple[tuple[str, str], ...]:
+    endpoint = analysis.endpoint
     unit = {"percent": " %", "absolute": ""}[endpoint.change]
     what = "ln(AVAL/BASE)" if endpoint.scale == "log" else "change from baseline"
     sign, beyond = (">=", "<=") if higher_is_better(endpoint) else ("<=", ">=")
@@ -201,15 +201,18 @@ def _words(ask: Ask, threshold: float, worsening: float | None) -> tuple[tuple[s
         confirmed = ", confirmed at the next visit" if endpoint.confirmed else ""
         death = "; an event counts as reaching it" if endpoint.event is not None else ""
         lines.append(("Time to threshold", f"first day with {what} {beyond} {worsening:g}{unit}{confirmed}{death}"))
-        lines += time_words(ask)
+        lines += time_words(analysis)
     return tuple(lines)
 
 
-def time_words(ask: Ask) -> list[tuple[str, str]]:
+def time_words(analysis: AnalysisContext) -> list[tuple[str, str]]:
     """How times derived from visits are analysed."""
-    strata = f", strata {', '.join(ask.endpoint.strata)}" if ask.endpoint.strata else ""
-    terms = " + ".join([ask.source.study.arms.planned, *ask.endpoint.covariates])
+    strata = f", strata {', '.join(analysis.endpoint.strata)}" if analysis.endpoint.strata else ""
+    terms = " + ".join([analysis.source.study.arms.planned, *analysis.endpoint.covariates])
     return [
         ("Times", "study day of the visit (ADY), its nominal day where that is missing; censored at the last value"),
-        ("Cox", f"hazard ~ {terms}{strata}; {ask.endpoint.ties.capitalize()} ties, Wald interval; log-rank two-sided{strata}"),
+        (
+            "Cox",
+            f"hazard ~ {terms}{strata}; {analysis.endpoint.ties.capitalize()} ties, Wald interval; log-rank two-sided{strata}",
+        ),
     ]

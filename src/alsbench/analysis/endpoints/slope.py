@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from alsbench.analysis.ask import CONTRAST_STATS, Ask, Block
+from alsbench.analysis.context import CONTRAST_STATS, AnalysisContext, MethodResult
 from alsbench.analysis.contrast import higher_is_better
 from alsbench.analysis.model_data import (
     ARM,
@@ -45,7 +45,7 @@ SLOWING = ("percent_slowing", "percent_slowing_low", "percent_slowing_high")
 
 
 @dataclass(frozen=True)
-class Rows:
+class SlopeRows:
     """Analysed rows: the value, months since baseline by the nominal visit, subject and arm of each."""
 
     records: Records
@@ -55,75 +55,75 @@ class Rows:
     warnings: tuple[str, ...]
 
 
-def analyse(ask: Ask) -> Block:
+def analyse(analysis: AnalysisContext) -> MethodResult:
     """Slopes per arm, differences and percent slowing."""
-    rows = analysed_rows(ask, ask.member.mask)
+    rows = analysed_rows(analysis, analysis.member.mask)
     out: list[Row] = []
-    for i, arm in enumerate(ask.arms):
-        out.append(ask.row("arm", "n", int(np.unique(rows.records.subject[rows.arm == i]).size), arm=arm))
-        if ask.endpoint.scale == "log":
-            out.append(ask.row("arm", "n_below_lloq", int(rows.records.below[rows.arm == i].sum()), arm=arm))
+    for i, arm in enumerate(analysis.arms):
+        out.append(analysis.row("arm", "n", int(np.unique(rows.records.subject[rows.arm == i]).size), arm=arm))
+        if analysis.endpoint.scale == "log":
+            out.append(analysis.row("arm", "n_below_lloq", int(rows.records.below[rows.arm == i].sum()), arm=arm))
     if len(rows.records) == 0:
         raise StatsError("no analysed rows in this subgroup")
-    fit, arm_levels, covariates, warnings = fit_rows(ask, rows)
-    found = arm_slopes(fit, df=ask.endpoint.df)
-    for arm in ask.arms:
+    fit, arm_levels, covariates, warnings = fit_rows(analysis, rows)
+    found = arm_slopes(fit, df=analysis.endpoint.df)
+    for arm in analysis.arms:
         if arm in arm_levels.levels:
             index = arm_levels.levels.index(arm)
-            out += ask.inference("arm", "slope", found, index, arm=arm)
-            out += exponentiated(ask, "arm", "gmr", found, index, arm=arm)
+            out += analysis.inference("arm", "slope", found, index, arm=arm)
+            out += exponentiated(analysis, "arm", "gmr", found, index, arm=arm)
         else:
-            out += ask.failed("arm", SLOPE_STATS, f"no analysed rows of {arm} in this subgroup", arm=arm)
-    for treatment, reference in ask.pairs:
-        out += _contrast(ask, fit, arm_levels, treatment, reference)
-    out += _model(ask, fit)
+            out += analysis.failed("arm", SLOPE_STATS, f"no analysed rows of {arm} in this subgroup", arm=arm)
+    for treatment, reference in analysis.pairs:
+        out += _contrast(analysis, fit, arm_levels, treatment, reference)
+    out += _model(analysis, fit)
     names = [v.name for v in covariates]
-    return Block(
+    return MethodResult(
         out,
         model=(
             (
                 "Model",
-                _formula(ask, names),
+                _formula(analysis, names),
             ),
-            ("Degrees of freedom", _df_words(ask)),
+            ("Degrees of freedom", _df_words(analysis)),
             ("Time", "months since baseline by the nominal visit, baseline included"),
             ("Percent slowing", "100 (1 - slope / slope of reference), Fieller interval"),
-            *lloq_words(ask, per="arm"),
+            *lloq_words(analysis, per="arm"),
             ("Missing data", "missing at random; rows with a value are analysed, none is imputed"),
         ),
         warnings=(*rows.warnings, *warnings, *fit.notes),
     )
 
 
-def fit_rows(ask: Ask, rows: Rows) -> tuple[SlopeFit, Factor, list[Variable], list[str]]:
+def fit_rows(analysis: AnalysisContext, rows: SlopeRows) -> tuple[SlopeFit, Factor, list[Variable], list[str]]:
     """The model of all arms among ``rows``: the fit, its arm factor, its covariates, and warnings."""
-    covariates, warnings = covariate_variables(covariate_columns(ask), rows.records.subject)
-    arm = arm_factor(ask, rows.arm)
+    covariates, warnings = covariate_variables(covariate_columns(analysis), rows.records.subject)
+    arm = arm_factor(analysis, rows.arm)
     fit = random_slopes(
         rows.y,
         rows.months,
         arm,
         rows.records.subject,
         covariates=covariates,
-        shared_baseline=ask.endpoint.shared_baseline,
-        reml=ask.endpoint.estimation == "reml",
+        shared_baseline=analysis.endpoint.shared_baseline,
+        reml=analysis.endpoint.estimation == "reml",
     )
     return fit, arm, covariates, warnings
 
 
-def interaction(ask: Ask, whole: BoolArray, _visits: tuple[float, ...]) -> Block:
+def interaction(analysis: AnalysisContext, whole: BoolArray, _visits: tuple[float, ...]) -> MethodResult:
     """Subgroup-by-arm interaction: difference between members and the other decided subjects in the slope difference."""
-    rows = analysed_rows(ask, whole)
-    covariates, warnings = covariate_variables(covariate_columns(ask), rows.records.subject)
-    arm = arm_factor(ask, rows.arm)
-    part = Factor(PART, ask.member.mask[rows.records.subject].astype(np.int64), ("out", "in"))
-    free = not ask.endpoint.shared_baseline  # else the arms start from one mean in each part
+    rows = analysed_rows(analysis, whole)
+    covariates, warnings = covariate_variables(covariate_columns(analysis), rows.records.subject)
+    arm = arm_factor(analysis, rows.arm)
+    part = Factor(PART, analysis.member.mask[rows.records.subject].astype(np.int64), ("out", "in"))
+    free = not analysis.endpoint.shared_baseline  # else the arms start from one mean in each part
     main = [(TIME,), *([(ARM,)] if free else []), (PART,), *((v.name,) for v in covariates)]
     crossed = [(TIME, ARM), (TIME, PART), *([(ARM, PART)] if free else []), (TIME, ARM, PART)]
     design = build_design([Covariate(TIME, rows.months), arm, part, *covariates], [*main, *crossed])
-    fit = fit_slopes(rows.y, design, rows.records.subject, rows.months, reml=ask.endpoint.estimation == "reml")
+    fit = fit_slopes(rows.y, design, rows.records.subject, rows.months, reml=analysis.endpoint.estimation == "reml")
     out: list[Row] = []
-    for comparison in ask.comparisons:
+    for comparison in analysis.comparisons:
         where = {"treatment": comparison.treatment, "reference": comparison.reference}
         try:
             row = sum(
@@ -132,58 +132,60 @@ def interaction(ask: Ask, whole: BoolArray, _visits: tuple[float, ...]) -> Block
                 for level, sign in ((comparison.treatment, 1.0), (comparison.reference, -1.0))
                 for month, time_sign in ((1.0, 1.0), (0.0, -1.0))
             )
-            p = float(fit.contrast(np.asarray(row), df=ask.endpoint.df).p[0])
-            out.append(ask.row("subgroup", "interaction_p", p, **where))
+            p = float(fit.contrast(np.asarray(row), df=analysis.endpoint.df).p[0])
+            out.append(analysis.row("subgroup", "interaction_p", p, **where))
         except ValueError as error:
-            out.append(ask.row("subgroup", "interaction_p", None, error=str(error), **where))
-    return Block(out, warnings=tuple(warnings))
+            out.append(analysis.row("subgroup", "interaction_p", None, error=str(error), **where))
+    return MethodResult(out, warnings=tuple(warnings))
 
 
-def analysed_rows(ask: Ask, mask: BoolArray) -> Rows:
-    """Rows of all visits (or the endpoint's) with a value and complete covariates, of the subjects in ``mask``."""
-    records = endpoint_records(ask.source, ask.endpoint)
+def analysed_rows(analysis: AnalysisContext, mask: BoolArray) -> SlopeRows:
+    """SlopeRows of all visits (or the endpoint's) with a value and complete covariates, of the subjects in ``mask``."""
+    records = endpoint_records(analysis.source, analysis.endpoint)
     values = records.aval
-    if ask.endpoint.scale == "log":
+    if analysis.endpoint.scale == "log":
         values = np.log(np.where(values > 0, values, np.nan))
-    arm = ask.source.planned_arm[records.subject]
-    visits = ask.source.study.visits
+    arm = analysis.source.planned_arm[records.subject]
+    visits = analysis.source.study.visits
     inside = mask[records.subject] & (arm >= 0) & np.isfinite(values) & (records.visit >= visits.baseline)
-    if ask.endpoint.visits:
-        inside &= np.isin(records.visit, (visits.baseline, *ask.endpoint.visits))
-    keep = inside & covariate_columns(ask).complete[records.subject]
+    if analysis.endpoint.visits:
+        inside &= np.isin(records.visit, (visits.baseline, *analysis.endpoint.visits))
+    keep = inside & covariate_columns(analysis).complete[records.subject]
     warnings = [*unplaced_warning(records), *dropped_rows_warning(int(inside.sum() - keep.sum()), "a covariate is missing")]
     kept = records.take(keep)
     months = (kept.visit - visits.baseline) * DAYS_PER_UNIT[visits.unit] / DAYS_PER_UNIT["month"]
-    return Rows(kept, values[keep], months, arm[keep], tuple(warnings))
+    return SlopeRows(kept, values[keep], months, arm[keep], tuple(warnings))
 
 
-def _contrast(ask: Ask, fit: SlopeFit, arm: Factor, treatment: str, reference: str) -> list[Row]:
+def _contrast(analysis: AnalysisContext, fit: SlopeFit, arm: Factor, treatment: str, reference: str) -> list[Row]:
     where = {"treatment": treatment, "reference": reference}
     absent = [a for a in (treatment, reference) if a not in arm.levels]
     if absent:
         reason = f"no analysed rows of {' or '.join(absent)} in this subgroup"
-        return ask.failed("contrast", (*CONTRAST_STATS, *SLOWING), reason, **where)
-    found = slope_differences(fit, reference=reference, df=ask.endpoint.df)
+        return analysis.failed("contrast", (*CONTRAST_STATS, *SLOWING), reason, **where)
+    found = slope_differences(fit, reference=reference, df=analysis.endpoint.df)
     others = [a for a in arm.levels if a != reference]
-    out = ask.inference("contrast", "difference", found, others.index(treatment), **where)
-    out += exponentiated(ask, "contrast", "ratio", found, others.index(treatment), **where)
-    b = float(arm_slopes(fit, df=ask.endpoint.df).estimate[arm.levels.index(reference)])
-    if (b if higher_is_better(ask.endpoint) else -b) >= 0:
-        return out + ask.failed("contrast", SLOWING, f"{reference} does not get worse: there is no decline to slow", **where)
-    slowing = percent_slowing(fit, treatment, reference, df=ask.endpoint.df)
-    out.append(ask.row("contrast", "percent_slowing", slowing.percent, **where))
+    out = analysis.inference("contrast", "difference", found, others.index(treatment), **where)
+    out += exponentiated(analysis, "contrast", "ratio", found, others.index(treatment), **where)
+    b = float(arm_slopes(fit, df=analysis.endpoint.df).estimate[arm.levels.index(reference)])
+    if (b if higher_is_better(analysis.endpoint) else -b) >= 0:
+        return out + analysis.failed(
+            "contrast", SLOWING, f"{reference} does not get worse: there is no decline to slow", **where
+        )
+    slowing = percent_slowing(fit, treatment, reference, df=analysis.endpoint.df)
+    out.append(analysis.row("contrast", "percent_slowing", slowing.percent, **where))
     if slowing.fieller_shape == "interval":
-        out.append(ask.row("contrast", "percent_slowing_low", slowing.fieller_low, **where))
-        out.append(ask.row("contrast", "percent_slowing_high", slowing.fieller_high, **where))
+        out.append(analysis.row("contrast", "percent_slowing_low", slowing.fieller_low, **where))
+        out.append(analysis.row("contrast", "percent_slowing_high", slowing.fieller_high, **where))
     else:
         reason = (
             f"the Fieller set is no interval ({slowing.fieller_shape}): the reference slope is not clearly different from 0"
         )
-        out += ask.failed("contrast", SLOWING[1:], reason, **where)
+        out += analysis.failed("contrast", SLOWING[1:], reason, **where)
     return out
 
 
-def _model(ask: Ask, fit: SlopeFit) -> list[Row]:
+def _model(analysis: AnalysisContext, fit: SlopeFit) -> list[Row]:
     facts: list[tuple[str, float | int]] = [
         ("n_subjects", fit.n_subjects),
         ("n_observations", fit.n_observations),
@@ -194,20 +196,22 @@ def _model(ask: Ask, fit: SlopeFit) -> list[Row]:
         ("aic", fit.aic),
         ("bic", fit.bic),
     ]
-    out = [ask.row("model", name, value) for name, value in facts]
-    out.append(ask.row("model", "sigma", fit.sigma, level="residual"))
-    out.append(ask.row("model", "sigma", float(fit.G[0, 0]) ** 0.5, level="random intercept"))
-    out.append(ask.row("model", "sigma", float(fit.G[1, 1]) ** 0.5, level="random slope"))
+    out = [analysis.row("model", name, value) for name, value in facts]
+    out.append(analysis.row("model", "sigma", fit.sigma, level="residual"))
+    out.append(analysis.row("model", "sigma", float(fit.G[0, 0]) ** 0.5, level="random intercept"))
+    out.append(analysis.row("model", "sigma", float(fit.G[1, 1]) ** 0.5, level="random slope"))
     return out
 
 
-def _formula(ask: Ask, covariates: list[str]) -> str:
-    arm = ask.source.study.arms.planned
+def _formula(analysis: AnalysisContext, covariates: list[str]) -> str:
+    arm = analysis.source.study.arms.planned
     # a shared baseline has no main effect of the arm: the arms start from one mean
-    fixed = " + ".join([*(["months", f"months:{arm}"] if ask.endpoint.shared_baseline else [f"months*{arm}"]), *covariates])
-    value = "ln(AVAL)" if ask.endpoint.scale == "log" else "AVAL"
-    return f"{value} ~ {fixed} + (months | subject), {ask.endpoint.estimation.upper()}"
+    fixed = " + ".join(
+        [*(["months", f"months:{arm}"] if analysis.endpoint.shared_baseline else [f"months*{arm}"]), *covariates]
+    )
+    value = "ln(AVAL)" if analysis.endpoint.scale == "log" else "AVAL"
+    return f"{value} ~ {fixed} + (months | subject), {analysis.endpoint.estimation.upper()}"
 
 
-def _df_words(ask: Ask) -> str:
-    return "Satterthwaite" if ask.endpoint.df == "satterthwaite" else "Kenward-Roger (expected information, as pbkrtest)"
+def _df_words(analysis: AnalysisContext) -> str:
+    return "Satterthwaite" if analysis.endpoint.df == "satterthwaite" else "Kenward-Roger (expected information, as pbkrtest)"

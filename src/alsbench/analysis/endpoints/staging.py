@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from alsbench.analysis.ask import Ask, Block
+from alsbench.analysis.context import AnalysisContext, MethodResult
 from alsbench.analysis.endpoints.responder import threshold_rows, time_words
 from alsbench.analysis.follow_up import event_days
 from alsbench.analysis.model_data import Floats, unplaced_words
@@ -51,24 +51,24 @@ class Items:
     unplaced: int
 
 
-def analyse(ask: Ask) -> Block:
+def analyse(analysis: AnalysisContext) -> MethodResult:
     """Subjects in each stage by arm and visit, and time to the first higher stage, for each staging system."""
-    items = read_items(ask)
+    items = read_items(analysis)
     rows: list[Row] = []
     warnings = unplaced_words(items.unplaced)
-    for system in ask.endpoint.systems:
-        rows += _counts(ask, items, system)
-        found, more = _progression(ask, items, system)
+    for system in analysis.endpoint.systems:
+        rows += _counts(analysis, items, system)
+        found, more = _progression(analysis, items, system)
         rows += found
         warnings += more
     if items.both:
         warnings.append(f"{items.both} visits hold item 5 as 5a and as 5b: item 5 and the gastrostomy are taken as unknown")
-    split = len(item_codes(ask.endpoint)) > N_ITEMS
+    split = len(item_codes(analysis.endpoint)) > N_ITEMS
     tube = "gastrostomy, " if split else ""
-    if not split and "kings" in ask.endpoint.systems:
+    if not split and "kings" in analysis.endpoint.systems:
         warnings.append("item 5 is not told apart as 5a and 5b: a gastrostomy is not known and does not make King's stage 4")
-    event = "from the day of the event on" if ask.endpoint.event is not None else "not known: the endpoint names no event"
-    return Block(
+    event = "from the day of the event on" if analysis.endpoint.event is not None else "not known: the endpoint names no event"
+    return MethodResult(
         rows,
         model=(
             ("King's", f"4: {tube}item 10 = 0 or item 12 < 4; else regions involved (items 1-3, 4-5, 8 below 4)"),
@@ -76,7 +76,7 @@ def analyse(ask: Ask) -> Block:
             ("Stage 5", event),
             ("Missing data", "a stage that a missing item leaves open is unknown and not in the denominator"),
             ("Time to a higher stage", "first day with a stage above baseline's; the event counts"),
-            *time_words(ask),
+            *time_words(analysis),
         ),
         warnings=merge_warnings([warnings]),
     )
@@ -104,9 +104,9 @@ def item_codes(endpoint: Endpoint) -> dict[str, tuple[int, bool]]:
     return {code: (at, i == ITEM_5 + 1) for i, (code, at) in enumerate(zip(codes, places, strict=True))}
 
 
-def read_items(ask: Ask) -> Items:
+def read_items(analysis: AnalysisContext) -> Items:
     """The items of every member at every visit. Raises DataError for an item that is not in the data or is there twice."""
-    source, endpoint = ask.source, ask.endpoint
+    source, endpoint = analysis.source, analysis.endpoint
     codes = item_codes(endpoint)
     listed = ", ".join("'" + c.replace("\\", "\\\\").replace("'", "\\'") + "'" for c in codes)
     where = f"PARAMCD in ({listed})" + (f" and ({endpoint.where})" if endpoint.where else "")
@@ -116,7 +116,7 @@ def read_items(ask: Ask) -> Items:
     index = np.array([source.subject_index.get(str(s), -1) for s in frame[source.study.info.subject]], dtype=np.int64)
     frame = frame.take(keep := (index >= 0) & np.isfinite(number))
     number, index, unplaced = number[keep], index[keep], int((~keep).sum())
-    subject = np.flatnonzero(ask.member.mask & (source.planned_arm >= 0)).astype(np.int64)
+    subject = np.flatnonzero(analysis.member.mask & (source.planned_arm >= 0)).astype(np.int64)
     labels = visit_labels(frame, number, source.study.visits.label, unit=source.study.visits.unit.capitalize())
     visits = np.array(list(labels))
     position = np.full(len(source.subjects), -1, dtype=np.int64)
@@ -127,7 +127,7 @@ def read_items(ask: Ask) -> Items:
     item = np.array([codes[str(c)][0] for c in frame["PARAMCD"]], dtype=np.int64)
     second = np.array([codes[str(c)][1] for c in frame["PARAMCD"]], dtype=bool)
     value = np.asarray(frame["AVAL"], dtype=np.float64)
-    _refuse_duplicates(ask, np.column_stack([who, at, item, second]))
+    _refuse_duplicates(analysis, np.column_stack([who, at, item, second]))
     score = np.full((subject.size, visits.size, N_ITEMS), np.nan)
     score[who, at, item] = value
     tube, both = _gastrostomy(who, at, item, second, value, score, split=len(codes) > N_ITEMS)
@@ -179,46 +179,46 @@ def _check(frame: Frame, visit: str, codes: dict[str, tuple[int, bool]], endpoin
         )
 
 
-def _refuse_duplicates(ask: Ask, keys: IntArray) -> None:
+def _refuse_duplicates(analysis: AnalysisContext, keys: IntArray) -> None:
     if np.unique(keys, axis=0).shape[0] < keys.shape[0]:
         raise DataError(
             "an item is recorded twice for one subject and visit",
-            where=f"endpoint {ask.endpoint.name}",
+            where=f"endpoint {analysis.endpoint.name}",
             hint="say which record counts with where = \"ANL01FL == 'Y'\" or the like in study.toml",
         )
 
 
-def _counts(ask: Ask, items: Items, system: StagingSystem) -> list[Row]:
+def _counts(analysis: AnalysisContext, items: Items, system: StagingSystem) -> list[Row]:
     stage = stages(items, system)
-    wanted = ask.question.visits or ask.endpoint.visits
+    wanted = analysis.question.visits or analysis.endpoint.visits
     rows: list[Row] = []
     for j, (visit, label) in enumerate(zip(items.visits, items.labels, strict=True)):
         if wanted and visit not in wanted:
             continue
-        for code, arm in enumerate(ask.arms):
+        for code, arm in enumerate(analysis.arms):
             mine = stage[items.arm == code, j]
             known = mine[np.isfinite(mine)]
             at = {"arm": arm, "visit": label, "visit_number": visit, "variable": NAMES[system]}
-            rows.append(ask.row("arm", "n", int(known.size), **at))
-            rows.append(ask.row("arm", "n_missing", int(mine.size - known.size), **at))
+            rows.append(analysis.row("arm", "n", int(known.size), **at))
+            rows.append(analysis.row("arm", "n_missing", int(mine.size - known.size), **at))
             for level in STAGES:
                 count = int((known == float(level)).sum())
                 reason = None if known.size else f"no known stage of {arm} at {label}"
-                if level == STAGES[-1] and ask.endpoint.event is None:
+                if level == STAGES[-1] and analysis.endpoint.event is None:
                     unknown = "unknown: the endpoint names no event"
-                    rows += ask.failed("arm", ("count", "percent"), unknown, level=level, **at)
+                    rows += analysis.failed("arm", ("count", "percent"), unknown, level=level, **at)
                     continue
                 share = percent(count, known.size) if known.size else None
-                rows.append(ask.row("arm", "count", count, level=level, **at))
-                rows.append(ask.row("arm", "percent", share, level=level, error=reason, **at))
+                rows.append(analysis.row("arm", "count", count, level=level, **at))
+                rows.append(analysis.row("arm", "percent", share, level=level, error=reason, **at))
     return rows
 
 
-def _progression(ask: Ask, items: Items, system: StagingSystem) -> tuple[list[Row], list[str]]:
+def _progression(analysis: AnalysisContext, items: Items, system: StagingSystem) -> tuple[list[Row], list[str]]:
     """Time to a stage above baseline's; a subject without a known stage at baseline has none."""
     variable = PROGRESSION[system]
     stage = stages(items, system, died=False)
-    baseline = ask.source.study.visits.baseline
+    baseline = analysis.source.study.visits.baseline
     at = [j for j, v in enumerate(items.visits) if v == baseline]
     after = [j for j, v in enumerate(items.visits) if v > baseline]
     start = stage[:, at[0]] if at else np.full(items.subject.size, np.nan)
@@ -228,8 +228,8 @@ def _progression(ask: Ask, items: Items, system: StagingSystem) -> tuple[list[Ro
         warnings.append(f"{variable}: {int((~known).sum())} without a known stage at baseline, left out")
     if not known.any() or not after:
         reason = "no subject has a known stage at baseline" if not known.any() else "no visit after baseline"
-        rows = [ask.row("contrast", "hazard_ratio", None, treatment=t, reference=r, variable=variable, error=reason)
-                for t, r in ask.pairs]  # fmt: skip
+        rows = [analysis.row("contrast", "hazard_ratio", None, treatment=t, reference=r, variable=variable, error=reason)
+                for t, r in analysis.pairs]  # fmt: skip
         return rows, warnings
     change = stage[known][:, after] - start[known, None]
     reached = time_to_threshold(
@@ -237,8 +237,8 @@ def _progression(ask: Ask, items: Items, system: StagingSystem) -> tuple[list[Ro
         items.day[known][:, after],
         1.0,
         worse="higher",
-        confirmed=ask.endpoint.confirmed,
+        confirmed=analysis.endpoint.confirmed,
         event_day=items.event_day[known],
     )
-    found, more = threshold_rows(ask, items.subject[known], items.arm[known], reached.day, reached.reached == 1, variable)
+    found, more = threshold_rows(analysis, items.subject[known], items.arm[known], reached.day, reached.reached == 1, variable)
     return found, [*warnings, *more]

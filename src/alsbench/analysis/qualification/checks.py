@@ -3,6 +3,8 @@
 The rules are the project's accuracy requirements: least-squares means and differences to 1e-6 of the larger of value and
 standard error, standard errors to 1e-6 and degrees of freedom to 1e-4 relative, p-values and log-likelihoods to 1e-6, ranks
 and counts exactly. What follows from these (t, F, limits, criteria) is held to what they imply; closed forms to rounding.
+
+METHODS lists what is qualified: each method, how it is reached, and the tests that hold it to the same numbers.
 """
 
 from __future__ import annotations
@@ -89,7 +91,7 @@ def allowed(rule: Rule, expected: float, scale: float) -> float:
 
 
 @dataclass(frozen=True, slots=True)
-class Check:
+class ReferenceCheck:
     """One comparison. ``expected`` and ``got`` are NaN where there is no value, which must then be so on both sides;
     ``fault`` says what went wrong where nothing could be computed."""
 
@@ -131,14 +133,14 @@ class Tally:
     method: str
     case: str
     reference: str
-    checks: list[Check] = field(default_factory=list)
+    checks: list[ReferenceCheck] = field(default_factory=list)
 
     def add(self, rule: Rule, where: str, expected: Any, got: Any, *, scale: float = 1.0) -> None:
         """Compare one number; None means that there is none."""
         theirs = math.nan if expected is None else float(expected)
         ours = math.nan if got is None else float(got)
         limit = 0.0 if math.isnan(theirs) else allowed(rule, theirs, scale)
-        self.checks.append(Check(f"{self.case} {where}", self.method, rule, self.reference, theirs, ours, limit))
+        self.checks.append(ReferenceCheck(f"{self.case} {where}", self.method, rule, self.reference, theirs, ours, limit))
 
     def matrix(self, rule: Rule, where: str, expected: Any, got: Any, *, symmetric: bool = False) -> None:
         """Compare two arrays entry by entry, scaled by the largest; of ``symmetric`` ones the lower triangle."""
@@ -192,10 +194,71 @@ class Tally:
 
     def fail(self, where: str, why: str) -> None:
         """Nothing to compare: a failed check that says why."""
-        lost = Check(f"{self.case} {where}", self.method, "exact", self.reference, math.nan, math.nan, 0.0, why)
+        lost = ReferenceCheck(f"{self.case} {where}", self.method, "exact", self.reference, math.nan, math.nan, 0.0, why)
         self.checks.append(lost)
 
 
 def row_name(row: Mapping[str, Any]) -> str:
     """What identifies a row of R's tables: its labels, in order."""
     return " / ".join(str(v) for k, v in row.items() if isinstance(v, str) or k == "age")
+
+
+_CORRIDOR = "tests/analysis/test_reference_trials.py"
+
+
+@dataclass(frozen=True)
+class Method:
+    """``route``: whole = files loaded, then a question answered; engine = arrays given to the function itself."""
+
+    id: str
+    title: str
+    route: str
+    tests: tuple[str, ...]
+
+
+_METHODS = (
+    Method("subgroup", "Subgroup cuts and counts", "whole", (_CORRIDOR,)),
+    Method(
+        "mmrm-satterthwaite",
+        "MMRM REML, Satterthwaite",
+        "whole, engine",
+        (_CORRIDOR, "tests/stats/test_mmrm_trials.py", "tests/stats/test_mmrm_fev.py"),
+    ),
+    Method(
+        "mmrm-kenward-roger",
+        "MMRM REML, Kenward-Roger (linear)",
+        "whole, engine",
+        (_CORRIDOR, "tests/stats/test_mmrm_trials.py", "tests/stats/test_mmrm_fev.py"),
+    ),
+    Method("mmrm-kenward-roger-full", "MMRM REML, Kenward-Roger (full)", "engine", ("tests/stats/test_mmrm_fev.py",)),
+    Method("mmrm-ml", "MMRM ML, Satterthwaite", "engine", ("tests/stats/test_mmrm_fev.py",)),
+    Method("mmrm-exact", "MMRM, fits to full precision", "engine", ("tests/stats/test_mmrm_fev.py",)),
+    Method("mmrm-sas", "MMRM, SAS PROC MIXED", "engine", ("tests/stats/test_mmrm_fev.py",)),
+    Method("ancova", "ANCOVA by visit", "whole, engine", (_CORRIDOR, "tests/stats/test_ancova.py")),
+    Method(
+        "joint-rank",
+        "CAFS scores and ranks",
+        "whole, engine",
+        (_CORRIDOR, "tests/stats/test_joint_rank.py", "tests/stats/test_joint_rank_reference.py"),
+    ),
+    Method("joint-rank-ancova", "CAFS, ANCOVA on ranks", "whole", (_CORRIDOR, "tests/stats/test_joint_rank_reference.py")),
+    Method(
+        "gehan-wilcoxon",
+        "CAFS, Finkelstein-Schoenfeld test",
+        "whole, engine",
+        (_CORRIDOR, "tests/stats/test_joint_rank_reference.py"),
+    ),
+    Method("wins", "Win ratio, win odds, net benefit", "whole, engine", (_CORRIDOR, "tests/stats/test_wins.py")),
+    Method("slope-satterthwaite", "Random slopes, Satterthwaite", "whole, engine", (_CORRIDOR, "tests/stats/test_slopes.py")),
+    Method("slope-kenward-roger", "Random slopes, Kenward-Roger", "whole, engine", (_CORRIDOR, "tests/stats/test_slopes.py")),
+    Method("slope-likelihood", "Random slopes, REML and ML fits", "whole, engine", ("tests/stats/test_slopes.py",)),
+    Method("kaplan-meier", "Kaplan-Meier curves and intervals", "whole, engine", ("tests/stats/test_survival.py",)),
+    Method("log-rank", "Log-rank tests", "whole, engine", (_CORRIDOR, "tests/stats/test_survival.py")),
+    Method("cox", "Cox models", "whole, engine", (_CORRIDOR, "tests/stats/test_cox.py")),
+    Method("rmst", "Restricted mean survival", "whole, engine", (_CORRIDOR, "tests/stats/test_survival.py")),
+    Method("proportions", "Intervals of proportions and rates", "engine", ("tests/stats/test_proportions.py",)),
+    Method("multiplicity", "Multiplicity", "engine", ("tests/stats/test_multiplicity.py",)),
+    Method("max-t", "Max-t critical values", "engine", ("tests/stats/test_max_t.py", "tests/stats/test_max_t_accuracy.py")),
+    Method("repeatability", "Repeatability, bit for bit", "whole", ("tests/analysis/test_qualification.py",)),
+)
+METHODS: dict[str, Method] = {m.id: m for m in _METHODS}

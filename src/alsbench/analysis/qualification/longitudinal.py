@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from alsbench.analysis.qualification.checks import Check, Tally
+from alsbench.analysis.qualification.checks import ReferenceCheck, Tally
 from alsbench.analysis.qualification.material import Archive, software
 from alsbench.analysis.qualification.trials import Answers, Case
 from alsbench.stats.design import Covariate, Factor, Variable, build_design
@@ -56,7 +56,7 @@ def longitudinal_cases(archive: Archive) -> Iterator[Case]:
         yield Case(SLOPE_METHODS, name, partial(compare_slopes, data, name, wanted))
 
 
-def compare_slopes(data: Growth, name: str, wanted: Answers) -> list[Check]:
+def compare_slopes(data: Growth, name: str, wanted: Answers) -> list[ReferenceCheck]:
     """Fits and both kinds of inference."""
     checks = _fits(data, name, wanted)
     for df in _DF:
@@ -76,7 +76,7 @@ def _orthodont(archive: Archive) -> Growth:
     return Growth(c["distance"], c["age"], subject, sex, {"age": TIME, "Sex": ARM})
 
 
-def _fits(data: Growth, name: str, wanted: Answers) -> list[Check]:
+def _fits(data: Growth, name: str, wanted: Answers) -> list[ReferenceCheck]:
     tally = Tally("slope-likelihood", name, software(wanted))
     for method in ("reml", "ml"):
         fit, r = data.fit(reml=method == "reml"), wanted[method]
@@ -94,7 +94,7 @@ def _fits(data: Growth, name: str, wanted: Answers) -> list[Check]:
     return tally.checks
 
 
-def _inference(data: Growth, name: str, wanted: Answers, df: DfMethod) -> list[Check]:
+def _inference(data: Growth, name: str, wanted: Answers, df: DfMethod) -> list[ReferenceCheck]:
     r = wanted[df.replace("-", "_")]
     tally = Tally(f"slope-{df}", f"{name} {df}:", software(wanted))
     fit = data.fit()

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from alsbench.analysis.qualification.checks import Check, Tally
+from alsbench.analysis.qualification.checks import ReferenceCheck, Tally
 from alsbench.analysis.qualification.trials import Case
 from alsbench.stats import multiplicity
 from alsbench.stats.joint_rank import FollowUp, Rules, score_pairs
@@ -47,7 +47,7 @@ def published_cases() -> Iterator[Case]:
     yield Case(("joint-rank", "gehan-wilcoxon", "wins"), "published/worked check", _worked_check)
 
 
-def _proportions() -> list[Check]:
+def _proportions() -> list[ReferenceCheck]:
     single = Tally("proportions", "published/single proportions", "Newcombe 1998, Stat Med 17:857, Table I")
     for count, n, exact, score in _SINGLE:
         for kind, interval, printed in (
@@ -71,7 +71,7 @@ def _proportions() -> list[Check]:
     return [*single.checks, *two.checks, *rates.checks, *hand.checks]
 
 
-def _multiplicity() -> list[Check]:
+def _multiplicity() -> list[ReferenceCheck]:
     """p = 0.01, 0.04, 0.03, 0.005 by hand; the Holm graph and the graph of Bretz et al. in gMCP's tests."""
     hand = Tally("multiplicity", "published/four p-values", "hand calculation")
     p = [0.01, 0.04, 0.03, 0.005]
@@ -106,7 +106,7 @@ def _bretz_2011() -> multiplicity.Graph:
     return multiplicity.Graph(np.array([t, t, t, 0, 0, 0]), np.array(transitions, dtype=np.float64))
 
 
-def _dunnett() -> list[Check]:
+def _dunnett() -> list[ReferenceCheck]:
     """The probability inside the printed critical value is 0.95, up to what its two decimals leave open."""
     tally = Tally("max-t", "published/dunnett", "Dunnett 1964, Biometrics 20:482")
     for m, df, critical in _DUNNETT:
@@ -118,7 +118,7 @@ def _dunnett() -> list[Check]:
     return tally.checks
 
 
-def _worked_check() -> list[Check]:
+def _worked_check() -> list[ReferenceCheck]:
     """A died on day 100, B on 150, C left at month 3 (day 90), D and E were seen to month 6; treated {C, D}."""
     tally = Tally("joint-rank", "published/worked check", "hand calculation")
     na = math.nan

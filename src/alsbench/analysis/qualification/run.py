@@ -7,18 +7,23 @@ loaded into a temporary workspace that is removed afterwards. A method that fail
 from __future__ import annotations
 
 import contextlib
+import platform
+import sys
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+from importlib import metadata
 from pathlib import Path
 
-from alsbench.analysis.qualification.catalogue import METHODS, Method
-from alsbench.analysis.qualification.checks import RULES, Check, Rule, Tally
-from alsbench.analysis.qualification.fev import fev_cases
-from alsbench.analysis.qualification.installation import installation
+import numpy as np  # noqa: F401  loads its library, so that it can be seen
+import scipy.linalg  # noqa: F401
+from threadpoolctl import threadpool_info
+
+from alsbench.analysis.qualification.checks import METHODS, RULES, Method, ReferenceCheck, Rule, Tally
 from alsbench.analysis.qualification.longitudinal import longitudinal_cases
 from alsbench.analysis.qualification.material import FOLDERS, PUBLIC, TRIALS, Archive, digest
+from alsbench.analysis.qualification.mmrm import fev_cases
 from alsbench.analysis.qualification.published import published_cases
 from alsbench.analysis.qualification.survival_data import survival_cases
 from alsbench.analysis.qualification.trial_engine import engine_cases
@@ -26,6 +31,7 @@ from alsbench.analysis.qualification.trials import Case, load_trial, trial_cases
 from alsbench.analysis.source import Source
 from alsbench.errors import UnavailableError, is_interrupt, out_of_memory
 from alsbench.stats.errors import StatsError
+from alsbench.version import __version__
 
 Progress = Callable[[str, int, int], None]
 
@@ -35,18 +41,18 @@ class Summary:
     """The checks of one method, or of one rule within a method: how many, how far off at most, and which was the worst."""
 
     method: Method
-    checks: tuple[Check, ...]
+    checks: tuple[ReferenceCheck, ...]
 
     @property
     def deviation(self) -> float:
         return max(c.deviation for c in self.checks)
 
     @property
-    def worst(self) -> Check:
+    def worst(self) -> ReferenceCheck:
         return max(self.checks, key=lambda c: c.share)
 
     @property
-    def failed(self) -> tuple[Check, ...]:
+    def failed(self) -> tuple[ReferenceCheck, ...]:
         return tuple(c for c in self.checks if not c.passed)
 
     @property
@@ -58,12 +64,12 @@ class Summary:
 class Qualification:
     """Every check, the installation they were made on and the hash of the reference material."""
 
-    checks: tuple[Check, ...]
+    checks: tuple[ReferenceCheck, ...]
     installation: tuple[tuple[str, str], ...]
     material: str
 
     @property
-    def failed(self) -> tuple[Check, ...]:
+    def failed(self) -> tuple[ReferenceCheck, ...]:
         return tuple(c for c in self.checks if not c.passed)
 
     def by_method(self) -> tuple[Summary, ...]:
@@ -88,7 +94,7 @@ def qualify(*, progress: Progress | None = None, methods: Sequence[str] = ()) ->
     archives = {folder: Archive(folder) for folder in FOLDERS}
     with _temporary_directory() as directory, contextlib.ExitStack() as opened:
         cases = [c for c in _cases(archives, directory, opened) if not methods or set(c.methods) & set(methods)]
-        checks: list[Check] = []
+        checks: list[ReferenceCheck] = []
         for done, case in enumerate(cases):
             if progress is not None:
                 progress(case.name, done, len(cases))
@@ -122,7 +128,7 @@ def _opener(archive: Archive, directory: Path, opened: contextlib.ExitStack) -> 
     return source
 
 
-def _guarded(case: Case) -> list[Check]:
+def _guarded(case: Case) -> list[ReferenceCheck]:
     try:
         return case.compare()
     except Exception as fault:
@@ -150,6 +156,40 @@ def _temporary_directory() -> Iterator[Path]:
         yield Path(name)
 
 
-def _summary(method: Method, checks: Iterable[Check]) -> Summary | None:
+def _summary(method: Method, checks: Iterable[ReferenceCheck]) -> Summary | None:
     found = tuple(checks)
     return Summary(method, found) if found else None
+
+
+PACKAGES = ("numpy", "scipy", "duckdb", "pyarrow", "pyreadstat", "pydantic")
+
+
+def installation() -> tuple[tuple[str, str], ...]:
+    """Names and values for a report's head."""
+    return (
+        ("alsbench", __version__),
+        ("Python", f"{platform.python_implementation()} {platform.python_version()}"),
+        ("Packages", ", ".join(f"{name} {_version(name)}" for name in PACKAGES)),
+        ("Platform", _platform()),
+        ("Linear algebra", "; ".join(linear_algebra()) or "unknown"),
+    )
+
+
+def linear_algebra() -> tuple[str, ...]:
+    """The BLAS libraries in use, each once, in order of name, with version and the processor they chose."""
+    found = (pool for pool in threadpool_info() if pool.get("user_api") == "blas")
+    parts = (" ".join(str(pool[k]) for k in ("internal_api", "version", "architecture") if pool.get(k)) for pool in found)
+    return tuple(sorted(set(parts)))
+
+
+def _platform() -> str:
+    libc = " ".join(part for part in platform.libc_ver() if part)
+    parts = (platform.system(), platform.machine(), libc, f"{sys.byteorder}-endian")
+    return ", ".join(part for part in parts if part)
+
+
+def _version(package: str) -> str:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return "absent"

@@ -11,7 +11,7 @@ from typing import Any, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from alsbench.analysis.qualification.checks import Check, Tally
+from alsbench.analysis.qualification.checks import ReferenceCheck, Tally
 from alsbench.analysis.qualification.material import Archive, software
 from alsbench.analysis.qualification.trials import Answers, Case
 from alsbench.stats.cox import ChiSquare, CoxFit, Ties, fit_cox
@@ -25,7 +25,7 @@ _LOG_RANKS = (("logrank", 0.0, False), ("peto_wilcoxon_rho1", 1.0, False), ("log
 
 
 @dataclass(frozen=True)
-class FollowUp:
+class SurvivalData:
     """Times, events, arm, the covariates of R's adjusted models and strata codes (-1 where missing)."""
 
     time: NDArray[np.float64]
@@ -58,13 +58,13 @@ def survival_cases(archive: Archive) -> Iterator[Case]:
         yield Case(("rmst",), name, partial(restricted_means, data, name, wanted))
 
 
-def compare_survival(data: FollowUp, name: str, wanted: Answers) -> list[Check]:
+def compare_survival(data: SurvivalData, name: str, wanted: Answers) -> list[ReferenceCheck]:
     """Every method on one data set."""
     comparisons = (curves, log_ranks, cox_models, restricted_means)
     return [check for compare in comparisons for check in compare(data, name, wanted)]
 
 
-def _read(archive: Archive, stem: str) -> FollowUp:
+def _read(archive: Archive, stem: str) -> SurvivalData:
     if stem == "surv_lung":
         c = archive.columns("lung.csv")
         arm = Factor("arm", (c["sex"] == 2).astype(np.int64), ("1", "2"))
@@ -77,14 +77,14 @@ def _read(archive: Archive, stem: str) -> FollowUp:
 
 def _follow_up(
     time: NDArray[Any], event: NDArray[np.bool_], arm: Factor, covariates: dict[str, NDArray[Any]], strata: NDArray[Any]
-) -> FollowUp:
+) -> SurvivalData:
     known = np.isfinite(strata)
     codes = np.full(strata.size, -1, dtype=np.int64)
     codes[known] = np.unique(strata[known], return_inverse=True)[1]
-    return FollowUp(time, event, arm, tuple(Covariate(n, v) for n, v in covariates.items()), codes)
+    return SurvivalData(time, event, arm, tuple(Covariate(n, v) for n, v in covariates.items()), codes)
 
 
-def curves(data: FollowUp, name: str, wanted: Answers) -> list[Check]:
+def curves(data: SurvivalData, name: str, wanted: Answers) -> list[ReferenceCheck]:
     tally = Tally("kaplan-meier", name, software(wanted))
     for code, arm in enumerate(wanted["arm_levels"]):
         inside = data.arm.codes == code
@@ -117,7 +117,7 @@ def _intervals(
             tally.add("closed", f"{where} quantile {row['prob']:g} {key}", row[key], ours)
 
 
-def log_ranks(data: FollowUp, name: str, wanted: Answers) -> list[Check]:
+def log_ranks(data: SurvivalData, name: str, wanted: Answers) -> list[ReferenceCheck]:
     tally = Tally("log-rank", name, software(wanted))
     for key, rho, stratified in _LOG_RANKS:
         r = wanted[key]
@@ -135,7 +135,7 @@ def log_ranks(data: FollowUp, name: str, wanted: Answers) -> list[Check]:
     return tally.checks
 
 
-def cox_models(data: FollowUp, name: str, wanted: Answers) -> list[Check]:
+def cox_models(data: SurvivalData, name: str, wanted: Answers) -> list[ReferenceCheck]:
     tally = Tally("cox", name, software(wanted))
     for model in _MODELS:
         for ties in _TIES:
@@ -176,7 +176,7 @@ def _chi_square(tally: Tally, where: str, statistic: float, p: float, found: Chi
     tally.add("p", f"{where} p", p, found.p)
 
 
-def restricted_means(data: FollowUp, name: str, wanted: Answers) -> list[Check]:
+def restricted_means(data: SurvivalData, name: str, wanted: Answers) -> list[ReferenceCheck]:
     tally = Tally("rmst", name, software(wanted))
     means = []
     for code, row in enumerate(wanted["arms"]):

@@ -11,12 +11,11 @@ from functools import partial
 import numpy as np
 
 from alsbench.analysis.follow_up import times_by_subject
-from alsbench.analysis.qualification.ancova import compare_ancova
-from alsbench.analysis.qualification.checks import Check, Tally
+from alsbench.analysis.qualification.checks import ReferenceCheck, Tally
 from alsbench.analysis.qualification.longitudinal import SLOPE_METHODS, Growth, compare_slopes
 from alsbench.analysis.qualification.material import Archive, software
-from alsbench.analysis.qualification.mmrm import Measurements, compare_mmrm
-from alsbench.analysis.qualification.survival_data import FollowUp, compare_survival
+from alsbench.analysis.qualification.mmrm import Measurements, compare_ancova, compare_mmrm
+from alsbench.analysis.qualification.survival_data import SurvivalData, compare_survival
 from alsbench.analysis.qualification.trials import Answers, Case, arm_of, asked, mmrm_method, parts_of
 from alsbench.analysis.records import endpoint_records
 from alsbench.analysis.source import BoolArray, Source
@@ -44,7 +43,7 @@ def engine_cases(trial: str, archive: Archive, source: Callable[[], Source]) -> 
         yield Case(methods, name, partial(asked, _survival, source, name, wanted))
 
 
-def _slope(source: Source, name: str, wanted: Answers) -> list[Check]:
+def _slope(source: Source, name: str, wanted: Answers) -> list[ReferenceCheck]:
     endpoint = source.endpoint("alsfrs_slope")
     records = endpoint_records(source, endpoint)
     rows = records.take(members(source, parts_of(name)[2]).mask[records.subject] & np.isfinite(records.aval))
@@ -63,7 +62,7 @@ def _slope(source: Source, name: str, wanted: Answers) -> list[Check]:
     return compare_slopes(growth, f"{name} engine:", wanted)
 
 
-def _mmrm(source: Source, name: str, wanted: Answers) -> list[Check]:
+def _mmrm(source: Source, name: str, wanted: Answers) -> list[ReferenceCheck]:
     _, endpoint, part, _, _ = parts_of(name)
     method = mmrm_method(name)
     tally = Tally(method, f"{name} engine:", software(wanted))
@@ -85,7 +84,7 @@ def _measurements(source: Source, endpoint: str, part: str, wanted: Answers) -> 
     return Measurements(y[keep], columns, {k: tuple(v) for k, v in wanted["levels"].items()})
 
 
-def _ancova(source: Source, name: str, wanted: Answers) -> list[Check]:
+def _ancova(source: Source, name: str, wanted: Answers) -> list[ReferenceCheck]:
     _, endpoint, visit, arm, part = parts_of(name)
     records = endpoint_records(source, source.endpoint(f"{endpoint}_ancova"))
     two, treated = _two_arms(source, arm, part)
@@ -102,13 +101,13 @@ def _ancova(source: Source, name: str, wanted: Answers) -> list[Check]:
     return tally.checks
 
 
-def _survival(source: Source, name: str, wanted: Answers) -> list[Check]:
+def _survival(source: Source, name: str, wanted: Answers) -> list[ReferenceCheck]:
     _, arm, part = parts_of(name)
     endpoint = source.endpoint("survival")
     day, censored = times_by_subject(source, endpoint.dataset, endpoint.paramcd, endpoint.where, label="survival")
     two, treated = _two_arms(source, arm, part)
     rows = np.flatnonzero(two & np.isfinite(day))
-    data = FollowUp(
+    data = SurvivalData(
         day[rows],
         censored[rows] == 0,
         Factor("arm", treated[rows].astype(np.int64), (source.study.arms.reference, arm_of(source, arm))),

@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from alsbench.analysis.qualification.checks import Check, Tally
+from alsbench.analysis.qualification.checks import ReferenceCheck, Tally
 from alsbench.analysis.qualification.material import Archive, software
 from alsbench.analysis.question import Question
 from alsbench.analysis.result import Result
@@ -31,10 +31,10 @@ class Case:
 
     methods: tuple[str, ...]
     name: str
-    compare: Callable[[], list[Check]]
+    compare: Callable[[], list[ReferenceCheck]]
 
 
-Compare = Callable[[Source, str, Answers], list[Check]]
+Compare = Callable[[Source, str, Answers], list[ReferenceCheck]]
 Numbers = dict[str, float]
 _INFINITE = 10.0  # a log hazard ratio beyond this is R's optimiser on its way to infinity
 
@@ -70,7 +70,7 @@ def trial_cases(trial: str, archive: Archive, source: Callable[[], Source]) -> I
     yield Case(("repeatability",), f"{trial}/twice", partial(asked, _twice, source, f"{trial}/twice", {}))
 
 
-def asked(compare: Compare, source: Callable[[], Source], name: str, wanted: Answers) -> list[Check]:
+def asked(compare: Compare, source: Callable[[], Source], name: str, wanted: Answers) -> list[ReferenceCheck]:
     return compare(source(), name, wanted)
 
 
@@ -98,7 +98,7 @@ def _inference(tally: Tally, where: str, wanted: Answers, first: str, found: Num
     tally.inference(where, wanted, ours)
 
 
-def _subgroup(source: Source, name: str, wanted: Answers) -> list[Check]:
+def _subgroup(source: Source, name: str, wanted: Answers) -> list[ReferenceCheck]:
     tally = Tally("subgroup", name, "R 4.2.2")
     result = answer(Question("alsfrs", subgroups=("overall", "slow")), source)
     cut = result.get("cut", context="subgroup", variable="mean(LEADRATE)")
@@ -110,7 +110,7 @@ def _subgroup(source: Source, name: str, wanted: Answers) -> list[Check]:
     return tally.checks
 
 
-def _mmrm(source: Source, name: str, wanted: Answers) -> list[Check]:
+def _mmrm(source: Source, name: str, wanted: Answers) -> list[ReferenceCheck]:
     _, endpoint, part, covariance, df = parts_of(name)
     tally = Tally(mmrm_method(name), name, software(wanted))
     question = Question(
@@ -143,7 +143,7 @@ def _mmrm(source: Source, name: str, wanted: Answers) -> list[Check]:
     return tally.checks
 
 
-def _ancova(source: Source, name: str, wanted: Answers) -> list[Check]:
+def _ancova(source: Source, name: str, wanted: Answers) -> list[ReferenceCheck]:
     _, endpoint, visit, arm, part = parts_of(name)
     tally = Tally("ancova", name, software(wanted))
     treatment = arm_of(source, arm)
@@ -165,7 +165,7 @@ def _ancova(source: Source, name: str, wanted: Answers) -> list[Check]:
     return tally.checks
 
 
-def _joint_rank(source: Source, name: str, wanted: Answers) -> list[Check]:
+def _joint_rank(source: Source, name: str, wanted: Answers) -> list[ReferenceCheck]:
     _, visit, arm, part = parts_of(name)
     treatment = arm_of(source, arm)
     question = Question("cafs", subgroups=(part,), comparisons=(treatment,), visits=(float(visit[1:]),), subjects=True)
@@ -221,7 +221,7 @@ def _wins(tally: Tally, wanted: Answers, found: Numbers) -> None:
     tally.add("closed", "win probability", (1 + wanted["net_benefit"]) / 2, found.get("win_probability"))
 
 
-def _slope(source: Source, name: str, wanted: Answers) -> list[Check]:
+def _slope(source: Source, name: str, wanted: Answers) -> list[ReferenceCheck]:
     part, checks = parts_of(name)[2], []
     for df in ("satterthwaite", "kenward-roger"):
         tally = Tally(f"slope-{df}", f"{name} {df}:", software(wanted))
@@ -239,7 +239,7 @@ def _slope(source: Source, name: str, wanted: Answers) -> list[Check]:
     return checks + fit.checks
 
 
-def _time_to_event(source: Source, name: str, wanted: Answers) -> list[Check]:
+def _time_to_event(source: Source, name: str, wanted: Answers) -> list[ReferenceCheck]:
     _, arm, part = parts_of(name)
     treatment, reference = arm_of(source, arm), software(wanted)
     horizon = max(c.horizon for c in source.study.comparisons if c.horizon is not None)
@@ -291,7 +291,7 @@ def _log(value: float | None) -> float | None:
     return None if value is None or not value > 0 else math.log(value)
 
 
-def _twice(source: Source, name: str, _wanted: Answers) -> list[Check]:
+def _twice(source: Source, name: str, _wanted: Answers) -> list[ReferenceCheck]:
     """Every method's question asked twice: the rows must be the same, bit for bit."""
     tally = Tally("repeatability", name, "the first of two runs")
     for endpoint in ("alsfrs", "nfl", "cafs", "alsfrs_ancova", "alsfrs_slope", "survival"):

@@ -16,8 +16,8 @@ from alsbench.analysis.judgement import METHODS, TAKE_AWAY, Inputs, Judgement, S
 from alsbench.analysis.kept import cached_check
 from alsbench.analysis.question import OVERALL
 from alsbench.analysis.result import Result, Row
+from alsbench.analysis.scrutiny.arms import EVERYBODY
 from alsbench.analysis.scrutiny.finding import CheckAnswer, Finding
-from alsbench.analysis.scrutiny.influence import EVERYBODY
 from alsbench.analysis.scrutiny.outcomes import STAND_INS, place
 from alsbench.analysis.scrutiny.selection import SCOPES, THRESHOLDS, search_table, searched
 from alsbench.analysis.subgroups import complement as other_part
@@ -83,7 +83,7 @@ def judged(finding: Finding, comparison: Comparison) -> Judgement:
         checks["specifications"] = ("specification", _specified)
     if finding.endpoint.method in ("mmrm", "ancova"):
         checks["assumptions about the missing"] = ("missingness", _assumed)
-    upward = 1.0 if (own.estimate or 0.0) > (1.0 if own.ratio else 0.0) else -1.0
+    upward = 1.0 if (own.estimate or 0.0) > own.null else -1.0
     signs = {
         words: _signs(_check(finding, check, comparison).rows, comparison, wanted, upward)
         for words, (check, wanted) in checks.items()
@@ -126,8 +126,7 @@ def _larger(finding: Finding, own: EvidenceCell, comparison: Comparison) -> bool
     if rest.estimate is None:
         return None
     mine, other = (math.log(x) if own.ratio and x > 0 else x for x in (own.estimate, rest.estimate))
-    better = (own.estimate > (1.0 if own.ratio else 0.0)) == own.favourable
-    return mine > other if better else mine < other
+    return mine > other if own.upward else mine < other
 
 
 def _check(finding: Finding, name: str, comparison: Comparison) -> Result:

@@ -2,26 +2,36 @@
 
 A small p inside a subgroup and a large one outside is no evidence that the effects differ; the interaction is (Altman and
 Bland 2003, doi 10.1136/bmj.326.7382.219).
+
+Are the arms alike at baseline inside the subgroup? Randomisation promises it for the whole trial only.
+
+Standardised mean differences of every baseline characteristic (Austin 2009, doi 10.1002/sim.3697); 0.1 is the usual mark,
+though in small groups chance alone goes beyond it: the verdict says how many of the variables it would carry there, a
+difference of two means having the standard error sqrt(1/n1 + 1/n0) in units of the SD.
 """
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import ndtr
 
 from alsbench.analysis.cells import cached_piece
-from alsbench.analysis.p_text import p_text
-from alsbench.analysis.question import OVERALL
+from alsbench.analysis.context import AnalysisContext
+from alsbench.analysis.contrast import p_text
+from alsbench.analysis.endpoints.baseline import analyse
+from alsbench.analysis.question import OVERALL, Question
 from alsbench.analysis.result import Row
 from alsbench.analysis.scrutiny.finding import CheckAnswer, Finding, contrasts, p_words, per_comparison
 from alsbench.analysis.scrutiny.modifier import interaction_parts
 from alsbench.analysis.scrutiny.outcomes import STAND_INS, place
 from alsbench.analysis.scrutiny.sweep import cut_of
 from alsbench.analysis.subgroups import complement as other_part
+from alsbench.analysis.subgroups import counts_by_arm
 from alsbench.errors import ExpressionError, UsageError
 from alsbench.stats.errors import StatsError
 from alsbench.stats.permutation import permute_residuals
-from alsbench.study.model import Comparison
+from alsbench.study.model import Comparison, Endpoint
 
 
 def overall(finding: Finding) -> CheckAnswer:
@@ -92,3 +102,34 @@ def _beside(finding: Finding, phrase: str) -> CheckAnswer:
     parts = [contrasts(finding, finding.endpoint, finding.member(p)) for p in (phrase, finding.subgroup)]
     words = {c.name: f"{phrase} {p_words(parts[0], c)}, {finding.subgroup} {p_words(parts[1], c)}" for c in finding.comparisons}
     return CheckAnswer([*parts[0], *parts[1]] if phrase != finding.subgroup else parts[0], per_comparison(finding, words))
+
+
+MARK = 0.1
+
+
+def balance(finding: Finding) -> CheckAnswer:
+    """Check 4: the standardised mean difference of each variable of the study's baseline table, per comparison."""
+    named = [e for e in finding.source.study.endpoints.values() if e.method == "baseline"]
+    endpoint = named[0] if named else Endpoint(name="baseline", method="baseline", dataset="ADSL")
+    question = Question(endpoint.name, subgroups=(finding.subgroup,), population=finding.population)
+    analysis = AnalysisContext(finding.source, endpoint, question, finding.population, finding.member(), finding.comparisons)
+    rows = [r for r in analyse(analysis).rows if r.stat_name == "smd"]
+    counts = counts_by_arm(finding.source, finding.member().mask)
+    return CheckAnswer(rows, per_comparison(finding, {c.name: _words(rows, c, counts) for c in finding.comparisons}))
+
+
+def by_chance(n_treated: int, n_reference: int) -> float:
+    """P that two equal groups of these sizes differ by more than ``MARK`` standard deviations in one variable."""
+    return 2.0 * float(ndtr(-MARK / (1.0 / n_treated + 1.0 / n_reference) ** 0.5))
+
+
+def _words(rows: list[Row], comparison: Comparison, counts: dict[str, int]) -> str:
+    pair = (comparison.treatment, comparison.reference)
+    mine = [r for r in rows if (r.treatment, r.reference) == pair and r.stat is not None]
+    if not mine:
+        return "not estimable"
+    largest = max(mine, key=lambda r: abs(r.number()))
+    beyond = sum(abs(r.number()) > MARK for r in mine)
+    expected = len(mine) * by_chance(counts[comparison.treatment], counts[comparison.reference])
+    said = f"{beyond} of {len(mine)} beyond {MARK:g} (by chance {expected:.1f})"
+    return f"{said}, largest {largest.variable} ({largest.number():.2f})"

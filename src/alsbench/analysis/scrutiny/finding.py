@@ -8,11 +8,10 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from alsbench.analysis.ask import Ask, Block
-from alsbench.analysis.contrast import BY_VISIT, at_horizon, rows_of, summary_names
+from alsbench.analysis.context import AnalysisContext, MethodResult
+from alsbench.analysis.contrast import BY_VISIT, at_horizon, p_text, rows_of, summary_names
 from alsbench.analysis.methods import analysed as method_answer
 from alsbench.analysis.methods import evidence_endpoints, method_info
-from alsbench.analysis.p_text import p_text
 from alsbench.analysis.plan import marked, provenance, synthetic_line
 from alsbench.analysis.question import OVERALL, Question
 from alsbench.analysis.result import Context, Facts, Result, Row
@@ -102,11 +101,11 @@ def asked(
     return Finding(source, found.phrase, chosen, source.comparisons(comparisons), name, shlex.join(words), DRAWS)
 
 
-def analysed(finding: Finding, endpoint: Endpoint, member: Membership, *, source: Source | None = None) -> Block:
+def analysed(finding: Finding, endpoint: Endpoint, member: Membership, *, source: Source | None = None) -> MethodResult:
     """The endpoint, as given, answered for these members."""
     question = Question(endpoint.name, subgroups=(member.phrase,), population=finding.population)
-    ask = Ask(source or finding.source, endpoint, question, finding.population, member, finding.comparisons)
-    return method_answer(ask)
+    analysis = AnalysisContext(source or finding.source, endpoint, question, finding.population, member, finding.comparisons)
+    return method_answer(analysis)
 
 
 def contrasts(

@@ -11,13 +11,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from alsbench.analysis.cells import piece_or_fault
-from alsbench.analysis.contrast import at_horizon
+from alsbench.analysis.contrast import at_horizon, p_text
 from alsbench.analysis.methods import evidence_endpoints
-from alsbench.analysis.p_text import p_text
 from alsbench.analysis.question import OVERALL
 from alsbench.analysis.result import Row
 from alsbench.analysis.scrutiny.contexts import interaction
-from alsbench.analysis.scrutiny.effect import effect_of
+from alsbench.analysis.scrutiny.effect_size import effect_of
 from alsbench.analysis.scrutiny.finding import CheckAnswer, Finding, per_comparison
 from alsbench.analysis.scrutiny.sweep import cut_of
 from alsbench.analysis.subgroups import complement

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from alsbench.analysis.contrast import p_text
 from alsbench.analysis.gates import gates
-from alsbench.analysis.p_text import p_text
 from alsbench.analysis.result import Row
 from alsbench.analysis.scrutiny.finding import ALPHA, CheckAnswer, Finding
 from alsbench.analysis.scrutiny.outcomes import STAND_INS, place

@@ -13,10 +13,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from alsbench.analysis.ask import Ask
-from alsbench.analysis.contrast import at_horizon, visits_to_horizon
+from alsbench.analysis.context import AnalysisContext
+from alsbench.analysis.contrast import at_horizon, p_text, visits_to_horizon
 from alsbench.analysis.endpoints.imputed import IMPUTED, TIPPING, TIPPING_STATS, Refits, sensitivity
-from alsbench.analysis.p_text import p_text
 from alsbench.analysis.question import OVERALL, Question
 from alsbench.analysis.result import Row
 from alsbench.analysis.scrutiny.finding import CheckAnswer, Finding, analysed, per_comparison, summary_rows
@@ -117,8 +116,8 @@ def _assumed(about: Finding) -> tuple[list[Row], tuple[str, ...]]:
         for strategy in STRATEGIES:
             endpoint = about.endpoint.model_copy(update={"method": "mmrm", "imputation": strategy, "tipping_deltas": ()})
             question = Question(endpoint.name, subgroups=(about.subgroup,), population=about.population)
-            ask = Ask(about.source, endpoint, question, about.population, about.member(), about.comparisons)
-            block = sensitivity(ask, refits=refits)
+            analysis = AnalysisContext(about.source, endpoint, question, about.population, about.member(), about.comparisons)
+            block = sensitivity(analysis, refits=refits)
             rows += [r for r in block.rows if r.context == "contrast" and r.variable == IMPUTED and r.stat_name in SHOWN]
             if strategy == "mar":
                 tips = [r for r in block.rows if r.variable == TIPPING and r.stat_name in TIPPING_STATS and r.level == strategy]

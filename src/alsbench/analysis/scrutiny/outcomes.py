@@ -14,16 +14,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from alsbench.analysis.ask import Ask
+from alsbench.analysis.context import AnalysisContext
 from alsbench.analysis.contrast import horizon_visit
 from alsbench.analysis.endpoints.joint_rank import ranked_set
 from alsbench.analysis.endpoints.slope import analysed_rows as slope_rows
 from alsbench.analysis.follow_up import change_matrix, subject_times, times_by_subject
-from alsbench.analysis.model_data import Floats, covariate_columns, response, underived
+from alsbench.analysis.model_data import Floats, covariate_columns, response, strata_codes, underived
 from alsbench.analysis.question import OVERALL, Question
 from alsbench.analysis.records import endpoint_records, post_baseline_visits, visit_label
 from alsbench.analysis.source import BoolArray, IntArray, Source
-from alsbench.analysis.strata import strata_codes
 from alsbench.analysis.subgroups import Membership, members
 from alsbench.errors import AlsbenchError, DataError, UsageError
 from alsbench.stats.joint_rank import pair_scores
@@ -80,9 +79,9 @@ def measured(source: Source, endpoint: Endpoint, comparison: Comparison, visit: 
 
     Raises DataError and UsageError as the endpoint itself does.
     """
-    ask = Ask(source, endpoint, Question(endpoint.name), "", member, (comparison,))
+    analysis = AnalysisContext(source, endpoint, Question(endpoint.name), "", member, (comparison,))
     makers = {"joint_rank": _joint_rank, "slope": _slope, "time_to_event": _times}
-    return makers.get(endpoint.method, _change)(ask, visit)
+    return makers.get(endpoint.method, _change)(analysis, visit)
 
 
 def searched_visits(source: Source, endpoint: Endpoint) -> tuple[float | None, ...]:
@@ -95,14 +94,14 @@ def searched_visits(source: Source, endpoint: Endpoint) -> tuple[float | None, .
 
 def data_fault(source: Source, endpoint: Endpoint) -> AlsbenchError | None:
     """Why the data of an endpoint cannot be analysed, whoever is asked about; None where they can."""
-    ask = Ask(source, endpoint, Question(endpoint.name), "", members(source, OVERALL), ())
+    analysis = AnalysisContext(source, endpoint, Question(endpoint.name), "", members(source, OVERALL), ())
     everybody = np.arange(len(source.subjects), dtype=np.int64)
     try:
         source.population(endpoint.population)
-        covariate_columns(ask)
+        covariate_columns(analysis)
         strata_codes(source, endpoint.strata, everybody)
         if endpoint.method == "time_to_event":
-            _times(ask, None)
+            _times(analysis, None)
         elif endpoint.method == "joint_rank":
             subject_times(source, endpoint, everybody)
             endpoint_records(source, source.endpoint(endpoint.function))
@@ -111,7 +110,7 @@ def data_fault(source: Source, endpoint: Endpoint) -> AlsbenchError | None:
         if endpoint.method in ("mmrm", "ancova", "joint_rank"):
             carrier = source.endpoint(endpoint.function) if endpoint.method == "joint_rank" else endpoint
             percent = endpoint.method == "joint_rank" and endpoint.change == "percent"
-            reason = underived(replace(ask, endpoint=carrier), endpoint_records(source, carrier), percent=percent)
+            reason = underived(replace(analysis, endpoint=carrier), endpoint_records(source, carrier), percent=percent)
             if reason:
                 return DataError(reason, where=f"endpoint {endpoint.name}")
     except (DataError, UsageError) as fault:
@@ -135,9 +134,9 @@ def place(source: Source, endpoint: Endpoint, comparison: Comparison) -> dict[st
     return {"visit": visit_label(source, endpoint_records(source, carrier), number), "visit_number": number}
 
 
-def covariate_matrix(ask: Ask, subject: IntArray) -> Floats:
+def covariate_matrix(analysis: AnalysisContext, subject: IntArray) -> Floats:
     """The endpoint's covariates (n, q), factors as indicators, each centred; only of subjects that have them all."""
-    columns = covariate_columns(ask)
+    columns = covariate_columns(analysis)
     found: list[Floats] = []
     for name in columns.order:
         if name in columns.numeric:
@@ -153,46 +152,50 @@ def centred(values: Floats) -> Floats:
     return values - values.mean(axis=0) if len(values) else values
 
 
-def _joint_rank(ask: Ask, visit: float | None) -> Measured:
-    ranked = ranked_set(ask, float(visit or 0.0), ask.member.mask, ask.arms)
+def _joint_rank(analysis: AnalysisContext, visit: float | None) -> Measured:
+    ranked = ranked_set(analysis, float(visit or 0.0), analysis.member.mask, analysis.arms)
     kept = np.flatnonzero(ranked.rank.included)
     # who lacks a covariate is ranked but not in the ANCOVA: such a subject cannot be taken along here
-    kept = kept[covariate_columns(ask).complete[ranked.subject[kept]]]
+    kept = kept[covariate_columns(analysis).complete[ranked.subject[kept]]]
     subject = ranked.subject[kept]
-    strata = strata_codes(ask.source, ask.endpoint.strata, ranked.subject)[kept] if ask.endpoint.rank_within_strata else None
+    strata = (
+        strata_codes(analysis.source, analysis.endpoint.strata, ranked.subject)[kept]
+        if analysis.endpoint.rank_within_strata
+        else None
+    )
     outcome = Outcome(
-        covariate_matrix(ask, subject),
+        covariate_matrix(analysis, subject),
         scores=pair_scores(ranked.followup.take(kept), rules=ranked.rules, strata=strata),
         strata=strata,
-        unit=ask.endpoint.rank_scale == "unit",
-        whole=ask.endpoint.arms == "all",
+        unit=analysis.endpoint.rank_scale == "unit",
+        whole=analysis.endpoint.arms == "all",
     )
     return Measured(subject, outcome)
 
 
-def _change(ask: Ask, visit: float | None) -> Measured:
-    records = endpoint_records(ask.source, ask.endpoint)
-    found = response(ask, records)
+def _change(analysis: AnalysisContext, visit: float | None) -> Measured:
+    records = endpoint_records(analysis.source, analysis.endpoint)
+    found = response(analysis, records)
     usable = (records.visit == visit) & np.isfinite(found.y) & np.isfinite(found.base) & np.isfinite(records.weight)
-    usable &= ask.member.mask[records.subject] & (ask.source.planned_arm[records.subject] >= 0)
-    usable &= covariate_columns(ask).complete[records.subject]
+    usable &= analysis.member.mask[records.subject] & (analysis.source.planned_arm[records.subject] >= 0)
+    usable &= covariate_columns(analysis).complete[records.subject]
     subject = records.subject[usable]
-    Z = np.column_stack([centred(found.base[usable]), covariate_matrix(ask, subject)])
-    whole = ask.endpoint.method == "mmrm" or ask.endpoint.arms == "all"
+    Z = np.column_stack([centred(found.base[usable]), covariate_matrix(analysis, subject)])
+    whole = analysis.endpoint.method == "mmrm" or analysis.endpoint.arms == "all"
     return Measured(subject, Outcome(Z, found.y[usable], whole=whole))
 
 
-def _slope(ask: Ask, _visit: float | None) -> Measured:
+def _slope(analysis: AnalysisContext, _visit: float | None) -> Measured:
     """Least-squares slope per month of subjects with two values or more."""
-    subject, slope = subject_slopes(ask, ask.member.mask)
-    return Measured(subject, Outcome(covariate_matrix(ask, subject), slope, whole=True))
+    subject, slope = subject_slopes(analysis, analysis.member.mask)
+    return Measured(subject, Outcome(covariate_matrix(analysis, subject), slope, whole=True))
 
 
-def subject_slopes(ask: Ask, mask: BoolArray) -> tuple[IntArray, Floats]:
+def subject_slopes(analysis: AnalysisContext, mask: BoolArray) -> tuple[IntArray, Floats]:
     """(subjects, slope per month) of the endpoint's values, by each subject's own least squares."""
-    rows = slope_rows(ask, mask)
+    rows = slope_rows(analysis, mask)
     who, month, value = rows.records.subject, rows.months, rows.y
-    size = len(ask.source.subjects)
+    size = len(analysis.source.subjects)
     n, sx, sy = (np.bincount(who, weights=w, minlength=size) for w in (np.ones(who.size), month, value))
     sxx, sxy = (np.bincount(who, weights=w, minlength=size) for w in (month * month, month * value))
     spread = n * sxx - sx * sx
@@ -200,12 +203,12 @@ def subject_slopes(ask: Ask, mask: BoolArray) -> tuple[IntArray, Floats]:
     return subject, ((n * sxy - sx * sy)[subject] / spread[subject])
 
 
-def _times(ask: Ask, _visit: float | None) -> Measured:
-    source, endpoint = ask.source, ask.endpoint
+def _times(analysis: AnalysisContext, _visit: float | None) -> Measured:
+    source, endpoint = analysis.source, analysis.endpoint
     day, censored = times_by_subject(
         source, endpoint.dataset, endpoint.paramcd, endpoint.where, label=f"endpoints.{endpoint.name}"
     )
-    usable = ask.member.mask & (source.planned_arm >= 0) & np.isfinite(day) & np.isfinite(censored)
+    usable = analysis.member.mask & (source.planned_arm >= 0) & np.isfinite(day) & np.isfinite(censored)
     subject = np.flatnonzero(usable).astype(np.int64)
     none = Outcome(np.zeros((subject.size, 0)), np.zeros(subject.size))
     return Measured(subject, none, day[subject], censored[subject] == 0, strata_codes(source, endpoint.strata, subject))
@@ -213,8 +216,8 @@ def _times(ask: Ask, _visit: float | None) -> Measured:
 
 def change_at(source: Source, endpoint: Endpoint, visit: float, subject: IntArray, member: Membership) -> Floats:
     """The endpoint's change (log ratio on the log scale) at a visit, NaN where missing, of ``subject``."""
-    ask = Ask(source, endpoint, Question(endpoint.name), "", member, ())
-    changes, visits = change_matrix(ask, subject)
+    analysis = AnalysisContext(source, endpoint, Question(endpoint.name), "", member, ())
+    changes, visits = change_matrix(analysis, subject)
     place = np.flatnonzero(visits == visit)
     return changes[:, place[0]] if place.size else np.full(subject.size, np.nan)
 

@@ -18,8 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from alsbench.analysis.cache import entry_key, keep, read_entry
+from alsbench.analysis.contrast import p_text
 from alsbench.analysis.judgement import METHODS
-from alsbench.analysis.p_text import p_text
 from alsbench.analysis.question import OVERALL
 from alsbench.analysis.result import Row
 from alsbench.analysis.scrutiny.finding import ALPHA, CheckAnswer, Finding, each_comparison

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from alsbench.analysis.ask import Ask
+from alsbench.analysis.context import AnalysisContext
 from alsbench.analysis.question import Question
 from alsbench.analysis.records import endpoint_records
 from alsbench.analysis.result import Row
@@ -75,7 +75,7 @@ def early_visit(finding: Finding, mediator: Endpoint, horizon: float) -> float |
 
 
 @dataclass(frozen=True)
-class _Asked:
+class _Mediation:
     """One mediator of one endpoint in one comparison: its ``early`` visit, and the ``horizon`` of the endpoint."""
 
     finding: Finding
@@ -99,13 +99,13 @@ def _one(finding: Finding, function: Endpoint, mediator: Endpoint, comparison: C
             "correlation", None, comparison, endpoint=function, error="no visit of the mediator before the horizon"
         )
         return [row], "not estimable"
-    asked = _Asked(finding, function, mediator, comparison, early, horizon)
+    asked = _Mediation(finding, function, mediator, comparison, early, horizon)
     within, first = _within(asked)
     between, second = _between(asked)
     return [*within, *between], f"{first}, {second}"
 
 
-def _within(asked: _Asked) -> tuple[list[Row], str]:
+def _within(asked: _Mediation) -> tuple[list[Row], str]:
     """The mediator's early change with the later slope, by subject within arm."""
     finding, comparison, early = asked.finding, asked.comparison, asked.early
     source, order = finding.source, finding.source.study.arms.order
@@ -148,7 +148,7 @@ def later_slopes(finding: Finding, function: Endpoint, subject: IntArray, early:
     return found
 
 
-def _between(asked: _Asked) -> tuple[list[Row], str]:
+def _between(asked: _Mediation) -> tuple[list[Row], str]:
     """The treatment's effect on the function with and without the mediator's change held, and the share between them."""
     finding, comparison, mediator = asked.finding, asked.comparison, asked.mediator
     source, order = finding.source, finding.source.study.arms.order
@@ -156,8 +156,8 @@ def _between(asked: _Asked) -> tuple[list[Row], str]:
     plain = asked.function.model_copy(update={"method": "ancova", "arms": "comparison"})
     whole = measured(source, plain, comparison, asked.horizon, finding.member())
     change = change_at(source, mediator, asked.early, whole.subject, finding.member())
-    ask = Ask(source, mediator, Question(mediator.name), finding.population, finding.member(), ())
-    base = _baselines(ask, whole.subject)
+    analysis = AnalysisContext(source, mediator, Question(mediator.name), finding.population, finding.member(), ())
+    base = _baselines(analysis, whole.subject)
     arm = source.planned_arm[whole.subject]
     kept = np.flatnonzero(np.isfinite(change + base) & np.isin(arm, (treated, reference)))
     part, codes = whole.at(kept), arm[kept].astype(np.int8)[None, :]
@@ -191,10 +191,10 @@ def _between(asked: _Asked) -> tuple[list[Row], str]:
     return rows, f"{shown} % ({lower}, {upper}) of the effect goes with it"
 
 
-def _baselines(ask: Ask, subject: IntArray) -> Floats:
+def _baselines(analysis: AnalysisContext, subject: IntArray) -> Floats:
     """The log of the mediator's baseline, NaN where missing: its change depends on where it started."""
-    records = endpoint_records(ask.source, ask.endpoint)
-    base = np.full(len(ask.source.subjects), np.nan)
+    records = endpoint_records(analysis.source, analysis.endpoint)
+    base = np.full(len(analysis.source.subjects), np.nan)
     known = records.base > 0
     base[records.subject[known]] = np.log(records.base[known])
     found: Floats = base[subject]

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from rich.text import Text
 
-from alsbench.analysis.claims import Checked, check_claim, checks_of, scrutinised, together
+from alsbench.analysis.claims.checked import Checked, check_claim, checks_of, scrutinised, together
 from alsbench.analysis.question import Question
 from alsbench.analysis.result import Result
 from alsbench.analysis.scrutiny import ALL, Check

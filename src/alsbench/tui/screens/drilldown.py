@@ -16,8 +16,7 @@ from rich.text import Text
 from textual.app import ComposeResult
 from textual.events import Key
 
-from alsbench.analysis.command import endpoint_command
-from alsbench.analysis.question import Question
+from alsbench.analysis.question import Question, endpoint_command
 from alsbench.analysis.result import Result, Row
 from alsbench.analysis.source import Source
 from alsbench.render.formats import format_number

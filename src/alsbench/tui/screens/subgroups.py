@@ -13,7 +13,7 @@ from rich.text import Text
 from textual.containers import Container
 from textual.timer import Timer
 
-from alsbench.analysis.balance import balance
+from alsbench.analysis.endpoints.baseline import balance
 from alsbench.analysis.result import Result, Row
 from alsbench.analysis.source import Source
 from alsbench.analysis.subgroups import counts_by_arm, members

@@ -19,7 +19,7 @@ if TYPE_CHECKING:  # NumPy and SciPy come with them, and a kept answer needs nei
 
 
 @dataclass(frozen=True)
-class Ask:
+class AnalysisContext:
     """An endpoint, with the question's overrides applied, asked of the members of one subgroup.
 
     ``at_horizon``: only the visits at which the comparisons are read are wanted, and nothing about the model."""
@@ -85,7 +85,7 @@ class Ask:
 
 
 @dataclass(frozen=True)
-class Block:
+class MethodResult:
     """What a method answers for one subgroup: rows, and what the table must say about the model.
 
     ``later`` makes further rows from the same fit, for whoever shows them: they cost about as much as the fit."""
