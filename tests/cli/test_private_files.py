@@ -57,8 +57,7 @@ def test_whatever_a_command_makes_is_its_owners(
 
 
 def test_the_app_writes_private_files(tmp_path: Path, open_umask: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    from alsbench.tui.clipboard import clipboard_file
-    from alsbench.tui.exporter import write_new
+    from alsbench.tui.exporter import clipboard_file, write_new
     from alsbench.tui.session import Session
     from alsbench.tui.session_log import new_log
     from alsbench.tui.session_restore import save_session

@@ -6,6 +6,7 @@ holds for what is copied and exported. Single subjects and pictures cannot be ma
 
 from __future__ import annotations
 
+import base64
 import os
 import re
 import shlex
@@ -24,11 +25,10 @@ from alsbench.data.sanitize import visible
 from alsbench.errors import AlsbenchError, UsageError
 from alsbench.tui.access_log import AccessLog
 from alsbench.tui.cell_text import safe
-from alsbench.tui.clipboard import clipboard_file, osc52
 from alsbench.tui.external_programs import pager
 from alsbench.tui.host import Host
 from alsbench.tui.overlays import Overlays
-from alsbench.tui.session_log import open_private
+from alsbench.tui.session_log import open_private, state_dir
 from alsbench.tui.shell_command import ViewRequest, view_request
 from alsbench.tui.worker import Job, JobReport
 
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 FORMATS = ("txt", "csv", "tsv", "md", "json", "svg", "html", "rtf")
 DOCUMENTS = frozenset({"html", "rtf"})  # forms of what the shell prints, of no page of the screen
 EXPORT = "export"  # the panel of its jobs
+OSC_LIMIT = 74_994  # bytes of base64 most terminals take
 COPIED = "copied.txt"  # what the log says of a copy: the file beside the clipboard
 _MASKED = re.compile(r"(?P<file>.*\S)\s+--mask[ =](?P<k>\d+)\s*")
 CAPTION_LINE = 20  # units of a picture between lines of its caption
@@ -344,6 +345,24 @@ def _check_export(text: str) -> str:
     if path.suffix.lstrip(".") not in FORMATS:
         return "the ending must be one of " + ", ".join(f".{f}" for f in FORMATS)
     return "the file exists; exports never overwrite" if path.exists() else ""
+
+
+def osc52(text: str) -> str:
+    """The sequence that puts ``text`` on the terminal's clipboard; empty when it is too long for terminals to take."""
+    code = base64.b64encode(text.encode()).decode()
+    sequence = f"\x1b]52;c;{code}\x07"
+    if os.environ.get("TMUX"):  # tmux passes it on only inside its own envelope, and only where allow-passthrough is on
+        sequence = f"\x1bPtmux;\x1b{sequence}\x1b\\"
+    return sequence if len(code) <= OSC_LIMIT else ""
+
+
+def clipboard_file(text: str) -> Path:
+    """Write ``text`` where it can be picked up when the terminal drops OSC 52."""
+    path = state_dir() / COPIED
+    path.unlink(missing_ok=True)
+    with open_private(path, "x") as out:
+        out.write(text)
+    return path
 
 
 def write_new(path: Path, text: str) -> Path:

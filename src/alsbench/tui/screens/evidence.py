@@ -15,8 +15,10 @@ from alsbench.analysis.contrast import EvidenceCell, Piece
 from alsbench.analysis.question import OVERALL
 from alsbench.analysis.result import Result
 from alsbench.errors import AlsbenchError
+from alsbench.render.evidence import evidence_page
 from alsbench.render.formats import format_p
 from alsbench.render.page import Page
+from alsbench.study.phrase import is_post_hoc
 from alsbench.tui import actions as act
 from alsbench.tui.answers import PieceKey
 from alsbench.tui.cell_text import safe
@@ -118,8 +120,6 @@ class EvidenceView(QueryView):
 
     def head(self, phrase: str) -> tuple[str, ...]:
         """The phrase (its complement's own name where it has one), post hoc mark, and n."""
-        from alsbench.study.phrase import is_post_hoc  # waits: pydantic
-
         name = phrase.removeprefix("not ")
         found = self.bench.ready.source.study.subgroup(name) if self.bench.opened else None
         title = phrase
@@ -180,7 +180,5 @@ class EvidenceView(QueryView):
         return None if made is None else made.result
 
     def page(self) -> Page | None:
-        from alsbench.render.evidence import evidence_page  # waits: pydantic
-
         made = self.evidence()
         return None if made is None else with_command(evidence_page(made), self.bench.exporter.shell_command())
