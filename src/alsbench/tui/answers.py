@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from alsbench.analysis.question import Question
-from alsbench.analysis.run import curves_of
 from alsbench.errors import AlsbenchError, UnavailableError, not_enough_memory, out_of_memory
 
 if TYPE_CHECKING:
@@ -103,6 +102,8 @@ def compute(key: AnswerKey, source: Source) -> Result | Piece | Curves:
     if isinstance(key, Question):
         return cached_answer(key, source)
     if isinstance(key, CurveKey):
+        from alsbench.analysis.run import curves_of  # waits: numpy
+
         return Curves(curves_of(key.question, source)[key.question.subgroups[0]])
     if isinstance(key, CheckKey):
         return cached_check(key.check, source, key.subgroup, endpoint=key.endpoint, population=key.population)
