@@ -7,6 +7,7 @@ interval in one cell. Checks that were not asked for stay in the list and say so
 from __future__ import annotations
 
 import math
+import textwrap
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -108,7 +109,7 @@ def scrutiny_page(found: Sequence[tuple[Check, Result]]) -> Page:
     """The verdicts, then the tables. Raises IndexError for no checks at all."""
     first = found[0][1]
     subgroup = ", ".join(first.question["subgroups"])
-    told = {line for check, result in found if check == BOTTOM_LINE for line in _bottom_lines(result)}
+    told = {line for check, result in found if check == BOTTOM_LINE for line in bottom_lines(result)}
     facts = tuple(line for line in page_facts(first) if line[0] != VERDICT and line not in told)
     head = [block for check, result in found if check == BOTTOM_LINE for block in check_blocks(check, result)]
     rest = [(check, result) for check, result in found if check != BOTTOM_LINE]
@@ -120,16 +121,19 @@ def scrutiny_page(found: Sequence[tuple[Check, Result]]) -> Page:
     return Page(marked_title(f"Scrutiny of {subgroup}", first.provenance), blocks, facts, tuple(notes))
 
 
-def bottom_line_block(result: Result) -> PageBlock:
-    """What to take away of each comparison, for and against, and the rule: lines of text."""
+def bottom_line_block(result: Result, width: int = 0) -> PageBlock:
+    """What to take away of each comparison, for and against, and the rule: lines of text, folded to ``width`` columns (or not),
+    and then as wide as headings."""
     lines: list[Line] = []
-    for name, text in _bottom_lines(result):
+    for name, text in bottom_lines(result):
         heading = name not in BELOW
-        lines.append(Line((TextCell(f"{name}: {text}" if heading else f"    {name.lower()}: {text}"),), heading))
+        said = f"{name}: {text}" if heading else f"    {name.lower()}: {text}"
+        parts = textwrap.wrap(said, width, subsequent_indent="  " if heading else "      ") if width else [said]
+        lines += [Line((TextCell(part),), heading or bool(width)) for part in parts]
     return PageBlock(BOTTOM_LINE.title, (label("What to take away"),), tuple(lines))
 
 
-def _bottom_lines(result: Result) -> list[tuple[str, str]]:
+def bottom_lines(result: Result) -> list[tuple[str, str]]:
     """The lines of facts that the judgement wrote: a comparison's level and what is said below it."""
     names = {*result.question["comparisons"], *BELOW}
     return [line for line in result.facts.lines if line[0] in names]

@@ -9,10 +9,10 @@ from __future__ import annotations
 from rich.text import Text
 
 from alsbench.analysis.result import Result
-from alsbench.analysis.scrutiny import ALL, CHECKS, Check, verdict
+from alsbench.analysis.scrutiny import ALL, BOTTOM_LINE, CHECKS, Check, verdict
 from alsbench.errors import AlsbenchError
 from alsbench.render.page import Page
-from alsbench.render.scrutiny import check_blocks, check_plot, scrutiny_page
+from alsbench.render.scrutiny import bottom_line_block, bottom_lines, check_blocks, check_plot, scrutiny_page
 from alsbench.tui.answers import CheckKey
 from alsbench.tui.cell_text import fit, safe
 from alsbench.tui.screens.base import Bench, View, with_command
@@ -148,12 +148,15 @@ class CheckTable(Drilldown):
     def __init__(self, bench: Bench, check: Check, result: Result) -> None:
         look, ascii, width = bench.look, not bench.look.glyphs.dots, max(bench.size.width, 40)
         lines: list[Text] = []
-        for name, value in (*result.facts.lines, *(("Warning", w) for w in result.warnings)):
+        told = bottom_lines(result) if check == BOTTOM_LINE else []  # they stand below, in full
+        facts = [line for line in result.facts.lines if line not in told]
+        for name, value in (*facts, *(("Warning", w) for w in result.warnings)):
             lines += folded(safe(name, ascii=ascii), safe(value, ascii=ascii), look, width)
         title = safe(f"{check.number}. {check.title}", ascii=ascii)
         super().__init__(bench, title, lines, ("h l", "columns"), ("enter", "behind"), row_cursor=False)
         plot = check_plot(check, result)
-        blocks = (*check_blocks(check, result), *([plot] if plot is not None else []))
+        tables = (bottom_line_block(result, width - 2),) if check == BOTTOM_LINE else check_blocks(check, result)
+        blocks = (*tables, *([plot] if plot is not None else []))
         sections = [s for block in blocks for s in block_section(block, ascii=ascii)]
         self.table.placeholder = "no rows"
         self.check, self.result = check, result
