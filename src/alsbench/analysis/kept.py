@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from alsbench.analysis.cache import entry_key, keep, piece_body, read_entry, result_body, result_from
+from alsbench.analysis.cells import evidence_piece
 from alsbench.analysis.question import Question
 from alsbench.analysis.result import Result
 from alsbench.analysis.scrutiny import run_check
@@ -123,7 +124,6 @@ def check_kept(path: Path, source: Source | None) -> Kept:
 
 def _made(kind: str, asked: Any, source: Source) -> dict[str, Any]:
     """What the program answers now, as it would keep it."""
-    from alsbench.analysis.cells import evidence_piece  # waits: numpy
     from alsbench.analysis.run import answer  # waits: numpy
 
     if kind == "answer":

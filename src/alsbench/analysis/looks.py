@@ -76,7 +76,7 @@ def places_looked_at(result: Result, study: Study) -> dict[str, object]:
 
 
 def _as_analysed(endpoint: Endpoint, question: Mapping[str, Any]) -> Endpoint:
-    from alsbench.analysis.run import apply_overrides
+    from alsbench.analysis.run import apply_overrides  # waits: numpy
 
     asked = {f.name: question[f.name] for f in fields(Question) if f.name in question}
     return apply_overrides(endpoint, Question.from_dict(asked))
