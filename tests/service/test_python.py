@@ -203,7 +203,9 @@ def test_members_are_true_false_or_unknown(trial: als.Trial) -> None:
     assert trial.subgroups.frame()["name"].tolist()[:2] == ["slow", "nfl_low"]
 
 
-def test_scrutiny_and_claims(trial: als.Trial, sample: Path) -> None:
+def test_scrutiny_and_claims(trial: als.Trial, sample: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from alsbench.analysis.scrutiny import finding as scrutiny_finding
+
     found = trial.scrutinise("cafs", subgroup="slow", comparison="G2-M12", checks=["dose", "1"])
     words = [
         *["scrutinise", "--endpoint", "cafs", "--subgroup", "slow", "--comparison", "G2-M12"],
@@ -218,6 +220,13 @@ def test_scrutiny_and_claims(trial: als.Trial, sample: Path) -> None:
     assert sorted(len(found[c["id"]].rows) for c in asked) == sorted(len(c["results"]) for c in asked)
     with pytest.raises(als.UsageError, match="was not asked for"):
         found["selection"]
+    with pytest.raises(als.UsageError, match="bottom_line was not asked for"):
+        _ = found.verdict
+    monkeypatch.setattr(scrutiny_finding, "DRAWS", 255)
+    line = trial.scrutinise("cafs", subgroup="slow", comparison="G2-M12", checks=["bottom_line"])
+    assert line.verdict == "G2-M12: WHAT CHANCE OFFERS"
+    inputs = {row.stat_name: row.stat for row in line["bottom_line"].rows}
+    assert inputs["level"] == "what chance offers" and inputs["search_tests"] == 1232 and inputs["search_p"] > 0.9
     numbers = trial.claims(SAMPLE / "claims.toml")
     ran = run_here(["claims", "-w", sample, SAMPLE / "claims.toml", "--format", "csv", "-q"])
     assert len(numbers) == len(ran.out.splitlines()) - 1 and set(numbers["outcome"]) >= {"reproduced"}

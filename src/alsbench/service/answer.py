@@ -215,11 +215,18 @@ class Answer:
 
 
 class Scrutiny(Answer):
-    """The checks of a finding: ``s["selection"]`` is one of them, ``s.verdicts()`` what each says."""
+    """The bottom line of a finding, ``s.verdict``, and its checks: ``s["selection"]`` is one of them, ``s.verdicts()`` what each
+    says."""
 
     def __init__(self, access: Access, output: Output, checks: Sequence[Check]) -> None:
         super().__init__(access, output)
         self.checks = tuple(checks)
+
+    @property
+    def verdict(self) -> str:
+        """What may be taken away, by comparison: ``G2-M12: WHAT CHANCE OFFERS``. Raises UsageError where ``bottom_line`` was not
+        asked for; ``s["bottom_line"].rows`` are the inputs of the rule."""
+        return verdict(self["bottom_line"])
 
     def verdicts(self) -> pd.DataFrame:
         """``number``, ``id``, ``title`` and the sentence (``verdict``) that sums each check up."""
