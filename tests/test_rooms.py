@@ -38,14 +38,15 @@ def room(module: str) -> str:
 
 
 def ours(node: ast.AST) -> list[str]:
-    """The modules of ours that an import brings."""
+    """The modules of ours that an import brings; a package stands for what is named of it."""
     if isinstance(node, ast.Import):
         names = [a.name for a in node.names]
     elif isinstance(node, ast.ImportFrom) and node.module and node.module.partition(".")[0] == "alsbench":
-        names = [f"{node.module}.{a.name}" for a in node.names] + [node.module]
+        named = [f"{node.module}.{a.name}" for a in node.names]
+        names = [n if n.removeprefix("alsbench.") in modules() else node.module for n in named]
     else:
         return []
-    return [m for n in names if (m := n.removeprefix("alsbench.")) in modules() and n.startswith("alsbench.")]
+    return [m for n in dict.fromkeys(names) if n.startswith("alsbench.") and (m := n.removeprefix("alsbench.")) in modules()]
 
 
 def imports(tree: ast.AST, *, inside: bool = False) -> Iterator[tuple[ast.Import | ast.ImportFrom, bool]]:

@@ -9,11 +9,11 @@ import pytest
 from tests.shared import built_once
 
 from alsbench.analysis.judgement import Inputs, Judgement, SignCount, judge, reasons
-from alsbench.analysis.scrutiny import finding as scrutiny_finding
-from alsbench.analysis.scrutiny import run_check
+from alsbench.analysis.looks import Looked, looked_at
+from alsbench.analysis.scrutiny import catalogue, run_check
 from alsbench.analysis.scrutiny.bottom_line import judged
 from alsbench.analysis.scrutiny.finding import asked
-from alsbench.analysis.search import Looked, Share, WholeSearch, looked_at
+from alsbench.analysis.search import Share, WholeSearch
 from alsbench.analysis.source import Source, open_source
 
 SAMPLE = Path(__file__).parent.parent.parent / "sample_data"
@@ -155,7 +155,7 @@ def simulated(tmp_path_factory: pytest.TempPathFactory, name: str, *options: str
 
 @pytest.fixture(autouse=True)
 def few(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(scrutiny_finding, "DRAWS", 499)
+    monkeypatch.setattr(catalogue, "DRAWS", 499)
 
 
 def sample(tmp_path_factory: pytest.TempPathFactory) -> Source:

@@ -10,8 +10,7 @@ import pytest
 from alsbench.analysis.question import Question
 from alsbench.analysis.result import Result, Row
 from alsbench.analysis.run import answer
-from alsbench.analysis.scrutiny import ALL, CHECKS, run_check, verdict
-from alsbench.analysis.scrutiny import finding as scrutiny_finding
+from alsbench.analysis.scrutiny import ALL, CHECKS, catalogue, run_check, verdict
 from alsbench.analysis.scrutiny.contexts import by_chance
 from alsbench.analysis.scrutiny.variants import specifications
 from alsbench.analysis.source import Source
@@ -25,7 +24,7 @@ IDS = [c.id for c in ALL]
 @pytest.fixture(autouse=True)
 def few(monkeypatch: pytest.MonkeyPatch) -> None:
     """Fewer trials dealt again than a user gets: what is tested here does not depend on their number."""
-    monkeypatch.setattr(scrutiny_finding, "DRAWS", 199)
+    monkeypatch.setattr(catalogue, "DRAWS", 199)
 
 
 def stats(rows: Result, **where: object) -> dict[str, float]:
@@ -218,7 +217,7 @@ def test_unadjusted_has_neither_covariates_nor_factors(trial: Source) -> None:
 @pytest.mark.parametrize("endpoint", ["alsfrs_ancova", "alsfrs", "alsfrs_slope", "survival"])
 def test_every_endpoint_is_rerandomised(trial: Source, endpoint: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """With 1,999 arrangements the p is near the model's: least squares and log-rank are nearly exact at these sizes."""
-    monkeypatch.setattr(scrutiny_finding, "DRAWS", 1999)
+    monkeypatch.setattr(catalogue, "DRAWS", 1999)
     found = stats(run_check("rerandomisation", trial, "slow", endpoint=endpoint, comparisons=("G2-M12",)))
     assert found["permutations"] == 1999
     direct = answer(Question(endpoint, subgroups=("slow",), comparisons=("G2-M12",)), trial)

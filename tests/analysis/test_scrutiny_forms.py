@@ -7,8 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from alsbench.analysis.scrutiny import finding as scrutiny_finding
-from alsbench.analysis.scrutiny import run_check, verdict
+from alsbench.analysis.scrutiny import catalogue, run_check, verdict
 from alsbench.analysis.scrutiny.iceman import chance, rating
 from alsbench.analysis.source import Source
 from alsbench.study.model import Subgroup
@@ -18,7 +17,7 @@ DOWN, DOWN2, UP, UP2 = "probably reduced", "definitely reduced", "probably incre
 
 @pytest.fixture(autouse=True)
 def few(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(scrutiny_finding, "DRAWS", 299)
+    monkeypatch.setattr(catalogue, "DRAWS", 299)
 
 
 def test_the_ledger_holds_every_endpoint_and_adjusts_as_holm_does(trial: Source) -> None:

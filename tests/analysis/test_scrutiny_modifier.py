@@ -7,8 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from alsbench.analysis.scrutiny import finding as scrutiny_finding
-from alsbench.analysis.scrutiny import run_check
+from alsbench.analysis.scrutiny import catalogue, run_check
 from alsbench.analysis.scrutiny.finding import asked
 from alsbench.analysis.scrutiny.modifier import interaction_parts, sup_difference, sup_effect
 from alsbench.analysis.scrutiny.sweep import windows
@@ -21,7 +20,7 @@ Deal = Callable[[Source, int], Source]
 
 @pytest.fixture(autouse=True)
 def few(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(scrutiny_finding, "DRAWS", 199)
+    monkeypatch.setattr(catalogue, "DRAWS", 199)
 
 
 @pytest.mark.parametrize("endpoint", ["cafs", "alsfrs_ancova"])
@@ -63,7 +62,7 @@ def test_without_effect_both_tests_over_all_cuts_are_uniform(
     trial: Source, monkeypatch: pytest.MonkeyPatch, dealt_again: Deal
 ) -> None:
     """Fifteen trials dealt at random: means of p within 0.5 +/- 4 / sqrt(12 * 15), and not all on one side of a half."""
-    monkeypatch.setattr(scrutiny_finding, "DRAWS", 59)
+    monkeypatch.setattr(catalogue, "DRAWS", 59)
     effect, difference = [], []
     for seed in range(15):
         finding = asked(dealt_again(trial, seed), "slow", endpoint="cafs", comparisons=("G2-M12",))

@@ -9,14 +9,13 @@ import pytest
 
 from alsbench.analysis.question import Question
 from alsbench.analysis.run import answer
-from alsbench.analysis.scrutiny import finding as scrutiny_finding
-from alsbench.analysis.scrutiny import run_check, verdict
+from alsbench.analysis.scrutiny import catalogue, run_check, verdict
 from alsbench.analysis.source import Source
 
 
 @pytest.fixture(autouse=True)
 def few(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(scrutiny_finding, "DRAWS", 199)
+    monkeypatch.setattr(catalogue, "DRAWS", 199)
 
 
 def delivered(trial: Source, dataset: str, paramcd: str, column: str) -> dict[tuple[str, float], float]:

@@ -10,8 +10,7 @@ import pytest
 
 from alsbench.analysis.question import Question
 from alsbench.analysis.run import answer
-from alsbench.analysis.scrutiny import finding as scrutiny_finding
-from alsbench.analysis.scrutiny import run_check, verdict
+from alsbench.analysis.scrutiny import catalogue, run_check, verdict
 from alsbench.analysis.search import WholeSearch, share
 from alsbench.analysis.source import Source
 
@@ -20,7 +19,7 @@ Deal = Callable[[Source, int], Source]
 
 @pytest.fixture(autouse=True)
 def few(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(scrutiny_finding, "DRAWS", 499)
+    monkeypatch.setattr(catalogue, "DRAWS", 499)
 
 
 def test_the_observed_row_is_what_the_engine_says(trial: Source) -> None:

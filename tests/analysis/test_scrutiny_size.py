@@ -8,8 +8,7 @@ import pytest
 
 from alsbench.analysis.question import Question
 from alsbench.analysis.run import answer
-from alsbench.analysis.scrutiny import finding as scrutiny_finding
-from alsbench.analysis.scrutiny import run_check, verdict
+from alsbench.analysis.scrutiny import catalogue, run_check, verdict
 from alsbench.analysis.scrutiny.effect_size import effect_of
 from alsbench.analysis.scrutiny.finding import asked
 from alsbench.analysis.source import Source
@@ -18,7 +17,7 @@ from alsbench.stats.selection_bias import design_errors, shrunken
 
 @pytest.fixture(autouse=True)
 def few(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(scrutiny_finding, "DRAWS", 199)
+    monkeypatch.setattr(catalogue, "DRAWS", 199)
 
 
 @pytest.mark.parametrize("endpoint", ["cafs", "alsfrs", "nfl", "alsfrs_slope"])

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from alsbench.analysis.scrutiny import finding as scrutiny_finding
+from alsbench.analysis.scrutiny import catalogue
 
 Run = Callable[..., Any]
 
@@ -126,7 +126,7 @@ def test_a_report_says_which_tables_it_has_not(run: Run, workspace: Path, tmp_pa
 
 @pytest.mark.parametrize("check", ["selection", "concordance", "surrogate", "iceman", "multiplicity"])
 def test_scrutiny_of_a_sound_endpoint_goes_on(run: Run, workspace: Path, check: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(scrutiny_finding, "DRAWS", 99)
+    monkeypatch.setattr(catalogue, "DRAWS", 99)
     spoil(workspace, 'paramcd = "NFL"', 'paramcd = "GFAP"')
     ran = run("scrutinise", "-w", workspace, "-s", "slow", "-e", "alsfrs_ancova", "--check", check)
     assert ran.code == 0, ran.err

@@ -215,11 +215,10 @@ def test_other_commands_write_html_and_rtf_by_the_suffix(run: Any, loaded: Path,
 
 def test_the_front_page_says_first_what_may_be_taken_away(run: Any, workspace: Path, monkeypatch: Any) -> None:
     """With --scrutinise: the levels that `scrutinise` gives, before every other statement."""
-    from alsbench.analysis.scrutiny import ALL
-    from alsbench.analysis.scrutiny import finding as scrutiny_finding
+    from alsbench.analysis.scrutiny import ALL, catalogue
     from alsbench.service import scrutiny
 
-    monkeypatch.setattr(scrutiny_finding, "DRAWS", 255)
+    monkeypatch.setattr(catalogue, "DRAWS", 255)
     monkeypatch.setattr(scrutiny, "ALL", ALL[:2])
     ran = run("report", "--subgroup", "slow", "--endpoint", "cafs", "--scrutinise", "-w", workspace)
     assert ran.code == 0, ran.err

@@ -204,7 +204,7 @@ def test_members_are_true_false_or_unknown(trial: als.Trial) -> None:
 
 
 def test_scrutiny_and_claims(trial: als.Trial, sample: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from alsbench.analysis.scrutiny import finding as scrutiny_finding
+    from alsbench.analysis.scrutiny import catalogue
 
     found = trial.scrutinise("cafs", subgroup="slow", comparison="G2-M12", checks=["dose", "1"])
     words = [
@@ -222,7 +222,7 @@ def test_scrutiny_and_claims(trial: als.Trial, sample: Path, monkeypatch: pytest
         found["selection"]
     with pytest.raises(als.UsageError, match="bottom_line was not asked for"):
         _ = found.verdict
-    monkeypatch.setattr(scrutiny_finding, "DRAWS", 255)
+    monkeypatch.setattr(catalogue, "DRAWS", 255)
     line = trial.scrutinise("cafs", subgroup="slow", comparison="G2-M12", checks=["bottom_line"])
     assert line.verdict == "G2-M12: WHAT CHANCE OFFERS"
     inputs = {row.stat_name: row.stat for row in line["bottom_line"].rows}

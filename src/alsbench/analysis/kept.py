@@ -17,9 +17,10 @@ from typing import Any, Literal
 
 from alsbench.analysis.cache import entry_key, keep, piece_body, read_entry, result_body, result_from
 from alsbench.analysis.cells import evidence_piece
+from alsbench.analysis.looks import looked_at
 from alsbench.analysis.question import Question
 from alsbench.analysis.result import Result
-from alsbench.analysis.scrutiny import run_check
+from alsbench.analysis.scrutiny import catalogue, run_check
 from alsbench.analysis.source import Source
 from alsbench.audit.signature import authentic, key_id, user_key
 from alsbench.errors import AlsbenchError
@@ -71,7 +72,8 @@ def cached_check(
 
     A check whose rows name single subjects is not kept.
     """
-    asked = [name, subgroup, endpoint, list(comparisons), population]
+    looked = looked_at(source).plain() if name in catalogue.SEARCHING else None  # who looks further searches more widely
+    asked = [name, subgroup, endpoint, list(comparisons), population, catalogue.DRAWS, looked]
     key = entry_key(source, "check", asked)
     body = read_entry(source.results_dir, key)
     if body is not None:
@@ -110,6 +112,11 @@ def check_kept(path: Path, source: Source | None) -> Kept:
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return Kept(short, "", "not sealed", "it is no answer of this program")
     words = f"{kind} {asked if isinstance(asked, str) else json.dumps(asked)}"
+    if (
+        current and source is not None and kind == "check"
+    ):  # of other draws, or before somebody looked further: not shown any more
+        draws, looked = asked[-2:]
+        current = draws == catalogue.DRAWS and (looked is None or looked == looked_at(source).plain())
     if not current or source is None:
         return Kept(short, words, "of other data or program" if own else "of somebody else")
     try:
@@ -141,7 +148,7 @@ def _made(kind: str, asked: Any, source: Source) -> dict[str, Any]:
 
         body = nested_again(source, asked)
     else:
-        name, subgroup, endpoint, compared, population = asked
+        name, subgroup, endpoint, compared, population, *_ = asked
         chosen = {"endpoint": endpoint, "comparisons": tuple(compared), "population": population}
         body = result_body(run_check(name, source, subgroup, **chosen))
     plain: dict[str, Any] = json.loads(json.dumps(body, allow_nan=False))

@@ -11,13 +11,18 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from typing import Any
+
+from pydantic import ValidationError
 
 from alsbench.analysis.question import Question
 from alsbench.analysis.result import Result
+from alsbench.analysis.source import Source
+from alsbench.audit.log import LOOK_ACTIONS, entries
+from alsbench.audit.workspace_identity import LOG_NAME
 from alsbench.errors import AlsbenchError
-from alsbench.study.model import Endpoint, Study
+from alsbench.study.model import Comparison, Endpoint, Study
 from alsbench.study.phrase import is_post_hoc, parse_phrase, subgroup_names
 
 P_VALUES = frozenset({"p_value", "log_rank_p", "gehan_p", "permutation_p", "interaction_p"})
@@ -184,3 +189,75 @@ def _meaning(phrase: str, study: Study) -> str:
 def _comparisons(names: list[str], study: Study) -> list[list[Any]]:
     found = [c for c in study.comparisons if not names or c.name in names or c.treatment in names]
     return sorted(([c.treatment, c.reference, c.horizon] for c in found), key=str)
+
+
+@dataclass(frozen=True)
+class Looked:
+    """Where somebody has looked, by the audit log, and the study file of today would not lead: ``definitions``
+    (expressions), ``endpoints`` (as they were analysed) and ``comparisons``."""
+
+    definitions: tuple[str, ...] = ()
+    endpoints: tuple[Endpoint, ...] = ()
+    comparisons: tuple[Comparison, ...] = ()
+
+    def plain(self) -> list[Any]:
+        """As JSON keeps it."""
+        return [
+            list(self.definitions),
+            [e.model_dump(mode="json", exclude_defaults=True) for e in self.endpoints],
+            [c.model_dump(mode="json") for c in self.comparisons],
+        ]
+
+    @classmethod
+    def from_plain(cls, values: list[Any]) -> Looked:
+        """What :meth:`plain` wrote."""
+        definitions, endpoints, comparisons = values
+        return cls(
+            tuple(definitions),
+            tuple(Endpoint.model_validate(e) for e in endpoints),
+            tuple(Comparison.model_validate(c) for c in comparisons),
+        )
+
+
+def looked_at(source: Source) -> Looked:
+    """What the audit log says was looked at and the study file of today would not lead to: definitions since edited or
+    removed, endpoints as they were analysed with other options or before an edit, comparisons since removed."""
+    if source.held is None:
+        return Looked()
+    study = source.study
+    declared = {s.where for s in study.subgroups}
+    compared = {(c.treatment, c.reference, c.horizon) for c in study.comparisons}
+    definitions: dict[str, None] = {}
+    endpoints: dict[str, Endpoint] = {}
+    comparisons: dict[str, Comparison] = {}
+    for entry in entries(source.held.path / LOG_NAME, strict=False):
+        if entry.action not in LOOK_ACTIONS:
+            continue
+        definitions |= dict.fromkeys(str(text) for text in dict(entry.facts.get("definitions", {})).values())
+        for values in entry.facts.get("endpoints", ()):
+            endpoint = _endpoint(values)
+            if endpoint is not None and not any(_same(endpoint, e) for e in (*study.endpoints.values(), *endpoints.values())):
+                name = f"{endpoint.name}, asked otherwise {len(endpoints) + 1}"
+                endpoints[name] = endpoint.model_copy(update={"name": name})
+        for treatment, reference, horizon in entry.facts.get("comparisons", ()):
+            known = {treatment, reference} <= set(study.arms.order)
+            if known and (treatment, reference, horizon) not in compared:
+                name = f"{treatment} vs {reference}, no longer compared at {horizon}"
+                comparisons[name] = Comparison(name=name, treatment=treatment, reference=reference, horizon=horizon)
+    return Looked(
+        tuple(text for text in definitions if text not in declared), tuple(endpoints.values()), tuple(comparisons.values())
+    )
+
+
+def _endpoint(values: object) -> Endpoint | None:
+    """An endpoint as the log has it; None where this version has no such key or method."""
+    try:
+        return Endpoint.model_validate(values)
+    except ValidationError:
+        return None
+
+
+def _same(one: Endpoint, other: Endpoint) -> bool:
+    """Whether two endpoints are analysed alike, whatever they are called."""
+    unsaid = {"name", "title", "level"}
+    return one.model_dump(exclude=unsaid) == other.model_dump(exclude=unsaid)

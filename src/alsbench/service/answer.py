@@ -118,8 +118,8 @@ class Answer:
 
     def table(self, *statistics: str) -> pd.DataFrame:
         """Numbers as the table shows them: visits (and subgroups, variables, levels) down, arms and contrasts across, below
-        each its statistics; only those named, if any are. Texts and what could not be computed are missing (NaN). What belongs
-        to no arm and no contrast (facts of a fit, single subjects) is in :meth:`frame` only.
+        each its statistics; only those named, if any are. Texts and what could not be computed are missing (NaN). What
+        belongs to no arm and no contrast (facts of a fit, single subjects) is in :meth:`frame` only.
 
         Raises UsageError for a statistic that the answer does not hold.
         """
@@ -141,10 +141,11 @@ class Answer:
         return self._told(pd.DataFrame(numbers, index=index, columns=columns))
 
     def get(self, statistic: str, **where: Any) -> float | int | str:
-        """One number: ``r.get("p_value", subgroup="slow", visit=12)``. ``where`` takes the columns of :meth:`frame`; ``visit``
-        a number or a label, ``comparison`` is the treatment arm.
+        """One number: ``r.get("p_value", subgroup="slow", visit=12)``. ``where`` takes the columns of :meth:`frame`;
+        ``visit`` a number or a label, ``comparison`` is the treatment arm.
 
-        Raises UsageError, listing what there is, where no or more than one statistic fits, or where it could not be computed.
+        Raises UsageError, listing what there is, where no or more than one statistic fits, or where it could not be
+        computed.
         """
         wanted = {("treatment" if k == "comparison" else k): v for k, v in where.items()}
         for name in wanted:
@@ -215,8 +216,8 @@ class Answer:
 
 
 class Scrutiny(Answer):
-    """The bottom line of a finding, ``s.verdict``, and its checks: ``s["selection"]`` is one of them, ``s.verdicts()`` what each
-    says."""
+    """The bottom line of a finding, ``s.verdict``, and its checks: ``s["selection"]`` is one of them, ``s.verdicts()`` what
+    each says."""
 
     def __init__(self, access: Access, output: Output, checks: Sequence[Check]) -> None:
         super().__init__(access, output)
@@ -224,8 +225,8 @@ class Scrutiny(Answer):
 
     @property
     def verdict(self) -> str:
-        """What may be taken away, by comparison: ``G2-M12: WHAT CHANCE OFFERS``. Raises UsageError where ``bottom_line`` was not
-        asked for; ``s["bottom_line"].rows`` are the inputs of the rule."""
+        """What may be taken away, by comparison: ``G2-M12: WHAT CHANCE OFFERS``. Raises UsageError where ``bottom_line``
+        was not asked for; ``s["bottom_line"].rows`` are the inputs of the rule."""
         return verdict(self["bottom_line"])
 
     def verdicts(self) -> pd.DataFrame:
@@ -242,8 +243,8 @@ class Scrutiny(Answer):
 
 
 class Members:
-    """Who is in a subgroup: ``trial.subgroup("slow")``. ``n`` and ``n_undecided`` are texts such as ``<5`` where a mask of the
-    study or of the user's settings hides them."""
+    """Who is in a subgroup: ``trial.subgroup("slow")``. ``n`` and ``n_undecided`` are texts such as ``<5`` where a mask of
+    the study or of the user's settings hides them."""
 
     def __init__(self, access: Access, phrase: str) -> None:
         self._access, self.phrase = access, phrase

@@ -71,6 +71,8 @@ CHECKS: tuple[Check, ...] = (
 )
 BOTTOM_LINE = Check(0, "bottom_line", "The bottom line", "bottom_line")
 ALL = (BOTTOM_LINE, *CHECKS)  # in the order of print: what to take away, then the checks it rests on
+SEARCHING = frozenset({"bottom_line", "selection"})  # checks that rest on where anybody has looked
+DRAWS = 9_999  # re-randomised or permuted trials of a check
 VERDICT = "Verdict"  # the name of the line of facts that sums a check up
 
 

@@ -15,6 +15,7 @@ from alsbench.analysis.methods import evidence_endpoints, method_info
 from alsbench.analysis.plan import marked, provenance, synthetic_line
 from alsbench.analysis.question import OVERALL, Question
 from alsbench.analysis.result import Context, Facts, Result, Row
+from alsbench.analysis.scrutiny import catalogue
 from alsbench.analysis.scrutiny.catalogue import VERDICT, Check
 from alsbench.analysis.source import Source
 from alsbench.analysis.subgroups import Membership, counts_by_arm, members, subgroup_line
@@ -24,7 +25,6 @@ from alsbench.study.model import Comparison, Endpoint
 ALPHA = 0.05
 UNADJUSTED = ", not adjusted for multiplicity or for the choice of the subgroup"
 ADJUSTING = frozenset({"selection", "multiplicity"})  # checks whose columns say which p is adjusted, and how
-DRAWS = 9_999  # re-randomised or permuted trials of a check
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Finding:
     comparisons: tuple[Comparison, ...]
     population: str
     command: str
-    draws: int = DRAWS
+    draws: int = catalogue.DRAWS
 
     def member(self, phrase: str = "") -> Membership:
         """Members of the subgroup, or of another phrase, within the population."""
@@ -98,7 +98,7 @@ def asked(
     words += ["--population", population] if population else []
     found = members(source, subgroup or OVERALL, population)
     name = population or source.default_population(chosen)
-    return Finding(source, found.phrase, chosen, source.comparisons(comparisons), name, shlex.join(words), DRAWS)
+    return Finding(source, found.phrase, chosen, source.comparisons(comparisons), name, shlex.join(words), catalogue.DRAWS)
 
 
 def analysed(finding: Finding, endpoint: Endpoint, member: Membership, *, source: Source | None = None) -> MethodResult:

@@ -20,19 +20,18 @@ from numpy.typing import NDArray
 from alsbench.analysis.cache import entry_key, keep, read_entry
 from alsbench.analysis.contrast import p_text
 from alsbench.analysis.judgement import METHODS
+from alsbench.analysis.looks import Looked, looked_at
 from alsbench.analysis.question import OVERALL
 from alsbench.analysis.result import Row
 from alsbench.analysis.scrutiny.finding import ALPHA, CheckAnswer, Finding, each_comparison
 from alsbench.analysis.scrutiny.finding import asked as asked_finding
 from alsbench.analysis.scrutiny.outcomes import STAND_INS, place
 from alsbench.analysis.search import (
-    Looked,
     Nested,
     Place,
     SearchTable,
     WholeSearch,
     interactions,
-    looked_at,
     nested_from,
     share,
     table_from,
