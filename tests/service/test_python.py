@@ -226,7 +226,7 @@ def test_scrutiny_and_claims(trial: als.Trial, sample: Path, monkeypatch: pytest
     line = trial.scrutinise("cafs", subgroup="slow", comparison="G2-M12", checks=["bottom_line"])
     assert line.verdict == "G2-M12: WHAT CHANCE OFFERS"
     inputs = {row.stat_name: row.stat for row in line["bottom_line"].rows}
-    assert inputs["level"] == "what chance offers" and inputs["search_tests"] == 1232 and inputs["search_p"] > 0.9
+    assert inputs["level"] == "what chance offers" and inputs["search_tests"] >= 1232 and inputs["search_p"] > 0.9
     numbers = trial.claims(SAMPLE / "claims.toml")
     ran = run_here(["claims", "-w", sample, SAMPLE / "claims.toml", "--format", "csv", "-q"])
     assert len(numbers) == len(ran.out.splitlines()) - 1 and set(numbers["outcome"]) >= {"reproduced"}
