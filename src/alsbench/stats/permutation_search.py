@@ -13,7 +13,7 @@ the copies are shared out among processes or machines.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -174,9 +174,12 @@ class PermutationSearch:
         df = np.full((len(self.compared), padded.shape[0]), np.nan)
         for block in self.whole:
             self._fill_whole(block, indicator, t, df)
+        known = sorted({arm for pair in self.compared for arm in pair})
+        upright = {arm: np.ascontiguousarray(indicator[arm].transpose(0, 2, 1)) for arm in known}
         for model in self.two_arms:
-            for place in model.tests:
-                t[place], df[place] = _two_arms_t(model, *self.compared[place], indicator)
+            found = _two_arms_t(model, [self.compared[place] for place in model.tests], upright)
+            for place, statistics in zip(model.tests, found, strict=True):
+                t[place], df[place] = statistics
         for times in self.times:
             for place in times.tests:
                 t[place] = _log_rank_z(times, *self.compared[place], indicator)
@@ -283,37 +286,48 @@ def _two_arms(outcome: LinearOutcome | RankOutcome, tests: tuple[int, ...]) -> _
     squares = Z[:, upper[0]] * Z[:, upper[1]]
     if isinstance(outcome, RankOutcome):
         groups = _groups(outcome.strata, outcome.subject.size)
-        scores = tuple((m, np.ascontiguousarray(outcome.scores[np.ix_(m, m)].T, dtype=np.float32)) for m in groups)
+        scores = tuple((m, np.ascontiguousarray(outcome.scores[np.ix_(m, m)], dtype=np.float32)) for m in groups)
         return _TwoArms(outcome.subject, Z, squares, None, scores, outcome.unit, tests)
     y = outcome.response - outcome.response.mean()
     made = np.column_stack([squares, Z * y[:, None], y * y])
     return _TwoArms(outcome.subject, Z, made, y, (), False, tests)
 
 
-def _two_arms_t(model: _TwoArms, treated: int, reference: int, indicator: list[Floats]) -> tuple[Floats, Floats]:
-    """t and df (copies,) of the ANCOVA among the two arms compared."""
+def _two_arms_t(
+    model: _TwoArms, compared: Sequence[tuple[int, int]], upright: dict[int, Floats]
+) -> Iterator[tuple[Floats, Floats]]:
+    """t and df (copies,) of the ANCOVA among the two arms of each comparison.
+
+    ``upright`` are the indicators of the arms by tile (tiles, subjects, 256): who is in the model are rows of them.
+    """
     q = model.Z.shape[1]
     upper = np.triu_indices(q)
-    A = np.zeros((q + 2, q + 2, indicator[0].shape[0] * TILE))
-    for tile in range(indicator[0].shape[0]):
+    tiles = next(iter(upright.values())).shape[0]
+    made = [np.zeros((q + 2, q + 2, tiles * TILE)) for _ in compared]
+    for tile in range(tiles):
         rows = slice(tile * TILE, (tile + 1) * TILE)
-        of_treated = indicator[treated][tile][:, model.subject]
-        of_both = of_treated + indicator[reference][tile][:, model.subject]
-        made = (of_both @ model.made).T
-        A[(*upper, rows)] = made[: len(upper[0])]
-        A[:q, q, rows] = (of_treated @ model.Z).T
-        if model.y is not None:
-            A[:q, -1, rows], A[-1, -1, rows] = made[-q - 1 : -1], made[-1]
-            A[q, -1, rows] = of_treated @ model.y
-        for members, scores in model.scores:
-            ranks = _ranks_of_tile(scores, of_both[:, members], model.unit)
-            A[:q, -1, rows] += (ranks @ model.Z[members]).T
-            A[q, -1, rows] += np.einsum("bn,bn->b", ranks, of_treated[:, members])
-            A[-1, -1, rows] += np.einsum("bn,bn->b", ranks, ranks)
-    A[q, q] = A[0, q]
-    total = np.einsum("iib->ib", A).copy()
-    n, n1 = A[0, 0].copy(), A[q, q].copy()
-    return _treated_t(A, total, n, (n1 > 0) & (n1 < n))
+        here = {arm: upright[arm][tile][model.subject] for pair in compared for arm in pair}
+        for A, (treated, reference) in zip(made, compared, strict=True):
+            of_treated = here[treated]
+            of_both = of_treated + here[reference]
+            sums = model.made.T @ of_both
+            A[(*upper, rows)] = sums[: len(upper[0])]
+            A[:q, q, rows] = model.Z.T @ of_treated
+            if model.y is not None:
+                A[:q, -1, rows], A[-1, -1, rows] = sums[-q - 1 : -1], sums[-1]
+                A[q, -1, rows] = model.y @ of_treated
+            for members, scores in model.scores:
+                whole = members.size == model.subject.size
+                taken, mine = (of_both, of_treated) if whole else (of_both[members], of_treated[members])
+                ranks = _ranks_of_tile(scores, taken, model.unit)
+                A[:q, -1, rows] += (model.Z if whole else model.Z[members]).T @ ranks
+                A[q, -1, rows] += np.einsum("nb,nb->b", ranks, mine)
+                A[-1, -1, rows] += np.einsum("nb,nb->b", ranks, ranks)
+    for A in made:
+        A[q, q] = A[0, q]
+        total = np.einsum("iib->ib", A).copy()
+        n, n1 = A[0, 0].copy(), A[q, q].copy()
+        yield _treated_t(A, total, n, (n1 > 0) & (n1 < n))
 
 
 def _with_intercept(covariates: Floats) -> Floats:
@@ -376,28 +390,31 @@ def mid_ranks(scores: Floats, taken: Floats, strata: NDArray[np.int64] | None = 
     """Mid-ranks (copies, n) of the sums of ``scores`` (n, n) over those ``taken`` (copies, n: 1 or 0), 0 where not taken.
 
     Ranks are within ``strata`` (n,) where given; ``unit`` divides them by the number ranked plus one. By counting, 256
-    copies at a time, which stay in the processor's cache: the sums are whole numbers, the same in single precision."""
+    copies at a time, which stay in the processor's cache: the sums are whole numbers, the same in single precision.
+    """
     ranks = np.zeros(taken.shape)
     for members in _groups(strata, taken.shape[1]):
-        against = np.ascontiguousarray(scores[np.ix_(members, members)].T, dtype=np.float32)
+        own = np.ascontiguousarray(scores[np.ix_(members, members)], dtype=np.float32)
         for start in range(0, taken.shape[0], TILE):
-            mine = taken[start : start + TILE, members]
-            ranks[start : start + TILE, members] = _ranks_of_tile(against, mine, unit)
+            mine = np.ascontiguousarray(taken[start : start + TILE, members].T)
+            ranks[start : start + TILE, members] = _ranks_of_tile(own, mine, unit).T
     return ranks
 
 
-def _ranks_of_tile(against: NDArray[np.float32], taken: Floats, unit: bool) -> Floats:
-    copies, n = taken.shape
+def _ranks_of_tile(scores: NDArray[np.float32], taken: Floats, unit: bool) -> Floats:
+    """Mid-ranks (n, copies) of those ``taken`` (n, copies)."""
+    n, copies = taken.shape
     span = 2 * n + 1  # a sum lies between -n and n
-    place = (taken.astype(np.float32) @ against).astype(np.int64)
-    place += n + span * np.arange(copies)[:, None]
+    place = (scores @ taken.astype(np.float32)).astype(np.int64)
+    place += n + span * np.arange(copies)
     place[taken == 0] = copies * span  # out of the way
     counts = np.bincount(place.ravel(), minlength=copies * span + 1)
     below = np.cumsum(counts)
-    before = np.concatenate([[0], below[span - 1 : -span - 1 : span]])  # how many the copies above hold
-    twice = 2 * below - counts + 1
-    ranks: Floats = (twice[place] - 2 * before[:, None]) * (0.5 * taken)
-    return ranks / (taken.sum(axis=1, keepdims=True) + 1.0) if unit else ranks
+    before = np.concatenate([[0], below[span - 1 : -span - 1 : span]])  # how many the copies before hold
+    below += below
+    below -= counts
+    ranks: Floats = (below[place] - (2 * before - 1)) * (0.5 * taken)
+    return ranks / (taken.sum(axis=0) + 1.0) if unit else ranks
 
 
 def _groups(strata: NDArray[np.int64] | None, n: int) -> list[NDArray[np.int64]]:
