@@ -12,7 +12,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
@@ -25,6 +25,7 @@ from alsbench.errors import AlsbenchError
 from alsbench.study.model import Comparison, Endpoint, Study
 from alsbench.study.phrase import is_post_hoc, parse_phrase, subgroup_names
 
+Model = TypeVar("Model", Endpoint, Comparison)
 P_VALUES = frozenset({"p_value", "log_rank_p", "gehan_p", "permutation_p", "interaction_p"})
 RESOLVED = ("method", "covariance", "df", "options")
 

@@ -134,8 +134,24 @@ def _facts_are_readable(facts: Mapping[str, Any]) -> bool:
         return False
     if accepted is not None and not (isinstance(accepted, dict) and all(isinstance(r, str) for r in accepted.values())):
         return False
+    definitions, endpoints, comparisons = (facts.get(name) for name in ("definitions", "endpoints", "comparisons"))
+    if definitions is not None and not (
+        isinstance(definitions, dict) and all(isinstance(d, str) for d in definitions.values())
+    ):
+        return False
+    if endpoints is not None and not (isinstance(endpoints, list) and all(isinstance(e, dict) for e in endpoints)):
+        return False
+    if comparisons is not None and not (isinstance(comparisons, list) and all(map(_is_comparison, comparisons))):
+        return False
     looks = facts.get("looks", 0)
     return isinstance(looks, int) and isinstance(facts.get("plan", {}), dict)
+
+
+def _is_comparison(value: object) -> bool:
+    """``[treatment, reference, horizon or null]``."""
+    if not isinstance(value, list) or len(value) != 3 or not all(isinstance(arm, str) for arm in value[:2]):
+        return False
+    return value[2] is None or (isinstance(value[2], int | float) and not isinstance(value[2], bool))
 
 
 # ---- the chain
