@@ -236,7 +236,7 @@ def looked_at(source: Source) -> Looked:
             continue
         definitions |= dict.fromkeys(str(text) for text in dict(entry.facts.get("definitions", {})).values())
         for values in entry.facts.get("endpoints", ()):
-            endpoint = _endpoint(values)
+            endpoint = _valid(Endpoint, values)
             if endpoint is not None and not any(_same(endpoint, e) for e in (*study.endpoints.values(), *endpoints.values())):
                 name = f"{endpoint.name}, asked otherwise {len(endpoints) + 1}"
                 endpoints[name] = endpoint.model_copy(update={"name": name})
@@ -244,16 +244,18 @@ def looked_at(source: Source) -> Looked:
             known = {treatment, reference} <= set(study.arms.order)
             if known and (treatment, reference, horizon) not in compared:
                 name = f"{treatment} vs {reference}, no longer compared at {horizon}"
-                comparisons[name] = Comparison(name=name, treatment=treatment, reference=reference, horizon=horizon)
+                values = {"name": name, "treatment": treatment, "reference": reference, "horizon": horizon}
+                comparison = _valid(Comparison, values)
+                comparisons |= {name: comparison} if comparison is not None else {}
     return Looked(
         tuple(text for text in definitions if text not in declared), tuple(endpoints.values()), tuple(comparisons.values())
     )
 
 
-def _endpoint(values: object) -> Endpoint | None:
-    """An endpoint as the log has it; None where this version has no such key or method."""
+def _valid(kind: type[Model], values: object) -> Model | None:
+    """An endpoint or a comparison as the log has it; None where this version has no such key, method or horizon."""
     try:
-        return Endpoint.model_validate(values)
+        return kind.model_validate(values)
     except ValidationError:
         return None
 
