@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -80,6 +81,8 @@ def test_what_keeps_a_finding_from_holding_up(changes: dict[str, object]) -> Non
         {"p_search": of(0.151)},
         {"p_search": None},
         {"signs": {"specifications": SignCount(47, 48)}},
+        {"signs": {"specifications": SignCount(47, 47, failed=1)}},
+        {"signs": {"specifications": SignCount(0, 0)}},
         {"larger": False},
         {"larger": None},
         {"p_int_definitions": of(0.101), "p_int_search": of(0.2)},
@@ -133,7 +136,7 @@ def test_every_input_is_for_or_against() -> None:
     assert bad == (
         "overall p 0.400",
         "p of the whole search 0.300 ± 0.0000",
-        "sign kept by 47 of 48 specifications, 1 not computable",
+        "the sign turns in some specifications",
     )
 
 
@@ -209,20 +212,17 @@ def test_a_large_true_effect_in_a_part_holds_up(tmp_path_factory: pytest.TempPat
 
 
 def test_the_bottom_line_fits_a_terminal(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """At most 12 lines of 80 columns for a finding, level first."""
-    from rich.console import Console
-
-    from alsbench.analysis.scrutiny import BOTTOM_LINE
-    from alsbench.render.scrutiny import bottom_line_block
+    """As `scrutinise` prints it: at most 12 lines of 80 columns, where and what first."""
+    from tests.shell import run_here
 
     source = sample(tmp_path_factory)
-    result = run_check("bottom_line", source, "slow", endpoint="cafs", comparisons=("G2-M12",))
-    block = bottom_line_block(result)
-    lines = [row.cells[0].text for row in block.lines]
-    console = Console(width=80)
-    wrapped = [part for text in lines for part in console.render_lines(console.render_str(text, markup=False))]
-    assert lines[0].startswith("G2-M12: ") and 5 <= len(wrapped) <= 12
-    assert BOTTOM_LINE.number == 0
+    assert source.held is not None
+    words = ["scrutinise", "-s", "slow", "-e", "cafs", "--comparison", "G2-M12", "--check", "bottom_line"]
+    printed = run_here([*words, "-w", str(source.held.path), "-q"], env={"COLUMNS": "80"}).out.splitlines()
+    first = next(i for i, text in enumerate(printed) if text.startswith("Group 2 vs Placebo, Month 12: WHAT CHANCE OFFERS"))
+    last = next(i for i, text in enumerate(printed) if text.startswith("    rule: "))
+    assert last - first + 1 <= 12 and all(len(text) <= 80 for text in printed)
+    assert "    found: CAFS (joint rank) in slow, post hoc: p 0.024, favours the treatment" in printed[first:last]
 
 
 def test_a_search_that_is_written_down_no_more_still_counts(tmp_path: Path) -> None:
@@ -256,3 +256,77 @@ def test_a_search_that_is_written_down_no_more_still_counts(tmp_path: Path) -> N
     p_before, p_after = (line(source, "slow", "cafs", draws=255).inputs.p_search for source in (before, after))
     assert p_before is not None and p_after is not None and p_after.p >= p_before.p - 2 * p_before.error
     assert Looked.from_plain(found.plain()) == found
+
+
+PRIMARY = """
+[multiplicity]
+method = "bonferroni"
+[[multiplicity.hypotheses]]
+name = "H1"
+endpoint = "cafs"
+comparison = "G2-M12"
+"""
+
+
+@pytest.fixture
+def large(tmp_path: Path) -> Path:
+    """A workspace of a trial in which everybody treated with five doses declines by half less: its primary is significant."""
+    from tests.shell import run_here
+
+    (tmp_path / "effect.toml").write_text('[[effects]]\narm = "Group 2"\nslope_ratio = 0.4\nhazard_ratio = 0.3\n')
+    simulate = ["simulate", "data", "--seed", "5", "--parameters", "effect.toml"]
+    for words in (simulate, ["load", "data", "-w", "w", "--study", "data/study.toml"]):
+        ran = run_here([*words, "-q"], cwd=tmp_path)
+        assert ran.code == 0, ran.err
+    return tmp_path / "w"
+
+
+def overall(workspace: Path, population: str = "") -> Judgement:
+    finding = asked(open_source(workspace), "overall", endpoint="cafs", comparisons=("G2-M12",), population=population)
+    return judged(finding, finding.comparisons[0])
+
+
+def test_what_was_planned_is_confirmed_only_by_a_lock_before_any_look(large: Path) -> None:
+    """Without a plan for two primary hypotheses nothing is rejected; with one it is declared; locked first, confirmed;
+    locked after a look, or asked in another population, it is not."""
+    from tests.shell import run_here
+
+    assert overall(large).inputs.p is not None and overall(large).inputs.p < 0.05
+    assert overall(large).level not in ("confirmed as planned", "as declared, no lock proves it")
+    study = large / "study.toml"
+    study.write_text(study.read_text() + PRIMARY)
+    assert overall(large).level == "as declared, no lock proves it"
+    locked = large.parent / "locked"
+    shutil.copytree(large, locked, symlinks=True)
+    assert run_here(["lock", "-w", str(locked), "-q"], cwd=large).code == 0
+    assert overall(locked).level == "confirmed as planned"
+    assert overall(locked, "PP").level not in ("confirmed as planned", "as declared, no lock proves it")
+    assert run_here(["endpoint", "nfl", "-w", str(large), "-q"], cwd=large).code == 0
+    assert run_here(["lock", "-w", str(large), "-q"], cwd=large).code == 0
+    assert overall(large).level == "as declared, no lock proves it"
+
+
+def test_an_empty_subgroup_says_why_it_is_not_judged(large: Path) -> None:
+    from tests.shell import run_here
+
+    ran = run_here(["subgroup", "add", "nobody", "--where", "AGE > 200", "-w", str(large), "-q"], cwd=large)
+    assert ran.code == 0, ran.err
+    result = run_check("bottom_line", open_source(large), "nobody", endpoint="cafs", comparisons=("G2-M12",))
+    said = dict(result.facts.lines)["Group 2 vs Placebo, Month 12"]
+    assert said == "NOT JUDGED: no ranked subjects of Placebo or Group 2 in this subgroup" and "For" not in dict(
+        result.facts.lines
+    )
+
+
+def test_under_a_mask_it_counts_nobody(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """The level and its inputs are shown where the arms are large enough, and hidden with them where they are not."""
+    from alsbench.service.masks import mask_check
+
+    source = sample(tmp_path_factory)
+    result = run_check("bottom_line", source, "slow", endpoint="cafs", comparisons=("G2-M12",))
+    shown = mask_check("bottom_line", result, source, "slow", "", 5)
+    words = " ".join(text for _, text in shown.facts.lines)
+    assert "WHAT CHANCE OFFERS" in words and "n = " not in words and "26" not in words.replace("1,232", "")
+    assert "WHAT CHANCE OFFERS" not in " ".join(
+        t for _, t in mask_check("bottom_line", result, source, "slow", "", 20).facts.lines
+    )

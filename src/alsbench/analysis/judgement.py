@@ -66,8 +66,8 @@ class SignCount:
 
     @property
     def hold(self) -> bool:
-        """None of them turns the sign."""
-        return self.held == self.of
+        """Every one of them was made, and none turns the sign."""
+        return self.of > 0 and self.held == self.of and self.failed == 0
 
 
 @dataclass(frozen=True)
@@ -183,6 +183,8 @@ def reasons(found: Judgement, limits: Thresholds = METHODS) -> tuple[tuple[str, 
     def weigh(ok: bool, text: str) -> None:
         (good if ok else bad).append(text)
 
+    if found.level == "not judged":
+        return (), ()
     if i.overall_p is not None:
         other = "" if i.overall_favourable else ", in favour of the reference"
         weigh(i.overall_p <= limits.nominal and i.overall_favourable is True, f"overall p {p_text(i.overall_p)}{other}")
@@ -199,10 +201,17 @@ def reasons(found: Judgement, limits: Thresholds = METHODS) -> tuple[tuple[str, 
     again = i.p_rerandomised
     words = "not computable" if again is None else f"p {p_text(again)}"
     weigh(again is not None and again <= limits.holds_up, f"re-randomised within it {words}")
-    for name, signs in i.signs.items():
-        failed = f", {signs.failed} not computable" if signs.failed else ""
-        weigh(signs.hold, f"sign kept by {signs.held} of {signs.of} {name}{failed}")
+    kept = [name for name, signs in i.signs.items() if signs.hold]
+    good += [f"the sign holds in all {' and '.join(kept)}"] if kept else []
+    bad += [_sign_words(name, signs) for name, signs in i.signs.items() if not signs.hold]
     return tuple(good), tuple(bad)
+
+
+def _sign_words(name: str, signs: SignCount) -> str:
+    """What keeps the sign from holding, without numbers: how many controls can be left out would count them."""
+    if signs.held < signs.of:
+        return f"the sign turns in some {name}"
+    return f"{'some' if signs.of else 'none'} of the {name} {'cannot' if signs.of else 'can'} be computed"
 
 
 def _share(share: Share | None) -> str:

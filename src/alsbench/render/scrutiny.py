@@ -96,7 +96,7 @@ FAMILIES = {
 UNNAMED = frozenset({"specification", "model", "left out", "search", "family", *FAMILIES})
 Place = tuple[Any, ...]
 # Lines below a level of the bottom line
-BELOW = ("Chance", "For", "Against", "Borderline", "In the search", "Rule")
+BELOW = ("Found", "Chance", "For", "Against", "Borderline", "In the search", "Rule")
 _HEADS = ("Subgroup", "Comparison", "Arm", "at", "Variable", "Variant")
 PAIR, VISIT = 1, 3
 BARS = 37
@@ -134,9 +134,9 @@ def bottom_line_block(result: Result, width: int = 0) -> PageBlock:
 
 
 def bottom_lines(result: Result) -> list[tuple[str, str]]:
-    """The lines of facts that the judgement wrote: a comparison's level and what is said below it."""
-    names = {*result.question["comparisons"], *BELOW}
-    return [line for line in result.facts.lines if line[0] in names]
+    """The lines of facts that the judgement wrote: where a finding lies and its level, and what is said below it."""
+    places = {f"{r.treatment} vs {r.reference}" + (f", {r.visit}" if r.visit else "") for r in result.rows}
+    return [line for line in result.facts.lines if line[0] in {*places, *BELOW}]
 
 
 def verdicts_block(found: Sequence[tuple[Check, Result]]) -> PageBlock:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 from alsbench.analysis.cells import cached_piece
-from alsbench.analysis.contrast import EvidenceCell, at_horizon
+from alsbench.analysis.contrast import EvidenceCell, at_horizon, p_text
 from alsbench.analysis.gates import gates
 from alsbench.analysis.judgement import METHODS, TAKE_AWAY, Inputs, Judgement, SignCount, Standing, judge, reasons
 from alsbench.analysis.kept import cached_check
@@ -36,8 +36,11 @@ def bottom_line(finding: Finding) -> CheckAnswer:
     for comparison in finding.comparisons:
         found = judged(finding, comparison)
         said.append(f"{comparison.name}: {found.words.upper()}")
+        own = _cell(finding, finding.subgroup, comparison)
+        why = own.error if found.level == "not judged" and own.error else TAKE_AWAY[found.level]
+        lines.append((place_words(own), f"{found.words.upper()}: {why}"))
+        lines += [("Found", _found(finding, own))] if own.p is not None else []
         good, bad = reasons(found)
-        lines.append((comparison.name, f"{found.words.upper()}: {TAKE_AWAY[found.level]}"))
         lines += [("Chance", found.sentence)] if found.sentence else []
         lines += [("For", "; ".join(good))] if good else []
         lines += [("Against", "; ".join(bad))] if bad else []
@@ -47,6 +50,18 @@ def bottom_line(finding: Finding) -> CheckAnswer:
         lines.append(("In the search", f"compared with others as the {STAND_INS[finding.endpoint.method]}"))
     lines.append(("Rule", "the first level that applies; docs/methods.md, The bottom line"))
     return CheckAnswer(rows, "; ".join(said), tuple(lines))
+
+
+def place_words(own: EvidenceCell) -> str:
+    """``Group 2 vs Placebo, Month 12``: where a finding lies, for somebody who does not know the study file."""
+    return f"{own.treatment} vs {own.reference}" + (f", {own.visit}" if own.visit else "")
+
+
+def _found(finding: Finding, own: EvidenceCell) -> str:
+    """``CAFS (joint rank) in slow, post hoc: p 0.024, favours the treatment``."""
+    side = {True: "the treatment", False: "the reference", None: "neither"}[own.favourable]
+    late = ", post hoc" if own.post_hoc else ""
+    return f"{own.title} in {finding.subgroup}{late}: p {p_text(own.p or 0.0)}, favours {side}"
 
 
 def judged(finding: Finding, comparison: Comparison) -> Judgement:
@@ -78,7 +93,7 @@ def judged(finding: Finding, comparison: Comparison) -> Judgement:
         inputs = replace(inputs, p_int_definitions=crossed[0], p_int_search=crossed[1])
     if own.p > METHODS.nominal:
         return judge(inputs)
-    checks = {"controls left out": ("controls", _left_out)}
+    checks = {"analyses without one control": ("controls", _left_out)}
     if finding.endpoint.method == "joint_rank":
         checks["specifications"] = ("specification", _specified)
     if finding.endpoint.method in ("mmrm", "ancova"):
@@ -99,20 +114,29 @@ def _cell(finding: Finding, phrase: str, comparison: Comparison) -> EvidenceCell
 
 
 def _standing(finding: Finding, own: EvidenceCell) -> Standing:
+    """Where the finding stands in the plan. A plan's hypotheses are of everybody in the endpoint's own population; a lock
+    proves them only if it was made before anybody had looked."""
     source = finding.source
-    if own.post_hoc or own.plan or finding.subgroup != OVERALL or source.doubt:
-        return "post hoc"  # a plan's hypotheses are of everybody
-    return "locked" if source.lock is not None and not source.lock.doubt else "declared"
+    elsewhere = finding.subgroup != OVERALL or finding.population != source.default_population(finding.endpoint)
+    if own.post_hoc or own.plan or elsewhere or source.doubt:
+        return "post hoc"
+    return "locked" if source.lock is not None and not source.lock.doubt and source.lock.looks == 0 else "declared"
 
 
 def _rejected(finding: Finding, own: EvidenceCell) -> bool:
-    """Whether the plan's own rule is met: by its gates, or, where there is none, by a primary comparison's p."""
+    """Whether the plan's own rule is met: by its gates, or, where it has none, by the p of the only primary hypothesis. Of
+    several without a rule for them none is rejected."""
     source = finding.source
     if _standing(finding, own) == "post hoc" or own.p is None:
         return False
     if source.study.multiplicity is not None:
         return any(g.rejected for g in gates(source) if (g.endpoint, g.comparison) == (own.endpoint, own.comparison))
-    return own.level == "primary" and own.primary and own.p <= METHODS.nominal
+    primary = (
+        [e for e in source.study.endpoints.values() if e.level == "primary"],
+        [c for c in source.study.comparisons if c.primary],
+    )
+    only = len(primary[0]) == len(primary[1]) == 1
+    return only and own.level == "primary" and own.primary and own.p <= METHODS.nominal
 
 
 def _larger(finding: Finding, own: EvidenceCell, comparison: Comparison) -> bool | None:
@@ -176,7 +200,7 @@ def _rows(finding: Finding, comparison: Comparison, found: Judgement) -> list[Ro
         "larger_than_complement": None if i.larger is None else ("yes" if i.larger else "no"),
     }
     for name, signs in i.signs.items():
-        values["sign_" + name.replace(" ", "_")] = f"{signs.held} of {signs.of}"
+        values["sign_" + name.replace(" ", "_")] = "holds" if signs.hold else "does not hold"  # a number would count subjects
     return [finding.row(n, v, comparison, **at) for n, v in values.items() if v is not None]
 
 
