@@ -227,6 +227,21 @@ def test_effects_leave_everybody_else_as_they_were() -> None:
     np.testing.assert_array_equal(a["AVAL"][a["TRT01P"] == "Placebo"], b["AVAL"][b["TRT01P"] == "Placebo"])
 
 
+def test_differences_are_the_same_for_everybody() -> None:
+    """By hand: 0.5 points and 0.8 percentage points less lost a month; totals are whole and end at 0 and 48, SVC has one digit and
+    ends at 5 and 160."""
+    effects = 'effects=[{arm = "Group 2", slope_difference = 0.5, svc_difference = 0.8}]'
+    treated, untreated = simulate_trial(read_parameters(None, [effects]), 4), simulate_trial(read_parameters(), 4)
+    for table, name, each, off, ends in (("ADQS", "ALSFRSR", 0.5, 0.5, (0, 48)), ("ADRE", "SVCPP", 0.8, 0.11, (5, 160))):
+        a, b = rows(treated[table], name), rows(untreated[table], name)
+        np.testing.assert_array_equal(a["AVISITN"], b["AVISITN"])
+        gap = a["AVAL"] - b["AVAL"]
+        inside = (a["TRT01P"] == "Group 2") & ~np.isin(a["AVAL"], ends) & ~np.isin(b["AVAL"], ends)
+        assert inside.sum() > 300
+        assert set(gap[a["TRT01P"] != "Group 2"]) == {0.0}
+        assert np.abs(gap - each * a["AVISITN"])[inside].max() <= off + 1e-9
+
+
 def test_other_designs() -> None:
     arms = 'arms=[{name = "Sham", n = 10}, {name = "High", n = 20, dose_days = [1, 90]}]'
     params = read_parameters(None, [arms, "visits.months=[0, 3, 6]", "visits.biomarker_months=[0, 6]", "course.dropout=0"])

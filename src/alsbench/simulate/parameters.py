@@ -126,12 +126,17 @@ class SafetyParameters(Table):
 
 
 class TreatmentEffect(Table):
-    """What treatment does to the subjects of ``arm`` for whom ``where`` holds (everybody when empty)."""
+    """What treatment does to the subjects of ``arm`` for whom ``where`` holds (everybody when empty).
+
+    A ratio multiplies what a subject would have lost without it; a difference, in points of the ALSFRS-R and percentage points
+    of the SVC a month, is the same for everybody: 0.3 is 0.3 a month less lost."""
 
     arm: Name
     where: Text = ""
     slope_ratio: Number = 1.0
+    slope_difference: Number = 0.0
     svc_ratio: Number = 1.0
+    svc_difference: Number = 0.0
     nfl_ratio: Annotated[Number, Field(gt=0)] = 1.0
     hazard_ratio: Annotated[Number, Field(gt=0)] = 1.0
 

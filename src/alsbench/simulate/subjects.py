@@ -180,6 +180,8 @@ def simulate_subjects(params: Parameters, seed: int) -> tuple[SimulatedSubjects,
     effect = _effects(params, arm, columns)
     slope = course.slope_mean + course.slope_sd * z
     svc_slope = course.svc_slope_mean + course.svc_slope_sd * z_svc
+    treated_slope = slope * effect["slope"] - effect["slope_kept"]
+    treated_svc_slope = svc_slope * effect["svc"] - effect["svc_kept"]
     end_stream = Stream(seed, _END)
     event, dropped, end_day = _ends(params, slope, effect["hazard"], end_stream)
     start = np.floor(end_stream.uniform(n) * params.study.enrolment_days).astype(np.int64)
@@ -188,16 +190,16 @@ def simulate_subjects(params: Parameters, seed: int) -> tuple[SimulatedSubjects,
         arm[order],
         {k: v[order] for k, v in columns.items()},
         onset[order],
-        (slope * effect["slope"])[order],
+        treated_slope[order],
         event[order],
         dropped[order],
         end_day[order],
         start[order],
     )
     months = np.array(params.visits.months, dtype=np.float64)
-    totals = np.rint(latent[:, None] - (slope * effect["slope"])[:, None] * months + noise.total).clip(0, MAX_TOTAL)
+    totals = np.rint(latent[:, None] - treated_slope[:, None] * months + noise.total).clip(0, MAX_TOTAL)
     totals[:, 0] = total0
-    svc_course = svc_level[:, None] - (svc_slope * effect["svc"])[:, None] * months + noise.svc
+    svc_course = svc_level[:, None] - treated_svc_slope[:, None] * months + noise.svc
     svc = _round(np.clip(svc_course, 5.0, 160.0), 1)
     svc[:, 0] = columns["BLSVC"]
     built_up = 1.0 - np.exp(-months / course.nfl_onset_months)
@@ -266,8 +268,10 @@ def _randomise(params: Parameters, stratum: BoolArray, stream: Stream) -> IntArr
 
 
 def _effects(params: Parameters, arm: IntArray, columns: dict[str, NDArray[np.generic]]) -> dict[str, Array]:
-    """The product of all effects on each subject: ratios of slopes, NfL and hazard (n,)."""
+    """All effects on each subject (n,): the products of the ratios, by outcome, and what is added to a slope, as
+    ``slope_kept`` and ``svc_kept``, in points and percentage points a month."""
     ratios = {key: np.ones(arm.size) for key in ("slope", "svc", "nfl", "hazard")}
+    kept = {key: np.zeros(arm.size) for key in ("slope", "svc")}
     names = [a.name for a in params.arms]
     for effect in params.effects:
         who = arm == names.index(effect.arm)
@@ -275,7 +279,9 @@ def _effects(params: Parameters, arm: IntArray, columns: dict[str, NDArray[np.ge
             who &= holds(parse(effect.where), columns)
         for key, ratio in ratios.items():
             ratio[who] *= float(getattr(effect, f"{key}_ratio"))
-    return ratios
+        for key, less in kept.items():
+            less[who] += float(getattr(effect, f"{key}_difference"))
+    return ratios | {f"{key}_kept": less for key, less in kept.items()}
 
 
 def _ends(params: Parameters, slope: Array, hazard_ratio: Array, stream: Stream) -> tuple[IntArray, BoolArray, IntArray]:
