@@ -228,8 +228,8 @@ def test_effects_leave_everybody_else_as_they_were() -> None:
 
 
 def test_differences_are_the_same_for_everybody() -> None:
-    """By hand: 0.5 points and 0.8 percentage points less lost a month; totals are whole and end at 0 and 48, SVC has one digit and
-    ends at 5 and 160."""
+    """By hand: 0.5 points and 0.8 percentage points less lost a month; totals are whole and end at 0 and 48, SVC has one digit
+    and ends at 5 and 160."""
     effects = 'effects=[{arm = "Group 2", slope_difference = 0.5, svc_difference = 0.8}]'
     treated, untreated = simulate_trial(read_parameters(None, [effects]), 4), simulate_trial(read_parameters(), 4)
     for table, name, each, off, ends in (("ADQS", "ALSFRSR", 0.5, 0.5, (0, 48)), ("ADRE", "SVCPP", 0.8, 0.11, (5, 160))):
