@@ -6,16 +6,21 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from tests.shared import built_once
 
 from alsbench.analysis.judgement import Inputs, Judgement, SignCount, judge, reasons
 from alsbench.analysis.looks import Looked, looked_at
+from alsbench.analysis.question import Question
+from alsbench.analysis.run import answer
 from alsbench.analysis.scrutiny import catalogue, run_check
 from alsbench.analysis.scrutiny.bottom_line import judged
 from alsbench.analysis.scrutiny.finding import asked
-from alsbench.analysis.search import Share, WholeSearch
+from alsbench.analysis.scrutiny.selection import search_of, search_table
+from alsbench.analysis.search import Share, WholeSearch, interactions
 from alsbench.analysis.source import Source, open_source
+from alsbench.errors import UsageError
 
 SAMPLE = Path(__file__).parent.parent.parent / "sample_data"
 
@@ -330,3 +335,36 @@ def test_under_a_mask_it_counts_nobody(tmp_path_factory: pytest.TempPathFactory)
     assert "WHAT CHANCE OFFERS" not in " ".join(
         t for _, t in mask_check("bottom_line", result, source, "slow", "", 20).facts.lines
     )
+
+
+def test_a_finding_at_another_visit_is_judged_there(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Its p is the endpoint table's at that visit, its place in the search that visit's; the interaction is compared with the
+    largest over definitions and visits, counted anew from every permutation; no plan covers it; at the horizon as ever."""
+    source = sample(tmp_path_factory)
+    finding = replace(asked(source, "slow", endpoint="alsfrs", comparisons=("G2-M12",)), draws=255)
+    comparison = finding.comparisons[0]
+    found = judged(finding, comparison, 9.0)
+    table = answer(Question("alsfrs", ("slow",), comparisons=("G2-M12",), visits=(9.0,)), source)
+    p = next(r.number() for r in table.rows if r.context == "contrast" and r.stat_name == "p_value" and r.visit_number == 9.0)
+    assert found.inputs.p == pytest.approx(p, rel=1e-12) and found.inputs.standing == "post hoc"
+    place = search_table(finding).place("slow", "alsfrs", "G2-M12", 9.0)
+    assert place is not None and found.inputs.p_search == Share(place.hits, 255)
+    search = search_of(finding)
+    crossed = interactions(search, 255, [float(v) for v in range(1, 13)])
+    size = crossed.observed["alsfrs", "G2-M12", 9.0]["slow"]
+    mine = np.array([v for (e, c, _), v in crossed.largest.items() if (e, c) == ("alsfrs", "G2-M12")])
+    every = np.array(list(crossed.largest.values()))
+    assert mine.shape == (12, 255) and every.shape[0] > 100  # twelve visits; five endpoints and two comparisons
+    for share, largest in ((found.inputs.p_int_definitions, mine), (found.inputs.p_int_search, every)):
+        assert share == Share(int((np.nanmax(largest, axis=0) >= size * (1 - 1e-9)).sum()), 255)
+    assert judged(finding, comparison, 12.0) == judged(finding, comparison)
+    with pytest.raises(UsageError, match=r"not analysed at visit 9\.5"):
+        judged(finding, comparison, 9.5)
+
+
+def test_what_no_input_can_change_is_not_computed(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """The quick way reaches the same level: for the chance finding of the sample without a single refit."""
+    source = sample(tmp_path_factory)
+    finding = replace(asked(source, "slow", endpoint="cafs", comparisons=("G2-M12",)), draws=255)
+    quick = judged(finding, finding.comparisons[0], whole=False)
+    assert quick.level == judged(finding, finding.comparisons[0]).level and quick.inputs.p_rerandomised is None

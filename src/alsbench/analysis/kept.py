@@ -143,6 +143,10 @@ def _made(kind: str, asked: Any, source: Source) -> dict[str, Any]:
         from alsbench.analysis.scrutiny.selection import search_again  # waits: numpy
 
         body = asdict(search_again(source, asked))
+    elif kind == "interactions":
+        from alsbench.analysis.scrutiny.selection import late_again  # waits: numpy
+
+        body = asdict(late_again(source, asked))
     elif kind == "nested search":
         from alsbench.analysis.scrutiny.selection import nested_again  # waits: numpy
 

@@ -277,14 +277,25 @@ class Interactions:
     observed: Mapping[tuple[str, str, float | None], Mapping[str, float]]
     largest: Mapping[tuple[str, str, float | None], Floats]
 
-    def shares(self, key: tuple[str, str, float | None], part: str) -> tuple[Share, Share] | None:
-        """The p of a definition's interaction among the definitions, and over all that was looked at; None where it has
-        none."""
+    @cached_property
+    def everything(self) -> Floats:
+        """The largest of all (draws,)."""
+        return np.asarray(np.fmax.reduce(list(self.largest.values())))
+
+    @cached_property
+    def every_visit(self) -> Mapping[tuple[str, str], Floats]:
+        """The largest (draws,) of an endpoint and comparison over definitions and visits."""
+        pairs = dict.fromkeys(key[:2] for key in self.largest)
+        return {pair: np.fmax.reduce([v for key, v in self.largest.items() if key[:2] == pair]) for pair in pairs}
+
+    def shares(self, key: tuple[str, str, float | None], part: str, *, over_visits: bool = False) -> tuple[Share, Share] | None:
+        """The p of a definition's interaction among the definitions (``over_visits``: and visits), and over all that was
+        looked at; None where it has none."""
         size = self.observed.get(key, {}).get(part, float("nan"))
         if not np.isfinite(size):
             return None
-        everything = np.fmax.reduce(list(self.largest.values()))
-        return _as_large(self.largest[key], size), _as_large(everything, size)
+        among = self.every_visit[key[:2]] if over_visits else self.largest[key]
+        return _as_large(among, size), _as_large(self.everything, size)
 
 
 def interactions(search: WholeSearch, draws: int, visits: Sequence[float] = ()) -> Interactions:
@@ -407,6 +418,11 @@ def table_from(body: Mapping[str, Any]) -> SearchTable:
     )
 
 
+def late_from(body: Mapping[str, Any]) -> LateInteractions:
+    """Late interactions as they were kept."""
+    return LateInteractions(body["draws"], tuple((e, c, v, d, *rest) for e, c, v, d, *rest in body["found"]))
+
+
 def nested_from(body: Mapping[str, Any]) -> Nested:
     """Nested searches as they were kept."""
     scopes = {name: (tests, smallest, hits, offers) for name, (tests, smallest, hits, offers) in body["scopes"].items()}
@@ -439,6 +455,38 @@ def tabulated(search: WholeSearch, smallest: Floats, crossed: Interactions) -> S
                 draws = shares[0].draws
                 found.append((endpoint, comparison, part, size, shares[0].hits, shares[1].hits))
     return SearchTable(smallest.size, draws, search.strata, search.left_out, places, tuple(found))
+
+
+@dataclass(frozen=True)
+class LateInteractions:
+    """Every declared definition's interaction at every visit: what is read off the comparisons' horizons is compared with the
+    largest over visits too.
+
+    ``found`` are (endpoint, comparison, visit, definition, size of t, hits among definitions and visits, hits in the search).
+    """
+
+    draws: int
+    found: tuple[tuple[str, str, float | None, str, float, int, int], ...]
+
+    def interaction(self, endpoint: str, comparison: str, definition: str, visit: float | None) -> tuple[Share, Share] | None:
+        """As that of a :class:`SearchTable`, at a visit."""
+        for e, c, v, d, _, among, everywhere in self.found:
+            if (e, c, v, d) == (endpoint, comparison, visit, definition):
+                return Share(among, self.draws), Share(everywhere, self.draws)
+        return None
+
+
+def late_interactions(search: WholeSearch, draws: int) -> LateInteractions:
+    """The interactions at every visit of every endpoint, in one set of permutations."""
+    visits = sorted({v for e in search.endpoints for v in searched_visits(search.source, e) if v is not None})
+    crossed = interactions(search, draws, visits)
+    found = []
+    for key, parts in crossed.observed.items():
+        for part, size in parts.items():
+            shares = crossed.shares(key, part, over_visits=True)
+            if shares is not None:
+                found.append((*key, part, size, shares[0].hits, shares[1].hits))
+    return LateInteractions(draws, tuple(found))
 
 
 def rearranged(source: Source, endpoint: Endpoint, population: str, draws: int) -> NDArray[np.int8]:

@@ -6,7 +6,7 @@ looked up there, by subject, so that no endpoint data set can disagree with it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -30,6 +30,10 @@ if TYPE_CHECKING:
     from alsbench.analysis.contrast import Piece
 
 SUBJECT_TABLE = "ADSL"
+READ = (  # what a source has read of the data, whatever is asked of them
+    *("subjects", "subject_ids", "subject_index", "planned_arm", "actual_arm"),
+    *("records_read", "flags_read", "times_read", "truth_read", "covariates_read"),
+)
 BoolArray: TypeAlias = "NDArray[np.bool_]"
 IntArray: TypeAlias = "NDArray[np.int64]"
 
@@ -104,6 +108,17 @@ class Source:
     def actual_arm(self) -> IntArray:
         """Index into ``arms.order`` of each subject's actual arm, -1 where it is none of them."""
         return self._arm_codes(self.study.arms.actual)
+
+    def read_at(self, comparison: Comparison, visit: float) -> Source:
+        """The same trial with a comparison read at another visit, in visit units. What was read of the data is shared, answers
+        are not."""
+        found = tuple(
+            c.model_copy(update={"horizon": visit}) if c.name == comparison.name else c for c in self.study.comparisons
+        )
+        study = self.study.model_copy(update={"comparisons": found})
+        other = replace(self, study=study, study_digest=study_digest(study))
+        other.__dict__.update({name: self.__dict__[name] for name in READ if name in self.__dict__})
+        return other
 
     def _arm_codes(self, column: str) -> IntArray:
         import numpy as np  # waits: numpy

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from alsbench.analysis.cells import cached_piece
 from alsbench.analysis.contrast import EvidenceCell, at_horizon, p_text
@@ -15,16 +15,18 @@ from alsbench.analysis.gates import gates
 from alsbench.analysis.judgement import METHODS, TAKE_AWAY, Inputs, Judgement, SignCount, Standing, judge, reasons
 from alsbench.analysis.kept import cached_check
 from alsbench.analysis.question import OVERALL
-from alsbench.analysis.result import Result, Row
+from alsbench.analysis.result import Row
 from alsbench.analysis.scrutiny.arms import EVERYBODY
 from alsbench.analysis.scrutiny.finding import CheckAnswer, Finding
-from alsbench.analysis.scrutiny.outcomes import STAND_INS, place
-from alsbench.analysis.scrutiny.selection import SCOPES, THRESHOLDS, search_table, searched
+from alsbench.analysis.scrutiny.outcomes import STAND_INS, own_visit, place, searched_visits
+from alsbench.analysis.scrutiny.selection import SCOPES, THRESHOLDS, late, search_table, searched
+from alsbench.analysis.search import Share
 from alsbench.analysis.subgroups import complement as other_part
-from alsbench.errors import ExpressionError
+from alsbench.errors import ExpressionError, UsageError
 from alsbench.study.model import Comparison
 
 ESTIMATES = ("difference", "ratio", "hazard_ratio")
+RESTING_ON_SIGNS = ("holds up, post hoc", "worth a new trial")
 
 
 def bottom_line(finding: Finding) -> CheckAnswer:
@@ -64,47 +66,109 @@ def _found(finding: Finding, own: EvidenceCell) -> str:
     return f"{own.title} in {finding.subgroup}{late}: p {p_text(own.p or 0.0)}, favours {side}"
 
 
-def judged(finding: Finding, comparison: Comparison) -> Judgement:
-    """One comparison's finding, where the comparison is read."""
-    name = finding.endpoint.name
+@dataclass(frozen=True)
+class Chance:
+    """How often trials without any effect offer as much: the search's p among ``tests`` tests, and the interaction's among
+    definitions and in the search; None where there is none."""
+
+    search: Share | None
+    tests: int
+    among_definitions: Share | None
+    everywhere: Share | None
+
+
+class Gatherer:
+    """Where a judgement's costly inputs come from: pieces that are kept, or are made and kept."""
+
+    def chance(self, finding: Finding, comparison: Comparison, visit: float | None) -> Chance:
+        """``visit`` is None where the comparison is read."""
+        table, name = search_table(finding), finding.endpoint.name
+        here = table.place(finding.subgroup, name, comparison.name, visit)
+        shared = None if here is None else table.share(here)
+        if shared is not None and visit is None and any(shared.near(limit) for limit in THRESHOLDS):
+            shared = searched(finding)[1][comparison.name].share(SCOPES[-1])
+        part = finding.subgroup.removeprefix("not ")
+        if visit is None:
+            crossed = table.interaction(name, comparison.name, part)
+        elif finding.subgroup == OVERALL:
+            crossed = None
+        else:
+            crossed = late(finding).interaction(name, comparison.name, part, visit)
+        return Chance(shared, len(table.places), *(crossed or (None, None)))
+
+    def check(self, finding: Finding, name: str, comparison: Comparison) -> Iterable[Row]:
+        """The rows of a check of one comparison."""
+        return cached_check(
+            name,
+            finding.source,
+            finding.subgroup,
+            endpoint=finding.endpoint.name,
+            comparisons=(comparison.name,),
+            population=finding.population,
+        ).rows
+
+
+KEPT = Gatherer()
+
+
+def judged(
+    finding: Finding, comparison: Comparison, visit: float | None = None, gatherer: Gatherer = KEPT, *, whole: bool = True
+) -> Judgement:
+    """One comparison's finding where the comparison is read, or at another ``visit``, in visit units: that is post hoc
+    whatever the plan says, and the interaction is compared with those at every visit.
+
+    ``whole`` gathers every input; else none that can no longer change the level. Raises UsageError for a visit at which the
+    endpoint is not analysed.
+    """
+    there = own_visit(finding.source, finding.endpoint, comparison)
+    if visit is not None and visit != there:
+        if visit not in searched_visits(finding.source, finding.endpoint):
+            raise UsageError(f"endpoint {finding.endpoint.name} is not analysed at visit {visit:g}")
+        return _judged(finding, *read_at(finding, comparison, visit), visit, gatherer, whole=whole)
+    return _judged(finding, finding, comparison, None, gatherer, whole=whole)
+
+
+def read_at(finding: Finding, comparison: Comparison, visit: float) -> tuple[Finding, Comparison]:
+    """The finding with a comparison read at another visit, and that comparison."""
+    source = finding.source.read_at(comparison, visit)
+    moved = next(c for c in source.study.comparisons if c.name == comparison.name)
+    return replace(finding, source=source, comparisons=(moved,)), moved
+
+
+def _judged(
+    asked: Finding, finding: Finding, comparison: Comparison, off: float | None, gatherer: Gatherer, *, whole: bool
+) -> Judgement:
+    """``asked`` in the trial's own search, ``finding`` where it is read; ``off`` the comparison's horizon at that visit."""
     own = _cell(finding, finding.subgroup, comparison)
     everybody = _cell(finding, OVERALL, comparison)
+    planned = off is None
     inputs = Inputs(
         subgroup=finding.subgroup != OVERALL,
         p=own.p,
         favourable=own.favourable,
         overall_p=everybody.p if finding.subgroup != OVERALL else None,
         overall_favourable=everybody.favourable,
-        standing=_standing(finding, own),
-        rejected=_rejected(finding, own),
+        standing=_standing(finding, own) if planned else "post hoc",
+        rejected=planned and _rejected(finding, own),
         larger=_larger(finding, own, comparison),
     )
     if own.p is None or own.favourable is None or inputs.rejected or (own.p <= METHODS.nominal and not own.favourable):
         return judge(inputs)
-    table = search_table(finding)
-    here = table.place(finding.subgroup, name, comparison.name)
-    if here is not None:
-        chance = table.share(here)
-        if any(chance.near(limit) for limit in THRESHOLDS):
-            chance = searched(finding)[1][comparison.name].share(SCOPES[-1])
-        inputs = replace(inputs, p_search=chance, tests=len(table.places))
-    crossed = table.interaction(name, comparison.name, finding.subgroup.removeprefix("not "))
-    if crossed is not None:
-        inputs = replace(inputs, p_int_definitions=crossed[0], p_int_search=crossed[1])
+    chance = gatherer.chance(asked, comparison, off)
+    inputs = replace(inputs, p_search=chance.search, tests=chance.tests)
+    inputs = replace(inputs, p_int_definitions=chance.among_definitions, p_int_search=chance.everywhere)
     if own.p > METHODS.nominal:
         return judge(inputs)
-    checks = {"analyses without one control": ("controls", _left_out)}
-    if finding.endpoint.method == "joint_rank":
-        checks["specifications"] = ("specification", _specified)
-    if finding.endpoint.method in ("mmrm", "ancova"):
-        checks["assumptions about the missing"] = ("missingness", _assumed)
+    if not whole and judge(replace(inputs, p_rerandomised=0.0)).level not in RESTING_ON_SIGNS:
+        return judge(inputs)
+    again = at_horizon(gatherer.check(finding, "rerandomisation", comparison), comparison)
+    p = next((r.number() for r in again if r.stat_name == "permutation_p" and r.stat is not None), None)
     upward = 1.0 if (own.estimate or 0.0) > own.null else -1.0
     signs = {
-        words: _signs(_check(finding, check, comparison).rows, comparison, wanted, upward)
-        for words, (check, wanted) in checks.items()
+        words: _signs(gatherer.check(finding, check, comparison), comparison, wanted, upward)
+        for words, (check, wanted) in SIGNS.items()
+        if finding.endpoint.method in SIGNED.get(check, (finding.endpoint.method,))
     }
-    again = at_horizon(_check(finding, "rerandomisation", comparison).rows, comparison)
-    p = next((r.number() for r in again if r.stat_name == "permutation_p" and r.stat is not None), None)
     return judge(replace(inputs, p_rerandomised=p, signs=signs))
 
 
@@ -153,17 +217,6 @@ def _larger(finding: Finding, own: EvidenceCell, comparison: Comparison) -> bool
     return mine > other if own.upward else mine < other
 
 
-def _check(finding: Finding, name: str, comparison: Comparison) -> Result:
-    return cached_check(
-        name,
-        finding.source,
-        finding.subgroup,
-        endpoint=finding.endpoint.name,
-        comparisons=(comparison.name,),
-        population=finding.population,
-    )
-
-
 def _left_out(row: Row) -> bool:
     return row.variable == "left out" and row.level != EVERYBODY
 
@@ -174,6 +227,14 @@ def _specified(row: Row) -> bool:
 
 def _assumed(row: Row) -> bool:
     return row.variable == "imputed" and row.level not in (None, "as analysed")
+
+
+SIGNS: dict[str, tuple[str, Callable[[Row], bool]]] = {  # in words: the check, and which of its rows
+    "analyses without one control": ("controls", _left_out),
+    "specifications": ("specification", _specified),
+    "assumptions about the missing": ("missingness", _assumed),
+}
+SIGNED = {"specification": ("joint_rank",), "missingness": ("mmrm", "ancova")}  # methods that a check is about; else all
 
 
 def _signs(rows: Iterable[Row], comparison: Comparison, wanted: Callable[[Row], bool], upward: float) -> SignCount:

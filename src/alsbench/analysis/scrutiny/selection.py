@@ -27,11 +27,14 @@ from alsbench.analysis.scrutiny.finding import ALPHA, CheckAnswer, Finding, each
 from alsbench.analysis.scrutiny.finding import asked as asked_finding
 from alsbench.analysis.scrutiny.outcomes import STAND_INS, place
 from alsbench.analysis.search import (
+    LateInteractions,
     Nested,
     Place,
     SearchTable,
     WholeSearch,
     interactions,
+    late_from,
+    late_interactions,
     nested_from,
     share,
     table_from,
@@ -98,6 +101,18 @@ def _kept(finding: Finding, *, around: bool) -> tuple[SearchTable, dict[str, Nes
     return made, inner
 
 
+def late(finding: Finding) -> LateInteractions:
+    """The interactions of the finding's search at every visit, read from where answers are kept when they are there."""
+    asked = [*_beside(finding), finding.draws, finding.endpoint.seed, looked_at(finding.source).plain()]
+    key = entry_key(finding.source, "interactions", asked)
+    body = read_entry(finding.source.results_dir, key)
+    if body is not None:
+        return late_from(body)
+    made = late_interactions(search_of(finding), finding.draws)
+    keep(finding.source, key, "interactions", asked, asdict(made))
+    return made
+
+
 def _beside(finding: Finding) -> tuple[list[str], str]:
     """What of the finding the study's own search does not have: another population, an undeclared intersection."""
     source, endpoint = finding.source, finding.endpoint
@@ -136,6 +151,17 @@ def _run(finding: Finding) -> tuple[SearchTable, dict[str, Nested]]:
 
 def search_again(source: Source, asked: list[Any]) -> SearchTable:
     """The table that was kept under these words, computed anew."""
+    search, draws = _search_asked(source, asked)
+    smallest, _ = search.run([np.arange(len(search.places))], draws)
+    return tabulated(search, smallest[:, 0], interactions(search, draws))
+
+
+def late_again(source: Source, asked: list[Any]) -> LateInteractions:
+    """The interactions that were kept under these words, computed anew."""
+    return late_interactions(*_search_asked(source, asked))
+
+
+def _search_asked(source: Source, asked: list[Any]) -> tuple[WholeSearch, int]:
     population, phrase, draws, seed, looked = asked
     search = WholeSearch(
         source,
@@ -144,8 +170,7 @@ def search_again(source: Source, asked: list[Any]) -> SearchTable:
         looked=Looked.from_plain(looked),
         seed=seed,
     )
-    smallest, _ = search.run([np.arange(len(search.places))], draws)
-    return tabulated(search, smallest[:, 0], interactions(search, draws))
+    return search, draws
 
 
 def search_of(finding: Finding) -> WholeSearch:
