@@ -14,8 +14,10 @@ from alsbench.stats.permutation_search import (
     LinearOutcome,
     PermutationSearch,
     RankOutcome,
+    SearchOutcome,
     SearchTest,
     TimeOutcome,
+    _counted,
     mid_ranks,
     permuted_arms,
     small_and_upward,
@@ -92,19 +94,27 @@ def test_a_small_part_that_an_arm_leaves_is_not_estimable_there() -> None:
     np.testing.assert_allclose(t, expected, rtol=1e-7)
 
 
-def scores_of(rng: np.random.Generator, n: int) -> Floats:
-    """Pairwise scores of values with ties: who is larger wins."""
+def scores_of(rng: np.random.Generator, n: int, *, torn: bool = False) -> Floats:
+    """Pairwise scores of values with ties: who is larger wins; ``torn``: a third of the subjects left early and is compared
+    by other values, so that no one order gives all scores."""
     value = rng.integers(0, 12, n)
-    return np.sign(value[:, None] - value[None, :]).astype(float)
+    scores = np.sign(value[:, None] - value[None, :]).astype(float)
+    if torn:
+        early, gone = rng.integers(0, 12, n), rng.random(n) < 1 / 3
+        either = gone[:, None] | gone[None, :]
+        scores[either] = np.sign(early[:, None] - early[None, :])[either]
+        assert set(rankdata(-scores.sum(axis=1)).tolist()) != set(rankdata(-value).tolist())
+    return scores
 
 
+@pytest.mark.parametrize("torn", [False, True])
 @pytest.mark.parametrize("strata", [False, True])
 @pytest.mark.parametrize("unit", [False, True])
-def test_joint_ranks_are_ranked_anew(strata: bool, unit: bool) -> None:
+def test_joint_ranks_are_ranked_anew(strata: bool, unit: bool, torn: bool) -> None:
     """SciPy's mid-ranks of the sums among the two arms compared, then least squares."""
     arm, groups, rng = trial()
     who = np.flatnonzero(arm >= 0)
-    scores, Z = scores_of(rng, who.size), rng.normal(size=(who.size, 2))
+    scores, Z = scores_of(rng, who.size, torn=torn), rng.normal(size=(who.size, 2))
     outcome = RankOutcome(who, Z, scores, groups[who] if strata else None, unit)
     arms = permuted_arms(arm, groups, [0], seed=9)
     t, df = PermutationSearch([outcome], [SearchTest(0, 2, 0)], N).run(arms)
@@ -131,9 +141,46 @@ def test_ranks_of_all_arms_do_not_change() -> None:
     np.testing.assert_allclose(t[:, 0], t[:, 1], rtol=1e-12)
 
 
-def test_mid_ranks_are_those_of_scipy() -> None:
+def test_models_of_the_same_subjects_are_each_as_if_alone() -> None:
+    """Responses and joint ranks that share subjects and covariates are worked on together, each in its own comparisons: to
+    the last bit what each gives alone."""
+    arm, strata, rng = trial()
+    who = np.flatnonzero(arm >= 0)
+    Z = rng.normal(size=(who.size, 3))
+    outcomes: list[SearchOutcome] = [
+        LinearOutcome(who, Z, rng.normal(size=who.size), False),
+        RankOutcome(who, Z, scores_of(rng, who.size, torn=True)),
+        RankOutcome(who, Z, scores_of(rng, who.size), strata[who], unit=True),
+        LinearOutcome(who, Z + 1.0, rng.normal(size=who.size), False),
+        LinearOutcome(who[3:], Z[3:], rng.normal(size=who.size - 3), False),
+    ]
+    compared = [(0, 1, 0), (1, 2, 0), (0, 2, 1), (1, 1, 0), (2, 1, 0), (3, 1, 0), (4, 2, 0), (0, 2, 0)]
+    tests = [SearchTest(*one) for one in compared]
+    arms = permuted_arms(arm, strata, [0, 1], seed=2)
+    together = PermutationSearch(outcomes, tests, N)
+    assert len(together.two_arms) == 3
+    t, df = together.run(arms)
+    for place, (outcome, treated, reference) in enumerate(compared):
+        alone = PermutationSearch([outcomes[outcome]], [SearchTest(0, treated, reference)], N).run(arms)
+        np.testing.assert_array_equal(t[:, place], alone[0][:, 0])
+        np.testing.assert_array_equal(df[:, place], alone[1][:, 0])
+
+
+@pytest.mark.parametrize("subjects", [2**14 - 1, 2**14, 2**15 + 1])
+def test_ranks_are_counted_in_numbers_that_can_hold_them(subjects: int) -> None:
+    """Around the size where short integers, and where single precision, would end: SciPy's mid-ranks."""
+    rng = np.random.default_rng(4)
+    sums = rng.integers(1 - subjects, subjects, (subjects, 1)).astype(np.float32)
+    expected = rankdata(sums[:, 0])
+    np.testing.assert_array_equal(_counted(sums.copy(), np.ones((subjects, 1), dtype=np.float32), subjects)[:, 0], expected)
+    many = np.tile(sums, (1, 3))
+    np.testing.assert_array_equal(_counted(many, np.ones((subjects, 3), dtype=np.float32), subjects)[:, 2], expected)
+
+
+@pytest.mark.parametrize("torn", [False, True])
+def test_mid_ranks_are_those_of_scipy(torn: bool) -> None:
     rng = np.random.default_rng(2)
-    scores = scores_of(rng, 31)
+    scores = scores_of(rng, 31, torn=torn)
     taken = (rng.random((TILE + 3, 31)) < 0.5).astype(float)
     ranks = mid_ranks(scores, taken)
     for row in (0, 5, TILE, TILE + 2):
@@ -172,6 +219,7 @@ def test_nobody_with_an_event_or_in_the_outcome_is_not_estimable() -> None:
     t, df = PermutationSearch([censored, empty], [SearchTest(0, 1, 0), SearchTest(1, 1, 0)], N).run(arm[None])
     assert np.isnan(t).all() and np.isnan(df).all()
     assert smallest_p(t, df).tolist() == [[1.0]]
+    assert not small_and_upward(t, df, np.ones(2), 0.05).any()
 
 
 def test_the_same_bits_however_copies_are_shared_out() -> None:
@@ -182,9 +230,10 @@ def test_the_same_bits_however_copies_are_shared_out() -> None:
         LinearOutcome(who, rng.normal(size=(who.size, 3)), rng.normal(size=who.size), True),
         LinearOutcome(who, rng.normal(size=(who.size, 3)), rng.normal(size=who.size), False),
         RankOutcome(who, rng.normal(size=(who.size, 2)), scores_of(rng, who.size)),
+        RankOutcome(who, rng.normal(size=(who.size, 2)), scores_of(rng, who.size, torn=True)),
         TimeOutcome(who, rng.integers(1, 20, who.size).astype(float), rng.random(who.size) < 0.5, strata[who]),
     ]
-    search = PermutationSearch(outcomes, [SearchTest(o, a, 0) for o in range(4) for a in (1, 2)], N)
+    search = PermutationSearch(outcomes, [SearchTest(o, a, 0) for o in range(5) for a in (1, 2)], N)
     together = permuted_arms(arm, strata, range(5), seed=8)
     alone = permuted_arms(arm, strata, [3], seed=8)
     rows = slice(3 * TILE, 4 * TILE)

@@ -13,7 +13,7 @@ the copies are shared out among processes or machines.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -115,17 +115,36 @@ class _Whole:
 
 
 @dataclass(frozen=True)
+class _Ranked:
+    """Who is ranked together (positions in a model) and the ``scores`` (n, n) of them against each other; ``ordered``: these
+    come from one order with ties."""
+
+    members: NDArray[np.int64]
+    scores: NDArray[np.float32]
+    ordered: bool
+
+
+@dataclass(frozen=True)
+class _Response:
+    """A response of two arms: ``made`` (n, q + 1), the products of ``y`` (n,) with the covariates and itself, or, for a joint
+    rank, who is ``ranked``, stratum by stratum; ``tests`` of it."""
+
+    y: Floats | None
+    made: Floats
+    ranked: tuple[_Ranked, ...]
+    unit: bool
+    tests: tuple[int, ...]
+
+
+@dataclass(frozen=True)
 class _TwoArms:
-    """A model of two arms: ``Z`` (n, q) and, ``made`` (n, k), the products that are summed over both arms; ``y`` (n,) or,
-    for a joint rank, the ``scores`` of each stratum's members against each other; ``tests`` of it."""
+    """Models of two arms that hold the same subjects and the same ``Z`` (n, q): ``squares`` (n, k) are the products of its
+    columns."""
 
     subject: NDArray[np.int64]
     Z: Floats
-    made: Floats
-    y: Floats | None
-    scores: tuple[tuple[NDArray[np.int64], NDArray[np.float32]], ...]
-    unit: bool
-    tests: tuple[int, ...]
+    squares: Floats
+    responses: tuple[_Response, ...]
 
 
 @dataclass(frozen=True)
@@ -150,14 +169,16 @@ class PermutationSearch:
         settled = {i: _settled(outcomes[i]) for i in of_outcome if outcomes[i].subject.size}
         whole = [(o, tuple(of_outcome[i])) for i, o in settled.items() if isinstance(o, LinearOutcome) and o.whole]
         self.whole = [_whole_block(whole[i : i + AT_ONCE], subjects) for i in range(0, len(whole), AT_ONCE)]
-        self.two_arms: list[_TwoArms] = []
         self.times: list[_Times] = []
+        alike: dict[tuple[bytes, bytes], list[tuple[LinearOutcome | RankOutcome, tuple[int, ...]]]] = {}
         for i, outcome in settled.items():
             if isinstance(outcome, TimeOutcome):
                 times = _times(outcome, tuple(of_outcome[i]))
                 self.times += [times] if times.columns.size else []
             elif not outcome.whole:
-                self.two_arms.append(_two_arms(outcome, tuple(of_outcome[i])))
+                key = outcome.subject.tobytes(), outcome.covariates.tobytes()
+                alike.setdefault(key, []).append((outcome, tuple(of_outcome[i])))
+        self.two_arms = [_two_arms(outcomes) for outcomes in alike.values()]
 
     def run(self, arms: Codes) -> tuple[Floats, Floats]:
         """t and degrees of freedom (copies, tests): treated minus reference of each test in every copy of the arms (copies,
@@ -177,9 +198,11 @@ class PermutationSearch:
         known = sorted({arm for pair in self.compared for arm in pair})
         upright = {arm: np.ascontiguousarray(indicator[arm].transpose(0, 2, 1)) for arm in known}
         for model in self.two_arms:
-            found = _two_arms_t(model, [self.compared[place] for place in model.tests], upright)
-            for place, statistics in zip(model.tests, found, strict=True):
-                t[place], df[place] = statistics
+            pairs = dict.fromkeys(self.compared[place] for one in model.responses for place in one.tests)
+            for pair in pairs:
+                tested = [(one, place) for one in model.responses for place in one.tests if self.compared[place] == pair]
+                places = [place for _, place in tested]
+                t[places], df[places] = _two_arms_t(model, [one for one, _ in tested], *pair, upright)
         for times in self.times:
             for place in times.tests:
                 t[place] = _log_rank_z(times, *self.compared[place], indicator)
@@ -188,21 +211,21 @@ class PermutationSearch:
 
     def _fill_whole(self, block: _Whole, indicator: list[Floats], t: Floats, df: Floats) -> None:
         sums = [_products(arm, block.columns) for arm in indicator]
+        arms = range(len(sums))
         for start, q, left, size, places in zip(block.start, block.q, block.left, block.size, block.tests, strict=True):
             base, count, rest = slice(start, start + q), start + q, start + q + 1
+            shared = {(a, b): -np.einsum("qb,qb->b", sums[a][base], sums[b][base]) for a in arms for b in arms if a <= b}
             for place in places:
                 treated, reference = self.compared[place]
-                arms = [*(c for c in range(len(sums)) if c not in (treated, reference)), treated]
-                A = np.zeros((len(arms) + 1, len(arms) + 1, sums[0].shape[1]))
-                for i, a in enumerate(arms):
-                    for j in range(i, len(arms)):
-                        A[i, j] = -np.einsum("qb,qb->b", sums[a][base], sums[arms[j]][base])
-                    A[i, i] += sums[a][count]
-                    A[i, -1] = sums[a][rest]
-                A[-1, -1] = left
-                total = np.array([*(sums[a][count] for a in arms), A[-1, -1]])
+                columns = [*(c for c in arms if c not in (treated, reference)), treated]
+                total = np.array([sums[a][count] for a in columns])
+                A = np.array([[shared[min(a, b), max(a, b)] for b in columns] for a in columns])
+                for i in range(len(columns)):
+                    A[i, i] += total[i]
+                along = np.array([*(sums[a][rest] for a in columns), np.full(total.shape[1], left)])[:, None]
                 there = (sums[reference][count] > 0) & (sums[treated][count] > 0)
-                t[place], df[place] = _treated_t(A, total, np.full(there.size, float(size - q)), there)
+                found = _treated_t(A, along, total, np.full(there.size, float(size - q)), there)
+                t[place], df[place] = found[0][0], found[1][0]
 
 
 def smallest_p(t: Floats, df: Floats, scopes: Sequence[NDArray[np.int64]] | None = None) -> Floats:
@@ -214,32 +237,44 @@ def smallest_p(t: Floats, df: Floats, scopes: Sequence[NDArray[np.int64]] | None
     """
     from scipy.special import stdtr  # waits: scipy
 
-    size = np.abs(t)
-    normal = np.isinf(df)
-    shape = np.where(normal, 1.0, df)
-    with np.errstate(invalid="ignore", over="ignore"):
-        near = (8.0 * shape + 1.0) / (8.0 * shape + 3.0) * np.sqrt(shape * np.log1p(size * size / shape))
-    near = np.where(normal, size, near)
-    near = np.where(np.isfinite(near), near, -1.0)
     every = [np.arange(t.shape[1])] if scopes is None else scopes
     p = np.ones((t.shape[0], len(every)))
-    for place, scope in enumerate(every):
-        mine = near[:, scope]
-        best = mine.max(axis=1, initial=-1.0)
-        rows, columns = np.nonzero((mine >= best[:, None] * (1.0 - CLOSE)) & (mine >= 0.0))
-        tests = np.asarray(scope)[columns]
-        np.minimum.at(p[:, place], rows, 2.0 * stdtr(df[rows, tests], -size[rows, tests]))
+    for start in range(0, t.shape[0], TILE):
+        some = slice(start, start + TILE)
+        near = _near_normal(t[some].T, df[some].T)
+        for place, scope in enumerate(every):
+            mine = near[scope]
+            best = mine.max(axis=0, initial=-1.0)
+            columns, rows = np.nonzero((mine >= best * (1.0 - CLOSE)) & (mine >= 0.0))
+            tests, rows = np.asarray(scope)[columns], rows + start
+            np.minimum.at(p[:, place], rows, 2.0 * stdtr(df[rows, tests], -np.abs(t[rows, tests])))
     return p
 
 
-def small_and_upward(t: Floats, df: Floats, upward: Floats, alpha: float) -> NDArray[np.bool_]:
-    """Which tests (copies, tests) have p < ``alpha`` with t on the side ``upward`` (tests,: 1 or -1)."""
-    from scipy.special import stdtrit  # waits: scipy
+def _near_normal(t: Floats, df: Floats) -> NDArray[np.float32]:
+    """About the normal score of the size of t, in single precision; -1 where there is no t."""
+    size, shape = np.abs(t.astype(np.float32)), df.astype(np.float32)
+    normal = np.isinf(shape)
+    shape[normal] = 1.0
+    with np.errstate(invalid="ignore", over="ignore"):
+        near = (8.0 * shape + 1.0) / (8.0 * shape + 3.0) * np.sqrt(shape * np.log1p(size * size / shape))
+    near = np.where(normal, size, near)
+    near[~np.isfinite(near)] = -1.0
+    return near
 
-    known, which = np.unique(np.where(np.isnan(df), -1.0, df), return_inverse=True)
-    bound = np.where(known > 0, -stdtrit(np.where(known > 0, known, 1.0), alpha / 2.0), np.inf)
+
+def small_and_upward(t: Floats, df: Floats, upward: Floats, alpha: float) -> NDArray[np.bool_]:
+    """Which tests (copies, tests) have p < ``alpha`` with t on the side ``upward`` (tests,: 1 or -1).
+
+    The bound of t is beyond the normal one, whatever its degrees of freedom: few are to be compared with their own."""
+    from scipy.special import ndtri, stdtrit  # waits: scipy
+
     with np.errstate(invalid="ignore"):
-        small: NDArray[np.bool_] = t * upward > bound[which].reshape(df.shape)
+        small: NDArray[np.bool_] = t * upward > -ndtri(alpha / 2.0) * (1.0 - 1e-9)
+    rows, tests = np.nonzero(small)
+    known, which = np.unique(df[rows, tests], return_inverse=True)
+    bound = -stdtrit(known, alpha / 2.0)[which]
+    small[rows, tests] = t[rows, tests] * upward[tests] > bound
     return small
 
 
@@ -280,54 +315,57 @@ def _whole_block(models: Sequence[tuple[LinearOutcome, tuple[int, ...]]], subjec
     return _Whole(np.concatenate(columns, axis=1), tuple(start), tuple(q), tuple(left), tuple(size), tests)
 
 
-def _two_arms(outcome: LinearOutcome | RankOutcome, tests: tuple[int, ...]) -> _TwoArms:
-    Z = _with_intercept(outcome.covariates)
+def _two_arms(models: Sequence[tuple[LinearOutcome | RankOutcome, tuple[int, ...]]]) -> _TwoArms:
+    """Models of the same subjects and covariates."""
+    first = models[0][0]
+    Z = _with_intercept(first.covariates)
     upper = np.triu_indices(Z.shape[1])
-    squares = Z[:, upper[0]] * Z[:, upper[1]]
-    if isinstance(outcome, RankOutcome):
-        groups = _groups(outcome.strata, outcome.subject.size)
-        scores = tuple((m, np.ascontiguousarray(outcome.scores[np.ix_(m, m)], dtype=np.float32)) for m in groups)
-        return _TwoArms(outcome.subject, Z, squares, None, scores, outcome.unit, tests)
-    y = outcome.response - outcome.response.mean()
-    made = np.column_stack([squares, Z * y[:, None], y * y])
-    return _TwoArms(outcome.subject, Z, made, y, (), False, tests)
+    responses: list[_Response] = []
+    for outcome, tests in models:
+        if isinstance(outcome, RankOutcome):
+            groups = _groups(outcome.strata, outcome.subject.size)
+            ranked = tuple(_ranked(outcome.scores, members) for members in groups)
+            responses.append(_Response(None, np.empty((Z.shape[0], 0)), ranked, outcome.unit, tests))
+        else:
+            y = outcome.response - outcome.response.mean()
+            responses.append(_Response(y, np.column_stack([Z * y[:, None], y * y]), (), False, tests))
+    return _TwoArms(first.subject, Z, Z[:, upper[0]] * Z[:, upper[1]], tuple(responses))
 
 
 def _two_arms_t(
-    model: _TwoArms, compared: Sequence[tuple[int, int]], upright: dict[int, Floats]
-) -> Iterator[tuple[Floats, Floats]]:
-    """t and df (copies,) of the ANCOVA among the two arms of each comparison.
+    model: _TwoArms, responses: Sequence[_Response], treated: int, reference: int, upright: dict[int, Floats]
+) -> tuple[Floats, Floats]:
+    """t and df (responses, copies) of the ANCOVA of each response among two arms.
 
-    ``upright`` are the indicators of the arms by tile (tiles, subjects, 256): who is in the model are rows of them.
+    ``upright`` are the indicators of the arms by tile (tiles, subjects, 256): who is in the models are rows of them.
     """
     q = model.Z.shape[1]
     upper = np.triu_indices(q)
-    tiles = next(iter(upright.values())).shape[0]
-    made = [np.zeros((q + 2, q + 2, tiles * TILE)) for _ in compared]
+    tiles = upright[treated].shape[0]
+    A = np.zeros((q + 1, q + 1, tiles * TILE))
+    along = np.zeros((q + 2, len(responses), tiles * TILE))
     for tile in range(tiles):
         rows = slice(tile * TILE, (tile + 1) * TILE)
-        here = {arm: upright[arm][tile][model.subject] for pair in compared for arm in pair}
-        for A, (treated, reference) in zip(made, compared, strict=True):
-            of_treated = here[treated]
-            of_both = of_treated + here[reference]
-            sums = model.made.T @ of_both
-            A[(*upper, rows)] = sums[: len(upper[0])]
-            A[:q, q, rows] = model.Z.T @ of_treated
-            if model.y is not None:
-                A[:q, -1, rows], A[-1, -1, rows] = sums[-q - 1 : -1], sums[-1]
-                A[q, -1, rows] = model.y @ of_treated
-            for members, scores in model.scores:
-                whole = members.size == model.subject.size
-                taken, mine = (of_both, of_treated) if whole else (of_both[members], of_treated[members])
-                ranks = _ranks_of_tile(scores, taken, model.unit)
-                A[:q, -1, rows] += (model.Z if whole else model.Z[members]).T @ ranks
-                A[q, -1, rows] += np.einsum("nb,nb->b", ranks, mine)
-                A[-1, -1, rows] += np.einsum("nb,nb->b", ranks, ranks)
-    for A in made:
-        A[q, q] = A[0, q]
-        total = np.einsum("iib->ib", A).copy()
-        n, n1 = A[0, 0].copy(), A[q, q].copy()
-        yield _treated_t(A, total, n, (n1 > 0) & (n1 < n))
+        of_treated = upright[treated][tile][model.subject]
+        of_both = upright[reference][tile][model.subject]
+        of_both += of_treated
+        A[(*upper, rows)] = model.squares.T @ of_both
+        A[:q, q, rows] = model.Z.T @ of_treated
+        for i, one in enumerate(responses):
+            if one.y is not None:
+                sums = one.made.T @ of_both
+                along[:q, i, rows], along[-1, i, rows] = sums[:q], sums[q]
+                along[q, i, rows] = one.y @ of_treated
+            for part in one.ranked:
+                whole = part.members.size == model.subject.size
+                taken, mine = (of_both, of_treated) if whole else (of_both[part.members], of_treated[part.members])
+                ranks = _ranks_of_tile(part, taken, one.unit)
+                along[:q, i, rows] += (model.Z if whole else model.Z[part.members]).T @ ranks
+                along[q, i, rows] += np.einsum("nb,nb->b", ranks, mine)
+                along[-1, i, rows] += np.einsum("nb,nb->b", ranks, ranks)
+    A[q, q] = A[0, q]
+    total = np.einsum("iib->ib", A).copy()
+    return _treated_t(A, along, total, total[0], (total[q] > 0) & (total[q] < total[0]))
 
 
 def _with_intercept(covariates: Floats) -> Floats:
@@ -336,29 +374,35 @@ def _with_intercept(covariates: Floats) -> Floats:
     return Z[:, ~aliased_columns(Z)]
 
 
-def _treated_t(A: Floats, total: Floats, n: Floats, there: NDArray[np.bool_]) -> tuple[Floats, Floats]:
-    """t of the last column but one on the last, beside the others, from cross-products (k, k, copies), upper triangle.
+def _treated_t(A: Floats, along: Floats, total: Floats, n: Floats, there: NDArray[np.bool_]) -> tuple[Floats, Floats]:
+    """t and df (responses, copies) of the last column on each response, beside the other columns.
 
-    ``total`` (k, copies) are the sums of squares a column is judged by, ``n`` (copies,) what is left of the subjects
-    before these columns, ``there`` whether both arms are."""
-    size = A.shape[0]
+    ``A`` (k, k, copies) are the columns' cross-products, upper triangle, and ``along`` (k + 1, responses, copies) those of
+    the columns with the responses and of these with themselves; both are changed. ``total`` (k, copies) are the sums of
+    squares a column is judged by, ``n`` (copies,) what is left of the subjects before these columns, ``there`` whether both
+    arms are."""
+    last = A.shape[0] - 1
+    total = PIVOT * np.maximum(total, 1e-300)
+    least = 1e-12 * np.maximum(along[-1], 1e-300)
     rank = np.zeros(A.shape[2])
-    for c in range(size - 2):
+    for c in range(last):
         pivot = A[c, c]
-        good = pivot > PIVOT * np.maximum(total[c], 1e-300)
+        good = pivot > total[c]
         rank += good
         inverse = np.where(good, 1.0 / np.where(good, pivot, 1.0), 0.0)
-        for r in range(c + 1, size):
-            A[r, r:] -= (A[c, r] * inverse) * A[c, r:]
-    own, cross, rest = A[-2, -2], A[-2, -1], A[-1, -1]
+        for r in range(c + 1, last + 1):
+            factor = A[c, r] * inverse
+            A[r, r:] -= factor * A[c, r:]
+            along[r] -= factor * along[c]
+        along[-1] -= (along[c] * inverse) * along[c]
+    own, cross, rest = A[-1, -1], along[-2], along[-1]
     df = n - rank - 1.0
-    usable = there & (own > PIVOT * np.maximum(total[-2], 1e-300)) & (df > 0)
+    usable = there & (own > total[-1]) & (df > 0)
     own = np.where(usable, own, np.nan)
     estimate = cross / own
     left = np.maximum(rest - cross * estimate, 0.0)
-    left = np.where(left > 1e-12 * np.maximum(total[-1], 1e-300), left, np.nan)
-    df = np.where(usable & np.isfinite(left), df, np.nan)
-    return estimate / np.sqrt(left / df / own), df
+    left = np.where(left > least, left, np.nan)
+    return estimate / np.sqrt(left / df / own), np.where(usable & np.isfinite(left), df, np.nan)
 
 
 def _times(outcome: TimeOutcome, tests: tuple[int, ...]) -> _Times:
@@ -394,27 +438,59 @@ def mid_ranks(scores: Floats, taken: Floats, strata: NDArray[np.int64] | None = 
     """
     ranks = np.zeros(taken.shape)
     for members in _groups(strata, taken.shape[1]):
-        own = np.ascontiguousarray(scores[np.ix_(members, members)], dtype=np.float32)
+        own = _ranked(scores, members)
         for start in range(0, taken.shape[0], TILE):
             mine = np.ascontiguousarray(taken[start : start + TILE, members].T)
             ranks[start : start + TILE, members] = _ranks_of_tile(own, mine, unit).T
     return ranks
 
 
-def _ranks_of_tile(scores: NDArray[np.float32], taken: Floats, unit: bool) -> Floats:
-    """Mid-ranks (n, copies) of those ``taken`` (n, copies)."""
-    n, copies = taken.shape
-    span = 2 * n + 1  # a sum lies between -n and n
-    place = (scores @ taken.astype(np.float32)).astype(np.int64)
-    place += n + span * np.arange(copies)
-    place[taken == 0] = copies * span  # out of the way
-    counts = np.bincount(place.ravel(), minlength=copies * span + 1)
-    below = np.cumsum(counts)
-    before = np.concatenate([[0], below[span - 1 : -span - 1 : span]])  # how many the copies before hold
-    below += below
-    below -= counts
-    ranks: Floats = (below[place] - (2 * before - 1)) * (0.5 * taken)
-    return ranks / (taken.sum(axis=0) + 1.0) if unit else ranks
+def _ranked(scores: Floats, members: NDArray[np.int64]) -> _Ranked:
+    """The ``members`` of a ranking by ``scores`` (n, n), and whether one order with ties gives all their scores."""
+    own = np.ascontiguousarray(scores[np.ix_(members, members)], dtype=np.float32)
+    sums = own.sum(axis=1)
+    return _Ranked(members, own, bool(np.array_equal(own, np.sign(sums[:, None] - sums))))
+
+
+def _ranks_of_tile(own: _Ranked, taken: Floats, unit: bool) -> Floats:
+    """Mid-ranks (n, copies) of those ``taken`` (n, copies).
+
+    A sum is the number beaten less the number lost to: where the scores come from one order, among any that are taken the
+    mid-rank is half of the sum, and of their number plus one. Elsewhere the sums are counted, copy by copy."""
+    count = taken.sum(axis=0)
+    single = taken.astype(np.float32)
+    place = own.scores @ single
+    if own.ordered:
+        place += count.astype(np.float32) + 1.0
+        place *= single
+        ranks: Floats = np.multiply(place, 0.5, dtype=np.float64)
+    else:
+        ranks = _counted(place, single, int(count.max()))
+    return ranks / (count + 1.0) if unit else ranks
+
+
+def _counted(sums: NDArray[np.float32], taken: NDArray[np.float32], most: int) -> Floats:
+    """Mid-ranks (n, copies) of whole numbers within 1 - ``most`` and ``most`` - 1 among those ``taken`` (n, copies: 1 or 0),
+    at most ``most`` of a copy; 0 elsewhere. ``sums`` is changed."""
+    copies, few = taken.shape[1], most < 2**14  # so many fit into short numbers
+    place = sums if few else sums.astype(np.float64)
+    place += most
+    place *= taken  # from 1 to 2 most - 1 where taken, 0 elsewhere
+    place *= copies
+    place += np.arange(copies, dtype=np.float32)
+    cell = place.astype(np.int64)
+    held: NDArray[np.integer] = np.bincount(cell.ravel(), minlength=2 * most * copies).reshape(-1, copies)
+    held = held.astype(np.int16 if few else np.int64)
+    held[0] = 0
+    twice, step = held, 1
+    while step < len(twice):  # how many lie at or below, by doubling the distance
+        further = twice.copy()
+        further[step:] += twice[:-step]
+        twice, step = further, 2 * step
+    twice = 2 * twice - held + 1
+    twice[0] = 0
+    ranks: Floats = np.multiply(twice.ravel().take(cell), 0.5, dtype=np.float64)
+    return ranks
 
 
 def _groups(strata: NDArray[np.int64] | None, n: int) -> list[NDArray[np.int64]]:
