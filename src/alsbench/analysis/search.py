@@ -30,19 +30,20 @@ from alsbench.analysis.scrutiny.outcomes import SEARCHED, Measured, data_fault, 
 from alsbench.analysis.source import BoolArray, Source
 from alsbench.analysis.subgroups import describe, members
 from alsbench.errors import AlsbenchError
-from alsbench.stats.interaction_search import InteractionOutcome, InteractionSearch, permuted_lines
+from alsbench.stats.interaction_search import InteractionOutcome, InteractionSearch, PermutedInteractions, largest_sizes
 from alsbench.stats.permutation_search import (
     TILE,
+    DealtSearch,
     LinearOutcome,
     PermutationSearch,
     RankOutcome,
     SearchOutcome,
     SearchTest,
     TimeOutcome,
+    dealt_extremes,
+    dealt_p_values,
     mid_ranks,
     permuted_arms,
-    small_and_upward,
-    smallest_p,
 )
 from alsbench.stats.threads import one_blas_thread
 from alsbench.study.model import Comparison, Endpoint
@@ -50,7 +51,7 @@ from alsbench.study.model import Comparison, Endpoint
 Floats = NDArray[np.float64]
 
 SLACK = 1e-9  # two p-values are the same within this, relatively: machines differ in the last bits
-AT_ONCE = 4  # tiles worked on at once
+AT_ONCE = 1  # tiles in a block
 ALPHA = 0.05
 NO_INTERACTION = ("time_to_event",)
 
@@ -192,10 +193,10 @@ class WholeSearch:
                 return i
         raise KeyError((definition, endpoint, comparison, visit))
 
-    def tested(self, tiles: Sequence[int]) -> tuple[Floats, Floats]:
-        """t and degrees of freedom (256 copies a tile, places) of every place in permuted trials."""
-        with one_blas_thread():
-            return self._search.run(permuted_arms(self.arm, self.codes, tiles, seed=self.seed))
+    def _dealt(self, scopes: Sequence[NDArray[np.int64]] = ()) -> DealtSearch:
+        """The search as it is sent to whoever computes tiles of it."""
+        upward = np.array([1.0 if higher_is_better(place.endpoint) else -1.0 for place in self.places])
+        return DealtSearch(self._search, self.arm, self.codes, self.seed, tuple(scopes), upward, ALPHA)
 
     @cached_property
     def observed(self) -> tuple[Floats, Floats]:
@@ -209,25 +210,14 @@ class WholeSearch:
 
     def p_values(self, draws: int) -> Floats:
         """p (draws + 1, places): of the trial as it was, then of permuted ones; 1 where a test cannot be made."""
-        from scipy.special import stdtr  # waits: scipy
-
-        tiles = range(-(-draws // TILE))
-        t, df = self.tested(tiles)
-        p = np.where(np.isnan(t), 1.0, 2.0 * stdtr(np.where(np.isnan(df), 1.0, df), -np.abs(np.nan_to_num(t))))
-        return np.concatenate([self.observed[1][None, :], p[:draws]])
+        found = self.source.compute.submit(dealt_p_values, self._dealt(), tile_blocks(draws), title="permuted trials")
+        return np.concatenate([self.observed[1][None, :], *found])[: draws + 1]
 
     def run(self, scopes: Sequence[NDArray[np.int64]], draws: int) -> tuple[Floats, NDArray[np.bool_]]:
         """(draws, scopes) over permuted trials: the smallest p among the places of each scope, and whether any of them has
         p < 0.05 in favour of the treatment."""
-        upward = np.array([1.0 if higher_is_better(place.endpoint) else -1.0 for place in self.places])
-        found: list[Floats] = []
-        offers: list[NDArray[np.bool_]] = []
-        last = -(-draws // TILE)
-        for start in range(0, last, AT_ONCE):
-            t, df = self.tested(range(start, min(start + AT_ONCE, last)))
-            found.append(smallest_p(t, df, scopes))
-            good = small_and_upward(t, df, upward, ALPHA)
-            offers.append(np.column_stack([good[:, scope].any(axis=1) for scope in scopes]))
+        blocks = self.source.compute.submit(dealt_extremes, self._dealt(scopes), tile_blocks(draws), title="permuted trials")
+        found, offers = zip(*blocks, strict=True)
         return np.concatenate(found)[:draws], np.concatenate(offers)[:draws]
 
     def interactions(self, endpoint: Endpoint, comparison: Comparison, visit: float | None) -> InteractionSearch | None:
@@ -263,10 +253,6 @@ class WholeSearch:
         found = [members(self.source, s.name, population) for s in self.source.study.subgroups]
         found += [describe(self.source, text) for text in self.expressions]
         return [np.where(m.decided, m.mask.astype(np.float64), np.nan) for m in found]
-
-    def lines(self, tiles: Sequence[int]) -> NDArray[np.int64]:
-        """The permutations within arm of the interactions, one for all of them."""
-        return permuted_lines(self.arm, tiles, seed=self.seed)
 
 
 @dataclass(frozen=True)
@@ -309,15 +295,18 @@ def interactions(search: WholeSearch, draws: int, visits: Sequence[float] = ()) 
                 found = search.interactions(endpoint, comparison, visit)
                 if found is not None:
                     ready[endpoint.name, comparison.name, visit] = found
-    largest: dict[tuple[str, str, float | None], list[Floats]] = {key: [] for key in ready}
-    last = -(-draws // TILE)
+    permuted = PermutedInteractions(tuple(ready.values()), search.arm, search.seed)
+    blocks = search.source.compute.submit(largest_sizes, permuted, tile_blocks(draws), title="permuted interactions")
+    largest = np.concatenate(list(blocks))[:draws]
     with one_blas_thread():
-        for start in range(0, last, AT_ONCE):
-            lines = search.lines(range(start, min(start + AT_ONCE, last)))
-            for key, one in ready.items():
-                largest[key].append(np.fmax.reduce(one.permuted(lines), axis=1))
         observed = {key: dict(zip(search.parts, one.observed().tolist(), strict=True)) for key, one in ready.items()}
-    return Interactions(observed, {key: np.concatenate(parts)[:draws] for key, parts in largest.items()})
+    return Interactions(observed, {key: largest[:, i] for i, key in enumerate(ready)})
+
+
+def tile_blocks(draws: int) -> list[range]:
+    """The tiles of so many draws, in blocks that are computed one at a time."""
+    last = -(-draws // TILE)
+    return [range(start, min(start + AT_ONCE, last)) for start in range(0, last, AT_ONCE)]
 
 
 def _as_large(null: Floats, size: float) -> Share:

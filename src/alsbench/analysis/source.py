@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from alsbench.audit.chain import LogStatus, log_status
 from alsbench.audit.lock import Lock, judged, read_lock
 from alsbench.audit.workspace_identity import WorkspaceIdentity, identify
+from alsbench.compute import IN_PROCESS, Compute
 from alsbench.data import codelists
 from alsbench.data.frames import Frame
 from alsbench.data.snapshot import Snapshot
@@ -44,9 +45,10 @@ class Source:
 
     ``results_dir`` is where answers may be kept between sessions; None keeps none. Under a ``lock`` the subgroups of
     ``study`` are pre-specified only where the locked plan has them. ``held`` is the workspace as it was found, ``log`` what is
-    to be said of its audit log. What was read is kept as long as the source: ``records_read`` of a parameter, ``flags_read``
-    who is in which analysis set, ``times_read`` of an event, ``truth_read`` of a subgroup's expression, ``covariates_read``
-    of models; and so is what it answered: ``pieces`` of the evidence, ``verdicts`` of the multiplicity plan by population.
+    to be said of its audit log, ``compute`` where blocks of resampling are computed: no part of an answer. What was read is
+    kept as long as the source: ``records_read`` of a parameter, ``flags_read`` who is in which analysis set, ``times_read`` of
+    an event, ``truth_read`` of a subgroup's expression, ``covariates_read`` of models; and so is what it answered: ``pieces``
+    of the evidence, ``verdicts`` of the multiplicity plan by population.
     """
 
     study: Study
@@ -56,6 +58,7 @@ class Source:
     lock: Lock | None = None
     held: WorkspaceIdentity | None = None
     log: LogStatus = field(default_factory=LogStatus)
+    compute: Compute = field(default=IN_PROCESS, repr=False, compare=False)
     records_read: dict[tuple[object, ...], Any] = field(default_factory=dict, init=False, repr=False, compare=False)
     flags_read: dict[str, tuple[list[str], BoolArray]] = field(default_factory=dict, init=False, repr=False, compare=False)
     times_read: dict[tuple[str, str, str], Any] = field(default_factory=dict, init=False, repr=False, compare=False)

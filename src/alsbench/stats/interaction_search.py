@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from alsbench.stats.design import aliased_columns
 from alsbench.stats.permutation_search import TILE
+from alsbench.stats.threads import one_blas_thread
 
 Floats = NDArray[np.float64]
 
@@ -122,6 +123,24 @@ class InteractionSearch:
             with np.errstate(divide="ignore", invalid="ignore"):
                 sizes[:, contrast.definition] = np.where(variance > 0, np.abs(estimate) / np.sqrt(variance), np.nan)
         return sizes
+
+
+@dataclass(frozen=True)
+class PermutedInteractions:
+    """Several interactions of one trial in the same permutations: ``arm`` (n,) codes, tile k from (``seed``, 1, k). It is what
+    travels to whoever computes tiles: arrays, no identifiers."""
+
+    searches: tuple[InteractionSearch, ...]
+    arm: NDArray[np.int8]
+    seed: int
+
+
+def largest_sizes(permuted: PermutedInteractions, tiles: Sequence[int]) -> Floats:
+    """The largest size of t over the definitions (256 copies a tile, searches), NaN where nothing is estimable."""
+    lines = permuted_lines(permuted.arm, tiles, seed=permuted.seed)
+    with one_blas_thread():
+        found = [np.fmax.reduce(one.permuted(lines), axis=1) for one in permuted.searches]
+    return np.array(found, dtype=np.float64).reshape(-1, lines.shape[0]).T
 
 
 def permuted_lines(arm: NDArray[np.int8], tiles: Sequence[int], *, seed: int) -> NDArray[np.int64]:

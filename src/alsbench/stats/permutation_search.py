@@ -21,6 +21,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from alsbench.stats.design import aliased_columns
 from alsbench.stats.errors import StatsError
+from alsbench.stats.threads import one_blas_thread
 from alsbench.stats.ties import merge_ties
 
 Floats = NDArray[np.float64]
@@ -226,6 +227,45 @@ class PermutationSearch:
                 there = (sums[reference][count] > 0) & (sums[treated][count] > 0)
                 found = _treated_t(A, along, total, np.full(there.size, float(size - q)), there)
                 t[place], df[place] = found[0][0], found[1][0]
+
+
+@dataclass(frozen=True)
+class DealtSearch:
+    """A search whose arms are dealt again: ``arm`` (n,) codes within ``strata`` (n,), tile k from (``seed``, k). Of the tests
+    in each of ``scopes`` the smallest p is wanted, and whether any p below ``alpha`` lies on the side ``upward`` (tests,).
+
+    It is what travels to whoever computes tiles: arrays, no identifiers.
+    """
+
+    search: PermutationSearch
+    arm: Codes
+    strata: NDArray[np.int64]
+    seed: int
+    scopes: tuple[NDArray[np.int64], ...] = ()
+    upward: Floats | None = None
+    alpha: float = 0.05
+
+    def tested(self, tiles: Sequence[int]) -> tuple[Floats, Floats]:
+        """t and degrees of freedom (256 copies a tile, tests)."""
+        with one_blas_thread():
+            return self.search.run(permuted_arms(self.arm, self.strata, tiles, seed=self.seed))
+
+
+def dealt_p_values(dealt: DealtSearch, tiles: Sequence[int]) -> Floats:
+    """p (256 copies a tile, tests); 1 where a test cannot be made."""
+    from scipy.special import stdtr  # waits: scipy
+
+    t, df = dealt.tested(tiles)
+    p: Floats = np.where(np.isnan(t), 1.0, 2.0 * stdtr(np.where(np.isnan(df), 1.0, df), -np.abs(np.nan_to_num(t))))
+    return p
+
+
+def dealt_extremes(dealt: DealtSearch, tiles: Sequence[int]) -> tuple[Floats, NDArray[np.bool_]]:
+    """The smallest p (256 copies a tile, scopes) and whether a p below alpha is on the wanted side."""
+    t, df = dealt.tested(tiles)
+    good = small_and_upward(t, df, np.ones(t.shape[1]) if dealt.upward is None else dealt.upward, dealt.alpha)
+    offers = np.array([good[:, scope].any(axis=1) for scope in dealt.scopes], dtype=bool).reshape(-1, t.shape[0]).T
+    return smallest_p(t, df, dealt.scopes), offers
 
 
 def smallest_p(t: Floats, df: Floats, scopes: Sequence[NDArray[np.int64]] | None = None) -> Floats:
