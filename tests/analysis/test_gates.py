@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from alsbench.analysis.contrast import NOT_JUDGED
 from alsbench.analysis.evidence import evidence
 from alsbench.analysis.gates import gates
 from alsbench.analysis.question import Question
@@ -169,3 +170,35 @@ def test_words_show_no_p_that_is_not_there(p: float, shown: str) -> None:
     from alsbench.analysis.gates import Gate
 
     assert shown in Gate("cafs:G2-M12", "cafs", "G2-M12", p, p, p <= 0.05).words()
+
+
+def signs(source: Source, population: str = "") -> dict[tuple[str, str, str], str | None]:
+    """What stands in the place of a bottom line at every p below 0.05."""
+    found = evidence(source, ("slow",), (), population).cells
+    return {(c.endpoint, c.comparison, c.subgroup): c.bottom_line for c in found if c.p is not None and c.p < 0.05}
+
+
+def test_a_small_p_that_the_plan_did_not_ask_for_is_not_judged(trial: Source) -> None:
+    """The plan rejects NfL in everybody of Group 2 at month 6: neither the same in slow progressors, nor at month 12, nor in
+    another population is what it asked for; without a plan for several primary hypotheses nothing is."""
+    plan = planned(trial, "holm", ("nfl", "G2-M6"), ("svc", "G2-M12"))
+    found = signs(plan)
+    assert {place for place, said in found.items() if said == ""} == {("nfl", "G2-M6", "overall")}
+    assert {place for place, said in found.items() if said == NOT_JUDGED} == found.keys() - {("nfl", "G2-M6", "overall")}
+    assert ("nfl", "G2-M6", "slow") in found
+    other = next(name for name in trial.study.populations.flags if name != trial.default_population(trial.endpoint("nfl")))
+    assert set(signs(plan, other).values()) == {NOT_JUDGED}
+    assert set(signs(trial).values()) == {NOT_JUDGED}
+
+
+def test_without_a_multiplicity_plan_the_only_primary_hypothesis_is_the_plan(trial: Source) -> None:
+    endpoints = {
+        name: e.model_copy(update={"level": "primary" if name == "nfl" else "secondary"})
+        for name, e in trial.study.endpoints.items()
+    }
+    compared = tuple(c.model_copy(update={"primary": c.name == "G2-M6"}) for c in trial.study.comparisons)
+    one = trial.study.model_copy(update={"endpoints": endpoints, "comparisons": compared})
+    found = signs(replace(trial, study=one))
+    assert [place for place, said in found.items() if said == ""] == [("nfl", "G2-M6", "overall")]
+    both = tuple(c.model_copy(update={"primary": True}) for c in compared)
+    assert set(signs(replace(trial, study=one.model_copy(update={"comparisons": both}))).values()) == {NOT_JUDGED}

@@ -75,7 +75,7 @@ def test_a_cell_holds_estimate_interval_side_p_and_first_lasting_visit(evidence:
     found = [line.split() for line in lines if line.startswith(" Group 1 vs Placebo")]
     overall, slow, fast = (line[line.index("Month") + 2 :] for line in found)
     assert overall == ["1.29", "(-0.74,", "3.33)", "+", "0.210", "never"]
-    assert slow == ["2.50", "(0.40,", "4.60)", "+", "0.020", "4", "0.031"]
+    assert slow == ["2.50", "(0.40,", "4.60)", "+", "0.020", "†", "4", "0.031"]
     assert fast == ["NE", "NE", "-"]
 
 

@@ -269,3 +269,30 @@ def test_the_smallest_p_is_that_of_all_tests() -> None:
     np.testing.assert_allclose(smallest_p(t, df), expected[:, :1], rtol=1e-10)
     upward = np.where(np.arange(12) % 2 == 0, 1.0, -1.0)
     np.testing.assert_array_equal(small_and_upward(t, df, upward, 0.05), (p < 0.05) & (t * upward > 0))
+
+
+def test_what_cannot_be_tested_counts_as_one_in_every_copy_alike() -> None:
+    """Any copy may stand for the trial as it was; its adjusted p is its rank among all, and of B copies at most k have a rank
+    of at most k, whatever k (exchangeability; Westfall and Young 1993). Looking in all copies only where that one can be tested
+    breaks it. Sparse parts: a fifth of the tests cannot be made. ``benchmarks/null_search.py`` is the same in many trials."""
+    rng = np.random.default_rng(8)
+    arm = rng.permuted(np.repeat([0, 1, 2], [40, 10, 10])).astype(np.int8)
+    outcomes = []
+    for _ in range(12):
+        who = np.flatnonzero(rng.random(N) < 0.15)
+        outcomes.append(LinearOutcome(who, np.zeros((who.size, 0)), rng.normal(size=who.size)))
+    tests = [SearchTest(place, treated, 0) for place in range(12) for treated in (1, 2)]
+    arms = permuted_arms(arm, np.zeros(N, dtype=np.int64), [0, 1], seed=4)
+    t, df = PermutationSearch(outcomes, tests, N).run(arms)
+    assert 0.1 < np.isnan(t).mean() < 0.3
+
+    def holds(ranks: NDArray[np.int64]) -> bool:
+        return all((ranks <= k).sum() <= k for k in range(1, arms.shape[0] + 1))
+
+    def looking_where_it_can_be_tested(copy: int) -> int:
+        smallest = smallest_p(t, df, [np.flatnonzero(np.isfinite(t[copy]))])[:, 0]
+        return int((smallest <= smallest[copy]).sum())
+
+    everywhere = smallest_p(t, df)[:, 0]
+    assert holds(rankdata(everywhere, method="max").astype(int))
+    assert not holds(np.array([looking_where_it_can_be_tested(copy) for copy in range(arms.shape[0])]))

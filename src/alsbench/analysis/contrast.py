@@ -33,6 +33,8 @@ CONTRASTED: dict[str, Unit] = {  # methods with one contrast that sums them up
 Z95 = 1.959963984540054
 NOMINAL = "nominal"  # a verdict: small, but outside the plan or behind a gate that stayed closed
 NO_VISIT = "no analysed visit up to the horizon"
+SMALL = 0.05  # what a reader takes for a result
+NOT_JUDGED = "not judged yet"  # a bottom line: nobody has asked for it
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,7 +89,8 @@ class EvidenceCell(Contrast):
 
     ``interaction_p`` stands on the subgroup's cell, not on its complement's. ``p_adjusted`` and ``verdict`` (rejected, not
     rejected, nominal) are those of the study's multiplicity plan. ``plan`` is ``post hoc`` or ``deviation`` where the endpoint
-    or comparison is not as the locked plan has it.
+    or comparison is not as the locked plan has it. ``bottom_line`` is the level of a p below 0.05 outside the plan, or that
+    nobody has asked for it; empty where there is nothing to explain, None before anybody has looked at the plan.
     """
 
     endpoint: str
@@ -107,6 +110,12 @@ class EvidenceCell(Contrast):
     verdict: str | None = None
     warning: str | None = None
     plan: str = ""
+    bottom_line: str | None = None
+
+    @property
+    def met(self) -> bool:
+        """Whether a small p in favour of the treatment is what the plan asked for: the only one that may look like success."""
+        return self.p is not None and self.p < SMALL and self.favourable is True and self.bottom_line == ""
 
     @property
     def nominal(self) -> bool:

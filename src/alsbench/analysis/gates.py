@@ -3,6 +3,9 @@
 The declared hypotheses are overall contrasts at their comparisons' horizons. Their p-values are adjusted together by the
 plan's method; a hypothesis is rejected where its adjusted p is at most alpha. Every other p below alpha, in whatever table it
 stands, is nominal: not part of the plan, or behind a gate that stayed closed.
+
+Without a multiplicity plan the p of the only primary hypothesis is the plan's. Every p below 0.05 that meets no rule of the
+plan needs a bottom line (:mod:`alsbench.analysis.judgement`): a search offers such results where there is no effect.
 """
 
 from __future__ import annotations
@@ -11,7 +14,7 @@ import math
 from dataclasses import dataclass, replace
 
 from alsbench.analysis.cells import piece_or_fault
-from alsbench.analysis.contrast import NOMINAL, EvidenceCell, Piece, p_text
+from alsbench.analysis.contrast import NOMINAL, NOT_JUDGED, SMALL, EvidenceCell, Piece, p_text
 from alsbench.analysis.question import OVERALL
 from alsbench.analysis.result import Row
 from alsbench.analysis.source import Source
@@ -93,17 +96,41 @@ def plan_lines(source: Source, population: str = "", *, endpoint: str = "") -> l
 
 
 def gated(source: Source, piece: Piece, population: str = "") -> Piece:
-    """A piece whose cells and rows carry the plan's verdicts; the same piece where the study has no plan."""
+    """A piece whose cells and rows carry the plan's verdicts (rows: where the study has one for multiplicity), and whose small
+    p outside the plan say that they are not judged."""
     plan = source.study.multiplicity
     if plan is None:
-        return piece
+        return replace(piece, cells=tuple(unjudged(source, cell, population) for cell in piece.cells))
     found = {(g.endpoint, g.comparison): g for g in gates(source, population)}
     cells = tuple(_verdict(cell, found, plan.alpha) for cell in piece.cells)
     rows = list(piece.rows)
     for cell in cells:
         if cell.p_adjusted is not None:
             rows.append(_adjusted_row(cell, piece))
-    return replace(piece, cells=cells, rows=tuple(rows))
+    return replace(piece, cells=tuple(unjudged(source, cell, population) for cell in cells), rows=tuple(rows))
+
+
+def unjudged(source: Source, cell: EvidenceCell, population: str = "") -> EvidenceCell:
+    """The cell, saying whether its p needs a bottom line: below 0.05, and no rule of the plan is met by it."""
+    if cell.p is None or cell.p >= SMALL:
+        return replace(cell, bottom_line="")
+    planned = cell.favourable is True and plan_met(source, cell, population)
+    return replace(cell, bottom_line="" if planned else NOT_JUDGED)
+
+
+def plan_met(source: Source, cell: EvidenceCell, population: str = "") -> bool:
+    """Whether the plan's own rule is met by a contrast at its horizon: of everybody in the endpoint's own population, by the
+    gates, or, without any, by the p of the only primary hypothesis. Of several without a rule for them none is met."""
+    own = source.default_population(source.study.endpoints[cell.endpoint])
+    elsewhere = cell.subgroup != OVERALL or (population or own) != own
+    if elsewhere or cell.post_hoc or cell.plan or source.doubt or cell.p is None:
+        return False
+    if source.study.multiplicity is not None:
+        return any(g.rejected for g in gates(source) if (g.endpoint, g.comparison) == (cell.endpoint, cell.comparison))
+    endpoints = [e for e in source.study.endpoints.values() if e.level == "primary"]
+    comparisons = [c for c in source.study.comparisons if c.primary]
+    only = len(endpoints) == len(comparisons) == 1
+    return only and cell.level == "primary" and cell.primary and cell.p <= SMALL
 
 
 def _verdict(cell: EvidenceCell, found: dict[tuple[str, str], Gate], alpha: float) -> EvidenceCell:

@@ -1,8 +1,8 @@
 """The evidence table: endpoints and comparisons down, subgroups across; nothing hidden that a reader needs to doubt it.
 
 Each cell gives the estimate with its interval, p, the interaction p, and the first visit from which p stays below 0.05; a
-sign says which side is better (``+`` favours the treatment). Overall always stands first, each subgroup before its
-complement, and post hoc columns say so.
+sign says which side is better (``+`` favours the treatment), another what may be taken away of a p below 0.05 outside the
+plan. Overall always stands first, each subgroup before its complement, and post hoc columns say so.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from alsbench.analysis.result import Row
 from alsbench.render.formats import MASKED, MISSING, NOT_ESTIMABLE, absent, format_number, format_p, format_stat
+from alsbench.render.marks import sign, sign_notes, style
 from alsbench.render.page import EMPTY, Column, Line, Page, PageBlock, TextCell, label
 from alsbench.render.titles_footnotes import CI, marked_title, page_facts, page_footnotes
 
@@ -34,7 +35,12 @@ def evidence_page(evidence: Evidence) -> Page:
         marked_title(result.facts.title, result.provenance),
         (evidence_block(evidence),),
         page_facts(result),
-        (*LEGEND, *nominal_note(evidence), *page_footnotes(result, told=[c.error for c in evidence.cells if c.error])),
+        (
+            *LEGEND,
+            *nominal_note(evidence),
+            *sign_notes(evidence.cells),
+            *page_footnotes(result, told=[c.error for c in evidence.cells if c.error]),
+        ),
     )
 
 
@@ -99,11 +105,11 @@ def _cells(
     if cell is None:
         return [EMPTY] * (5 if interaction else 4)
     rows = behind.get((cell.endpoint, cell.subgroup, cell.treatment, cell.reference, cell.visit_number), ())
-    style = "" if cell.p is None or cell.p >= 0.05 or cell.favourable is None else "good" if cell.favourable else "bad"
+    look = style(cell)
     made = [
-        TextCell(estimate_text(cell), rows, style),
-        TextCell("" if cell.favourable is None else "+" if cell.favourable else "-", rows, style),
-        TextCell(p_text(cell.p, cell), rows, style),
+        TextCell(estimate_text(cell), rows, look),
+        TextCell("" if cell.favourable is None else "+" if cell.favourable else "-", rows, look),
+        TextCell(p_text(cell.p, cell), rows, look),
         TextCell(_from_text(cell), rows),
     ]
     return [*made, TextCell(p_text(cell.interaction_p, None), rows)] if interaction else made
@@ -119,9 +125,11 @@ def estimate_text(cell: EvidenceCell) -> str:
 
 
 def p_text(p: float | None, cell: EvidenceCell | None) -> str:
-    """p as printed, ``n`` after it where it is nominal; why there is none where the cell says so."""
+    """p as printed, ``n`` after it where it is nominal, then the sign of its bottom line; why there is none where the cell
+    says so."""
     if p is not None:
-        return format_p(p) + (" n" if cell is not None and cell.nominal else "")
+        marks = [] if cell is None else [m for m in ("n" if cell.nominal else "", sign(cell)) if m]
+        return " ".join((format_p(p), *marks))
     return absent(cell.error) if cell is not None and cell.error else ""
 
 

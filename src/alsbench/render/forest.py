@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from alsbench.render.evidence import estimate_text, nominal_note, p_text
 from alsbench.render.figures import forest_figures
 from alsbench.render.formats import MASKED, NOT_ESTIMABLE, format_p
+from alsbench.render.marks import sign_notes, style
 from alsbench.render.page import Column, Figure, Line, Page, PageBlock, TextCell, label
 from alsbench.render.titles_footnotes import CI, marked_title, page_facts, page_footnotes
 
@@ -32,7 +33,7 @@ def forest_page(evidence: Evidence) -> Page:
     result = evidence.result
     names = dict.fromkeys(c.comparison for c in evidence.cells)
     blocks = tuple(_block([c for c in evidence.cells if c.comparison == name]) for name in names)
-    notes = (LEGEND, *nominal_note(evidence), *page_footnotes(result))
+    notes = (LEGEND, *nominal_note(evidence), *sign_notes(evidence.cells), *page_footnotes(result))
     title = marked_title(result.facts.title, result.provenance)
     figures = tuple(f for name in names for f in _figures([c for c in evidence.cells if c.comparison == name], title))
     return Page(title, blocks, page_facts(result), notes, figures)
@@ -55,7 +56,9 @@ def _block(cells: list[EvidenceCell]) -> PageBlock:
         p = p_text(c.p, c) or NOT_ESTIMABLE
         inter = "" if c.interaction_p is None else format_p(c.interaction_p)
         n = str(c.n) if c.n >= 0 else MASKED
-        lines.append(Line(tuple(TextCell(text) for text in (name, n, bar, estimate_text(c), p, inter))))
+        look = style(c)
+        numbers = (TextCell(estimate_text(c), style=look), TextCell(p, style=look), TextCell(inter))
+        lines.append(Line((TextCell(name), TextCell(n), TextCell(bar), *numbers)))
     visit = next((c.visit for c in cells if c.visit), "")
     title = ", ".join(t for t in (f"{first.treatment} vs {first.reference}", visit, first.plan) if t)
     better = "right" if next((c.upward for c in cells if c.favourable is not None), True) else "left"

@@ -42,7 +42,7 @@ thead th.group { text-align: center; }
 .left { text-align: left; } .fold { white-space: pre-wrap; overflow-wrap: break-word; min-width: 20ch; }
 tbody .head { font-weight: 700; }
 tbody + tbody tr:first-child > * { padding-top: .45rem; }
-.good { color: #0a5c1f; } .bad { color: #a11212; } .note { color: #555; }
+.good { color: #0a5c1f; } .bad { color: #a11212; } .note { color: #555; } .doubt { color: #7a5200; }
 figure { margin: .4rem 0 1.2rem; max-width: 58rem; break-inside: avoid; }
 figure svg { display: block; width: 100%; height: auto; font: 12px/1 system-ui, "Segoe UI", Arial, sans-serif; }
 figcaption { font-weight: 600; font-size: .92rem; padding: .2rem 0; }
@@ -171,7 +171,7 @@ def _cell(column: Column, cell: TextCell, text: str, *, heading: bool) -> str:
         "left" if column.justify == "left" else "",
         "fold" if len(text) > (LABEL if label else FOLDED) else "",
         "head" if heading else "",
-        cell.style if cell.style in ("good", "bad", "note") else "",
+        cell.style if cell.style in ("good", "bad", "note", "doubt") else "",
     ]
     kind = " ".join(k for k in kinds if k)
     attributes = (' scope="row"' if label else "") + (f' class="{kind}"' if kind else "")

@@ -23,7 +23,7 @@ MARK = " · "
 LEAST_LABEL = 12
 MOST_LABEL = 36
 LEAST_FOLDED = 16  # of a label folded so that all columns stand side by side
-STYLES = {"good": "green", "bad": "red", "note": "dim"}
+STYLES = {"good": "green", "bad": "red", "note": "dim", "doubt": "yellow"}
 _CLAUSES = re.compile(r"(?<=;) | (?=\[)")
 _PARTS = re.compile(r"^(?P<a>\S+) \((?P<b>[^,()]+)(?:, (?P<c>[^,()]+))?\)(?P<d>.*)$")
 

@@ -93,7 +93,7 @@ def masked_evidence(
             return cell
         return replace(
             cell, estimate=None, se=None, low=None, high=None, df=None, p=None, first_lasting_visit=None, first_visit=None,
-            visits_tested=None, interaction_p=None, p_adjusted=None, verdict=None, error=MASKED,
+            visits_tested=None, interaction_p=None, p_adjusted=None, verdict=None, bottom_line="", error=MASKED,
         )  # fmt: skip
 
     cells = tuple(hide(c) for c in evidence.cells)

@@ -17,7 +17,7 @@ Justify = Literal["left", "right"]
 
 @dataclass(frozen=True)
 class TextCell:
-    """Text as shown, the statistics behind it, and the name of a style (``good``, ``bad``, ``note`` or empty)."""
+    """Text as shown, the statistics behind it, and the name of a style (``good``, ``bad``, ``doubt``, ``note`` or empty)."""
 
     text: str
     rows: tuple[Row, ...] = ()

@@ -23,14 +23,14 @@ HEAD = (
     "\n"
     r"{\fonttbl{\f0\fswiss\fcharset0 Arial;}{\f1\fmodern\fprq1\fcharset0 Courier New;}}"
     "\n"
-    r"{\colortbl;\red0\green0\blue0;\red10\green92\blue31;\red161\green18\blue18;\red85\green85\blue85;}"
+    r"{\colortbl;\red0\green0\blue0;\red10\green92\blue31;\red161\green18\blue18;\red85\green85\blue85;\red122\green82\blue0;}"
     "\n"
     r"{\stylesheet{\s0\f0\fs18 Normal;}{\s1\f0\fs26\b\outlinelevel0 heading 1;}{\s2\f0\fs21\b\outlinelevel1 heading 2;}}"
     "\n"
     r"\paperw16838\paperh11906\landscape\margl900\margr900\margt1000\margb900\headery500\footery450"
     "\n"
 )
-COLOURS = {"good": 2, "bad": 3, "note": 4}
+COLOURS = {"good": 2, "bad": 3, "note": 4, "doubt": 5}
 TOP, BOTTOM = r"\clbrdrt\brdrs\brdrw15", r"\clbrdrb\brdrs\brdrw10"
 
 

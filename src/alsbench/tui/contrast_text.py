@@ -7,14 +7,12 @@ from __future__ import annotations
 
 import math
 
-from alsbench.analysis.contrast import Contrast
+from alsbench.analysis.contrast import SMALL, Contrast
 from alsbench.render.formats import format_p, format_stat
-
-ALPHA = 0.05
 
 
 def small_p(contrast: Contrast) -> bool:
-    return contrast.p is not None and contrast.p < ALPHA
+    return contrast.p is not None and contrast.p < SMALL
 
 
 def finite(contrast: Contrast) -> tuple[float, float, float] | None:
@@ -28,15 +26,15 @@ def visit_text(contrast: Contrast) -> str:
     return contrast.visit or ("" if contrast.visit_number is None else f"{contrast.visit_number:g}")
 
 
-def short_text(contrast: Contrast, up: str, down: str, *, limits: bool = False) -> str:
-    """``1.23 (0.51) 0.024▲`` with the SE, or with the limits; ``NE`` where it could not be estimated."""
+def short_text(contrast: Contrast, up: str, down: str, *, limits: bool = False, room: int = 6) -> str:
+    """``1.23 (0.51) 0.024▲`` with the SE, or with the limits, ``room`` cells for p; ``NE`` where it could not be estimated."""
     if contrast.estimate is None:
         return "NE"
     beside = (contrast.low, contrast.high) if limits else (contrast.own_se,)
     spread = ", ".join(_stat("difference", v) for v in beside)
     mark = {True: up, False: down, None: " "}[contrast.favourable]
     p = "NE" if contrast.p is None else format_p(contrast.p)
-    return f"{format_stat('difference', contrast.estimate)} ({spread}) {p:>6}{mark}"
+    return f"{format_stat('difference', contrast.estimate)} ({spread}) {p:>{room}}{mark}"
 
 
 def brief_text(contrast: Contrast) -> str:

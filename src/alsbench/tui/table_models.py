@@ -20,7 +20,7 @@ Head = tuple[str, ...]
 _PARTS = re.compile(r"^(?P<a>\S+) \((?P<b>[^,()]+)(?:, (?P<c>[^,()]+))?\)(?P<d>.*)$")
 _PLAIN = re.compile(r"^(<?>?-?\d+)(\.\d+)?(!?)$")
 GROUP = 28  # cells that the name of a group of columns may widen them to
-_ROLES = {"good": "good", "bad": "bad", "note": "dim"}
+ROLES = {"": "", "good": "good", "bad": "bad", "note": "dim", "doubt": "warn"}
 
 
 @dataclass(frozen=True)
@@ -240,7 +240,7 @@ def block_section(block: PageBlock, *, ascii: bool = False) -> list[Section]:
     """A render block as a section; its title becomes a heading, its notes dim lines below."""
     rows: list[GridRow] = []
     for line in block.lines:
-        cells = tuple((safe(c.text, ascii=ascii), _ROLES.get(c.style, "")) for c in line.cells)
+        cells = tuple((safe(c.text, ascii=ascii), ROLES[c.style]) for c in line.cells)
         if line.heading and sum(bool(t) for t, _ in cells) <= 1:
             rows.append(heading(next((t for t, _ in cells if t), "")))
         else:

@@ -13,8 +13,8 @@ from typing import Any, get_args
 
 from rich.text import Text
 
-from alsbench.analysis.contrast import STATISTICS
-from alsbench.analysis.question import Question
+from alsbench.analysis.contrast import SMALL, STATISTICS, Piece
+from alsbench.analysis.question import OVERALL, Question
 from alsbench.analysis.result import Result, merge_warnings
 from alsbench.errors import AlsbenchError
 from alsbench.render.page import Page, TextCell
@@ -24,9 +24,8 @@ from alsbench.render.visits import visit_name
 from alsbench.study.model import Comparison, Covariance, DfMethod, Method
 from alsbench.study.phrase import is_post_hoc
 from alsbench.tui import actions as act
-from alsbench.tui.answers import AnswerKey, CurveKey
+from alsbench.tui.answers import AnswerKey, CurveKey, PieceKey
 from alsbench.tui.cell_text import safe
-from alsbench.tui.contrast_text import ALPHA
 from alsbench.tui.screens.base import QueryView, joined, with_command
 from alsbench.tui.screens.dialogs import Picker
 from alsbench.tui.screens.drilldown import behind
@@ -73,6 +72,15 @@ class EndpointView(QueryView):
     def comparison(self) -> Comparison | None:
         name = self.session.choice.comparison
         return next((c for c in self.study.comparisons if (c.name or c.treatment) == name), None)
+
+    def planned(self, subgroup: str, visit: float | None) -> bool:
+        """Whether a p of the comparison at a visit is what the plan asked for, as far as the evidence is known: no other small
+        p may look like success."""
+        if subgroup != OVERALL or any(self.session.options.values()):
+            return False
+        piece = self.known(PieceKey(self.session.choice.endpoint, OVERALL, self.population))
+        cells = piece.cells if isinstance(piece, Piece) else ()
+        return any(c.met and c.comparison == self.session.choice.comparison and c.visit_number == visit for c in cells)
 
     @property
     def results(self) -> tuple[Result, ...]:
@@ -203,10 +211,11 @@ class EndpointView(QueryView):
             p = value_cell(stats, "p_value")
             effect = [interval_cell(stats, *names), p]
             cells = [cells[0], *effect, *cells[1:]] if log_scale else [*cells, *effect]
-            small = {k for k, c in enumerate(cells) if c in effect} if p.rows and p.rows[0].number() < ALPHA else set()
+            small = {k for k, c in enumerate(cells) if c in effect} if p.rows and p.rows[0].number() < SMALL else set()
+            role = "bold" if small and self.planned(subgroup, visit[1]) else "warn"
             made.append(
                 GridRow(
-                    tuple((safe(c.text, ascii=self.ascii), "bold" if k in small else "") for k, c in enumerate(cells)),
+                    tuple((safe(c.text, ascii=self.ascii), role if k in small else "") for k, c in enumerate(cells)),
                     tuple((c.rows, result) if c.rows else None for c in cells),
                     ((), result),
                 )

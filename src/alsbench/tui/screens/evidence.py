@@ -17,14 +17,15 @@ from alsbench.analysis.result import Result
 from alsbench.errors import AlsbenchError
 from alsbench.render.evidence import evidence_page
 from alsbench.render.formats import format_p
+from alsbench.render.marks import sign, style
 from alsbench.render.page import Page
 from alsbench.study.phrase import is_post_hoc
 from alsbench.tui import actions as act
 from alsbench.tui.answers import PieceKey
 from alsbench.tui.cell_text import safe
-from alsbench.tui.contrast_text import brief_text, short_text, small_p, visit_text
+from alsbench.tui.contrast_text import brief_text, short_text, visit_text
 from alsbench.tui.screens.base import QueryView, with_command
-from alsbench.tui.table_models import GridModel, GridRow, grid, heading
+from alsbench.tui.table_models import ROLES, GridModel, GridRow, grid, heading
 
 if TYPE_CHECKING:
     from alsbench.analysis.evidence import Evidence
@@ -38,8 +39,15 @@ FoundCell = EvidenceCell | AlsbenchError | None  # None: being computed
 
 
 class EvidenceView(QueryView):
+    signs, p_room = 0, 6  # cells that the sign of a bottom line takes, and p
+
     def wanted(self) -> Sequence[PieceKey]:
         return [self.key(e, phrase) for phrase in self.session.phrases for e in self.endpoints()]
+
+    def cells_known(self) -> list[EvidenceCell]:
+        """Every contrast on the screen that was computed."""
+        pieces = (self.known(key) for key in self.wanted())
+        return [cell for piece in pieces if isinstance(piece, Piece) for cell in piece.cells]
 
     def endpoints(self) -> list[str]:
         return [item.name for item in self.bench.catalogue.endpoints]
@@ -59,6 +67,9 @@ class EvidenceView(QueryView):
             ("; n nominal" if self.planned else "", "dim"),
         )
         phrases = self.session.phrases
+        known = self.cells_known()
+        self.signs = max((len(sign(c)) for c in known), default=0)
+        self.p_room = max((len(format_p(c.p)) for c in known if c.p is not None), default=6)
         rows: list[GridRow] = []
         for comparison in opened.source.study.comparisons:
             rows.append(heading(self.comparison_title(comparison)))
@@ -107,11 +118,12 @@ class EvidenceView(QueryView):
         if isinstance(found, AlsbenchError):
             return "NE", "dim"
         glyphs = self.bench.look.glyphs
-        role = ("good" if found.favourable else "bad") if small_p(found) else ""
-        text = short_text(found, glyphs.favours, glyphs.against, limits=self.limits)
+        text = short_text(found, glyphs.favours, glyphs.against, limits=self.limits, room=self.p_room)
         if self.planned and found.estimate is not None:
             text += "n" if found.nominal else " "
-        return text, role
+        if self.signs:
+            text += safe(sign(found), ascii=self.ascii).ljust(self.signs)
+        return text, ROLES[style(found)]
 
     @property
     def planned(self) -> bool:

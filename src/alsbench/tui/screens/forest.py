@@ -20,16 +20,17 @@ from alsbench.analysis.result import Result
 from alsbench.errors import AlsbenchError
 from alsbench.render.forest import forest_page
 from alsbench.render.formats import format_p
+from alsbench.render.marks import sign, style
 from alsbench.render.page import Page
 from alsbench.render.ticks import nice_ticks, ratio_ticks, tick_text
 from alsbench.tui.answers import PieceKey
 from alsbench.tui.canvas import Canvas
 from alsbench.tui.cell_text import fit_middle, safe
-from alsbench.tui.contrast_text import estimate_texts, finite, interval_text, small_p, visit_text
+from alsbench.tui.contrast_text import estimate_texts, finite, interval_text, visit_text
 from alsbench.tui.screens.base import QueryView, with_command
 from alsbench.tui.screens.drilldown import behind
 from alsbench.tui.screens.plots import better_side, interval, interval_range
-from alsbench.tui.table_models import GridModel, GridRow, Head, align, grid
+from alsbench.tui.table_models import ROLES, GridModel, GridRow, Head, align, grid
 
 POST_HOC = " (post hoc)"
 LEAST_PLOT = 12
@@ -41,6 +42,7 @@ FoundCell = EvidenceCell | AlsbenchError | None  # None: being computed
 
 class ForestView(QueryView):
     row_cursor = True
+    signs = 0  # cells that the sign of a bottom line takes
 
     def phrases(self) -> list[str]:
         names = [s.name for s in self.bench.ready.source.study.subgroups]
@@ -72,6 +74,7 @@ class ForestView(QueryView):
         log_scale = effects[0].ratio if effects else ratios
         low, high = interval_range(effects, log_scale) if effects else (-1.0, 1.0)
         most = max((c.n for c in cells), default=1)
+        self.signs = max((len(sign(c)) for c in cells), default=0)
         texts = {phrase: self.texts(phrase, cell) for phrase, cell in found.items()}
         ends = ["subgroup", "n", "ratio (95% CI)" if log_scale else "difference (95% CI)", "p", "p int"]
         columns = [[head, *align([t[k] for t in texts.values()])] for k, head in enumerate(ends)]
@@ -81,14 +84,14 @@ class ForestView(QueryView):
         room = max(self.size.width - beside - max(map(cell_len, columns[0])), LEAST_PLOT)
         rows = []
         for (phrase, cell), name in zip(found.items(), columns[0][1:], strict=True):
-            drawn, bold = "", ""
+            drawn, look_p = "", ""
             if isinstance(cell, EvidenceCell):
                 squares = max(1, round(MOST_SQUARES * math.sqrt(cell.n / max(most, 1))))
                 drawn = interval(cell, look, room, low, high, log_scale, squares).plain
-                bold = "bold" if small_p(cell) else ""
+                look_p = ROLES[style(cell)]
             _, n, estimate, p, interaction = texts[phrase]
             first = ((name, "bold" if phrase == OVERALL else ""), (n, ""), (drawn, "axis"))
-            rows.append(GridRow((*first, (estimate, bold), (p, bold), (interaction, "")), source=(phrase, cell)))
+            rows.append(GridRow((*first, (estimate, look_p), (p, look_p), (interaction, "")), source=(phrase, cell)))
         heads: list[Head] = [(h,) for h in (*ends[:2], self.axis(low, high, room, log_scale), *ends[2:])]
         if len(rows) > self.table.page > 1:  # overall stays in view above the rows that scroll
             above = rows.pop(0)
@@ -124,6 +127,8 @@ class ForestView(QueryView):
         p = "" if cell.p is None else format_p(cell.p)
         if study.multiplicity is not None and p:
             p += " n" if cell.nominal else "  "
+        if p and self.signs:
+            p += f" {safe(sign(cell), ascii=self.ascii).ljust(self.signs)}"
         return name, str(cell.n), estimate, p, "" if cell.interaction_p is None else format_p(cell.interaction_p)
 
     def shortened(self, name: str, room: int) -> str:

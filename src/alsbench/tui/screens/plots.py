@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 LEAST_HEIGHT = 18  # lines of one of several plots
 
 BY_VISIT = {"mmrm", "ancova"}  # methods whose means are drawn by visit
+EffectItem = tuple[str, Contrast, str, bool]  # name, contrast, note, and whether its p is what the plan asked for
 AT_RISK = 10  # cells for an arm's name before its numbers at risk; the legend has it in full
 
 
@@ -36,7 +37,7 @@ def endpoint_plot(results: Sequence[tuple[str, Any, Any]], view: EndpointView, w
     lines: list[Text] = []
     each = height if height < 2 * LEAST_HEIGHT else max(LEAST_HEIGHT, height // min(max(len(results), 1), 3))
     floor = axis_floor(c for _, _, c in results if isinstance(c, Curves))
-    contrasts: list[tuple[str, Contrast, str]] = []
+    contrasts: list[EffectItem] = []
     for phrase, result, curves in results:
         if not isinstance(result, Result) or (view.method == "time_to_event" and not isinstance(curves, Curves)):
             failed = next((r for r in (result, curves) if isinstance(r, AlsbenchError)), None)
@@ -50,7 +51,7 @@ def endpoint_plot(results: Sequence[tuple[str, Any, Any]], view: EndpointView, w
             contrasts += contrast_items(result, view, subgroup)
     if not contrasts:
         return lines
-    visits = {visit_text(e) for _, e, _ in contrasts} - {""}
+    visits = {visit_text(e) for _, e, _, _ in contrasts} - {""}
     title = ", ".join([*(visits if len(visits) == 1 else ()), "estimate (95% CI)"])
     return [*interval_lines(contrasts, look, width, safe(title, ascii=view.ascii)), *lines]
 
@@ -147,7 +148,7 @@ def survival_plot(
     )  # fmt: skip
 
 
-def contrast_items(result: Result, view: EndpointView, subgroup: str) -> list[tuple[str, Contrast, str]]:
+def contrast_items(result: Result, view: EndpointView, subgroup: str) -> list[EffectItem]:
     """The contrasts of the comparison asked about in one subgroup, as named effects: all subgroups share one scale."""
     study, comparison = view.study, view.comparison
     if comparison is None:
@@ -158,25 +159,32 @@ def contrast_items(result: Result, view: EndpointView, subgroup: str) -> list[tu
     effects = contrasts_by_visit(rows, endpoint, comparison)
     n = result.get("n", context="subgroup", arm=None)
     name = f"{subgroup}, n {n.stat}" if n else subgroup
-    return [(f"{name} {visit_text(e) if len(effects) > 1 else ''}".rstrip(), e, mark) for e in effects]
+    return [
+        (f"{name} {visit_text(e) if len(effects) > 1 else ''}".rstrip(), e, mark, view.planned(subgroup, e.visit_number))
+        for e in effects
+    ]
 
 
-def interval_lines(items: Sequence[tuple[str, Contrast, str]], look: Appearance, width: int, title: str = "") -> list[Text]:
+def interval_lines(items: Sequence[EffectItem], look: Appearance, width: int, title: str = "") -> list[Text]:
     """``name  |----■----|  estimate (limits) p`` for each effect, on a common scale; clipped ends are arrows."""
     lines = [Text(fit(title, width, mark=look.glyphs.ellipsis), look["bold"])] if title else []
-    usable = [e for _, e, _ in items if finite(e)]
+    usable = [e for _, e, _, _ in items if finite(e)]
     if not usable:
         return [*lines, Text("nothing could be estimated", look["dim"])]
     log_scale = usable[0].ratio
     low, high = interval_range(usable, log_scale)
-    label = min(max(len("better:"), *(len(name) for name, _, _ in items)), 24)
-    texts = align([interval_text(e).removeprefix(f"{e.unit.replace('_', ' ')} ").replace("95% CI ", "") for _, e, _ in items])
-    texts = [f"{text} {note}".rstrip() for text, (_, _, note) in zip(texts, items, strict=True)]
+    label = min(max(len("better:"), *(len(name) for name, *_ in items)), 24)
+    texts = align(
+        [interval_text(e).removeprefix(f"{e.unit.replace('_', ' ')} ").replace("95% CI ", "") for _, e, _, _ in items]
+    )
+    texts = [f"{text} {note}".rstrip() for text, (_, _, note, _) in zip(texts, items, strict=True)]
     room = max(width - label - max(len(t) for t in texts) - 3, 12)
-    for (name, effect, _), text in zip(items, texts, strict=True):
+    for (name, effect, _, planned), text in zip(items, texts, strict=True):
         line = Text(fit(safe(name), label, mark=look.glyphs.ellipsis) + " ", look["text"])
-        line += interval(effect, look, room, low, high, log_scale)
-        line.append(f" {text}", look["bold"] if small_p(effect) else look["text"])
+        role = "" if not small_p(effect) else "bold" if planned else "warn"
+        drawn = "good" if planned and effect.favourable and small_p(effect) else "text"
+        line += interval(effect, look, room, low, high, log_scale, role=drawn)
+        line.append(f" {text}", look[role or "text"])
         lines.append(line)
     ticks = ratio_ticks(low, high, 4) if log_scale else [t for t in nice_ticks(low, high, 4) if low <= t <= high]
     axis = Canvas(room, 1, low, high, 0, 1, look)
@@ -220,7 +228,17 @@ def interval_range(effects: Sequence[Contrast], log_scale: bool) -> tuple[float,
     return min(0.0, *lows), max(0.0, *highs)
 
 
-def interval(effect: Contrast, look: Appearance, room: int, low: float, high: float, log_scale: bool, size: int = 1) -> Text:
+def interval(
+    effect: Contrast,
+    look: Appearance,
+    room: int,
+    low: float,
+    high: float,
+    log_scale: bool,
+    size: int = 1,
+    *,
+    role: str = "text",
+) -> Text:
     """One interval in ``room`` cells; ends beyond the scale are arrows, ``size`` squares mark the estimate."""
     glyphs = look.glyphs
     scale = math.log if log_scale else float
@@ -229,7 +247,7 @@ def interval(effect: Contrast, look: Appearance, room: int, low: float, high: fl
     canvas.put(zero, 0, glyphs.v, look["axis"])
     if (values := finite(effect)) is not None:
         middle, start, end = (round(canvas.column(scale(v))) for v in values)
-        style = look["good" if effect.favourable and small_p(effect) else "text"]
+        style = look[role]
         for column in range(max(start, 0), min(end, room - 1) + 1):
             canvas.put(column, 0, glyphs.h if column != zero else "+" if not glyphs.dots else "┼", style)
         if start < 0:
