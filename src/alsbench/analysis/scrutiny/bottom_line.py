@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from alsbench.analysis.cells import cached_piece
 from alsbench.analysis.contrast import EvidenceCell, at_horizon, p_text
-from alsbench.analysis.gates import gates
+from alsbench.analysis.gates import plan_met
 from alsbench.analysis.judgement import METHODS, TAKE_AWAY, Inputs, Judgement, SignCount, Standing, judge, reasons
 from alsbench.analysis.kept import cached_check
 from alsbench.analysis.question import OVERALL
@@ -149,7 +149,7 @@ def _judged(
         overall_p=everybody.p if finding.subgroup != OVERALL else None,
         overall_favourable=everybody.favourable,
         standing=_standing(finding, own) if planned else "post hoc",
-        rejected=planned and _rejected(finding, own),
+        rejected=planned and plan_met(finding.source, own, finding.population),
         larger=_larger(finding, own, comparison),
     )
     if own.p is None or own.favourable is None or inputs.rejected or (own.p <= METHODS.nominal and not own.favourable):
@@ -185,22 +185,6 @@ def _standing(finding: Finding, own: EvidenceCell) -> Standing:
     if own.post_hoc or own.plan or elsewhere or source.doubt:
         return "post hoc"
     return "locked" if source.lock is not None and not source.lock.doubt and source.lock.looks == 0 else "declared"
-
-
-def _rejected(finding: Finding, own: EvidenceCell) -> bool:
-    """Whether the plan's own rule is met: by its gates, or, where it has none, by the p of the only primary hypothesis. Of
-    several without a rule for them none is rejected."""
-    source = finding.source
-    if _standing(finding, own) == "post hoc" or own.p is None:
-        return False
-    if source.study.multiplicity is not None:
-        return any(g.rejected for g in gates(source) if (g.endpoint, g.comparison) == (own.endpoint, own.comparison))
-    primary = (
-        [e for e in source.study.endpoints.values() if e.level == "primary"],
-        [c for c in source.study.comparisons if c.primary],
-    )
-    only = len(primary[0]) == len(primary[1]) == 1
-    return only and own.level == "primary" and own.primary and own.p <= METHODS.nominal
 
 
 def _larger(finding: Finding, own: EvidenceCell, comparison: Comparison) -> bool | None:
