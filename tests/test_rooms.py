@@ -14,8 +14,8 @@ import pytest
 ROOT = Path(__file__).parent.parent / "src" / "alsbench"
 HEAVY = frozenset(
     {
-        "duckdb", "numpy", "openpyxl", "pandas", "patsy", "pyarrow", "pydantic", "pyreadstat", "rich", "scipy", "statsmodels",
-        "textual", "threadpoolctl", "tomlkit", "typer", "xml", "zipfile",
+        "distributed", "duckdb", "numpy", "openpyxl", "pandas", "patsy", "pyarrow", "pydantic", "pyreadstat", "rich", "scipy",
+        "statsmodels", "textual", "threadpoolctl", "tomlkit", "typer", "xml", "zipfile",
     }
 )  # fmt: skip
 # Names that stand for a module: commands of the shell, screens of the app, methods, checks, and the names of the package.

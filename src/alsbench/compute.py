@@ -30,6 +30,7 @@ from contextvars import ContextVar
 from typing import Any, Protocol, TypeVar
 
 from alsbench.errors import UnavailableError, UsageError
+from alsbench.stats.threads import one_blas_thread
 
 S = TypeVar("S")
 B = TypeVar("B")
@@ -63,10 +64,14 @@ def tell(title: str, done: int, total: int) -> None:
 
 
 class Compute(Protocol):
-    """Where blocks are computed. ``away`` is where arrays go if they leave this machine, empty if they do not."""
+    """Where blocks are computed. ``away`` is where arrays go if they leave this machine, empty if they do not; ``said`` what an
+    audit log is to say of where arrays went, empty as long as they went nowhere."""
 
     @property
     def away(self) -> str: ...
+
+    @property
+    def said(self) -> str: ...
 
     def submit(self, function: Callable[[S, B], R], shared: S, blocks: Sequence[B], *, title: str = "blocks") -> Iterator[R]:
         """``function(shared, block)`` of every block, in order. Whatever ``function`` raises is raised here.
@@ -83,12 +88,14 @@ class Compute(Protocol):
 class InProcess:
     """Blocks are computed here, one after the other, when the result is asked for."""
 
-    away = ""
+    away = said = ""
 
     def submit(self, function: Callable[[S, B], R], shared: S, blocks: Sequence[B], *, title: str = "blocks") -> Iterator[R]:
         for done, block in enumerate(blocks):
             tell(title, done, len(blocks))
-            yield function(shared, block)
+            with one_blas_thread():
+                result = function(shared, block)
+            yield result
         tell(title, len(blocks), len(blocks))
 
     def close(self) -> None:
@@ -104,7 +111,7 @@ class LocalProcesses:
     They are started by the first :meth:`submit` and kept until :meth:`close`, or until this process ends in whatever way.
     """
 
-    away = ""
+    away = said = ""
 
     def __init__(self, workers: int) -> None:
         """Raises UsageError for a number of workers that cannot be meant."""

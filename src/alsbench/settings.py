@@ -1,7 +1,7 @@
 """A user's own settings: ``$XDG_CONFIG_HOME/alsbench/config.toml``, read by the shell and the app.
 
-Settings change how things look, which keys do them and which small counts are hidden, never a number. An unknown key is refused
-with the nearest known one.
+Settings change how things look, which keys do them, which small counts are hidden and where work is done, never a number. An
+unknown key is refused with the nearest known one.
 """
 
 from __future__ import annotations
@@ -22,16 +22,22 @@ CHOICES: dict[str, tuple[str, ...]] = {
 }
 SWITCHES = ("ascii", "no_mouse", "quiet")
 MASK = "mask"
-MOST_MASKED = 1_000_000
+WORKERS = "workers"
+NUMBERS = {  # the largest of each, and what a smaller one says
+    MASK: (1_000_000, "2 or more: counts below it are hidden; 0 hides nothing"),
+    WORKERS: (1024, "processes of this machine that resample; 0 computes in this one"),
+}
+TEXTS = ("cluster", "cluster_ca", "cluster_cert", "cluster_key")
 KEYS = "keys"
-KNOWN = (*CHOICES, *SWITCHES, MASK, KEYS)
+KNOWN = (*CHOICES, *SWITCHES, *NUMBERS, *TEXTS, KEYS)
 
 
 @dataclass(frozen=True)
 class Settings:
     """Empty ``theme`` and ``format`` leave the choice to the terminal and the command. ``keys`` maps a command of the app, by
     the name in docs/keys.md, to the keys that run it instead of its own. ``mask`` hides counts below it in all that is printed
-    or exported (0: nothing)."""
+    or exported (0: nothing). ``workers`` and ``cluster`` say where resampling is computed unless a command does (0 and empty:
+    in this process); the others name files of TLS."""
 
     theme: str = ""
     format: str = ""
@@ -39,6 +45,11 @@ class Settings:
     no_mouse: bool = False
     quiet: bool = False
     mask: int = 0
+    workers: int = 0
+    cluster: str = ""
+    cluster_ca: str = ""
+    cluster_cert: str = ""
+    cluster_key: str = ""
     keys: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
@@ -80,11 +91,16 @@ def _checked(where: str, name: str, value: Any) -> Any:
         if not isinstance(value, bool):
             raise UsageError(f"{value!r} is neither true nor false", where=where)
         return value
-    if name == MASK:
-        if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= MOST_MASKED or value == 1:
-            raise UsageError(
-                f"{value!r} is no mask", where=where, hint="2 or more: counts below it are hidden; 0 hides nothing"
-            )
+    if name in NUMBERS:
+        most, hint = NUMBERS[name]
+        whole = isinstance(value, int) and not isinstance(value, bool)
+        if not whole or not 0 <= value <= most or (name == MASK and value == 1):
+            what = "no mask" if name == MASK else "no number of workers"
+            raise UsageError(f"{value!r} is {what}", where=where, hint=hint)
+        return value
+    if name in TEXTS:
+        if not isinstance(value, str):
+            raise UsageError(f"{value!r} is no text", where=where)
         return value
     if not isinstance(value, dict):
         raise UsageError("keys are a table: COMMAND = KEY, or a list of keys", where=where, hint='for instance: quit = "Q"')

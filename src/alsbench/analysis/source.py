@@ -205,7 +205,7 @@ class Source:
         return tuple(found)
 
 
-def open_source(workspace: Path) -> Source:
+def open_source(workspace: Path, compute: Compute = IN_PROCESS) -> Source:
     """The study and current snapshot of a workspace. Raises StudyError, DataError or UnavailableError."""
     space = Workspace(workspace)
     study = space.read_study()
@@ -217,4 +217,4 @@ def open_source(workspace: Path) -> Source:
     except BaseException:
         snapshot.close()
         raise
-    return Source(judged(lock, study), snapshot, study_digest(study), space.results_dir, lock, held, log)
+    return Source(judged(lock, study), snapshot, study_digest(study), space.results_dir, lock, held, log, compute)

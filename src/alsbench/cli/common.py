@@ -11,7 +11,7 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from functools import cached_property, partial
 from pathlib import Path
@@ -20,9 +20,10 @@ from typing import Annotated, Any, TypeVar, get_type_hints
 import typer
 
 from alsbench.audit.workspace_identity import WorkspaceIdentity, identify
+from alsbench.compute import IN_PROCESS, Compute, listening
 from alsbench.data.sanitize import visible, visible_lines
 from alsbench.errors import UsageError
-from alsbench.service.access import ENDINGS, RECORDS, Access
+from alsbench.service.access import ENDINGS, RECORDS, Access, compute_of
 from alsbench.settings import Settings, read_settings
 
 T = TypeVar("T")
@@ -73,6 +74,8 @@ class Common:
     mask: int = 0  # the user's settings: counts below it are hidden
     placed: bool = True  # whether the command is about a workspace, so that its output says what is to be said of that one
     held: WorkspaceIdentity | None = None  # the workspace as it was found; None where there was none
+    compute: Compute = IN_PROCESS  # where resampling is computed
+    local: Compute | None = None  # and where instead, for a workspace that keeps to this machine
 
     @cached_property
     def access(self) -> Access:
@@ -89,6 +92,8 @@ class Common:
             watch=partial(bar, drawn),
             named=self.given,
             placed=self.placed,
+            compute=self.compute,
+            local=self.local,
         )
 
     def note(self, text: str) -> None:
@@ -130,6 +135,30 @@ MaskOption = Annotated[
 ]
 JsonErrorsOption = Annotated[bool, typer.Option("--json-errors", help="Errors as one JSON object on standard error.")]
 
+WorkersOption = Annotated[
+    int | None,
+    typer.Option(
+        "--workers",
+        metavar="N",
+        help="Resample in N processes of this machine. Default: 0, in this one. The numbers are the same.",
+        show_default=False,
+    ),
+]
+ClusterOption = Annotated[
+    str,
+    typer.Option(
+        "--cluster", metavar="ADDRESS", help="Resample on a Dask cluster: tls://HOST:PORT of its scheduler.", show_default=False
+    ),
+]
+InsecureOption = Annotated[
+    bool, typer.Option("--insecure", help="Let --cluster be tcp:// on another machine, without encryption.")
+]
+
+_COMPUTING: dict[str, tuple[Any, Any]] = {
+    "workers": (WorkersOption, None),
+    "cluster": (ClusterOption, ""),
+    "insecure": (InsecureOption, False),
+}
 _OPTIONS: dict[str, tuple[Any, Any]] = {
     "workspace": (WorkspaceOption, None),
     "format": (FormatOption, None),
@@ -140,13 +169,15 @@ _OPTIONS: dict[str, tuple[Any, Any]] = {
 
 
 def command(
-    app: typer.Typer, name: str, *, configured: bool = True, placed: bool = True, **settings: Any
+    app: typer.Typer, name: str, *, configured: bool = True, placed: bool = True, computes: bool = False, **settings: Any
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Register a function ``(common, ...)`` as a command with the common options after its own.
 
     ``configured`` commands take defaults from the user's settings; those that look after the settings themselves do not.
-    ``placed`` ones are about a workspace.
+    ``placed`` ones are about a workspace. Those that resample or simulate are told so (``computes``): they have ``--workers``,
+    ``--cluster`` and ``--insecure`` too, and what these say is ``common.access.compute``.
     """
+    options = {**(_COMPUTING if computes else {}), **_OPTIONS}
 
     def register(function: Callable[..., Any]) -> Callable[..., Any]:
         hints = get_type_hints(function, include_extras=True)
@@ -155,11 +186,11 @@ def command(
         parameters = [context, *(p.replace(annotation=hints[p.name], kind=inspect.Parameter.KEYWORD_ONLY) for p in own)]
         parameters += [
             inspect.Parameter(n, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
-            for n, (annotation, default) in _OPTIONS.items()
+            for n, (annotation, default) in options.items()
         ]
 
         def run(ctx: typer.Context, **values: Any) -> Any:
-            found = {n: values.pop(n) for n in _OPTIONS}
+            found = {n: values.pop(n) for n in options}
             if found["workspace"] is None:
                 found["workspace"] = ctx.find_root().obj  # alsbench -w DIR COMMAND
             common = make_common(**found, configured=configured, placed=placed)
@@ -207,6 +238,7 @@ def make_common(
     json_errors: bool,
     configured: bool = False,
     placed: bool = True,
+    **computing: Any,
 ) -> Common:
     """The common options with their defaults filled in; the format follows the output file's suffix unless given, else the
     user's settings."""
@@ -217,7 +249,11 @@ def make_common(
     quiet = quiet or settings.quiet
     where = workspace or Path()
     held = identify(where) if placed else None
-    return Common(where, workspace is not None, made, output, quiet, json_errors, settings.mask, placed, held)
+    common = Common(where, workspace is not None, made, output, quiet, json_errors, settings.mask, placed, held)
+    if not computing:
+        return common
+    compute, local = compute_of(settings, note=common.note, **computing)
+    return replace(common, compute=compute, local=local)
 
 
 def _format(said: Format | None, output: Path | None, default: Format) -> Format:
@@ -253,7 +289,7 @@ def steps(drawn: bool, items: Iterable[T], total: int, title: str) -> Iterator[T
     if not drawn:
         yield from items
         return
-    with bar(drawn) as show:
+    with bar(drawn) as show, listening(show):
         for done, item in enumerate(items, start=1):
             show(title, done, total)
             yield item

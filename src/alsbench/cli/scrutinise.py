@@ -18,7 +18,7 @@ from alsbench.errors import UsageError
 commands = typer.Typer(rich_markup_mode=None, pretty_exceptions_enable=False)
 
 
-@command(commands, "scrutinise")
+@command(commands, "scrutinise", computes=True)
 def scrutinise(
     common: Common,
     subgroup: Annotated[
@@ -73,7 +73,7 @@ def scrutinise(
     show(common, made)
 
 
-@command(commands, "claims", short_help="Check published numbers: coherent, reproduced?")
+@command(commands, "claims", computes=True, short_help="Check published numbers: coherent, reproduced?")
 def claims(
     common: Common,
     file: Annotated[
@@ -98,7 +98,7 @@ def claims(
     return show(common, ask(common.access, file, names=claim or (), scrutinise=scrutinise, mask=mask))
 
 
-@command(commands, "report", short_help="All tables in one document: HTML, RTF, Markdown, text")
+@command(commands, "report", computes=True, short_help="All tables in one document: HTML, RTF, Markdown, text")
 def report(
     common: Common,
     subgroup: SubgroupsOption = None,

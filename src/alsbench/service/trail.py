@@ -32,10 +32,11 @@ def log_look(access: Access, result: Result, study: Study) -> None:
 
 
 def log_shown(access: Access, action: str, facts: Mapping[str, Any]) -> None:
-    """Enter that something is shown; a ``look`` that goes to a file is an ``export``."""
-    log_entry(
-        access, "export" if action == "look" and "file" in access.destination else action, {**facts, **access.destination}
-    )
+    """Enter that something is shown, and which cluster its arrays were sent to; a ``look`` that goes to a file is an
+    ``export``."""
+    sent = {"cluster": access.compute.said} if access.compute.said else {}
+    exported = action == "look" and "file" in access.destination
+    log_entry(access, "export" if exported else action, {**facts, **access.destination, **sent})
 
 
 class Load:

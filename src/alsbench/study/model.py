@@ -70,6 +70,8 @@ class StudyInfo(Table):
     subject: Name = "USUBJID"
     # counts below it are hidden in all that is printed or exported
     mask: Annotated[int, Strict(), Field(ge=0, le=1_000_000)] = 0
+    # whether arrays of a masked or blinded trial may be sent to a cluster
+    cluster: Switch = False
 
     @property
     def marks(self) -> tuple[str, ...]:

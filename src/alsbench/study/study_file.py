@@ -40,8 +40,10 @@ def parse_study(text: str, file: str = "study.toml") -> Study:
 
 
 def study_digest(study: Study) -> str:
-    """SHA-256 of the study's canonical content: comments, order of keys and spelled-out defaults do not matter."""
-    text = json.dumps(study.model_dump(mode="json", by_alias=True), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    """SHA-256 of the study's canonical content: comments, order of keys and spelled-out defaults do not matter, nor where it
+    may be computed."""
+    content = study.model_dump(mode="json", by_alias=True, exclude={"info": {"cluster"}})
+    text = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return hashlib.sha256(text.encode()).hexdigest()
 
 

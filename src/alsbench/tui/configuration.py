@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from dataclasses import fields
 
-from alsbench.settings import CHOICES, KEYS, KNOWN, SWITCHES, Settings
+from alsbench.settings import CHOICES, KEYS, KNOWN, SWITCHES, TEXTS, Settings
 from alsbench.tui.commands import FORBIDDEN_KEYS, SCREEN_TITLES, Registry, key_label
 from alsbench.tui.session import SCREENS
 
@@ -14,10 +14,10 @@ HEAD = """# Settings
 Written by `python -m alsbench.tui.configuration`; do not edit.
 
 Your own settings are a TOML file, `$XDG_CONFIG_HOME/alsbench/config.toml` (`~/.config/alsbench/config.toml`). It need not be
-there. Settings change how things look, which keys do them and which small counts are hidden, never a number: what is computed
-is said by `study.toml` alone. `alsbench config path` says where the file is looked for, `alsbench config show` what holds and
-whether it is a default, `alsbench config validate` whether the file is right; an unknown name is refused with the nearest known
-one. An option of a command stands above the file.
+there. Settings change how things look, which keys do them, which small counts are hidden and where work is done, never a
+number: what is computed is said by `study.toml` alone. `alsbench config path` says where the file is looked for, `alsbench
+config show` what holds and whether it is a default, `alsbench config validate` whether the file is right; an unknown name is
+refused with the nearest known one. An option of a command stands above the file.
 
 ```toml
 theme = "contrast"
@@ -36,6 +36,12 @@ SAID = {
     "no_mouse": "the app leaves the mouse to the terminal, as `--no-mouse`",
     "quiet": "no narration on standard error, as `--quiet`",
     "mask": "counts below this are hidden in all that is printed or exported; 0 hides none",
+    "workers": "processes of this machine that resample and simulate, as `--workers`; 0 computes in the process that was asked",
+    "cluster": "the Dask scheduler whose workers resample and simulate, as `--cluster`; a blinded or masked workspace keeps to "
+    "this machine (docs/how-to/cluster.md)",
+    "cluster_ca": "TLS: the certificate of who signed the scheduler's; without one, as Dask's own configuration says",
+    "cluster_cert": "TLS: your own certificate",
+    "cluster_key": "TLS: the key of your own certificate",
     "keys": "a table: a command of the app by its id below, and the key or keys that run it instead of its own",
 }
 VARIABLES = """## Environment
@@ -81,6 +87,8 @@ def _allowed(name: str) -> str:
         return ", ".join(f"`{v}`" for v in CHOICES[name])
     if name in SWITCHES:
         return "`true`, `false`"
+    if name in TEXTS:
+        return "a text"
     return "a table" if name == KEYS else "a whole number"
 
 
