@@ -251,3 +251,13 @@ def p_text(value: float) -> str:
     others = [a for a in ALPHAS if a != value]
     places = next((d for d in range(3, 16) if round(value, d) not in others), 16)
     return f"{value:.{places}f}"
+
+
+def frequency(p: float, tests: int) -> str:
+    """A p over a search of so many tests in natural frequencies."""
+    times = round(1000 * p)
+    offer = f"{times:,} offer" if times > 1 else "1 offers" if times else "fewer than 1 offers"
+    return (
+        f"Of 1,000 trials like this without any effect, {offer} something at least this small "
+        f"somewhere among the {tests:,} tests of the search."
+    )

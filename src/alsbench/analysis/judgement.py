@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from alsbench.analysis.contrast import p_text
+from alsbench.analysis.contrast import frequency, p_text
 from alsbench.analysis.search import Share
 
 Level = Literal[
@@ -120,12 +120,7 @@ class Judgement:
         chance = self.inputs.p_search
         if chance is None or self.level in UNSEARCHED:
             return ""
-        times = round(1000 * chance.p)
-        offer = f"{times:,} offer" if times > 1 else "1 offers" if times else "fewer than 1 offers"
-        return (
-            f"Of 1,000 trials like this without any effect, {offer} something at least this small "
-            f"somewhere among the {self.inputs.tests:,} tests of the search."
-        )
+        return frequency(chance.p, self.inputs.tests)
 
 
 def judge(inputs: Inputs, limits: Thresholds = METHODS) -> Judgement:

@@ -13,6 +13,7 @@ name: finer strata than those of the randomisation keep the test valid.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -53,6 +54,9 @@ Floats = NDArray[np.float64]
 SLACK = 1e-9  # two p-values are the same within this, relatively: machines differ in the last bits
 AT_ONCE = 1  # tiles in a block
 ALPHA = 0.05
+# Bounds of the classes in which the smallest p of permuted trials are counted: 1, 2 and 5 of every power of ten
+EDGES = (0.0, *(float(f"{digit}e-{power}") for power in range(9, 0, -1) for digit in (1, 2, 5)), 1.0)
+QUANTILES = (0.05, 0.5, 0.95)
 NO_INTERACTION = ("time_to_event",)
 
 
@@ -151,6 +155,15 @@ class WholeSearch:
             self._whole[key] = measured(self.source, endpoint, self.comparisons[0], visit, everybody)
         return self._whole[key]
 
+    @cached_property
+    def upward(self) -> Floats:
+        """(places,) 1 where a larger t is the better one for the treatment, else -1."""
+        return np.array([1.0 if higher_is_better(place.endpoint) else -1.0 for place in self.places])
+
+    def measured_at(self, place: Place) -> Measured:
+        """What is compared at a place."""
+        return self.whole(place.endpoint, place.visit).take(self._masks(place.endpoint)[place.definition])
+
     def _masks(self, endpoint: Endpoint) -> dict[str, BoolArray]:
         """Who is in each definition (subjects,), those that are looked at no more and their complements included."""
         population = self.populations[endpoint.name]
@@ -195,8 +208,12 @@ class WholeSearch:
 
     def _dealt(self, scopes: Sequence[NDArray[np.int64]] = ()) -> DealtSearch:
         """The search as it is sent to whoever computes tiles of it."""
-        upward = np.array([1.0 if higher_is_better(place.endpoint) else -1.0 for place in self.places])
-        return DealtSearch(self._search, self.arm, self.codes, self.seed, tuple(scopes), upward, ALPHA)
+        return DealtSearch(self._search, self.arm, self.codes, self.seed, tuple(scopes), self.upward, ALPHA)
+
+    def tile(self, number: int) -> tuple[NDArray[np.int8], Floats, Floats]:
+        """A tile of permuted trials: arms (256, subjects), t and degrees of freedom (256, places)."""
+        t, df = self._dealt().tested([number])
+        return permuted_arms(self.arm, self.codes, [number], seed=self.seed), t, df
 
     @cached_property
     def observed(self) -> tuple[Floats, Floats]:
@@ -343,7 +360,8 @@ class SearchTable:
     interaction.
 
     ``interactions`` are (endpoint, comparison, definition, size of t, hits among the definitions, hits in the search), of
-    ``interaction_draws`` permutations. It tells of no subject.
+    ``interaction_draws`` permutations. The smallest p of each permuted trial: ``counts`` in the classes between
+    :data:`EDGES`, and its ``quantiles`` (:data:`QUANTILES`). It tells of no subject.
     """
 
     draws: int
@@ -352,6 +370,8 @@ class SearchTable:
     left_out: tuple[str, ...]
     places: tuple[SearchPlace, ...]
     interactions: tuple[tuple[str, str, str, float, int, int], ...]
+    counts: tuple[int, ...]
+    quantiles: tuple[float, ...]
 
     @property
     def size(self) -> str:
@@ -404,6 +424,8 @@ def table_from(body: Mapping[str, Any]) -> SearchTable:
         left_out=tuple(body["left_out"]),
         places=tuple(SearchPlace(**place) for place in body["places"]),
         interactions=tuple((e, c, d, size, among, everywhere) for e, c, d, size, among, everywhere in body["interactions"]),
+        counts=tuple(body["counts"]),
+        quantiles=tuple(body["quantiles"]),
     )
 
 
@@ -443,7 +465,18 @@ def tabulated(search: WholeSearch, smallest: Floats, crossed: Interactions) -> S
             if shares is not None:
                 draws = shares[0].draws
                 found.append((endpoint, comparison, part, size, shares[0].hits, shares[1].hits))
-    return SearchTable(smallest.size, draws, search.strata, search.left_out, places, tuple(found))
+    at = tuple(float(value) for value in np.quantile(smallest, QUANTILES))
+    return SearchTable(smallest.size, draws, search.strata, search.left_out, places, tuple(found), counted(smallest), at)
+
+
+def counted(smallest: Floats) -> tuple[int, ...]:
+    """How many of the smallest p (draws,) lie in each class of :data:`EDGES`; a bound belongs to the class below it."""
+    return tuple(np.bincount([class_of(p) for p in smallest.tolist()], minlength=len(EDGES) - 1).tolist())
+
+
+def class_of(p: float) -> int:
+    """The class of :data:`EDGES` that a p lies in."""
+    return max(bisect_left(EDGES, p) - 1, 0)
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,5 @@
-"""Scrutiny of findings and published numbers, and all of it on paper: ``alsbench scrutinise``, ``claims``, ``report``,
-``replay``."""
+"""Scrutiny of findings and published numbers, and all of it on paper: ``alsbench scrutinise``, ``chance``, ``claims``,
+``report``, ``replay``."""
 
 from __future__ import annotations
 
@@ -17,30 +17,33 @@ from alsbench.errors import UsageError
 
 commands = typer.Typer(rich_markup_mode=None, pretty_exceptions_enable=False)
 
+FindingSubgroupOption = Annotated[
+    str,
+    typer.Option(
+        "--subgroup",
+        "-s",
+        metavar="S",
+        autocompletion=subgroup_names,
+        help="The subgroup under scrutiny. Default: the study's first.",
+    ),
+]
+FindingEndpointOption = Annotated[
+    str,
+    typer.Option(
+        "--endpoint",
+        "-e",
+        metavar="NAME",
+        autocompletion=endpoint_names,
+        help="Default: the study's first of the highest level.",
+    ),
+]
+
 
 @command(commands, "scrutinise", computes=True)
 def scrutinise(
     common: Common,
-    subgroup: Annotated[
-        str,
-        typer.Option(
-            "--subgroup",
-            "-s",
-            metavar="S",
-            autocompletion=subgroup_names,
-            help="The subgroup under scrutiny. Default: the study's first.",
-        ),
-    ] = "",
-    endpoint: Annotated[
-        str,
-        typer.Option(
-            "--endpoint",
-            "-e",
-            metavar="NAME",
-            autocompletion=endpoint_names,
-            help="Default: the study's first of the highest level.",
-        ),
-    ] = "",
+    subgroup: FindingSubgroupOption = "",
+    endpoint: FindingEndpointOption = "",
     comparison: ComparisonsOption = None,
     population: PopulationOption = "",
     check: Annotated[
@@ -68,6 +71,43 @@ def scrutinise(
         comparisons=comparison or (),
         population=population,
         checks=check or (),
+        mask=mask,
+    )
+    show(common, made)
+
+
+@command(commands, "chance", computes=True, short_help="What chance offers: the finding among copies without effect")
+def chance(
+    common: Common,
+    subgroup: FindingSubgroupOption = "",
+    endpoint: FindingEndpointOption = "",
+    comparison: ComparisonsOption = None,
+    visit: Annotated[
+        str, typer.Option("--visit", metavar="V", help="A visit, by number or label. Default: where each comparison is read.")
+    ] = "",
+    population: PopulationOption = "",
+    draws: Annotated[
+        int, typer.Option("--draws", metavar="N", min=0, help="Copies of the trial. Default: as many as `scrutinise` makes.")
+    ] = 0,
+    mask: MaskOption = 0,
+) -> None:
+    """A finding among copies of the trial without any effect: what chance offers to somebody who looks everywhere.
+
+    Arms are dealt again within strata, and the whole search is repeated in each copy, with everything that the log says was
+    looked at. Shown are the rank of the finding among the best of each copy (its p over the search, as in `scrutinise`), how
+    small the smallest p of a copy is, and the headlines: the best favourable finding of ten copies in the words of a press
+    release, beside the real one.
+    """
+    from alsbench.service import scrutiny  # waits: duckdb, numpy
+
+    made = scrutiny.chance(
+        common.access,
+        endpoint,
+        subgroup=subgroup,
+        comparisons=comparison or (),
+        population=population,
+        visit=visit,
+        draws=draws,
         mask=mask,
     )
     show(common, made)

@@ -19,7 +19,9 @@ from alsbench.render.mask import COUNTED, check_limit, is_masked, mask_rows
 from alsbench.render.mask_audit import Sets
 from alsbench.render.mask_words import hide_in_line
 
-WHOLE = frozenset({"bottom_line", "overall", "complement", "interaction", "visits", "alternatives", "rerandomisation"})
+WHOLE = frozenset(
+    {"bottom_line", "overall", "complement", "interaction", "visits", "alternatives", "rerandomisation", "chance"}
+)
 ABOUT = frozenset({"Endpoint", "Population", "Subgroup", "Arms", "Plan", "POST HOC", "DEVIATION", "Data"})
 
 

@@ -78,6 +78,11 @@ class Drawing:
         path = " ".join(f"{x + dx:.1f},{y + dy:.1f}" for dx, dy in corners)
         self.parts.append(f'<polygon points="{path}" fill="{tone}"/>')
 
+    def box(self, left: float, top: float, right: float, bottom: float) -> None:
+        """A bar of a histogram."""
+        size = f'width="{right - left:.1f}" height="{bottom - top:.1f}"'
+        self.parts.append(f'<rect x="{left:.1f}" y="{top:.1f}" {size} fill="#d5dbe3" stroke="#5b6675"/>')
+
     # ---- axes
 
     def horizontal(self, ticks: Sequence[Tick], title: str) -> None:

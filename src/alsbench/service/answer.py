@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from alsbench.analysis.scrutiny import verdict
+from alsbench.analysis.scrutiny.catalogue import COPY, REAL
 from alsbench.analysis.subgroups import members
 from alsbench.data.workspace import Workspace
 from alsbench.errors import UsageError
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
     from alsbench.service.output import Output
 
 KEYS = ("endpoint", "population", "subgroup", "context", "arm", "treatment", "reference", "visit", "variable", "level")
+UNITS = ("difference", "ratio", "hazard_ratio")
+HEADLINES = ("of", "headline", "p", "estimate", "unit", "endpoint", "subgroup", "treatment", "reference", "visit")
 LISTED = 8  # values that an error names
 
 
@@ -240,6 +243,34 @@ class Scrutiny(Answer):
             if str(check) in {each.id, str(each.number)}:
                 return result
         raise UsageError(f"check {check} was not asked for", hint=f"there is: {', '.join(c.id for c in self.checks)}")
+
+
+class Chance(Answer):
+    """A finding among copies of the trial without any effect: ``c.p_search``, ``c.headlines()``; ``c.frame()`` holds the
+    distribution (``variable`` "smallest p of a copy") and everything else, ``c.plot()`` draws it."""
+
+    @property
+    def p_search(self) -> pd.Series[float]:
+        """By comparison (its treatment arm): how often a copy offers something as small as the finding, somewhere."""
+        rows = [r for r in self._rows() if r.stat_name == "search_p" and r.level == REAL]
+        return pd.Series(
+            [r.number() for r in rows], index=pd.Index([r.treatment for r in rows], name="treatment"), name="p_search"
+        )
+
+    def headlines(self) -> pd.DataFrame:
+        """``of`` (the finding, the best of the trial, copy 1 ...), ``headline``, ``p``, ``estimate`` with its ``unit``, and
+        where it lies: ``endpoint``, ``subgroup``, ``treatment``, ``reference``, ``visit``. Nothing in a copy is an effect. No
+        row under a mask."""
+        found: dict[tuple[Any, ...], dict[str, Any]] = {}
+        for r in self._rows():
+            if r.variable not in ("search", COPY) or r.stat_name not in (*UNITS, "headline", "p_value", "copy_p"):
+                continue
+            place = (r.level, r.endpoint, r.subgroup, r.treatment, r.reference, r.visit)
+            name = {"headline": "headline", "p_value": "p", "copy_p": "p"}.get(r.stat_name, "estimate")
+            line = found.setdefault(place, dict.fromkeys(HEADLINES) | dict(zip(("of", *HEADLINES[5:]), place, strict=True)))
+            line |= {name: r.stat} | ({"unit": r.stat_name} if name == "estimate" else {})
+        lines = [line for line in found.values() if line["headline"] is not None]
+        return self._told(pd.DataFrame(lines, columns=list(HEADLINES)))
 
 
 class Members:

@@ -16,7 +16,7 @@ from alsbench.audit.workspace_identity import identify
 from alsbench.data.workspace import Workspace
 from alsbench.errors import UnavailableError, UsageError
 from alsbench.service.access import Access
-from alsbench.service.answer import Answer, Members, Scrutiny, Subgroups, form_of
+from alsbench.service.answer import Answer, Chance, Members, Scrutiny, Subgroups, form_of
 from alsbench.service.audit_log import log, looks_seen
 from alsbench.service.endpoint import endpoint, life_table, rank_reasons, safety
 from alsbench.service.evidence import evidence, forest
@@ -24,7 +24,7 @@ from alsbench.service.loading import load_files, load_sample
 from alsbench.service.lock import departures, lock
 from alsbench.service.output import export, source_facts
 from alsbench.service.report import report
-from alsbench.service.scrutiny import scrutinise
+from alsbench.service.scrutiny import chance, scrutinise
 from alsbench.service.snapshots import diff, snapshots
 from alsbench.service.subjects import arms, subject
 from alsbench.service.tables import check, condition_of, entered
@@ -254,6 +254,46 @@ class Trial:
             self._access, endpoint, subgroup=subgroup, comparisons=compared, population=population, checks=ids, mask=mask
         )
         return Scrutiny(self._access, made, named)
+
+    def chance(
+        self,
+        endpoint: str = "",
+        *,
+        subgroup: str = "",
+        comparison: Words = (),
+        visit: str | float = "",
+        population: str = "",
+        draws: int = 0,
+        mask: int = 0,
+    ) -> Chance:
+        """A finding among copies of the trial without any effect, arms dealt again within strata and the whole search
+        repeated in each: its rank (which is its p over the search), the smallest p of the copies, and the headlines of the
+        first ten.
+
+        Defaults: those of :meth:`scrutinise`, the horizon of each comparison, as many ``draws`` as a check makes.
+
+        Raises UsageError for a finding without a test in permuted trials, and for fewer than ten draws.
+
+        Westfall and Young 1993, ISBN 978-0471557616.
+
+        >>> import alsbench as als
+        >>> found = als.open("trial").chance("cafs", subgroup="slow", comparison="G2-M12", draws=256)
+        >>> found.p_search.round(2).to_dict()
+        {'Group 2': 1.0}
+        >>> found.headlines()["of"].tolist()[:3]
+        ['the finding', 'the best of the trial', 'copy 1']
+        """
+        made = chance(
+            self._access,
+            endpoint,
+            subgroup=subgroup,
+            comparisons=_words(comparison),
+            visit="" if visit == "" else _words(visit)[0],
+            population=population,
+            draws=draws,
+            mask=mask,
+        )
+        return Chance(self._access, made)
 
     def claims(self, file: str | Path | None = None, *, names: Sequence[str] = (), mask: int = 0) -> pd.DataFrame:
         """Published numbers (a claims.toml; default: the workspace's) beside those of the data: one row a number, in the

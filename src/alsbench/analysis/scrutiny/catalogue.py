@@ -73,6 +73,9 @@ BOTTOM_LINE = Check(0, "bottom_line", "The bottom line", "bottom_line")
 ALL = (BOTTOM_LINE, *CHECKS)  # in the order of print: what to take away, then the checks it rests on
 SEARCHING = frozenset({"bottom_line", "selection"})  # checks that rest on where anybody has looked
 DRAWS = 9_999  # re-randomised or permuted trials of a check
+# Rows of `alsbench chance`: the levels of those that are of the trial itself, the variables of the others
+REAL, BEST = "the finding", "the best of the trial"
+COPY, SMALLEST = "copy", "smallest p of a copy"
 VERDICT = "Verdict"  # the name of the line of facts that sums a check up
 
 

@@ -30,7 +30,9 @@ from alsbench.analysis.search import (
     LateInteractions,
     Nested,
     Place,
+    SearchPlace,
     SearchTable,
+    Share,
     WholeSearch,
     interactions,
     late_from,
@@ -78,6 +80,14 @@ def selection(finding: Finding) -> CheckAnswer:
 def search_table(finding: Finding) -> SearchTable:
     """The whole search around a finding, read from where answers are kept when it is there."""
     return _kept(finding, around=False)[0]
+
+
+def search_share(finding: Finding, table: SearchTable, here: SearchPlace, comparison: Comparison) -> Share:
+    """The p over the search of a place of the finding, of more draws where a threshold of the bottom line lies near."""
+    chance = table.share(here)
+    if here.at_horizon and any(chance.near(limit) for limit in THRESHOLDS):
+        return searched(finding)[1][comparison.name].share(SCOPES[-1])
+    return chance
 
 
 def searched(finding: Finding) -> tuple[SearchTable, dict[str, Nested]]:
