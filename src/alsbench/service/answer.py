@@ -245,7 +245,7 @@ class Scrutiny(Answer):
         raise UsageError(f"check {check} was not asked for", hint=f"there is: {', '.join(c.id for c in self.checks)}")
 
 
-class Chance(Answer):
+class Copies(Answer):
     """A finding among copies of the trial without any effect: ``c.p_search``, ``c.headlines()``; ``c.frame()`` holds the
     distribution (``variable`` "smallest p of a copy") and everything else, ``c.plot()`` draws it."""
 

@@ -16,7 +16,7 @@ from alsbench.audit.workspace_identity import identify
 from alsbench.data.workspace import Workspace
 from alsbench.errors import UnavailableError, UsageError
 from alsbench.service.access import Access
-from alsbench.service.answer import Answer, Chance, Members, Scrutiny, Subgroups, form_of
+from alsbench.service.answer import Answer, Copies, Members, Scrutiny, Subgroups, form_of
 from alsbench.service.audit_log import log, looks_seen
 from alsbench.service.endpoint import endpoint, life_table, rank_reasons, safety
 from alsbench.service.evidence import evidence, forest
@@ -265,7 +265,7 @@ class Trial:
         population: str = "",
         draws: int = 0,
         mask: int = 0,
-    ) -> Chance:
+    ) -> Copies:
         """A finding among copies of the trial without any effect, arms dealt again within strata and the whole search
         repeated in each: its rank (which is its p over the search), the smallest p of the copies, and the headlines of the
         first ten.
@@ -293,7 +293,7 @@ class Trial:
             draws=draws,
             mask=mask,
         )
-        return Chance(self._access, made)
+        return Copies(self._access, made)
 
     def claims(self, file: str | Path | None = None, *, names: Sequence[str] = (), mask: int = 0) -> pd.DataFrame:
         """Published numbers (a claims.toml; default: the workspace's) beside those of the data: one row a number, in the
