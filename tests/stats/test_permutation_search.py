@@ -18,6 +18,7 @@ from alsbench.stats.permutation_search import (
     SearchTest,
     TimeOutcome,
     _counted,
+    _taken,
     mid_ranks,
     permuted_arms,
     small_and_upward,
@@ -142,8 +143,8 @@ def test_ranks_of_all_arms_do_not_change() -> None:
 
 
 def test_models_of_the_same_subjects_are_each_as_if_alone() -> None:
-    """Responses and joint ranks that share subjects and covariates are worked on together, each in its own comparisons: to
-    the last bit what each gives alone."""
+    """Joint ranks that share subjects and covariates, and responses with as many covariates, are worked on together, each in
+    its own comparisons: what each gives alone."""
     arm, strata, rng = trial()
     who = np.flatnonzero(arm >= 0)
     Z = rng.normal(size=(who.size, 3))
@@ -153,16 +154,19 @@ def test_models_of_the_same_subjects_are_each_as_if_alone() -> None:
         RankOutcome(who, Z, scores_of(rng, who.size), strata[who], unit=True),
         LinearOutcome(who, Z + 1.0, rng.normal(size=who.size), False),
         LinearOutcome(who[3:], Z[3:], rng.normal(size=who.size - 3), False),
+        *(LinearOutcome(who[i:], Z[i:], rng.normal(size=who.size - i), i % 2 == 0) for i in range(20)),
     ]
-    compared = [(0, 1, 0), (1, 2, 0), (0, 2, 1), (1, 1, 0), (2, 1, 0), (3, 1, 0), (4, 2, 0), (0, 2, 0)]
+    compared = [(0, 1, 0), (1, 2, 0), (0, 2, 1), (1, 1, 0), (2, 1, 0), (3, 1, 0), (4, 2, 0), (0, 2, 0), (2, 2, 0)]
+    compared += [(i, treated, 0) for treated in (2, 1) for i in range(5, 25)]
     tests = [SearchTest(*one) for one in compared]
     arms = permuted_arms(arm, strata, [0, 1], seed=2)
     together = PermutationSearch(outcomes, tests, N)
-    assert len(together.two_arms) == 3
+    assert [len(block.left) for block in together.whole] == [8, 2]
+    assert [[len(block.responses) for block, _ in alike] for alike in together.joint_ranks] == [[2, 2]]
     t, df = together.run(arms)
     for place, (outcome, treated, reference) in enumerate(compared):
         alone = PermutationSearch([outcomes[outcome]], [SearchTest(0, treated, reference)], N).run(arms)
-        np.testing.assert_array_equal(t[:, place], alone[0][:, 0])
+        np.testing.assert_allclose(t[:, place], alone[0][:, 0], rtol=1e-11)
         np.testing.assert_array_equal(df[:, place], alone[1][:, 0])
 
 
@@ -170,11 +174,14 @@ def test_models_of_the_same_subjects_are_each_as_if_alone() -> None:
 def test_ranks_are_counted_in_numbers_that_can_hold_them(subjects: int) -> None:
     """Around the size where short integers, and where single precision, would end: SciPy's mid-ranks."""
     rng = np.random.default_rng(4)
-    sums = rng.integers(1 - subjects, subjects, (subjects, 1)).astype(np.float32)
-    expected = rankdata(sums[:, 0])
-    np.testing.assert_array_equal(_counted(sums.copy(), np.ones((subjects, 1), dtype=np.float32), subjects)[:, 0], expected)
-    many = np.tile(sums, (1, 3))
-    np.testing.assert_array_equal(_counted(many, np.ones((subjects, 3), dtype=np.float32), subjects)[:, 2], expected)
+    sums = rng.integers(1 - subjects, subjects, subjects)
+    expected = rankdata(sums)
+    for copies in (1, 3):
+        cells = (sums[:, None] + subjects) * copies + np.arange(copies)
+        np.testing.assert_array_equal(_counted(cells, subjects)[:, copies - 1], expected)
+    taken = _taken(np.ones((subjects, 2)))
+    assert np.array_equal(taken.cells[-1], [2 * subjects, 2 * subjects + 1]) and taken.most == subjects
+    assert int(taken.cells.dtype.type(2 * subjects * TILE - 1)) == 2 * subjects * TILE - 1  # the last cell of 256 copies
 
 
 @pytest.mark.parametrize("torn", [False, True])

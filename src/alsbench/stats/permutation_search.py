@@ -13,7 +13,7 @@ the copies are shared out among processes or machines.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -26,10 +26,12 @@ from alsbench.stats.ties import merge_ties
 
 Floats = NDArray[np.float64]
 Codes = NDArray[np.int8]
+Pair = tuple[int, int]  # treated and reference
 
 TILE = 256
 PIVOT = 1e-9  # a column whose own part is below this share of its sum of squares is left out of that copy
-AT_ONCE = 48  # models worked on at once
+AT_ONCE = 8  # models worked on at once: what they need of a tile stays in the processor's cache
+FEW = 2**14  # so many ranks, doubled, fit into short integers, and their cells into single precision
 CLOSE = 0.07  # by how much, relatively, the approximation to a normal score may be wrong
 
 
@@ -103,22 +105,36 @@ def permuted_arms(arm: ArrayLike, strata: ArrayLike, tiles: Sequence[int], *, se
 
 @dataclass(frozen=True)
 class _Whole:
-    """A block of models that hold all arms: ``columns`` (n, k) are, model by model, an orthonormal base of the covariates, a
-    column of ones and what the covariates leave of the response; ``start``, ``q``, ``left`` (its sum of squares) and
-    ``size`` of each; ``tests`` of each."""
+    """Models that hold all arms, with q covariates each, for m of them: ``columns`` ((q + 2) m, subjects) are an orthonormal
+    base of each model's covariates, who is in it, and what the covariates leave of its response; 0 for who is not in it.
+
+    ``left`` (m,) is the sum of squares of the latter, ``free`` (m,) the number of subjects less q, ``places`` the tests (m,)
+    of each comparison."""
 
     columns: Floats
-    start: tuple[int, ...]
-    q: tuple[int, ...]
-    left: tuple[float, ...]
-    size: tuple[int, ...]
-    tests: tuple[tuple[int, ...], ...]
+    left: Floats
+    free: Floats
+    places: dict[Pair, NDArray[np.int64]]
+
+
+@dataclass(frozen=True)
+class _TwoArms:
+    """Models of two arms, with q columns each, for m of them; 0 for who is not in a model.
+
+    ``both`` ((q + 1)(q + 2) / 2 m, subjects) is summed over both arms: each model's products of its columns, of these with the
+    response, and of that with itself; ``treated`` ((q + 1) m, subjects) over the treated: columns and response. ``places``
+    are the tests (m,) of each comparison."""
+
+    both: Floats
+    treated: Floats
+    q: int
+    places: dict[Pair, NDArray[np.int64]]
 
 
 @dataclass(frozen=True)
 class _Ranked:
-    """Who is ranked together (positions in a model) and the ``scores`` (n, n) of them against each other; ``ordered``: these
-    come from one order with ties."""
+    """Who is ranked together (positions in a model), the ``scores`` (n, n + 1) of them against each other and a one;
+    ``ordered``: these come from one order with ties."""
 
     members: NDArray[np.int64]
     scores: NDArray[np.float32]
@@ -126,34 +142,37 @@ class _Ranked:
 
 
 @dataclass(frozen=True)
-class _Response:
-    """A response of two arms: ``made`` (n, q + 1), the products of ``y`` (n,) with the covariates and itself, or, for a joint
-    rank, who is ``ranked``, stratum by stratum; ``tests`` of it."""
+class _Taken:
+    """Who of those ranked together is taken in each copy: ``count`` (copies,), at ``most``, and ``single`` (n, copies), 1 or 0.
 
-    y: Floats | None
-    made: Floats
-    ranked: tuple[_Ranked, ...]
-    unit: bool
-    tests: tuple[int, ...]
+    Products with the scores and a one are, with ``halves`` (n + 1, copies), the sums and ``count`` + 1, halved; with
+    ``cells``, the cell of each sum in a table (2 most, copies) of how often it occurs."""
+
+    count: Floats
+    most: int
+    single: NDArray[np.float32]
+    halves: NDArray[np.float32]
+    cells: NDArray[np.floating]
 
 
 @dataclass(frozen=True)
-class _TwoArms:
-    """Models of two arms that hold the same subjects and the same ``Z`` (n, q): ``squares`` (n, k) are the products of its
-    columns."""
+class _JointRanks:
+    """Joint ranks of the same subjects with the same columns ``Z`` (n, q): ``squares`` (n, k) are the products of these. Who
+    is ranked together, stratum by stratum, and whether by unit, in ``responses``; ``places`` are by comparison the responses
+    and their tests."""
 
     subject: NDArray[np.int64]
     Z: Floats
     squares: Floats
-    responses: tuple[_Response, ...]
+    responses: tuple[tuple[tuple[_Ranked, ...], bool], ...]
+    places: dict[Pair, tuple[NDArray[np.int64], NDArray[np.int64]]]
 
 
 @dataclass(frozen=True)
 class _Times:
-    """A time to event: ``columns`` (n, 2 k), who is at risk and who has an event at each of k times within strata;
+    """A time to event: ``columns`` (2 k, subjects), who is at risk and who has an event at each of k times within strata;
     ``tests`` of it."""
 
-    subject: NDArray[np.int64]
     columns: Floats
     tests: tuple[int, ...]
 
@@ -163,23 +182,44 @@ class PermutationSearch:
 
     def __init__(self, outcomes: Sequence[SearchOutcome], tests: Sequence[SearchTest], subjects: int) -> None:
         """``subjects`` are the columns of the arms that will be searched."""
+        self.tests = len(tests)
         self.compared = tuple((t.treated, t.reference) for t in tests)
         of_outcome: dict[int, list[int]] = {}
         for place, test in enumerate(tests):
             of_outcome.setdefault(test.outcome, []).append(place)
-        settled = {i: _settled(outcomes[i]) for i in of_outcome if outcomes[i].subject.size}
-        whole = [(o, tuple(of_outcome[i])) for i, o in settled.items() if isinstance(o, LinearOutcome) and o.whole]
-        self.whole = [_whole_block(whole[i : i + AT_ONCE], subjects) for i in range(0, len(whole), AT_ONCE)]
         self.times: list[_Times] = []
-        alike: dict[tuple[bytes, bytes], list[tuple[LinearOutcome | RankOutcome, tuple[int, ...]]]] = {}
-        for i, outcome in settled.items():
+        linear: dict[tuple[bool, int, tuple[Pair, ...]], list[_Model]] = {}
+        ranks: dict[tuple[bytes, bytes], list[tuple[RankOutcome, list[int]]]] = {}
+        for i, places in of_outcome.items():
+            outcome = _settled(outcomes[i])
+            if not outcome.subject.size:
+                continue
             if isinstance(outcome, TimeOutcome):
-                times = _times(outcome, tuple(of_outcome[i]))
+                times = _times(outcome, tuple(places), subjects)
                 self.times += [times] if times.columns.size else []
-            elif not outcome.whole:
-                key = outcome.subject.tobytes(), outcome.covariates.tobytes()
-                alike.setdefault(key, []).append((outcome, tuple(of_outcome[i])))
-        self.two_arms = [_two_arms(outcomes) for outcomes in alike.values()]
+            elif isinstance(outcome, RankOutcome):
+                ranks.setdefault((outcome.subject.tobytes(), outcome.covariates.tobytes()), []).append((outcome, places))
+            else:
+                Z = _with_intercept(outcome.covariates)
+                alike = outcome.whole, Z.shape[1], tuple(self.compared[place] for place in places)
+                linear.setdefault(alike, []).append(_Model(outcome.subject, Z, outcome.response, tuple(places)))
+        self.whole: list[_Whole] = []
+        self.two_arms: list[_TwoArms] = []
+        for (whole, _, compared), models in linear.items():
+            for start in range(0, len(models), AT_ONCE):
+                block = models[start : start + AT_ONCE]
+                if whole:
+                    self.whole.append(_whole(block, compared, subjects))
+                else:
+                    self.two_arms.append(_two_arms(block, compared, subjects))
+        self.joint_ranks: list[list[tuple[_JointRanks, Pair]]] = []
+        shapes: dict[tuple[int, int], list[tuple[_JointRanks, Pair]]] = {}
+        for ranked in ranks.values():
+            joint_ranks = _joint_ranks(ranked, self.compared)
+            for pair, (which, _) in joint_ranks.places.items():
+                shapes.setdefault((joint_ranks.Z.shape[1], which.size), []).append((joint_ranks, pair))
+        for found in shapes.values():
+            self.joint_ranks += [found[start : start + AT_ONCE] for start in range(0, len(found), AT_ONCE)]
 
     def run(self, arms: Codes) -> tuple[Floats, Floats]:
         """t and degrees of freedom (copies, tests): treated minus reference of each test in every copy of the arms (copies,
@@ -189,44 +229,33 @@ class PermutationSearch:
         is negative where the treated have fewer events than expected."""
         copies = arms.shape[0]
         padded = np.concatenate([arms, np.repeat(arms[:1], -copies % TILE, axis=0)])
-        tiles = padded.reshape(-1, TILE, arms.shape[1])
-        arms_there = range(1 + max([int(arms.max(initial=-1)), *(c for pair in self.compared for c in pair)]))
-        indicator = [(tiles == code).astype(np.float64) for code in arms_there]
-        t = np.full((len(self.compared), padded.shape[0]), np.nan)
-        df = np.full((len(self.compared), padded.shape[0]), np.nan)
-        for block in self.whole:
-            self._fill_whole(block, indicator, t, df)
-        known = sorted({arm for pair in self.compared for arm in pair})
-        upright = {arm: np.ascontiguousarray(indicator[arm].transpose(0, 2, 1)) for arm in known}
-        for model in self.two_arms:
-            pairs = dict.fromkeys(self.compared[place] for one in model.responses for place in one.tests)
-            for pair in pairs:
-                tested = [(one, place) for one in model.responses for place in one.tests if self.compared[place] == pair]
-                places = [place for _, place in tested]
-                t[places], df[places] = _two_arms_t(model, [one for one, _ in tested], *pair, upright)
-        for times in self.times:
-            for place in times.tests:
-                t[place] = _log_rank_z(times, *self.compared[place], indicator)
-                df[place] = np.where(np.isfinite(t[place]), np.inf, np.nan)
+        codes = range(1 + max([int(arms.max(initial=-1)), *(c for pair in self.compared for c in pair)]))
+        t = np.full((self.tests, padded.shape[0]), np.nan)
+        df = np.full((self.tests, padded.shape[0]), np.nan)
+        for start in range(0, padded.shape[0], TILE):
+            tile = np.ascontiguousarray(padded[start : start + TILE].T)
+            arm = [(tile == code).astype(np.float64) for code in codes]
+            self._fill(arm, t[:, start : start + TILE], df[:, start : start + TILE])
         return t[:, :copies].T, df[:, :copies].T
 
-    def _fill_whole(self, block: _Whole, indicator: list[Floats], t: Floats, df: Floats) -> None:
-        sums = [_products(arm, block.columns) for arm in indicator]
-        arms = range(len(sums))
-        for start, q, left, size, places in zip(block.start, block.q, block.left, block.size, block.tests, strict=True):
-            base, count, rest = slice(start, start + q), start + q, start + q + 1
-            shared = {(a, b): -np.einsum("qb,qb->b", sums[a][base], sums[b][base]) for a in arms for b in arms if a <= b}
-            for place in places:
-                treated, reference = self.compared[place]
-                columns = [*(c for c in arms if c not in (treated, reference)), treated]
-                total = np.array([sums[a][count] for a in columns])
-                A = np.array([[shared[min(a, b), max(a, b)] for b in columns] for a in columns])
-                for i in range(len(columns)):
-                    A[i, i] += total[i]
-                along = np.array([*(sums[a][rest] for a in columns), np.full(total.shape[1], left)])[:, None]
-                there = (sums[reference][count] > 0) & (sums[treated][count] > 0)
-                found = _treated_t(A, along, total, np.full(there.size, float(size - q)), there)
-                t[place], df[place] = found[0][0], found[1][0]
+    def _fill(self, arm: list[Floats], t: Floats, df: Floats) -> None:
+        """t and df (tests, 256) of one tile, whose arms are the indicators ``arm`` (subjects, 256)."""
+        for whole in self.whole:
+            for places, found in _whole_t(whole, arm):
+                t[places], df[places] = found
+        for two_arms in self.two_arms:
+            for pair, places in two_arms.places.items():
+                t[places], df[places] = _two_arms_t(two_arms, *pair, arm)
+        for alike in self.joint_ranks:
+            sums = [_joint_rank_sums(block, block.places[pair][0], *pair, arm) for block, pair in alike]
+            found = _ancova_t(*(np.concatenate(parts, axis=-1) for parts in zip(*sums, strict=True)))
+            for i, (block, pair) in enumerate(alike):
+                places, mine = block.places[pair][1], slice(i * TILE, (i + 1) * TILE)
+                t[places], df[places] = found[0][:, mine], found[1][:, mine]
+        for times in self.times:
+            for place in times.tests:
+                t[place] = _log_rank_z(times, *self.compared[place], arm)
+                df[place] = np.where(np.isfinite(t[place]), np.inf, np.nan)
 
 
 @dataclass(frozen=True)
@@ -284,8 +313,7 @@ def smallest_p(t: Floats, df: Floats, scopes: Sequence[NDArray[np.int64]] | None
         near = _near_normal(t[some].T, df[some].T)
         for place, scope in enumerate(every):
             mine = near[scope]
-            best = mine.max(axis=0, initial=-1.0)
-            columns, rows = np.nonzero((mine >= best * (1.0 - CLOSE)) & (mine >= 0.0))
+            columns, rows = np.nonzero(mine >= mine.max(axis=0, initial=0.0) * (1.0 - CLOSE))
             tests, rows = np.asarray(scope)[columns], rows + start
             np.minimum.at(p[:, place], rows, 2.0 * stdtr(df[rows, tests], -np.abs(t[rows, tests])))
     return p
@@ -327,83 +355,126 @@ def _settled(outcome: SearchOutcome) -> SearchOutcome:
     return LinearOutcome(outcome.subject, outcome.covariates, rank)
 
 
-def _products(indicator: Floats, columns: Floats) -> Floats:
-    """(columns, copies) sums of the columns (n, k) over the subjects of an arm, tile by tile."""
-    made = np.matmul(indicator, columns)
-    return np.ascontiguousarray(made.reshape(-1, columns.shape[1]).T)
+@dataclass(frozen=True)
+class _Model:
+    """A response (n,) of the subjects (n,) on the columns ``Z`` (n, q); ``places`` are its tests."""
+
+    subject: NDArray[np.int64]
+    Z: Floats
+    response: Floats
+    places: tuple[int, ...]
 
 
-def _whole_block(models: Sequence[tuple[LinearOutcome, tuple[int, ...]]], subjects: int) -> _Whole:
+def _tests(models: Sequence[_Model], compared: tuple[Pair, ...]) -> dict[Pair, NDArray[np.int64]]:
+    return {pair: np.array([model.places[i] for model in models]) for i, pair in enumerate(compared)}
+
+
+def _spread(columns: Sequence[Floats], models: Sequence[_Model], subjects: int) -> Floats:
+    """The ``columns`` (n, k) of each model as rows (k m, subjects): the first of every model, the second of every model..."""
+    rows = np.zeros((columns[0].shape[1], len(models), subjects))
+    for i, (model, own) in enumerate(zip(models, columns, strict=True)):
+        rows[:, i, model.subject] = own.T
+    return rows.reshape(-1, subjects)
+
+
+def _whole(models: Sequence[_Model], compared: tuple[Pair, ...], subjects: int) -> _Whole:
     columns: list[Floats] = []
-    start: list[int] = []
-    q: list[int] = []
     left: list[float] = []
-    size: list[int] = []
-    for model, _ in models:
-        Z = _with_intercept(model.covariates)
-        Q = np.linalg.qr(Z)[0]
+    for model in models:
+        Q = np.linalg.qr(model.Z)[0]
         response = model.response - model.response.mean()
         rest = response - Q @ (Q.T @ response)
-        own = np.zeros((subjects, Q.shape[1] + 2))
-        own[model.subject] = np.column_stack([Q, np.ones(model.subject.size), rest])
-        start.append(sum(c.shape[1] for c in columns))
-        columns.append(own)
-        q.append(Q.shape[1])
-        size.append(model.subject.size)
+        columns.append(np.column_stack([Q, np.ones(model.subject.size), rest]))
         left.append(float(rest @ rest) if float(rest @ rest) > 1e-12 * float(response @ response) else 0.0)
-    tests = tuple(places for _, places in models)
-    return _Whole(np.concatenate(columns, axis=1), tuple(start), tuple(q), tuple(left), tuple(size), tests)
+    free = np.array([float(model.subject.size - model.Z.shape[1]) for model in models])
+    return _Whole(_spread(columns, models, subjects), np.array(left), free, _tests(models, compared))
 
 
-def _two_arms(models: Sequence[tuple[LinearOutcome | RankOutcome, tuple[int, ...]]]) -> _TwoArms:
-    """Models of the same subjects and covariates."""
-    first = models[0][0]
-    Z = _with_intercept(first.covariates)
-    upper = np.triu_indices(Z.shape[1])
-    responses: list[_Response] = []
-    for outcome, tests in models:
-        if isinstance(outcome, RankOutcome):
-            groups = _groups(outcome.strata, outcome.subject.size)
-            ranked = tuple(_ranked(outcome.scores, members) for members in groups)
-            responses.append(_Response(None, np.empty((Z.shape[0], 0)), ranked, outcome.unit, tests))
-        else:
-            y = outcome.response - outcome.response.mean()
-            responses.append(_Response(y, np.column_stack([Z * y[:, None], y * y]), (), False, tests))
-    return _TwoArms(first.subject, Z, Z[:, upper[0]] * Z[:, upper[1]], tuple(responses))
+def _whole_t(block: _Whole, arm: list[Floats]) -> Iterator[tuple[NDArray[np.int64], tuple[Floats, Floats]]]:
+    """The tests (m,) of each comparison, with their t and df (m, 256)."""
+    m = block.left.size
+    beside = {pair: [*(c for c in range(len(arm)) if c not in pair), pair[0]] for pair in block.places}
+    codes = {code for columns in beside.values() for code in columns}
+    sums = {code: (block.columns @ arm[code]).reshape(-1, m * TILE) for code in codes}
+    shared = {(a, b): -np.einsum("qb,qb->b", sums[a][:-2], sums[b][:-2]) for a in codes for b in codes if a <= b}
+    for (treated, reference), places in block.places.items():
+        columns = beside[treated, reference]
+        total = np.array([sums[a][-2] for a in columns])
+        A = np.array([[shared[min(a, b), max(a, b)] for b in columns] for a in columns])
+        for i in range(len(columns)):
+            A[i, i] += total[i]
+        along = np.array([*(sums[a][-1] for a in columns), np.repeat(block.left, TILE)])[:, None]
+        compared = (block.columns[-2 * m : -m] @ arm[reference]).ravel()
+        there = (compared > 0) & (total[-1] > 0)
+        t, df = _treated_t(A, along, total, np.repeat(block.free, TILE), there)
+        yield places, (t.reshape(m, TILE), df.reshape(m, TILE))
 
 
-def _two_arms_t(
-    model: _TwoArms, responses: Sequence[_Response], treated: int, reference: int, upright: dict[int, Floats]
-) -> tuple[Floats, Floats]:
-    """t and df (responses, copies) of the ANCOVA of each response among two arms.
-
-    ``upright`` are the indicators of the arms by tile (tiles, subjects, 256): who is in the models are rows of them.
-    """
-    q = model.Z.shape[1]
+def _two_arms(models: Sequence[_Model], compared: tuple[Pair, ...], subjects: int) -> _TwoArms:
+    q = models[0].Z.shape[1]
     upper = np.triu_indices(q)
-    tiles = upright[treated].shape[0]
-    A = np.zeros((q + 1, q + 1, tiles * TILE))
-    along = np.zeros((q + 2, len(responses), tiles * TILE))
-    for tile in range(tiles):
-        rows = slice(tile * TILE, (tile + 1) * TILE)
-        of_treated = upright[treated][tile][model.subject]
-        of_both = upright[reference][tile][model.subject]
-        of_both += of_treated
-        A[(*upper, rows)] = model.squares.T @ of_both
-        A[:q, q, rows] = model.Z.T @ of_treated
-        for i, one in enumerate(responses):
-            if one.y is not None:
-                sums = one.made.T @ of_both
-                along[:q, i, rows], along[-1, i, rows] = sums[:q], sums[q]
-                along[q, i, rows] = one.y @ of_treated
-            for part in one.ranked:
-                whole = part.members.size == model.subject.size
-                taken, mine = (of_both, of_treated) if whole else (of_both[part.members], of_treated[part.members])
-                ranks = _ranks_of_tile(part, taken, one.unit)
-                along[:q, i, rows] += (model.Z if whole else model.Z[part.members]).T @ ranks
-                along[q, i, rows] += np.einsum("nb,nb->b", ranks, mine)
-                along[-1, i, rows] += np.einsum("nb,nb->b", ranks, ranks)
-    A[q, q] = A[0, q]
+    both: list[Floats] = []
+    treated: list[Floats] = []
+    for model in models:
+        Z, y = model.Z, model.response - model.response.mean()
+        both.append(np.column_stack([Z[:, upper[0]] * Z[:, upper[1]], Z * y[:, None], y * y]))
+        treated.append(np.column_stack([Z, y]))
+    return _TwoArms(_spread(both, models, subjects), _spread(treated, models, subjects), q, _tests(models, compared))
+
+
+def _two_arms_t(block: _TwoArms, treated: int, reference: int, arm: list[Floats]) -> tuple[Floats, Floats]:
+    """t and df (m, 256) of the ANCOVA of each model among two arms."""
+    q, m = block.q, block.places[treated, reference].size
+    both = (block.both @ (arm[treated] + arm[reference])).reshape(-1, m * TILE)
+    mine = (block.treated @ arm[treated]).reshape(-1, m * TILE)
+    along = np.concatenate([both[-q - 1 : -1], mine[q:], both[-1:]])[:, None]
+    t, df = _ancova_t(both[: -q - 1], mine[:q], along)
+    return t.reshape(m, TILE), df.reshape(m, TILE)
+
+
+def _joint_ranks(models: Sequence[tuple[RankOutcome, Sequence[int]]], compared: Sequence[Pair]) -> _JointRanks:
+    subject, covariates = models[0][0].subject, models[0][0].covariates
+    Z = _with_intercept(covariates)
+    upper = np.triu_indices(Z.shape[1])
+    responses = tuple((tuple(_ranked(o.scores, g) for g in _groups(o.strata, subject.size)), o.unit) for o, _ in models)
+    of_pair: dict[Pair, list[tuple[int, int]]] = {}
+    for i, (_, tests) in enumerate(models):
+        for place in tests:
+            of_pair.setdefault(compared[place], []).append((i, place))
+    places = {pair: (np.array(found)[:, 0], np.array(found)[:, 1]) for pair, found in of_pair.items()}
+    return _JointRanks(subject, Z, Z[:, upper[0]] * Z[:, upper[1]], responses, places)
+
+
+def _joint_rank_sums(
+    block: _JointRanks, which: NDArray[np.int64], treated: int, reference: int, arm: list[Floats]
+) -> tuple[Floats, Floats, Floats]:
+    """What :func:`_ancova_t` needs of the responses ``which``, ranked among two arms."""
+    Z, q = block.Z, block.Z.shape[1]
+    of_treated = arm[treated][block.subject]
+    of_both = arm[reference][block.subject] + of_treated
+    along = np.zeros((q + 2, which.size, TILE))
+    parts: dict[bytes, tuple[Floats, Floats, _Taken]] = {}
+    for i, response in enumerate(which):
+        ranked, unit = block.responses[response]
+        for part in ranked:
+            key = part.members.tobytes()
+            if key not in parts:
+                parts[key] = Z[part.members], of_treated[part.members], _taken(of_both[part.members])
+            own, mine, taken = parts[key]
+            ranks = _ranks_of_tile(part, taken, unit)
+            along[:q, i] += own.T @ ranks
+            along[q, i] += np.einsum("nb,nb->b", ranks, mine)
+            along[-1, i] += np.einsum("nb,nb->b", ranks, ranks)
+    return block.squares.T @ of_both, Z.T @ of_treated, along
+
+
+def _ancova_t(squares: Floats, treated: Floats, along: Floats) -> tuple[Floats, Floats]:
+    """t and df (responses, copies) from sums: of the products of the columns over both arms (upper triangle, copies), of the
+    columns over the treated (q, copies), and those with the responses; the first column is of ones."""
+    q = treated.shape[0]
+    A = np.zeros((q + 1, q + 1, treated.shape[1]))
+    A[np.triu_indices(q)] = squares
+    A[:q, q], A[q, q] = treated, treated[0]
     total = np.einsum("iib->ib", A).copy()
     return _treated_t(A, along, total, total[0], (total[q] > 0) & (total[q] < total[0]))
 
@@ -422,6 +493,7 @@ def _treated_t(A: Floats, along: Floats, total: Floats, n: Floats, there: NDArra
     squares a column is judged by, ``n`` (copies,) what is left of the subjects before these columns, ``there`` whether both
     arms are."""
     last = A.shape[0] - 1
+    work, works = np.empty_like(A[0]), np.empty_like(along[0])
     total = PIVOT * np.maximum(total, 1e-300)
     least = 1e-12 * np.maximum(along[-1], 1e-300)
     rank = np.zeros(A.shape[2])
@@ -432,9 +504,10 @@ def _treated_t(A: Floats, along: Floats, total: Floats, n: Floats, there: NDArra
         inverse = np.where(good, 1.0 / np.where(good, pivot, 1.0), 0.0)
         for r in range(c + 1, last + 1):
             factor = A[c, r] * inverse
-            A[r, r:] -= factor * A[c, r:]
-            along[r] -= factor * along[c]
-        along[-1] -= (along[c] * inverse) * along[c]
+            A[r, r:] -= np.multiply(factor, A[c, r:], out=work[r:])
+            along[r] -= np.multiply(factor, along[c], out=works)
+        np.multiply(along[c], inverse, out=works)
+        along[-1] -= np.multiply(works, along[c], out=works)
     own, cross, rest = A[-1, -1], along[-2], along[-1]
     df = n - rank - 1.0
     usable = there & (own > total[-1]) & (df > 0)
@@ -445,7 +518,7 @@ def _treated_t(A: Floats, along: Floats, total: Floats, n: Floats, there: NDArra
     return estimate / np.sqrt(left / df / own), np.where(usable & np.isfinite(left), df, np.nan)
 
 
-def _times(outcome: TimeOutcome, tests: tuple[int, ...]) -> _Times:
+def _times(outcome: TimeOutcome, tests: tuple[int, ...], subjects: int) -> _Times:
     day = merge_ties(outcome.day)
     at_risk, dying = [], []
     for s in np.unique(outcome.strata):
@@ -453,15 +526,16 @@ def _times(outcome: TimeOutcome, tests: tuple[int, ...]) -> _Times:
         for time in np.unique(day[inside & outcome.event]):
             at_risk.append(inside & (day >= time))
             dying.append(inside & outcome.event & (day == time))
-    columns = np.array([*at_risk, *dying], dtype=np.float64).reshape(-1, day.size).T
-    return _Times(outcome.subject, np.ascontiguousarray(columns), tests)
+    columns = np.zeros((2 * len(at_risk), subjects))
+    columns[:, outcome.subject] = np.array([*at_risk, *dying]).reshape(-1, day.size)
+    return _Times(columns, tests)
 
 
-def _log_rank_z(model: _Times, treated: int, reference: int, indicator: list[Floats]) -> Floats:
-    """The stratified log-rank z (copies,), NaN without events in the two arms."""
-    times = model.columns.shape[1] // 2
-    mine = _products(np.ascontiguousarray(indicator[treated][:, :, model.subject]), model.columns)
-    both = mine + _products(np.ascontiguousarray(indicator[reference][:, :, model.subject]), model.columns)
+def _log_rank_z(model: _Times, treated: int, reference: int, arm: list[Floats]) -> Floats:
+    """The stratified log-rank z (256,), NaN without events in the two arms."""
+    times = model.columns.shape[0] // 2
+    mine = model.columns @ arm[treated]
+    both = mine + model.columns @ arm[reference]
     n, d, n1, d1 = both[:times], both[times:], mine[:times], mine[times:]
     with np.errstate(divide="ignore", invalid="ignore"):
         excess = np.where(n > 0, d1 - d * n1 / n, 0.0).sum(axis=0)
@@ -480,56 +554,59 @@ def mid_ranks(scores: Floats, taken: Floats, strata: NDArray[np.int64] | None = 
     for members in _groups(strata, taken.shape[1]):
         own = _ranked(scores, members)
         for start in range(0, taken.shape[0], TILE):
-            mine = np.ascontiguousarray(taken[start : start + TILE, members].T)
+            mine = _taken(np.ascontiguousarray(taken[start : start + TILE, members].T))
             ranks[start : start + TILE, members] = _ranks_of_tile(own, mine, unit).T
     return ranks
 
 
 def _ranked(scores: Floats, members: NDArray[np.int64]) -> _Ranked:
     """The ``members`` of a ranking by ``scores`` (n, n), and whether one order with ties gives all their scores."""
-    own = np.ascontiguousarray(scores[np.ix_(members, members)], dtype=np.float32)
+    own = scores[np.ix_(members, members)]
     sums = own.sum(axis=1)
-    return _Ranked(members, own, bool(np.array_equal(own, np.sign(sums[:, None] - sums))))
+    ordered = bool(np.array_equal(own, np.sign(sums[:, None] - sums)))
+    return _Ranked(members, np.column_stack([own, np.ones(members.size)]).astype(np.float32), ordered)
 
 
-def _ranks_of_tile(own: _Ranked, taken: Floats, unit: bool) -> Floats:
-    """Mid-ranks (n, copies) of those ``taken`` (n, copies).
+def _taken(taken: Floats) -> _Taken:
+    """Those ``taken`` (n, copies: 1 or 0) of who is ranked together."""
+    n, copies = taken.shape
+    count, single = taken.sum(axis=0), taken.astype(np.float32)
+    most = int(count.max())
+    halves = np.empty((n + 1, copies), dtype=np.float32)
+    halves[:n], halves[n] = 0.5 * single, 0.5 * (count + 1.0)
+    cells = np.empty((n + 1, copies), dtype=np.float32 if most < FEW else np.float64)
+    cells[:n], cells[n] = copies * single, copies * most + np.arange(copies)
+    return _Taken(count, most, single, halves, cells)
+
+
+def _ranks_of_tile(own: _Ranked, taken: _Taken, unit: bool) -> Floats:
+    """Mid-ranks (n, copies) of those taken, 0 elsewhere.
 
     A sum is the number beaten less the number lost to: where the scores come from one order, among any that are taken the
     mid-rank is half of the sum, and of their number plus one. Elsewhere the sums are counted, copy by copy."""
-    count = taken.sum(axis=0)
-    single = taken.astype(np.float32)
-    place = own.scores @ single
-    if own.ordered:
-        place += count.astype(np.float32) + 1.0
-        place *= single
-        ranks: Floats = np.multiply(place, 0.5, dtype=np.float64)
-    else:
-        ranks = _counted(place, single, int(count.max()))
-    return ranks / (count + 1.0) if unit else ranks
+    found = own.scores @ (taken.halves if own.ordered else taken.cells)
+    found *= taken.single
+    ranks = found.astype(np.float64) if own.ordered else _counted(found.astype(np.int64), taken.most)
+    return ranks / (taken.count + 1.0) if unit else ranks
 
 
-def _counted(sums: NDArray[np.float32], taken: NDArray[np.float32], most: int) -> Floats:
-    """Mid-ranks (n, copies) of whole numbers within 1 - ``most`` and ``most`` - 1 among those ``taken`` (n, copies: 1 or 0),
-    at most ``most`` of a copy; 0 elsewhere. ``sums`` is changed."""
-    copies, few = taken.shape[1], most < 2**14  # so many fit into short numbers
-    place = sums if few else sums.astype(np.float64)
-    place += most
-    place *= taken  # from 1 to 2 most - 1 where taken, 0 elsewhere
-    place *= copies
-    place += np.arange(copies, dtype=np.float32)
-    cell = place.astype(np.int64)
+def _counted(cell: NDArray[np.int64], most: int) -> Floats:
+    """Mid-ranks (n, copies) from the cells (sum + ``most``, copy) of a table (2 most, copies), at most ``most`` of a copy; 0
+    for those in a cell of the first row."""
+    copies = cell.shape[1]
     held: NDArray[np.integer] = np.bincount(cell.ravel(), minlength=2 * most * copies).reshape(-1, copies)
-    held = held.astype(np.int16 if few else np.int64)
+    held = held.astype(np.int16 if most < FEW else np.int64)
     held[0] = 0
-    twice, step = held, 1
-    while step < len(twice):  # how many lie at or below, by doubling the distance
-        further = twice.copy()
-        further[step:] += twice[:-step]
-        twice, step = further, 2 * step
-    twice = 2 * twice - held + 1
+    below, further, step = held, np.empty_like(held), 1
+    while step < len(held):  # how many lie at or below, by doubling the distance
+        further[:step] = below[:step]
+        np.add(below[step:], below[:-step], out=further[step:])
+        below, further, step = further, np.empty_like(held) if below is held else below, 2 * step
+    twice = 2 * below
+    twice -= held
+    twice += 1
     twice[0] = 0
-    ranks: Floats = np.multiply(twice.ravel().take(cell), 0.5, dtype=np.float64)
+    ranks: Floats = np.multiply(twice, 0.5, dtype=np.float64).ravel().take(cell)
     return ranks
 
 
