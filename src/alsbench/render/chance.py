@@ -7,7 +7,9 @@ a copy stands below a line that says what a copy is.
 from __future__ import annotations
 
 import math
+import textwrap
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -30,9 +32,17 @@ Told = dict[str, "Row"]  # the statistics of one place, by name
 def chance_page(result: Result) -> Page:
     """Rank, histogram, headlines."""
     title = marked_title(result.facts.title, result.provenance)
-    blocks = tuple(block for block in (rank_block(result), histogram_block(result), headlines_block(result)) if block)
+    blocks = chance_blocks(result)
     figures = (Figure(f"{title} · {CAPTION}", lambda: _draw(result, title)),) if _classes(result) else ()
     return Page(title, blocks, page_facts(result), page_footnotes(result), figures)
+
+
+def chance_blocks(result: Result, width: int = 0) -> tuple[PageBlock, ...]:
+    """The tables, those that have something to say; headlines folded to ``width`` columns (or not)."""
+    made = (rank_block(result), histogram_block(result), headlines_block(result, width))
+    found = [block for block in made if block is not None]
+    notes = [[part for note in b.notes for part in (textwrap.wrap(note, width) if width else [note])] for b in found]
+    return tuple(replace(block, notes=tuple(mine)) for block, mine in zip(found, notes, strict=True))
 
 
 def real_places(result: Result) -> list[Told]:
@@ -56,9 +66,8 @@ def _told(result: Result, levels: Sequence[str]) -> list[Told]:
 
 def _where(told: Told) -> str:
     row = told["p_value"]
-    name = row.level or ""
-    at = "".join(f", {part}" for part in (row.visit,) if part)
-    return f"{name}: {row.endpoint} in {row.subgroup}, {row.treatment} vs {row.reference}{at}"
+    about = "the finding" if row.level == REAL else f"the best: {row.endpoint} in {row.subgroup}"
+    return ", ".join(part for part in (about, f"{row.treatment} vs {row.reference}", row.visit) if part)
 
 
 def rank_block(result: Result) -> PageBlock | None:
@@ -77,28 +86,28 @@ def rank_block(result: Result) -> PageBlock | None:
     return PageBlock("The finding among the copies", columns, tuple(lines), tuple(dict.fromkeys(notes))) if lines else None
 
 
-def _classes(result: Result) -> list[tuple[float, float, int, Row]]:
-    """(low, high, copies, its row) of every class."""
+def _classes(result: Result) -> list[tuple[float, float, int]]:
+    """(low, high, copies) of every class."""
     found = []
     for row in result.rows:
         if row.variable == SMALLEST and row.stat_name == "copies" and isinstance(row.stat, int):
             low, _, high = (row.level or "").partition(" to ")
-            found.append((float(low), float(high), row.stat, row))
+            found.append((float(low), float(high), row.stat))
     return found
 
 
 def histogram_block(result: Result) -> PageBlock | None:
     """Copies by their smallest p, with the findings of the trial beside their class."""
     classes = _classes(result)
-    most = max((n for _, _, n, _ in classes), default=0)
+    most = max((n for _, _, n in classes), default=0)
     if not most:
         return None
     lines = []
-    for low, high, n, row in classes:
+    for low, high, n in classes:
         bar = "█" * math.ceil(n / most * BARS)
         beside = [_short(told) for told in real_places(result) if low < told["p_value"].number() <= high]
         said = f"{bar} ◄ {'; '.join(beside)}" if beside else bar
-        lines.append(Line((TextCell(f"{decimal(low)} to {decimal(high)}"), TextCell(_count(n), (row,)), TextCell(said))))
+        lines.append(Line((TextCell(f"{decimal(low)} to {decimal(high)}"), TextCell(_count(n)), TextCell(said))))
     levels = {r.level: r for r in result.rows if r.stat_name == "smallest_p"}
     quantiles = ", ".join(f"{decimal(r.number(), 2)} in {level}" for level, r in levels.items())
     columns = (label("smallest p"), Column("copies"), Column("", justify="left"))
@@ -114,24 +123,28 @@ def _short(told: Told) -> str:
     return f"{'finding' if row.level == REAL else 'best'}, {row.treatment}"
 
 
-def headlines_block(result: Result) -> PageBlock | None:
-    """What a release would say of the trial, and of copies in which no treatment does anything."""
+def headlines_block(result: Result, width: int = 0) -> PageBlock | None:
+    """What a release would say of the trial, and of copies in which no treatment does anything; lines folded to ``width``
+    columns (or not)."""
     copies, real = copied_places(result), real_places(result)
     if not real:
         return None
     marks = f" · {' · '.join(t for n, t in result.facts.lines if n == 'Data')}" if result.provenance.synthetic else ""
     lines = [Line((TextCell(f"THE TRIAL{marks}"),), heading=True)]
-    lines += [_headline(told) for told in real]
+    lines += [line for told in real for line in _headline(told, width)]
     words = f"{NO_EFFECT}: the best of each of {len(copies)} copies with arms dealt again"
     lines.append(Line((TextCell(words),), heading=True))
-    lines += [_headline(told) for told in copies]
+    lines += [line for told in copies for line in _headline(told, width)]
     note = "Nothing was given to anybody in a copy: whatever stands there is chance. p as in the search, not adjusted for it."
     return PageBlock("Headlines", (label("As a release would put it"),), tuple(lines), (note,))
 
 
-def _headline(told: Told) -> Line:
+def _headline(told: Told, width: int) -> list[Line]:
     row = told["headline"]
-    return Line((TextCell(f"    {row.level} · {row.stat}", tuple(told.values())),))
+    said = f"    {row.level} · {row.stat}"
+    parts = textwrap.wrap(said, width, subsequent_indent="      ") if width else [said]
+    behind = () if row.variable == COPY else tuple(told.values())  # behind a copy stands no record
+    return [Line((TextCell(part, behind),)) for part in parts]
 
 
 def decimal(p: float, digits: int = 1) -> str:
@@ -147,15 +160,15 @@ CAPTION = "copies without any effect by the smallest p of their search; dashed: 
 
 def _draw(result: Result, title: str) -> str:
     classes = _classes(result)
-    most = max(n for _, _, n, _ in classes)
+    most = max(n for _, _, n in classes)
     real = real_places(result)
     made = Drawing((0.0, float(len(classes))), (0.0, most * (1.04 + 0.09 * len(real))), right=40.0)
     ticks = [t for t in nice_ticks(0.0, float(most), 5) if t == int(t)]
     made.vertical([(t, f"{t:,.0f}") for t in ticks], "copies")
-    for k, (_, _, n, _) in enumerate(classes):
+    for k, (_, _, n) in enumerate(classes):
         if n:
             made.box(made.px(k), made.py(n), made.px(k + 1), made.bottom)
-    edges = [classes[0][0], *(high for _, high, _, _ in classes)]
+    edges = [classes[0][0], *(high for _, high, _ in classes)]
     powers = [(float(k), decimal(e)) for k, e in enumerate(edges) if e > 0 and f"{e:.0e}".startswith("1")]
     made.horizontal(powers, "smallest p of the search")
     for k, told in enumerate(real):

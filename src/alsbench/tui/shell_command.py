@@ -60,6 +60,7 @@ class ViewRequest:
         operations: dict[str, Callable[..., Output]] = {
             "arms": subjects.arms,
             "audit": lambda access, mask: audit_log.log(access),  # noqa: ARG005 - it prints no count of subjects
+            "chance": scrutiny.chance,
             "claims": claims.claims,
             "data": tables.rows if self.about else tables.tables,
             "endpoint": endpoint.life_table if curve else endpoint.endpoint,

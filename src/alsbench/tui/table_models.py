@@ -19,6 +19,7 @@ from alsbench.tui.cell_text import safe, without_shared
 Head = tuple[str, ...]
 _PARTS = re.compile(r"^(?P<a>\S+) \((?P<b>[^,()]+)(?:, (?P<c>[^,()]+))?\)(?P<d>.*)$")
 _PLAIN = re.compile(r"^(<?>?-?\d+)(\.\d+)?(!?)$")
+MOST = 60  # cells of a column
 GROUP = 28  # cells that the name of a group of columns may widen them to
 ROLES = {"": "", "good": "good", "bad": "bad", "note": "dim", "doubt": "warn"}
 
@@ -179,7 +180,7 @@ def grid(
     frozen: int = 1,
     groups: Sequence[str] = (),
     least: Sequence[int] = (),
-    most: int = 60,
+    most: int = MOST,
 ) -> Section:
     """A section whose columns are as wide as what they hold (at most ``most``); ``right`` columns align on the point."""
     titles = [h if isinstance(h, tuple) else tuple(h.split("\n")) for h in heads]
@@ -236,8 +237,8 @@ def align(texts: Sequence[str]) -> list[str]:
     return made
 
 
-def block_section(block: PageBlock, *, ascii: bool = False) -> list[Section]:
-    """A render block as a section; its title becomes a heading, its notes dim lines below."""
+def block_section(block: PageBlock, *, ascii: bool = False, most: int = MOST) -> list[Section]:
+    """A render block as a section, columns at most ``most`` wide; its title becomes a heading, its notes dim lines below."""
     rows: list[GridRow] = []
     for line in block.lines:
         cells = tuple((safe(c.text, ascii=ascii), ROLES[c.style]) for c in line.cells)
@@ -248,7 +249,7 @@ def block_section(block: PageBlock, *, ascii: bool = False) -> list[Section]:
     right = [j for j, c in enumerate(block.columns) if c.justify == "right"]
     labels = sum(1 for c in block.columns if c.label) or 1
     heads = [tuple(safe(t, ascii=ascii) for t in c.title.split("\n")) for c in block.columns]
-    made = grid(heads, rows, right=right, frozen=labels, groups=[safe(c.group, ascii=ascii) for c in block.columns])
+    made = grid(heads, rows, right=right, frozen=labels, groups=[safe(c.group, ascii=ascii) for c in block.columns], most=most)
     notes = tuple(heading(safe(n, ascii=ascii), "dim") for n in block.notes)
     title = [heading_section(safe(block.title, ascii=ascii))] if block.title else []
     return [*title, made, *([Section((Col((), 1),), notes)] if notes else [])]

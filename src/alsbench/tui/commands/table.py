@@ -312,6 +312,17 @@ COMMANDS: tuple[Command, ...] = (
     ),
     *_listed(
         SHOW,
+        frozenset({"scrutiny"}),
+        Command(
+            "chance",
+            "Chance",
+            ("C",),
+            "Chance made visible: the finding among copies of the trial without any effect, and their headlines",
+            footer=("chance", 16),
+        ),
+    ),
+    *_listed(
+        SHOW,
         EVERYWHERE,
         Command("shell", "Shell command", ("c",), "Show the shell command that prints this view", footer=("command", 10)),
         Command("copy_cell", "Copy cell", ("y",), "Copy the cell (OSC 52, and a file)", when=on_table),

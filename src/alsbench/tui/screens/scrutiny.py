@@ -6,24 +6,29 @@ scrutinise`` does.
 
 from __future__ import annotations
 
+from typing import Any
+
 from rich.text import Text
 
 from alsbench.analysis.result import Result
 from alsbench.analysis.scrutiny import ALL, BOTTOM_LINE, CHECKS, Check, verdict
 from alsbench.errors import AlsbenchError
+from alsbench.render.chance import chance_blocks, chance_page
 from alsbench.render.page import Page
 from alsbench.render.scrutiny import bottom_line_block, bottom_lines, check_blocks, check_plot, scrutiny_page
+from alsbench.service.scrutiny import made_chance
 from alsbench.tui.answers import CheckKey
 from alsbench.tui.cell_text import fit, safe
 from alsbench.tui.screens.base import Bench, View, with_command
 from alsbench.tui.screens.drilldown import Drilldown
-from alsbench.tui.shell_command import ViewRequest
+from alsbench.tui.shell_command import Option, ViewRequest
 from alsbench.tui.table_models import GridModel, GridRow, block_section, grid
 from alsbench.tui.widgets.pane import folded
 from alsbench.tui.worker import Job, JobReport
 
 WIDE = 110  # columns from which titles of checks stand in full
 NARROW = 36
+FACTS = 4  # lines of facts above what chance offers
 
 
 class ScrutinyView(View):
@@ -48,7 +53,7 @@ class ScrutinyView(View):
         if self.bench.opened is None:
             return
         about = f"{self.session.choice.endpoint} in {self.subgroup}"
-        self.title(f"Scrutiny of {about}", (f"  {len(CHECKS)} checks; A computes all", "dim"))
+        self.title(f"Scrutiny of {about}", (f"  {len(CHECKS)} checks; A computes all, C shows chance", "dim"))
         rows = []
         for check in ALL:
             said, role = self.said(check)
@@ -89,6 +94,11 @@ class ScrutinyView(View):
     def do_scrutiny_all(self) -> None:
         """Compute every check that was not yet."""
         self.compute(tuple(c for c in ALL if self.known(c) is None))
+
+    def do_chance(self) -> None:
+        """The finding among copies of the trial without any effect."""
+        if self.bench.opened is not None:
+            self.bench.push_screen(ChanceTable(self.bench, self.key(BOTTOM_LINE)))
 
     def compute(self, checks: tuple[Check, ...], then: Check | None = None) -> None:
         """Compute checks in a worker, and open ``then``."""
@@ -168,3 +178,53 @@ class CheckTable(Drilldown):
 
     def table_request(self) -> ViewRequest:
         return self.request
+
+
+class ChanceTable(Drilldown):
+    """Chance made visible: the rank of the finding among copies without any effect, their smallest p, and the headlines."""
+
+    def __init__(self, bench: Bench, key: CheckKey) -> None:
+        about = f"Chance made visible: {key.endpoint} in {key.subgroup}"
+        more = (("h l", "columns"), ("enter", "behind"))
+        super().__init__(bench, safe(about, ascii=not bench.look.glyphs.dots), [], *more, row_cursor=False)
+        self.table.placeholder = "the search is repeated in copies of the trial ..."
+        self.key = key
+
+    def start(self) -> None:
+        source, key = self.bench.ready.source, self.key
+
+        def work(job: Job) -> Result:
+            job.check()
+            made = made_chance(source, key.subgroup, key.endpoint, population=key.population)
+            job.check()
+            return made
+
+        self.work("chance:", work)
+
+    def fill(self, payload: Any) -> None:
+        result: Result = payload
+        self.bench.access_log.look(result)
+        self.result, width = result, max(self.bench.size.width, 40)
+        lines: list[Text] = []
+        first = ("Copies", "Search")  # and what a table must say stands on
+        facts = sorted(result.facts.lines, key=lambda line: first.index(line[0]) if line[0] in first else len(first))
+        for name, value in (*facts, *(("Warning", w) for w in result.warnings)):
+            lines += folded(safe(name, ascii=self.ascii), safe(value, ascii=self.ascii), self.look, width)
+        self.pane.lines = tuple(lines)
+        self.divide()
+        self.pane.refresh()
+        blocks = chance_blocks(result, width - 2)
+        self.table.placeholder = "no rows"
+        self.show_whole(GridModel(tuple(s for b in blocks for s in block_section(b, ascii=self.ascii, most=width))))
+
+    def divide(self) -> None:
+        """The rows are what is looked at: the facts keep a few lines, and scroll."""
+        self.pane.styles.height = max(min(len(self.pane.lines), FACTS), 1)
+
+    def page(self) -> Page | None:
+        return None if self.result is None else with_command(chance_page(self.result), self.shell())
+
+    def table_request(self) -> ViewRequest:
+        key = self.key
+        asked: dict[str, Option] = {"subgroup": key.subgroup, "endpoint": key.endpoint, "population": key.population}
+        return ViewRequest("chance", (), asked)
