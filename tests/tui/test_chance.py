@@ -17,7 +17,7 @@ def few(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def test_what_chance_offers_stands_beside_the_finding(here: Path, tui: Any) -> None:
-    async with tui.run(here) as pilot:
+    async with tui.run(here, audit=True) as pilot:
         await tui.press(pilot, "6")
         text = await tui.press(pilot, "C")
         assert "Chance made visible: cafs in slow" in text.splitlines()[0]
