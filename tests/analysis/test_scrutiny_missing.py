@@ -8,9 +8,13 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from alsbench.analysis.contrast import at_horizon
 from alsbench.analysis.question import Question
 from alsbench.analysis.run import answer
-from alsbench.analysis.scrutiny import missingness, run_check, verdict
+from alsbench.analysis.scrutiny import arms, missingness, run_check, verdict
+from alsbench.analysis.scrutiny.arms import effects_without_controls
+from alsbench.analysis.scrutiny.finding import asked
+from alsbench.analysis.scrutiny.missingness import effects_assumed
 from alsbench.analysis.source import Source
 from alsbench.stats.proportions import fisher_exact
 from alsbench.study.model import Subgroup
@@ -94,3 +98,41 @@ def test_completers_are_analysed_as_the_subgroup_cut_down_to_them_by_name(trial:
 
 def test_what_has_no_visits_is_not_missing_any(trial: Source) -> None:
     assert "not applicable" in verdict(run_check("missingness", trial, "slow", endpoint="survival"))
+
+
+@pytest.mark.parametrize("endpoint", ["alsfrs", "nfl"])
+def test_the_bottom_lines_effects_are_those_of_the_checks(
+    quarterly: Source, endpoint: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Assumptions about the missing: the differences of check 15, bit for bit. Controls left out: without refits within a tenth
+    of the effect of those of check 17, which refits, and the same where everything is refitted."""
+    monkeypatch.setattr(missingness, "STRATEGIES", ("mar", "jump-to-reference", "copy-reference"))
+    finding = asked(quarterly, "slow", endpoint=endpoint, comparisons=("G2-M12",))
+    comparison = finding.comparisons[0]
+    rows = at_horizon(run_check("missingness", quarterly, "slow", endpoint=endpoint, comparisons=("G2-M12",)).rows, comparison)
+    checked = {r.level: r.stat for r in rows if r.variable == "imputed" and r.stat_name == "difference"}
+    levels = ("completers", "mar", "jump-to-reference", "copy-reference")
+    assert effects_assumed(finding, comparison) == [checked[level] for level in levels]
+
+    rows = at_horizon(run_check("controls", quarterly, "slow", endpoint=endpoint, comparisons=("G2-M12",)).rows, comparison)
+    name = "ratio" if endpoint == "nfl" else "difference"
+    refitted = {r.level: r.number() for r in rows if r.variable == "left out" and r.stat_name == name}
+    refitted = {k: np.log(v) if name == "ratio" else v for k, v in refitted.items()}
+    whole = refitted.pop("nobody")
+    expected = np.array([refitted[k] / whole for k in sorted(refitted)])
+    quick = np.array(effects_without_controls(finding, comparison))
+    assert quick == pytest.approx(expected, abs=0.1) and expected.size > 15
+    monkeypatch.setattr(arms, "FAR", np.inf)
+    assert np.array(effects_without_controls(finding, comparison)) == pytest.approx(expected, rel=1e-9)
+
+
+def test_a_control_that_can_turn_the_sign_is_refitted(trial: Source, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In fast progressors NfL differs so little that leaving one control out takes more than half of it: there the effect is
+    the refitted one, exactly."""
+    finding = asked(trial, "not slow", endpoint="nfl", comparisons=("G2-M12",))
+    mixed = np.array(effects_without_controls(finding, finding.comparisons[0]))
+    monkeypatch.setattr(arms, "FAR", np.inf)
+    refitted = np.array(effects_without_controls(finding, finding.comparisons[0]))
+    near = mixed <= 0.5
+    assert near.any() and (mixed[near] == refitted[near]).all()
+    assert ((mixed > 0) == (refitted > 0)).all()

@@ -56,6 +56,7 @@ def test_cook_is_the_change_of_a_refit_with_sigma_held() -> None:
     without = np.linalg.solve(X.T @ W @ X, X.T @ W @ case.y[keep])
     change = fit.beta - without
     assert found.cook.max() == pytest.approx(change @ np.linalg.solve(fit.vcov_unadjusted, change) / 11, rel=1e-7)
+    assert found.change[int(np.argmax(found.cook))] == pytest.approx(change, rel=1e-7, abs=1e-10)
 
 
 def test_other_rows_than_those_of_the_fit_are_refused() -> None:

@@ -237,6 +237,10 @@ class WholeSearch:
         found, offers = zip(*blocks, strict=True)
         return np.concatenate(found)[:draws], np.concatenate(offers)[:draws]
 
+    def smallest(self, tiles: Sequence[int]) -> Floats:
+        """The smallest p of all (256 a tile,) in the permuted trials of these tiles, computed here and now."""
+        return dealt_extremes(self._dealt([np.arange(len(self.places))]), tiles)[0][:, 0]
+
     def interactions(self, endpoint: Endpoint, comparison: Comparison, visit: float | None) -> InteractionSearch | None:
         """The interactions of every declared definition with treatment at a visit; None where the endpoint has no such test."""
         if endpoint.method in NO_INTERACTION:

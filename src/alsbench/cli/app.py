@@ -24,7 +24,7 @@ SECTIONS = (
     ("Analyse", "analyse", ("evidence", "endpoint", "forest", "safety")),
     ("Scrutinise", "scrutinise", ("scrutinise", "chance", "claims", "report", "replay")),
     ("Govern", "govern", ("snapshots", "diff", "audit", "lock", "unblind")),
-    ("This program", "installation", ("config", "simulate", "qualify")),
+    ("This program", "installation", ("config", "simulate", "qualify", "calibrate")),
 )
 MODULES = {name: module for _, module, names in SECTIONS for name in names}
 

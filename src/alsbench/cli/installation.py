@@ -107,3 +107,30 @@ def qualify(
     from alsbench.service.qualification import qualify as ask  # waits: duckdb, numpy, scipy
 
     return show(common, ask(common.access, tuple(method or ()), numbers=numbers))
+
+
+@command(
+    commands, "calibrate", placed=False, computes=True, short_help="Put the rule of the bottom line to trials of known truth"
+)
+def calibrate(
+    common: Common,
+    truth: Annotated[
+        list[str] | None, typer.Argument(metavar="[TRUTH]...", help="Only these truths. Default: all.", show_default=False)
+    ] = None,
+    trials: Annotated[int, typer.Option("--trials", metavar="N", min=0, help="Trials of each truth; 0 runs none.")] = 1000,
+    first: Annotated[int, typer.Option("--seed", metavar="N", min=0, help="Seed of the first trial; the others follow.")] = 1,
+    draws: Annotated[int, typer.Option("--draws", metavar="N", min=99, help="Permuted copies of each trial.")] = 999,
+    into: Annotated[
+        Path | None,
+        typer.Option("--into", metavar="FILE", help="Keep the trials in FILE, and do not run again those that it holds."),
+    ] = None,
+) -> int:
+    """How often the rule of the bottom line says what, in simulated trials whose truth is known.
+
+    Truths: none (no effect), even-50 and even-90 (the same effect in everybody), ratios (equal ratios in everybody), slow-150
+    (a large effect in slow progressors, 150 per arm), slow (of the size of the sample). A trial takes 2 to 15 seconds: a run
+    can be broken off, and goes on where it was. Exits 1 if a mark is missed.
+    """
+    from alsbench.service.calibration import calibrate as ask  # waits: duckdb, numpy, scipy
+
+    return show(common, ask(common.access, truth or (), trials=trials, first=first, draws=draws, into=into))

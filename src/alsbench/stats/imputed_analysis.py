@@ -139,19 +139,28 @@ def jackknives(
     is called n + 1 times. Two runs give the same bits.
     """
     d = np.zeros(data.values.shape) if shift is None else shift
-
-    def answers(index: IntArray) -> list[tuple[float, float]]:
-        completed = conditional_means(data.take(index), fit(index).take(index), strategy=strategy)
-        found = []
-        for analysis in analyses:
-            weights, _, _ = analysis.solve(index)
-            found.append((float(weights @ completed[:, analysis.visit]), float(weights @ d[index, analysis.visit])))
-        return found
-
     everybody = np.arange(data.n, dtype=np.int64)
-    whole = answers(everybody)
-    left = np.array([answers(np.delete(everybody, i)) for i in range(data.n)])
+    whole = _answers(data, fit, analyses, everybody, d, strategy)
+    left = np.array([_answers(data, fit, analyses, np.delete(everybody, i), d, strategy) for i in range(data.n)])
     return tuple(Jackknife(*whole[k], left[:, k, 0], left[:, k, 1]) for k in range(len(analyses)))
+
+
+def conditional_difference(data: Outcomes, fit: FitTo, analysis: Analysis, *, strategy: Strategy) -> float:
+    """The estimate of :func:`jackknives`, ``base``, without its error: ``fit`` is called once."""
+    everybody = np.arange(data.n, dtype=np.int64)
+    return _answers(data, fit, [analysis], everybody, np.zeros(data.values.shape), strategy)[0][0]
+
+
+def _answers(
+    data: Outcomes, fit: FitTo, analyses: Sequence[Analysis], index: IntArray, shift: Array, strategy: Strategy
+) -> list[tuple[float, float]]:
+    """Of each analysis of the subjects ``index``: the estimate, and what one unit of ``shift`` adds to it."""
+    completed = conditional_means(data.take(index), fit(index).take(index), strategy=strategy)
+    found = []
+    for analysis in analyses:
+        weights, _, _ = analysis.solve(index)
+        found.append((float(weights @ completed[:, analysis.visit]), float(weights @ shift[index, analysis.visit])))
+    return found
 
 
 def delta_shift(data: Outcomes, months: Array, *, unit: DeltaUnit = "points", arms: Sequence[int] | None = None) -> Array:

@@ -26,7 +26,9 @@ Array = NDArray[np.float64]
 @dataclass(frozen=True)
 class Diagnostics:
     """Per row (n,): ``fitted``, ``response`` (observed minus fitted), ``pearson``, ``normalized`` residuals and ``leverage``.
-    Per subject (N,), in the order of ``subjects``: ``subject_leverage`` (the sum over the subject's rows) and ``cook``."""
+    Per subject (N,), in the order of ``subjects``: ``subject_leverage`` (the sum over the subject's rows), ``cook``, and
+    ``change`` (N, p): the coefficients minus those without the subject, NaN where it alone determines one, and for aliased
+    ones."""
 
     fitted: Array
     response: Array
@@ -36,6 +38,7 @@ class Diagnostics:
     subjects: tuple[object, ...]
     subject_leverage: Array
     cook: Array
+    change: Array
 
 
 def diagnose(
@@ -65,7 +68,7 @@ def diagnose(
     half = (kept * root[:, None]) @ fit.precision.A
     n, N = response.size, layout.row.shape[0]
     pearson, normalized, leverage = np.empty(n), np.empty(n), np.empty(n)
-    cook, total = np.empty(N), np.empty(N)
+    total, moved = np.empty(N), np.empty((N, half.shape[1]))
     key = np.concatenate([layout.group[:, None], layout.seen], axis=1)
     _, first, pattern = np.unique(key, axis=0, return_index=True, return_inverse=True)
     with one_blas_thread():
@@ -76,16 +79,19 @@ def diagnose(
             S = sigmas[layout.group[example]][np.ix_(visits, visits)]
             found = _influence(S, residual[rows], half[rows])
             pearson[rows] = residual[rows] / np.sqrt(np.diag(S))
-            normalized[rows], leverage[rows], cook[who] = found
+            normalized[rows], leverage[rows], moved[who] = found
             total[who] = leverage[rows].sum(axis=1)
     rank = int((~fit.aliased).sum())
+    change = np.full((N, fit.aliased.size), np.nan)
+    change[:, ~fit.aliased] = moved @ fit.precision.A.T
+    cook = (moved**2).sum(axis=1) / rank
     _, ordered = codes_of(labels)
-    return Diagnostics(fitted, response - fitted, pearson, normalized, leverage, tuple(ordered), total, cook / rank)
+    return Diagnostics(fitted, response - fitted, pearson, normalized, leverage, tuple(ordered), total, cook, change)
 
 
 def _influence(S: Array, r: Array, half: Array) -> tuple[Array, Array, Array]:
-    """For subjects of one pattern: decorrelated residuals (N, m), leverages (N, m) and rank times Cook's distance (N,), from
-    residuals ``r`` (N, m) and ``half`` (N, m, p) = X A with A A' = Phi."""
+    """For subjects of one pattern: decorrelated residuals (N, m), leverages (N, m) and the change of the coefficients in units
+    of A (N, p), from residuals ``r`` (N, m) and ``half`` (N, m, p) = X A with A A' = Phi."""
     L_inverse = np.linalg.inv(np.linalg.cholesky(S))
     z = r @ L_inverse.T
     Z = np.matmul(L_inverse, half)  # whitened rows: Z Z' is the hat matrix of the whitened subject
@@ -95,5 +101,4 @@ def _influence(S: Array, r: Array, half: Array) -> tuple[Array, Array, Array]:
     singular = np.linalg.eigvalsh(rest)[:, 0] < 1e-10  # a subject that alone determines a coefficient
     rest[singular] = np.eye(S.shape[0])
     change = np.matmul(Z.transpose(0, 2, 1), np.linalg.solve(rest, z[:, :, None]))[:, :, 0]
-    distance = (change**2).sum(axis=1)
-    return z, leverage, np.where(singular, np.nan, distance)
+    return z, leverage, np.where(singular[:, None], np.nan, change)

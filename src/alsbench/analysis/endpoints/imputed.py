@@ -42,6 +42,7 @@ from alsbench.stats.imputed_analysis import (
     Estimate,
     Jackknife,
     MultipleImputations,
+    conditional_difference,
     delta_shift,
     jackknives,
     multiple_imputations,
@@ -84,6 +85,33 @@ def sensitivity(analysis: AnalysisContext, *, refits: Refits | None = None) -> M
                 rows += _failed(analysis, target, str(error))
         warnings = (*warnings, f"{analysis.member.phrase}: no imputation by {strategy}: {error}")
     return MethodResult(rows, model=_words(analysis), warnings=warnings, footnotes=(DEATH_NOTE,))
+
+
+def imputed_differences(analysis: AnalysisContext, *, refits: Refits) -> tuple[float | None, ...]:
+    """The difference by conditional means of each comparison where it is read, without its error: a fit, not one per subject.
+    None where it cannot be imputed."""
+    try:
+        panel, _ = panel_of(analysis, analysis.member.mask)
+        model = _Imputation(analysis, panel, refits)
+        return tuple(_difference(analysis, model, target) for target in _targets(analysis, panel.visits))
+    except (StatsError, np.linalg.LinAlgError):
+        return tuple(None for _ in _targets(analysis, ()))
+
+
+def _difference(analysis: AnalysisContext, model: _Imputation, target: Target) -> float | None:
+    treatment, reference, visit = target
+    panel = model.panel
+    if visit not in panel.visits or any(a not in panel.arm.levels for a in (treatment, reference)):
+        return None
+    data = outcomes(panel.values, panel.arm.codes, panel.arm.levels.index(reference))
+    found, _ = _difference_of(analysis, panel, (treatment, reference), panel.visits.index(visit))
+    return conditional_difference(data, model.moments_without(data.reference), found, strategy=model.strategy)
+
+
+def _difference_of(analysis: AnalysisContext, panel: Panel, pair: tuple[str, str], at: int) -> tuple[Analysis, Design]:
+    design = panel.ancova()
+    kept = ~design.aliased
+    return Analysis(design.X[:, kept], difference_row(analysis, design, pair)[kept], at), design
 
 
 DEATH_NOTE = "Imputation: a visit missing after death is imputed like any other; the joint rank treats death as an outcome."
@@ -220,10 +248,10 @@ def _target_rows(analysis: AnalysisContext, model: _Imputation, target: Target) 
     treated, control = (panel.arm.levels.index(a) for a in (treatment, reference))
     data = outcomes(panel.values, panel.arm.codes, control)
     shift = delta_shift(data, _months(analysis, panel), arms=[treated])
-    design = panel.ancova()
+    contrasted, design = _difference_of(analysis, panel, (treatment, reference), at)
     kept = ~design.aliased
     averaged = _averaged(analysis, design)[kept]
-    analyses = [Analysis(design.X[:, kept], difference_row(analysis, design, (treatment, reference))[kept], at)]
+    analyses = [contrasted]
     not_estimable = ""
     try:
         for arm in (treatment, reference):

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from alsbench.analysis.context import ARM_STATS, CONTRAST_STATS, AnalysisContext, MethodResult
+from alsbench.analysis.contrast import horizon_visit
 from alsbench.analysis.endpoints.first_visits import Line, adjusted_rows, first_visit_rows, first_visits_adjusted
 from alsbench.analysis.model_data import (
     ARM,
@@ -39,10 +40,11 @@ from alsbench.analysis.result import Row
 from alsbench.analysis.source import BoolArray, IntArray
 from alsbench.stats.covariance import check_size
 from alsbench.stats.design import Covariate, Design, Factor, Term, build_design
-from alsbench.stats.errors import StatsError
+from alsbench.stats.errors import NotEstimable, StatsError
 from alsbench.stats.lsmeans import type3_tests
 from alsbench.stats.mmrm import MMRMFit, fit_mmrm
-from alsbench.stats.mmrm_diagnostics import diagnose
+from alsbench.stats.mmrm_diagnostics import Diagnostics, diagnose
+from alsbench.study.model import Comparison
 
 AVERAGE = "average over visits"
 TERM_STATS = ("f", "num_df", "den_df", "p_value")
@@ -314,9 +316,27 @@ def _term_rows(analysis: AnalysisContext, fit: MMRMFit, design: Design) -> list[
     return out
 
 
-def _influence_rows(analysis: AnalysisContext, fit: MMRMFit, design: Design, rows: MmrmRows) -> list[Row]:
-    """Leverage and Cook's distance of every subject, and its largest residual after decorrelation (standard normal)."""
-    found = diagnose(
+def differences_without_each(analysis: AnalysisContext, comparison: Comparison) -> tuple[float, dict[int, float]]:
+    """A comparison's difference where it is read, and that without each subject (by its row of the subject-level table), the
+    covariance held at that of all; NaN for a subject that alone determines a coefficient. Raises StatsError where there is
+    none."""
+    rows = analysed_rows(analysis, analysis.member.mask)
+    read = horizon_visit(rows.visits, comparison.horizon)
+    if read is None:
+        raise NotEstimable("no analysed rows at the visit where the comparison is read")
+    fit, design, _ = fit_rows(analysis, rows, interaction=None)
+    at = {VISIT: rows.labels[rows.visits.index(read)]}
+    line = difference_row(analysis, design, (comparison.treatment, comparison.reference), **at)
+    design.check_estimable(line)
+    whole = float(fit.contrast(line[None, :]).estimate[0])
+    found = _diagnosed(analysis, fit, design, rows)
+    kept = ~fit.aliased
+    moved = found.change[:, kept] @ line[kept]
+    return whole, {int(s): whole - float(m) for s, m in zip(found.subjects, moved, strict=True)}  # type: ignore[call-overload]
+
+
+def _diagnosed(analysis: AnalysisContext, fit: MMRMFit, design: Design, rows: MmrmRows) -> Diagnostics:
+    return diagnose(
         fit,
         rows.y,
         design,
@@ -325,6 +345,11 @@ def _influence_rows(analysis: AnalysisContext, fit: MMRMFit, design: Design, row
         weights=rows.records.weight if analysis.endpoint.weights else None,
         group=rows.arm if fit.groups else None,
     )
+
+
+def _influence_rows(analysis: AnalysisContext, fit: MMRMFit, design: Design, rows: MmrmRows) -> list[Row]:
+    """Leverage and Cook's distance of every subject, and its largest residual after decorrelation (standard normal)."""
+    found = _diagnosed(analysis, fit, design, rows)
     out: list[Row] = []
     for i, subject in enumerate(found.subjects):
         index = int(subject)  # type: ignore[call-overload]

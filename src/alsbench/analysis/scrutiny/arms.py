@@ -15,16 +15,22 @@ The analysis is repeated with each reference subject of the subgroup left out in
 from __future__ import annotations
 
 import itertools
+import math
 from dataclasses import replace
 
 import numpy as np
 from scipy.special import stdtrit
 
-from alsbench.analysis.contrast import higher_is_better, p_text
+from alsbench.analysis.context import AnalysisContext
+from alsbench.analysis.contrast import contrast_of, higher_is_better, p_text
+from alsbench.analysis.endpoints.mmrm import differences_without_each
+from alsbench.analysis.methods import analysed as method_answer
 from alsbench.analysis.model_data import strata_codes
+from alsbench.analysis.question import Question
 from alsbench.analysis.result import Row
 from alsbench.analysis.scrutiny.finding import CheckAnswer, Finding, analysed, contrasts, p_words, per_comparison, spreads
 from alsbench.analysis.scrutiny.outcomes import STAND_INS, measured, own_visit, place
+from alsbench.analysis.subgroups import Membership
 from alsbench.stats.errors import StatsError
 from alsbench.stats.permutation import permute_residuals
 from alsbench.stats.permuted_trials import permute_arms, ranks_within
@@ -163,3 +169,54 @@ def controls(finding: Finding) -> CheckAnswer:
         rows += contrasts(finding, finding.endpoint, without, variable="left out", level=source.subject_ids[index])
     without_one = [r for r in rows if r.level != EVERYBODY]
     return CheckAnswer(rows, spreads(finding, without_one), (("Controls left out in turn", str(inside.size)),))
+
+
+FAR = 0.5  # of an estimate: what stays above this share of it with the covariance held is not refitted for its sign
+
+
+def effects_without_controls(finding: Finding, comparison: Comparison) -> list[float | None]:
+    """One comparison's effect without each control of the subgroup in turn, where it is read, above 0 where it lies on the side
+    of the effect in all of them; None where it cannot be computed.
+
+    It is for its sign. An MMRM is fitted again only without controls whose leaving, with the covariance held, takes half of the
+    effect or more: the others cannot turn it.
+    """
+    source, member = finding.source, finding.member()
+    reference = source.study.arms.order.index(comparison.reference)
+    inside = np.flatnonzero(member.mask & (source.planned_arm == reference)).tolist()
+    whole = _effect(finding, comparison, member)
+    if whole is None or whole == 0.0:
+        return [None for _ in inside]
+    held: dict[int, float] = {}
+    if finding.endpoint.method == "mmrm":
+        try:
+            held = differences_without_each(_horizon_only(finding, comparison, member), comparison)[1]
+        except StatsError:
+            held = {}  # each is fitted again, and says why it cannot be
+    found: list[float | None] = []
+    for index in inside:
+        kept = held.get(index, float("nan")) / whole
+        if not kept > FAR:
+            mask = member.mask.copy()
+            mask[index] = False
+            again = _effect(finding, comparison, replace(member, mask=mask, n=member.n - 1))
+            found.append(None if again is None else again / whole)
+        else:
+            found.append(kept)
+    return found
+
+
+def _horizon_only(finding: Finding, comparison: Comparison, member: Membership) -> AnalysisContext:
+    endpoint, visit = finding.endpoint, own_visit(finding.source, finding.endpoint, comparison)
+    if endpoint.method == "ancova" and visit is not None:
+        endpoint = endpoint.model_copy(update={"visits": (visit,)})  # each visit is a model of its own
+    question = Question(endpoint.name, subgroups=(member.phrase,), population=finding.population)
+    return AnalysisContext(finding.source, endpoint, question, finding.population, member, (comparison,), at_horizon=True)
+
+
+def _effect(finding: Finding, comparison: Comparison, member: Membership) -> float | None:
+    """The effect, a ratio as its logarithm."""
+    found = contrast_of(method_answer(_horizon_only(finding, comparison, member)).rows, finding.endpoint, comparison)
+    if found.estimate is None or (found.ratio and found.estimate <= 0.0):
+        return None
+    return math.log(found.estimate) if found.ratio else found.estimate

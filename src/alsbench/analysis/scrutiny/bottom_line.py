@@ -6,7 +6,7 @@ What is costly is computed only where there is a p below 0.05 to explain.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from alsbench.analysis.cells import cached_piece
@@ -16,8 +16,9 @@ from alsbench.analysis.judgement import METHODS, TAKE_AWAY, Inputs, Judgement, S
 from alsbench.analysis.kept import cached_check
 from alsbench.analysis.question import OVERALL
 from alsbench.analysis.result import Row
-from alsbench.analysis.scrutiny.arms import EVERYBODY
+from alsbench.analysis.scrutiny.arms import effects_without_controls
 from alsbench.analysis.scrutiny.finding import CheckAnswer, Finding
+from alsbench.analysis.scrutiny.missingness import effects_assumed
 from alsbench.analysis.scrutiny.outcomes import STAND_INS, own_visit, place, searched_visits
 from alsbench.analysis.scrutiny.selection import SCOPES, THRESHOLDS, late, search_table, searched
 from alsbench.analysis.search import Share
@@ -25,7 +26,6 @@ from alsbench.analysis.subgroups import complement as other_part
 from alsbench.errors import ExpressionError, UsageError
 from alsbench.study.model import Comparison
 
-ESTIMATES = ("difference", "ratio", "hazard_ratio")
 RESTING_ON_SIGNS = ("holds up, post hoc", "worth a new trial")
 
 
@@ -164,11 +164,14 @@ def _judged(
     again = at_horizon(gatherer.check(finding, "rerandomisation", comparison), comparison)
     p = next((r.number() for r in again if r.stat_name == "permutation_p" and r.stat is not None), None)
     upward = 1.0 if (own.estimate or 0.0) > own.null else -1.0
-    signs = {
-        words: _signs(gatherer.check(finding, check, comparison), comparison, wanted, upward)
-        for words, (check, wanted) in SIGNS.items()
-        if finding.endpoint.method in SIGNED.get(check, (finding.endpoint.method,))
-    }
+    method = finding.endpoint.method
+    signs = {"analyses without one control": _held(effects_without_controls(finding, comparison), 1.0)}
+    if method == "joint_rank":
+        rows = at_horizon(gatherer.check(finding, "specification", comparison), comparison)
+        made = [r for r in rows if r.variable == "specification" and r.stat_name == "difference"]
+        signs["specifications"] = _held([None if r.stat is None else r.number() for r in made], upward)
+    if method in ("mmrm", "ancova"):
+        signs["assumptions about the missing"] = _held(effects_assumed(finding, comparison), upward)
     return judge(replace(inputs, p_rerandomised=p, signs=signs))
 
 
@@ -201,31 +204,10 @@ def _larger(finding: Finding, own: EvidenceCell, comparison: Comparison) -> bool
     return mine > other if own.upward else mine < other
 
 
-def _left_out(row: Row) -> bool:
-    return row.variable == "left out" and row.level != EVERYBODY
-
-
-def _specified(row: Row) -> bool:
-    return row.variable == "specification"
-
-
-def _assumed(row: Row) -> bool:
-    return row.variable == "imputed" and row.level not in (None, "as analysed")
-
-
-SIGNS: dict[str, tuple[str, Callable[[Row], bool]]] = {  # in words: the check, and which of its rows
-    "analyses without one control": ("controls", _left_out),
-    "specifications": ("specification", _specified),
-    "assumptions about the missing": ("missingness", _assumed),
-}
-SIGNED = {"specification": ("joint_rank",), "missingness": ("mmrm", "ancova")}  # methods that a check is about; else all
-
-
-def _signs(rows: Iterable[Row], comparison: Comparison, wanted: Callable[[Row], bool], upward: float) -> SignCount:
-    """How many of the analyses wanted keep the side on which the estimate lies (``upward``: 1 above no effect, -1 below)."""
-    mine = [r for r in at_horizon(rows, comparison) if wanted(r) and r.stat_name in ESTIMATES]
-    values = [(r.number() - (0.0 if r.stat_name == "difference" else 1.0)) * upward for r in mine if r.stat is not None]
-    return SignCount(sum(v > 0 for v in values), len(values), len(mine) - len(values))
+def _held(effects: Sequence[float | None], upward: float) -> SignCount:
+    """How many of the analyses keep the side on which the estimate lies (``upward``: 1 above no effect, -1 below)."""
+    made = [value for value in effects if value is not None]
+    return SignCount(sum(value * upward > 0 for value in made), len(made), len(effects) - len(made))
 
 
 def _rows(finding: Finding, comparison: Comparison, found: Judgement) -> list[Row]:

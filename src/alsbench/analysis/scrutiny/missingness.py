@@ -15,18 +15,19 @@ import numpy as np
 
 from alsbench.analysis.context import AnalysisContext
 from alsbench.analysis.contrast import at_horizon, p_text, visits_to_horizon
-from alsbench.analysis.endpoints.imputed import IMPUTED, TIPPING, TIPPING_STATS, Refits, sensitivity
+from alsbench.analysis.endpoints.imputed import IMPUTED, TIPPING, TIPPING_STATS, Refits, imputed_differences, sensitivity
 from alsbench.analysis.question import OVERALL, Question
 from alsbench.analysis.result import Row
 from alsbench.analysis.scrutiny.finding import CheckAnswer, Finding, analysed, per_comparison, summary_rows
 from alsbench.analysis.scrutiny.outcomes import change_at, own_visit, place, searched_visits
 from alsbench.analysis.subgroups import Membership, complement
 from alsbench.errors import ExpressionError
+from alsbench.stats.imputation import Strategy
 from alsbench.stats.proportions import fisher_exact, percent, percentage_points
 from alsbench.stats.threads import one_blas_thread
 from alsbench.study.model import Comparison, Endpoint
 
-STRATEGIES = ("mar", "jump-to-reference", "copy-reference")
+STRATEGIES: tuple[Strategy, ...] = ("mar", "jump-to-reference", "copy-reference")
 SHOWN = ("difference", "conf_low", "conf_high", "p_value")
 
 
@@ -114,16 +115,32 @@ def _assumed(about: Finding) -> tuple[list[Row], tuple[str, ...]]:
     refits: Refits = {}
     with one_blas_thread():
         for strategy in STRATEGIES:
-            endpoint = about.endpoint.model_copy(update={"method": "mmrm", "imputation": strategy, "tipping_deltas": ()})
-            question = Question(endpoint.name, subgroups=(about.subgroup,), population=about.population)
-            analysis = AnalysisContext(about.source, endpoint, question, about.population, about.member(), about.comparisons)
-            block = sensitivity(analysis, refits=refits)
+            block = sensitivity(_imputing(about, strategy), refits=refits)
             rows += [r for r in block.rows if r.context == "contrast" and r.variable == IMPUTED and r.stat_name in SHOWN]
             if strategy == "mar":
                 tips = [r for r in block.rows if r.variable == TIPPING and r.stat_name in TIPPING_STATS and r.level == strategy]
                 rows += [replace(r, variable=IMPUTED) for r in tips]
             warnings += block.warnings
     return rows, tuple(dict.fromkeys(warnings))
+
+
+def effects_assumed(finding: Finding, comparison: Comparison) -> list[float | None]:
+    """One comparison's difference where it is read, among completers and by each strategy of imputation; None where it cannot
+    be computed. They are those of check 15, without its errors."""
+    about = replace(finding, comparisons=(comparison,))
+    rows = _labelled(about, _completers(about, comparison), "completers")
+    found: list[float | None] = [next((r.number() for r in rows if r.stat_name == "difference" and r.stat is not None), None)]
+    refits: Refits = {}
+    with one_blas_thread():
+        for strategy in STRATEGIES:
+            found += imputed_differences(_imputing(about, strategy), refits=refits)
+    return found
+
+
+def _imputing(about: Finding, strategy: Strategy) -> AnalysisContext:
+    endpoint = about.endpoint.model_copy(update={"method": "mmrm", "imputation": strategy, "tipping_deltas": ()})
+    question = Question(endpoint.name, subgroups=(about.subgroup,), population=about.population)
+    return AnalysisContext(about.source, endpoint, question, about.population, about.member(), about.comparisons)
 
 
 def _labelled(about: Finding, member: Membership, level: str) -> list[Row]:
