@@ -72,9 +72,7 @@ def cached_check(
 
     A check whose rows name single subjects is not kept.
     """
-    looked = looked_at(source).plain() if name in catalogue.SEARCHING else None  # who looks further searches more widely
-    asked = [name, subgroup, endpoint, list(comparisons), population, catalogue.DRAWS, looked]
-    key = entry_key(source, "check", asked)
+    key, asked = _check_key(name, source, subgroup, endpoint, comparisons, population)
     body = read_entry(source.results_dir, key)
     if body is not None:
         return result_from(body)
@@ -83,6 +81,30 @@ def cached_check(
     if not any(row.context == "subject" or row.level in people for row in result.rows):
         keep(source, key, "check", asked, result_body(result))
     return result
+
+
+def known_check(
+    name: str,
+    source: Source,
+    subgroup: str,
+    *,
+    endpoint: str = "",
+    comparisons: tuple[str, ...] = (),
+    population: str = "",
+) -> Result | None:
+    """As :func:`cached_check`, where it is kept already; None where it would have to be computed."""
+    key, _ = _check_key(name, source, subgroup, endpoint, comparisons, population)
+    body = read_entry(source.results_dir, key)
+    return None if body is None else result_from(body)
+
+
+def _check_key(
+    name: str, source: Source, subgroup: str, endpoint: str, comparisons: tuple[str, ...], population: str
+) -> tuple[str, list[Any]]:
+    """Where a check is kept, and what was asked."""
+    looked = looked_at(source).plain() if name in catalogue.SEARCHING else None  # who looks further searches more widely
+    asked = [name, subgroup, endpoint, list(comparisons), population, catalogue.DRAWS, looked]
+    return entry_key(source, "check", asked), asked
 
 
 def kept_files(directory: Path) -> list[Path]:

@@ -36,6 +36,10 @@ PopulationOption = Annotated[
     str,
     typer.Option("--population", metavar="P", autocompletion=population_names, help="Analysis set. Default: the endpoint's."),
 ]
+JudgeOption = Annotated[
+    bool,
+    typer.Option("--judge", help="Give every p below 0.05 outside the plan its bottom line; takes minutes the first time."),
+]
 
 
 @command(commands, "endpoint")
@@ -117,12 +121,14 @@ def evidence(
     subgroup: SubgroupsOption = None,
     comparison: ComparisonsOption = None,
     population: PopulationOption = "",
+    judge: JudgeOption = False,
     mask: MaskOption = 0,
 ) -> None:
     """Every endpoint and comparison, overall and in each subgroup beside its complement (default: all subgroups)."""
     from alsbench.service.evidence import evidence as ask  # waits: duckdb, numpy
 
-    show(common, ask(common.access, subgroups=subgroup, comparisons=comparison or (), population=population, mask=mask))
+    asked: dict[str, Any] = {"subgroups": subgroup, "comparisons": comparison or (), "population": population}
+    show(common, ask(common.access, **asked, judge=judge, mask=mask))
 
 
 @command(commands, "forest", short_help="One endpoint across the subgroups, drawn to scale")
@@ -132,13 +138,14 @@ def forest(
     subgroup: SubgroupsOption = None,
     comparison: ComparisonsOption = None,
     population: PopulationOption = "",
+    judge: JudgeOption = False,
     mask: MaskOption = 0,
 ) -> None:
     """One endpoint overall, in each subgroup and in its complement, drawn to scale (default: all subgroups)."""
     from alsbench.service.evidence import forest as ask  # waits: duckdb, numpy
 
-    compared = comparison or ()
-    show(common, ask(common.access, name, subgroups=subgroup, comparisons=compared, population=population, mask=mask))
+    asked: dict[str, Any] = {"subgroups": subgroup, "comparisons": comparison or (), "population": population}
+    show(common, ask(common.access, name, **asked, judge=judge, mask=mask))
 
 
 @command(commands, "safety")

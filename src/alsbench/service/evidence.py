@@ -7,16 +7,19 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from alsbench.analysis.bottom_lines import bottom_lines_of, rows_by_comparison, with_bottom_line
 from alsbench.analysis.cells import cached_piece
 from alsbench.analysis.evidence import Evidence, assemble, evidence_columns, iter_evidence
 from alsbench.analysis.gates import gated
 from alsbench.analysis.methods import evidence_endpoints, method_info
 from alsbench.analysis.question import evidence_command
+from alsbench.analysis.scrutiny import BOTTOM_LINE
 from alsbench.errors import UsageError
 from alsbench.render.evidence import evidence_page
 from alsbench.render.forest import forest_page
+from alsbench.render.marks import unjudged
 from alsbench.service.access import Access
-from alsbench.service.masks import MOST_DECLARED, mask_evidence
+from alsbench.service.masks import MOST_DECLARED, mask_check, mask_evidence
 from alsbench.service.output import Output, results_output
 from alsbench.service.trail import log_result
 
@@ -31,11 +34,14 @@ def evidence(
     subgroups: Sequence[str] | None = None,
     comparisons: Sequence[str] = (),
     population: str = "",
+    judge: bool = False,
     mask: int = 0,
 ) -> Output:
-    """Every endpoint with a single contrast, overall and in each subgroup beside its complement (None: all of the study)."""
+    """Every endpoint with a single contrast, overall and in each subgroup beside its complement (None: all of the study).
+
+    ``judge`` gives every p below 0.05 outside the plan its bottom line, which takes minutes where nothing is kept yet."""
     with access.opened() as source:
-        made = made_evidence(access, source, subgroups, tuple(comparisons), population, access.mask(mask))
+        made = made_evidence(access, source, subgroups, tuple(comparisons), population, access.mask(mask), judge=judge)
         result = log_result(access, made.result, source.study)
         return results_output(access, [result], lambda: evidence_page(replace(made, result=result)), source.study)
 
@@ -47,9 +53,11 @@ def forest(
     subgroups: Sequence[str] | None = None,
     comparisons: Sequence[str] = (),
     population: str = "",
+    judge: bool = False,
     mask: int = 0,
 ) -> Output:
-    """One endpoint overall, in each subgroup and in its complement, drawn to scale, with interaction p.
+    """One endpoint overall, in each subgroup and in its complement, drawn to scale, with interaction p; ``judge`` as for the
+    evidence.
 
     Raises UsageError for an endpoint without a single contrast."""
     with access.opened() as source:
@@ -57,7 +65,7 @@ def forest(
             raise UsageError(
                 f"endpoint {name} has no single contrast to draw", where="forest", hint=f"alsbench endpoint {name}"
             )
-        made = made_forest(access, source, name, subgroups, tuple(comparisons), population, access.mask(mask))
+        made = made_forest(access, source, name, subgroups, tuple(comparisons), population, access.mask(mask), judge=judge)
         result = log_result(access, made.result, source.study)
         return results_output(access, [result], lambda: forest_page(replace(made, result=result)), source.study)
 
@@ -74,6 +82,8 @@ def made_evidence(
     comparisons: tuple[str, ...] = (),
     population: str = "",
     k: int = 0,
+    *,
+    judge: bool = False,
 ) -> Evidence:
     """The table with counts below ``k`` masked; progress is shown, nothing is logged."""
     chosen = chosen_subgroups(source, subgroups)
@@ -84,7 +94,36 @@ def made_evidence(
     if population:
         text = f"{made.result.provenance.command} --population {shlex.quote(population)}"
         made = replace(made, result=made.result.with_command(text))
-    return mask_evidence(made, source, k, population, hidden_columns(source, chosen, comparisons, population) if k else ())
+    beside = hidden_columns(source, chosen, comparisons, population) if k else ()
+    return _finished(access, source, made, population, k, beside, judge=judge)
+
+
+def _finished(
+    access: Access, source: Source, made: Evidence, population: str, k: int, beside: Sequence[Row], *, judge: bool
+) -> Evidence:
+    """The table with its bottom lines, where they were asked for, and counts below ``k`` masked."""
+    if not judge:
+        return mask_evidence(made, source, k, population, beside)
+    made = replace(made, result=made.result.with_command(f"{made.result.provenance.command} --judge"))
+    return judged_evidence(access, source, mask_evidence(made, source, k, population, beside), population, k)
+
+
+def judged_evidence(access: Access, source: Source, made: Evidence, population: str = "", k: int = 0) -> Evidence:
+    """Every p below 0.05 outside the plan with its bottom line: the level in its cell, level, rule and inputs as rows. What a
+    mask hides has none; neither has what cannot be scrutinised."""
+    asked = dict.fromkeys((c.endpoint, c.subgroup) for c in made.cells if unjudged(c))
+    rows: dict[tuple[str, str, str], tuple[Row, ...]] = {}
+    for endpoint, phrase in access.steps(asked, len(asked), "bottom lines"):
+        found = bottom_lines_of(source, endpoint, phrase, population)
+        found = mask_check(BOTTOM_LINE.id, found, source, phrase, population, k)
+        rows |= {(endpoint, phrase, name): mine for name, mine in rows_by_comparison(found, source).items()}
+    places = {(c.endpoint, c.subgroup, c.comparison) for c in made.cells if unjudged(c)}
+    cells = tuple(
+        with_bottom_line(c, rows.get((c.endpoint, c.subgroup, c.comparison), ())) if unjudged(c) else c for c in made.cells
+    )
+    more = dict.fromkeys(row for place, mine in rows.items() if place in places for row in mine)
+    question = {**made.result.question, "judge": True}
+    return replace(made, cells=cells, result=replace(made.result, rows=(*made.result.rows, *more), question=question))
 
 
 def hidden_columns(
@@ -113,6 +152,8 @@ def made_forest(
     comparisons: tuple[str, ...] = (),
     population: str = "",
     k: int = 0,
+    *,
+    judge: bool = False,
 ) -> Evidence:
     """What the plot is drawn from, with counts below ``k`` masked; progress is shown, nothing is logged."""
     chosen = chosen_subgroups(source, subgroups)
@@ -126,4 +167,5 @@ def made_forest(
         ["alsbench forest", shlex.quote(name), *words[2:], *(["--population", shlex.quote(population)] if population else [])]
     )
     beside = hidden_columns(source, chosen, comparisons, population, name) if k else ()
-    return mask_evidence(replace(made, result=made.result.with_command(text)), source, k, population, beside)
+    made = replace(made, result=made.result.with_command(text))
+    return _finished(access, source, made, population, k, beside, judge=judge)

@@ -219,20 +219,33 @@ class Trial:
         return Answer(self._access, safety(self._access, subgroups=_words(subgroup), population=population, mask=mask))
 
     def evidence(
-        self, *, subgroups: Sequence[str] | None = None, comparison: Words = (), population: str = "", mask: int = 0
+        self,
+        *,
+        subgroups: Sequence[str] | None = None,
+        comparison: Words = (),
+        population: str = "",
+        judge: bool = False,
+        mask: int = 0,
     ) -> Answer:
-        """Every endpoint with a single contrast, overall and in each subgroup (default: all of the study's)."""
-        compared = _words(comparison)
-        made = evidence(self._access, subgroups=subgroups, comparisons=compared, population=population, mask=mask)
-        return Answer(self._access, made)
+        """Every endpoint with a single contrast, overall and in each subgroup (default: all of the study's). With ``judge``
+        every p below 0.05 outside the plan has its bottom line: rows with ``variable`` ``bottom line``."""
+        asked: dict[str, Any] = {"subgroups": subgroups, "comparisons": _words(comparison), "population": population}
+        return Answer(self._access, evidence(self._access, **asked, judge=judge, mask=mask))
 
     def forest(
-        self, name: str, *, subgroups: Sequence[str] | None = None, comparison: Words = (), population: str = "", mask: int = 0
+        self,
+        name: str,
+        *,
+        subgroups: Sequence[str] | None = None,
+        comparison: Words = (),
+        population: str = "",
+        judge: bool = False,
+        mask: int = 0,
     ) -> Answer:
-        """One endpoint overall, in each subgroup and in its complement, with interaction p; ``plot()`` draws it."""
-        compared = _words(comparison)
-        made = forest(self._access, name, subgroups=subgroups, comparisons=compared, population=population, mask=mask)
-        return Answer(self._access, made)
+        """One endpoint overall, in each subgroup and in its complement, with interaction p; ``plot()`` draws it. ``judge`` is
+        as in :meth:`evidence`."""
+        asked: dict[str, Any] = {"subgroups": subgroups, "comparisons": _words(comparison), "population": population}
+        return Answer(self._access, forest(self._access, name, **asked, judge=judge, mask=mask))
 
     def scrutinise(
         self,
