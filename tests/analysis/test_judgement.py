@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -10,7 +11,16 @@ import numpy as np
 import pytest
 from tests.shared import built_once
 
-from alsbench.analysis.judgement import Inputs, Judgement, SignCount, judge, reasons
+from alsbench.analysis.judgement import (
+    Inputs,
+    Judgement,
+    SignCount,
+    Thresholds,
+    changed_words,
+    judge,
+    reasons,
+    rule_words,
+)
 from alsbench.analysis.looks import Looked, looked_at
 from alsbench.analysis.question import Question
 from alsbench.analysis.run import answer
@@ -143,6 +153,22 @@ def test_every_input_is_for_or_against() -> None:
         "p of the whole search 0.300 ± 0.0000",
         "the sign turns in some specifications",
     )
+
+
+def test_the_study_file_may_set_other_constants() -> None:
+    """METHODS 12: constants are study settings, printed when changed."""
+    from alsbench.study.model import JudgementRule
+
+    limits = Thresholds(**JudgementRule(new_trial=0.3, nominal=0.01).model_dump())
+    found = replace(FOUND, p_search=of(0.2))
+    assert judge(found).level == "what chance offers" and judge(found, limits).level == "worth a new trial"
+    assert judge(replace(FOUND, p=0.02), limits).level == "no finding"
+    assert changed_words(limits) == "nominal p 0.01 (0.05), new trial 0.3 (0.15)"
+    assert changed_words(Thresholds()) == ""
+    assert rule_words(Thresholds()) == (
+        "nominal p 0.05, holds up 0.05, new trial 0.15, new trial, of definitions 0.1, in this subgroup 0.15"
+    )
+    assert Thresholds(**JudgementRule().model_dump()) == Thresholds()  # the study file's defaults are METHODS'
 
 
 def simulated(tmp_path_factory: pytest.TempPathFactory, name: str, *options: str) -> Source:
@@ -368,3 +394,37 @@ def test_what_no_input_can_change_is_not_computed(tmp_path_factory: pytest.TempP
     finding = replace(asked(source, "slow", endpoint="cafs", comparisons=("G2-M12",)), draws=255)
     quick = judged(finding, finding.comparisons[0], whole=False)
     assert quick.level == judged(finding, finding.comparisons[0]).level and quick.inputs.p_rerandomised is None
+
+
+def test_constants_of_the_study_file_are_obeyed_and_printed(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """The sample's finding among 1,232 tests is worth a new trial to whoever asks for no more; every line says so, and what
+    was kept under another rule is not shown."""
+    from tests.shell import run_here
+
+    source = sample(tmp_path_factory)
+    assert source.held is not None
+    mine = tmp_path / "w"
+    shutil.copytree(source.held.path, mine, symlinks=True)
+    study = mine / "study.toml"
+    study.write_text(study.read_text() + "\n[judgement]\nnew_trial = 0.999\nnew_trial_definitions = 0.5\n")
+    words = [
+        "scrutinise",
+        "-s",
+        "slow",
+        "-e",
+        "alsfrs",
+        "--comparison",
+        "G2-M12",
+        "--check",
+        "bottom_line",
+        "-w",
+        str(mine),
+        "-q",
+    ]
+    told = run_here(words, env={"COLUMNS": "80"})
+    assert "WORTH A NEW TRIAL" in told.out
+    folded = " ".join(told.out.split())
+    assert "changed by the study file: new trial 0.999 (0.15), new trial, of definitions 0.5 (0.1)" in folded
+    rows = json.loads(run_here([*words, "--format", "json"]).out)["results"]
+    rule = next(row["stat"] for row in rows if row["stat_name"] == "rule")
+    assert rule.startswith("nominal p 0.05, holds up 0.05, new trial 0.999")

@@ -143,3 +143,18 @@ def test_a_plan_with_control_characters_is_the_one_that_was_locked(tmp_path: Pat
     assert (found.doubt, found.note) == ("", "")
     assert changes(found, bad) == ()
     assert [c.name for c in changes(found, study())] == ["alsfrs"]
+
+
+def test_a_changed_rule_of_the_bottom_line_is_a_departure(tmp_path: Path, log: Path) -> None:
+    """A rule that was spelled out as METHODS has it is the same rule; one that was changed before the lock is locked."""
+    spelled = parse_study(STUDY + "[judgement]\nnew_trial = 0.15\n")
+    changed = parse_study(STUDY + "[judgement]\nnew_trial = 0.3\n")
+    lock = lock_plan(study(), tmp_path, log)
+    assert "judgement" not in lock.plan and changes(lock, spelled) == ()
+    assert [c.words() for c in changes(lock, changed)] == ["judgement: new_trial 0.3 instead of 0.15"]
+    assert [c.word for c in changes(lock, changed)] == ["deviation"]
+    other = tmp_path / "other"
+    other.mkdir()
+    late = lock_plan(changed, other, other / "audit.jsonl")
+    assert changes(late, changed) == ()
+    assert [c.words() for c in changes(late, study())] == ["judgement: new_trial 0.15 instead of 0.3"]

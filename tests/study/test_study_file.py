@@ -253,3 +253,41 @@ def test_an_edit_does_not_overwrite_somebody_elses(file: Path) -> None:
         edit.publish(file, b"x", unless_changed_from=b"what it was before")
     assert file.read_text() == COMPLETE
     assert [p.name for p in file.parent.iterdir()] == ["study.toml"]
+
+
+RULE = "\n[judgement]\nnew_trial = 0.2\n"
+
+
+def test_constants_of_the_bottom_line_are_part_of_the_study() -> None:
+    """Those that are not written are METHODS'; a file without them is the file it was before there were any."""
+    plain, changed = parse_study(COMPLETE), parse_study(COMPLETE + RULE)
+    assert plain.judgement is None and "judgement" not in plain.model_dump(mode="json")
+    assert changed.judgement is not None
+    assert changed.judgement.model_dump() == {
+        "nominal": 0.05,
+        "holds_up": 0.05,
+        "new_trial": 0.2,
+        "new_trial_definitions": 0.1,
+        "in_this_subgroup": 0.15,
+    }
+    assert study_digest(changed) != study_digest(plain)
+
+
+@pytest.mark.parametrize(
+    ("text", "key", "message"),
+    [
+        ("new_trail = 0.2", "judgement.new_trail", "unknown key"),
+        ("nominal = 0", "judgement.nominal", "0"),
+        ("nominal = 1", "judgement.nominal", "1"),
+        ("in_this_subgroup = -0.1", "judgement.in_this_subgroup", "0"),
+        ("new_trial_definitions = 1.5", "judgement.new_trial_definitions", "1"),
+        ('holds_up = "0.05"', "judgement.holds_up", "not a number"),
+        ("holds_up = true", "judgement.holds_up", "not a number"),
+        ("holds_up = 0.2", "judgement.new_trial", "would not be worth a new trial"),
+    ],
+)
+def test_constants_that_cannot_be_meant(text: str, key: str, message: str) -> None:
+    with pytest.raises(StudyError) as caught:
+        parse_study(f"{COMPLETE}\n[judgement]\n{text}\n")
+    assert caught.value.where.partition(" ")[2] == key
+    assert message in caught.value.what

@@ -129,8 +129,9 @@ def plan_met(source: Source, cell: EvidenceCell, population: str = "") -> bool:
         return any(g.rejected for g in gates(source) if (g.endpoint, g.comparison) == (cell.endpoint, cell.comparison))
     endpoints = [e for e in source.study.endpoints.values() if e.level == "primary"]
     comparisons = [c for c in source.study.comparisons if c.primary]
+    rule = source.study.judgement
     only = len(endpoints) == len(comparisons) == 1
-    return only and cell.level == "primary" and cell.primary and cell.p <= SMALL
+    return only and cell.level == "primary" and cell.primary and cell.p <= (0.05 if rule is None else rule.nominal)
 
 
 def _verdict(cell: EvidenceCell, found: dict[tuple[str, str], Gate], alpha: float) -> EvidenceCell:

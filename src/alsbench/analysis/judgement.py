@@ -8,10 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from alsbench.analysis.contrast import frequency, p_text
 from alsbench.analysis.search import Share
+
+if TYPE_CHECKING:
+    from alsbench.study.model import Study
 
 Level = Literal[
     "not judged",
@@ -32,7 +35,7 @@ TAKE_AWAY: Mapping[str, str] = {
     "as declared, no lock proves it": "declared in the study file, its rule met; that this came before the data is not shown",
     "against the treatment": "the treated did worse",
     "the whole trial's; more for this subgroup is not shown": "seen in everybody; nothing shows that these gain more",
-    "no finding": "p is above 0.05: there is nothing to explain",
+    "no finding": "p is above {nominal:g}: there is nothing to explain",
     "holds up, post hoc": "not planned, but chance and choice do not explain it; a new trial must confirm it",
     "worth a new trial": "chance and choice may explain it: a hypothesis for a new trial, and no more",
     "what chance offers": "a search as wide as this one offers such results where there is no effect at all",
@@ -44,7 +47,7 @@ UNSEARCHED = ("not judged", "no finding", "confirmed as planned", "as declared, 
 
 @dataclass(frozen=True)
 class Thresholds:
-    """The constants of the rule; those of METHODS unless the study file sets others."""
+    """The constants of the rule; those of METHODS unless the study file sets others (:func:`limits_of`)."""
 
     nominal: float = 0.05
     holds_up: float = 0.05
@@ -54,6 +57,29 @@ class Thresholds:
 
 
 METHODS = Thresholds()
+NAMES = {  # as they are printed
+    "nominal": "nominal p",
+    "holds_up": "holds up",
+    "new_trial": "new trial",
+    "new_trial_definitions": "new trial, of definitions",
+    "in_this_subgroup": "in this subgroup",
+}
+
+
+def limits_of(study: Study) -> Thresholds:
+    """The constants that hold in a study."""
+    return METHODS if study.judgement is None else Thresholds(**study.judgement.model_dump())
+
+
+def rule_words(limits: Thresholds) -> str:
+    """The constants in words: ``nominal p 0.05, holds up 0.05, new trial 0.15 ...``."""
+    return ", ".join(f"{NAMES[name]} {value:g}" for name, value in vars(limits).items())
+
+
+def changed_words(limits: Thresholds) -> str:
+    """Those of the study file that are not METHODS', with METHODS' behind them: ``new trial 0.2 (0.15)``; empty for none."""
+    found = {name: value for name, value in vars(limits).items() if value != getattr(METHODS, name)}
+    return ", ".join(f"{NAMES[name]} {value:g} ({getattr(METHODS, name):g})" for name, value in found.items())
 
 
 @dataclass(frozen=True)

@@ -159,7 +159,7 @@ def _concerned(
         c
         for c in changes(lock, source.study)
         if c.part in EVERYWHERE
-        or (whole and (c.part == "multiplicity" or c.kind == "removed"))
+        or (whole and (c.part in ("multiplicity", "judgement") or c.kind == "removed"))
         or c.name in used.get(c.part, ())
     ]
 

@@ -20,7 +20,18 @@ from alsbench.audit.log import LOOK_ACTIONS, append, entries
 from alsbench.audit.workspace_identity import WorkspaceIdentity
 from alsbench.errors import AlsbenchError, DataError, UnavailableError
 from alsbench.files import write_file
-from alsbench.study.model import Arms, Comparison, Derive, Endpoint, Multiplicity, Populations, Study, Subgroup, Visits
+from alsbench.study.model import (
+    Arms,
+    Comparison,
+    Derive,
+    Endpoint,
+    JudgementRule,
+    Multiplicity,
+    Populations,
+    Study,
+    Subgroup,
+    Visits,
+)
 from alsbench.study.study_file import study_digest
 
 LOCK_NAME = "plan.lock.json"
@@ -104,7 +115,8 @@ class Lock:
 def plan_of(study: Study, *, sealed: bool = False) -> dict[str, Any]:
     """The pre-specified part of a study as plain JSON values. A sealed plan leaves out what blinding hides.
 
-    Rules of derivation are part of it where they are not the defaults: windows and baselines decide which records count.
+    Rules of derivation are part of it where they are not the defaults: windows and baselines decide which records count; so
+    are the constants of the bottom line.
     """
     plan: dict[str, Any] = {
         "study": study.info.id,
@@ -119,6 +131,8 @@ def plan_of(study: Study, *, sealed: bool = False) -> dict[str, Any]:
     }
     if study.derive is not None and study.derive != Derive():
         plan["derive"] = study.derive.model_dump(mode="json")
+    if study.judgement is not None and study.judgement != JudgementRule():
+        plan["judgement"] = study.judgement.model_dump(mode="json")
     found: dict[str, Any] = escaped(plan | dict.fromkeys(SEALED_PARTS) if sealed else plan)
     return found
 
@@ -193,9 +207,11 @@ def changes(lock: Lock, study: Study) -> tuple[Change, ...]:
     found: list[Change] = []
     for part, kind in _PARTS:
         found += _part_changes(lock, study, part, kind)
-    before, after = Derive.model_validate(lock.plan.get("derive") or {}), study.derive or Derive()
-    if detail := _difference(before.model_dump(mode="json"), after.model_dump(mode="json")):
-        found.append(Change("derive", "", "edited", detail))
+    rules: tuple[tuple[str, type[Derive | JudgementRule]], ...] = (("derive", Derive), ("judgement", JudgementRule))
+    for part, rule in rules:
+        before, after = rule.model_validate(lock.plan.get(part) or {}), getattr(study, part) or rule()
+        if detail := _difference(before.model_dump(mode="json"), after.model_dump(mode="json")):
+            found.append(Change(part, "", "edited", detail))
     if lock.plan["subject"] != study.info.subject:
         found.append(Change("subject", "", "edited", f"{study.info.subject} instead of {lock.plan['subject']}"))
     if lock.comparisons is not None:
@@ -326,6 +342,7 @@ def _usable(values: Mapping[str, Any]) -> Lock | None:
             if lock.plan[part] is not None:
                 kind.model_validate(lock.plan[part])
         Derive.model_validate(lock.plan.get("derive") or {})
+        JudgementRule.model_validate(lock.plan.get("judgement") or {})
     except (KeyError, TypeError, AttributeError, ValueError, RecursionError):  # pydantic's is a ValueError
         return None
     return lock

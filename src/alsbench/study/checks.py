@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from alsbench.errors import ExpressionError
 from alsbench.study.als import is_post_baseline
 from alsbench.study.expression import parse
-from alsbench.study.model import LATEST, RESERVED_NAMES, Derive, Endpoint, Multiplicity, Study
+from alsbench.study.model import LATEST, RESERVED_NAMES, Derive, Endpoint, JudgementRule, Multiplicity, Study
 from alsbench.study.names import nearest
 
 REPEATED_MEASURES = ("mmrm", "ancova", "slope")
@@ -43,6 +43,14 @@ def faults(study: Study) -> Iterator[Fault]:
         yield from _plan(study, study.multiplicity)
     if study.derive is not None:
         yield from _derive(study.derive)
+    if study.judgement is not None:
+        yield from _judgement(study.judgement)
+
+
+def _judgement(rule: JudgementRule) -> Iterator[Fault]:
+    if rule.holds_up > rule.new_trial:
+        what = f"what holds up ({rule.holds_up:g}) would not be worth a new trial ({rule.new_trial:g})"
+        yield Fault(("judgement", "new_trial"), what, "new_trial is at least holds_up")
 
 
 def _derive(rules: Derive) -> Iterator[Fault]:

@@ -271,6 +271,24 @@ class Derive(Table):
         return content
 
 
+Probability = Annotated[Number, Field(gt=0, lt=1)]
+
+
+class JudgementRule(Table):
+    """The constants of the rule of the bottom line (docs/methods.md); those of METHODS unless the file sets others.
+
+    A result is one where p is at most ``nominal``; it holds up where p over the search is at most ``holds_up`` (and so its
+    interaction), is worth a new trial where that is at most ``new_trial`` and its interaction among the definitions at most
+    ``new_trial_definitions``, in this subgroup where its interaction in the search is at most ``in_this_subgroup``.
+    """
+
+    nominal: Probability = 0.05
+    holds_up: Probability = 0.05
+    new_trial: Probability = 0.15
+    new_trial_definitions: Probability = 0.10
+    in_this_subgroup: Probability = 0.15
+
+
 class Study(Table):
     """A whole ``study.toml``, validated and with its defaults filled in."""
 
@@ -284,6 +302,7 @@ class Study(Table):
     subgroups: Annotated[tuple[Subgroup, ...], Field(max_length=SUBGROUPS)] = ()
     multiplicity: Multiplicity | None = None
     derive: Derive | None = None
+    judgement: JudgementRule | None = None
 
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
 
@@ -293,6 +312,8 @@ class Study(Table):
         content: dict[str, Any] = serialise(self)
         if self.derive is None:
             content.pop("derive", None)
+        if self.judgement is None:
+            content.pop("judgement", None)
         for endpoint in content.get("endpoints", {}).values():
             for key, default in LATER_KEYS.items():
                 if endpoint.get(key) == default:

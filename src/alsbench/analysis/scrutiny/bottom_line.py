@@ -12,7 +12,18 @@ from dataclasses import dataclass, replace
 from alsbench.analysis.cells import cached_piece
 from alsbench.analysis.contrast import EvidenceCell, at_horizon, p_text
 from alsbench.analysis.gates import plan_met
-from alsbench.analysis.judgement import METHODS, TAKE_AWAY, Inputs, Judgement, SignCount, Standing, judge, reasons
+from alsbench.analysis.judgement import (
+    TAKE_AWAY,
+    Inputs,
+    Judgement,
+    SignCount,
+    Standing,
+    changed_words,
+    judge,
+    limits_of,
+    reasons,
+    rule_words,
+)
 from alsbench.analysis.kept import cached_check
 from alsbench.analysis.question import OVERALL
 from alsbench.analysis.result import Row
@@ -20,7 +31,7 @@ from alsbench.analysis.scrutiny.arms import effects_without_controls
 from alsbench.analysis.scrutiny.finding import CheckAnswer, Finding
 from alsbench.analysis.scrutiny.missingness import effects_assumed
 from alsbench.analysis.scrutiny.outcomes import STAND_INS, own_visit, place, searched_visits
-from alsbench.analysis.scrutiny.selection import SCOPES, THRESHOLDS, late, search_table, searched
+from alsbench.analysis.scrutiny.selection import SCOPES, late, search_table, searched, thresholds
 from alsbench.analysis.search import Share
 from alsbench.analysis.subgroups import complement as other_part
 from alsbench.errors import ExpressionError, UsageError
@@ -35,14 +46,15 @@ def bottom_line(finding: Finding) -> CheckAnswer:
     rows: list[Row] = []
     said: list[str] = []
     lines: list[tuple[str, str]] = []
+    limits = limits_of(finding.source.study)
     for comparison in finding.comparisons:
         found = judged(finding, comparison)
         said.append(f"{comparison.name}: {found.words.upper()}")
         own = _cell(finding, finding.subgroup, comparison)
-        why = own.error if found.level == "not judged" and own.error else TAKE_AWAY[found.level]
+        why = own.error if found.level == "not judged" and own.error else TAKE_AWAY[found.level].format(nominal=limits.nominal)
         lines.append((place_words(own), f"{found.words.upper()}: {why}"))
         lines += [("Found", _found(finding, own))] if own.p is not None else []
-        good, bad = reasons(found)
+        good, bad = reasons(found, limits)
         lines += [("Chance", found.sentence)] if found.sentence else []
         lines += [("For", "; ".join(good))] if good else []
         lines += [("Against", "; ".join(bad))] if bad else []
@@ -50,7 +62,8 @@ def bottom_line(finding: Finding) -> CheckAnswer:
         rows += _rows(finding, comparison, found)
     if finding.endpoint.method in STAND_INS:
         lines.append(("In the search", f"compared with others as the {STAND_INS[finding.endpoint.method]}"))
-    lines.append(("Rule", "the first level that applies; docs/methods.md, The bottom line"))
+    changed = f"; changed by the study file: {words}" if (words := changed_words(limits)) else ""
+    lines.append(("Rule", f"the first level that applies; docs/methods.md, The bottom line{changed}"))
     return CheckAnswer(rows, "; ".join(said), tuple(lines))
 
 
@@ -85,7 +98,7 @@ class Gatherer:
         table, name = search_table(finding), finding.endpoint.name
         here = table.place(finding.subgroup, name, comparison.name, visit)
         shared = None if here is None else table.share(here)
-        if shared is not None and visit is None and any(shared.near(limit) for limit in THRESHOLDS):
+        if shared is not None and visit is None and any(shared.near(limit) for limit in thresholds(finding.source)):
             shared = searched(finding)[1][comparison.name].share(SCOPES[-1])
         part = finding.subgroup.removeprefix("not ")
         if visit is None:
@@ -152,15 +165,16 @@ def _judged(
         rejected=planned and plan_met(finding.source, own, finding.population),
         larger=_larger(finding, own, comparison),
     )
-    if own.p is None or own.favourable is None or inputs.rejected or (own.p <= METHODS.nominal and not own.favourable):
-        return judge(inputs)
+    limits = limits_of(asked.source.study)
+    if own.p is None or own.favourable is None or inputs.rejected or (own.p <= limits.nominal and not own.favourable):
+        return judge(inputs, limits)
     chance = gatherer.chance(asked, comparison, off)
     inputs = replace(inputs, p_search=chance.search, tests=chance.tests)
     inputs = replace(inputs, p_int_definitions=chance.among_definitions, p_int_search=chance.everywhere)
-    if own.p > METHODS.nominal:
-        return judge(inputs)
-    if not whole and judge(replace(inputs, p_rerandomised=0.0)).level not in RESTING_ON_SIGNS:
-        return judge(inputs)
+    if own.p > limits.nominal:
+        return judge(inputs, limits)
+    if not whole and judge(replace(inputs, p_rerandomised=0.0), limits).level not in RESTING_ON_SIGNS:
+        return judge(inputs, limits)
     again = at_horizon(gatherer.check(finding, "rerandomisation", comparison), comparison)
     p = next((r.number() for r in again if r.stat_name == "permutation_p" and r.stat is not None), None)
     upward = 1.0 if (own.estimate or 0.0) > own.null else -1.0
@@ -172,7 +186,7 @@ def _judged(
         signs["specifications"] = _held([None if r.stat is None else r.number() for r in made], upward)
     if method in ("mmrm", "ancova"):
         signs["assumptions about the missing"] = _held(effects_assumed(finding, comparison), upward)
-    return judge(replace(inputs, p_rerandomised=p, signs=signs))
+    return judge(replace(inputs, p_rerandomised=p, signs=signs), limits)
 
 
 def _cell(finding: Finding, phrase: str, comparison: Comparison) -> EvidenceCell:
@@ -216,6 +230,7 @@ def _rows(finding: Finding, comparison: Comparison, found: Judgement) -> list[Ro
     at = place(finding.source, finding.endpoint, comparison) | {"variable": "bottom line"}
     values: dict[str, float | int | str | None] = {
         "level": found.words,
+        "rule": rule_words(limits_of(finding.source.study)),
         "p_value": i.p,
         "overall_p": i.overall_p,
         "search_p": None if i.p_search is None else i.p_search.p,

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from alsbench.analysis.cache import entry_key, keep, read_entry
 from alsbench.analysis.contrast import p_text
-from alsbench.analysis.judgement import METHODS
+from alsbench.analysis.judgement import limits_of
 from alsbench.analysis.looks import Looked, looked_at
 from alsbench.analysis.question import OVERALL
 from alsbench.analysis.result import Row
@@ -47,7 +47,6 @@ from alsbench.stats.proportions import percent
 from alsbench.stats.rounding import round_half_away
 from alsbench.study.model import Comparison
 
-THRESHOLDS = (METHODS.holds_up, METHODS.new_trial)
 MORE = 4  # at most so many times the draws, where a threshold lies within two Monte Carlo errors
 SCOPES = (
     "this result alone",
@@ -75,6 +74,12 @@ def selection(finding: Finding) -> CheckAnswer:
     lines += [("In the search", f"{m.replace('_', ' ')}: {STAND_INS[m]}") for m in methods]
     warnings = tuple(f"not in the search: {name}" for name in table.left_out)
     return CheckAnswer(rows, said, tuple(lines), warnings)
+
+
+def thresholds(source: Source) -> tuple[float, float]:
+    """Where the bottom line's rule cuts the p over the search: there it is worth more draws."""
+    limits = limits_of(source.study)
+    return limits.holds_up, limits.new_trial
 
 
 def search_table(finding: Finding) -> SearchTable:
@@ -144,7 +149,7 @@ def _run(finding: Finding) -> tuple[SearchTable, dict[str, Nested]]:
         return table, {}  # the finding's endpoint has no test in permuted trials
     mine = {c.name: search.at(finding.subgroup, finding.endpoint.name, c.name) for c in finding.comparisons}
     alone = [share(smallest[:, 0], observed[i]) for i in mine.values()]
-    if any(one.near(limit) for one in alone for limit in THRESHOLDS):
+    if any(one.near(limit) for one in alone for limit in thresholds(finding.source)):
         draws *= MORE
         smallest, offered = search.run(asked, draws)
     nested: dict[str, Nested] = {}
