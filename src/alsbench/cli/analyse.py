@@ -115,7 +115,7 @@ def _pairs(options: list[str] | None) -> dict[str, str]:
     return found
 
 
-@command(commands, "evidence", short_help="Every endpoint and comparison, overall and in subgroups")
+@command(commands, "evidence", computes=True, short_help="Every endpoint and comparison, overall and in subgroups")
 def evidence(
     common: Common,
     subgroup: SubgroupsOption = None,
@@ -131,7 +131,7 @@ def evidence(
     show(common, ask(common.access, **asked, judge=judge, mask=mask))
 
 
-@command(commands, "forest", short_help="One endpoint across the subgroups, drawn to scale")
+@command(commands, "forest", computes=True, short_help="One endpoint across the subgroups, drawn to scale")
 def forest(
     common: Common,
     name: Annotated[str, typer.Argument(metavar="NAME", help="An endpoint of study.toml.", autocompletion=endpoint_names)],

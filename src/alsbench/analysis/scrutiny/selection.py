@@ -90,7 +90,7 @@ def search_table(finding: Finding) -> SearchTable:
 def search_share(finding: Finding, table: SearchTable, here: SearchPlace, comparison: Comparison) -> Share:
     """The p over the search of a place of the finding, of more draws where a threshold of the bottom line lies near."""
     chance = table.share(here)
-    if here.at_horizon and any(chance.near(limit) for limit in THRESHOLDS):
+    if here.at_horizon and any(chance.near(limit) for limit in thresholds(finding.source)):
         return searched(finding)[1][comparison.name].share(SCOPES[-1])
     return chance
 
