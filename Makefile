@@ -5,7 +5,7 @@ BIN     = $(VENV)/bin
 DEMO   ?= demo
 WORKERS ?= $(shell echo $$(( $$(nproc 2>/dev/null || echo 2) + 2 )))   # tests wait for terminals more than they compute
 
-.PHONY: demo test lint types contracts check bench wheelhouse clean FORCE
+.PHONY: demo test lint types contracts check validation bench wheelhouse clean FORCE
 
 # What was interrupted is begun anew. .installing stands while something is put in; .made names the directory and the Python the
 # environment is for, so that a checkout that was moved, or another Python, makes its own.
@@ -56,6 +56,13 @@ contracts: $(VENV)/.installed-lint
 	@$(BIN)/lint-imports
 
 check: test lint types contracts
+
+# docs/validation.md: every reference number, then the trials of known truth that docs/calibration.jsonl holds.
+validation: $(VENV)/.installed-test   ## make docs/validation.md anew
+	@$(BIN)/alsbench qualify --format md --quiet > docs/validation.new
+	@echo >> docs/validation.new
+	@$(BIN)/alsbench calibrate --trials 0 --into docs/calibration.jsonl --format md --quiet >> docs/validation.new
+	@mv docs/validation.new docs/validation.md
 
 bench: $(VENV)/.installed-test
 	@for script in benchmarks/bench_*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done

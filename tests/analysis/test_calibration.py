@@ -31,7 +31,7 @@ from alsbench.analysis.calibration import (
 from alsbench.analysis.contrast import higher_is_better
 from alsbench.analysis.scrutiny.bottom_line import judged
 from alsbench.analysis.scrutiny.finding import asked
-from alsbench.analysis.search import WholeSearch, share
+from alsbench.analysis.search import WholeSearch, late_interactions, share
 from alsbench.errors import DataError
 
 DRAWS = 255
@@ -45,6 +45,7 @@ def test_nothing_is_missed_by_what_is_not_computed(seed: int, highest: int, tmp_
     quick = judged_trial(slow, seed, DRAWS)
     search = WholeSearch(slow, seed=seed)
     gatherer = calibration._Drawn(search, search.run([np.arange(len(search.places))], DRAWS)[0][:, 0], DRAWS)
+    late = late_interactions(search, DRAWS)
     t, p = search.observed
     found: dict[str, int] = {}
     judgements = 0
@@ -61,6 +62,10 @@ def test_nothing_is_missed_by_what_is_not_computed(seed: int, highest: int, tmp_
         )
         found[place.endpoint.name] = max(level, found.get(place.endpoint.name, 0))
         judgements += 1
+        if not place.at_horizon:
+            crossed = late.interaction(place.endpoint.name, place.comparison.name, place.definition[-4:], place.visit)
+            chance = gatherer.at(place, i)
+            assert crossed == (chance.among_definitions, chance.everywhere) and place.definition.endswith("slow")
     assert judgements >= 2 and max(found.values()) == highest  # the trial has what the test is about
     assert {name: r.level for name, r in quick.reached.items() if name != "overall"} == {k: v for k, v in found.items() if v}
     assert quick.drawn == DRAWS and quick.tests == 1904
@@ -68,11 +73,11 @@ def test_nothing_is_missed_by_what_is_not_computed(seed: int, highest: int, tmp_
 
 
 def test_drawing_stops_only_where_the_answer_is_known() -> None:
-    """Trials without an effect: what stops early has a p of the search above 0.15 in all draws too."""
-    for seed in (3,):
-        quick = calibration_trial(TRUTHS["none"], seed, 511)
-        assert quick.reached == {} and quick.drawn < 511
-        assert 1 + quick.hits > 0.15 * 512
+    """Two trials without an effect. After the first tile the smallest p was met so often in one that no further draw could bring
+    it down to 0.15 (above 0.15 of 512); in the other not, and it is drawn to the end."""
+    known, open_ = calibration_trial(TRUTHS["none"], 3, 511), calibration_trial(TRUTHS["none"], 1, 511)
+    assert known.drawn == 256 and 1 + known.hits > 0.15 * 512
+    assert open_.drawn == 511 and known.reached == open_.reached == {}
 
 
 def test_what_is_true_is_in_the_trials() -> None:

@@ -103,7 +103,7 @@ def _table(kept: CalibrationFile, found: Sequence[Operating], *, printed: bool) 
 
 def _record(one: Operating, *, printed: bool) -> tuple[Value, ...]:
     mark, (low, high) = one.mark, one.interval
-    asked = "" if mark.share is None else f"{'at least' if mark.least else 'at most'} {mark.share:.0%}"
+    asked = "" if mark.share is None else f"{'at least' if mark.least else 'at most'} {100.0 * mark.share:.0f} %"
     if not printed:
         return (mark.truth, mark.words, one.count, one.of, one.share, low, high, asked, one.met)
     limits = " to ".join(round_half_away(100.0 * v, 1) for v in (low, high))
