@@ -73,8 +73,8 @@ def test_nothing_is_missed_by_what_is_not_computed(seed: int, highest: int, tmp_
 
 
 def test_drawing_stops_only_where_the_answer_is_known() -> None:
-    """Two trials without an effect. After the first tile the smallest p was met so often in one that no further draw could bring
-    it down to 0.15 (above 0.15 of 512); in the other not, and it is drawn to the end."""
+    """Two trials without an effect. After the first tile the smallest p was met so often in one that no further draw could
+    bring it down to 0.15 (above 0.15 of 512); in the other not, and it is drawn to the end."""
     known, open_ = calibration_trial(TRUTHS["none"], 3, 511), calibration_trial(TRUTHS["none"], 1, 511)
     assert known.drawn == 256 and 1 + known.hits > 0.15 * 512
     assert open_.drawn == 511 and known.reached == open_.reached == {}
