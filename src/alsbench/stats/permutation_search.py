@@ -30,7 +30,8 @@ Pair = tuple[int, int]  # treated and reference
 
 TILE = 256
 PIVOT = 1e-9  # a column whose own part is below this share of its sum of squares is left out of that copy
-AT_ONCE = 8  # models worked on at once: what they need of a tile stays in the processor's cache
+AT_ONCE = 8  # models of two arms worked on at once: what they need of a tile stays in the processor's cache
+WHOLE_AT_ONCE = 24  # models of all arms, which need less
 FEW = 2**14  # so many ranks, doubled, fit into short integers, and their cells into single precision
 CLOSE = 0.07  # by how much, relatively, the approximation to a normal score may be wrong
 
@@ -206,8 +207,9 @@ class PermutationSearch:
         self.whole: list[_Whole] = []
         self.two_arms: list[_TwoArms] = []
         for (whole, _, compared), models in linear.items():
-            for start in range(0, len(models), AT_ONCE):
-                block = models[start : start + AT_ONCE]
+            size = WHOLE_AT_ONCE if whole else AT_ONCE
+            for start in range(0, len(models), size):
+                block = models[start : start + size]
                 if whole:
                     self.whole.append(_whole(block, compared, subjects))
                 else:
@@ -400,13 +402,13 @@ def _whole_t(block: _Whole, arm: list[Floats]) -> Iterator[tuple[NDArray[np.int6
     for (treated, reference), places in block.places.items():
         columns = beside[treated, reference]
         total = np.array([sums[a][-2] for a in columns])
-        A = np.array([[shared[min(a, b), max(a, b)] for b in columns] for a in columns])
+        A = np.array([[*(shared[min(a, b), max(a, b)] for b in columns), sums[a][-1]] for a in columns])
         for i in range(len(columns)):
             A[i, i] += total[i]
-        along = np.array([*(sums[a][-1] for a in columns), np.repeat(block.left, TILE)])[:, None]
+        left = np.repeat(block.left, TILE)[None]
         compared = (block.columns[-2 * m : -m] @ arm[reference]).ravel()
         there = (compared > 0) & (total[-1] > 0)
-        t, df = _treated_t(A, along, total, np.repeat(block.free, TILE), there)
+        t, df = _treated_t(A, left, total, np.repeat(block.free, TILE), there)
         yield places, (t.reshape(m, TILE), df.reshape(m, TILE))
 
 
@@ -472,11 +474,12 @@ def _ancova_t(squares: Floats, treated: Floats, along: Floats) -> tuple[Floats, 
     """t and df (responses, copies) from sums: of the products of the columns over both arms (upper triangle, copies), of the
     columns over the treated (q, copies), and those with the responses; the first column is of ones."""
     q = treated.shape[0]
-    A = np.zeros((q + 1, q + 1, treated.shape[1]))
+    A = np.empty((q + 1, q + along.shape[1] + 1, treated.shape[1]))
     A[np.triu_indices(q)] = squares
     A[:q, q], A[q, q] = treated, treated[0]
-    total = np.einsum("iib->ib", A).copy()
-    return _treated_t(A, along, total, total[0], (total[q] > 0) & (total[q] < total[0]))
+    A[:, q + 1 :] = along[:-1]
+    total = np.array([A[i, i] for i in range(q + 1)])
+    return _treated_t(A, along[-1], total, total[0], (total[q] > 0) & (total[q] < total[0]))
 
 
 def _with_intercept(covariates: Floats) -> Floats:
@@ -485,35 +488,35 @@ def _with_intercept(covariates: Floats) -> Floats:
     return Z[:, ~aliased_columns(Z)]
 
 
-def _treated_t(A: Floats, along: Floats, total: Floats, n: Floats, there: NDArray[np.bool_]) -> tuple[Floats, Floats]:
+def _treated_t(A: Floats, squares: Floats, total: Floats, n: Floats, there: NDArray[np.bool_]) -> tuple[Floats, Floats]:
     """t and df (responses, copies) of the last column on each response, beside the other columns.
 
-    ``A`` (k, k, copies) are the columns' cross-products, upper triangle, and ``along`` (k + 1, responses, copies) those of
-    the columns with the responses and of these with themselves; both are changed. ``total`` (k, copies) are the sums of
-    squares a column is judged by, ``n`` (copies,) what is left of the subjects before these columns, ``there`` whether both
-    arms are."""
-    last = A.shape[0] - 1
-    work, works = np.empty_like(A[0]), np.empty_like(along[0])
+    ``A`` (k, k + responses, copies) are the columns' cross-products, upper triangle, and those with the responses,
+    ``squares`` (responses, copies) those of the responses with themselves; both are changed. ``total`` (k, copies) are the
+    sums of squares a column is judged by, ``n`` (copies,) what is left of the subjects before these columns, ``there``
+    whether both arms are."""
+    k = A.shape[0]
+    work, factor = np.empty_like(A[0]), np.empty_like(A[0, 0])
     total = PIVOT * np.maximum(total, 1e-300)
-    least = 1e-12 * np.maximum(along[-1], 1e-300)
+    least = 1e-12 * np.maximum(squares, 1e-300)
     rank = np.zeros(A.shape[2])
-    for c in range(last):
+    for c in range(k - 1):
         pivot = A[c, c]
         good = pivot > total[c]
         rank += good
         inverse = np.where(good, 1.0 / np.where(good, pivot, 1.0), 0.0)
-        for r in range(c + 1, last + 1):
-            factor = A[c, r] * inverse
+        for r in range(c + 1, k):
+            np.multiply(A[c, r], inverse, out=factor)
             A[r, r:] -= np.multiply(factor, A[c, r:], out=work[r:])
-            along[r] -= np.multiply(factor, along[c], out=works)
-        np.multiply(along[c], inverse, out=works)
-        along[-1] -= np.multiply(works, along[c], out=works)
-    own, cross, rest = A[-1, -1], along[-2], along[-1]
+        along = A[c, k:]
+        np.multiply(along, inverse, out=work[k:])
+        squares -= np.multiply(work[k:], along, out=work[k:])
+    own, cross = A[-1, k - 1], A[-1, k:]
     df = n - rank - 1.0
     usable = there & (own > total[-1]) & (df > 0)
     own = np.where(usable, own, np.nan)
     estimate = cross / own
-    left = np.maximum(rest - cross * estimate, 0.0)
+    left = np.maximum(squares - cross * estimate, 0.0)
     left = np.where(left > least, left, np.nan)
     return estimate / np.sqrt(left / df / own), np.where(usable & np.isfinite(left), df, np.nan)
 
