@@ -76,7 +76,7 @@ def distinct_columns(X: Array, layout: SubjectVisitRows) -> tuple[Array, Array, 
     seen = layout.seen
     N, T = seen.shape
     p = X.shape[1]
-    values: list[Array] = []  # per distinct column (N,), NaN where not known yet
+    values = np.full((0, N), np.nan)  # of each distinct column, NaN where not known yet
     used: list[list[tuple[int, int]]] = []  # (visit, model column) of each
     for v in range(T):
         who = np.flatnonzero(seen[:, v])
@@ -85,9 +85,9 @@ def distinct_columns(X: Array, layout: SubjectVisitRows) -> tuple[Array, Array, 
             at = at_visit[:, j]
             k = _compatible(values, who, at)
             if k == len(values):
-                values.append(np.full(N, np.nan))
+                values = np.concatenate([values, np.full((1, N), np.nan)])
                 used.append([])
-            values[k][who] = at
+            values[k, who] = at
             used[k].append((v, j))
     single = [len({v for v, _ in uses}) == 1 and T > 1 for uses in used]
     subject_level = [k for k, one in enumerate(single) if not one]
@@ -115,13 +115,11 @@ def distinct_columns(X: Array, layout: SubjectVisitRows) -> tuple[Array, Array, 
     return S, Z, C.reshape(-1, p)
 
 
-def _compatible(values: list[Array], who: IntArray, column: Array) -> int:
-    """The first of ``values`` that equals ``column`` for the subjects ``who`` wherever it is known; len(values) if none."""
-    for k, known in enumerate(values):
-        there = known[who]
-        if np.all((there == column) | np.isnan(there)):
-            return k
-    return len(values)
+def _compatible(values: Array, who: IntArray, column: Array) -> int:
+    """The first of ``values`` (k, N) that equals ``column`` for the subjects ``who`` wherever it is known; k if none."""
+    known = values[:, who]
+    found = np.flatnonzero(((known == column) | np.isnan(known)).all(axis=1))
+    return int(found[0]) if found.size else len(values)
 
 
 def visit_rows(S: Array, Z: Array) -> Array:

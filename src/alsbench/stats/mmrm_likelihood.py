@@ -7,10 +7,11 @@ entries (Harville 1977, doi 10.1080/01621459.1977.10480998; Jennrich and Schluch
 The matrices A'X'W S_k W X A with A A' = Phi, which the Hessian needs, are those of Kenward and Roger (1997).
 
 It is maximised by scoring steps with step-halving, finished with exact Newton steps. Far from the optimum a step uses the
-expected information, which is always positive definite; near it the observed one without the terms of order p/n (cheap), and
-last the exact observed information, so that the gradient vanishes to rounding and the standard errors, which are read off the
-same matrix, belong to the optimum. Progress is measured by the Newton decrement g'H^-1 g / 2, which does not depend on units:
-twice it is the squared distance to the optimum in standard errors.
+expected information, which is always positive definite; near it the observed one without the terms of order p/n (cheap),
+formed once and then corrected by how the gradient changes; and last the exact observed information, so that the gradient
+vanishes to rounding and the standard errors, which are read off the same matrix, belong to the optimum. Progress is measured
+by the Newton decrement g'H^-1 g / 2, which does not depend on units: twice it is the squared distance to the optimum in
+standard errors.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ CHUNK = 4_000_000  # numbers held at once when weights are formed for every para
 MAX_ITERATIONS = 120
 NEAR = 0.05  # decrement below which the cheap observed information is tried
 POLISH = 1e-15  # decrement below which the exact information is formed, for the last step and the standard errors
+CLOSE = 1e-2  # decrement below which an information is corrected rather than formed again
 SLOW = 0.3  # share of its last value above which the decrement falls too slowly for the cheap information
 PATIENCE = 10  # how often the exact information may be formed before the end
 DISTANT = 1e-4  # decrement above which an exact information is not used again
@@ -305,12 +307,23 @@ def _climb(model: MMRMLikelihood, theta: Array) -> Optimum:
     if point is None:
         raise NotConverged("no valid starting value")
     exact: Exact | None = None
+    secant: Secant | None = None
     formed = 0
     before = np.inf
     for iteration in range(MAX_ITERATIONS + 1):
         here = slope(model, point)
         if exact is None:
-            direction, decrement = _direction(model, point, here, before)
+            secant = secant and secant.moved_on(point.theta, here.gradient)
+            if secant is not None:
+                direction = -secant.inverse @ here.gradient
+                decrement = -float(direction @ here.gradient) / 2.0
+                if not 0.0 <= decrement <= SLOW * before:
+                    secant = None
+            if secant is None:
+                direction, decrement, hessian = _direction(model, point, here, before)
+                if decrement < CLOSE and hessian is not None:
+                    inverse = np.asarray(np.linalg.inv(hessian), dtype=np.float64)
+                    secant = Secant(inverse, point.theta, here.gradient)
             slow = formed < PATIENCE and decrement < NEAR and decrement > SLOW * before
             if decrement < POLISH or slow:
                 exact = Exact(information(model, point, here), point.theta)
@@ -331,16 +344,38 @@ def _climb(model: MMRMLikelihood, theta: Array) -> Optimum:
     raise NotConverged(f"no optimum after {MAX_ITERATIONS} iterations (Newton decrement {decrement:.2g})")
 
 
-def _direction(model: MMRMLikelihood, point: Point, here: Score, before: float) -> tuple[Array, float]:
-    """A descent direction and its decrement, from the cheapest information that will do."""
+@dataclass(frozen=True)
+class Secant:
+    """An ``inverse`` (k, k) of the information, corrected by how the gradient changed over the steps taken since it was formed
+    (Broyden, Fletcher, Goldfarb and Shanno: Nocedal and Wright 2006, doi 10.1007/978-0-387-40065-5, (6.17))."""
+
+    inverse: Array
+    theta: Array
+    gradient: Array
+
+    def moved_on(self, theta: Array, gradient: Array) -> Secant | None:
+        """Corrected by the step to ``theta``; None where the gradient does not rise along it."""
+        step, change = theta - self.theta, gradient - self.gradient
+        rise = float(step @ change)
+        if not rise > 0.0:
+            return None
+        along = self.inverse @ change
+        cross = np.outer(along, step) / rise
+        inverse = self.inverse - cross - cross.T + np.outer(step, step) * ((rise + float(change @ along)) / rise**2)
+        return Secant(inverse, theta, gradient)
+
+
+def _direction(model: MMRMLikelihood, point: Point, here: Score, before: float) -> tuple[Array, float, Array | None]:
+    """A descent direction, its decrement and, near the optimum, the Hessian they come from: the cheapest that will do."""
     if before < NEAR:
-        closer = _solve(main_hessian(model, point, here), here.gradient)
+        hessian = main_hessian(model, point, here)
+        closer = _solve(hessian, here.gradient)
         if closer is not None and closer[1] < NEAR:
-            return closer
+            return *closer, hessian
     expected = _solve(expected_information(model, point, here), here.gradient)
     if expected is None:
         raise NotConverged("the information on the covariance parameters is singular")
-    return expected
+    return *expected, None
 
 
 def _solve(hessian: Array, gradient: Array) -> tuple[Array, float] | None:
@@ -349,12 +384,13 @@ def _solve(hessian: Array, gradient: Array) -> tuple[Array, float] | None:
     if not np.all(diagonal > 0):
         return None
     d = 1.0 / np.sqrt(diagonal)
+    scaled = hessian * np.outer(d, d)
     try:
-        L = np.linalg.cholesky(hessian * np.outer(d, d))
+        np.linalg.cholesky(scaled)
     except np.linalg.LinAlgError:
         return None
-    half = np.linalg.solve(L, d * gradient)
-    return -d * np.linalg.solve(L.T, half), float(half @ half) / 2.0
+    direction: Array = -d * np.linalg.solve(scaled, d * gradient)
+    return direction, -float(direction @ gradient) / 2.0
 
 
 def _step(model: MMRMLikelihood, point: Point, direction: Array, decrement: float) -> Point:
