@@ -353,6 +353,7 @@ MARKS: tuple[Mark, ...] = (
     Mark("none", WORTH_WORDS, _any(OPEN), 0.10),
     *(Mark(truth, words, reached, share) for truth in ("even-50", "even-90") for words, reached, share in EVEN),
     *(Mark("ratios", words, reached) for words, reached, _ in EVEN),
+    *(Mark(truth, HOLDS_WORDS, _any(HOLDS)) for truth in ("even-50", "even-90", "ratios")),
     Mark("slow-150", HOLDS_WORDS, _any(HOLDS), 0.90, least=True),
     Mark("slow-150", "holds up, a clinical endpoint", _subgroup(HOLDS, *CLINICAL), 0.70, least=True),
     *(Mark("slow-150", f"holds up, {name}", _subgroup(HOLDS, name)) for name in ENDPOINTS),
@@ -402,7 +403,8 @@ class Operating:
 
 def operating_characteristics(trials: Mapping[str, Sequence[CalibrationTrial]]) -> list[Operating]:
     """Every mark of the truths that were run, by truth."""
-    return [Operating(mark, sum(map(mark.reached, found)), len(found)) for mark in MARKS if (found := trials.get(mark.truth))]
+    ran = [(mark, trials[truth]) for truth in TRUTHS if trials.get(truth) for mark in MARKS if mark.truth == truth]
+    return [Operating(mark, sum(map(mark.reached, found)), len(found)) for mark, found in ran]
 
 
 class CalibrationFile:

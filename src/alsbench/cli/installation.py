@@ -115,7 +115,7 @@ def qualify(
 def calibrate(
     common: Common,
     truth: Annotated[
-        list[str] | None, typer.Argument(metavar="[TRUTH]...", help="Only these truths. Default: all.", show_default=False)
+        list[str] | None, typer.Argument(metavar="TRUTH", help="Only these truths. Default: all.", show_default=False)
     ] = None,
     trials: Annotated[int, typer.Option("--trials", metavar="N", min=0, help="Trials of each truth; 0 runs none.")] = 1000,
     first: Annotated[int, typer.Option("--seed", metavar="N", min=0, help="Seed of the first trial; the others follow.")] = 1,
