@@ -91,9 +91,9 @@ def _table(kept: CalibrationFile, found: Sequence[Operating], *, printed: bool) 
     facts = [("Permuted copies of each trial", str(kept.head["draws"]))]
     facts += [("Rule", ", ".join(f"{name.replace('_', ' ')} {value:g}" for name, value in vars(METHODS).items()))]
     for name, mine in run.items():
-        power = sum(t.planned.get("G2-M12", 1.0) <= METHODS.nominal for t in mine) / len(mine)
-        words = f"{TRUTHS[name].words}; {_seeds([t.seed for t in mine])}; primary endpoint, five doses: p at most 0.05 in {100.0 * power:.0f} %"
-        facts.append((name, words))
+        power = 100.0 * sum(t.planned.get("G2-M12", 1.0) <= METHODS.nominal for t in mine) / len(mine)
+        primary = f"primary endpoint, five doses: p at most 0.05 in {power:.0f} %"
+        facts.append((name, f"{TRUTHS[name].words}; {_seeds([t.seed for t in mine])}; {primary}"))
     absent = [name for name in TRUTHS if name not in run]
     facts += [("Not run", ", ".join(absent))] if absent else []
     return Sheet("calibration", TITLE, fields, records, tuple(facts), MEANING)
