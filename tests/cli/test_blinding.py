@@ -332,3 +332,10 @@ def test_columns_that_follow_the_arm_are_left_empty_in_every_table(trial: Path, 
     assert load(trial, run).code == 0
     rows = run("data", "ADQS", "-w", trial / "ws", "--format", "json").json["rows"]
     assert {r["KIT"] for r in rows} == {None} and {r["AVISITN"] for r in rows} == {0, 1, 2}
+
+
+def test_a_lineup_of_dummy_arms_is_refused(blind: Path, run: Run, tmp_path: Path) -> None:
+    """There is no trial to be found among copies of dummies."""
+    words = ("lineup", "-w", blind / "ws", "--key", tmp_path / "k", "-o", tmp_path / "l.html")
+    ran = run(*words)
+    assert ran.code == 2 and "blinded" in ran.err and not (tmp_path / "k").exists()

@@ -1,5 +1,5 @@
-"""Scrutiny of findings and published numbers, and all of it on paper: ``alsbench scrutinise``, ``chance``, ``claims``,
-``report``, ``replay``."""
+"""Scrutiny of findings and published numbers, and all of it on paper: ``alsbench scrutinise``, ``chance``, ``lineup``,
+``claims``, ``report``, ``replay``."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import typer
 
 from alsbench.cli.analyse import ComparisonsOption, PopulationOption, SubgroupsOption
 from alsbench.cli.common import Common, Format, MaskOption, command
-from alsbench.cli.complete import check_names, endpoint_names, subgroup_names
+from alsbench.cli.complete import check_names, comparison_names, endpoint_names, subgroup_names
 from alsbench.cli.output import show
 from alsbench.cli.tui import recorded_views
 from alsbench.errors import UsageError
@@ -108,6 +108,88 @@ def chance(
         population=population,
         visit=visit,
         draws=draws,
+        mask=mask,
+    )
+    show(common, made)
+
+
+@command(commands, "lineup", short_help="The trial hidden among copies without effect: can you find it?")
+def lineup(
+    common: Common,
+    view: Annotated[
+        str, typer.Option("--view", metavar="V", help="months, km (Kaplan-Meier), forest or evidence.", show_default=False)
+    ] = "months",
+    endpoint: Annotated[
+        str,
+        typer.Option(
+            "--endpoint",
+            "-e",
+            metavar="NAME",
+            autocompletion=endpoint_names,
+            help="Default: the study's first that has such a view.",
+        ),
+    ] = "",
+    subgroup: Annotated[
+        str,
+        typer.Option(
+            "--subgroup", "-s", metavar="S", autocompletion=subgroup_names, help="Of months, km, evidence. Default: overall."
+        ),
+    ] = "",
+    comparison: Annotated[
+        str,
+        typer.Option(
+            "--comparison",
+            metavar="ARM",
+            autocompletion=comparison_names,
+            help="A treatment label or a comparison's name. Default: the first; evidence has all.",
+        ),
+    ] = "",
+    population: PopulationOption = "",
+    panels: Annotated[int, typer.Option("--panels", metavar="N", help="The trial and N - 1 copies.")] = 20,
+    key: Annotated[
+        Path | None, typer.Option("--key", metavar="FILE", help="A new file for the key: which panel is the trial.")
+    ] = None,
+    seed: Annotated[
+        int | None,
+        typer.Option(
+            "--seed", metavar="N", min=0, help="The same lineup again. Who knows the seed knows the key. Default: random."
+        ),
+    ] = None,
+    reveal: Annotated[
+        Path | None, typer.Option("--reveal", metavar="KEY", help="Make none: tell which panel was the trial, by its key.")
+    ] = None,
+    pick: Annotated[
+        list[int] | None,
+        typer.Option("--pick", metavar="PANEL", help="With --reveal: a judge's choice; repeats."),
+    ] = None,
+    mask: MaskOption = 0,
+) -> None:
+    """A view of the trial hidden among copies without any effect: can somebody who has not seen the data find it?
+
+    Arms are dealt again in the copies within strata, and within the subgroup that is shown. All panels are drawn by the same
+    code on the same axes. Write them with -o FILE.html; the key goes to a file of its own. A judge who finds the trial among
+    20 panels does so by guessing once in 20 times: p = 0.05. Whoever has looked at the results, by the audit log, cannot
+    judge. Making a lineup is a look itself.
+    """
+    from alsbench.service import lineup as service  # waits: duckdb, scipy
+
+    if reveal is not None:
+        show(common, service.reveal(common.access, reveal, picks=pick or (), mask=mask))
+        return
+    if pick:
+        raise UsageError("a choice is told with the key", where="--pick", hint="--reveal KEY --pick PANEL")
+    if key is not None and common.output is not None and key.resolve() == common.output.resolve():
+        raise UsageError("the key would be overwritten by the panels", where=f"-o {common.output}", hint="name another file")
+    made = service.lineup(
+        common.access,
+        view,
+        endpoint,
+        subgroup=subgroup,
+        comparison=comparison,
+        population=population,
+        panels=panels,
+        seed=seed,
+        key=key,
         mask=mask,
     )
     show(common, made)

@@ -29,6 +29,7 @@ class Drawing:
     height: float = HEIGHT
     left: float = LEFT
     right: float = RIGHT
+    top: float = TOP
     parts: list[str] = field(default_factory=list)
 
     @property
@@ -42,7 +43,7 @@ class Drawing:
 
     def py(self, value: float) -> float:
         low, high = self.y
-        return self.bottom - (value - low) / (high - low or 1.0) * (self.bottom - TOP)
+        return self.bottom - (value - low) / (high - low or 1.0) * (self.bottom - self.top)
 
     # ---- in pixels
 
@@ -95,11 +96,11 @@ class Drawing:
         self.write((self.left + WIDTH - self.right) / 2, self.height - 6, title, anchor="middle")
 
     def vertical(self, ticks: Sequence[Tick], title: str) -> None:
-        self.rule(self.left, TOP, self.left, self.bottom)
+        self.rule(self.left, self.top, self.left, self.bottom)
         for value, text in ticks:
             self.rule(self.left - 4, self.py(value), self.left, self.py(value))
             self.write(self.left - 7, self.py(value) + 4, text, anchor="end")
-        x, y = 14.0, (TOP + self.bottom) / 2
+        x, y = 14.0, (self.top + self.bottom) / 2
         shown = escape(visible(title), quote=False)
         self.parts.append(f'<text transform="translate({x:g} {y:.1f}) rotate(-90)" text-anchor="middle">{shown}</text>')
 
@@ -119,7 +120,7 @@ class Drawing:
         """Each arm's marker, line and name, in the right margin."""
         x = WIDTH - self.right + 14
         for k, (name, arm) in enumerate(arms):
-            y = TOP + 10 + k * (LINE + 3)
+            y = self.top + 10 + k * (LINE + 3)
             self.stroke([(x, y), (x + 24, y)], arm=arm, dash=dash(arm))
             self.marker(x + 12, y, arm)
             self.write(x + 30, y + 4, name)

@@ -28,6 +28,7 @@ from alsbench.study.names import nearest
 if TYPE_CHECKING:
     from alsbench.analysis.result import Result, Row
     from alsbench.analysis.scrutiny import Check
+    from alsbench.audit.lineup_key import LineupKey
     from alsbench.render.page import Page
     from alsbench.service.output import Output
 
@@ -271,6 +272,23 @@ class Copies(Answer):
             line |= {name: r.stat} | ({"unit": r.stat_name} if name == "estimate" else {})
         lines = [line for line in found.values() if line["headline"] is not None]
         return self._told(pd.DataFrame(lines, columns=list(HEADLINES)))
+
+
+class Panels(Answer):
+    """A lineup: ``plot()`` and ``save("lineup.html")`` draw its panels, ``frame()`` holds their numbers, and
+    :meth:`reveal` tells which one is the trial."""
+
+    def __init__(self, access: Access, output: Output, key: LineupKey) -> None:
+        super().__init__(access, output)
+        self._key = key
+
+    def reveal(self, *picks: int) -> pd.DataFrame:
+        """``panels``, ``trial`` (which panel it is), ``judges`` and ``right`` of their ``picks``, and ``p``: so many or more
+        right by guessing. Entered in the audit log. Raises UsageError for a panel that is not there."""
+        from alsbench.service.lineup import revealed  # waits: scipy
+
+        sheet = revealed(self._access, self._key, picks).sheets[0]
+        return pd.DataFrame(list(sheet.records), columns=[f.key for f in sheet.fields])
 
 
 class Members:

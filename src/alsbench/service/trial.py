@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from alsbench.analysis.scrutiny import ALL, find_check
+from alsbench.audit.lineup_key import write_key
 from alsbench.audit.workspace_identity import identify
 from alsbench.data.workspace import Workspace
 from alsbench.errors import UnavailableError, UsageError
 from alsbench.service.access import Access
-from alsbench.service.answer import Answer, Copies, Members, Scrutiny, Subgroups, form_of
+from alsbench.service.answer import Answer, Copies, Members, Panels, Scrutiny, Subgroups, form_of
 from alsbench.service.audit_log import log, looks_seen
 from alsbench.service.endpoint import endpoint, life_table, rank_reasons, safety
 from alsbench.service.evidence import evidence, forest
@@ -307,6 +308,41 @@ class Trial:
             mask=mask,
         )
         return Copies(self._access, made)
+
+    def lineup(
+        self,
+        view: str = "months",
+        endpoint: str = "",
+        *,
+        subgroup: str = "",
+        comparison: str = "",
+        population: str = "",
+        panels: int = 20,
+        seed: int | None = None,
+        key: str | Path | None = None,
+        mask: int = 0,
+    ) -> Panels:
+        """A view (``months``, ``km``, ``forest``, ``evidence``) of the trial hidden among copies without any effect; entered
+        in the audit log as a look. ``key`` is a new file for which panel is the trial, beside what ``reveal`` of the answer
+        knows; ``seed`` makes the same lineup again.
+
+        Raises UsageError for a view that is not there, in a blinded workspace and under a mask.
+
+        Buja and others 2009, doi 10.1098/rsta.2009.0120.
+
+        >>> import alsbench as als
+        >>> shown = als.open("trial").lineup("km", "survival", seed=1)
+        >>> shown.reveal(3, 8)[["panels", "judges", "p"]].round(3).to_dict("records")
+        [{'panels': 20, 'judges': 2, 'p': 0.098}]
+        """
+        from alsbench.service.lineup import entered, made_lineup  # waits: scipy
+
+        words = {"subgroup": subgroup, "comparison": comparison, "population": population}
+        with self._opened() as source:
+            made = made_lineup(self._access, source, view, endpoint, **words, panels=panels, seed=seed, mask=mask)
+            if key is not None:
+                write_key(Path(key), made.key)
+            return Panels(self._access, entered(self._access, source, made), made.key)
 
     def claims(self, file: str | Path | None = None, *, names: Sequence[str] = (), mask: int = 0) -> pd.DataFrame:
         """Published numbers (a claims.toml; default: the workspace's) beside those of the data: one row a number, in the
