@@ -9,10 +9,11 @@ import shlex
 import shutil
 import unicodedata
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pytest
 from tests.shared import workspace_copy
@@ -207,17 +208,22 @@ def strike(app: Workbench, key: str) -> None:
 
 
 @asynccontextmanager
-async def running(workspace: Path, *, size: tuple[int, int] = (80, 24), **options: Any) -> AsyncIterator[Pilot[Any]]:
-    """The app on a workspace, opened and settled."""
+async def running(
+    workspace: Path, *, size: tuple[int, int] = (80, 24), kept: bool = False, **options: Any
+) -> AsyncIterator[Pilot[Any]]:
+    """The app on a workspace, opened and settled. ``kept``: what other tests have left in the folder of answers is looked for
+    too, of what the app shows where it is known and does not compute by itself."""
     app = Workbench(workspace, **{"audit": False, **options})
     shared = next((a for name, a in ANSWERS.items() if workspace.name.startswith(name)), None)
     if shared is not None:
         app.answers = shared
         for key in [k for k in shared.found if isinstance(k, CheckKey)]:
             del shared.found[key]  # a screen of checks starts with none computed
-    async with app.run_test(size=size) as pilot:
-        await settle(pilot)
-        yield pilot
+    absent = nullcontext() if kept else mock.patch("alsbench.analysis.bottom_lines.known_check", lambda *_, **__: None)
+    with absent:
+        async with app.run_test(size=size) as pilot:
+            await settle(pilot)
+            yield pilot
 
 
 @dataclass(frozen=True)

@@ -6,10 +6,11 @@ the other finds kept. A bottom line that rests on a search that has been widened
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
-from alsbench.analysis.contrast import EvidenceCell
+from alsbench.analysis.contrast import NOT_JUDGED, EvidenceCell
+from alsbench.analysis.evidence import Evidence
 from alsbench.analysis.kept import cached_check, known_check
 from alsbench.analysis.result import Result, Row
 from alsbench.analysis.scrutiny.catalogue import BOTTOM_LINE
@@ -43,6 +44,22 @@ def with_bottom_line(cell: EvidenceCell, rows: Iterable[Row]) -> EvidenceCell:
     """The cell with the level that its rows give; as it is without any."""
     level = next((str(row.stat) for row in rows if row.stat_name == "level"), None)
     return cell if level is None else replace(cell, bottom_line=level)
+
+
+def judged_evidence(made: Evidence, found: Mapping[tuple[str, str], Result], source: Source) -> Evidence:
+    """A table with the bottom lines ``found`` by endpoint and subgroup: the level in the cell of every small p outside the
+    plan; level, rule and inputs as rows."""
+    wanted = [c for c in made.cells if c.bottom_line == NOT_JUDGED and (c.endpoint, c.subgroup) in found]
+    rows = {
+        (endpoint, phrase, name): mine
+        for (endpoint, phrase), result in found.items()
+        for name, mine in rows_by_comparison(result, source).items()
+    }
+    mine = {c: rows.get((c.endpoint, c.subgroup, c.comparison), ()) for c in wanted}
+    cells = tuple(with_bottom_line(c, mine.get(c, ())) for c in made.cells)
+    more = dict.fromkeys(row for c in made.cells for row in mine.get(c, ()))
+    question = {**made.result.question, "judge": True}
+    return replace(made, cells=cells, result=replace(made.result, rows=(*made.result.rows, *more), question=question))
 
 
 def _other_population(source: Source, endpoint: str, population: str) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from alsbench.analysis.bottom_lines import bottom_lines_of, rows_by_comparison, with_bottom_line
+from alsbench.analysis.bottom_lines import bottom_lines_of, judged_evidence
 from alsbench.analysis.cells import cached_piece
 from alsbench.analysis.evidence import Evidence, assemble, evidence_columns, iter_evidence
 from alsbench.analysis.gates import gated
@@ -101,29 +101,18 @@ def made_evidence(
 def _finished(
     access: Access, source: Source, made: Evidence, population: str, k: int, beside: Sequence[Row], *, judge: bool
 ) -> Evidence:
-    """The table with its bottom lines, where they were asked for, and counts below ``k`` masked."""
+    """The table with its bottom lines, where they were asked for, and counts below ``k`` masked: what is hidden is not
+    judged, nor is what cannot be scrutinised under the mask."""
     if not judge:
         return mask_evidence(made, source, k, population, beside)
     made = replace(made, result=made.result.with_command(f"{made.result.provenance.command} --judge"))
-    return judged_evidence(access, source, mask_evidence(made, source, k, population, beside), population, k)
-
-
-def judged_evidence(access: Access, source: Source, made: Evidence, population: str = "", k: int = 0) -> Evidence:
-    """Every p below 0.05 outside the plan with its bottom line: the level in its cell, level, rule and inputs as rows. What a
-    mask hides has none; neither has what cannot be scrutinised."""
+    made = mask_evidence(made, source, k, population, beside)
     asked = dict.fromkeys((c.endpoint, c.subgroup) for c in made.cells if unjudged(c))
-    rows: dict[tuple[str, str, str], tuple[Row, ...]] = {}
+    found = {}
     for endpoint, phrase in access.steps(asked, len(asked), "bottom lines"):
-        found = bottom_lines_of(source, endpoint, phrase, population)
-        found = mask_check(BOTTOM_LINE.id, found, source, phrase, population, k)
-        rows |= {(endpoint, phrase, name): mine for name, mine in rows_by_comparison(found, source).items()}
-    places = {(c.endpoint, c.subgroup, c.comparison) for c in made.cells if unjudged(c)}
-    cells = tuple(
-        with_bottom_line(c, rows.get((c.endpoint, c.subgroup, c.comparison), ())) if unjudged(c) else c for c in made.cells
-    )
-    more = dict.fromkeys(row for place, mine in rows.items() if place in places for row in mine)
-    question = {**made.result.question, "judge": True}
-    return replace(made, cells=cells, result=replace(made.result, rows=(*made.result.rows, *more), question=question))
+        result = bottom_lines_of(source, endpoint, phrase, population)
+        found[endpoint, phrase] = mask_check(BOTTOM_LINE.id, result, source, phrase, population, k)
+    return judged_evidence(made, found, source)
 
 
 def hidden_columns(

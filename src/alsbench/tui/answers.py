@@ -88,6 +88,11 @@ class Answers:
         with self.lock:
             self.found[key] = made
 
+    def keep(self, key: AnswerKey, found: Result) -> None:
+        """Store an answer that was found elsewhere."""
+        with self.lock:
+            self.found[key] = found
+
     def clear(self) -> None:
         with self.lock:
             self.found.clear()

@@ -86,10 +86,12 @@ def view_request(
     order_by: str = "",
     check: str = "",
     curve: str = "",
+    judge: str = "",
 ) -> ViewRequest:
     """What the current view asks. The rest is what the session does not hold: ``subject`` the id of the subject shown, ``name``
     the subgroup under the cursor or scrutiny, or one claim, ``where`` and ``order_by`` what a table is filtered and sorted by,
-    ``check`` the one check shown (of claims: whether they were put to scrutiny), ``curve`` whether survival curves are."""
+    ``check`` the one check shown (of claims: whether they were put to scrutiny), ``curve`` whether survival
+    curves are, ``judge`` whether every small p shown has its bottom line."""
     choice, place, chosen = session.choice, session.place, session.choice.subgroups
     population = "" if choice.population == default_population else choice.population
     compared: dict[str, Option] = {"population": population, "comparisons": (choice.comparison,)}
@@ -101,7 +103,9 @@ def view_request(
         case "subgroups":
             return ViewRequest("subgroup show", (name,)) if name else ViewRequest("subgroup list")
         case "evidence":  # which adds complements itself
-            return ViewRequest("evidence", (), {"subgroups": chosen or (OVERALL,), "population": population})
+            return ViewRequest(
+                "evidence", (), {"subgroups": chosen or (OVERALL,), "population": population, "judge": bool(judge)}
+            )
         case "endpoint":
             visit = "" if choice.visit is None else f"{choice.visit:g}"
             shown = {"model": place.tab == "model", "curve": place.tab != "model" and bool(curve)}
@@ -114,7 +118,7 @@ def view_request(
             }
             return ViewRequest("endpoint", (choice.endpoint,), asked)
         case "forest":  # which takes every subgroup of the study
-            return ViewRequest("forest", (choice.endpoint,), compared)
+            return ViewRequest("forest", (choice.endpoint,), {**compared, "judge": bool(judge)})
         case "scrutiny":
             of: dict[str, Option] = {
                 "subgroup": name,

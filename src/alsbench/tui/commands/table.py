@@ -323,6 +323,17 @@ COMMANDS: tuple[Command, ...] = (
     ),
     *_listed(
         SHOW,
+        frozenset({"evidence", "forest"}),
+        Command(
+            "judge",
+            "Judge all",
+            ("A",),
+            "Compute the bottom line of every p below 0.05 on the screen that the plan did not ask for",
+            footer=("judge", 16),
+        ),
+    ),
+    *_listed(
+        SHOW,
         EVERYWHERE,
         Command("shell", "Shell command", ("c",), "Show the shell command that prints this view", footer=("command", 10)),
         Command("copy_cell", "Copy cell", ("y",), "Copy the cell (OSC 52, and a file)", when=on_table),

@@ -17,14 +17,15 @@ from alsbench.analysis.result import Result
 from alsbench.errors import AlsbenchError
 from alsbench.render.evidence import evidence_page
 from alsbench.render.formats import format_p
-from alsbench.render.marks import sign, style
+from alsbench.render.marks import style
 from alsbench.render.page import Page
 from alsbench.study.phrase import is_post_hoc
 from alsbench.tui import actions as act
 from alsbench.tui.answers import PieceKey
 from alsbench.tui.cell_text import safe
 from alsbench.tui.contrast_text import brief_text, short_text, visit_text
-from alsbench.tui.screens.base import QueryView, with_command
+from alsbench.tui.screens.base import with_command
+from alsbench.tui.screens.judged import JudgedView
 from alsbench.tui.table_models import ROLES, GridModel, GridRow, grid, heading
 
 if TYPE_CHECKING:
@@ -38,16 +39,11 @@ WAITING = "..."
 FoundCell = EvidenceCell | AlsbenchError | None  # None: being computed
 
 
-class EvidenceView(QueryView):
+class EvidenceView(JudgedView):
     signs, p_room = 0, 6  # cells that the sign of a bottom line takes, and p
 
     def wanted(self) -> Sequence[PieceKey]:
         return [self.key(e, phrase) for phrase in self.session.phrases for e in self.endpoints()]
-
-    def cells_known(self) -> list[EvidenceCell]:
-        """Every contrast on the screen that was computed."""
-        pieces = (self.known(key) for key in self.wanted())
-        return [cell for piece in pieces if isinstance(piece, Piece) for cell in piece.cells]
 
     def endpoints(self) -> list[str]:
         return [item.name for item in self.bench.catalogue.endpoints]
@@ -65,10 +61,11 @@ class EvidenceView(QueryView):
             "Evidence",
             (f"  estimate ({spread}) p at the horizon; {glyphs.favours} favours treatment", "dim"),
             ("; n nominal" if self.planned else "", "dim"),
+            ("  † A judges" if self.open_findings() else "", "dim"),
         )
         phrases = self.session.phrases
-        known = self.cells_known()
-        self.signs = max((len(sign(c)) for c in known), default=0)
+        known = self.shown()
+        self.signs = max((len(self.sign(c)) for c in known), default=0)
         self.p_room = max((len(format_p(c.p)) for c in known if c.p is not None), default=6)
         rows: list[GridRow] = []
         for comparison in opened.source.study.comparisons:
@@ -110,7 +107,8 @@ class EvidenceView(QueryView):
         if not isinstance(piece, Piece):
             return piece if isinstance(piece, AlsbenchError) else None
         name = comparison.name or comparison.treatment
-        return next((c for c in piece.cells if c.comparison == name), None) or AlsbenchError("no contrast here")
+        found = next((c for c in piece.cells if c.comparison == name), None)
+        return AlsbenchError("no contrast here") if found is None else self.judged(found)
 
     def cell(self, found: FoundCell) -> tuple[str, str]:
         if found is None:
@@ -122,7 +120,7 @@ class EvidenceView(QueryView):
         if self.planned and found.estimate is not None:
             text += "n" if found.nominal else " "
         if self.signs:
-            text += safe(sign(found), ascii=self.ascii).ljust(self.signs)
+            text += safe(self.sign(found), ascii=self.ascii).ljust(self.signs)
         return text, ROLES[style(found)]
 
     @property
@@ -150,6 +148,8 @@ class EvidenceView(QueryView):
         if isinstance(cell, EvidenceCell):
             visit = visit_text(cell)
             parts = [f"{phrase}{f', {visit}' if visit else ''}: {brief_text(cell)}"]
+            if said := self.bottom_line_words(cell):
+                parts.append(said)
             if cell.interaction_p is not None:
                 parts.append(f"interaction p {format_p(cell.interaction_p)}")
             if cell.verdict:
@@ -185,7 +185,8 @@ class EvidenceView(QueryView):
         if not all(isinstance(p, Piece) for p in pieces):
             return None
         made = assemble(source, evidence_columns(source, names), names, (), pieces, self.population)
-        return replace(made, result=made.result.with_command(self.bench.exporter.shell_command()))
+        made = replace(made, result=made.result.with_command(self.bench.exporter.shell_command()))
+        return self.with_bottom_lines(made)
 
     def seen(self) -> Result | None:
         made = self.evidence()

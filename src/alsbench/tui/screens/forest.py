@@ -20,15 +20,16 @@ from alsbench.analysis.result import Result
 from alsbench.errors import AlsbenchError
 from alsbench.render.forest import forest_page
 from alsbench.render.formats import format_p
-from alsbench.render.marks import sign, style
+from alsbench.render.marks import style
 from alsbench.render.page import Page
 from alsbench.render.ticks import nice_ticks, ratio_ticks, tick_text
 from alsbench.tui.answers import PieceKey
 from alsbench.tui.canvas import Canvas
 from alsbench.tui.cell_text import fit_middle, safe
 from alsbench.tui.contrast_text import estimate_texts, finite, interval_text, visit_text
-from alsbench.tui.screens.base import QueryView, with_command
+from alsbench.tui.screens.base import with_command
 from alsbench.tui.screens.drilldown import behind
+from alsbench.tui.screens.judged import JudgedView
 from alsbench.tui.screens.plots import better_side, interval, interval_range
 from alsbench.tui.table_models import ROLES, GridModel, GridRow, Head, align, grid
 
@@ -40,7 +41,7 @@ GAP = 2
 FoundCell = EvidenceCell | AlsbenchError | None  # None: being computed
 
 
-class ForestView(QueryView):
+class ForestView(JudgedView):
     row_cursor = True
     signs = 0  # cells that the sign of a bottom line takes
 
@@ -69,12 +70,13 @@ class ForestView(QueryView):
             (f"  {against}", "bold"),
             (f"  better: {better_side(effects, look.glyphs)}" if effects else "", "dim"),
             ("; n nominal" if study.multiplicity is not None else "", "dim"),
+            ("  † A judges" if self.open_findings() else "", "dim"),
         )
         ratios = endpoint.scale == "log" or endpoint.method == "time_to_event"
         log_scale = effects[0].ratio if effects else ratios
         low, high = interval_range(effects, log_scale) if effects else (-1.0, 1.0)
         most = max((c.n for c in cells), default=1)
-        self.signs = max((len(sign(c)) for c in cells), default=0)
+        self.signs = max((len(self.sign(c)) for c in cells), default=0)
         texts = {phrase: self.texts(phrase, cell) for phrase, cell in found.items()}
         ends = ["subgroup", "n", "ratio (95% CI)" if log_scale else "difference (95% CI)", "p", "p int"]
         columns = [[head, *align([t[k] for t in texts.values()])] for k, head in enumerate(ends)]
@@ -106,7 +108,11 @@ class ForestView(QueryView):
         piece = self.known(key)
         if not isinstance(piece, Piece):
             return piece if isinstance(piece, AlsbenchError) else None
-        return next((c for c in piece.cells if c.comparison == self.session.choice.comparison), None)
+        found = next((c for c in piece.cells if self.on_screen(c)), None)
+        return None if found is None else self.judged(found)
+
+    def on_screen(self, cell: EvidenceCell) -> bool:
+        return cell.comparison == self.session.choice.comparison
 
     def texts(self, phrase: str, cell: FoundCell) -> tuple[str, str, str, str, str]:
         """name, n, estimate with limits, p, interaction p"""
@@ -128,7 +134,7 @@ class ForestView(QueryView):
         if study.multiplicity is not None and p:
             p += " n" if cell.nominal else "  "
         if p and self.signs:
-            p += f" {safe(sign(cell), ascii=self.ascii).ljust(self.signs)}"
+            p += f" {safe(self.sign(cell), ascii=self.ascii).ljust(self.signs)}"
         return name, str(cell.n), estimate, p, "" if cell.interaction_p is None else format_p(cell.interaction_p)
 
     def shortened(self, name: str, room: int) -> str:
@@ -159,7 +165,11 @@ class ForestView(QueryView):
             subgroup = self.bench.ready.source.study.subgroup(phrase.removeprefix("not "))
             where = f": {'not ' if phrase.startswith('not ') else ''}({subgroup.where})" if subgroup else ""
             visit = visit_text(cell)
-            self.say(f"{phrase}{where}, {visit}" if visit else f"{phrase}{where}")
+            self.say(
+                "; ".join(
+                    t for t in (", ".join(t for t in (f"{phrase}{where}", visit) if t), self.bottom_line_words(cell)) if t
+                )
+            )
         elif isinstance(cell, AlsbenchError):
             self.say(f"{phrase}: {cell.what}", "warn")
 
@@ -187,7 +197,7 @@ class ForestView(QueryView):
         if not all(isinstance(self.known(k), Piece) for k in self.wanted()):
             return None
         names = tuple(s.name for s in self.bench.ready.source.study.subgroups)
-        return self.assembled(evidence_columns(self.bench.ready.source, names))
+        return self.with_bottom_lines(self.assembled(evidence_columns(self.bench.ready.source, names)))
 
     def assembled(self, columns: tuple[str, ...]) -> Evidence:
         """Some of the lines put together, as far as they are known."""
