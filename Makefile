@@ -42,8 +42,8 @@ demo: $(VENV)/.installed   ## install, load the sample trial, open the workbench
 # Tests run where there is no network: in a network namespace of their own, as root or as a user, if the kernel lets them.
 # Where it does not, the guard in tests/conftest.py stands alone.
 test: $(VENV)/.installed-test   ## install what the tests need, and pass them without a network
-	@for apart in "unshare -n" "unshare -c -n" ""; do $$apart true 2>/dev/null && break; done; \
-	echo "tests run $${apart:-with the socket guard only}"; exec $$apart $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
+	@for apart in "unshare -n" "unshare -c -n --keep-caps" ""; do $$apart true 2>/dev/null && break; done; \
+	echo "tests run $${apart:-with the socket guard only}"; exec $$apart $(BIN)/python tests/apart.py -m pytest -n $(WORKERS) --dist worksteal
 
 lint: $(VENV)/.installed-lint
 	@$(BIN)/ruff check .

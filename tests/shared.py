@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 SHARED_NAME = "shared"
+REACHABLE: set[tuple[str, int]] = set()  # ports of the loopback that a test of this process opened
 
 
 def shared_folder(factory: pytest.TempPathFactory) -> Path:

@@ -24,5 +24,5 @@ def test_make_test_takes_the_network_away_and_installs_before() -> None:
     recipe = re.search(r"^test: (?P<needs>.*?)\n(?P<lines>(?:\t.*\n)+)", MAKEFILE, re.MULTILINE)
     assert recipe is not None
     assert ".installed-test" in recipe["needs"]  # with a network, as a target of its own
-    assert 'for apart in "unshare -n" "unshare -c -n" ""' in recipe["lines"]
-    assert "pip" not in recipe["lines"] and "-m pytest" in recipe["lines"]
+    assert 'for apart in "unshare -n" "unshare -c -n --keep-caps" ""' in recipe["lines"]
+    assert "pip" not in recipe["lines"] and "tests/apart.py -m pytest" in recipe["lines"]

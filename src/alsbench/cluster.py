@@ -117,7 +117,7 @@ class Cluster:
         self._own = isinstance(address, str)
         self._client: distributed.Client | None = None
         self._levels: dict[str, int] = {}
-        self.said = ""
+        self._met, self.said = False, ""
         if isinstance(address, str):
             self.away = checked_address(address, insecure=insecure)
             self._security = _security(self.away, certificates or Certificates())
@@ -145,6 +145,7 @@ class Cluster:
                 due = list(itertools.takewhile(done.__contains__, range(first, first + GATHERED)))
                 for place, result in zip(due, self._results(client, [futures[p] for p in due]), strict=False):
                     del futures[place]
+                    self._meet(client)
                     yield result
             tell(title, len(done), len(blocks))
         finally:
@@ -183,13 +184,18 @@ class Cluster:
             for name in TALKATIVE:
                 logging.getLogger(name).setLevel(logging.CRITICAL)
             self._client = _connect(self.away, self._security)
-        if not self.said:
-            self.said = self._look_at_workers(self._client)
-            self._note(f"cluster {self.said}")
+        self._meet(self._client)
         return self._client
 
-    def _look_at_workers(self, client: distributed.Client) -> str:
-        """``tls://node:8786, 4 workers, openblas 0.3.30 SkylakeX``. Raises UnavailableError for a worker unlike us."""
+    def _meet(self, client: distributed.Client) -> None:
+        """Look at the workers, unless some were looked at before: one that waits in a queue may come with the first result."""
+        if not self._met:
+            self._met, self.said = self._look_at_workers(client)
+            self._note(f"cluster {self.said}")
+
+    def _look_at_workers(self, client: distributed.Client) -> tuple[bool, str]:
+        """Whether there are any, and ``tls://node:8786, 4 workers, openblas 0.3.30 SkylakeX``. Raises UnavailableError for a
+        worker unlike us."""
         found: dict[str, Any] = client.run(_worker_words, on_error="return")
         blas: set[str] = set()
         for worker, words in found.items():
@@ -199,7 +205,7 @@ class Cluster:
                 raise _other_program(worker, words[0], programs())
             blas.add(words[1])
         count = f"{len(found)} worker{'s' * (len(found) != 1)}" if found else "no worker yet: waiting for one"
-        return ", ".join([self.away, count, *sorted(blas)])
+        return bool(found), ", ".join([self.away, count, *sorted(blas)])
 
     def close(self) -> None:
         """Leave the cluster; a client of the user's own stays."""
