@@ -9,6 +9,7 @@ from scipy.stats import rankdata
 from scipy.stats import t as student
 
 from alsbench.stats.errors import StatsError
+from alsbench.stats.mid_ranks import counted, mid_ranks, taken_of
 from alsbench.stats.permutation_search import (
     TILE,
     LinearOutcome,
@@ -17,9 +18,6 @@ from alsbench.stats.permutation_search import (
     SearchOutcome,
     SearchTest,
     TimeOutcome,
-    _counted,
-    _taken,
-    mid_ranks,
     permuted_arms,
     small_and_upward,
     smallest_p,
@@ -157,7 +155,8 @@ def test_models_of_the_same_subjects_are_each_as_if_alone() -> None:
         *(LinearOutcome(who[i:], Z[i:], rng.normal(size=who.size - i), i % 2 == 0) for i in range(20)),
     ]
     compared = [(0, 1, 0), (1, 2, 0), (0, 2, 1), (1, 1, 0), (2, 1, 0), (3, 1, 0), (4, 2, 0), (0, 2, 0), (2, 2, 0)]
-    compared += [(i, treated, 0) for treated in (2, 1) for i in range(5, 25)]
+    compared += [(i, treated, 0) for treated in (2, 1, 2) for i in range(5, 25)]  # two comparisons may be of the same arms
+    compared += [(1, 2, 0), (2, 1, 0)]
     tests = [SearchTest(*one) for one in compared]
     arms = permuted_arms(arm, strata, [0, 1], seed=2)
     together = PermutationSearch(outcomes, tests, N)
@@ -178,8 +177,8 @@ def test_ranks_are_counted_in_numbers_that_can_hold_them(subjects: int) -> None:
     expected = rankdata(sums)
     for copies in (1, 3):
         cells = (sums[:, None] + subjects) * copies + np.arange(copies)
-        np.testing.assert_array_equal(_counted(cells, subjects)[:, copies - 1], expected)
-    taken = _taken(np.ones((subjects, 2)))
+        np.testing.assert_array_equal(counted(cells, subjects)[:, copies - 1], expected)
+    taken = taken_of(np.ones((subjects, 2)))
     assert np.array_equal(taken.cells[-1], [2 * subjects, 2 * subjects + 1]) and taken.most == subjects
     assert int(taken.cells.dtype.type(2 * subjects * TILE - 1)) == 2 * subjects * TILE - 1  # the last cell of 256 copies
 

@@ -11,13 +11,13 @@ from alsbench.stats.ancova import fit_ols
 from alsbench.stats.design import Covariate, Factor, build_design
 from alsbench.stats.errors import StatsError
 from alsbench.stats.joint_rank import Rules, cut_at_horizon, pair_scores, score_pairs
+from alsbench.stats.mid_ranks import mid_ranks
 from alsbench.stats.permuted_trials import (
     Outcome,
     arm_tests,
     bootstrap_weights,
     log_rank_z,
     permute_arms,
-    ranks_within,
 )
 from alsbench.stats.survival import log_rank
 
@@ -90,8 +90,8 @@ def test_rows_of_the_pair_matrix_add_up_to_the_scores(rules: Rules) -> None:
     ranked = score_pairs(followup, rules=rules, strata=strata)
     assert np.array_equal(won, -won.T)
     assert np.array_equal(won.sum(axis=1), ranked.scores)
-    assert np.array_equal(ranks_within(won, np.ones((1, N)), strata)[0], ranked.ranks)
-    assert np.allclose(ranks_within(won, np.ones((1, N)), strata, unit=True)[0], ranked.unit_ranks, rtol=1e-15)
+    assert np.array_equal(mid_ranks(won, np.ones((1, N)), strata)[0], ranked.ranks)
+    assert np.allclose(mid_ranks(won, np.ones((1, N)), strata, unit=True)[0], ranked.unit_ranks, rtol=1e-15)
 
 
 def test_weights_are_subjects_repeated() -> None:

@@ -32,6 +32,7 @@ from alsbench.analysis.source import BoolArray, Source
 from alsbench.analysis.subgroups import describe, members
 from alsbench.errors import AlsbenchError
 from alsbench.stats.interaction_search import InteractionOutcome, InteractionSearch, PermutedInteractions, largest_sizes
+from alsbench.stats.mid_ranks import mid_ranks
 from alsbench.stats.permutation_search import (
     TILE,
     DealtSearch,
@@ -43,7 +44,6 @@ from alsbench.stats.permutation_search import (
     TimeOutcome,
     dealt_extremes,
     dealt_p_values,
-    mid_ranks,
     permuted_arms,
 )
 from alsbench.stats.threads import one_blas_thread

@@ -19,20 +19,18 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from alsbench.stats.design import aliased_columns
 from alsbench.stats.errors import StatsError
+from alsbench.stats.mid_ranks import TILE as TILE
+from alsbench.stats.mid_ranks import RankedTogether, Taken, groups_of, mid_ranks, ranked_together, ranks_of, taken_of
+from alsbench.stats.permuted_trials import arm_effect, log_rank_of, risk_columns, with_intercept
 from alsbench.stats.threads import one_blas_thread
-from alsbench.stats.ties import merge_ties
 
 Floats = NDArray[np.float64]
 Codes = NDArray[np.int8]
 Pair = tuple[int, int]  # treated and reference
 
-TILE = 256
-PIVOT = 1e-9  # a column whose own part is below this share of its sum of squares is left out of that copy
 AT_ONCE = 8  # models of two arms worked on at once: what they need of a tile stays in the processor's cache
 WHOLE_AT_ONCE = 24  # models of all arms, which need less
-FEW = 2**14  # so many ranks, doubled, fit into short integers, and their cells into single precision
 CLOSE = 0.07  # by how much, relatively, the approximation to a normal score may be wrong
 
 
@@ -109,7 +107,7 @@ class _Whole:
     """Models that hold all arms, with q covariates each, for m of them: ``columns`` ((q + 2) m, subjects) are an orthonormal
     base of each model's covariates, who is in it, and what the covariates leave of its response; 0 for who is not in it.
 
-    ``left`` (m,) is the sum of squares of the latter, ``free`` (m,) the number of subjects less q, ``places`` the tests (m,)
+    ``left`` (m,) is the sum of squares of the latter, ``free`` (m,) the number of subjects less q, ``places`` the tests (r, m)
     of each comparison."""
 
     columns: Floats
@@ -124,36 +122,12 @@ class _TwoArms:
 
     ``both`` ((q + 1)(q + 2) / 2 m, subjects) is summed over both arms: each model's products of its columns, of these with the
     response, and of that with itself; ``treated`` ((q + 1) m, subjects) over the treated: columns and response. ``places``
-    are the tests (m,) of each comparison."""
+    are the tests (r, m) of each comparison."""
 
     both: Floats
     treated: Floats
     q: int
     places: dict[Pair, NDArray[np.int64]]
-
-
-@dataclass(frozen=True)
-class _Ranked:
-    """Who is ranked together (positions in a model), the ``scores`` (n, n + 1) of them against each other and a one;
-    ``ordered``: these come from one order with ties."""
-
-    members: NDArray[np.int64]
-    scores: NDArray[np.float32]
-    ordered: bool
-
-
-@dataclass(frozen=True)
-class _Taken:
-    """Who of those ranked together is taken in each copy: ``count`` (copies,), at ``most``, and ``single`` (n, copies), 1 or 0.
-
-    Products with the scores and a one are, with ``halves`` (n + 1, copies), the sums and ``count`` + 1, halved; with
-    ``cells``, the cell of each sum in a table (2 most, copies) of how often it occurs."""
-
-    count: Floats
-    most: int
-    single: NDArray[np.float32]
-    halves: NDArray[np.float32]
-    cells: NDArray[np.floating]
 
 
 @dataclass(frozen=True)
@@ -165,7 +139,7 @@ class _JointRanks:
     subject: NDArray[np.int64]
     Z: Floats
     squares: Floats
-    responses: tuple[tuple[tuple[_Ranked, ...], bool], ...]
+    responses: tuple[tuple[tuple[RankedTogether, ...], bool], ...]
     places: dict[Pair, tuple[NDArray[np.int64], NDArray[np.int64]]]
 
 
@@ -196,12 +170,14 @@ class PermutationSearch:
             if not outcome.subject.size:
                 continue
             if isinstance(outcome, TimeOutcome):
-                times = _times(outcome, tuple(places), subjects)
-                self.times += [times] if times.columns.size else []
+                columns = risk_columns(outcome.day, outcome.event, outcome.strata)
+                spread = np.zeros((columns.shape[0], subjects))
+                spread[:, outcome.subject] = columns
+                self.times += [_Times(spread, tuple(places))] if columns.size else []
             elif isinstance(outcome, RankOutcome):
                 ranks.setdefault((outcome.subject.tobytes(), outcome.covariates.tobytes()), []).append((outcome, places))
             else:
-                Z = _with_intercept(outcome.covariates)
+                Z = with_intercept(outcome.covariates)
                 alike = outcome.whole, Z.shape[1], tuple(self.compared[place] for place in places)
                 linear.setdefault(alike, []).append(_Model(outcome.subject, Z, outcome.response, tuple(places)))
         self.whole: list[_Whole] = []
@@ -256,7 +232,9 @@ class PermutationSearch:
                 t[places], df[places] = found[0][:, mine], found[1][:, mine]
         for times in self.times:
             for place in times.tests:
-                t[place] = _log_rank_z(times, *self.compared[place], arm)
+                treated, reference = self.compared[place]
+                of_treated = times.columns @ arm[treated]
+                t[place] = log_rank_of(of_treated, of_treated + times.columns @ arm[reference])
                 df[place] = np.where(np.isfinite(t[place]), np.inf, np.nan)
 
 
@@ -368,7 +346,11 @@ class _Model:
 
 
 def _tests(models: Sequence[_Model], compared: tuple[Pair, ...]) -> dict[Pair, NDArray[np.int64]]:
-    return {pair: np.array([model.places[i] for model in models]) for i, pair in enumerate(compared)}
+    """By comparison the tests (r, m) of m models: r of them where several comparisons are of the same arms."""
+    return {
+        pair: np.array([[model.places[i] for model in models] for i, one in enumerate(compared) if one == pair])
+        for pair in compared
+    }
 
 
 def _spread(columns: Sequence[Floats], models: Sequence[_Model], subjects: int) -> Floats:
@@ -393,7 +375,7 @@ def _whole(models: Sequence[_Model], compared: tuple[Pair, ...], subjects: int) 
 
 
 def _whole_t(block: _Whole, arm: list[Floats]) -> Iterator[tuple[NDArray[np.int64], tuple[Floats, Floats]]]:
-    """The tests (m,) of each comparison, with their t and df (m, 256)."""
+    """The tests (r, m) of each comparison, with their t and df (m, 256)."""
     m = block.left.size
     beside = {pair: [*(c for c in range(len(arm)) if c not in pair), pair[0]] for pair in block.places}
     codes = {code for columns in beside.values() for code in columns}
@@ -408,8 +390,8 @@ def _whole_t(block: _Whole, arm: list[Floats]) -> Iterator[tuple[NDArray[np.int6
         left = np.repeat(block.left, TILE)[None]
         compared = (block.columns[-2 * m : -m] @ arm[reference]).ravel()
         there = (compared > 0) & (total[-1] > 0)
-        t, df = _treated_t(A, left, total, np.repeat(block.free, TILE), there)
-        yield places, (t.reshape(m, TILE), df.reshape(m, TILE))
+        found = arm_effect(A, left, total, np.repeat(block.free, TILE), there)
+        yield places, (found.t.reshape(m, TILE), found.df.reshape(m, TILE))
 
 
 def _two_arms(models: Sequence[_Model], compared: tuple[Pair, ...], subjects: int) -> _TwoArms:
@@ -426,7 +408,7 @@ def _two_arms(models: Sequence[_Model], compared: tuple[Pair, ...], subjects: in
 
 def _two_arms_t(block: _TwoArms, treated: int, reference: int, arm: list[Floats]) -> tuple[Floats, Floats]:
     """t and df (m, 256) of the ANCOVA of each model among two arms."""
-    q, m = block.q, block.places[treated, reference].size
+    q, m = block.q, block.places[treated, reference].shape[1]
     both = (block.both @ (arm[treated] + arm[reference])).reshape(-1, m * TILE)
     mine = (block.treated @ arm[treated]).reshape(-1, m * TILE)
     along = np.concatenate([both[-q - 1 : -1], mine[q:], both[-1:]])[:, None]
@@ -436,9 +418,11 @@ def _two_arms_t(block: _TwoArms, treated: int, reference: int, arm: list[Floats]
 
 def _joint_ranks(models: Sequence[tuple[RankOutcome, Sequence[int]]], compared: Sequence[Pair]) -> _JointRanks:
     subject, covariates = models[0][0].subject, models[0][0].covariates
-    Z = _with_intercept(covariates)
+    Z = with_intercept(covariates)
     upper = np.triu_indices(Z.shape[1])
-    responses = tuple((tuple(_ranked(o.scores, g) for g in _groups(o.strata, subject.size)), o.unit) for o, _ in models)
+    responses = tuple(
+        (tuple(ranked_together(o.scores, g) for g in groups_of(o.strata, subject.size)), o.unit) for o, _ in models
+    )
     of_pair: dict[Pair, list[tuple[int, int]]] = {}
     for i, (_, tests) in enumerate(models):
         for place in tests:
@@ -455,15 +439,15 @@ def _joint_rank_sums(
     of_treated = arm[treated][block.subject]
     of_both = arm[reference][block.subject] + of_treated
     along = np.zeros((q + 2, which.size, TILE))
-    parts: dict[bytes, tuple[Floats, Floats, _Taken]] = {}
+    parts: dict[bytes, tuple[Floats, Floats, Taken]] = {}
     for i, response in enumerate(which):
         ranked, unit = block.responses[response]
         for part in ranked:
             key = part.members.tobytes()
             if key not in parts:
-                parts[key] = Z[part.members], of_treated[part.members], _taken(of_both[part.members])
+                parts[key] = Z[part.members], of_treated[part.members], taken_of(of_both[part.members])
             own, mine, taken = parts[key]
-            ranks = _ranks_of_tile(part, taken, unit)
+            ranks = ranks_of(part, taken, unit)
             along[:q, i] += own.T @ ranks
             along[q, i] += np.einsum("nb,nb->b", ranks, mine)
             along[-1, i] += np.einsum("nb,nb->b", ranks, ranks)
@@ -479,141 +463,5 @@ def _ancova_t(squares: Floats, treated: Floats, along: Floats) -> tuple[Floats, 
     A[:q, q], A[q, q] = treated, treated[0]
     A[:, q + 1 :] = along[:-1]
     total = np.array([A[i, i] for i in range(q + 1)])
-    return _treated_t(A, along[-1], total, total[0], (total[q] > 0) & (total[q] < total[0]))
-
-
-def _with_intercept(covariates: Floats) -> Floats:
-    """An intercept and the covariates that earlier ones do not determine."""
-    Z = np.column_stack([np.ones(covariates.shape[0]), covariates])
-    return Z[:, ~aliased_columns(Z)]
-
-
-def _treated_t(A: Floats, squares: Floats, total: Floats, n: Floats, there: NDArray[np.bool_]) -> tuple[Floats, Floats]:
-    """t and df (responses, copies) of the last column on each response, beside the other columns.
-
-    ``A`` (k, k + responses, copies) are the columns' cross-products, upper triangle, and those with the responses,
-    ``squares`` (responses, copies) those of the responses with themselves; both are changed. ``total`` (k, copies) are the
-    sums of squares a column is judged by, ``n`` (copies,) what is left of the subjects before these columns, ``there``
-    whether both arms are."""
-    k = A.shape[0]
-    work, factor = np.empty_like(A[0]), np.empty_like(A[0, 0])
-    total = PIVOT * np.maximum(total, 1e-300)
-    least = 1e-12 * np.maximum(squares, 1e-300)
-    rank = np.zeros(A.shape[2])
-    for c in range(k - 1):
-        pivot = A[c, c]
-        good = pivot > total[c]
-        rank += good
-        inverse = np.where(good, 1.0 / np.where(good, pivot, 1.0), 0.0)
-        for r in range(c + 1, k):
-            np.multiply(A[c, r], inverse, out=factor)
-            A[r, r:] -= np.multiply(factor, A[c, r:], out=work[r:])
-        along = A[c, k:]
-        np.multiply(along, inverse, out=work[k:])
-        squares -= np.multiply(work[k:], along, out=work[k:])
-    own, cross = A[-1, k - 1], A[-1, k:]
-    df = n - rank - 1.0
-    usable = there & (own > total[-1]) & (df > 0)
-    own = np.where(usable, own, np.nan)
-    estimate = cross / own
-    left = np.maximum(squares - cross * estimate, 0.0)
-    left = np.where(left > least, left, np.nan)
-    return estimate / np.sqrt(left / df / own), np.where(usable & np.isfinite(left), df, np.nan)
-
-
-def _times(outcome: TimeOutcome, tests: tuple[int, ...], subjects: int) -> _Times:
-    day = merge_ties(outcome.day)
-    at_risk, dying = [], []
-    for s in np.unique(outcome.strata):
-        inside = outcome.strata == s
-        for time in np.unique(day[inside & outcome.event]):
-            at_risk.append(inside & (day >= time))
-            dying.append(inside & outcome.event & (day == time))
-    columns = np.zeros((2 * len(at_risk), subjects))
-    columns[:, outcome.subject] = np.array([*at_risk, *dying]).reshape(-1, day.size)
-    return _Times(columns, tests)
-
-
-def _log_rank_z(model: _Times, treated: int, reference: int, arm: list[Floats]) -> Floats:
-    """The stratified log-rank z (256,), NaN without events in the two arms."""
-    times = model.columns.shape[0] // 2
-    mine = model.columns @ arm[treated]
-    both = mine + model.columns @ arm[reference]
-    n, d, n1, d1 = both[:times], both[times:], mine[:times], mine[times:]
-    with np.errstate(divide="ignore", invalid="ignore"):
-        excess = np.where(n > 0, d1 - d * n1 / n, 0.0).sum(axis=0)
-        variance = np.where(n > 1, d * (n - d) * n1 * (n - n1) / (n**2 * (n - 1)), 0.0).sum(axis=0)
-        z: Floats = np.where(variance > 0, excess / np.sqrt(variance), np.nan)
-    return z
-
-
-def mid_ranks(scores: Floats, taken: Floats, strata: NDArray[np.int64] | None = None, *, unit: bool = False) -> Floats:
-    """Mid-ranks (copies, n) of the sums of ``scores`` (n, n) over those ``taken`` (copies, n: 1 or 0), 0 where not taken.
-
-    Ranks are within ``strata`` (n,) where given; ``unit`` divides them by the number ranked plus one. By counting, 256
-    copies at a time, which stay in the processor's cache: the sums are whole numbers, the same in single precision.
-    """
-    ranks = np.zeros(taken.shape)
-    for members in _groups(strata, taken.shape[1]):
-        own = _ranked(scores, members)
-        for start in range(0, taken.shape[0], TILE):
-            mine = _taken(np.ascontiguousarray(taken[start : start + TILE, members].T))
-            ranks[start : start + TILE, members] = _ranks_of_tile(own, mine, unit).T
-    return ranks
-
-
-def _ranked(scores: Floats, members: NDArray[np.int64]) -> _Ranked:
-    """The ``members`` of a ranking by ``scores`` (n, n), and whether one order with ties gives all their scores."""
-    own = scores[np.ix_(members, members)]
-    sums = own.sum(axis=1)
-    ordered = bool(np.array_equal(own, np.sign(sums[:, None] - sums)))
-    return _Ranked(members, np.column_stack([own, np.ones(members.size)]).astype(np.float32), ordered)
-
-
-def _taken(taken: Floats) -> _Taken:
-    """Those ``taken`` (n, copies: 1 or 0) of who is ranked together."""
-    n, copies = taken.shape
-    count, single = taken.sum(axis=0), taken.astype(np.float32)
-    most = int(count.max())
-    halves = np.empty((n + 1, copies), dtype=np.float32)
-    halves[:n], halves[n] = 0.5 * single, 0.5 * (count + 1.0)
-    cells = np.empty((n + 1, copies), dtype=np.float32 if most < FEW else np.float64)
-    cells[:n], cells[n] = copies * single, copies * most + np.arange(copies)
-    return _Taken(count, most, single, halves, cells)
-
-
-def _ranks_of_tile(own: _Ranked, taken: _Taken, unit: bool) -> Floats:
-    """Mid-ranks (n, copies) of those taken, 0 elsewhere.
-
-    A sum is the number beaten less the number lost to: where the scores come from one order, among any that are taken the
-    mid-rank is half of the sum, and of their number plus one. Elsewhere the sums are counted, copy by copy."""
-    found = own.scores @ (taken.halves if own.ordered else taken.cells)
-    found *= taken.single
-    ranks = found.astype(np.float64) if own.ordered else _counted(found.astype(np.int64), taken.most)
-    return ranks / (taken.count + 1.0) if unit else ranks
-
-
-def _counted(cell: NDArray[np.int64], most: int) -> Floats:
-    """Mid-ranks (n, copies) from the cells (sum + ``most``, copy) of a table (2 most, copies), at most ``most`` of a copy; 0
-    for those in a cell of the first row."""
-    copies = cell.shape[1]
-    held: NDArray[np.integer] = np.bincount(cell.ravel(), minlength=2 * most * copies).reshape(-1, copies)
-    held = held.astype(np.int16 if most < FEW else np.int64)
-    held[0] = 0
-    below, further, step = held, np.empty_like(held), 1
-    while step < len(held):  # how many lie at or below, by doubling the distance
-        further[:step] = below[:step]
-        np.add(below[step:], below[:-step], out=further[step:])
-        below, further, step = further, np.empty_like(held) if below is held else below, 2 * step
-    twice = 2 * below
-    twice -= held
-    twice += 1
-    twice[0] = 0
-    ranks: Floats = np.multiply(twice, 0.5, dtype=np.float64).ravel().take(cell)
-    return ranks
-
-
-def _groups(strata: NDArray[np.int64] | None, n: int) -> list[NDArray[np.int64]]:
-    if strata is None:
-        return [np.arange(n, dtype=np.int64)]
-    return [np.flatnonzero(strata == s) for s in np.unique(strata)]
+    found = arm_effect(A, along[-1], total, total[0], (total[q] > 0) & (total[q] < total[0]))
+    return found.t, found.df

@@ -1,28 +1,30 @@
-"""The arm's t in thousands of re-randomised or resampled trials at once: what a search over subgroups is measured against.
+"""The arm's t in thousands of re-randomised or resampled trials at once, of one outcome.
 
 When arms are permuted over a whole trial, who is compared within a subgroup changes too, and with it the joint ranks, the
 covariates' normal equations and the degrees of freedom. All are sums over subjects, so that every trial of a batch is one
-row of a matrix product: cross-products of covariates, arm and response, reduced by elimination in all trials side by
+column of a matrix product: cross-products of covariates, arm and response, reduced by elimination in all trials side by
 side (Frisch and Waugh 1933, doi 10.2307/1907330). The t of the observed arms is that of the ANCOVA. Whole-number weights
-instead of zeros and ones make a bootstrap of the same estimate. Permutation for families: Westfall and Young 1993.
+instead of zeros and ones make a bootstrap of the same estimate. Permutation for families: Westfall and Young 1993. Where
+many outcomes are tested in the same trials: :mod:`alsbench.stats.permutation_search`, with the same elimination.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from alsbench.stats.design import aliased_columns
 from alsbench.stats.errors import StatsError
+from alsbench.stats.mid_ranks import TILE, RankedTogether, groups_of, ranked_together, ranks_of, taken_of
 from alsbench.stats.ties import merge_ties
 
 Array = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 
-BATCH = 1_000  # trials worked on at once: they stay in the processor's cache
-PIVOT = 1e-9  # a covariate whose own part is below this share of its sum of squares is left out of that trial
+BATCH = 4 * TILE  # trials worked on at once: they stay in the processor's cache
+PIVOT = 1e-9  # a column whose own part is below this share of its sum of squares is left out of that trial
 
 
 @dataclass(frozen=True)
@@ -102,27 +104,15 @@ def arm_tests(
     if arms.ndim != 2 or arms.shape[1] != n:
         raise StatsError("every trial needs an arm for each subject of the outcome")
     trials = max(arms.shape[0], 1 if weights is None else weights.shape[0])
+    sums = _Sums(outcome)
     parts: list[ArmTest] = []
-    for rows in _slices(trials):
+    for start in range(0, trials, BATCH):
+        rows = slice(start, start + BATCH)
         codes = arms[rows] if arms.shape[0] > 1 else arms
         drawn = None if weights is None else weights[rows] if weights.shape[0] > 1 else weights
-        parts.append(_batch(outcome, codes, treated, reference, drawn))
+        upright = None if drawn is None else np.ascontiguousarray(drawn.T)
+        parts.append(_batch(sums, np.ascontiguousarray(codes.T), treated, reference, upright))
     return ArmTest(*(np.concatenate([getattr(p, name) for p in parts]) for name in ("estimate", "se", "df")))
-
-
-def ranks_within(scores: Array, weights: Array, strata: IntArray | None = None, *, unit: bool = False) -> Array:
-    """Mid-ranks (B, n) of the sums of ``scores`` (n, n) over the subjects drawn, 0 where ``weights`` (B, n) is 0.
-
-    A subject drawn w times counts w times. Ranks are within ``strata`` where given; ``unit`` divides by their number plus one.
-    """
-    ranks = np.zeros_like(weights)
-    groups = np.zeros(weights.shape[1], dtype=np.int64) if strata is None else strata
-    for s in np.unique(groups):
-        members = np.flatnonzero(groups == s)
-        mine = weights[:, members]
-        sums = np.rint(mine @ scores[np.ix_(members, members)].T).astype(np.int64)
-        ranks[:, members] = _mid_ranks(sums, mine, unit)
-    return ranks
 
 
 def log_rank_z(
@@ -130,88 +120,137 @@ def log_rank_z(
 ) -> Array:
     """The stratified log-rank z (B,) of ``treated`` against ``reference`` in every trial; negative where the treated have fewer
     events than expected, NaN without events in the two arms."""
-    observed, variance = np.zeros(arms.shape[0]), np.zeros(arms.shape[0])
+    columns = risk_columns(day, event, strata)
+    found: list[Array] = []
+    for start in range(0, arms.shape[0], BATCH):
+        codes = arms[start : start + BATCH].T
+        mine = columns @ (codes == treated).astype(np.float64)
+        found.append(log_rank_of(mine, mine + columns @ (codes == reference).astype(np.float64)))
+    return np.concatenate(found)
+
+
+def risk_columns(day: Array, event: NDArray[np.bool_], strata: IntArray) -> Array:
+    """(2 k, n): who is at risk, then who has an event, at each of k times within ``strata`` (n,)."""
     day = merge_ties(day)
-    for rows in _slices(arms.shape[0]):
-        of_treated, of_both = (arms[rows] == treated) * 1.0, np.isin(arms[rows], (treated, reference)) * 1.0
-        for s in np.unique(strata):
-            inside = strata == s
-            for time in np.unique(day[inside & event]):
-                at_risk, dying = (inside & (day >= time)) * 1.0, (inside & event & (day == time)) * 1.0
-                n, n1, d, d1 = of_both @ at_risk, of_treated @ at_risk, of_both @ dying, of_treated @ dying
-                with np.errstate(divide="ignore", invalid="ignore"):
-                    observed[rows] += np.where(n > 0, d1 - d * n1 / n, 0.0)
-                    variance[rows] += np.where(n > 1, d * (n - d) * n1 * (n - n1) / (n**2 * (n - 1)), 0.0)
+    at_risk, dying = [], []
+    for s in np.unique(strata):
+        inside = strata == s
+        for time in np.unique(day[inside & event]):
+            at_risk.append(inside & (day >= time))
+            dying.append(inside & event & (day == time))
+    return np.array([*at_risk, *dying], dtype=np.float64).reshape(-1, day.size)
+
+
+def log_rank_of(mine: Array, both: Array) -> Array:
+    """The log-rank z (copies,) from the sums (2 k, copies) of :func:`risk_columns` over the treated and over both arms."""
+    times = mine.shape[0] // 2
+    n, d, n1, d1 = both[:times], both[times:], mine[:times], mine[times:]
     with np.errstate(divide="ignore", invalid="ignore"):
-        z: Array = np.where(variance > 0, observed / np.sqrt(variance), np.nan)
+        excess = np.where(n > 0, d1 - d * n1 / n, 0.0).sum(axis=0)
+        variance = np.where(n > 1, d * (n - d) * n1 * (n - n1) / (n**2 * (n - 1)), 0.0).sum(axis=0)
+        z: Array = np.where(variance > 0, excess / np.sqrt(variance), np.nan)
     return z
 
 
-def _slices(trials: int) -> Iterator[slice]:
-    return (slice(start, min(start + BATCH, trials)) for start in range(0, trials, BATCH))
+def with_intercept(covariates: Array) -> Array:
+    """An intercept and the covariates that earlier ones do not determine."""
+    Z = np.column_stack([np.ones(covariates.shape[0]), covariates])
+    return Z[:, ~aliased_columns(Z)]
 
 
-def _batch(outcome: Outcome, arms: NDArray[np.int8], treated: int, reference: int, weights: Array | None) -> ArmTest:
-    ones = np.ones(arms.shape) if weights is None else np.broadcast_to(weights, (max(len(arms), len(weights)), arms.shape[1]))
-    mine = arms == treated
-    kept = arms >= 0 if outcome.whole else mine | (arms == reference)
-    used, of_treated = ones * kept, ones * mine
-    others = [c for c in range(int(arms.max()) + 1) if c not in (treated, reference)] if outcome.whole else []
-    extra = [ones * (arms == c) for c in others]
-    Z = np.column_stack([np.ones(arms.shape[1]), outcome.covariates])
-    if outcome.scores is not None:
-        y = ranks_within(outcome.scores, used, outcome.strata, unit=outcome.unit)
-        of_y, yy = y * used, (used * y * y).sum(axis=1)
-        yz, along = of_y @ Z, [((part > 0) * of_y).sum(axis=1) for part in (*extra, of_treated)]
-    else:
-        if outcome.response is None:
-            raise StatsError("an outcome needs a response or scores")
-        response = outcome.response
-        yz, yy = used @ (Z * response[:, None]), used @ response**2
-        along = [part @ response for part in (*extra, of_treated)]
-    return _eliminated(Z, used, [*extra, of_treated], yz, along, yy)
+def arm_effect(A: Array, squares: Array, total: Array, n: Array, there: NDArray[np.bool_]) -> ArmTest:
+    """Estimate, error and df (responses, copies) of the last column on each response, beside the other columns.
 
-
-def _eliminated(Z: Array, used: Array, parts: list[Array], yz: Array, along: list[Array], yy: Array) -> ArmTest:
-    """Cross-products of [covariates, other arms, treated, response] in every trial, reduced to the treated's coefficient."""
-    q, k = Z.shape[1], len(parts)
-    size = q + k + 1
-    A = np.zeros((size, size, used.shape[0]))  # trials last: every step is over contiguous numbers
-    upper = np.triu_indices(q)
-    A[upper] = (used @ (Z[:, upper[0]] * Z[:, upper[1]])).T
-    A[upper[1], upper[0]] = A[upper]
-    for j, part in enumerate(parts):
-        A[q + j, :q] = A[:q, q + j] = (part @ Z).T
-        A[q + j, q + j] = part.sum(axis=1)
-        A[q + j, -1] = A[-1, q + j] = along[j]
-    A[:q, -1] = A[-1, :q] = yz.T
-    A[-1, -1] = yy
-    rank = np.zeros(used.shape[0])
-    total = np.einsum("iib->ib", A).copy()
-    for c in range(q + k - 1):
+    ``A`` (k, k + responses, copies) are the columns' cross-products, upper triangle, and those with the responses,
+    ``squares`` (responses, copies) those of the responses with themselves; both are changed. ``total`` (k, copies) are the
+    sums of squares a column is judged by, ``n`` (copies,) what is left of the subjects before these columns, ``there``
+    whether both arms are."""
+    k = A.shape[0]
+    work, factor = np.empty_like(A[0]), np.empty_like(A[0, 0])
+    total = PIVOT * np.maximum(total, 1e-300)
+    least = 1e-12 * np.maximum(squares, 1e-300)
+    rank = np.zeros(A.shape[2])
+    for c in range(k - 1):
         pivot = A[c, c]
-        good = pivot > PIVOT * np.maximum(total[c], 1e-300)
+        good = pivot > total[c]
         rank += good
-        factor = np.where(good, A[c, c + 1 :] / np.where(good, pivot, 1.0), 0.0)
-        A[c + 1 :, c + 1 :] -= factor[:, None] * A[c, None, c + 1 :]
-    own, cross, rest = A[-2, -2], A[-2, -1], A[-1, -1]
-    df = used.sum(axis=1) - rank - 1.0
-    usable = (own > PIVOT * np.maximum(total[-2], 1e-300)) & (df > 0)
+        inverse = np.where(good, 1.0 / np.where(good, pivot, 1.0), 0.0)
+        for r in range(c + 1, k):
+            np.multiply(A[c, r], inverse, out=factor)
+            A[r, r:] -= np.multiply(factor, A[c, r:], out=work[r:])
+        along = A[c, k:]
+        np.multiply(along, inverse, out=work[k:])
+        squares -= np.multiply(work[k:], along, out=work[k:])
+    own, cross = A[-1, k - 1], A[-1, k:]
+    df = n - rank - 1.0
+    usable = there & (own > total[-1]) & (df > 0)
     own = np.where(usable, own, np.nan)
     estimate = cross / own
-    left = np.maximum(rest - cross * estimate, 0.0)
-    left = np.where(left > 1e-12 * np.maximum(total[-1], 1e-300), left, np.nan)
-    return ArmTest(estimate, np.sqrt(left / np.where(usable, df, np.nan) / own), np.where(usable, df, np.nan))
+    left = np.maximum(squares - cross * estimate, 0.0)
+    left = np.where(left > least, left, np.nan)
+    return ArmTest(estimate, np.sqrt(left / df / own), np.where(usable & np.isfinite(left), df, np.nan))
 
 
-def _mid_ranks(sums: IntArray, weights: Array, unit: bool) -> Array:
-    """Mid-ranks (B, n) of whole numbers, a value of weight w counting w times: by counting, not sorting."""
-    trials, low = sums.shape[0], int(sums.min(initial=0))
-    span = int(sums.max(initial=0)) - low + 1
-    place = (sums - low) + span * np.arange(trials)[:, None]
-    counts = np.bincount(place.ravel(), weights=weights.ravel(), minlength=trials * span).reshape(trials, span)
-    middle = np.cumsum(counts, axis=1) - counts / 2.0 + 0.5
-    ranks = middle.ravel()[place] * (weights > 0)
-    if unit:
-        ranks /= weights.sum(axis=1, keepdims=True) + 1.0
-    return np.asarray(ranks)
+class _Sums:
+    """What is summed over the subjects of an outcome, made once: columns, their products and those with the response."""
+
+    def __init__(self, outcome: Outcome) -> None:
+        self.Z, self.whole, self.unit = with_intercept(outcome.covariates), outcome.whole, outcome.unit
+        upper = np.triu_indices(self.Z.shape[1])
+        self.products = self.Z[:, upper[0]] * self.Z[:, upper[1]]
+        self.ranked: list[RankedTogether] = []
+        self.y, self.made = np.zeros(self.Z.shape[0]), np.zeros((self.Z.shape[0], 0))
+        if outcome.scores is not None:
+            self.ranked = [ranked_together(outcome.scores, g) for g in groups_of(outcome.strata, self.Z.shape[0])]
+        elif outcome.response is not None:
+            self.y = outcome.response - outcome.response.mean() if outcome.response.size else outcome.response
+            self.made = np.column_stack([self.Z * self.y[:, None], self.y * self.y])
+        else:
+            raise StatsError("an outcome needs a response or scores")
+
+    def ranks(self, used: Array) -> Array:
+        """The ranks (n, 256) among those ``used`` (n, 256: how often)."""
+        ranks = np.zeros(used.shape)
+        for part in self.ranked:
+            ranks[part.members] = ranks_of(part, taken_of(used[part.members]), self.unit)
+        return ranks
+
+
+def _batch(sums: _Sums, arms: NDArray[np.int8], treated: int, reference: int, weights: Array | None) -> ArmTest:
+    """The tests of some trials: ``arms`` and ``weights`` are (n, B) or (n, 1)."""
+    size = max(arms.shape[1], 1 if weights is None else weights.shape[1])
+    beside = [c for c in range(int(arms.max()) + 1) if c not in (treated, reference)] if sums.whole else []
+    Z, q = sums.Z, sums.Z.shape[1]
+    k = q + len(beside) + 1
+    upper = np.triu_indices(q)
+    A, squares, there = np.zeros((k, k + 1, size)), np.zeros((1, size)), np.zeros(size, dtype=np.bool_)
+    for start in range(0, size, TILE):
+        some = slice(start, min(start + TILE, size))
+        parts = [_drawn(arms, c, weights, some) for c in (*beside, treated)]
+        other = _drawn(arms, reference, weights, some)
+        used = other + sum(parts)
+        there[some] = other.any(axis=0)
+        A[(*upper, some)] = sums.products.T @ used
+        if sums.ranked:
+            y = sums.ranks(used)
+            along = y if weights is None else used * y
+            A[:q, -1, some], squares[0, some] = Z.T @ along, np.einsum("nb,nb->b", along, y)
+        else:
+            made = sums.made.T @ used
+            A[:q, -1, some], squares[0, some] = made[:q], made[q]
+        for j, part in enumerate(parts, start=q):
+            A[:q, j, some] = Z.T @ part
+            A[j, -1, some] = np.einsum("nb,nb->b", part, y) if sums.ranked else sums.y @ part
+    for j in range(q, k):
+        A[j, j] = A[0, j]  # the first column is of ones
+    total = np.array([A[i, i] for i in range(k)])
+    found = arm_effect(A, squares, total, total[0], there & (total[-1] > 0))
+    return ArmTest(found.estimate[0], found.se[0], found.df[0])
+
+
+def _drawn(arms: NDArray[np.int8], code: int, weights: Array | None, some: slice) -> Array:
+    """How often (n, 256) each subject of an arm is in some of the trials."""
+    mine = (arms if arms.shape[1] == 1 else arms[:, some]) == code
+    if weights is None:
+        return np.ascontiguousarray(mine, dtype=np.float64)
+    return np.ascontiguousarray(mine * (weights if weights.shape[1] == 1 else weights[:, some]))

@@ -32,8 +32,9 @@ from alsbench.analysis.scrutiny.finding import CheckAnswer, Finding, analysed, c
 from alsbench.analysis.scrutiny.outcomes import STAND_INS, measured, own_visit, place
 from alsbench.analysis.subgroups import Membership
 from alsbench.stats.errors import StatsError
+from alsbench.stats.mid_ranks import mid_ranks
 from alsbench.stats.permutation import permute_residuals
-from alsbench.stats.permuted_trials import permute_arms, ranks_within
+from alsbench.stats.permuted_trials import permute_arms
 from alsbench.stats.threads import one_blas_thread
 from alsbench.study.model import Comparison, Endpoint
 
@@ -79,7 +80,7 @@ def _trend(finding: Finding, together: Endpoint, comparison: Comparison) -> tupl
         if np.unique(doses).size < 3:
             raise StatsError("fewer than three doses among the members")
         o = found.outcome
-        y = o.response if o.scores is None else ranks_within(o.scores, np.ones((1, doses.size)), o.strata, unit=o.unit)[0]
+        y = o.response if o.scores is None else mid_ranks(o.scores, np.ones((1, doses.size)), o.strata, unit=o.unit)[0]
         test = permute_residuals(np.asarray(y), o.covariates, doses, draws=finding.draws, seed=finding.endpoint.seed)
     except StatsError as error:
         return [finding.row(n, None, comparison, error=str(error), **at) for n in STATS], f"no trend: {error}"

@@ -18,7 +18,8 @@ from alsbench.analysis.search import rearranged
 from alsbench.analysis.source import BoolArray
 from alsbench.analysis.subgroups import members
 from alsbench.stats.errors import StatsError
-from alsbench.stats.permuted_trials import arm_tests, ranks_within
+from alsbench.stats.mid_ranks import mid_ranks
+from alsbench.stats.permuted_trials import arm_tests
 from alsbench.stats.threads import one_blas_thread
 from alsbench.study.model import Comparison
 
@@ -113,7 +114,7 @@ def interaction_parts(finding: Finding, comparison: Comparison, modifier: Floats
         raise StatsError("nobody has a value of the modifier")
     value = value - value.mean()
     o = whole.outcome
-    y = o.response if o.scores is None else ranks_within(o.scores, np.ones((1, value.size)), o.strata, unit=o.unit)[0]
+    y = o.response if o.scores is None else mid_ranks(o.scores, np.ones((1, value.size)), o.strata, unit=o.unit)[0]
     if y is None:
         raise StatsError("the outcome has neither response nor scores")
     dummies = np.array([arm == c for c in np.unique(arm) if c != pair.reference], dtype=np.float64)
