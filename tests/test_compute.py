@@ -15,8 +15,9 @@ from pathlib import Path
 
 import pytest
 
-from alsbench.compute import IN_PROCESS, MOST_DEATHS, Compute, LocalProcesses, listening
+from alsbench.compute import IN_PROCESS, MOST_DEATHS, Compute, LocalProcesses
 from alsbench.errors import UnavailableError, UsageError
+from alsbench.progress import listening
 from alsbench.stats.errors import StatsError
 from alsbench.stats.selection_bias import subjects_per_arm
 
@@ -156,7 +157,7 @@ def test_results_that_nobody_takes_end_their_workers(two: LocalProcesses) -> Non
 def test_workers_end_with_whoever_started_them(ending: signal.Signals) -> None:
     """In the middle of a block of a minute, whatever ends their parent."""
     program = (
-        "import signal, sys\nfrom alsbench.compute import LocalProcesses, listening\n"
+        "import signal, sys\nfrom alsbench.compute import LocalProcesses\nfrom alsbench.progress import listening\n"
         "told = lambda *_: print('.', flush=True)\n"
         "with listening(told):\n"
         "    list(LocalProcesses(2).submit(signal.sigtimedwait, (signal.SIGUSR1,), [60.0, 60.0]))\n"

@@ -17,6 +17,7 @@ import pickle
 import platform
 import queue
 import ssl
+import threading
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -29,8 +30,9 @@ from distributed.scheduler import KilledWorker
 from distributed.security import Security
 from distributed.versions import VersionMismatchWarning
 
-from alsbench.compute import TICK, tell
+from alsbench.compute import TICK
 from alsbench.errors import AlsbenchError, UnavailableError, UsageError
+from alsbench.progress import tell
 from alsbench.stats.threads import one_blas_thread
 from alsbench.version import __version__
 
@@ -118,6 +120,7 @@ class Cluster:
         self._client: distributed.Client | None = None
         self._levels: dict[str, int] = {}
         self._met, self.said = False, ""
+        self._lock, self._users = threading.Lock(), 0
         if isinstance(address, str):
             self.away = checked_address(address, insecure=insecure)
             self._security = _security(self.away, certificates or Certificates())
@@ -128,6 +131,15 @@ class Cluster:
     def submit(self, function: Callable[[S, B], R], shared: S, blocks: Sequence[B], *, title: str = "blocks") -> Iterator[R]:
         if not len(blocks):
             return
+        with self._lock:
+            self._users += 1
+        try:
+            yield from self._computed(function, shared, blocks, title)
+        finally:
+            with self._lock:
+                self._users -= 1
+
+    def _computed(self, function: Callable[[S, B], R], shared: S, blocks: Sequence[B], title: str) -> Iterator[R]:
         client, asked = self._connected(), programs()
         job = client.submit(_opened, pickle.dumps((function, shared), protocol=5), asked, pure=False)
         futures = dict(enumerate(client.map(_block, list(blocks), job=job, asked=asked, pure=False, key="alsbench")))
@@ -179,13 +191,26 @@ class Cluster:
 
     def _connected(self) -> distributed.Client:
         """The client, connected, with the versions of the workers there are found to be ours."""
-        if self._client is None:
-            self._levels = {name: logging.getLogger(name).level for name in TALKATIVE}
-            for name in TALKATIVE:
-                logging.getLogger(name).setLevel(logging.CRITICAL)
-            self._client = _connect(self.away, self._security)
+        with self._lock:
+            if self._client is None:
+                self._client = self._joined()
         self._meet(self._client)
         return self._client
+
+    def _joined(self) -> distributed.Client:
+        """A client of our own; Dask does not write to the terminal while it is ours."""
+        self._levels = {name: logging.getLogger(name).level for name in TALKATIVE}
+        for name in TALKATIVE:
+            logging.getLogger(name).setLevel(logging.CRITICAL)
+        try:
+            return _connect(self.away, self._security)
+        except AlsbenchError:
+            self._let_dask_speak()
+            raise
+
+    def _let_dask_speak(self) -> None:
+        for name, level in self._levels.items():
+            logging.getLogger(name).setLevel(level)
 
     def _meet(self, client: distributed.Client) -> None:
         """Look at the workers, unless some were looked at before: one that waits in a queue may come with the first result."""
@@ -208,12 +233,13 @@ class Cluster:
         return bool(found), ", ".join([self.away, count, *sorted(blas)])
 
     def close(self) -> None:
-        """Leave the cluster; a client of the user's own stays."""
-        if self._own and self._client is not None:
-            self._client.close(timeout=PATIENCE)
-            self._client = None
-            for name, level in self._levels.items():
-                logging.getLogger(name).setLevel(level)
+        """Leave the cluster, unless somebody's blocks are there; a client of the user's own stays."""
+        with self._lock:
+            if not self._own or self._client is None or self._users:
+                return
+            client, self._client = self._client, None
+        client.close(timeout=PATIENCE)
+        self._let_dask_speak()
 
 
 def _all_of(ended: queue.SimpleQueue[int]) -> set[int]:

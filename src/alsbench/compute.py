@@ -25,42 +25,21 @@ import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
-from contextvars import ContextVar
+from contextlib import suppress
 from typing import Any, Protocol, TypeVar
 
 from alsbench.errors import UnavailableError, UsageError
+from alsbench.progress import tell
 from alsbench.stats.threads import one_blas_thread
 
 S = TypeVar("S")
 B = TypeVar("B")
 R = TypeVar("R")
-Listener = Callable[[str, int, int], None]
 
 TICK = 0.1  # seconds after which a listener is told again, so that it can end the work
 MOST_DEATHS = 3  # of workers at one block
 MOST_WORKERS = 1024
 ONE_THREAD = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
-
-_LISTENER: ContextVar[Listener | None] = ContextVar("progress of blocks", default=None)
-
-
-@contextmanager
-def listening(listener: Listener | None) -> Iterator[None]:
-    """Within, ``listener(title, done, total)`` is told how many blocks are done, in this thread; it may raise: that ends the
-    work."""
-    token = _LISTENER.set(listener)
-    try:
-        yield
-    finally:
-        _LISTENER.reset(token)
-
-
-def tell(title: str, done: int, total: int) -> None:
-    """Tell whoever listens in this thread."""
-    listener = _LISTENER.get()
-    if listener is not None:
-        listener(title, done, total)
 
 
 class Compute(Protocol):

@@ -15,7 +15,8 @@ import pytest
 from alsbench.analysis import search as module
 from alsbench.analysis.search import WholeSearch, interactions
 from alsbench.analysis.source import Source
-from alsbench.compute import LocalProcesses, listening
+from alsbench.compute import LocalProcesses
+from alsbench.progress import listening
 
 DRAWS = 1100  # four tiles and a part of a fifth
 

@@ -3,6 +3,7 @@ not let in."""
 
 from __future__ import annotations
 
+import json
 import operator
 import os
 import shutil
@@ -19,14 +20,15 @@ from tests.apart import raise_loopback
 from tests.built.results import load_built
 from tests.cluster.dask_cluster import DaskCluster, certificate, dask_cluster
 from tests.shared import REACHABLE
+from tests.shell import run_here
 
 import alsbench
 from alsbench import cluster as module
 from alsbench.analysis.search import WholeSearch, interactions
 from alsbench.analysis.source import Source
 from alsbench.cluster import Certificates, Cluster
-from alsbench.compute import listening
 from alsbench.errors import UnavailableError, UsageError
+from alsbench.progress import listening
 
 DRAWS = 1100
 asleep = (signal.sigtimedwait, (signal.SIGUSR1,))  # of a function and what is shared: a block is so many seconds
@@ -127,6 +129,27 @@ def test_whoever_listens_may_end_the_work(joined: Cluster) -> None:
     assert time.monotonic() < begun + 10
     assert list(joined.submit(operator.add, 1, [1])) == [2]  # after the blocks that were running, not after forty
     assert time.monotonic() < begun + 30
+
+
+def test_a_command_line_and_its_entry_in_the_log(dask: DaskCluster, tmp_path: Path) -> None:
+    """The same bytes as without; the certificates of the settings; and the log says where arrays went, and to which BLAS."""
+    load_built(tmp_path)
+    workspace = tmp_path / "ws"
+    (tmp_path / "alsbench").mkdir()
+    names = ("ca", dask.cert), ("cert", dask.cert), ("key", dask.key)
+    (tmp_path / "alsbench" / "config.toml").write_text("".join(f'cluster_{n} = "{path}"\n' for n, path in names))
+    line = ["scrutinise", "--subgroup", "slow", "--endpoint", "cafs", "--check", "selection", "--format", "json"]
+    assert run_here([*line, "-w", workspace]).code == 0  # now there is a log
+    shutil.rmtree(workspace / "results")
+    here = run_here([*line, "-w", workspace])
+    shutil.rmtree(workspace / "results")
+    there = run_here([*line, "--cluster", dask.address, "-w", workspace], env={"XDG_CONFIG_HOME": str(tmp_path)})
+    assert here.code == there.code == 0, there.err
+    assert json.loads(here.out) and there.out == here.out
+    assert f"cluster {dask.address}, " in there.err and module.blas_words() in there.err
+    looks = [json.loads(entry) for entry in (workspace / "audit.jsonl").read_text().splitlines()]
+    told = [look["facts"].get("cluster") for look in looks if look["action"] == "look"]
+    assert told[:2] == [None, None] and told[2].startswith(f"{dask.address}, 2 workers, ")
 
 
 # ---- who is not let in, and what cannot be reached

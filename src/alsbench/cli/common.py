@@ -20,9 +20,10 @@ from typing import Annotated, Any, TypeVar, get_type_hints
 import typer
 
 from alsbench.audit.workspace_identity import WorkspaceIdentity, identify
-from alsbench.compute import IN_PROCESS, Compute, listening
+from alsbench.compute import IN_PROCESS, Compute
 from alsbench.data.sanitize import visible, visible_lines
 from alsbench.errors import UsageError
+from alsbench.progress import listening
 from alsbench.service.access import ENDINGS, RECORDS, Access, compute_of
 from alsbench.settings import Settings, read_settings
 

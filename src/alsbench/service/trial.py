@@ -16,7 +16,7 @@ from alsbench.audit.lineup_key import write_key
 from alsbench.audit.workspace_identity import identify
 from alsbench.data.workspace import Workspace
 from alsbench.errors import UnavailableError, UsageError
-from alsbench.service.access import Access
+from alsbench.service.access import Access, compute_of
 from alsbench.service.answer import Answer, Copies, Members, Panels, Scrutiny, Subgroups, form_of
 from alsbench.service.audit_log import log, looks_seen
 from alsbench.service.endpoint import endpoint, life_table, rank_reasons, safety
@@ -41,11 +41,15 @@ if TYPE_CHECKING:
 Words = str | Sequence[str]
 
 
-def open(path: str | Path) -> Trial:
+def open(path: str | Path, *, workers: int | None = None, cluster: Any = "", insecure: bool = False) -> Trial:
     """A workspace that was made by ``alsbench load`` or :func:`load`.
 
+    What resamples does so in ``workers`` processes of this machine (default: that of your settings, else 0, in this one), or on
+    a ``cluster``: the address of a Dask scheduler, or a ``distributed.Client`` of your own. An address of another machine is
+    ``tls://``, or ``insecure``. The numbers are the same wherever they are computed.
+
     Raises UnavailableError where there is no workspace or no data have been loaded, StudyError for a study file that cannot be
-    read, DataError for data that cannot.
+    read, DataError for data that cannot, UsageError for workers or a cluster that cannot be meant.
 
     >>> import alsbench as als
     >>> trial = als.demo("trial")
@@ -56,7 +60,7 @@ def open(path: str | Path) -> Trial:
     2   Group 2  five doses          46
     3  all arms         NaN         115
     """
-    trial = Trial(path)
+    trial = Trial(path, workers=workers, cluster=cluster, insecure=insecure)
     if not (trial.path / "study.toml").exists():
         raise UnavailableError("there is no workspace here", where=str(path), hint="als.load(data, into=path), als.demo(path)")
     with trial._opened():
@@ -106,9 +110,12 @@ class Trial:
     of the study file holds. ``mask`` hides counts below it, what rests on them, and what would tell them.
     """
 
-    def __init__(self, path: str | Path) -> None:
+    def __init__(self, path: str | Path, *, workers: int | None = None, cluster: Any = "", insecure: bool = False) -> None:
         self.path = Path(path)
-        self._access = Access(self.path, read_settings().mask, identify(self.path), {"format": "python"}, named=True)
+        own = read_settings()
+        compute, local = compute_of(own, workers, cluster, insecure=insecure)
+        shown = {"format": "python"}
+        self._access = Access(self.path, own.mask, identify(self.path), shown, named=True, compute=compute, local=local)
 
     def __repr__(self) -> str:
         info = self.study.info

@@ -111,7 +111,10 @@ def compute(key: AnswerKey, source: Source) -> Result | Piece | Curves:
 
         return Curves(curves_of(key.question, source)[key.question.subgroups[0]])
     if isinstance(key, CheckKey):
-        return cached_check(key.check, source, key.subgroup, endpoint=key.endpoint, population=key.population)
+        try:
+            return cached_check(key.check, source, key.subgroup, endpoint=key.endpoint, population=key.population)
+        finally:
+            source.compute.close()  # idle workers hold memory that somebody else may need
     piece = piece_or_fault(source, key.endpoint, key.phrase, source.study.comparisons, key.population)
     return gated(source, piece, key.population)
 

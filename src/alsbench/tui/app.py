@@ -303,6 +303,9 @@ class Workbench(App[int], inherit_bindings=False):
         if not self.jobs.current(report):
             return
         panel = report.job.panel
+        if report.kind == "blocks":
+            self.progress(f"{report.job.label} {report.payload} {report.done}/{report.total}  ^c cancels")
+            return
         if report.kind == "part" and report.total:
             self.progress(f"{report.job.label} {report.done}/{report.total}  ^c cancels")
         if report.kind != "part":

@@ -13,7 +13,7 @@ from alsbench.analysis.source import Source, open_source
 from alsbench.audit.log import check_writable
 from alsbench.data.sql import quote
 from alsbench.data.workspace import Workspace
-from alsbench.service.access import Access
+from alsbench.service.access import Access, compute_of
 from alsbench.settings import read_settings
 from alsbench.study.model import Study
 from alsbench.tui.actions import Open
@@ -33,7 +33,8 @@ class OpenedWorkspace:
     def access(self) -> Access:
         """The workspace as the service is asked of it, under the mask of the settings and of the study as it was opened."""
         own = max(read_settings().mask, self.source.study.info.mask)
-        return Access(self.path, own_mask=own, held=self.source.held, destination={"format": "screen"})
+        shown = {"format": "screen"}
+        return Access(self.path, own_mask=own, held=self.source.held, destination=shown, compute=self.source.compute)
 
     @property
     def newer_data(self) -> bool:
@@ -46,7 +47,8 @@ def open_workspace(workspace: Path, *, audit: bool = False) -> OpenedWorkspace:
     cannot be entered in the log."""
     if audit:
         check_writable(workspace / "audit.jsonl")
-    source = open_source(workspace)
+    compute, local = compute_of(read_settings())
+    source = Access(workspace, compute=compute, local=local).computed(open_source(workspace, compute))
     known = catalogue(source)
     return OpenedWorkspace(workspace, source, known, first_action(source.study, known, source.snapshot.digest))
 

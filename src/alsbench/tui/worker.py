@@ -19,6 +19,7 @@ from textual.app import App
 from textual.message import Message
 
 from alsbench.errors import AlsbenchError
+from alsbench.progress import listening
 from alsbench.tui.answers import unexpected
 
 NICE = 10  # of the threads that fit models
@@ -40,6 +41,7 @@ class Job:
     interrupts: list[Callable[[int], None]] = field(default_factory=list)
     thread: int = 0
     lane: str = ""
+    said: tuple[str, int] = ("", 0)
 
     @property
     def place(self) -> str:
@@ -59,9 +61,17 @@ class Job:
         self.check()
         self.app.post_message(JobReport(self, "part", payload, done, total))
 
+    def heard(self, title: str, done: int, total: int) -> None:
+        """How far blocks of resampling are: told on, unless nobody wants them any more."""
+        self.check()
+        if self.said != (title, done):
+            self.said = title, done
+            self.app.post_message(JobReport(self, "blocks", title, done, total))
+
 
 class JobReport(Message):
-    """What a job says: ``part`` of an answer, ``done`` with the last one, ``failed`` with an error, ``cancelled``."""
+    """What a job says: ``part`` of an answer, ``done`` with the last one, ``failed`` with an error, ``cancelled``; and how far
+    it is within a part (``blocks``)."""
 
     def __init__(self, job: Job, kind: str, payload: Any = None, done: int = 0, total: int = 0) -> None:
         super().__init__()
@@ -114,7 +124,8 @@ class Jobs:
         try:
             with self._gate if heavy else nullcontext():
                 job.check()
-                payload = work(job)
+                with listening(job.heard):
+                    payload = work(job)
             report = JobReport(job, "done", payload)
         except Cancelled:
             report = JobReport(job, "cancelled")
@@ -136,7 +147,7 @@ class Jobs:
 
     def finish(self, report: JobReport) -> None:
         """Forget a job that said its last word."""
-        if self.current(report) and report.kind != "part":
+        if self.current(report) and report.kind not in ("part", "blocks"):
             del self._running[report.job.place]
 
     def cancel(self, panel: str, lane: str = "") -> bool:
