@@ -205,3 +205,64 @@ def test_a_claim_of_two_arms_needs_its_comparison(run: Run, tmp_path: Path) -> N
     ran = run("claims", file, "-w", tmp_path)
     assert ran.code == 2
     assert "'comparison' is missing" in ran.err
+
+
+def month(tmp_path: Path, *visits: int, subgroup: str = "overall") -> Path:
+    """Claims about NfL of Group 2 at visits, as far as the bottom line goes with a p that is wrong on purpose."""
+    path = tmp_path / "visits.toml"
+    claims = (
+        f'[[claims]]\nname = "month-{v}"\nendpoint = "nfl"\nsubgroup = "{subgroup}"\ncomparison = "G2-M12"\nvisit = {v}\n'
+        'contrast = { p_value = "0.5" }\n'
+        for v in visits
+    )
+    path.write_text("schema = 1\n" + "".join(claims), "utf-8")
+    return path
+
+
+def test_each_claim_has_the_bottom_line_of_its_own_visit(
+    run: Run, workspace: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """First what the contrast's own p decides, then, asked for, the rest: as scrutiny judges it where the comparison is read,
+    by the rule with the interaction over the visits elsewhere."""
+    from alsbench.analysis.scrutiny import catalogue
+
+    monkeypatch.setattr(catalogue, "DRAWS", 255)
+    file = month(tmp_path, 4, 12)
+    before = run("claims", file, "-w", workspace)
+    assert before.out.index("The bottom line") < before.out.index("Coherent")
+    asked = ("-w", workspace, "--format", "json")
+    found = json.loads(run("claims", file, "--judge", *asked).out)
+    levels = {r["claim"]: r["bottom_line"] for r in found["rows"]}
+    words = ("-e", "nfl", "-s", "overall", "--comparison", "G2-M12", "--check", "bottom_line")
+    scrutiny = json.loads(run("scrutinise", *words, *asked).out)["results"]
+    assert levels["month-12"] == next(r["stat"] for r in scrutiny if r["stat_name"] == "level")
+    inputs = next(sheet for sheet in found["more"] if sheet["title"] == "The bottom line")["rows"]
+    p = {r["claim"]: float(r["value"]) for r in inputs if r["statistic"] == "p_value"}
+    visits = json.loads(run("endpoint", "nfl", "--comparison", "G2-M12", *asked).out)["results"]
+    contrasts = {
+        r["visit_number"]: r["stat"]
+        for r in visits
+        if r["context"] == "contrast" and r["stat_name"] == "p_value" and not r["level"]
+    }
+    assert p == {f"month-{v}": pytest.approx(contrasts[float(v)], rel=1e-9) for v in (4, 12)}
+    assert {r["claim"] for r in inputs if r["statistic"] == "rule"} == {"month-4", "month-12"}
+    assert not any("not judged" in level for level in levels.values())
+    assert run("claims", file, "-w", workspace).out == before.out  # whatever was asked in between
+    csv_levels = {
+        r["claim"]: r["bottom_line"]
+        for r in csv.DictReader(io.StringIO(run("claims", file, "--judge", *asked[:2], "--format", "csv").out))
+    }
+    assert csv_levels == levels
+
+
+def test_what_takes_a_search_is_not_judged_before_it_is_asked_for(run: Run, workspace: Path, tmp_path: Path) -> None:
+    """NfL of Group 2 at month 7 has p 0.0017 (as the claim's own table prints it): it takes the search to judge it."""
+    out = run("claims", month(tmp_path, 7), "-w", workspace).out
+    assert "0.0017" in out and "month-7: not judged yet" in out and "1 not judged: `--judge` added to the command" in out
+    rows = json.loads(run("claims", month(tmp_path, 7), "-w", workspace, "--format", "json").out)["rows"]
+    assert [r["bottom_line"] for r in rows] == ["not judged yet"]
+
+
+def test_a_visit_without_an_analysis_is_not_judged(run: Run, workspace: Path, tmp_path: Path) -> None:
+    out = run("claims", month(tmp_path, 99), "-w", workspace).out
+    assert "month-99" in out and "The bottom line" not in out  # the data have no such number

@@ -205,6 +205,9 @@ def claims(
     claim: Annotated[
         list[str] | None, typer.Option("--claim", metavar="NAME", help="Only this claim; repeats. Default: all.")
     ] = None,
+    judge: Annotated[
+        bool, typer.Option("--judge", help="Give each its bottom line where its own p-values do not; takes minutes.")
+    ] = False,
     scrutinise: Annotated[
         bool, typer.Option("--scrutinise", help="Also whether each survives the checks of `alsbench scrutinise`.")
     ] = False,
@@ -217,7 +220,7 @@ def claims(
     """
     from alsbench.service.claims import claims as ask  # waits: duckdb, numpy, scipy
 
-    return show(common, ask(common.access, file, names=claim or (), scrutinise=scrutinise, mask=mask))
+    return show(common, ask(common.access, file, names=claim or (), judge=judge, scrutinise=scrutinise, mask=mask))
 
 
 @command(commands, "report", computes=True, short_help="All tables in one document: HTML, RTF, Markdown, text")

@@ -13,8 +13,10 @@ from dataclasses import dataclass
 from alsbench.analysis.claims.checked import Checked
 from alsbench.analysis.claims.coherent import SizeRange
 from alsbench.analysis.claims.reproduced import NEVER, NO_DATA, Recomputed
+from alsbench.analysis.contrast import NOT_JUDGED
 from alsbench.analysis.scrutiny import BOTTOM_LINE
 from alsbench.render.formats import MISSING, format_number, format_p, is_p_value
+from alsbench.render.marks import ASK
 from alsbench.render.page import EMPTY, Column, Line, Page, PageBlock, TextCell, label
 from alsbench.render.sheet import Field, Sheet, Value
 from alsbench.stats.rounding import round_half_away
@@ -106,7 +108,13 @@ def post_hoc_notes(checked: Sequence[Checked]) -> tuple[str, ...]:
 
 def claims_sheets(checked: Sequence[Checked], facts: Facts, notes: tuple[str, ...]) -> tuple[Sheet, ...]:
     """The verdicts; the numbers; the relations; the implied sizes; the checks, where they were asked for."""
-    more = (RELATIONS.sheet(checked), NOBODY.sheet(checked), _sizes(checked), SCRUTINY.sheet(checked))
+    more = (
+        _bottom_line_sheet(checked),
+        RELATIONS.sheet(checked),
+        NOBODY.sheet(checked),
+        _sizes(checked),
+        SCRUTINY.sheet(checked),
+    )
     return (_verdicts(checked, facts, notes), numbers_sheet(checked, facts, notes), *(s for s in more if s.records))
 
 
@@ -119,9 +127,10 @@ def numbers_sheet(checked: Sequence[Checked], facts: Facts, notes: tuple[str, ..
         Field("published", "Published", number=True),
         Field("recomputed", "Recomputed", number=True),
         Field("outcome", "Outcome"),
+        Field("bottom_line", "Bottom line"),
     )
     records = tuple(
-        (c.claim.name, PARTS[n.part] + n.stat, n.visit, n.published.text, shown_value(n), n.outcome)
+        (c.claim.name, PARTS[n.part] + n.stat, n.visit, n.published.text, shown_value(n), n.outcome, c.level or None)
         for c in checked
         for n in c.numbers
     )
@@ -144,6 +153,7 @@ def reasons(checked: Sequence[Checked]) -> tuple[str, ...]:
 def _verdicts(checked: Sequence[Checked], facts: Facts, notes: tuple[str, ...]) -> Sheet:
     fields = (
         Field("claim", "Claim"),
+        Field("bottom_line", "Bottom line"),
         Field("coherent", "Coherent"),
         Field("reproduced", "Reproduced"),
         Field("robust", "Robust"),
@@ -151,7 +161,7 @@ def _verdicts(checked: Sequence[Checked], facts: Facts, notes: tuple[str, ...]) 
     )
     about = [f"{c.about} ({c.claim.source})" if c.claim.source else c.about for c in checked]
     records = tuple(
-        (c.claim.name, coherent_words(c), reproduced_words(c), robust_words(c), what)
+        (c.claim.name, c.level or None, coherent_words(c), reproduced_words(c), robust_words(c), what)
         for c, what in zip(checked, about, strict=True)
     )
     return Sheet("claims", "Claims", fields, records, facts, notes)
@@ -173,15 +183,14 @@ def reproduced_words(c: Checked) -> str:
 
 
 def robust_words(c: Checked, *, brief: bool = False) -> str:
-    """The bottom line of the claimed contrast, then in how many checks it stays below the level."""
+    """In how many checks the claimed contrast stays below the level."""
     if c.survived is None:
         return "not asked"
     counted = [s for s in c.survived if s.survived is not None]
     share = f"{sum(bool(s.survived) for s in counted)} of {len(counted)}"
     if brief:
         return share if counted else "-"
-    said = f"in {share} checks" if counted else "no check applies"
-    return f"{c.level}; {said}" if c.level else said
+    return f"in {share} checks" if counted else "no check applies"
 
 
 def _sizes(checked: Sequence[Checked]) -> Sheet:
@@ -213,9 +222,18 @@ def claims_page(checked: Sequence[Checked], facts: Facts, notes: tuple[str, ...]
 
 
 def _bottom_lines(checked: Sequence[Checked]) -> tuple[PageBlock, ...]:
-    """What may be taken away of each claim that was put to scrutiny."""
+    """What may be taken away of each claim, at its own visit; how to ask where it is not known."""
     lines = tuple(Line((TextCell(f"{c.claim.name}: {c.level}"),)) for c in checked if c.level)
-    return (PageBlock(BOTTOM_LINE.title, (label("What to take away"),), lines),) if lines else ()
+    count = sum(c.level == NOT_JUDGED for c in checked)
+    notes = (f"{count} not judged: {ASK}, `--scrutinise` puts them to every check too",) if count else ()
+    return (PageBlock(BOTTOM_LINE.title, (label("What to take away"),), lines, notes),) if lines else ()
+
+
+def _bottom_line_sheet(checked: Sequence[Checked]) -> Sheet:
+    """Level, rule and inputs of each claim that is judged."""
+    fields = (Field("claim", "Claim"), Field("statistic", "Statistic"), Field("value", "Value"))
+    records = tuple((c.claim.name, name, str(value)) for c in checked for name, value in c.bottom_line.values.items())
+    return Sheet("bottom_lines", BOTTOM_LINE.title, fields, records)
 
 
 def verdicts_block(checked: Sequence[Checked]) -> PageBlock:

@@ -29,16 +29,24 @@ if TYPE_CHECKING:
 
 
 def claims(
-    access: Access, file: Path | None = None, *, names: Sequence[str] = (), scrutinise: bool = False, mask: int = 0
+    access: Access,
+    file: Path | None = None,
+    *,
+    names: Sequence[str] = (),
+    judge: bool = False,
+    scrutinise: bool = False,
+    mask: int = 0,
 ) -> Output:
     """Published numbers of a file (default: claims.toml of the workspace): do they agree with each other, with the data, and
     (asked for) with scrutiny? Without data, or a workspace, whether they agree with each other. A negative verdict is a claim
-    that contradicts itself, another one or the data. CSV and TSV hold every number; the other forms all tables."""
+    that contradicts itself, another one or the data. CSV and TSV hold every number; the other forms all tables.
+
+    Each claim's bottom line comes first: at once where its own p-values decide it, else with ``judge`` or ``scrutinise``."""
     path = file or access.path / "claims.toml"
     k = access.mask(mask)
     with _opened_if_loaded(access) as source:
         study = source.study if source is not None else _study(access)
-        checked, facts, notes = checked_claims(access, source, path, names, k, scrutinise=scrutinise, study=study)
+        checked, facts, notes = checked_claims(access, source, path, names, k, scrutinise=scrutinise, judge=judge, study=study)
     of = f", study {source.study_digest[:12]}" if source is not None else ""
     made = checked, facts, (*notes, f"alsbench {__version__}{of}")
     numbers = sheets_output(access, numbers_sheet(*made))
@@ -77,6 +85,7 @@ def checked_claims(
     k: int,
     *,
     scrutinise: bool,
+    judge: bool = False,
     study: Study | None = None,
 ) -> tuple[list[Checked], Facts, tuple[str, ...]]:
     """The claims of a file (``names``: of these only) compared with the data and entered in the log, with the facts and
@@ -88,7 +97,7 @@ def checked_claims(
         return mask_answer(cached_answer(question, source), question, source, k)
 
     def check(claim: Claim) -> Checked:
-        found = check_claim(claim, source, beside, answer, study)
+        found = check_claim(claim, source, beside, answer, study, judge=judge or scrutinise)
         if source is None:
             return found
         found = scrutinised(found, source, checks_of(claim, source)) if scrutinise else found

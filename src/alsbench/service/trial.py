@@ -351,12 +351,14 @@ class Trial:
                 write_key(Path(key), made.key)
             return Panels(self._access, entered(self._access, source, made), made.key)
 
-    def claims(self, file: str | Path | None = None, *, names: Sequence[str] = (), mask: int = 0) -> pd.DataFrame:
+    def claims(
+        self, file: str | Path | None = None, *, names: Sequence[str] = (), judge: bool = False, mask: int = 0
+    ) -> pd.DataFrame:
         """Published numbers (a claims.toml; default: the workspace's) beside those of the data: one row a number, in the
-        columns of ``alsbench claims --format csv``."""
+        columns of ``alsbench claims --format csv``; ``judge`` gives each its bottom line."""
         from alsbench.service.claims import claims  # waits: scipy
 
-        return _frame(claims(self._access, None if file is None else Path(file), names=names, mask=mask))
+        return _frame(claims(self._access, None if file is None else Path(file), names=names, judge=judge, mask=mask))
 
     def check(self, *, mask: int = 0) -> pd.DataFrame:
         """What the data rules find: ``rule``, ``severity``, ``table``, ``count``, ``what``, first rows and keys."""

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from alsbench.analysis.claims.coherent import NoneOf, Relation, SizeRange, across, coherence, implied_sizes, none_of
+from alsbench.analysis.claims.judged import NOTHING, ClaimLevel, claim_level
 from alsbench.analysis.claims.reproduced import Answer, Recomputed, reproduce
 from alsbench.analysis.contrast import horizon_visit
 from alsbench.analysis.kept import cached_check
@@ -29,7 +30,8 @@ RANK_NAMES = frozenset({"cafs", "joint_rank"})  # of an endpoint, where no study
 @dataclass(frozen=True)
 class Checked:
     """A claim with all that was found about it. ``result`` is None where there are no data, or they do not have the
-    analysis; ``survived`` and ``scrutiny`` are None where robustness was not asked for; ``level`` is then the bottom line."""
+    analysis; ``survived`` and ``scrutiny`` are None where robustness was not asked for; ``bottom_line`` is that of the claimed
+    contrast at the claim's visit."""
 
     claim: Claim
     about: str
@@ -40,7 +42,12 @@ class Checked:
     result: Result | None = None
     survived: Sequence[Survival] | None = None
     scrutiny: Sequence[tuple[Check, Result]] | None = None
-    level: str = ""
+    bottom_line: ClaimLevel = NOTHING
+
+    @property
+    def level(self) -> str:
+        """The level of the bottom line in words; empty where there is nothing to judge."""
+        return self.bottom_line.level
 
     @property
     def post_hoc(self) -> bool:
@@ -90,14 +97,31 @@ def together(claims: Sequence[Claim], source: Source | None, study: Study | None
     return Together(sizes_by_claim(claims, of, source), across(claims))
 
 
-def check_claim(claim: Claim, source: Source | None, beside: Together, answer: Answer, study: Study | None = None) -> Checked:
-    """A claim's numbers beside those of the data, beside each other, and beside the other claims (``beside``)."""
+def check_claim(
+    claim: Claim,
+    source: Source | None,
+    beside: Together,
+    answer: Answer,
+    study: Study | None = None,
+    *,
+    judge: bool = False,
+) -> Checked:
+    """A claim's numbers beside those of the data, beside each other, and beside the other claims (``beside``), under the bottom
+    line of the claimed contrast, as far as its own p-values decide it or (``judge``) whatever it takes."""
     of = source.study if source is not None else study
     numbers, result = reproduce(claim, source, answer)
     rank = of_ranks(claim, of)
     relations = [*coherence(claim, rank=rank), *beside.relations.get(claim.name, ())]
     sizes = beside.sizes.get(claim.name, ()) if rank else ()
-    return Checked(claim, _about(claim, of), numbers, relations, sizes, none_of(claim), result)
+    found = Checked(claim, _about(claim, of), numbers, relations, sizes, none_of(claim), result)
+    if source is None or result is None or not claim.comparison or hidden(result):
+        return found
+    return replace(found, bottom_line=claim_level(claim, source, search=judge))
+
+
+def hidden(result: Result) -> bool:
+    """Whether a mask hides a contrast of the answer: then what it comes to is hidden too."""
+    return any(r.context == "contrast" and r.stat is None and (r.error or "").startswith("masked") for r in result.rows)
 
 
 def scrutinised(checked: Checked, source: Source, checks: Iterable[tuple[Check, Result]]) -> Checked:
@@ -105,8 +129,7 @@ def scrutinised(checked: Checked, source: Source, checks: Iterable[tuple[Check, 
     if checked.result is None or not checked.claim.comparison:
         return checked
     found = tuple(checks)
-    level = level_of(checked.claim, source, found)
-    return replace(checked, survived=tuple(survival(checked.claim, source, found)), scrutiny=found, level=level)
+    return replace(checked, survived=tuple(survival(checked.claim, source, found)), scrutiny=found)
 
 
 def sizes_by_claim(claims: Sequence[Claim], study: Study | None, source: Source | None) -> dict[str, list[SizeRange]]:
@@ -187,19 +210,6 @@ def survival(claim: Claim, source: Source, results: Iterable[tuple[Check, Result
     for check, result in results:
         found = [] if check.id in NOT_OF_THE_CLAIM else [r.number() for r in _claimed(check, result, claim, comparison)]
         yield Survival(claim.name, check, max(found, default=None), len(found))
-
-
-def level_of(claim: Claim, source: Source, results: Iterable[tuple[Check, Result]]) -> str:
-    """The bottom line of the claimed contrast; empty where it was not asked for. The rule is for the visit at which the
-    comparison is read: a claim about another one is told so."""
-    comparison = source.comparisons((claim.comparison,))[0]
-    for check, result in results:
-        if check == BOTTOM_LINE:
-            row = next((r for r in result.rows if r.stat_name == "level" and r.treatment == comparison.treatment), None)
-            if row is not None and claim.visit is not None and row.visit_number not in (None, claim.visit):
-                return f"judged at {row.visit} only: {row.stat}"
-            return str(row.stat) if row is not None else "not judged"
-    return ""
 
 
 def checks_of(claim: Claim, source: Source) -> Iterator[tuple[Check, Result]]:

@@ -18,6 +18,7 @@ from alsbench.analysis.judgement import (
     Judgement,
     SignCount,
     Standing,
+    Thresholds,
     changed_words,
     judge,
     limits_of,
@@ -226,11 +227,17 @@ def _held(effects: Sequence[float | None], upward: float) -> SignCount:
 
 def _rows(finding: Finding, comparison: Comparison, found: Judgement) -> list[Row]:
     """Level, rule and inputs as rows: what JSON, CSV and Python carry."""
-    i = found.inputs
     at = place(finding.source, finding.endpoint, comparison) | {"variable": "bottom line"}
+    told = judgement_values(found, limits_of(finding.source.study))
+    return [finding.row(name, value, comparison, **at) for name, value in told.items()]
+
+
+def judgement_values(found: Judgement, limits: Thresholds) -> dict[str, float | int | str]:
+    """Level, rule and inputs of a judgement by name, what there is of them."""
+    i = found.inputs
     values: dict[str, float | int | str | None] = {
         "level": found.words,
-        "rule": rule_words(limits_of(finding.source.study)),
+        "rule": rule_words(limits),
         "p_value": i.p,
         "overall_p": i.overall_p,
         "search_p": None if i.p_search is None else i.p_search.p,
@@ -243,7 +250,7 @@ def _rows(finding: Finding, comparison: Comparison, found: Judgement) -> list[Ro
     }
     for name, signs in i.signs.items():
         values["sign_" + name.replace(" ", "_")] = "holds" if signs.hold else "does not hold"  # a number would count subjects
-    return [finding.row(n, v, comparison, **at) for n, v in values.items() if v is not None]
+    return {name: value for name, value in values.items() if value is not None}
 
 
 __all__ = ["bottom_line", "judged"]

@@ -12,11 +12,13 @@ from pathlib import Path
 from rich.text import Text
 
 from alsbench.analysis.claims.checked import Checked, check_claim, checks_of, scrutinised, together
+from alsbench.analysis.contrast import NOT_JUDGED
 from alsbench.analysis.question import Question
 from alsbench.analysis.result import Result
 from alsbench.analysis.scrutiny import ALL, Check
 from alsbench.errors import AlsbenchError
 from alsbench.render.claims import claim_blocks, claims_page, coherent_words, post_hoc_notes, reproduced_words, robust_words
+from alsbench.render.marks import UNJUDGED, brief
 from alsbench.render.page import Page
 from alsbench.study.claims import Claim, read_claims
 from alsbench.tui.cell_text import safe
@@ -28,7 +30,7 @@ from alsbench.tui.table_models import GridModel, GridRow, block_section, grid
 from alsbench.tui.worker import Job, JobReport
 
 FILE = "claims.toml"
-HEADS = ("claim", "endpoint", "subgroup", "contrast", "coherent", "reproduced", "robust")
+HEADS = ("claim", "bottom line", "coherent", "reproduced", "robust", "endpoint", "subgroup", "contrast")
 HOW = (
     "Published numbers are checked against the data, claim by claim:",
     "",
@@ -110,22 +112,24 @@ class ClaimsView(View):
     def build(self) -> None:
         asked = any(c.survived is not None for c in self.found.values())
         rows = [GridRow(tuple(self.cells(c, asked)), source=c) for c in self.claims]
-        heads = HEADS if asked else HEADS[:-1]
+        heads = [h for h in HEADS if asked or h != "robust"]
         self.show_grid(GridModel((grid(heads, rows, most=32),)))
         self.cursor_moved()
 
     def cells(self, claim: Claim, asked: bool) -> Iterator[tuple[str, str]]:
         found = self.found.get(claim.name)
         mark = "".join(f" {word}" for word in found.marks) if found is not None else ""
-        for text in (claim.name, claim.endpoint, claim.subgroup + mark, claim.comparison):
-            yield safe(text, ascii=self.ascii), ""
+        yield safe(claim.name, ascii=self.ascii), ""
+        yield safe(level_words(found), ascii=self.ascii), level_role(found)
         if found is None:
             yield from (("...", "dim"),) * (3 if asked else 2)
-            return
-        yield coherent_words(found), "bad" if found.coherent is False else ""
-        yield reproduced_words(found), "bad" if found.reproduced is False else ""
-        if asked:
-            yield robust_words(found, brief=True), ""
+        else:
+            yield coherent_words(found), "bad" if found.coherent is False else ""
+            yield reproduced_words(found), "bad" if found.reproduced is False else ""
+            if asked:
+                yield robust_words(found, brief=True), ""
+        for text in (claim.endpoint, claim.subgroup + mark, claim.comparison):
+            yield safe(text, ascii=self.ascii), ""
 
     def cursor_moved(self) -> None:
         claim = self.source()
@@ -133,7 +137,8 @@ class ClaimsView(View):
             found = self.found.get(claim.name)
             about = found.about if found is not None else claim.endpoint
             marks = "".join(f"; {word}" for word in found.marks) if found is not None else ""
-            self.say(f"{about}{marks}{f' ({claim.source})' if claim.source else ''}")
+            level = f"{found.level}; " if found is not None and found.level and found.level != NOT_JUDGED else ""
+            self.say(f"{level}{about}{marks}{f' ({claim.source})' if claim.source else ''}")
 
     # ---- checking
 
@@ -163,7 +168,9 @@ class ClaimsView(View):
             beside = together(all_claims, source)
             for number, claim in enumerate(claims, start=1):
                 job.check()
-                found = known.get(claim.name) or check_claim(claim, source, beside, answer)
+                found = known.get(claim.name)
+                if found is None or (scrutinise and found.level == NOT_JUDGED):
+                    found = check_claim(claim, source, beside, answer, judge=scrutinise)
                 found = scrutinised(found, source, each(claim)) if scrutinise else found
                 job.post(found, done=number * total // len(claims), total=total)
 
@@ -234,6 +241,21 @@ class ClaimsView(View):
         return {"check": "all" if any(c.survived is not None for c in self.found.values()) else ""}
 
 
+def level_words(found: Checked | None) -> str:
+    """The bottom line of a claim in a column."""
+    if found is None:
+        return "..."
+    return f"{UNJUDGED} A judges" if found.level == NOT_JUDGED else brief(found.level) if found.level else ""
+
+
+def level_role(found: Checked | None) -> str:
+    """Its role: green for nothing but what the plan asked for."""
+    level = "" if found is None else found.level
+    if level == NOT_JUDGED or level.startswith(("worth", "holds")):
+        return "warn"
+    return "dim" if found is None else "bad" if level.startswith("against") else ""
+
+
 class ClaimTable(Drilldown):
     """One claim: what it says and the verdicts, then its numbers, relations, implied sizes and checks."""
 
@@ -244,6 +266,7 @@ class ClaimTable(Drilldown):
         claim = found.claim
         told = [
             f"{found.about}{''.join(f', {word.upper()}' for word in found.marks)}{f'; {claim.source}' if claim.source else ''}",
+            *((f"bottom line: {found.level}",) if found.level else ()),
             f"coherent: {coherent_words(found)}   reproduced: {reproduced_words(found)}   robust: {robust_words(found)}",
         ]
         lines = [Text(safe(line, ascii=ascii), look["text"]) for line in told]
