@@ -172,7 +172,10 @@ def test_only_the_better_side_makes_a_headline() -> None:
 
 
 G = {"title": "ALSFRS-R total score", "paramcd": "ALSFRSR"}
+NFL_SLOPE = Endpoint(method="slope", title="NfL slope", better="lower")
 SAID = [
+    (NFL_SLOPE, -0.304, "five doses slowed the rise by 0.30 a month against Placebo in NfL slope"),
+    (NFL_SLOPE, 0.304, "five doses sped up the rise by 0.30 a month against Placebo in NfL slope"),
     (Endpoint(method="mmrm", **G), 3.14, "five doses kept 3.1 points more of ALSFRS-R total score than Placebo"),
     (Endpoint(method="ancova", **G), -0.456, "five doses lost 0.46 points more of ALSFRS-R total score than Placebo"),
     (Endpoint(method="slope", **G), 0.304, "five doses slowed the decline by 0.30 points a month against Placebo in ALSFRS-R"),

@@ -49,7 +49,7 @@ NAN = math.nan
 
 
 @dataclass(frozen=True)
-class Mark:
+class PanelMark:
     """An estimate with its limits, NaN where there is none: of the series ``name`` (an arm; a subgroup; an endpoint) at ``at``
     (a visit; the position of its line)."""
 
@@ -73,7 +73,7 @@ class Curve:
 class LineupPanel:
     """One panel, drawn from nothing else."""
 
-    marks: tuple[Mark, ...] = ()
+    marks: tuple[PanelMark, ...] = ()
     curves: tuple[Curve, ...] = ()
 
 
@@ -242,7 +242,7 @@ def _months(setup: Asked, source: Source) -> LineupPanel:
     for row in rows:
         if row.stat_name in (means, low, high) and row.stat is not None and row.arm and row.visit_number is not None:
             found.setdefault((row.arm, row.visit_number), {})[row.stat_name] = scale(row.number())
-    marks = [Mark(arm, visit, *(s.get(n, NAN) for n in (means, low, high))) for (arm, visit), s in found.items()]
+    marks = [PanelMark(arm, visit, *(s.get(n, NAN) for n in (means, low, high))) for (arm, visit), s in found.items()]
     return LineupPanel(tuple(sorted(marks, key=lambda m: (source.study.arms.order.index(m.name), m.at))))
 
 
@@ -268,7 +268,7 @@ def _lined(setup: Asked, lines: Sequence[tuple[str, Place, Measured]], arms: NDA
     return LineupPanel(tuple(_mark(setup, line, at, arms) for at, line in enumerate(lines)))
 
 
-def _mark(setup: Asked, line: tuple[str, Place, Measured], at: int, arms: NDArray[np.int8]) -> Mark:
+def _mark(setup: Asked, line: tuple[str, Place, Measured], at: int, arms: NDArray[np.int8]) -> PanelMark:
     """The estimate of a line with 95 % limits; in the evidence in standard deviations of the outcome (a hazard ratio by its
     logarithm), turned so that more is better."""
     from scipy.special import stdtrit  # waits: scipy
@@ -278,13 +278,13 @@ def _mark(setup: Asked, line: tuple[str, Place, Measured], at: int, arms: NDArra
     treated, reference = order.index(place.comparison.treatment), order.index(place.comparison.reference)
     estimate, se, df = _contrast(found, arms, treated, reference)
     if not math.isfinite(se):
-        return Mark(name, float(at), NAN, NAN, NAN)
+        return PanelMark(name, float(at), NAN, NAN, NAN)
     half = float(stdtrit(df, 0.975)) * se if math.isfinite(df) else 1.959963984540054 * se
     scale = 1.0
     if setup.view == "evidence":
         scale = (1.0 if higher_is_better(place.endpoint) else -1.0) / _spread(found)
     low, high = sorted(((estimate - half) * scale, (estimate + half) * scale))
-    return Mark(name, float(at), estimate * scale, low, high)
+    return PanelMark(name, float(at), estimate * scale, low, high)
 
 
 def _contrast(found: Measured, arms: NDArray[np.int8], treated: int, reference: int) -> tuple[float, float, float]:
@@ -389,4 +389,16 @@ def _panel_rows(setup: Asked, number: int, panel: LineupPanel) -> Iterator[Row]:
             yield Row(name, method, stat_name="event_free", stat=alive, **common, **at)
 
 
-__all__ = ["PANELS", "VIEWS", "Asked", "Curve", "Lineup", "LineupPanel", "Mark", "asked", "dealt_arms", "lineup", "with_arms"]
+__all__ = [
+    "PANELS",
+    "VIEWS",
+    "Asked",
+    "Curve",
+    "Lineup",
+    "LineupPanel",
+    "PanelMark",
+    "asked",
+    "dealt_arms",
+    "lineup",
+    "with_arms",
+]

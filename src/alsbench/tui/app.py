@@ -384,6 +384,22 @@ class Workbench(App[int], inherit_bindings=False):
             self.status(f"{path.name} is unchanged{f'; {words[0]} ended with {code}' if code else ''}")
         return changed
 
+    def do_lineup(self, view: str = "") -> None:
+        """The trial hidden among copies of it without any effect, as this screen shows it or as ``view`` says."""
+        if self.opened is None:
+            return
+        from alsbench.tui.screens.lineup import LineupScreen, fits, view_of  # waits: scipy
+
+        choice, study = self.session.choice, self.ready.source.study
+        endpoint = study.endpoints.get(choice.endpoint)
+        method = endpoint.method if endpoint is not None else ""
+        shown = view or view_of(self.session.screen, method)
+        words = {"view": shown, "population": "" if choice.population == study.populations.default else choice.population}
+        words["endpoint"] = "" if shown == "evidence" or not fits(shown, method) else choice.endpoint
+        words["subgroup"] = "" if shown == "forest" else next(iter(choice.subgroups), "")
+        words["comparison"] = choice.comparison if shown == "forest" else ""
+        self.push_screen(LineupScreen(self, words))
+
     def do_theme(self, name: str = "") -> None:
         """Switch to a theme, the next one without a name; NO_COLOR stays without colour."""
         if self.look.name == "mono":

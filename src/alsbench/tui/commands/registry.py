@@ -12,6 +12,7 @@ from alsbench.tui.commands.table import COMMANDS, SCREEN_TITLES
 from alsbench.tui.session import SCREENS, Catalogue, CatalogueItem, Session
 
 THEMES = ("dark", "light", "ansi", "contrast")
+LINEUPS = {"months": "means by visit", "km": "Kaplan-Meier", "forest": "forest", "evidence": "evidence"}
 
 
 class Registry:
@@ -97,6 +98,8 @@ def choices(argument: str, session: Session, catalogue: Catalogue) -> tuple[Cata
         return (CatalogueItem("all", "all visits"), *(CatalogueItem(f"{v:g}") for v in visits))
     if argument == "theme":
         return tuple(CatalogueItem(t) for t in THEMES)
+    if argument == "lineup":
+        return tuple(CatalogueItem(view, title) for view, title in LINEUPS.items())
     known: dict[str, tuple[CatalogueItem, ...]] = {
         "endpoint": catalogue.endpoints,
         "comparison": catalogue.comparisons,

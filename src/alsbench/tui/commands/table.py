@@ -334,6 +334,18 @@ COMMANDS: tuple[Command, ...] = (
     ),
     *_listed(
         SHOW,
+        frozenset({"evidence", "endpoint", "forest", "scrutiny"}),
+        Command(
+            "lineup",
+            "Lineup",
+            ("L",),
+            "A lineup: this view of the trial hidden among copies of it without any effect",
+            argument="lineup",
+            footer=("lineup", 17),
+        ),
+    ),
+    *_listed(
+        SHOW,
         EVERYWHERE,
         Command("shell", "Shell command", ("c",), "Show the shell command that prints this view", footer=("command", 10)),
         Command("copy_cell", "Copy cell", ("y",), "Copy the cell (OSC 52, and a file)", when=on_table),
