@@ -334,7 +334,7 @@ COMMANDS: tuple[Command, ...] = (
     ),
     *_listed(
         SHOW,
-        frozenset({"evidence", "endpoint", "forest", "scrutiny"}),
+        EVERYWHERE,
         Command(
             "lineup",
             "Lineup",
@@ -342,6 +342,7 @@ COMMANDS: tuple[Command, ...] = (
             "A lineup: this view of the trial hidden among copies of it without any effect",
             argument="lineup",
             footer=("lineup", 17),
+            shown=lambda s: s.screen in ENDPOINT_SCREENS | {"evidence"},
         ),
     ),
     *_listed(
