@@ -145,13 +145,13 @@ def test_every_input_is_for_or_against() -> None:
     good, bad = reasons(judge(replace(FOUND, p_search=of(0.3), signs={"specifications": SignCount(47, 48, 1)})))
     assert good == (
         "larger than in its complement",
-        "gains more than the rest: p 0.020 ± 0.0000 in the search, 0.010 ± 0.0000 of definitions",
-        "re-randomised within it p 0.010",
+        "gains more than the rest: p 0.020 ± 0.0000, of definitions 0.010 ± 0.0000",
+        "re-randomised p 0.010",
     )
     assert bad == (
         "overall p 0.400",
-        "p of the whole search 0.300 ± 0.0000",
-        "the sign turns in some specifications",
+        "whole search p 0.300 ± 0.0000",
+        "the sign turns: specifications",
     )
 
 
@@ -253,7 +253,7 @@ def test_the_bottom_line_fits_a_terminal(tmp_path_factory: pytest.TempPathFactor
     first = next(i for i, text in enumerate(printed) if text.startswith("Group 2 vs Placebo, Month 12: WHAT CHANCE OFFERS"))
     last = next(i for i, text in enumerate(printed) if text.startswith("    rule: "))
     assert last - first + 1 <= 12 and all(len(text) <= 80 for text in printed)
-    assert "    found: CAFS (joint rank) in slow, post hoc: p 0.024, favours the treatment" in printed[first:last]
+    assert "    found: CAFS (joint rank) in slow, post hoc: p 0.024 for the treatment" in printed[first:last]
 
 
 def test_a_search_that_is_written_down_no_more_still_counts(tmp_path: Path) -> None:

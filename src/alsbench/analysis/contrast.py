@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from alsbench.analysis.result import Row
+from alsbench.errors import shorten
 
 if TYPE_CHECKING:
     from alsbench.study.model import Comparison, Endpoint
@@ -261,3 +262,13 @@ def frequency(p: float, tests: int) -> str:
         f"Of 1,000 trials like this without any effect, {offer} something at least this small "
         f"somewhere among the {tests:,} tests of the search."
     )
+
+
+ARM = 14  # characters of an arm or a visit in a heading
+
+
+def place_words(treatment: str | None, reference: str | None, visit: str | None) -> str:
+    """``Group 2 vs Placebo, Month 12``: where a finding lies, for somebody who does not know the study file; long names
+    shortened."""
+    arms = f"{shorten(treatment or '', ARM)} vs {shorten(reference or '', ARM)}"
+    return arms + (f", {shorten(visit, ARM)}" if visit else "")

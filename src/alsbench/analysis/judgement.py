@@ -34,14 +34,18 @@ TAKE_AWAY: Mapping[str, str] = {
     "confirmed as planned": "the locked plan asked this question, and its own rule is met",
     "as declared, no lock proves it": "declared in the study file, its rule met; that this came before the data is not shown",
     "against the treatment": "the treated did worse",
-    "the whole trial's; more for this subgroup is not shown": "seen in everybody; nothing shows that these gain more",
+    "the whole trial's; more for this subgroup is not shown": "nothing shows that these gain more",
     "no finding": "p is above {nominal:g}: there is nothing to explain",
-    "holds up, post hoc": "not planned, but chance and choice do not explain it; a new trial must confirm it",
-    "worth a new trial": "chance and choice may explain it: a hypothesis for a new trial, and no more",
-    "what chance offers": "a search as wide as this one offers such results where there is no effect at all",
+    "holds up, post hoc": "chance does not explain it; a new trial must confirm it",
+    "worth a new trial": "a hypothesis for a new trial, and no more",
+    "what chance offers": "a search this wide offers such results without any effect",
 }
 
 
+SIGN_WORDS = {  # in the bottom line, where room is dear
+    "analyses without one control": "controls left out",
+    "assumptions about the missing": "imputations",
+}
 UNSEARCHED = ("not judged", "no finding", "confirmed as planned", "as declared, no lock proves it", "against the treatment")
 
 
@@ -207,32 +211,30 @@ def reasons(found: Judgement, limits: Thresholds = METHODS) -> tuple[tuple[str, 
     if found.level == "not judged":
         return (), ()
     if i.overall_p is not None:
-        other = "" if i.overall_favourable else ", in favour of the reference"
+        other = "" if i.overall_favourable else " for the reference"
         weigh(i.overall_p <= limits.nominal and i.overall_favourable is True, f"overall p {p_text(i.overall_p)}{other}")
     if found.level in UNSEARCHED:
         return tuple(good), tuple(bad)
-    weigh(_at_most(i.p_search, limits.holds_up), f"p of the whole search {_share(i.p_search)}")
+    weigh(_at_most(i.p_search, limits.holds_up), f"whole search p {_share(i.p_search)}")
     if i.subgroup:
         if i.larger is not None:
             weigh(i.larger, "larger than in its complement" if i.larger else "no larger than in its complement")
-        text = (
-            f"gains more than the rest: p {_share(i.p_int_search)} in the search, {_share(i.p_int_definitions)} of definitions"
-        )
+        text = f"gains more than the rest: p {_share(i.p_int_search)}, of definitions {_share(i.p_int_definitions)}"
         weigh(_at_most(i.p_int_search, limits.holds_up), text)
     again = i.p_rerandomised
     words = "not computable" if again is None else f"p {p_text(again)}"
-    weigh(again is not None and again <= limits.holds_up, f"re-randomised within it {words}")
+    weigh(again is not None and again <= limits.holds_up, f"re-randomised {words}")
     kept = [name for name, signs in i.signs.items() if signs.hold]
-    good += [f"the sign holds in all {' and '.join(kept)}"] if kept else []
-    bad += [_sign_words(name, signs) for name, signs in i.signs.items() if not signs.hold]
+    turned = [name for name, signs in i.signs.items() if signs.held < signs.of]
+    lost = [name for name, signs in i.signs.items() if not signs.hold and name not in turned]
+    good += _of_signs("the sign holds", kept)
+    bad += [*_of_signs("the sign turns", turned), *_of_signs("not all computable", lost)]
     return tuple(good), tuple(bad)
 
 
-def _sign_words(name: str, signs: SignCount) -> str:
-    """What keeps the sign from holding, without numbers: how many controls can be left out would count them."""
-    if signs.held < signs.of:
-        return f"the sign turns in some {name}"
-    return f"{'some' if signs.of else 'none'} of the {name} {'cannot' if signs.of else 'can'} be computed"
+def _of_signs(what: str, names: list[str]) -> list[str]:
+    """``the sign turns: specifications, imputations``, without numbers: how many controls can be left out would count them."""
+    return [f"{what}: {', '.join(SIGN_WORDS.get(name, name) for name in names)}"] if names else []
 
 
 def _share(share: Share | None) -> str:

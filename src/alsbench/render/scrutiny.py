@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+from alsbench.analysis.contrast import place_words
 from alsbench.analysis.result import Result, Row
 from alsbench.analysis.scrutiny import ALL, BOTTOM_LINE, CHECKS, VERDICT, Check, verdict
 from alsbench.render.ard import ROW_KEYS, dump, provenance_dict, row_dict
@@ -96,7 +97,7 @@ FAMILIES = {
 UNNAMED = frozenset({"specification", "model", "left out", "search", "family", *FAMILIES})
 Place = tuple[Any, ...]
 # Lines below a level of the bottom line
-BELOW = ("Found", "Chance", "For", "Against", "Borderline", "In the search", "Rule")
+BELOW = ("Found", "Chance", "For", "Against", "In the search", "Rule")
 _HEADS = ("Subgroup", "Comparison", "Arm", "at", "Variable", "Variant")
 PAIR, VISIT = 1, 3
 BARS = 37
@@ -135,7 +136,7 @@ def bottom_line_block(result: Result, width: int = 0) -> PageBlock:
 
 def bottom_lines(result: Result) -> list[tuple[str, str]]:
     """The lines of facts that the judgement wrote: where a finding lies and its level, and what is said below it."""
-    places = {f"{r.treatment} vs {r.reference}" + (f", {r.visit}" if r.visit else "") for r in result.rows}
+    places = {place_words(r.treatment, r.reference, r.visit) for r in result.rows}
     return [line for line in result.facts.lines if line[0] in {*places, *BELOW}]
 
 

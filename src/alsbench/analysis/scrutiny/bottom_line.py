@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from alsbench.analysis.cells import cached_piece
-from alsbench.analysis.contrast import EvidenceCell, at_horizon, p_text
+from alsbench.analysis.contrast import EvidenceCell, at_horizon, p_text, place_words
 from alsbench.analysis.gates import plan_met
 from alsbench.analysis.judgement import (
     TAKE_AWAY,
@@ -35,10 +35,12 @@ from alsbench.analysis.scrutiny.outcomes import STAND_INS, own_visit, place, sea
 from alsbench.analysis.scrutiny.selection import SCOPES, late, search_table, searched, thresholds
 from alsbench.analysis.search import Share
 from alsbench.analysis.subgroups import complement as other_part
-from alsbench.errors import ExpressionError, UsageError
+from alsbench.errors import ExpressionError, UsageError, shorten
 from alsbench.study.model import Comparison
 
 RESTING_ON_SIGNS = ("holds up, post hoc", "worth a new trial")
+
+FOUND = 66  # characters of what was found: with its name one line
 
 
 def bottom_line(finding: Finding) -> CheckAnswer:
@@ -53,31 +55,36 @@ def bottom_line(finding: Finding) -> CheckAnswer:
         said.append(f"{comparison.name}: {found.words.upper()}")
         own = _cell(finding, finding.subgroup, comparison)
         why = own.error if found.level == "not judged" and own.error else TAKE_AWAY[found.level].format(nominal=limits.nominal)
-        lines.append((place_words(own), f"{found.words.upper()}: {why}"))
-        lines += [("Found", _found(finding, own))] if own.p is not None else []
-        good, bad = reasons(found, limits)
-        lines += [("Chance", found.sentence)] if found.sentence else []
-        lines += [("For", "; ".join(good))] if good else []
-        lines += [("Against", "; ".join(bad))] if bad else []
-        lines += [("Borderline", f"within two Monte Carlo errors: {', '.join(found.borderline)}")] if found.borderline else []
+        lines += told_lines(own, found, why, limits)
         rows += _rows(finding, comparison, found)
-    if finding.endpoint.method in STAND_INS:
-        lines.append(("In the search", f"compared with others as the {STAND_INS[finding.endpoint.method]}"))
+    return CheckAnswer(rows, "; ".join(said), (*lines, *rule_lines(finding.endpoint.method, limits)))
+
+
+def told_lines(own: EvidenceCell, found: Judgement, why: str, limits: Thresholds) -> list[tuple[str, str]]:
+    """What is printed of one finding: with :func:`rule_lines` at most 12 lines of 80 columns, whatever its names."""
+    lines = [(place_words(own.treatment, own.reference, own.visit), f"{found.words.upper()}: {why}")]
+    lines += [("Found", _found(own))] if own.p is not None else []
+    good, bad = reasons(found, limits)
+    lines += [("Chance", found.sentence)] if found.sentence else []
+    lines += [("For", "; ".join(good))] if good else []
+    near = [f"borderline: {', '.join(dict.fromkeys(found.borderline))}"] if found.borderline else []
+    return lines + ([("Against", "; ".join((*bad, *near)))] if bad or near else [])
+
+
+def rule_lines(method: str, limits: Thresholds) -> list[tuple[str, str]]:
+    """What is printed below all findings of an endpoint: how they stand in the search, and the rule."""
+    lines = [("In the search", f"as the {STAND_INS[method].removesuffix(', all arms')}")] if method in STAND_INS else []
     changed = f"; changed by the study file: {words}" if (words := changed_words(limits)) else ""
-    lines.append(("Rule", f"the first level that applies; docs/methods.md, The bottom line{changed}"))
-    return CheckAnswer(rows, "; ".join(said), tuple(lines))
+    return [*lines, ("Rule", f"the first level that applies; docs/methods.md, The bottom line{changed}")]
 
 
-def place_words(own: EvidenceCell) -> str:
-    """``Group 2 vs Placebo, Month 12``: where a finding lies, for somebody who does not know the study file."""
-    return f"{own.treatment} vs {own.reference}" + (f", {own.visit}" if own.visit else "")
-
-
-def _found(finding: Finding, own: EvidenceCell) -> str:
-    """``CAFS (joint rank) in slow, post hoc: p 0.024, favours the treatment``."""
+def _found(own: EvidenceCell) -> str:
+    """``CAFS (joint rank) in slow, post hoc: p 0.024 for the treatment``: one line, long names shortened; they stand above."""
     side = {True: "the treatment", False: "the reference", None: "neither"}[own.favourable]
-    late = ", post hoc" if own.post_hoc else ""
-    return f"{own.title} in {finding.subgroup}{late}: p {p_text(own.p or 0.0)}, favours {side}"
+    said = f"{', post hoc' if own.post_hoc else ''}: p {p_text(own.p or 0.0)} for {side}"
+    room = FOUND - len(said) - len(" in ")
+    subgroup = shorten(own.subgroup, max(room - len(own.title), room // 2))
+    return f"{shorten(own.title, room - len(subgroup))} in {subgroup}{said}"
 
 
 @dataclass(frozen=True)
