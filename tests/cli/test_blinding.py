@@ -287,6 +287,7 @@ def test_every_command_that_shows_data_or_results_says_blinded(blind: Path, run:
     commands: list[tuple[str, ...]] = [
         ("arms",), ("arms", "-s", "old"), ("subject", "S03"), ("data",), ("data", "ADSL"), ("data", "ADSL", "--columns"),
         ("subgroup", "list"), ("subgroup", "show", "old"), ("endpoint", "score"), ("evidence",), ("forest", "score"),
+        ("chance", "-e", "score", "-s", "old", "--draws", "10"),
         ("check",), ("snapshots",), ("diff", "current", "current"), ("audit",), ("audit", "looks"), ("audit", "verify"),
         ("lock",), ("lock", "--show"), ("lock", "--verify"),
     ]  # fmt: skip

@@ -71,12 +71,16 @@ def test_revealed_it_says_which_it_was_and_p(run: Run, workspace: Path, tmp_path
     _, key = made(run, workspace, tmp_path)
     other = key["place"] % 8 + 1
     words = ("lineup", "-w", workspace, "--reveal", tmp_path / "key.json", "--pick", key["place"], "--pick", other)
-    told = run(*words, "--format", "json").json["rows"][0]
+    first = run(*words, "--format", "json").json
+    assert not any("BEFORE" in note for note in first["notes"])
+    told = first["rows"][0]
     assert (told["trial"], told["judges"], told["right"], told["panels"]) == (key["place"], 2, 1, 8)
     assert told["p"] == pytest.approx(0.234375)
     entry = last(workspace)
     assert entry["facts"]["picks"] == [key["place"], other] and entry["facts"]["place"] == key["place"]
     assert run("lineup", "-w", workspace, "--reveal", tmp_path / "key.json", "--pick", "9").code == 2
+    again = run(*words, "--format", "json").json["notes"]
+    assert any("REVEALED BEFORE: 1 in the audit log" in note for note in again)
     assert run("audit", "verify", "--no-answers", "-w", workspace).code == 0
 
 

@@ -31,6 +31,7 @@ from alsbench.service.trail import log_shown
 UNSEEN = ("table", "txt", "md", "rtf")  # forms that hold no figure
 LINEUP, REVEALED = "check lineup", "lineup revealed"  # what the log's questions end with
 PANELS = lineups.PANELS
+REVEALED_BEFORE = "REVEALED BEFORE: {} in the audit log; what is chosen now shows nothing."
 
 
 @dataclass(frozen=True)
@@ -173,7 +174,9 @@ def revealed(access: Access, key: LineupKey, picks: Sequence[int], where: str = 
     """As :func:`reveal`, of a key that was read."""
     right, p = judged(key, picks)
     log = access.path / LOG_NAME
-    found = next((e for e in entries(log, strict=False) if e.facts.get("lineup") == key.fingerprint), None)
+    about_it = [e for e in entries(log, strict=False) if e.facts.get("lineup") == key.fingerprint]
+    found = next(iter(about_it), None)
+    before = sum("place" in e.facts for e in about_it)
     if found is None:
         hint = "reveal it in the workspace where it was made"
         raise DataError("this key belongs to no lineup of the audit log", where=where or str(log), hint=hint)
@@ -194,6 +197,7 @@ def revealed(access: Access, key: LineupKey, picks: Sequence[int], where: str = 
     notes = (
         "p: so many or more right by guessing, P(X >= right), X binomial of judges and 1 / panels.",
         "Judges must not have seen the data, nor each other's choice.",
+        *([REVEALED_BEFORE.format(before)] if before else []),
     )
     facts_shown = (*study_fact(access), ("Snapshot", key.snapshot[:12]))
     return sheets_output(access, Sheet("lineup", "A lineup revealed", fields, (record,), facts_shown, notes, titled=True))
