@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import pickle
 import signal
@@ -96,3 +97,13 @@ def test_what_travels_are_arrays_without_identifiers_or_paths(built_trial: Sourc
     assert len(built_trial.subject_ids) > 20
     for job in sent:
         assert not [word for word in secret if word and word.encode() in job and len(word) > 3]
+
+
+@pytest.mark.parametrize(
+    ("draws", "blocks", "largest"), [(1, 1, 1), (256, 1, 1), (257, 2, 1), (512_256, 667, 3), (10**7, 2442, 16)]
+)
+def test_every_tile_is_in_one_block(draws: int, blocks: int, largest: int) -> None:
+    """257 draws are two tiles of 256; 512,256 are 2,001, in thousandths: 3 a block; ten million are 39,063, at most 16."""
+    found = module.tile_blocks(draws)
+    assert [tile for block in found for tile in block] == list(range(math.ceil(draws / 256)))
+    assert len(found) == blocks and max(map(len, found)) == largest

@@ -12,12 +12,15 @@ from alsbench.stats.errors import StatsError
 from alsbench.stats.mid_ranks import counted, mid_ranks, taken_of
 from alsbench.stats.permutation_search import (
     TILE,
+    DealtSearch,
     LinearOutcome,
     PermutationSearch,
     RankOutcome,
     SearchOutcome,
     SearchTest,
     TimeOutcome,
+    dealt_extremes,
+    dealt_p_values,
     permuted_arms,
     small_and_upward,
     smallest_p,
@@ -77,6 +80,26 @@ def test_every_copy_is_the_model_fitted_again(whole: bool) -> None:
         for place, test in enumerate(tests):
             expected = linear_t(outcomes[test.outcome], test, arms[copy])
             assert (t[copy, place], df[copy, place]) == pytest.approx(expected, rel=1e-9)
+
+
+def test_what_is_found_in_a_tile_by_looking_at_every_p() -> None:
+    """The smallest p of each scope, and whether any of it is below alpha on its own side, one copy and place after the other;
+    a scope of all and one of two tests."""
+    arm, strata, rng = trial()
+    who = np.flatnonzero(arm >= 0)
+    outcomes = [LinearOutcome(part, rng.normal(size=(part.size, 1)), rng.normal(size=part.size)) for part in (who, who[:6])]
+    tests = [SearchTest(o, a, 0) for o in (0, 1) for a in (1, 2)]
+    scopes, upward = (np.arange(4), np.array([1, 2])), np.array([1.0, -1.0, 1.0, -1.0])
+    dealt = DealtSearch(PermutationSearch(outcomes, tests, N), arm, strata, 5, scopes, upward, 0.2)
+    (t, df), p = dealt.tested([3]), dealt_p_values(dealt, [3])
+    smallest, offers = dealt_extremes(dealt, [3])
+    assert smallest.shape == offers.shape == (TILE, 2) and 10 < offers[:, 1].sum() < offers[:, 0].sum() < TILE - 10
+    for copy in range(TILE):
+        known = [2.0 * float(student.sf(abs(t[copy, i]), df[copy, i])) if np.isfinite(t[copy, i]) else 1.0 for i in range(4)]
+        assert p[copy] == pytest.approx(known, rel=1e-9)
+        for place, scope in enumerate(scopes):
+            assert smallest[copy, place] == pytest.approx(min(known[i] for i in scope), rel=1e-9)
+            assert offers[copy, place] == any(known[i] < 0.2 and t[copy, i] * upward[i] > 0 for i in scope)
 
 
 def test_a_small_part_that_an_arm_leaves_is_not_estimable_there() -> None:

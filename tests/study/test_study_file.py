@@ -65,6 +65,8 @@ def test_digest_ignores_comments_order_of_keys_and_spelled_out_defaults() -> Non
     other = COMPLETE.replace("BLNFL < 52", "BLNFL < 53")
     assert study_digest(parse_study(other)) != study_digest(study)
     assert len(study_digest(study)) == 64
+    elsewhere = parse_study(COMPLETE.replace("[study]", "[study]\ncluster = true"))  # where it may be computed: no answer
+    assert elsewhere.info.cluster and study_digest(elsewhere) == study_digest(study)
 
 
 FAULTS = [

@@ -52,7 +52,8 @@ from alsbench.study.model import Comparison, Endpoint
 Floats = NDArray[np.float64]
 
 SLACK = 1e-9  # two p-values are the same within this, relatively: machines differ in the last bits
-AT_ONCE = 1  # tiles in a block
+AT_ONCE, MOST_AT_ONCE = 1, 16  # tiles in a block
+BLOCKS = 1000  # from so many on, blocks are made larger
 ALPHA = 0.05
 # Bounds of the classes in which the smallest p of permuted trials are counted: 1, 2 and 5 of every power of ten
 EDGES = (0.0, *(float(f"{digit}e-{power}") for power in range(9, 0, -1) for digit in (1, 2, 5)), 1.0)
@@ -325,9 +326,11 @@ def interactions(search: WholeSearch, draws: int, visits: Sequence[float] = ()) 
 
 
 def tile_blocks(draws: int) -> list[range]:
-    """The tiles of so many draws, in blocks that are computed one at a time."""
+    """The tiles of so many draws, in blocks that are computed one at a time: a tile each, and more where there are many, since
+    every block passes through the hands of whoever deals them out."""
     last = -(-draws // TILE)
-    return [range(start, min(start + AT_ONCE, last)) for start in range(0, last, AT_ONCE)]
+    size = max(AT_ONCE, min(MOST_AT_ONCE, -(-last // BLOCKS)))
+    return [range(start, min(start + size, last)) for start in range(0, last, size)]
 
 
 def _as_large(null: Floats, size: float) -> Share:
