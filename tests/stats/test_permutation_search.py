@@ -219,6 +219,21 @@ def test_mid_ranks_are_those_of_scipy(torn: bool) -> None:
         np.testing.assert_array_equal(ranks[row], expected)
 
 
+def test_a_stratum_of_which_nobody_is_taken_has_no_ranks() -> None:
+    """All of one stratum are in the third arm, in every copy: ranks of 0 there, and the fit of the others alone."""
+    rng = np.random.default_rng(7)
+    scores, strata = scores_of(rng, 24, torn=True), np.repeat([0, 1], 12)
+    taken = np.tile((strata == 0).astype(float), (3, 1))
+    ranks = mid_ranks(scores, taken, strata)
+    np.testing.assert_array_equal(ranks[:, 12:], 0.0)
+    np.testing.assert_array_equal(ranks[0, :12], rankdata(scores[:12, :12].sum(axis=1)))
+    arm = np.where(strata == 1, 2, rng.permuted(np.repeat([0, 1], 12)[:24])).astype(np.int8)
+    Z = rng.normal(size=(24, 1))
+    both = [RankOutcome(np.arange(24), Z, scores, strata), RankOutcome(np.arange(12), Z[:12], scores[:12, :12])]
+    t, df = PermutationSearch(both, [SearchTest(0, 1, 0), SearchTest(1, 1, 0)], 24).run(arm[None])
+    assert t[0, 0] == pytest.approx(t[0, 1], rel=1e-12) and df[0, 0] == df[0, 1]
+
+
 def test_the_log_rank_z_of_a_copy() -> None:
     """Observed minus expected and the hypergeometric variance by hand, two strata, tied days (Mantel 1966)."""
     arm, strata, rng = trial()

@@ -106,7 +106,7 @@ def counted(cell: NDArray[np.int64], most: int, times: Floats | None = None) -> 
     for those in a cell of the first row. ``times`` (n, copies) is how often each counts, once by default."""
     copies = cell.shape[1]
     weights = None if times is None else times.ravel()
-    occurs = np.bincount(cell.ravel(), weights, minlength=2 * most * copies).reshape(-1, copies)
+    occurs = np.bincount(cell.ravel(), weights, minlength=max(2 * most, 1) * copies).reshape(-1, copies)
     held: NDArray[np.integer] = occurs.astype(np.int16 if most < FEW else np.int64)
     held[0] = 0
     below, further, step = held, np.empty_like(held), 1
