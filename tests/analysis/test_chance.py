@@ -79,6 +79,18 @@ def test_p_over_the_search_is_that_of_scrutiny(built_trial: Source, monkeypatch:
         assert line is None or line.number() == whole.number()
 
 
+def test_near_a_threshold_the_rank_is_of_four_times_the_copies(built_trial: Source) -> None:
+    """0.173 of 300 copies lies within two errors of 0.15: the rank is counted among 1,200, sorted anew."""
+    finding = replace(asked(built_trial, "overall", endpoint="nfl", comparisons=("High-M12",)), draws=DRAWS)
+    made = chance(finding)
+    search = search_of(finding)
+    p = search.p_values(4 * DRAWS)
+    here = p[0, search.at("overall", "nfl", "High-M12")]
+    assert value(made, "copies", "the finding") == 1200
+    assert value(made, "rank", "the finding") == 1 + int(np.sum(np.sort(p[1:], axis=1)[:, 0] <= here * (1 + 1e-9)))
+    assert value(made, "copies", "the best of the trial") == DRAWS
+
+
 def test_every_copy_is_counted_once_in_its_class(finding: Finding, found: Result) -> None:
     """Against numpy.histogram of the smallest p of every copy; quantiles against numpy.quantile."""
     best = search_of(finding).p_values(DRAWS)[1:].min(axis=1)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from alsbench.analysis.lineup import Lineup, LineupPanel
 
 ACROSS = 4
-NAMES = 132.0  # of lines, left of the first column of a forest
+NAMES = 146.0  # of lines, left of the first column of a forest
 CELL, GAP, HEAD, FOOT = 118.0, 12.0, 18.0, 30.0  # of a panel: its height, the room between two, its number, the axis below all
 LINE = 11.0  # between the lines of a forest
 APART = 0.1  # of a visit's distance, between the arms of one visit
@@ -119,7 +119,7 @@ def _frame(made: Drawing, lineup: Lineup, *, left_most: bool, below: bool) -> No
             made.write(made.px(value), made.bottom + 14, text, anchor="middle")
 
 
-def _short(name: str, most: int = 18) -> str:
+def _short(name: str, most: int = 22) -> str:
     return name if len(name) <= most else f"{name[: most - 1]}…"
 
 
