@@ -266,3 +266,13 @@ def test_what_takes_a_search_is_not_judged_before_it_is_asked_for(run: Run, work
 def test_a_visit_without_an_analysis_is_not_judged(run: Run, workspace: Path, tmp_path: Path) -> None:
     out = run("claims", month(tmp_path, 99), "-w", workspace).out
     assert "month-99" in out and "The bottom line" not in out  # the data have no such number
+
+
+def test_a_large_p_in_a_part_is_decided_at_once_only_without_an_effect_in_everybody(
+    run: Run, workspace: Path, tmp_path: Path
+) -> None:
+    """NfL of Group 2 in fast progressors has p 0.096 at month 4 and 0.67 at month 12; in everybody 0.002 and 0.051. At month 4
+    it may be the whole trial's, which takes the interaction over the search; at month 12 there is nothing to explain."""
+    file = month(tmp_path, 4, 12, subgroup="not slow")
+    rows = json.loads(run("claims", file, "-w", workspace, "--format", "json").out)["rows"]
+    assert [(r["claim"], r["bottom_line"]) for r in rows] == [("month-4", "not judged yet"), ("month-12", "no finding")]
