@@ -64,3 +64,25 @@ def test_an_interrupt_exits_130_and_says_so(
     assert capsys.readouterr() == ("", "alsbench: interrupted\n")
     assert main(["arms", "-w", str(loaded), "--json-errors"]) == 130
     assert json.loads(capsys.readouterr().err) == {"error": "interrupted", "kind": "interrupted", "exit_code": 130}
+
+
+def test_an_interrupt_of_workers_leaves_the_terminal_as_it_was(workspace: Path) -> None:
+    """Blocks are counted with the time left; after Ctrl-C the bar is gone, the cursor is back, and the exit code is 130."""
+    (workspace / "results").unlink()  # nothing is kept: it is computed
+    words = ["scrutinise", "--check", "selection", "--workers", "2", "-w", str(workspace)]
+    child = ptyprocess.PtyProcessUnicode.spawn(
+        [sys.executable, "-m", "alsbench", *words], env={**os.environ, "TERM": "xterm-256color"}, dimensions=(24, 100)
+    )
+    written, asked = "", False
+    while True:
+        try:
+            written += child.read(65536)
+        except EOFError:
+            break
+        if not asked and re.search(r"permuted trials .* [1-9]\d*/40 +\d:\d\d:\d\d", ANSI.sub("", written)):
+            child.sendintr()
+            asked = True
+    child.wait()
+    assert asked and child.exitstatus == 130
+    assert written.rindex("\x1b[?25h") > written.rindex("\x1b[?25l")
+    assert written.endswith("\x1b[2Kalsbench: interrupted\r\n")

@@ -99,7 +99,16 @@ class Answers:
 
 
 def compute(key: AnswerKey, source: Source) -> Result | Piece | Curves:
-    """Answer a question, an evidence piece or a plot's curves: here models are imported, never before the first paint."""
+    """Answer a question, an evidence piece or a plot's curves. Workers end with it: idle ones hold memory that somebody else may
+    need."""
+    try:
+        return _computed(key, source)
+    finally:
+        source.compute.close()
+
+
+def _computed(key: AnswerKey, source: Source) -> Result | Piece | Curves:
+    """Here models are imported, never before the first paint."""
     from alsbench.analysis.cells import piece_or_fault  # waits: duckdb, pydantic
     from alsbench.analysis.gates import gated  # waits: duckdb, pydantic
     from alsbench.analysis.kept import cached_answer, cached_check  # waits: duckdb, pydantic
@@ -111,10 +120,7 @@ def compute(key: AnswerKey, source: Source) -> Result | Piece | Curves:
 
         return Curves(curves_of(key.question, source)[key.question.subgroups[0]])
     if isinstance(key, CheckKey):
-        try:
-            return cached_check(key.check, source, key.subgroup, endpoint=key.endpoint, population=key.population)
-        finally:
-            source.compute.close()  # idle workers hold memory that somebody else may need
+        return cached_check(key.check, source, key.subgroup, endpoint=key.endpoint, population=key.population)
     piece = piece_or_fault(source, key.endpoint, key.phrase, source.study.comparisons, key.population)
     return gated(source, piece, key.population)
 
