@@ -99,8 +99,8 @@ class Answers:
 
 
 def compute(key: AnswerKey, source: Source) -> Result | Piece | Curves:
-    """Answer a question, an evidence piece or a plot's curves. Workers end with it: idle ones hold memory that somebody else may
-    need."""
+    """Answer a question, an evidence piece or a plot's curves. Workers end with it: idle ones hold memory that somebody else
+    may need."""
     try:
         return _computed(key, source)
     finally:
