@@ -70,7 +70,7 @@ class ScaledEffect:
 def effect_of(finding: Finding, member: Membership, comparison: Comparison) -> ScaledEffect:
     """The endpoint's contrast among ``member`` at the comparison's horizon. Raises StatsError with the engine's own reason."""
     endpoint = finding.endpoint
-    rows = [r for r in analysed(finding, endpoint, member).rows if r.level is None and r.variable is None]
+    rows = [r for r in analysed(finding, endpoint, member, at_horizons=True).rows if r.level is None and r.variable is None]
     found = contrast_of(rows, endpoint, comparison, logs=True)
     if found.estimate is None or found.se is None or found.low is None or found.high is None:
         raise StatsError(found.error or "the effect cannot be estimated")

@@ -101,10 +101,14 @@ def asked(
     return Finding(source, found.phrase, chosen, source.comparisons(comparisons), name, shlex.join(words), catalogue.DRAWS)
 
 
-def analysed(finding: Finding, endpoint: Endpoint, member: Membership, *, source: Source | None = None) -> MethodResult:
-    """The endpoint, as given, answered for these members."""
+def analysed(
+    finding: Finding, endpoint: Endpoint, member: Membership, *, source: Source | None = None, at_horizons: bool = False
+) -> MethodResult:
+    """The endpoint, as given, answered for these members; ``at_horizons``: only where the comparisons are read."""
     question = Question(endpoint.name, subgroups=(member.phrase,), population=finding.population)
-    analysis = AnalysisContext(source or finding.source, endpoint, question, finding.population, member, finding.comparisons)
+    analysis = AnalysisContext(
+        source or finding.source, endpoint, question, finding.population, member, finding.comparisons, at_horizon=at_horizons
+    )
     return method_answer(analysis)
 
 
@@ -119,7 +123,7 @@ def contrasts(
     level: str | None = None,
 ) -> list[Row]:
     """For each comparison n per arm, estimate, interval and p at its horizon, and the statistics ``more``, labelled."""
-    block = analysed(finding, endpoint, member, source=source)
+    block = analysed(finding, endpoint, member, source=source, at_horizons=True)
     counts = counts_by_arm(finding.source, member.mask)
     rows: list[Row] = []
     for comparison in finding.comparisons:
