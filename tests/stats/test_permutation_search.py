@@ -307,7 +307,7 @@ def test_the_smallest_p_is_that_of_all_tests() -> None:
     t = rng.standard_t(3, size=df.shape) * rng.choice([0.1, 1.0, 5.0], size=(4000, 1))
     t[rng.random(t.shape) < 0.2] = np.nan
     p = np.where(np.isnan(t), 1.0, 2 * student.sf(np.abs(t), df))
-    scopes = [np.arange(12), np.array([3]), np.array([0, 5, 11])]
+    scopes = [np.arange(12), np.array([3]), np.array([0, 5, 11]), np.arange(12), np.array([3])]
     expected = np.column_stack([p[:, scope].min(axis=1) for scope in scopes])
     np.testing.assert_allclose(smallest_p(t, df, scopes), expected, rtol=1e-10)
     np.testing.assert_allclose(smallest_p(t, df), expected[:, :1], rtol=1e-10)

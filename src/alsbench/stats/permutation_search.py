@@ -287,15 +287,21 @@ def smallest_p(t: Floats, df: Floats, scopes: Sequence[NDArray[np.int64]] | None
     from scipy.special import stdtr  # waits: scipy
 
     every = [np.arange(t.shape[1])] if scopes is None else scopes
+    alike: dict[bytes, list[int]] = {}  # the widest scopes of several comparisons are the same
+    for place, scope in enumerate(every):
+        alike.setdefault(np.asarray(scope).tobytes(), []).append(place)
     p = np.ones((t.shape[0], len(every)))
     for start in range(0, t.shape[0], TILE):
         some = slice(start, start + TILE)
         near = _near_normal(t[some].T, df[some].T)
-        for place, scope in enumerate(every):
+        for place, *_ in alike.values():
+            scope = every[place]
             mine = near[scope]
             columns, rows = np.nonzero(mine >= mine.max(axis=0, initial=0.0) * (1.0 - CLOSE))
             tests, rows = np.asarray(scope)[columns], rows + start
             np.minimum.at(p[:, place], rows, 2.0 * stdtr(df[rows, tests], -np.abs(t[rows, tests])))
+    for place, *others in alike.values():
+        p[:, others] = p[:, [place]]
     return p
 
 
