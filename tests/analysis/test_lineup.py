@@ -57,6 +57,23 @@ def test_a_judge_finds_a_huge_effect() -> None:
     assert found(100, 3.0) >= 98
 
 
+def test_a_judge_of_whole_panels_finds_a_trial_without_effect_by_guessing_only(built_trial: Source) -> None:
+    """Sixty trials whose arms were dealt at random, five panels each, drawn in full: the judge takes the panel whose overall
+    estimate lies farthest from no difference. Binomial with 1/5, within the limits that 999 of 1,000 counts keep."""
+    setup = asked(built_trial, "forest", "alsfrs_ancova")
+    arm, strata = lineups._dealt_among(setup, lineups._search(setup))
+    hits = 0
+    for seed in range(60):
+        other = new_secret(1000 + seed)
+        null = with_arms(built_trial, dealt_arms(arm, strata, 2, other)[2 - place_of(other, 2)])  # the one that is no trial
+        secret = new_secret(seed)
+        panels = lineups.lineup(asked(null, "forest", "alsfrs_ancova"), 5, secret).panels
+        gaps = [abs(next(m.value for m in panel.marks if m.name == "overall")) for panel in panels]
+        hits += int(np.argmax(gaps)) + 1 == place_of(secret, 5)
+    low, high = binom.interval(0.999, 60, 1 / 5)
+    assert low <= hits <= high
+
+
 def test_arms_are_dealt_within_strata_and_the_trial_stands_at_its_place() -> None:
     arm, strata, _ = base(3)
     arm[[4, 40]] = -1
