@@ -12,6 +12,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from alsbench.render.formats import MASKED, NOT_ESTIMABLE, format_p
+from alsbench.render.marks import sign
 from alsbench.render.page import Figure
 from alsbench.render.svg import TOP, WIDTH, Drawing, dash
 from alsbench.render.ticks import close_ratio_ticks, nice_ticks, tick_text
@@ -176,7 +177,7 @@ def _draw_forest(cells: Sequence[EvidenceCell], scale: tuple[float, float], text
 def _p(cell: EvidenceCell) -> str:
     if cell.p is None:
         return MASKED if cell.error == MASKED else NOT_ESTIMABLE
-    return format_p(cell.p)
+    return " ".join(t for t in (format_p(cell.p), sign(cell)) if t)
 
 
 def _interval(made: Drawing, y: float, low: float, high: float, scale: tuple[float, float]) -> None:

@@ -61,7 +61,7 @@ class EvidenceView(JudgedView):
             "Evidence",
             (f"  estimate ({spread}) p at the horizon; {glyphs.favours} favours treatment", "dim"),
             ("; n nominal" if self.planned else "", "dim"),
-            ("  † A judges" if self.open_findings() else "", "dim"),
+            (self.legend(), "dim"),
         )
         phrases = self.session.phrases
         known = self.shown()

@@ -70,7 +70,7 @@ class ForestView(JudgedView):
             (f"  {against}", "bold"),
             (f"  better: {better_side(effects, look.glyphs)}" if effects else "", "dim"),
             ("; n nominal" if study.multiplicity is not None else "", "dim"),
-            ("  † A judges" if self.open_findings() else "", "dim"),
+            (self.legend(), "dim"),
         )
         ratios = endpoint.scale == "log" or endpoint.method == "time_to_event"
         log_scale = effects[0].ratio if effects else ratios

@@ -10,9 +10,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from alsbench.analysis.contrast import EvidenceCell, Piece
+from alsbench.analysis.contrast import NOT_JUDGED, EvidenceCell, Piece
 from alsbench.analysis.result import Result
-from alsbench.render.marks import brief, sign, unjudged
+from alsbench.render.marks import brief, letter, sign, unjudged
 from alsbench.tui.answers import CheckKey
 from alsbench.tui.screens.base import QueryView
 from alsbench.tui.worker import Job, JobReport
@@ -56,6 +56,12 @@ class JudgedView(QueryView):
         if not sign(cell):
             return ""
         return "not judged; A judges" if unjudged(cell) else f"{sign(cell)[:1]} {brief(cell.bottom_line or '')}"
+
+    def legend(self) -> str:
+        """What the signs on the screen mean, for the title: ``  † A judges  C chance``."""
+        levels = [self.judged(cell).bottom_line or "" for cell in self.shown() if unjudged(cell)]
+        used = dict.fromkeys(f"{letter(x)[:1]} {brief(x).removesuffix(' (borderline)')}" for x in levels if x != NOT_JUDGED)
+        return "".join(f"  {text}" for text in (*(("† A judges",) if self.open_findings() else ()), *used))
 
     def open_findings(self) -> list[CheckKey]:
         """The findings on the screen whose bottom line is not known."""
