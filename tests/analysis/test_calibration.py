@@ -175,3 +175,13 @@ def test_a_truth_that_has_changed_counts_no_more(tmp_path: Path, monkeypatch: py
     assert CalibrationFile(tmp_path / "c.jsonl", 255).ordered() == {}
     with pytest.raises(DataError):
         CalibrationFile(tmp_path / "c.jsonl", 999)
+
+
+def test_the_validation_document_holds_the_trials_that_were_run() -> None:
+    """``make validation``: docs/calibration.jsonl, put to the rule as it stands, gives the table of the document."""
+    root = Path(__file__).parents[2]
+    ran = run_here(
+        ["calibrate", "--trials", "0", "--into", str(root / "docs" / "calibration.jsonl"), "--format", "md", "-q"], cwd=root
+    )
+    assert ran.code == 0, ran.err  # 1: a mark is missed
+    assert ran.out.strip() in (root / "docs" / "validation.md").read_text(encoding="utf-8")

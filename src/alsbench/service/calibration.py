@@ -22,6 +22,7 @@ from alsbench.stats.proportions import percent
 from alsbench.stats.rounding import round_half_away
 from alsbench.study.names import nearest
 
+ENOUGH = 1000  # trials of each truth are asked for; with fewer the page says so
 TITLE = "The rule of the bottom line in SYNTHETIC trials whose truth is known"
 MEANING = (
     "Each trial is searched whole (eight definitions and their complements, seven endpoints, two comparisons, every visit), "
@@ -94,6 +95,8 @@ def _table(kept: CalibrationFile, found: Sequence[Operating], *, printed: bool) 
         power = 100.0 * sum(t.planned.get("G2-M12", 1.0) <= METHODS.nominal for t in mine) / len(mine)
         primary = f"primary endpoint, five doses: p at most 0.05 in {power:.0f} %"
         facts.append((name, f"{TRUTHS[name].words}; {_seeds([t.seed for t in mine])}; {primary}"))
+    few = [name for name, mine in run.items() if len(mine) < ENOUGH]
+    facts += [(f"Fewer than {ENOUGH:,} trials", ", ".join(few))] if few else []
     absent = [name for name in TRUTHS if name not in run]
     facts += [("Not run", ", ".join(absent))] if absent else []
     return Sheet("calibration", TITLE, fields, records, tuple(facts), MEANING)
@@ -105,7 +108,7 @@ def _record(one: Operating, *, printed: bool) -> tuple[Value, ...]:
     if not printed:
         return (mark.truth, mark.words, one.count, one.of, one.share, low, high, asked, one.met)
     limits = " to ".join(round_half_away(100.0 * v, 1) for v in (low, high))
-    count, share = f"{one.count} of {one.of}", f"{percent(one.count, one.of):.1f} %"
+    count, share = f"{one.count} of {one.of}", f"{round_half_away(percent(one.count, one.of), 1)} %"
     return (mark.truth, mark.words, count, share, limits, asked, one.met)
 
 

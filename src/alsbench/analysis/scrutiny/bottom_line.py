@@ -32,7 +32,7 @@ from alsbench.analysis.scrutiny.arms import effects_without_controls
 from alsbench.analysis.scrutiny.finding import CheckAnswer, Finding
 from alsbench.analysis.scrutiny.missingness import effects_assumed
 from alsbench.analysis.scrutiny.outcomes import STAND_INS, own_visit, place, searched_visits
-from alsbench.analysis.scrutiny.selection import SCOPES, late, search_table, searched, thresholds
+from alsbench.analysis.scrutiny.selection import late, search_share, search_table
 from alsbench.analysis.search import Share
 from alsbench.analysis.subgroups import complement as other_part
 from alsbench.errors import ExpressionError, UsageError, shorten
@@ -105,9 +105,7 @@ class Gatherer:
         """``visit`` is None where the comparison is read."""
         table, name = search_table(finding), finding.endpoint.name
         here = table.place(finding.subgroup, name, comparison.name, visit)
-        shared = None if here is None else table.share(here)
-        if shared is not None and visit is None and any(shared.near(limit) for limit in thresholds(finding.source)):
-            shared = searched(finding)[1][comparison.name].share(SCOPES[-1])
+        shared = None if here is None else search_share(finding, table, here, comparison)
         part = finding.subgroup.removeprefix("not ")
         if visit is None:
             crossed = table.interaction(name, comparison.name, part)
