@@ -195,6 +195,22 @@ def lineup(
     show(common, made)
 
 
+@command(commands, "verify", short_help="Every endpoint again, by a second program")
+def verify(
+    common: Common,
+    endpoints: Annotated[
+        list[str] | None, typer.Argument(metavar="[ENDPOINT]...", autocompletion=endpoint_names, help="Default: all.")
+    ] = None,
+    subgroup: SubgroupsOption = None,
+    mask: MaskOption = 0,
+) -> None:
+    """Endpoints computed again by a second program, which shares no derivation, design or formula with the first, and both held
+    against each other. Exit code 1 if a number differs; what the second program does not compute is listed."""
+    from alsbench.service.verify import verify as verified  # waits: duckdb, numpy, pandas, statsmodels
+
+    show(common, verified(common.access, endpoints or (), subgroups=subgroup or (), mask=mask))
+
+
 @command(commands, "claims", computes=True, short_help="Check published numbers: coherent, reproduced?")
 def claims(
     common: Common,

@@ -1,0 +1,67 @@
+"""Analysis of covariance at each visit (METHODS 5): change on arm, baseline and covariates, by least squares."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from alsbench.second.design import arm_design, difference_stats, exponentiated, least_squares, mean_stats
+from alsbench.second.numbers import NumberRows
+from alsbench.second.trial import TrialTables
+from alsbench.study.model import Comparison, Endpoint
+
+GMR, RATIO = ("gmr", "gmr_low", "gmr_high"), ("ratio", "ratio_low", "ratio_high")
+COVERED = {
+    "arm": {"n", "ls_mean", "se", "df", "conf_low", "conf_high", *GMR},
+    "contrast": {"difference", "se", "df", "conf_low", "conf_high", "t", "p_value", "visits_tested", *RATIO},
+}
+NOT_COVERED = {
+    "first_visit": "read off the p-values of the visits",
+    "first_lasting_visit": "read off the p-values of the visits",
+}
+
+
+def numbers(trial: TrialTables, endpoint: Endpoint, members: pd.DataFrame) -> NumberRows:
+    """LS means and differences at every visit: of each comparison's two arms, or of one fit of all arms."""
+    made = NumberRows()
+    rows = trial.model_rows(endpoint, members)
+    order = list(trial.study.arms.order)
+    for visit in sorted(rows["visit"].unique()):
+        here = rows[rows["visit"] == visit]
+        if endpoint.arms == "all":
+            _fitted(made, endpoint, here, [a for a in order if (here["arm"] == a).any()], trial.study.comparisons)
+            continue
+        for comparison in trial.study.comparisons:
+            pair = [a for a in order if a in (comparison.treatment, comparison.reference)]
+            _fitted(made, endpoint, here[here["arm"].isin(pair)], pair, (comparison,))
+    for comparison in trial.study.comparisons:
+        sides = (comparison.treatment, comparison.reference)
+        known = {
+            n.visit for n in made if n.stat_name == "p_value" and (n.treatment, n.reference) == sides and n.stat is not None
+        }
+        tested = len(known)
+        made.add("contrast", {"visits_tested": tested}, treatment=comparison.treatment, reference=comparison.reference)
+    return made
+
+
+def _fitted(
+    made: NumberRows, endpoint: Endpoint, rows: pd.DataFrame, arms: list[str], comparisons: tuple[Comparison, ...]
+) -> None:
+    """One fit: LS means of its arms, differences of its comparisons."""
+    if rows.empty or not all((rows["arm"] == arm).any() for arm in arms):
+        return
+    visit = float(rows["visit"].iloc[0])
+    design = arm_design(endpoint, rows, arms, ("base",))
+    fit = least_squares(rows["y"].to_numpy(float), design.x, rows["weight"].to_numpy(float) if endpoint.weights else None)
+    log = endpoint.scale == "log"
+    sides = {"treatment": comparisons[0].treatment, "reference": comparisons[0].reference} if endpoint.arms != "all" else {}
+    for arm in arms:
+        stats = mean_stats("ls_mean", fit.says(design.grid[arm]) if fit else None, fit.df if fit else 0.0)
+        stats |= exponentiated(stats, GMR) if log else {}
+        made.add("arm", {"n": int((rows["arm"] == arm).sum()), **stats}, arm=arm, visit=visit, **sides)
+    for comparison in comparisons:
+        if comparison.treatment not in arms or comparison.reference not in arms:
+            continue
+        along = design.grid[comparison.treatment] - design.grid[comparison.reference]
+        stats = difference_stats(fit.says(along) if fit else None, fit.df if fit else 0.0)
+        stats |= exponentiated(stats, RATIO) if log else {}
+        made.add("contrast", stats, treatment=comparison.treatment, reference=comparison.reference, visit=visit)

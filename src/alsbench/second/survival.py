@@ -1,0 +1,215 @@
+"""Time to event (METHODS 5): Kaplan-Meier by ``SurvfuncRight``, log-rank by ``survdiff``, Cox by ``PHReg`` at its optimum.
+
+Restricted means are areas under the curve with the variance of Klein and Moeschberger (2003, section 4.5).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy import special
+from statsmodels.duration.hazard_regression import PHReg
+from statsmodels.duration.survfunc import SurvfuncRight, survdiff
+
+from alsbench.second.design import Stats, split_covariates
+from alsbench.second.numbers import NotCovered, NumberRows
+from alsbench.second.trial import TrialTables, covariate, one_where_alike, with_covariates
+from alsbench.study.model import Comparison, Endpoint
+
+COVERED = {
+    "arm": {
+        "n", "events", "median", "median_low", "median_high", "survival", "survival_low", "survival_high", "rmst", "rmst_se",
+    },
+    "contrast": {
+        "log_rank_chisq", "log_rank_z", "log_rank_p", "hazard_ratio", "hr_low", "hr_high", "z", "p_value", "events",
+        "rmst_difference", "rmst_difference_low", "rmst_difference_high", "rmst_p",
+    },
+}  # fmt: skip
+NOT_COVERED = {"ph_p": "the score test of proportional hazards"}
+Z = float(special.ndtri(0.975))
+LARGEST_LOG_RATIO = 12.0  # beyond it the events do not determine a hazard ratio
+
+
+def numbers(trial: TrialTables, endpoint: Endpoint, members: pd.DataFrame) -> NumberRows:
+    """Arms with their curves, comparisons with their tests."""
+    made = NumberRows()
+    rows = trial.records(endpoint, members)
+    rows = rows.assign(time=rows["aval"], event=(rows["CNSR"] == 0).astype(int))
+    rows = rows[rows["aval"].notna() & rows["CNSR"].notna() & rows["arm"].notna()]
+    if rows["subject"].duplicated().any():
+        raise NotCovered("a subject has two times")
+    rows = rows.assign(time=one_where_alike(rows["time"]))
+    times_to_event(made, trial, endpoint, rows, members)
+    return made
+
+
+def times_to_event(made: NumberRows, trial: TrialTables, endpoint: Endpoint, rows: pd.DataFrame, members: pd.DataFrame) -> None:
+    """What is said of ``time`` and ``event`` (1, 0) of the subjects of these rows."""
+    days: dict[str, dict[int, None]] = {arm: {} for arm in trial.study.arms.order}
+    for comparison in trial.study.comparisons:
+        for arm in (comparison.reference, comparison.treatment):
+            days[arm][trial.horizon_day(comparison)] = None
+    curves = {}
+    for arm in trial.study.arms.order:
+        own = rows[rows["arm"] == arm]
+        stats: Stats = {"n": len(own), "events": int(own["event"].sum())}
+        if not own.empty:
+            curves[arm] = Curve(own, endpoint.intervals)
+            stats |= curves[arm].median()
+        made.add("arm", stats, arm=arm)
+        for day in days[arm] if arm in curves else ():
+            made.add("arm", curves[arm].at(day), arm=arm, level=f"day {day}")
+    for comparison in trial.study.comparisons:
+        if comparison.treatment in curves and comparison.reference in curves:
+            place = {"treatment": comparison.treatment, "reference": comparison.reference}
+            own = rows[rows["arm"].isin([comparison.treatment, comparison.reference])]
+            made.add("contrast", {"events": int(own["event"].sum())} | log_rank(own, endpoint, members, comparison), **place)
+            made.add("contrast", cox(own, endpoint, members, comparison), **place)
+            day = trial.horizon_day(comparison)
+            two = [curves[arm].restricted(day) for arm in (comparison.treatment, comparison.reference)]
+            made.add("contrast", _rmst_difference(*two), **place, level=f"day {day}")
+
+
+class Curve:
+    """The Kaplan-Meier curve of some subjects, with its limits at every event time."""
+
+    def __init__(self, rows: pd.DataFrame, intervals: str) -> None:
+        time, event = rows["time"].to_numpy(float), rows["event"].to_numpy(int)
+        self.first, self.last = float(time.min()), float(time.max())
+        self.intervals = intervals
+        if event.any():
+            made = SurvfuncRight(time, event)
+            died = np.asarray(made.n_events) > 0
+            self.time = np.asarray(made.surv_times, dtype=float)[died]
+            self.surv, self.at_risk, self.died = (
+                np.asarray(a, dtype=float)[died] for a in (made.surv_prob, made.n_risk, made.n_events)
+            )
+        else:
+            self.time = self.surv = self.at_risk = self.died = np.zeros(0)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            self.hazard_se = np.sqrt(np.cumsum(self.died / (self.at_risk * (self.at_risk - self.died))))
+
+    def limits(self, k: int) -> tuple[float | None, float | None]:
+        """The limits from event k on; none where everybody has had the event."""
+        s, se = float(self.surv[k]), float(self.hazard_se[k])
+        if s <= 0 or not math.isfinite(se):
+            return None, None
+        if self.intervals == "plain":
+            return max(s - Z * s * se, 0.0), min(s + Z * s * se, 1.0)
+        if self.intervals == "log":
+            return s * math.exp(-Z * se), min(s * math.exp(Z * se), 1.0)
+        half = Z * se / abs(math.log(s))
+        return s ** math.exp(half), s ** math.exp(-half)
+
+    def median(self) -> Stats:
+        """The first time at which at most half are free of the event (where it is exactly half, the middle to the next
+        event time), and the like of its limits."""
+        both = [self.limits(k) for k in range(len(self.time))]
+        return {
+            "median": self._reaches([float(s) for s in self.surv]),
+            "median_low": self._reaches([low for low, _ in both]),
+            "median_high": self._reaches([high for _, high in both]),
+        }
+
+    def _reaches(self, values: Sequence[float | None]) -> float | None:
+        for k, value in enumerate(values):
+            if value is not None and abs(value - 0.5) <= 1e-9:
+                later = [t for t, v in zip(self.time[k + 1 :], values[k + 1 :], strict=True) if v is None or v < 0.5 - 1e-9]
+                return float((self.time[k] + (later[0] if later else self.last)) / 2)
+            if value is not None and value < 0.5:
+                return float(self.time[k])
+        return None  # not reached
+
+    def restricted(self, day: float) -> tuple[float, float]:
+        """The mean time free of the event up to a day, and its standard error."""
+        steps = np.concatenate([[0.0], self.time[self.time < day], [float(day)]])
+        heights = np.concatenate([[1.0], self.surv[self.time < day]])
+        areas = np.diff(steps) * heights
+        after = np.cumsum(areas[::-1])[::-1][1:]  # from each event time on
+        inside = self.time < day
+        risk, died = self.at_risk[inside], self.died[inside]
+        left = risk > died
+        variance = float(np.sum(after[left] ** 2 * died[left] / (risk[left] * (risk[left] - died[left]))))
+        return float(areas.sum()), math.sqrt(variance)
+
+    def at(self, day: float) -> Stats:
+        """Share free of the event with limits, and restricted mean, at a day."""
+        k = int((self.time <= day).sum()) - 1
+        share, low, high = 1.0, None, None  # no interval between the first record and the first event
+        if k >= 0:
+            share, (low, high) = float(self.surv[k]), self.limits(k)
+        elif day < self.first:
+            low = high = 1.0
+        mean, se = self.restricted(day)
+        return {"survival": share, "survival_low": low, "survival_high": high, "rmst": mean, "rmst_se": se}
+
+
+def _rmst_difference(one: tuple[float, float], other: tuple[float, float]) -> Stats:
+    difference, se = one[0] - other[0], math.hypot(one[1], other[1])
+    p = float(2 * special.ndtr(-abs(difference / se))) if se else None
+    low, high = difference - Z * se, difference + Z * se
+    return {"rmst_difference": difference, "rmst_difference_low": low, "rmst_difference_high": high, "rmst_p": p}
+
+
+def strata_of(rows: pd.DataFrame, endpoint: Endpoint, members: pd.DataFrame) -> NDArray[np.int64]:
+    """The stratum of every row; a missing factor is a stratum of its own."""
+    if not endpoint.strata:
+        return np.zeros(len(rows), dtype=np.int64)
+    words = members.loc[rows["subject"], list(endpoint.strata)].astype("string").fillna("missing").agg(" | ".join, axis=1)
+    return np.asarray(pd.factorize(words)[0], dtype=np.int64)
+
+
+def log_rank(rows: pd.DataFrame, endpoint: Endpoint, members: pd.DataFrame, comparison: Comparison) -> Stats:
+    """The log-rank test within strata; z has the sign of more events than expected under treatment."""
+    nothing: Stats = dict.fromkeys(["log_rank_chisq", "log_rank_z", "log_rank_p"])
+    treated = (rows["arm"] == comparison.treatment).to_numpy(int)
+    time, event, strata = rows["time"].to_numpy(float), rows["event"].to_numpy(int), strata_of(rows, endpoint, members)
+    expected, possible = 0.0, False
+    for stratum in np.unique(strata):
+        t, d, g = time[strata == stratum], event[strata == stratum], treated[strata == stratum]
+        for moment in np.unique(t[d == 1]):
+            risk = t >= moment
+            expected += d[t == moment].sum() * g[risk].mean()
+            possible |= 0 < g[risk].mean() < 1
+    if not possible:
+        return nothing
+    if len(np.unique(strata)) > 1:
+        chisq, p = survdiff(time, event, treated, strata=strata)
+    else:
+        chisq, p = survdiff(time, event, treated)
+    sign = 1 if event[treated == 1].sum() > expected else -1
+    return {"log_rank_chisq": float(chisq), "log_rank_z": sign * math.sqrt(float(chisq)), "log_rank_p": float(p)}
+
+
+def cox(rows: pd.DataFrame, endpoint: Endpoint, members: pd.DataFrame, comparison: Comparison) -> Stats:
+    """The hazard ratio of a Cox model within strata with covariates, Wald limits and test; none that the events do not tell."""
+    names = ("hazard_ratio", "hr_low", "hr_high", "z", "p_value")
+    rows = with_covariates(rows, members, endpoint.covariates).dropna(subset=[covariate(c) for c in endpoint.covariates])
+    treated = (rows["arm"] == comparison.treatment).to_numpy(float)
+    event = rows["event"].to_numpy(int)
+    if len(rows) == 0 or event[treated == 1].sum() == 0 or event[treated == 0].sum() == 0:
+        return dict.fromkeys(names)
+    plain, factors = split_covariates(endpoint, rows, endpoint.covariates)
+    columns = [treated, *((rows[c] - rows[c].mean()).to_numpy(float) / rows[c].std() for c in plain)]
+    for factor in factors:
+        columns += [(rows[factor] == level).to_numpy(float) for level in sorted(rows[factor].unique())[1:]]
+    strata = strata_of(rows, endpoint, members)
+    model = PHReg(rows["time"].to_numpy(float), np.column_stack(columns), event, strata=strata, ties=endpoint.ties)
+    beta = np.zeros(len(columns))
+    for _ in range(50):
+        gradient, information = np.asarray(model.score(beta)), -np.asarray(model.hessian(beta))
+        if np.linalg.matrix_rank(information) < len(beta):
+            return dict.fromkeys(names)
+        step = np.linalg.solve(information, gradient)
+        beta = beta + step * min(1.0, 2.0 / max(np.abs(step).max(), 1e-300))
+        if np.abs(step).max() < 1e-11:
+            break
+    if np.abs(beta).max() > LARGEST_LOG_RATIO:
+        return dict.fromkeys(names)
+    b, se = float(beta[0]), math.sqrt(float(np.linalg.inv(-np.asarray(model.hessian(beta)))[0, 0]))
+    values = (math.exp(b), math.exp(b - Z * se), math.exp(b + Z * se), b / se, float(2 * special.ndtr(-abs(b / se))))
+    return dict(zip(names, values, strict=True))

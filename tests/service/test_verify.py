@@ -1,0 +1,102 @@
+"""`verify`: the second program agrees with the first on the reference trials, says what it leaves out, and finds faults.
+
+Neither program is the reference here: the expected numbers are each other's (METHODS.md states both), within the tolerance of
+their kind.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from alsbench.analysis.question import Question
+from alsbench.analysis.result import Result
+from alsbench.analysis.run import answer
+from alsbench.analysis.source import Source
+from alsbench.data.load import load
+from alsbench.data.workspace import Workspace
+from alsbench.service.access import Access
+from alsbench.service.output import Output
+from alsbench.service.verify import verify
+from alsbench.stats.agreement import agree
+
+REFERENCE = Path(__file__).parent.parent / "reference"
+COVERED = {"ancova", "joint_rank", "time_to_event"}
+
+
+@pytest.fixture(scope="module", params=["als-ref-1", "als-ref-2"])
+def trial(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Access:
+    directory = tmp_path_factory.mktemp(request.param)
+    workspace = Workspace(directory)
+    workspace.create()
+    shutil.copy(REFERENCE / request.param / "study.toml", workspace.study_path)
+    files = sorted(p for p in (REFERENCE / request.param).iterdir() if p.suffix in (".xpt", ".csv"))
+    load(files, workspace, study=workspace.read_study(), expect={})
+    return Access(directory)
+
+
+def endpoints(access: Access) -> list[str]:
+    return [name for name, e in Workspace(access.path).read_study().endpoints.items() if e.method in COVERED]
+
+
+def numbers(made: Output) -> list[dict[str, object]]:
+    sheet = made.sheets[0]
+    return [dict(zip((f.key for f in sheet.fields), record, strict=True)) for record in sheet.records]
+
+
+def test_both_programs_agree_overall_in_a_subgroup_and_its_complement(trial: Access) -> None:
+    made = verify(trial, endpoints(trial), subgroups=("overall", "slow", "not slow"))
+    found = numbers(made)
+    assert [n for n in found if n["verdict"] != "agrees"] == []
+    assert not made.failed and len(found) > 1000
+
+
+def test_what_is_not_covered_is_listed_and_does_not_agree(trial: Access) -> None:
+    name = next(n for n, e in Workspace(trial.path).read_study().endpoints.items() if e.method == "mmrm")
+    made = verify(trial, (name,))
+    assert numbers(made) == []
+    (line,) = made.sheets[1].records
+    assert line[:3] == (name, "overall", "not covered: the method mmrm") and int(str(line[3])) > 0
+
+
+def test_a_look_is_logged(trial: Access) -> None:
+    verify(trial, endpoints(trial)[:1])
+    entries = [json.loads(line) for line in Workspace(trial.path).audit_path.read_text().splitlines()]
+    assert entries[-1]["action"] == "look"
+
+
+@pytest.mark.parametrize(
+    ("name", "one", "other", "same"),
+    [("n", 5, 5, True), ("n", 5, 6, False), ("difference", 1.0, 1.0 + 5e-10, True), ("difference", 1.0, 1.0 + 2e-9, False),
+     ("p_value", 0.03, 0.03 + 5e-7, True), ("p_value", 0.03, 0.030002, False), ("hazard_ratio", 2.0, 2.0 + 1e-6, True),
+     ("df", 60.0, 60.005, True), ("df", 60.0, 61.0, False), ("difference", 1.0, None, False)],
+)  # fmt: skip
+def test_each_kind_has_its_tolerance(name: str, one: float, other: float | None, same: bool) -> None:
+    assert agree(name, one, other)[0] is same
+
+
+@pytest.mark.parametrize(
+    ("stat_name", "broken"),
+    [("df", lambda v: v + 1), ("difference", lambda v: -v), ("wins", lambda v: v + 1), ("hazard_ratio", lambda v: 1 / v)],
+)
+def test_a_fault_of_the_first_program_is_a_negative_verdict(
+    trial: Access, monkeypatch: pytest.MonkeyPatch, stat_name: str, broken: Callable[[Any], Any]
+) -> None:
+    def faulty(question: Question, source: Source) -> Result:
+        result = answer(question, source)
+        rows = (
+            replace(r, stat=broken(r.stat)) if r.stat_name == stat_name and isinstance(r.stat, int | float) else r
+            for r in result.rows
+        )
+        return replace(result, rows=tuple(rows))
+
+    monkeypatch.setattr("alsbench.service.verify.cached_answer", faulty)
+    made = verify(trial, endpoints(trial))
+    differing = {n["statistic"] for n in numbers(made) if n["verdict"] == "differs"}
+    assert made.failed and differing == {stat_name}
