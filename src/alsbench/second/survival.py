@@ -58,7 +58,7 @@ def times_to_event(made: NumberRows, trial: TrialTables, endpoint: Endpoint, row
         own = rows[rows["arm"] == arm]
         stats: Stats = {"n": len(own), "events": int(own["event"].sum())}
         if not own.empty:
-            curves[arm] = Curve(own, endpoint.intervals)
+            curves[arm] = KaplanMeierSteps(own, endpoint.intervals)
             stats |= curves[arm].median()
         made.add("arm", stats, arm=arm)
         for day in days[arm] if arm in curves else ():
@@ -74,7 +74,7 @@ def times_to_event(made: NumberRows, trial: TrialTables, endpoint: Endpoint, row
             made.add("contrast", _rmst_difference(*two), **place, level=f"day {day}")
 
 
-class Curve:
+class KaplanMeierSteps:
     """The Kaplan-Meier curve of some subjects, with its limits at every event time."""
 
     def __init__(self, rows: pd.DataFrame, intervals: str) -> None:
