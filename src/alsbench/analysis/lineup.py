@@ -80,15 +80,15 @@ class LineupPanel:
 @dataclass(frozen=True)
 class Lineup:
     """The panels of a view in the order in which they are shown, and what is common to all: the ``series`` (arms in the order
-    of the study, or the lines from the top), the name of the ``axis``, whether estimates are logs of ratios, which side is
-    ``better``."""
+    of the study, or the lines from the top), the name of the ``axis``, whether estimates are logs of ratios (``logs``), and
+    whether higher is better (``upward``)."""
 
     view: View
     panels: tuple[LineupPanel, ...]
     series: tuple[str, ...]
     axis: str
     logs: bool
-    better: Literal["higher", "lower"]
+    upward: bool
     result: Result
 
 
@@ -183,10 +183,8 @@ def lineup(setup: Asked, panels: int, secret: str, *, each: Callable[[Iterable[i
     shown = {m.name for p in made for m in p.marks} | {c.name for p in made for c in p.curves}
     series = tuple(name for name in series if name in shown) if draw is not None else series
     axis, logs = _axis(setup)
-    better: Literal["higher", "lower"] = "higher"
-    if setup.endpoint is not None and not higher_is_better(setup.endpoint):
-        better = "lower"
-    return Lineup(setup.view, tuple(made), series, axis, logs, better, _result(setup, search, made, panels))
+    upward = setup.endpoint is None or higher_is_better(setup.endpoint)
+    return Lineup(setup.view, tuple(made), series, axis, logs, upward, _result(setup, search, made, panels))
 
 
 def with_arms(source: Source, arms: NDArray[np.int8]) -> Source:

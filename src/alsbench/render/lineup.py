@@ -176,9 +176,9 @@ def axis_words(lineup: Lineup) -> str:
     """What the axes are, in a line."""
     if lineup.view == "months":
         ratio = "ratio to baseline" if lineup.logs else "change"
-        return f"{lineup.axis}: {ratio} by visit, 95% CI; {lineup.better} is better"
+        return f"{lineup.axis}: {ratio} by visit, 95% CI; {'higher' if lineup.upward else 'lower'} is better"
     if lineup.view == "km":
         return "share without event by day"
     if lineup.view == "evidence":
         return lineup.axis
-    return f"{lineup.axis}: estimate with 95% CI; {'right' if lineup.better == 'higher' else 'left'} is better"
+    return f"{lineup.axis}: estimate with 95% CI; {'right' if lineup.upward else 'left'} is better"

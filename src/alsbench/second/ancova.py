@@ -14,10 +14,6 @@ COVERED = {
     "arm": {"n", "ls_mean", "se", "df", "conf_low", "conf_high", *GMR},
     "contrast": {"difference", "se", "df", "conf_low", "conf_high", "t", "p_value", "visits_tested", *RATIO},
 }
-NOT_COVERED = {
-    "first_visit": "read off the p-values of the visits",
-    "first_lasting_visit": "read off the p-values of the visits",
-}
 
 
 def numbers(trial: TrialTables, endpoint: Endpoint, members: pd.DataFrame) -> NumberRows:

@@ -29,7 +29,6 @@ COVERED = {
         "rmst_difference", "rmst_difference_low", "rmst_difference_high", "rmst_p",
     },
 }  # fmt: skip
-NOT_COVERED = {"ph_p": "the score test of proportional hazards"}
 Z = float(special.ndtri(0.975))
 LARGEST_LOG_RATIO = 12.0  # beyond it the events do not determine a hazard ratio
 
