@@ -176,7 +176,8 @@ def test_limits_are_read_in_one_place() -> None:
             if isinstance(node, ast.Constant) and node.value in {"hr_low", "hr_high", "ratio_low", "ratio_high"}:
                 found.add(name)
     of_publications = {"analysis/claims/relations.py", "analysis/qualification/trials.py"}  # numbers of a paper, of R
-    assert {n for n in found if not n.startswith(makers)} == of_publications
+    of_tolerances = {"stats/agreement.py"}  # names how closely two programs are to agree, and reads none
+    assert {n for n in found if not n.startswith(makers)} == of_publications | of_tolerances
 
 
 def test_comparisons_of_two_arms_at_two_horizons(trial: Source) -> None:
