@@ -61,6 +61,11 @@ class DaskCluster:
     def port(self) -> int:
         return int(self.address.rpartition(":")[2])
 
+    def until_joined(self, workers: int) -> None:
+        """Wait until so many workers have said that the scheduler took them in."""
+        logs = [self.folder / f"worker-{number}.log" for number in range(workers)]
+        self._until(lambda: all("Registered to" in log.read_text() for log in logs))
+
     def worker(self, name: str, path: Path | None = None) -> subprocess.Popen[bytes]:
         """Start a worker; ``path`` is searched for programs before what is installed."""
         more = {} if path is None else {"PYTHONPATH": str(path)}

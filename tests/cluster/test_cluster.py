@@ -40,6 +40,7 @@ def dask(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DaskCluster]:
     if not raise_loopback():
         pytest.skip("the loopback is down, and not ours to raise: `make test` does it")
     with dask_cluster(tmp_path_factory.mktemp("dask"), workers=2) as made:
+        made.until_joined(2)
         REACHABLE.add(("127.0.0.1", made.port))
         yield made
         REACHABLE.clear()
@@ -48,7 +49,7 @@ def dask(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DaskCluster]:
 @pytest.fixture
 def joined(dask: DaskCluster) -> Iterator[Cluster]:
     made = Cluster(dask.address, certificates=files(dask))
-    made._connected().wait_for_workers(2, timeout=60)
+    made._connected().wait_for_workers(2, timeout=60)  # one that a test killed may be on its way back
     yield made
     made.close()
 

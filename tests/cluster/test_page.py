@@ -83,7 +83,8 @@ def test_scheduler_workers_settings_and_command(tmp_path: Path) -> None:
         end = time.monotonic() + 60
         while (ran := run_here(shlex.split(asked)[1:], cwd=tmp_path / "ws", env=env)).code == 4:
             assert "cannot be reached" in ran.err and time.monotonic() < end, ran.err  # the scheduler is still starting
-        assert ran.code == 0 and json.loads(ran.out) and f"cluster tls://127.0.0.1:{port}, 2 workers" in ran.err
+        assert ran.code == 0 and json.loads(ran.out)
+        assert re.search(rf"cluster tls://127\.0\.0\.1:{port}, [12] workers?, ", ran.err)  # whoever had joined
     finally:
         REACHABLE.discard(("127.0.0.1", port))
         for process in running:
