@@ -57,6 +57,25 @@ def test_both_programs_agree_overall_in_a_subgroup_and_its_complement(trial: Acc
     assert not made.failed and len(found) > 1000
 
 
+def test_an_arm_or_a_subgroup_without_anybody_is_no_difference(trial: Access, tmp_path: Path) -> None:
+    """Counts agree where only controls are in a part; of nobody there is nothing to compare, and that is said."""
+    own = tmp_path / "own"
+    shutil.copytree(trial.path, own, symlinks=True)
+    study = own / "study.toml"
+    arms = Workspace(own).read_study().arms
+    study.write_text(
+        study.read_text()
+        + '\n[[subgroups]]\nname = "nobody"\nwhere = "AGE > 200"\n'
+        + f'\n[[subgroups]]\nname = "controls"\nwhere = "{arms.planned} == \'{arms.reference}\'"\n'
+    )
+    access = replace(trial, path=own)
+    made = verify(access, endpoints(access), subgroups=("controls",))
+    found = numbers(made)
+    assert not made.failed and {n["first"] for n in found if n["statistic"] == "n"} > {0}  # both kinds of arm are there
+    made = verify(access, [n for n in endpoints(access) if "ancova" in n or "cafs" in n], subgroups=("nobody",))
+    assert not made.failed and numbers(made) == [] and "No number was compared" in made.sheets[0].notes
+
+
 def test_what_is_not_covered_is_listed_and_does_not_agree(trial: Access) -> None:
     name = next(n for n, e in Workspace(trial.path).read_study().endpoints.items() if e.method == "mmrm")
     made = verify(trial, (name,))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from alsbench.second.design import arm_design, difference_stats, exponentiated, least_squares, mean_stats
-from alsbench.second.numbers import NumberRows
+from alsbench.second.numbers import NotCovered, NumberRows
 from alsbench.second.trial import TrialTables
 from alsbench.study.model import Comparison, Endpoint
 
@@ -20,15 +20,17 @@ def numbers(trial: TrialTables, endpoint: Endpoint, members: pd.DataFrame) -> Nu
     """LS means and differences at every visit: of each comparison's two arms, or of one fit of all arms."""
     made = NumberRows()
     rows = trial.model_rows(endpoint, members)
+    if rows.empty:
+        raise NotCovered("a subgroup without analysed rows")
     order = list(trial.study.arms.order)
     for visit in sorted(rows["visit"].unique()):
         here = rows[rows["visit"] == visit]
         if endpoint.arms == "all":
-            _fitted(made, endpoint, here, [a for a in order if (here["arm"] == a).any()], trial.study.comparisons)
+            _fitted(made, endpoint, here, visit, [a for a in order if (here["arm"] == a).any()], trial.study.comparisons)
             continue
         for comparison in trial.study.comparisons:
             pair = [a for a in order if a in (comparison.treatment, comparison.reference)]
-            _fitted(made, endpoint, here[here["arm"].isin(pair)], pair, (comparison,))
+            _fitted(made, endpoint, here[here["arm"].isin(pair)], visit, pair, (comparison,))
     for comparison in trial.study.comparisons:
         sides = (comparison.treatment, comparison.reference)
         known = {
@@ -40,24 +42,31 @@ def numbers(trial: TrialTables, endpoint: Endpoint, members: pd.DataFrame) -> Nu
 
 
 def _fitted(
-    made: NumberRows, endpoint: Endpoint, rows: pd.DataFrame, arms: list[str], comparisons: tuple[Comparison, ...]
+    made: NumberRows,
+    endpoint: Endpoint,
+    rows: pd.DataFrame,
+    visit: float,
+    arms: list[str],
+    comparisons: tuple[Comparison, ...],
 ) -> None:
-    """One fit: LS means of its arms, differences of its comparisons."""
-    if rows.empty or not all((rows["arm"] == arm).any() for arm in arms):
+    """One fit: LS means of its arms, differences of its comparisons. Where an arm has no rows, the counts alone."""
+    sides = {"treatment": comparisons[0].treatment, "reference": comparisons[0].reference} if endpoint.arms != "all" else {}
+    counts = {arm: int((rows["arm"] == arm).sum()) for arm in arms}
+    if not all(counts.values()):
+        for arm, n in counts.items():
+            made.add("arm", {"n": n}, arm=arm, visit=float(visit), **sides)
         return
-    visit = float(rows["visit"].iloc[0])
     design = arm_design(endpoint, rows, arms, ("base",))
     fit = least_squares(rows["y"].to_numpy(float), design.x, rows["weight"].to_numpy(float) if endpoint.weights else None)
     log = endpoint.scale == "log"
-    sides = {"treatment": comparisons[0].treatment, "reference": comparisons[0].reference} if endpoint.arms != "all" else {}
     for arm in arms:
         stats = mean_stats("ls_mean", fit.says(design.grid[arm]) if fit else None, fit.df if fit else 0.0)
         stats |= exponentiated(stats, GMR) if log else {}
-        made.add("arm", {"n": int((rows["arm"] == arm).sum()), **stats}, arm=arm, visit=visit, **sides)
+        made.add("arm", {"n": counts[arm], **stats}, arm=arm, visit=float(visit), **sides)
     for comparison in comparisons:
         if comparison.treatment not in arms or comparison.reference not in arms:
             continue
         along = design.grid[comparison.treatment] - design.grid[comparison.reference]
         stats = difference_stats(fit.says(along) if fit else None, fit.df if fit else 0.0)
         stats |= exponentiated(stats, RATIO) if log else {}
-        made.add("contrast", stats, treatment=comparison.treatment, reference=comparison.reference, visit=visit)
+        made.add("contrast", stats, treatment=comparison.treatment, reference=comparison.reference, visit=float(visit))

@@ -51,8 +51,9 @@ def _compared(made: NumberRows, trial: TrialTables, endpoint: Endpoint, members:
     ranked = members[arm.isin(arms)]
     subjects, values = histories(trial, endpoint, ranked, comparison)
     subjects = subjects.assign(arm=arm)
-    if not all((subjects["arm"] == a).any() for a in arms):
-        return
+    for a in arms:
+        if not (subjects["arm"] == a).any():
+            raise NotCovered(f"a comparison without ranked subjects of {a}")
     pairs = scored(subjects, values, endpoint)
     score = pairs.groupby("i")["score"].sum().reindex(subjects.index, fill_value=0)
     rank = score.rank(method="average")

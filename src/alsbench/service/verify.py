@@ -122,7 +122,7 @@ def _output(
     bad = sorted((c for c in compared if not c.agrees), key=lambda c: -c.deviation)
     largest = max((c.deviation for c in compared if c.agrees), default=0.0)
     good = f"{len(compared) - len(bad)} of {len(compared)} numbers agree with a second program"
-    said = f"{good} (largest relative deviation {largest:.0e})"
+    said = f"{good} (largest relative deviation {largest:.0e})" if compared else "No number was compared"
     out = sum(left.values())
     notes = (said, f"{out} numbers were not compared." if out else "Nothing was left out.")
     texts = ("endpoint", "subgroup", "verdict", "context", "place", "statistic")
