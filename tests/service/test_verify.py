@@ -101,6 +101,22 @@ def test_each_kind_has_its_tolerance(name: str, one: float, other: float | None,
 
 
 @pytest.mark.parametrize(
+    ("name", "one", "other", "se", "error", "same"),
+    [("difference", 1.0, 1.0 + 9e-7, 0.5, 0, True), ("difference", 1.0, 1.0 + 2e-6, 0.5, 0, False),
+     ("difference", 0.001, 0.001 + 4e-7, 0.5, 0, True), ("se", 0.5, 0.5 + 6e-7, 0.5, 0, False),
+     ("log_likelihood", -2390.0, -2390.0 + 9e-7, 0, 0, True), ("log_likelihood", -2390.0, -2390.0 + 2e-6, 0, 0, False),
+     ("bic", 5148.0, 5148.0 + 1.8e-6, 0, 0, True), ("den_df", 100.0, 100.009, 0, 0, True), ("num_df", 2, 3, 0, 0, False),
+     ("t", 0.001, 0.001 + 9e-7, 0, 0, True), ("t", 0.001, 0.001 + 2e-6, 0, 0, False),
+     ("p_adjusted", 0.2, 0.2 + 8e-5, 0, 1e-5, True), ("p_adjusted", 0.2, 0.2 + 1e-4, 0, 1e-5, False)],
+)  # fmt: skip
+def test_what_is_fitted_has_the_tolerances_of_a_fit(
+    name: str, one: float, other: float, se: float, error: float, same: bool
+) -> None:
+    """METHODS 14: estimates 1e-6 of the larger of value and SE, log-likelihoods 1e-6, df 1e-4; four Monte Carlo errors."""
+    assert agree(name, one, other, se, fitted=True, error=error)[0] is same
+
+
+@pytest.mark.parametrize(
     ("stat_name", "broken"),
     [("df", lambda v: v + 1), ("difference", lambda v: -v), ("wins", lambda v: v + 1), ("hazard_ratio", lambda v: 1 / v)],
 )

@@ -12,7 +12,8 @@ class NotCovered(Exception):
 
 @dataclass(frozen=True)
 class Number:
-    """One statistic, named as a row of the first program is; ``stat`` is None where it cannot be computed from the data."""
+    """One statistic, named as a row of the first program is; ``stat`` is None where it cannot be computed from the data.
+    ``error`` is its Monte Carlo standard error, where it has one."""
 
     context: str
     stat_name: str
@@ -23,6 +24,7 @@ class Number:
     visit: float | None = None
     variable: str | None = None
     level: str | None = None
+    error: float = 0.0
 
     def place(self) -> tuple[object, ...]:
         """What makes it unique within one endpoint and subgroup."""

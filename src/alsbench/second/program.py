@@ -10,6 +10,7 @@ from alsbench.second.trial import TrialTables
 from alsbench.study.model import Endpoint
 
 METHODS = {"ancova": ancova, "joint_rank": joint_rank, "time_to_event": survival}
+FITTED = frozenset({"mmrm", "slope"})  # methods whose every estimate comes of a fit that iterates
 
 
 def answer(trial: TrialTables, endpoint: Endpoint, phrase: str = "overall") -> list[Number]:
@@ -26,3 +27,8 @@ def covers(endpoint: Endpoint, context: str, stat_name: str) -> bool:
     """Whether the second program makes this kind of statistic for the endpoint's method."""
     method = METHODS.get(endpoint.method)
     return method is not None and stat_name in method.COVERED.get(context, set())
+
+
+def fitted(endpoint: Endpoint) -> bool:
+    """Whether the endpoint's numbers come of a fit that iterates, to be held to its tolerances."""
+    return endpoint.method in FITTED

@@ -14,7 +14,7 @@ from alsbench.errors import AlsbenchError
 from alsbench.render.mask import is_masked
 from alsbench.render.sheet import Field, Sheet
 from alsbench.second.numbers import NotCovered, Number
-from alsbench.second.program import answer, covers
+from alsbench.second.program import answer, covers, fitted
 from alsbench.second.trial import TrialTables, read_tables
 from alsbench.service.access import Access
 from alsbench.service.masks import mask_answer
@@ -101,7 +101,9 @@ def _one(
             key = (name, phrase, f"the first program has none: {row.error}")
             left[key] = left.get(key, 0) + 1
         elif row.stat is not None or other is not None:
-            good, deviation = agree(row.stat_name, row.stat, other, errors.get(place[:-1], 0.0))
+            error = second[place].error if place in second else 0.0
+            se = errors.get(place[:-1], 0.0)
+            good, deviation = agree(row.stat_name, row.stat, other, se, fitted=fitted(endpoint), error=error)
             compared.append(Compared(name, phrase, row, row.stat, other, good, deviation))
     if hidden:
         left[name, phrase, "hidden by the mask"] = len(hidden)
