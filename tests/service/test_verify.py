@@ -84,6 +84,19 @@ def test_what_is_not_covered_is_listed_and_does_not_agree(trial: Access) -> None
     assert line[:3] == (name, "overall", "not covered: the method mmrm") and int(str(line[3])) > 0
 
 
+def test_events_are_counted_where_they_determine_no_hazard_ratio(trial: Access) -> None:
+    """Among the slow of both trials events happen in one arm only; their number is the sum over the arms (no covariate is
+    missing)."""
+    with trial.opened() as source:
+        rows = answer(Question("survival", subgroups=("slow",)), source).rows
+    events = {r.arm: r.stat for r in rows if r.context == "arm" and r.stat_name == "events"}
+    none = {(r.treatment, r.reference) for r in rows if r.stat_name == "hazard_ratio" and r.stat is None}
+    assert none
+    for r in rows:
+        if r.context == "contrast" and r.stat_name == "events" and (r.treatment, r.reference) in none:
+            assert r.stat == events[r.treatment] + events[r.reference] > 0
+
+
 def test_a_look_is_logged(trial: Access) -> None:
     verify(trial, endpoints(trial)[:1])
     entries = [json.loads(line) for line in Workspace(trial.path).audit_path.read_text().splitlines()]

@@ -66,7 +66,7 @@ def times_to_event(made: NumberRows, trial: TrialTables, endpoint: Endpoint, row
         if comparison.treatment in curves and comparison.reference in curves:
             place = {"treatment": comparison.treatment, "reference": comparison.reference}
             own = rows[rows["arm"].isin([comparison.treatment, comparison.reference])]
-            made.add("contrast", {"events": int(own["event"].sum())} | log_rank(own, endpoint, members, comparison), **place)
+            made.add("contrast", log_rank(own, endpoint, members, comparison), **place)
             made.add("contrast", cox(own, endpoint, members, comparison), **place)
             day = trial.horizon_day(comparison)
             two = [curves[arm].restricted(day) for arm in (comparison.treatment, comparison.reference)]
@@ -149,7 +149,9 @@ class KaplanMeierSteps:
 
 def _rmst_difference(one: tuple[float, float], other: tuple[float, float]) -> Stats:
     difference, se = one[0] - other[0], math.hypot(one[1], other[1])
-    p = float(2 * special.ndtr(-abs(difference / se))) if se else None
+    if se == 0:  # no event by that day in either arm
+        return dict.fromkeys(["rmst_difference", "rmst_difference_low", "rmst_difference_high", "rmst_p"])
+    p = float(2 * special.ndtr(-abs(difference / se)))
     low, high = difference - Z * se, difference + Z * se
     return {"rmst_difference": difference, "rmst_difference_low": low, "rmst_difference_high": high, "rmst_p": p}
 
@@ -185,13 +187,16 @@ def log_rank(rows: pd.DataFrame, endpoint: Endpoint, members: pd.DataFrame, comp
 
 
 def cox(rows: pd.DataFrame, endpoint: Endpoint, members: pd.DataFrame, comparison: Comparison) -> Stats:
-    """The hazard ratio of a Cox model within strata with covariates, Wald limits and test; none that the events do not tell."""
+    """The events of a Cox model within strata with covariates; hazard ratio, Wald limits and test where they determine one."""
     names = ("hazard_ratio", "hr_low", "hr_high", "z", "p_value")
     rows = with_covariates(rows, members, endpoint.covariates).dropna(subset=[covariate(c) for c in endpoint.covariates])
     treated = (rows["arm"] == comparison.treatment).to_numpy(float)
     event = rows["event"].to_numpy(int)
-    if len(rows) == 0 or event[treated == 1].sum() == 0 or event[treated == 0].sum() == 0:
-        return dict.fromkeys(names)
+    if treated.min(initial=1.0) == treated.max(initial=0.0) or len(rows) == 0:
+        return dict.fromkeys((*names, "events"))
+    counted: Stats = {"events": int(event.sum())}
+    if event[treated == 1].sum() == 0 or event[treated == 0].sum() == 0:
+        return counted | dict.fromkeys(names)
     plain, factors = split_covariates(endpoint, rows, endpoint.covariates)
     columns = [treated, *((rows[c] - rows[c].mean()).to_numpy(float) / rows[c].std() for c in plain)]
     for factor in factors:
@@ -202,13 +207,13 @@ def cox(rows: pd.DataFrame, endpoint: Endpoint, members: pd.DataFrame, compariso
     for _ in range(50):
         gradient, information = np.asarray(model.score(beta)), -np.asarray(model.hessian(beta))
         if np.linalg.matrix_rank(information) < len(beta):
-            return dict.fromkeys(names)
+            return counted | dict.fromkeys(names)
         step = np.linalg.solve(information, gradient)
         beta = beta + step * min(1.0, 2.0 / max(np.abs(step).max(), 1e-300))
         if np.abs(step).max() < 1e-11:
             break
     if np.abs(beta).max() > LARGEST_LOG_RATIO:
-        return dict.fromkeys(names)
+        return counted | dict.fromkeys(names)
     b, se = float(beta[0]), math.sqrt(float(np.linalg.inv(-np.asarray(model.hessian(beta)))[0, 0]))
     values = (math.exp(b), math.exp(b - Z * se), math.exp(b + Z * se), b / se, float(2 * special.ndtr(-abs(b / se))))
-    return dict(zip(names, values, strict=True))
+    return counted | dict(zip(names, values, strict=True))

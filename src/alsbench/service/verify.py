@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import math
 import shlex
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from alsbench.analysis.kept import cached_answer
 from alsbench.analysis.question import Question
+from alsbench.analysis.run import apply_overrides
 from alsbench.errors import AlsbenchError
 from alsbench.render.mask import is_masked
 from alsbench.render.sheet import Field, Sheet
@@ -23,8 +26,9 @@ from alsbench.service.trail import log_look
 from alsbench.stats.agreement import agree
 
 if TYPE_CHECKING:
-    from alsbench.analysis.result import Row
+    from alsbench.analysis.result import Result, Row
     from alsbench.analysis.source import Source
+    from alsbench.study.model import Endpoint
 
 
 @dataclass(frozen=True)
@@ -40,77 +44,124 @@ class Compared:
     deviation: float
 
 
+@dataclass(frozen=True)
+class Uncompared:
+    """Numbers of an endpoint in a subgroup that were not compared: how many, and why."""
+
+    endpoint: str
+    subgroup: str
+    why: str
+    numbers: int
+
+
+@dataclass(frozen=True)
+class Verification:
+    """What was compared, and what was not."""
+
+    compared: tuple[Compared, ...] = ()
+    uncompared: tuple[Uncompared, ...] = ()
+
+    def __add__(self, other: Verification) -> Verification:
+        return Verification(self.compared + other.compared, self.uncompared + other.uncompared)
+
+    @property
+    def differing(self) -> list[Compared]:
+        """The numbers on which the programs differ, worst first."""
+        return sorted((c for c in self.compared if not c.agrees), key=lambda c: -c.deviation)
+
+    @property
+    def sentence(self) -> str:
+        """``412 of 412 numbers agree with a second program (largest relative deviation 3e-09)``."""
+        if not self.compared:
+            return "No number was compared"
+        good = [c.deviation for c in self.compared if c.agrees]
+        largest = f" (largest relative deviation {max(good):.0e})" if good else ""
+        return f"{len(good)} of {len(self.compared)} numbers agree with a second program{largest}"
+
+
+class SecondProgram:
+    """The second program beside the first, of one source: it reads the snapshot when it is first asked."""
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+
+    @cached_property
+    def _trial(self) -> TrialTables:
+        return TrialTables(self._source.study, read_tables(self._source.snapshot.path))
+
+    def beside(self, result: Result, endpoint: Endpoint, phrase: str) -> Verification:
+        """The numbers of a result of one subgroup phrase held against those of the second program. ``endpoint`` is as it was
+        analysed, with what the question asked otherwise. Rows that a mask hides are not compared."""
+        shown = [r for r in result.rows if not is_masked(r)]
+        try:
+            second = {n.place(): n for n in answer(self._trial, endpoint, phrase)}
+        except NotCovered as fault:
+            return Verification((), (_left(endpoint, phrase, f"not covered: {fault}", sum(r.stat is not None for r in shown)),))
+        return _held_against(endpoint, phrase, shown, second, {_place(r) for r in result.rows if is_masked(r)})
+
+
+def _left(endpoint: Endpoint, phrase: str, why: str, numbers: int) -> Uncompared:
+    return Uncompared(endpoint.name, phrase, why, numbers)
+
+
+def _held_against(
+    endpoint: Endpoint,
+    phrase: str,
+    shown: Sequence[Row],
+    second: dict[tuple[object, ...], Number],
+    hidden: set[tuple[object, ...]],
+) -> Verification:
+    errors = {p[:-1]: float(r.stat) for r in shown if (p := _place(r))[-1] == "se" and isinstance(r.stat, int | float)}
+    compared: list[Compared] = []
+    left: Counter[str] = Counter()
+    for row in shown:
+        place = _place(row)
+        other = second[place].stat if place in second else None
+        if not covers(endpoint, row.context, row.stat_name):
+            if row.stat is not None:
+                left[f"not covered: {row.context} {row.stat_name}"] += 1
+        elif row.stat is not None or other is not None:
+            error = second[place].error if place in second else 0.0
+            se = errors.get(place[:-1], 0.0)
+            good, deviation = agree(row.stat_name, row.stat, other, se, fitted=fitted(endpoint), error=error)
+            compared.append(Compared(endpoint.name, phrase, row, row.stat, other, good, deviation))
+    if hidden:  # a number of the second program only might be of what is hidden
+        left["hidden by the mask"] = len(hidden)
+    else:
+        seen = {_place(r) for r in shown}
+        only = [n for place, n in second.items() if place not in seen and n.stat is not None]
+        compared += [Compared(endpoint.name, phrase, n, None, n.stat, agrees=False, deviation=math.inf) for n in only]
+    return Verification(tuple(compared), tuple(_left(endpoint, phrase, why, n) for why, n in left.items()))
+
+
 def verify(access: Access, endpoints: Sequence[str] = (), *, subgroups: Sequence[str] = (), mask: int = 0) -> Output:
     """The endpoints named (default: all) in the subgroups named (default: overall), by both programs. A number on which they
-    differ is a negative verdict; what the second program does not compute is listed and no agreement. Numbers that a mask hides
-    are not compared. Raises UsageError for an endpoint or subgroup that is not there."""
+    differ, or that one of them has alone, is a negative verdict; what the second program does not compute is listed and no
+    agreement. Numbers that a mask hides are not compared. Raises UsageError for an endpoint or subgroup that is not there."""
     phrases = tuple(dict.fromkeys(subgroups or ("overall",)))
     with access.opened() as source:
         names = [source.endpoint(n).name for n in endpoints] or list(source.study.endpoints)
         command = access.repeat(
             shlex.join(["alsbench", "verify", *endpoints, *(w for p in subgroups for w in ("--subgroup", p))])
         )
-        trial = TrialTables(source.study, read_tables(source.snapshot.path))
-        compared: list[Compared] = []
-        left: dict[tuple[str, str, str], int] = {}
+        program, found = SecondProgram(source), Verification()
         for name, phrase in access.steps([(n, p) for n in names for p in phrases], len(names) * len(phrases), "verifying"):
-            _one(access, source, trial, name, phrase, access.mask(mask), command, compared, left)
+            found += _verified(
+                access, source, program, Question(endpoint=name, subgroups=(phrase,)), access.mask(mask), command
+            )
         facts = (*source_facts(source), ("Command", command))
-    return _output(access, compared, left, facts)
+    return _output(access, found, facts)
 
 
-def _one(
-    access: Access,
-    source: Source,
-    trial: TrialTables,
-    name: str,
-    phrase: str,
-    k: int,
-    command: str,
-    compared: list[Compared],
-    left: dict[tuple[str, str, str], int],
-) -> None:
-    """One endpoint in one subgroup: what was compared, and how many numbers were not, and why."""
-    question = Question(endpoint=name, subgroups=(phrase,))
-    endpoint = source.endpoint(name)
+def _verified(access: Access, source: Source, program: SecondProgram, question: Question, k: int, command: str) -> Verification:
+    """One endpoint in one subgroup, entered in the log as a look."""
+    endpoint, (phrase,) = apply_overrides(source.endpoint(question.endpoint), question), question.subgroups
     try:
         result = mask_answer(cached_answer(question, source), question, source, k)
     except AlsbenchError as fault:
-        left[name, phrase, f"the first program has no answer: {fault.what}"] = 0
-        return
+        return Verification((), (_left(endpoint, phrase, f"the first program has no answer: {fault.what}", 0),))
     log_look(access, result.with_command(command), source.study)
-    shown = [r for r in result.rows if not is_masked(r)]
-    try:
-        second = {n.place(): n for n in answer(trial, endpoint, phrase)}
-    except NotCovered as fault:
-        left[name, phrase, f"not covered: {fault}"] = sum(r.stat is not None for r in shown)
-        return
-    hidden = {_place(r) for r in result.rows if is_masked(r)}
-    errors = {(p[:-1]): float(r.stat) for r in shown if (p := _place(r))[-1] == "se" and isinstance(r.stat, int | float)}
-    seen = set(hidden)
-    for row in shown:
-        place = _place(row)
-        seen.add(place)
-        if not covers(endpoint, row.context, row.stat_name):
-            if row.stat is not None:
-                key = (name, phrase, f"not covered: {row.context} {row.stat_name}")
-                left[key] = left.get(key, 0) + 1
-            continue
-        other = second[place].stat if place in second else None
-        if row.stat is None and row.error and other is not None:
-            key = (name, phrase, f"the first program has none: {row.error}")
-            left[key] = left.get(key, 0) + 1
-        elif row.stat is not None or other is not None:
-            error = second[place].error if place in second else 0.0
-            se = errors.get(place[:-1], 0.0)
-            good, deviation = agree(row.stat_name, row.stat, other, se, fitted=fitted(endpoint), error=error)
-            compared.append(Compared(name, phrase, row, row.stat, other, good, deviation))
-    if hidden:
-        left[name, phrase, "hidden by the mask"] = len(hidden)
-        return  # a number of the second program only might be of what is hidden
-    for place, number in second.items():
-        if place not in seen and number.stat is not None:
-            compared.append(Compared(name, phrase, number, None, number.stat, agrees=False, deviation=math.inf))
+    return program.beside(result, endpoint, phrase)
 
 
 def _place(row: Row) -> tuple[object, ...]:
@@ -118,22 +169,17 @@ def _place(row: Row) -> tuple[object, ...]:
     return (row.context, row.arm, row.treatment, row.reference, row.visit_number, row.variable, row.level, row.stat_name)
 
 
-def _output(
-    access: Access, compared: list[Compared], left: dict[tuple[str, str, str], int], facts: tuple[tuple[str, str], ...]
-) -> Output:
-    bad = sorted((c for c in compared if not c.agrees), key=lambda c: -c.deviation)
-    largest = max((c.deviation for c in compared if c.agrees), default=0.0)
-    good = f"{len(compared) - len(bad)} of {len(compared)} numbers agree with a second program"
-    said = f"{good} (largest relative deviation {largest:.0e})" if compared else "No number was compared"
-    out = sum(left.values())
-    notes = (said, f"{out} numbers were not compared." if out else "Nothing was left out.")
+def _output(access: Access, found: Verification, facts: tuple[tuple[str, str], ...]) -> Output:
+    bad = found.differing
+    out = sum(u.numbers for u in found.uncompared)
+    notes = (found.sentence, f"{out} numbers were not compared." if out else "Nothing was left out.")
     texts = ("endpoint", "subgroup", "verdict", "context", "place", "statistic")
     fields = [Field(key, key.capitalize()) for key in texts]
     fields += [Field(key, key.capitalize(), number=True) for key in ("first", "second", "deviation")]
     differing = Sheet(
         "differences", "Numbers on which the two programs differ", tuple(fields), tuple(_records(bad)), facts, notes
     )
-    agreeing = sorted((c for c in compared if c.agrees), key=lambda c: -c.deviation)
+    agreeing = sorted((c for c in found.compared if c.agrees), key=lambda c: -c.deviation)
     everything = Sheet("numbers", "Numbers of both programs", tuple(fields), tuple(_records([*bad, *agreeing])), facts, notes)
     kinds = (
         Field("endpoint", "Endpoint"),
@@ -141,8 +187,10 @@ def _output(
         Field("why", "Why"),
         Field("numbers", "Numbers", number=True),
     )
-    omitted = Sheet("not_compared", "Not compared", kinds, tuple((*key, count) for key, count in left.items()))
-    printed = (differing, *((omitted,) if left else ()))
+    omitted = Sheet(
+        "not_compared", "Not compared", kinds, tuple((u.endpoint, u.subgroup, u.why, u.numbers) for u in found.uncompared)
+    )
+    printed = (differing, *((omitted,) if found.uncompared else ()))
     return sheets_output(access, everything, omitted, printed=printed, failed=bool(bad))
 
 

@@ -192,11 +192,10 @@ def _contrast(
         hr = fit.hazard_ratio(f"{ARM}{pair[0]}")
         values = (hr.hr, hr.low, hr.high, hr.z, hr.p)
         rows += [analysis.row("contrast", n, v, **where) for n, v in zip(COX, values, strict=True)]
-        rows.append(analysis.row("contrast", "events", fit.events, **where))
         rows.append(_proportional(analysis, fit, where))
     except StatsError as error:
-        missing = [n for n in (*COX, "events", "ph_p") if n not in {r.stat_name for r in rows}]
-        rows += analysis.failed("contrast", missing, _in_words(str(error), pair), **where)
+        rows += analysis.failed("contrast", (*COX, "ph_p"), _in_words(str(error), pair), **where)
+    rows.append(_events(analysis, times, pair, where))
     for day in horizons.get(pair, ()):
         rows += _rmst_rows(analysis, two, treated, day, where)
     return rows, warnings
@@ -207,6 +206,16 @@ def _both_arms(treated: BoolArray, pair: tuple[str, str]) -> None:
     absent = [arm for arm, there in ((pair[1], not treated.all()), (pair[0], treated.any())) if not there or not treated.size]
     if absent:
         raise StatsError(f"no subjects of {' or '.join(absent)} in this subgroup")
+
+
+def _events(analysis: AnalysisContext, times: Times, pair: tuple[str, str], where: dict[str, str]) -> Row:
+    """The events that a Cox model of the two arms has, whether or not they determine a hazard ratio."""
+    two, _ = _complete(analysis, times, pair)
+    try:
+        _both_arms(two.arm == analysis.arms.index(pair[0]), pair)
+    except StatsError as error:
+        return analysis.row("contrast", "events", None, error=str(error), **where)
+    return analysis.row("contrast", "events", int(two.event.sum()), **where)
 
 
 def _proportional(analysis: AnalysisContext, fit: CoxFit, where: dict[str, str]) -> Row:
@@ -236,9 +245,7 @@ def _cox(
 ) -> tuple[CoxFit, list[str]]:
     """Cox model of two arms with the endpoint's covariates and strata; complete cases."""
     columns = covariate_columns(analysis)
-    both = np.isin(times.arm, [analysis.arms.index(a) for a in pair])
-    two = times.take(both & columns.complete[times.subject])
-    left_out = int(both.sum()) - two.subject.size
+    two, left_out = _complete(analysis, times, pair)
     incomplete = f"{pair[0]} against {pair[1]}: {left_out} subjects left out of the Cox model: a covariate is missing"
     treated = two.arm == analysis.arms.index(pair[0])
     _both_arms(treated, pair)
@@ -254,6 +261,13 @@ def _cox(
     fit = fit_cox(two.day, two.event, build_design([*factors, *covariates], terms), strata=strata, ties=analysis.endpoint.ties)
     warnings = [incomplete, *warnings] if left_out else warnings
     return fit, [*warnings, *(_in_words(note, pair) for note in fit.notes)]
+
+
+def _complete(analysis: AnalysisContext, times: Times, pair: tuple[str, str]) -> tuple[Times, int]:
+    """The times of two arms' subjects with every covariate, and how many of these arms lack one."""
+    both = np.isin(times.arm, [analysis.arms.index(a) for a in pair])
+    two = times.take(both & covariate_columns(analysis).complete[times.subject])
+    return two, int(both.sum()) - two.subject.size
 
 
 def _in_words(text: str, pair: tuple[str, str]) -> str:
