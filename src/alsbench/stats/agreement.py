@@ -18,7 +18,22 @@ from typing import Literal
 from alsbench.stats.rounding import round_half_away
 
 COUNTS = frozenset(
-    {"n", "n_subjects", "n_observations", "n_below_lloq", "num_df", "events", "pairs", "wins", "losses", "ties", "gehan_w"}
+    {
+        "n",
+        "count",
+        "n_missing",
+        "n_event",
+        "n_subjects",
+        "n_observations",
+        "n_below_lloq",
+        "num_df",
+        "events",
+        "pairs",
+        "wins",
+        "losses",
+        "ties",
+        "gehan_w",
+    }
     | {"visits_tested", "first_visit", "first_lasting_visit"}
 )
 ITERATED = frozenset({"hazard_ratio", "hr_low", "hr_high", "z"})
