@@ -97,25 +97,27 @@ class SecondProgram:
             second = {n.place(): n for n in answer(self._trial, endpoint, phrase)}
         except NotCovered as fault:
             return Verification((), (_left(endpoint, phrase, f"not covered: {fault}", sum(r.stat is not None for r in shown)),))
-        return _held_against(endpoint, phrase, shown, second, {_place(r) for r in result.rows if is_masked(r)})
+        return held_against(endpoint, phrase, shown, second, {row_place(r) for r in result.rows if is_masked(r)})
 
 
 def _left(endpoint: Endpoint, phrase: str, why: str, numbers: int) -> Uncompared:
     return Uncompared(endpoint.name, phrase, why, numbers)
 
 
-def _held_against(
+def held_against(
     endpoint: Endpoint,
     phrase: str,
     shown: Sequence[Row],
     second: dict[tuple[object, ...], Number],
-    hidden: set[tuple[object, ...]],
+    hidden: set[tuple[object, ...]] | frozenset[tuple[object, ...]] = frozenset(),
 ) -> Verification:
-    errors = {p[:-1]: float(r.stat) for r in shown if (p := _place(r))[-1] == "se" and isinstance(r.stat, int | float)}
+    """The rows of the first program that are ``shown`` against the numbers of the ``second``, by place; ``hidden`` are the
+    places of rows that are not shown."""
+    errors = {p[:-1]: float(r.stat) for r in shown if (p := row_place(r))[-1] == "se" and isinstance(r.stat, int | float)}
     compared: list[Compared] = []
     left: Counter[str] = Counter()
     for row in shown:
-        place = _place(row)
+        place = row_place(row)
         other = second[place].stat if place in second else None
         if not covers(endpoint, row.context, row.stat_name):
             if row.stat is not None:
@@ -128,7 +130,7 @@ def _held_against(
     if hidden:  # a number of the second program only might be of what is hidden
         left["hidden by the mask"] = len(hidden)
     else:
-        seen = {_place(r) for r in shown}
+        seen = {row_place(r) for r in shown}
         only = [n for place, n in second.items() if place not in seen and n.stat is not None]
         compared += [Compared(endpoint.name, phrase, n, None, n.stat, agrees=False, deviation=math.inf) for n in only]
     return Verification(tuple(compared), tuple(_left(endpoint, phrase, why, n) for why, n in left.items()))
@@ -164,7 +166,7 @@ def _verified(access: Access, source: Source, program: SecondProgram, question: 
     return program.beside(result, endpoint, phrase)
 
 
-def _place(row: Row) -> tuple[object, ...]:
+def row_place(row: Row) -> tuple[object, ...]:
     """As :meth:`Number.place`."""
     return (row.context, row.arm, row.treatment, row.reference, row.visit_number, row.variable, row.level, row.stat_name)
 
