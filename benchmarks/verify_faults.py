@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import argparse
 import ast
+import importlib
 import json
 import os
 import pickle
@@ -32,7 +33,7 @@ from typing import Any
 ROOT = Path(__file__).parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "benchmarks")]
 
-from inject_faults import SOURCES, Fault, FaultError, put_in, read_faults, with_fault  # noqa: E402
+from inject_faults import HEAVY, SOURCES, Fault, FaultError, put_in, read_faults, with_fault  # noqa: E402
 
 ROOMS = ("analysis", "stats")
 PHRASES = ("overall", "slow", "not slow")
@@ -318,13 +319,8 @@ def main() -> int:
     parser.add_argument("--into", type=Path, help="a line of JSON for each fault; those there are not tried again")
     given = parser.parse_args()
     os.environ["OPENBLAS_NUM_THREADS"] = "1"
-    import duckdb  # once, and not in every child
-    import pandas
-    import scipy.optimize
-    import scipy.stats
-    import statsmodels.api
-
-    import alsbench.service.verify
+    for module in (*HEAVY, "alsbench.service.verify"):  # once, and not in every child
+        importlib.import_module(module)
 
     with tempfile.TemporaryDirectory() as name:
         paths = in_child(workspaces, Path(name))
