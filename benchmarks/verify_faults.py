@@ -362,10 +362,8 @@ def main() -> int:
                     out.write(json.dumps(line) + "\n")
             if told["said"] in ("missed", "caught"):
                 words = ", ".join(told["caught"] or told["moved"])[:100]
-                print(
-                    f"{number:4} {told['said']:<7} {fault.kind:<17} {fault.room} {fault.name[:110]}  [{words}] {time.monotonic() - begun:.1f} s",
-                    flush=True,
-                )
+                said = f"{number:4} {told['said']:<7} {fault.kind:<17} {fault.room} {fault.name[:110]}"
+                print(f"{said}  [{words}] {time.monotonic() - begun:.1f} s", flush=True)
     _table(list(done.values()))
     return 0
 
