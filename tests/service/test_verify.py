@@ -73,7 +73,7 @@ def test_an_arm_or_a_subgroup_without_anybody_is_no_difference(trial: Access, tm
     found = numbers(made)
     assert not made.failed and {n["first"] for n in found if n["statistic"] == "n"} > {0}  # both kinds of arm are there
     made = verify(access, [n for n in endpoints(access) if "ancova" in n or "cafs" in n], subgroups=("nobody",))
-    assert not made.failed and numbers(made) == [] and "No number was compared" in made.sheets[0].notes
+    assert not made.failed and numbers(made) == [] and "No number was compared." in made.sheets[0].notes
 
 
 def test_what_is_not_covered_is_listed_and_does_not_agree(trial: Access) -> None:
@@ -144,7 +144,7 @@ def test_a_fault_of_the_first_program_is_a_negative_verdict(
         )
         return replace(result, rows=tuple(rows))
 
-    monkeypatch.setattr("alsbench.service.verify.cached_answer", faulty)
+    monkeypatch.setattr("alsbench.service.endpoint.cached_answer", faulty)
     made = verify(trial, endpoints(trial))
     differing = {n["statistic"] for n in numbers(made) if n["verdict"] == "differs"}
     assert made.failed and differing == {stat_name}

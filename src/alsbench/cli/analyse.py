@@ -36,6 +36,15 @@ PopulationOption = Annotated[
     str,
     typer.Option("--population", metavar="P", autocompletion=population_names, help="Analysis set. Default: the endpoint's."),
 ]
+MethodOption = Annotated[
+    str, typer.Option("--method", metavar="M", help="Instead of the endpoint's: mmrm, ancova, joint_rank ...")
+]
+CovarianceOption = Annotated[str, typer.Option("--covariance", metavar="C", help="mmrm: us toep toeph ar1 ar1h cs csh ad adh.")]
+DfOption = Annotated[str, typer.Option("--df", metavar="D", help="mmrm, slope: kenward-roger or satterthwaite.")]
+KeyOptions = Annotated[
+    list[str] | None,
+    typer.Option("--option", metavar="KEY=VALUE", help="Any other key of the endpoint in study.toml; repeats."),
+]
 JudgeOption = Annotated[
     bool,
     typer.Option("--judge", help="Give every p below 0.05 outside the plan its bottom line; takes minutes the first time."),
@@ -53,17 +62,10 @@ def endpoint(
         typer.Option("--visit", metavar="V", help="A visit number or label; repeats. A joint rank takes it as its horizon."),
     ] = None,
     population: PopulationOption = "",
-    method: Annotated[
-        str, typer.Option("--method", metavar="M", help="Instead of the endpoint's: mmrm, ancova, joint_rank ...")
-    ] = "",
-    covariance: Annotated[
-        str, typer.Option("--covariance", metavar="C", help="mmrm: us toep toeph ar1 ar1h cs csh ad adh.")
-    ] = "",
-    df: Annotated[str, typer.Option("--df", metavar="D", help="mmrm, slope: kenward-roger or satterthwaite.")] = "",
-    option: Annotated[
-        list[str] | None,
-        typer.Option("--option", metavar="KEY=VALUE", help="Any other key of the endpoint in study.toml; repeats."),
-    ] = None,
+    method: MethodOption = "",
+    covariance: CovarianceOption = "",
+    df: DfOption = "",
+    option: KeyOptions = None,
     subjects: Annotated[
         bool,
         typer.Option("--subjects", help="Add rows of every subject: score and rank of a joint rank, influence on an mmrm."),
@@ -92,7 +94,7 @@ def endpoint(
         "covariance": covariance,
         "df": df,
         "subjects": subjects,
-        "options": _pairs(option),
+        "options": option_pairs(option),
         "mask": mask,
     }
     if why:
@@ -104,7 +106,7 @@ def endpoint(
     show(common, made)
 
 
-def _pairs(options: list[str] | None) -> dict[str, str]:
+def option_pairs(options: list[str] | None) -> dict[str, str]:
     """``KEY=VALUE`` words as a mapping. Raises UsageError for a word without ``=``."""
     found: dict[str, str] = {}
     for word in options or ():

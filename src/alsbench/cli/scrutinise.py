@@ -8,7 +8,16 @@ from typing import Annotated
 
 import typer
 
-from alsbench.cli.analyse import ComparisonsOption, PopulationOption, SubgroupsOption
+from alsbench.cli.analyse import (
+    ComparisonsOption,
+    CovarianceOption,
+    DfOption,
+    KeyOptions,
+    MethodOption,
+    PopulationOption,
+    SubgroupsOption,
+    option_pairs,
+)
 from alsbench.cli.common import Common, Format, MaskOption, command
 from alsbench.cli.complete import check_names, comparison_names, endpoint_names, subgroup_names
 from alsbench.cli.output import show
@@ -202,13 +211,29 @@ def verify(
         list[str] | None, typer.Argument(metavar="[ENDPOINT]...", autocompletion=endpoint_names, help="Default: all.")
     ] = None,
     subgroup: SubgroupsOption = None,
+    population: PopulationOption = "",
+    method: MethodOption = "",
+    covariance: CovarianceOption = "",
+    df: DfOption = "",
+    option: KeyOptions = None,
     mask: MaskOption = 0,
 ) -> None:
     """Endpoints computed again by a second program, which shares no derivation, design or formula with the first, and both held
     against each other. Exit code 1 if a number differs; what the second program does not compute is listed."""
-    from alsbench.service.verify import verify as verified  # waits: duckdb, numpy, pandas, statsmodels
+    from alsbench.service.verify import verify as ask  # waits: duckdb, numpy, pandas, statsmodels
 
-    show(common, verified(common.access, endpoints or (), subgroups=subgroup or (), mask=mask))
+    made = ask(
+        common.access,
+        endpoints or (),
+        subgroups=subgroup or (),
+        population=population,
+        method=method,
+        covariance=covariance,
+        df=df,
+        options=option_pairs(option),
+        mask=mask,
+    )
+    show(common, made)
 
 
 @command(commands, "claims", computes=True, short_help="Check published numbers: coherent, reproduced?")

@@ -30,12 +30,20 @@ if TYPE_CHECKING:
     from alsbench.analysis.scrutiny import Check
     from alsbench.audit.lineup_key import LineupKey
     from alsbench.render.page import Page
+    from alsbench.render.sheet import Sheet
     from alsbench.service.output import Output
 
 KEYS = ("endpoint", "population", "subgroup", "context", "arm", "treatment", "reference", "visit", "variable", "level")
 UNITS = ("difference", "ratio", "hazard_ratio")
 HEADLINES = ("of", "headline", "p", "estimate", "unit", "endpoint", "subgroup", "treatment", "reference", "visit")
 LISTED = 8  # values that an error names
+
+
+def sheet_frame(sheet: Sheet) -> pd.DataFrame:
+    """A plain table as a frame; ``attrs`` holds what it says above and below itself."""
+    frame = pd.DataFrame(list(sheet.records), columns=[f.key for f in sheet.fields])
+    frame.attrs = {"title": sheet.title, "facts": dict(sheet.facts), "notes": list(sheet.notes)}
+    return frame
 
 
 @dataclass(frozen=True)
@@ -272,6 +280,30 @@ class Copies(Answer):
             line |= {name: r.stat} | ({"unit": r.stat_name} if name == "estimate" else {})
         lines = [line for line in found.values() if line["headline"] is not None]
         return self._told(pd.DataFrame(lines, columns=list(HEADLINES)))
+
+
+class Verified(Answer):
+    """Endpoints by both programs: ``v.agrees``, ``v.sentence``; ``v.frame()`` holds every number that was compared, worst
+    first, ``v.not_compared()`` how many were not, and why."""
+
+    @property
+    def agrees(self) -> bool:
+        """Whether no number differs; what was not compared does not count."""
+        return not self._output.failed
+
+    @property
+    def sentence(self) -> str:
+        """``412 of 412 numbers agree with a second program (largest relative deviation 3e-09).``"""
+        return self._output.sheets[0].notes[0]
+
+    def frame(self) -> pd.DataFrame:
+        """``endpoint``, ``subgroup``, ``verdict``, ``context``, ``place``, ``statistic``, the ``first`` and the ``second``
+        program's number, and their ``deviation`` relative to the larger of value and standard error."""
+        return self._told(sheet_frame(self._output.sheets[0]))
+
+    def not_compared(self) -> pd.DataFrame:
+        """``endpoint``, ``subgroup``, ``why`` and the count of ``numbers`` that the second program does not have."""
+        return self._told(sheet_frame(self._output.sheets[1]))
 
 
 class Panels(Answer):

@@ -17,7 +17,7 @@ from alsbench.audit.workspace_identity import identify
 from alsbench.data.workspace import Workspace
 from alsbench.errors import UnavailableError, UsageError
 from alsbench.service.access import Access, compute_of
-from alsbench.service.answer import Answer, Copies, Members, Panels, Scrutiny, Subgroups, form_of
+from alsbench.service.answer import Answer, Copies, Members, Panels, Scrutiny, Subgroups, Verified, form_of, sheet_frame
 from alsbench.service.audit_log import log, looks_seen
 from alsbench.service.endpoint import endpoint, life_table, rank_reasons, safety
 from alsbench.service.evidence import evidence, forest
@@ -34,7 +34,6 @@ from alsbench.settings import read_settings
 
 if TYPE_CHECKING:
     from alsbench.analysis.source import Source
-    from alsbench.render.sheet import Sheet
     from alsbench.service.output import Output
     from alsbench.study.model import Study
 
@@ -316,6 +315,26 @@ class Trial:
         )
         return Copies(self._access, made)
 
+    def verify(self, endpoint: Words = (), *, subgroup: Words = (), mask: int = 0, **words: Any) -> Verified:
+        """Endpoints (default: all) computed again by a second program, with pandas and statsmodels, which shares no derivation,
+        design or formula with the first, and both held against each other, in each subgroup asked for (default: overall).
+        ``words`` are ``population``, ``method``, ``covariance``, ``df`` and further options as of :meth:`endpoint`.
+
+        Raises UsageError for a name or option that is not there.
+
+        >>> import alsbench as als
+        >>> both = als.open("trial").verify("cafs", subgroup=["slow", "not slow"])
+        >>> both.agrees
+        True
+        """
+        from alsbench.service.verify import verify  # waits: statsmodels
+
+        asked = _asked({"subgroup": subgroup, **words})
+        unknown = {"comparisons", "visits", "subjects"} & asked.keys()
+        if unknown:
+            raise UsageError(f"verify takes no {' or '.join(sorted(unknown))}", hint="it compares every one")
+        return Verified(self._access, verify(self._access, _words(endpoint), **asked, mask=mask))
+
     def lineup(
         self,
         view: str = "months",
@@ -483,13 +502,7 @@ def _frame(made: Output) -> pd.DataFrame:
 
 def _frames(made: Output) -> dict[str, pd.DataFrame]:
     """The tables as frames by name; ``attrs`` holds what each says above and below itself (study, marks, the log)."""
-    return {sheet.name: _sheet_frame(sheet) for sheet in made.sheets}
-
-
-def _sheet_frame(sheet: Sheet) -> pd.DataFrame:
-    frame = pd.DataFrame(list(sheet.records), columns=[f.key for f in sheet.fields])
-    frame.attrs = {"title": sheet.title, "facts": dict(sheet.facts), "notes": list(sheet.notes)}
-    return frame
+    return {sheet.name: sheet_frame(sheet) for sheet in made.sheets}
 
 
 def _asked(words: Mapping[str, Any]) -> dict[str, Any]:

@@ -5,13 +5,12 @@ from __future__ import annotations
 import math
 import shlex
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from alsbench.analysis.kept import cached_answer
-from alsbench.analysis.question import Question
+from alsbench.analysis.question import OVERALL, Question
 from alsbench.analysis.run import apply_overrides
 from alsbench.errors import AlsbenchError
 from alsbench.render.mask import is_masked
@@ -20,7 +19,7 @@ from alsbench.second.numbers import NotCovered, Number
 from alsbench.second.program import answer, covers, fitted
 from alsbench.second.trial import TrialTables, read_tables
 from alsbench.service.access import Access
-from alsbench.service.masks import mask_answer
+from alsbench.service.endpoint import answered, endpoint_question
 from alsbench.service.output import Output, sheets_output, source_facts
 from alsbench.service.trail import log_look
 from alsbench.stats.agreement import agree
@@ -55,14 +54,14 @@ class Uncompared:
 
 
 @dataclass(frozen=True)
-class Verification:
+class BothPrograms:
     """What was compared, and what was not."""
 
     compared: tuple[Compared, ...] = ()
     uncompared: tuple[Uncompared, ...] = ()
 
-    def __add__(self, other: Verification) -> Verification:
-        return Verification(self.compared + other.compared, self.uncompared + other.uncompared)
+    def __add__(self, other: BothPrograms) -> BothPrograms:
+        return BothPrograms(self.compared + other.compared, self.uncompared + other.uncompared)
 
     @property
     def differing(self) -> list[Compared]:
@@ -89,14 +88,14 @@ class SecondProgram:
     def _trial(self) -> TrialTables:
         return TrialTables(self._source.study, read_tables(self._source.snapshot.path))
 
-    def beside(self, result: Result, endpoint: Endpoint, phrase: str) -> Verification:
+    def beside(self, result: Result, endpoint: Endpoint, phrase: str) -> BothPrograms:
         """The numbers of a result of one subgroup phrase held against those of the second program. ``endpoint`` is as it was
         analysed, with what the question asked otherwise. Rows that a mask hides are not compared."""
         shown = [r for r in result.rows if not is_masked(r)]
         try:
             second = {n.place(): n for n in answer(self._trial, endpoint, phrase)}
         except NotCovered as fault:
-            return Verification((), (_left(endpoint, phrase, f"not covered: {fault}", sum(r.stat is not None for r in shown)),))
+            return BothPrograms((), (_left(endpoint, phrase, f"not covered: {fault}", sum(r.stat is not None for r in shown)),))
         return held_against(endpoint, phrase, shown, second, {row_place(r) for r in result.rows if is_masked(r)})
 
 
@@ -110,7 +109,7 @@ def held_against(
     shown: Sequence[Row],
     second: dict[tuple[object, ...], Number],
     hidden: set[tuple[object, ...]] | frozenset[tuple[object, ...]] = frozenset(),
-) -> Verification:
+) -> BothPrograms:
     """The rows of the first program that are ``shown`` against the numbers of the ``second``, by place; ``hidden`` are the
     places of rows that are not shown."""
     errors = {p[:-1]: float(r.stat) for r in shown if (p := row_place(r))[-1] == "se" and isinstance(r.stat, int | float)}
@@ -133,37 +132,54 @@ def held_against(
         seen = {row_place(r) for r in shown}
         only = [n for place, n in second.items() if place not in seen and n.stat is not None]
         compared += [Compared(endpoint.name, phrase, n, None, n.stat, agrees=False, deviation=math.inf) for n in only]
-    return Verification(tuple(compared), tuple(_left(endpoint, phrase, why, n) for why, n in left.items()))
+    return BothPrograms(tuple(compared), tuple(_left(endpoint, phrase, why, n) for why, n in left.items()))
 
 
-def verify(access: Access, endpoints: Sequence[str] = (), *, subgroups: Sequence[str] = (), mask: int = 0) -> Output:
-    """The endpoints named (default: all) in the subgroups named (default: overall), by both programs. A number on which they
-    differ, or that one of them has alone, is a negative verdict; what the second program does not compute is listed and no
-    agreement. Numbers that a mask hides are not compared. Raises UsageError for an endpoint or subgroup that is not there."""
-    phrases = tuple(dict.fromkeys(subgroups or ("overall",)))
+def verify(
+    access: Access,
+    endpoints: Sequence[str] = (),
+    *,
+    subgroups: Sequence[str] = (),
+    population: str = "",
+    method: str = "",
+    covariance: str = "",
+    df: str = "",
+    options: Mapping[str, str] | None = None,
+    mask: int = 0,
+) -> Output:
+    """The endpoints named (default: all) in the subgroups named (default: overall), by both programs; the rest as
+    :func:`alsbench.service.endpoint.endpoint_question` takes it. A number on which they differ, or that one of them has alone,
+    is a negative verdict; what the second program does not compute is listed and no agreement. Numbers that a mask hides are
+    not compared. Raises UsageError for an endpoint, subgroup or option that is not there."""
+    phrases = tuple(dict.fromkeys(subgroups or (OVERALL,)))
+    words: dict[str, Any] = {"population": population, "method": method, "covariance": covariance, "df": df}
     with access.opened() as source:
         names = [source.endpoint(n).name for n in endpoints] or list(source.study.endpoints)
-        command = access.repeat(
-            shlex.join(["alsbench", "verify", *endpoints, *(w for p in subgroups for w in ("--subgroup", p))])
-        )
-        program, found = SecondProgram(source), Verification()
-        for name, phrase in access.steps([(n, p) for n in names for p in phrases], len(names) * len(phrases), "verifying"):
-            found += _verified(
-                access, source, program, Question(endpoint=name, subgroups=(phrase,)), access.mask(mask), command
-            )
-        facts = (*source_facts(source), ("Command", command))
-    return _output(access, found, facts)
+        asked = [endpoint_question(source, n, subgroups=(p,), options=options, **words) for n in names for p in phrases]
+        more = [w for p in subgroups for w in ("--subgroup", p)]
+        more += [w for name, value in words.items() if value for w in (f"--{name}", value)]
+        more += [w for name, value in sorted((options or {}).items()) for w in ("--option", f"{name}={value}")]
+        command = access.repeat(shlex.join(["alsbench", "verify", *endpoints, *more]))
+        program, found = SecondProgram(source), BothPrograms()
+        for question in access.steps(asked, len(asked), "verifying"):
+            found += verified(access, source, program, question, access.mask(mask), command)
+        sheets = verification_sheets(found, (*source_facts(source), ("Command", command)))
+    numbers, differing, omitted = sheets
+    printed = (differing, *((omitted,) if found.uncompared else ()))
+    return sheets_output(access, numbers, omitted, printed=printed, failed=bool(found.differing))
 
 
-def _verified(access: Access, source: Source, program: SecondProgram, question: Question, k: int, command: str) -> Verification:
-    """One endpoint in one subgroup, entered in the log as a look."""
+def verified(
+    access: Access, source: Source, program: SecondProgram, question: Question, k: int = 0, command: str = ""
+) -> BothPrograms:
+    """A question of one subgroup phrase answered by both programs, counts below ``k`` hidden; entered in the log as a look."""
     endpoint, (phrase,) = apply_overrides(source.endpoint(question.endpoint), question), question.subgroups
     try:
-        result = mask_answer(cached_answer(question, source), question, source, k)
+        result = answered(question, source, k)
     except AlsbenchError as fault:
-        return Verification((), (_left(endpoint, phrase, f"the first program has no answer: {fault.what}", 0),))
-    log_look(access, result.with_command(command), source.study)
-    return program.beside(result, endpoint, phrase)
+        return BothPrograms((), (_left(endpoint, phrase, f"the first program has no answer: {fault.what}", 0),))
+    log_look(access, result.with_command(command) if command else result, source.study)
+    return program.beside(result, endpoint.model_copy(update={"population": result.question["population"]}), phrase)
 
 
 def row_place(row: Row) -> tuple[object, ...]:
@@ -171,29 +187,25 @@ def row_place(row: Row) -> tuple[object, ...]:
     return (row.context, row.arm, row.treatment, row.reference, row.visit_number, row.variable, row.level, row.stat_name)
 
 
-def _output(access: Access, found: Verification, facts: tuple[tuple[str, str], ...]) -> Output:
+def verification_sheets(found: BothPrograms, facts: tuple[tuple[str, str], ...] = ()) -> tuple[Sheet, Sheet, Sheet]:
+    """Every number of both programs, worst first; those on which they differ; what was not compared, and why."""
     bad = found.differing
     out = sum(u.numbers for u in found.uncompared)
-    notes = (found.sentence, f"{out} numbers were not compared." if out else "Nothing was left out.")
+    notes = (f"{found.sentence}.", f"{out} numbers were not compared." if out else "Nothing was left out.")
     texts = ("endpoint", "subgroup", "verdict", "context", "place", "statistic")
     fields = [Field(key, key.capitalize()) for key in texts]
     fields += [Field(key, key.capitalize(), number=True) for key in ("first", "second", "deviation")]
-    differing = Sheet(
-        "differences", "Numbers on which the two programs differ", tuple(fields), tuple(_records(bad)), facts, notes
-    )
     agreeing = sorted((c for c in found.compared if c.agrees), key=lambda c: -c.deviation)
-    everything = Sheet("numbers", "Numbers of both programs", tuple(fields), tuple(_records([*bad, *agreeing])), facts, notes)
     kinds = (
-        Field("endpoint", "Endpoint"),
-        Field("subgroup", "Subgroup"),
-        Field("why", "Why"),
+        *(Field(key, key.capitalize()) for key in ("endpoint", "subgroup", "why")),
         Field("numbers", "Numbers", number=True),
     )
-    omitted = Sheet(
-        "not_compared", "Not compared", kinds, tuple((u.endpoint, u.subgroup, u.why, u.numbers) for u in found.uncompared)
+    omitted = tuple((u.endpoint, u.subgroup, u.why, u.numbers) for u in found.uncompared)
+    return (
+        Sheet("numbers", "Numbers of both programs", tuple(fields), tuple(_records([*bad, *agreeing])), facts, notes),
+        Sheet("differences", "Numbers on which the two programs differ", tuple(fields), tuple(_records(bad)), facts, notes),
+        Sheet("not_compared", "Not compared", kinds, omitted),
     )
-    printed = (differing, *((omitted,) if found.uncompared else ()))
-    return sheets_output(access, everything, omitted, printed=printed, failed=bool(bad))
 
 
 def _records(found: Sequence[Compared]) -> Iterator[tuple[str | float | int | None, ...]]:
