@@ -23,6 +23,7 @@ from alsbench.data.load import load
 from alsbench.data.workspace import Workspace
 from alsbench.service.access import Access
 from alsbench.service.output import Output
+from alsbench.service.report import report
 from alsbench.service.verify import verify
 from alsbench.stats.agreement import agree
 
@@ -73,7 +74,7 @@ def test_an_arm_or_a_subgroup_without_anybody_is_no_difference(trial: Access, tm
     found = numbers(made)
     assert not made.failed and {n["first"] for n in found if n["statistic"] == "n"} > {0}  # both kinds of arm are there
     made = verify(access, [n for n in endpoints(access) if "ancova" in n or "cafs" in n], subgroups=("nobody",))
-    assert not made.failed and numbers(made) == [] and "No number was compared." in made.sheets[0].notes
+    assert not made.failed and numbers(made) == [] and made.sheets[0].notes[0].startswith("No number was compared;")
 
 
 def test_what_is_not_covered_is_listed_and_does_not_agree(trial: Access) -> None:
@@ -148,3 +149,15 @@ def test_a_fault_of_the_first_program_is_a_negative_verdict(
     made = verify(trial, endpoints(trial))
     differing = {n["statistic"] for n in numbers(made) if n["verdict"] == "differs"}
     assert made.failed and differing == {stat_name}
+
+
+def test_a_report_says_what_the_second_program_says_to_its_tables(trial: Access) -> None:
+    """Front page, the table itself, and a table of what was left out; the counts are those of `verify` of the same tables."""
+    name = next(n for n in endpoints(trial) if "ancova" in n)
+    made = report(replace(trial, destination={"format": "txt"}), endpoints=(name,), subgroups=("slow",), verify=True)
+    text = " ".join("".join(made.texts("txt")).split())
+    alone = {p: verify(trial, (name,), subgroups=(p,)).sheets[0].notes[0] for p in ("overall", "slow")}
+    assert all(f"Second program: {said}" in text for said in alone.values())
+    assert "Second program: numbers on which it differs" in text and not made.failed
+    plain = report(replace(trial, destination={"format": "txt"}), endpoints=(name,))
+    assert "econd program" not in "".join(plain.texts("txt"))

@@ -284,6 +284,10 @@ def report(
     claims: Annotated[
         Path | None, typer.Option("--claims", metavar="FILE", help="Add the published numbers of FILE beside the data's.")
     ] = None,
+    verify: Annotated[
+        bool,
+        typer.Option("--verify", help="Compute each table of an endpoint by a second program too; exit code 1 if it differs."),
+    ] = False,
     mask: MaskOption = 0,
 ) -> None:
     """All tables of the trial in one document: front page, contents, numbered tables that each stand alone.
@@ -296,7 +300,13 @@ def report(
     from alsbench.service.report import report as ask  # waits: duckdb, numpy
 
     made = ask(
-        common.access, subgroups=subgroup or (), endpoints=endpoint or (), scrutinise=scrutinise, claims=claims, mask=mask
+        common.access,
+        subgroups=subgroup or (),
+        endpoints=endpoint or (),
+        scrutinise=scrutinise,
+        claims=claims,
+        verify=verify,
+        mask=mask,
     )
     show(common, made)
 

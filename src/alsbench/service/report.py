@@ -46,6 +46,7 @@ from alsbench.version import __version__
 
 if TYPE_CHECKING:
     from alsbench.analysis.result import Result
+    from alsbench.service.verify import BothPrograms, SecondProgram
 from alsbench.analysis.source import Source
 
 LEDGER = "Multiplicity ledger: what has been looked at, this report included"
@@ -59,12 +60,14 @@ def report(
     endpoints: Sequence[str] = (),
     scrutinise: bool = False,
     claims: Path | None = None,
+    verify: bool = False,
     mask: int = 0,
 ) -> Output:
     """All tables of the trial in one document: disposition, baseline, evidence, every endpoint (or those named) overall and in
     each subgroup asked for, forest plots, scrutiny and claims where asked for, safety, departures from the locked plan, the
     multiplicity ledger, the checks of the data. Evidence and forest plots hold every subgroup of the study. A table that cannot
-    be made says why in its place.
+    be made says why in its place. With ``verify`` the table of an endpoint says how many of its numbers a second program
+    computes too; one that differs is a negative verdict.
 
     Raises what a subgroup, an endpoint or a file of claims that is not there raises.
     """
@@ -78,24 +81,30 @@ def report(
         for name in endpoints:
             source.endpoint(name)
         asked = Contents(access, source, phrases, tuple(dict.fromkeys(endpoints)), k)
+        if verify:
+            from alsbench.service.verify import SecondProgram  # waits: statsmodels
+
+            asked = replace(asked, second=SecondProgram(source))
         pages = [*_population(asked), *_efficacy(asked)]
         if scrutinise:
             pages += _scrutiny(asked)
         pages += _of_method(asked, "incidence", "safety")
         if claims is not None:
             pages += _claims(asked, claims)
-        pages += _departures(asked)
+        pages += [*_second_program(asked), *_departures(asked)]
         results = tuple(log_result(access, result, source.study) for result in asked.results)
         pages.append(asked.sheet_page(ledger_sheet(access), LEDGER))
         pages += _checks(asked)
         document = _document(asked, pages, _command(asked, claims, scrutinise=scrutinise, mask=mask))
-        return Output(lambda form: [document_text(document, form)], results=results, study=source.study)
+        failed = any(found.differing for found in asked.both)
+        return Output(lambda form: [document_text(document, form)], results=results, study=source.study, failed=failed)
 
 
 @dataclass(frozen=True)
 class Contents:
-    """What the report is made of; ``results`` collects what it shows, for the audit log, ``missing`` what it does not, and
-    ``bottom_lines`` what may be taken away of the findings that were put to scrutiny."""
+    """What the report is made of; ``results`` collects what it shows, for the audit log, ``missing`` what it does not,
+    ``bottom_lines`` what may be taken away of the findings that were put to scrutiny, and ``both`` what the ``second`` program,
+    where it is asked, says to each table of an endpoint."""
 
     access: Access
     source: Source
@@ -105,6 +114,8 @@ class Contents:
     results: list[Result] = field(default_factory=list)
     missing: list[str] = field(default_factory=list)
     bottom_lines: list[str] = field(default_factory=list)
+    second: SecondProgram | None = None
+    both: list[BothPrograms] = field(default_factory=list)
 
     @property
     def phrases(self) -> tuple[str, ...]:
@@ -186,6 +197,9 @@ def _endpoint(asked: Contents, name: str, phrase: str) -> Page:
     asked.results.append(result)
     titled = replace(result, facts=replace(result.facts, title=f"{result.facts.title}, {phrase}"))
     page = with_curves(asked.access, endpoint_page(titled), question, asked.source, asked.k)
+    if asked.second is not None:
+        asked.both.append(asked.second.beside(result, asked.source.endpoint(name), phrase))
+        page = replace(page, footnotes=(*page.footnotes, f"Second program: {asked.both[-1].summary}"))
     return _repeatable(asked, page, result)
 
 
@@ -248,6 +262,17 @@ def _claims(asked: Contents, path: Path) -> list[Page]:
     return [asked.standing(page, f"Claims of {path.name} beside the data", notes=notes, post_hoc=post_hoc)]
 
 
+def _second_program(asked: Contents) -> list[Page]:
+    """What a second program says to the tables of endpoints: where it differs, and what it does not compute."""
+    if asked.second is None:
+        return []
+    from alsbench.service.verify import BothPrograms, verification_sheets  # waits: statsmodels
+
+    _, differing, omitted = verification_sheets(sum(asked.both, BothPrograms()))
+    notes = ("The second program shares no derivation, design or formula with the first (pandas and statsmodels).",)
+    return [asked.sheet_page(differing, "Second program: numbers on which it differs", omitted, notes=notes)]
+
+
 def _departures(asked: Contents) -> list[Page]:
     """What departs from the locked plan; nothing where none is locked."""
     if asked.source.lock is None:
@@ -272,6 +297,7 @@ def _command(asked: Contents, claims: Path | None, *, scrutinise: bool, mask: in
     words += [w for name in asked.endpoints for w in ("--endpoint", name)]
     words += ["--scrutinise"] if scrutinise else []
     words += ["--claims", claims.name] if claims is not None else []
+    words += ["--verify"] if asked.second is not None else []
     words += ["--mask", str(mask)] if mask else []
     return shlex.join([*words, "--format", asked.access.form])
 
@@ -308,6 +334,10 @@ def _document(asked: Contents, pages: Sequence[Page], command: str) -> Document:
 def _statements(asked: Contents) -> list[str]:
     source = asked.source
     said = list(asked.bottom_lines)
+    if asked.second is not None:
+        from alsbench.service.verify import BothPrograms  # waits: statsmodels
+
+        said.append(sum(asked.both, BothPrograms()).summary)
     if source.log.words:
         said.append(f"{source.log.text[:1].upper()}{source.log.text[1:]}.")
     said += [f"{mark}: {NO_PATIENT}." for mark in source.study.info.marks]

@@ -418,11 +418,12 @@ class Trial:
         endpoints: Sequence[str] = (),
         scrutinise: bool = False,
         claims: str | Path | None = None,
+        verify: bool = False,
         mask: int = 0,
     ) -> Path:
         """Every table of the trial in one document, written to a file in the form of its ending; entered in the audit log as
         exports. ``endpoints`` leaves out others, ``subgroups`` are reported beside the whole trial, with their checks where
-        ``scrutinise`` asks for them. The path.
+        ``scrutinise`` asks for them; with ``verify`` tables of endpoints say what a second program says to them. The path.
 
         Raises UsageError for another ending and for a name that is not there, UnavailableError where it cannot be written.
 
@@ -431,7 +432,7 @@ class Trial:
         'cafs.html'
         """
         target = Path(path)
-        words = {"subgroups": subgroups, "endpoints": endpoints, "scrutinise": scrutinise, "mask": mask}
+        words = {"subgroups": subgroups, "endpoints": endpoints, "scrutinise": scrutinise, "verify": verify, "mask": mask}
         named = None if claims is None else Path(claims)
         export(self._access, report, target, form_of(target), **words, claims=named)
         return target

@@ -77,6 +77,12 @@ class BothPrograms:
         largest = f" (largest relative deviation {max(good):.0e})" if good else ""
         return f"{len(good)} of {len(self.compared)} numbers agree with a second program{largest}"
 
+    @property
+    def summary(self) -> str:
+        """The sentence, and how many numbers it does not speak of."""
+        out = sum(u.numbers for u in self.uncompared)
+        return f"{self.sentence}; {f'{out} numbers were not compared' if out else 'nothing was left out'}."
+
 
 class SecondProgram:
     """The second program beside the first, of one source: it reads the snapshot when it is first asked."""
@@ -190,8 +196,7 @@ def row_place(row: Row) -> tuple[object, ...]:
 def verification_sheets(found: BothPrograms, facts: tuple[tuple[str, str], ...] = ()) -> tuple[Sheet, Sheet, Sheet]:
     """Every number of both programs, worst first; those on which they differ; what was not compared, and why."""
     bad = found.differing
-    out = sum(u.numbers for u in found.uncompared)
-    notes = (f"{found.sentence}.", f"{out} numbers were not compared." if out else "Nothing was left out.")
+    notes = (found.summary,)
     texts = ("endpoint", "subgroup", "verdict", "context", "place", "statistic")
     fields = [Field(key, key.capitalize()) for key in texts]
     fields += [Field(key, key.capitalize(), number=True) for key in ("first", "second", "deviation")]
