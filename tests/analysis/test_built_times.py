@@ -11,7 +11,9 @@ import pytest
 from tests.built import trial as built
 from tests.built.counted import ADQS, ADSL, PARTS, TIMES, TOTAL, change, near, number, of
 
+from alsbench.analysis.question import Question
 from alsbench.analysis.result import Result
+from alsbench.analysis.run import answer
 from alsbench.analysis.source import Source
 
 Asked = Callable[[str], Result]
@@ -193,6 +195,25 @@ def test_stages(asked: Asked, system: str) -> None:
             assert number(result, "count", level=str(level), **at) == found.count(float(level)), (arm, visit, level)
             seen |= {level} if found.count(float(level)) else set()
     assert len(seen) >= 4
+
+
+def test_worsening_says_how_many_stages_the_time_is_until(built_trial: Source) -> None:
+    """Fewer subjects of each arm go up by two stages than by one: counted from the stages and the days of the event."""
+    base = {"context": "arm", "stat_name": "events", "level": None}
+    for worsening in (1, 2):
+        asked_for = Question("stages", options=(("systems", '["kings"]'), ("worsening", str(worsening))))
+        result = answer(asked_for, built_trial)
+        for arm in ("Placebo", "Low", "High"):
+            events = 0
+            for s in of("overall", arm):
+                day, censored = TIMES.get(s, (400, 1))
+                stages = {v: stage_of(s, v, "King's") for v in (0, 6, 12)}
+                start = stage_of(s, 0, "King's") if s != "B-29" else 0.0  # its event is on the day of the baseline visit
+                up = [v for v in (6, 12) if stages[v] < 5 and stages[v] - start >= worsening]
+                events += bool(up) or censored == 0
+            (row,) = [r for r in result.rows if all(getattr(r, k) == v for k, v in base.items())
+                      and r.arm == arm and r.variable == "time to a higher King's stage"]  # fmt: skip
+            assert row.stat == events, (arm, worsening)
 
 
 def numbered(result: Result) -> Iterator[str]:

@@ -193,7 +193,7 @@ class Endpoint(Table):
     rank_scale: Literal["rank", "unit"] = "rank"
     permutations: Annotated[int, Strict(), Field(ge=0, le=1_000_000)] = 0
     seed: Seed = 1
-    # responder: a change at least as good as this; worsening: time to a change at or beyond that
+    # responder: a change at least as good as this; worsening: time to a change at or beyond that, of staging: so many stages up
     threshold: Number | None = None
     worsening: Number | None = None
     confirmed: Switch = False  # worsening counts when the next value is beyond it too

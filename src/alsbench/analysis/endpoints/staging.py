@@ -75,11 +75,22 @@ def analyse(analysis: AnalysisContext) -> MethodResult:
             ("MiToS", "functions lost: items 8 or 6 <= 1; 3 <= 1; 1 and 4 <= 1; 10 <= 1 or 12 <= 2"),
             ("Stage 5", event),
             ("Missing data", "a stage that a missing item leaves open is unknown and not in the denominator"),
-            ("Time to a higher stage", "first day with a stage above baseline's; the event counts"),
+            ("Time to a higher stage", _time_words(analysis.endpoint)),
             *time_words(analysis),
         ),
         warnings=merge_warnings([warnings]),
     )
+
+
+def stages_up(endpoint: Endpoint) -> float:
+    """How many stages above baseline's the time is until: ``worsening``, or one."""
+    return 1.0 if endpoint.worsening is None else endpoint.worsening
+
+
+def _time_words(endpoint: Endpoint) -> str:
+    above = "above baseline's" if stages_up(endpoint) <= 1 else f"at least {stages_up(endpoint):g} above baseline's"
+    confirmed = ", confirmed at the next visit" if endpoint.confirmed else ""
+    return f"first day with a stage {above}{confirmed}; the event counts"
 
 
 def stages(items: Items, system: StagingSystem, *, died: bool = True) -> Floats:
@@ -215,7 +226,7 @@ def _counts(analysis: AnalysisContext, items: Items, system: StagingSystem) -> l
 
 
 def _progression(analysis: AnalysisContext, items: Items, system: StagingSystem) -> tuple[list[Row], list[str]]:
-    """Time to a stage above baseline's; a subject without a known stage at baseline has none."""
+    """Time to a stage above baseline's, by ``worsening`` stages or more; a subject without a known stage at baseline has none."""
     variable = PROGRESSION[system]
     stage = stages(items, system, died=False)
     baseline = analysis.source.study.visits.baseline
@@ -235,7 +246,7 @@ def _progression(analysis: AnalysisContext, items: Items, system: StagingSystem)
     reached = time_to_threshold(
         change,
         items.day[known][:, after],
-        1.0,
+        stages_up(analysis.endpoint),
         worse="higher",
         confirmed=analysis.endpoint.confirmed,
         event_day=items.event_day[known],
