@@ -206,7 +206,7 @@ def test_worsening_says_how_many_stages_the_time_is_until(built_trial: Source) -
         for arm in ("Placebo", "Low", "High"):
             events = 0
             for s in of("overall", arm):
-                day, censored = TIMES.get(s, (400, 1))
+                _, censored = TIMES.get(s) or (400, 1)
                 stages = {v: stage_of(s, v, "King's") for v in (0, 6, 12)}
                 start = stage_of(s, 0, "King's") if s != "B-29" else 0.0  # its event is on the day of the baseline visit
                 up = [v for v in (6, 12) if stages[v] < 5 and stages[v] - start >= worsening]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from alsbench.second import ancova, baseline, incidence, joint_rank, subgroup, survival
+from alsbench.second import ancova, baseline, incidence, joint_rank, responder, staging, subgroup, survival
 from alsbench.second.numbers import NotCovered, Number
 from alsbench.second.trial import TrialTables
 from alsbench.study.model import Endpoint, Study
@@ -14,6 +14,8 @@ METHODS = {
     "baseline": baseline,
     "incidence": incidence,
     "joint_rank": joint_rank,
+    "responder": responder,
+    "staging": staging,
     "time_to_event": survival,
 }
 FITTED = frozenset({"mmrm", "slope"})  # methods whose every estimate comes of a fit that iterates

@@ -1,6 +1,8 @@
 """Time to event (METHODS 5): Kaplan-Meier by ``SurvfuncRight``, log-rank by ``survdiff``, Cox by ``PHReg`` at its optimum.
 
-Restricted means are areas under the curve with the variance of Klein and Moeschberger (2003, section 4.5).
+Restricted means are areas under the curve with the variance of Klein and Moeschberger (2003, section 4.5). Proportional
+hazards are tested by the score of treatment times one minus the Kaplan-Meier curve of everybody just before (Grambsch and
+Therneau 1994; R's cox.zph since survival 3.0), the follow-up of every subject being split at every event.
 """
 
 from __future__ import annotations
@@ -20,12 +22,13 @@ from alsbench.second.numbers import NotCovered, NumberRows
 from alsbench.second.trial import TrialTables, covariate, one_where_alike, with_covariates
 from alsbench.study.model import Comparison, Endpoint
 
+Floats = NDArray[np.float64]
 COVERED = {
     "arm": {
         "n", "events", "median", "median_low", "median_high", "survival", "survival_low", "survival_high", "rmst", "rmst_se",
     },
     "contrast": {
-        "log_rank_chisq", "log_rank_z", "log_rank_p", "hazard_ratio", "hr_low", "hr_high", "z", "p_value", "events",
+        "log_rank_chisq", "log_rank_z", "log_rank_p", "hazard_ratio", "hr_low", "hr_high", "z", "p_value", "events", "ph_p",
         "rmst_difference", "rmst_difference_low", "rmst_difference_high", "rmst_p",
     },
 }  # fmt: skip
@@ -46,8 +49,15 @@ def numbers(trial: TrialTables, endpoint: Endpoint, members: pd.DataFrame) -> Nu
     return made
 
 
-def times_to_event(made: NumberRows, trial: TrialTables, endpoint: Endpoint, rows: pd.DataFrame, members: pd.DataFrame) -> None:
-    """What is said of ``time`` and ``event`` (1, 0) of the subjects of these rows."""
+def times_to_event(
+    made: NumberRows,
+    trial: TrialTables,
+    endpoint: Endpoint,
+    rows: pd.DataFrame,
+    members: pd.DataFrame,
+    variable: str | None = None,
+) -> None:
+    """What is said of ``time`` and ``event`` (1, 0) of the subjects of these rows, under the name ``variable``."""
     days: dict[str, dict[int, None]] = {arm: {} for arm in trial.study.arms.order}
     for comparison in trial.study.comparisons:
         for arm in (comparison.reference, comparison.treatment):
@@ -59,12 +69,12 @@ def times_to_event(made: NumberRows, trial: TrialTables, endpoint: Endpoint, row
         if not own.empty:
             curves[arm] = KaplanMeierSteps(own, endpoint.intervals)
             stats |= curves[arm].median()
-        made.add("arm", stats, arm=arm)
+        made.add("arm", stats, arm=arm, variable=variable)
         for day in days[arm] if arm in curves else ():
-            made.add("arm", curves[arm].at(day), arm=arm, level=f"day {day}")
+            made.add("arm", curves[arm].at(day), arm=arm, level=f"day {day}", variable=variable)
     for comparison in trial.study.comparisons:
         if comparison.treatment in curves and comparison.reference in curves:
-            place = {"treatment": comparison.treatment, "reference": comparison.reference}
+            place = {"treatment": comparison.treatment, "reference": comparison.reference, "variable": variable}
             own = rows[rows["arm"].isin([comparison.treatment, comparison.reference])]
             made.add("contrast", log_rank(own, endpoint, members, comparison), **place)
             made.add("contrast", cox(own, endpoint, members, comparison), **place)
@@ -123,8 +133,14 @@ class KaplanMeierSteps:
                 return float(self.time[k])
         return None  # not reached
 
-    def restricted(self, day: float) -> tuple[float, float]:
-        """The mean time free of the event up to a day, and its standard error."""
+    def unknown(self, day: float) -> bool:
+        """Whether follow-up ends before a day with somebody free of the event."""
+        return day > self.last and (len(self.surv) == 0 or self.surv[-1] > 0)
+
+    def restricted(self, day: float) -> tuple[float, float] | None:
+        """The mean time free of the event up to a day, and its standard error; not past the end of follow-up."""
+        if self.unknown(day):
+            return None
         steps = np.concatenate([[0.0], self.time[self.time < day], [float(day)]])
         heights = np.concatenate([[1.0], self.surv[self.time < day]])
         areas = np.diff(steps) * heights
@@ -137,17 +153,24 @@ class KaplanMeierSteps:
 
     def at(self, day: float) -> Stats:
         """Share free of the event with limits, and restricted mean, at a day."""
+        restricted = self.restricted(day)
+        if restricted is None:
+            return dict.fromkeys(["survival", "survival_low", "survival_high", "rmst", "rmst_se"])
         k = int((self.time <= day).sum()) - 1
-        share, low, high = 1.0, None, None  # no interval between the first record and the first event
+        low: float | None
+        high: float | None
+        share, low, high = 1.0, 1.0, 1.0
         if k >= 0:
             share, (low, high) = float(self.surv[k]), self.limits(k)
-        elif day < self.first:
-            low = high = 1.0
-        mean, se = self.restricted(day)
-        return {"survival": share, "survival_low": low, "survival_high": high, "rmst": mean, "rmst_se": se}
+        elif day >= self.first and self.intervals == "log-log":
+            low = high = None  # as in R: log(-log 1) has no interval between the first record and the first event
+        curve: Stats = {"survival": share, "survival_low": low, "survival_high": high}
+        return curve | dict(zip(("rmst", "rmst_se"), restricted, strict=True))
 
 
-def _rmst_difference(one: tuple[float, float], other: tuple[float, float]) -> Stats:
+def _rmst_difference(one: tuple[float, float] | None, other: tuple[float, float] | None) -> Stats:
+    if one is None or other is None:
+        return dict.fromkeys(["rmst_difference", "rmst_difference_low", "rmst_difference_high", "rmst_p"])
     difference, se = one[0] - other[0], math.hypot(one[1], other[1])
     if se == 0:  # no event by that day in either arm
         return dict.fromkeys(["rmst_difference", "rmst_difference_low", "rmst_difference_high", "rmst_p"])
@@ -188,7 +211,7 @@ def log_rank(rows: pd.DataFrame, endpoint: Endpoint, members: pd.DataFrame, comp
 
 def cox(rows: pd.DataFrame, endpoint: Endpoint, members: pd.DataFrame, comparison: Comparison) -> Stats:
     """The events of a Cox model within strata with covariates; hazard ratio, Wald limits and test where they determine one."""
-    names = ("hazard_ratio", "hr_low", "hr_high", "z", "p_value")
+    names = ("hazard_ratio", "hr_low", "hr_high", "z", "p_value", "ph_p")
     rows = with_covariates(rows, members, endpoint.covariates).dropna(subset=[covariate(c) for c in endpoint.covariates])
     treated = (rows["arm"] == comparison.treatment).to_numpy(float)
     event = rows["event"].to_numpy(int)
@@ -201,19 +224,58 @@ def cox(rows: pd.DataFrame, endpoint: Endpoint, members: pd.DataFrame, compariso
     columns = [treated, *((rows[c] - rows[c].mean()).to_numpy(float) / rows[c].std() for c in plain)]
     for factor in factors:
         columns += [(rows[factor] == level).to_numpy(float) for level in sorted(rows[factor].unique())[1:]]
-    strata = strata_of(rows, endpoint, members)
-    model = PHReg(rows["time"].to_numpy(float), np.column_stack(columns), event, strata=strata, ties=endpoint.ties)
-    beta = np.zeros(len(columns))
-    for _ in range(50):
-        gradient, information = np.asarray(model.score(beta)), -np.asarray(model.hessian(beta))
-        if np.linalg.matrix_rank(information) < len(beta):
-            return counted | dict.fromkeys(names)
-        step = np.linalg.solve(information, gradient)
-        beta = beta + step * min(1.0, 2.0 / max(np.abs(step).max(), 1e-300))
-        if np.abs(step).max() < 1e-11:
-            break
-    if np.abs(beta).max() > LARGEST_LOG_RATIO:
+    x, time, strata = np.column_stack(columns), rows["time"].to_numpy(float), strata_of(rows, endpoint, members)
+    model = PHReg(time, x, event, strata=strata, ties=endpoint.ties)
+    beta = _optimum(model, len(columns))
+    inverse = None if beta is None else np.linalg.inv(-np.asarray(model.hessian(beta)))
+    if beta is None or inverse is None or abs(beta[0]) > LARGEST_LOG_RATIO or inverse[0, 0] > LARGEST_LOG_RATIO**2:
         return counted | dict.fromkeys(names)
-    b, se = float(beta[0]), math.sqrt(float(np.linalg.inv(-np.asarray(model.hessian(beta)))[0, 0]))
+    b, se = float(beta[0]), math.sqrt(float(inverse[0, 0]))
     values = (math.exp(b), math.exp(b - Z * se), math.exp(b + Z * se), b / se, float(2 * special.ndtr(-abs(b / se))))
-    return counted | dict(zip(names, values, strict=True))
+    finite = np.abs(beta).max() <= LARGEST_LOG_RATIO  # beside a coefficient that is not, the test is none (cox.zph stops)
+    p = proportional(time, x, event, strata, beta, endpoint.ties) if finite else None
+    return counted | dict(zip(names, (*values, p), strict=True))
+
+
+def _optimum(model: PHReg, p: int) -> Floats | None:
+    """Where the score is zero; none where a coefficient cannot be told from the others.
+
+    A factor level without an event has no finite coefficient: the steps go on until what is left of it has no weight, so that
+    the others are those of a fit without its subjects."""
+    beta = np.zeros(p)
+    for _ in range(200):
+        gradient, information = np.asarray(model.score(beta)), -np.asarray(model.hessian(beta))
+        scale = np.sqrt(np.maximum(np.diag(information), 1e-300))
+        if np.linalg.matrix_rank(information / np.outer(scale, scale), tol=1e-9) < p:
+            return None
+        step = np.linalg.solve(information / np.outer(scale, scale), gradient / scale) / scale
+        if np.abs(step).max() < 1e-11 or np.abs(gradient).max() < 1e-11:
+            return beta
+        beta = beta + step * min(1.0, 2.0 / np.abs(step).max())
+    return beta
+
+
+def proportional(
+    time: Floats, x: Floats, event: NDArray[np.int64], strata: NDArray[np.int64], beta: Floats, ties: str
+) -> float | None:
+    """The p of the score test that the first coefficient does not change with one minus the curve of everybody."""
+    moments = np.unique(time[event == 1])
+    left = np.array([1 - np.sum((time == t) & (event == 1)) / np.sum(time >= t) for t in moments])
+    curve = np.concatenate([[1.0], np.cumprod(left)[:-1]])
+    pieces = []
+    before = np.concatenate([[moments[0] - 1], moments[:-1]])
+    for k, (start, stop) in enumerate(zip((before + moments) / 2, moments, strict=True)):  # a piece begins after the last event
+        risk = np.flatnonzero(time >= stop)
+        changing = x[risk, 0] * (1 - curve[k])
+        own = (time[risk] == stop) & (event[risk] == 1)
+        pieces.append(
+            np.column_stack([np.full(len(risk), start), np.full(len(risk), stop), own, strata[risk], x[risk], changing])
+        )
+    split = np.vstack(pieces)
+    model = PHReg(split[:, 1], split[:, 4:], split[:, 2], entry=split[:, 0], strata=split[:, 3], ties=ties)
+    at = np.append(beta, 0.0)
+    score, information = np.asarray(model.score(at)), -np.asarray(model.hessian(at))
+    if np.linalg.matrix_rank(information) < len(at):
+        return None
+    variance = 1 / np.linalg.inv(information)[-1, -1]
+    return float(special.chdtrc(1, score[-1] ** 2 / variance))

@@ -226,7 +226,7 @@ def _counts(analysis: AnalysisContext, items: Items, system: StagingSystem) -> l
 
 
 def _progression(analysis: AnalysisContext, items: Items, system: StagingSystem) -> tuple[list[Row], list[str]]:
-    """Time to a stage above baseline's, by ``worsening`` stages or more; a subject without a known stage at baseline has none."""
+    """Time to a stage above baseline's, by ``worsening`` stages or more; who has no known stage at baseline has none."""
     variable = PROGRESSION[system]
     stage = stages(items, system, died=False)
     baseline = analysis.source.study.visits.baseline
