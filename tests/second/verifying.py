@@ -15,7 +15,7 @@ from alsbench.analysis.run import answer, apply_overrides
 from alsbench.analysis.source import Source, open_source
 from alsbench.data.load import load
 from alsbench.data.workspace import Workspace
-from alsbench.service.verify import SecondProgram, Verification
+from alsbench.service.verify import BothPrograms, SecondProgram
 from alsbench.study.study_file import parse_study
 
 TESTS = Path(__file__).parent.parent
@@ -49,7 +49,7 @@ class Both:
     def __post_init__(self) -> None:
         self.second = SecondProgram(self.source)
 
-    def asked(self, endpoint: str, phrase: str = "overall", **options: object) -> Verification:
+    def asked(self, endpoint: str, phrase: str = "overall", **options: object) -> BothPrograms:
         """One endpoint in one subgroup, with options as a question gives them."""
         written = tuple((k, json.dumps(v) if isinstance(v, bool | list) else str(v)) for k, v in sorted(options.items()))
         question = Question(endpoint=endpoint, subgroups=(phrase,), options=written)
@@ -61,11 +61,11 @@ class Both:
         return Both(replace(self.source, study=parse_study((text or built.STUDY) + more), results_dir=None))
 
 
-def disagreements(found: Verification) -> list[tuple[object, ...]]:
+def disagreements(found: BothPrograms) -> list[tuple[object, ...]]:
     """What differs, in words that a failing test prints."""
     return [(c.endpoint, c.subgroup, c.row.stat_name, c.row, c.first, c.second) for c in found.differing]
 
 
-def left_out(found: Verification) -> list[str]:
+def left_out(found: BothPrograms) -> list[str]:
     """Why numbers were not compared."""
     return [u.why for u in found.uncompared if u.numbers]
