@@ -142,7 +142,7 @@ def test_columns_that_come_go_and_change_their_kind(workspace: Workspace, tmp_pa
     path = tmp_path / "tab.csv"
     path.write_text("USUBJID,AVAL,CODE,GONE\n1,5,7,a\n2,6,8,b\n", "utf-8")
     load([path], workspace, now=NOW)
-    path.write_text("USUBJID,AVAL,CODE,CAME\n1,5,x7,a\n2,7,x8,b\n", "utf-8")
+    path.write_text("USUBJID,AVAL,CODE,CAME\n1,5,x7,p\n2,7,x8,b\n", "utf-8")
     load([path], workspace, now=NOW + timedelta(days=1))
     table = _table(workspace)
     assert (table.columns_added, table.columns_removed) == (("CAME",), ("GONE",))

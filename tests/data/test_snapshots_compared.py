@@ -56,7 +56,8 @@ def test_tables_and_columns_that_come_and_go(workspace: Workspace, three: tuple[
         by_table = {t.table: t for t in diff(old, new).tables}
         assert diff(new, new).same
     assert (by_table["ADTTE"].state, by_table["ADTTE"].removed) == ("removed", 3)
-    assert (by_table["ADSL"].columns_added, by_table["ADSL"].columns_removed) == (("RATE",), ("LEADRATE",))
+    assert by_table["ADSL"].renamed == {"LEADRATE": "RATE"}
+    assert (by_table["ADSL"].columns_added, by_table["ADSL"].columns_removed) == ((), ())
 
 
 def test_rows_without_a_key_are_compared_whole(workspace: Workspace, tmp_path: Path) -> None:

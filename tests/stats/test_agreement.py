@@ -152,6 +152,7 @@ TABLE = [
     (raw(10.0), raw(10.6), ValueRule(absolute=0.5), "different"),
     (raw(10.0), raw(10.4), ValueRule(relative=0.05), "within the declared tolerance"),
     (raw(10.0), raw(11.0), ValueRule(relative=0.05), "different"),
+    (raw(10.0), raw(math.inf), ValueRule(relative=0.05), "different"),
     (raw(0.02), raw(-0.02), ValueRule("closed form", "difference", "contrast", absolute=0.5), "changes a conclusion"),
     (raw(-4.13), printed("-4.12"), DECLARED, "within the declared tolerance"),
     # what is not there, and what is no number

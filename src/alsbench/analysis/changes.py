@@ -1,20 +1,22 @@
 """Which results differ between two snapshots of one study: every contrast of the evidence, asked of both.
 
 The study, as it stands now, is asked twice: every endpoint with a contrast, overall and in every subgroup and its complement.
-A contrast has changed where its estimate, p or number of subjects is not the same double in both.
+How a contrast changed is the worst class (:mod:`alsbench.stats.agreement`) of its estimate, p, number of subjects and the first
+visit from which its difference lasts.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from alsbench.analysis.cells import cached_piece
-from alsbench.analysis.contrast import EvidenceCell
+from alsbench.analysis.contrast import CONTRASTED, EvidenceCell
 from alsbench.analysis.evidence import evidence_columns
 from alsbench.analysis.methods import evidence_endpoints
 from alsbench.analysis.source import Source
 from alsbench.errors import AlsbenchError
+from alsbench.stats.agreement import WORST_FIRST, Agreement, SaidValue, ValueRule, classify, origin_of
 
 
 @dataclass(frozen=True)
@@ -25,6 +27,8 @@ class ContrastValues:
     estimate: float | None = None
     p: float | None = None
     error: str | None = None
+    se: float | None = None
+    first_lasting_visit: float | None = None
 
 
 @dataclass(frozen=True)
@@ -42,9 +46,29 @@ class ContrastChange:
     treatment: str = ""
     reference: str = ""
 
+    def agreement(self, decimals: Callable[[str], int]) -> Agreement:
+        """The class of the change; ``decimals`` says how a statistic is printed, by its name."""
+        found = [
+            self._of("n", self.old.n, self.new.n, 0),
+            self._of(self.statistic, self.old.estimate, self.new.estimate, decimals(self.statistic)),
+            self._of("p_value", self.old.p, self.new.p, decimals("p_value")),
+            self._of("first_lasting_visit", self.old.first_lasting_visit, self.new.first_lasting_visit, 0),
+        ]
+        return min(found, key=WORST_FIRST.index)
+
     @property
-    def changed(self) -> bool:
-        return self.old != self.new
+    def statistic(self) -> str:
+        """The name of the estimate, as rows of results have it."""
+        return (
+            "difference"
+            if self.measure == "difference"
+            else CONTRASTED.get(self.method, "ratio").replace("difference", "ratio")
+        )
+
+    def _of(self, name: str, old: float | None, new: float | None, places: int) -> Agreement:
+        se = self.old.se or 0.0
+        rule = ValueRule(origin_of(self.method, name), name, "contrast", se, largest=se)
+        return classify(SaidValue(old, places), SaidValue(new, places), rule)
 
 
 def contrast_count(source: Source) -> int:
@@ -95,5 +119,5 @@ def _pair(
 
 def _answered(found: EvidenceCell | AlsbenchError | None) -> ContrastValues:
     if isinstance(found, EvidenceCell):
-        return ContrastValues(found.n, found.estimate, found.p, found.error)
+        return ContrastValues(found.n, found.estimate, found.p, found.error, found.own_se, found.first_lasting_visit)
     return ContrastValues(error=found.what if found is not None else "not asked")

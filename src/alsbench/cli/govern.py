@@ -50,6 +50,8 @@ def diff(
 ) -> int:
     """Records added, removed and changed between two snapshots, by key, and which results changed; 1 where they differ.
 
+    Each difference has a class, worst first; differences that rounding in the computer makes are one line, "noise", and no
+    verdict, and neither are values that one side holds rounded.
     The study as it stands is asked of both: every endpoint with a contrast, overall and in every subgroup and complement.
     Two snapshots beside each other tell of single records: under a mask they are not compared.
     """

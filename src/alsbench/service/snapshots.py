@@ -9,16 +9,18 @@ from alsbench.analysis.changes import ContrastChange, compare_results, contrast_
 from alsbench.analysis.looks import planned_question, question_digest
 from alsbench.analysis.source import Source, open_source
 from alsbench.audit.lock import changes
-from alsbench.data.diff import SnapshotDiff, TableDiff
 from alsbench.data.diff import diff as compare
 from alsbench.data.publish import exclusive
 from alsbench.data.snapshot import Snapshot, open_snapshot
 from alsbench.data.workspace import Workspace
 from alsbench.errors import DataError, UnavailableError, UsageError
+from alsbench.render.formats import decimals
 from alsbench.render.sheet import Field, Sheet, Value
 from alsbench.service.access import Access
+from alsbench.service.data_differences import RANK, class_sheet, class_word, record_sheet, table_sheet
 from alsbench.service.output import Output, sheets_output, some_columns
 from alsbench.service.trail import log_entry, log_shown
+from alsbench.stats.agreement import GOOD, Agreement
 from alsbench.study.names import nearest
 
 
@@ -60,7 +62,8 @@ def snapshots(access: Access, *, prune: int | None = None) -> Output:
 def diff(access: Access, old: str, new: str = "current", *, results: bool = True, records: int = 20, mask: int = 0) -> Output:
     """Records added, removed and changed between two snapshots, by key (``records`` of each kind and table are listed), and
     which ``results`` changed: the study as it stands is asked of both, every endpoint with a contrast, overall and in every
-    subgroup and complement. A snapshot is named as :func:`snapshot_named` reads it. A difference is a negative verdict.
+    subgroup and complement. A snapshot is named as :func:`snapshot_named` reads it. A difference that is worse than noise and
+    than what print shows is a negative verdict.
 
     Raises UsageError where a mask holds: two snapshots beside each other tell of single records.
     """
@@ -70,10 +73,12 @@ def diff(access: Access, old: str, new: str = "current", *, results: bool = True
     with open_snapshot(space.snapshot_path(names[0])) as before, open_snapshot(space.snapshot_path(names[1])) as after:
         with access.watch() as show:
             found = compare(before, after, shown=records, progress=show)
-        sheets = [_tables(found), _records(found, records)]
+        sheets = [table_sheet(found, "Snapshots compared"), class_sheet(found), record_sheet(found, records)]
+        turned = False
         if results:
-            sheets.append(_results(access, before, after, same=found.same))
-    return sheets_output(access, *sheets, failed=not found.same)
+            sheet, turned = _results(access, before, after, same=found.same)
+            sheets.append(sheet)
+    return sheets_output(access, *sheets, failed=turned or not found.good)
 
 
 def _printed(sheet: Sheet) -> Sheet:
@@ -119,91 +124,39 @@ def snapshot_named(space: Workspace, word: str) -> str:
     raise UsageError(f"no snapshot is named {word}", where=str(space.snapshots_dir), hint=nearest(word, (*names, "current")))
 
 
-def _tables(found: SnapshotDiff) -> Sheet:
-    records = tuple(
-        (t.table, t.state, t.rows_old, t.rows_new, t.added, t.removed, t.changed, " ".join(t.keys) or None, _columns(t) or None)
-        for t in found.tables
-    )
-    fields = (
-        Field("table", "Table"),
-        Field("state", "State"),
-        *(Field(k, h, number=True) for k, h in (("rows_old", "Rows old"), ("rows_new", "Rows new"))),
-        *(Field(k, k.capitalize(), number=True) for k in ("added", "removed", "changed")),
-        Field("keys", "Key"),
-        Field("columns", "Columns", prose=True),
-    )
-    facts = (("Old", found.old), ("New", found.new), ("Data", "the same" if found.same else "differ"))
-    notes = tuple(
-        f"{t.table}: {t.repeated} rows share their key with another row of their snapshot; they were compared whole"
-        for t in found.tables
-        if t.repeated
-    )
-    return Sheet("tables", "Snapshots compared", fields, records, facts, notes=notes)
-
-
-def _columns(table: TableDiff) -> str:
-    parts = [f"{name} ({n} changed)" for name, n in (table.by_column or {}).items()]
-    parts += [f"{name} (new)" for name in table.columns_added] + [f"{name} (gone)" for name in table.columns_removed]
-    parts += [f"{name} ({now}, was {was})" for name, (was, now) in table.columns_retyped.items()]
-    return ", ".join(parts)
-
-
-def _records(found: SnapshotDiff, shown: int) -> Sheet:
-    """The first records of each kind; the counts above are complete."""
-    fields = (Field("table", "Table"), Field("change", "Change"), Field("key", "Key"), *_before_after("column", "Column"))
-    records = tuple(r for t in found.tables if t.state == "changed" for r in _record_lines(t))
-    cut = [t.table for t in found.tables if t.state == "changed" and max(t.added, t.removed, t.changed) > shown]
-    notes = (f"the first {shown} of each kind in {', '.join(cut)}; the counts above are complete",) if cut else ()
-    return Sheet("records", "Records", fields, records, notes=notes)
-
-
-def _before_after(key: str, heading: str) -> tuple[Field, ...]:
-    return (Field(key, heading), Field("old", "Old"), Field("new", "New"))
-
-
-def _record_lines(table: TableDiff) -> Iterator[tuple[str | None, ...]]:
-    for change, keys in (("added", table.added_keys), ("removed", table.removed_keys)):
-        for key in keys:
-            yield table.table, change, _words(key), None, None, None
-    for each in table.records:
-        for column, (was, now) in each.columns.items():
-            yield table.table, "changed", _words(each.key), column, _word(was), _word(now)
-
-
-def _words(key: tuple[object, ...]) -> str:
-    return " ".join(_word(part) or "-" for part in key)
-
-
-def _word(value: object) -> str | None:
-    return None if value is None else f"{value:.15g}" if isinstance(value, float) else str(value)
-
-
-def _results(access: Access, before: Snapshot, after: Snapshot, *, same: bool) -> Sheet:
-    """The contrasts that changed. Snapshots of the same tables cannot differ in one and are not asked."""
+def _results(access: Access, before: Snapshot, after: Snapshot, *, same: bool) -> tuple[Sheet, bool]:
+    """The contrasts that changed by more than noise, worst first, and whether any did by more than print shows. Snapshots of
+    the same tables cannot differ in one and are not asked."""
     fields = (
         *(Field(k, k.capitalize()) for k in ("endpoint", "subgroup", "comparison", "visit", "measure")),
         *(Field(f"n_{w}", f"n {w}", number=True) for w in ("old", "new")),
         *(Field(f"estimate_{w}", f"Estimate {w}", number=True) for w in ("old", "new")),
         *(Field(f"p_{w}", f"p {w}", number=True) for w in ("old", "new")),
+        Field("class", "Class"),
         Field("error", "Fault", prose=True),
     )
     if same:
-        return Sheet("results", "Results: the data are the same", fields, ())
+        return Sheet("results", "Results: the data are the same", fields, ()), False
     now = open_source(access.path)
     now.snapshot.close()
     left, right = (Source(now.study, s, now.study_digest, now.results_dir, now.lock) for s in (before, after))
     pieces = list(access.steps(compare_results(left, right), contrast_count(right), "results"))
     asked = [c for piece in pieces for c in piece]
     _looked(access, left, right, asked)
-    changed = [c for c in asked if c.changed]
+    judged = sorted(((c.agreement(decimals), c) for c in asked), key=lambda pair: RANK[pair[0]])
+    changed = [(agreement, c) for agreement, c in judged if agreement not in ("identical", "noise")]
+    noisy = sum(agreement == "noise" for agreement, _ in judged)
     post_hoc = [s.name for s in now.study.subgroups if not s.prespecified]
     notes: tuple[str, ...] = (f"post hoc: {', '.join(post_hoc)}",) if post_hoc else ()
     if now.lock is not None:
         departures = (now.lock.doubt, *(f"{c.words()}" for c in changes(now.lock, now.study)))
         notes += tuple(f"departs from the locked plan: {text}" for text in departures if text)
     notes += now.study.info.marks
+    if noisy:
+        notes = (f"{noisy} contrasts differ by noise only", *notes)
     title = f"Results: {len(changed)} of {len(asked)} contrasts changed"
-    return Sheet("results", title, fields, tuple(_contrast(c) for c in changed), notes=notes, titled=True)
+    sheet = Sheet("results", title, fields, tuple(_contrast(a, c) for a, c in changed), notes=notes, titled=True)
+    return sheet, any(agreement not in GOOD for agreement, _ in changed)
 
 
 def _looked(access: Access, old: Source, new: Source, asked: list[ContrastChange]) -> None:
@@ -211,7 +164,7 @@ def _looked(access: Access, old: Source, new: Source, asked: list[ContrastChange
     question = {"method": "diff", "old": old.snapshot.digest, "new": new.snapshot.digest}
     listed: dict[str, dict[str, object]] = {}
     for c in asked:
-        if c.changed and c.treatment:
+        if _shown(c) and c.treatment:
             population = new.default_population(new.endpoint(c.endpoint))
             listed |= planned_question(c.endpoint, c.method, population, c.subgroup, c.comparison, new.study)
     facts = {
@@ -229,13 +182,28 @@ def _looked(access: Access, old: Source, new: Source, asked: list[ContrastChange
 
 def _named(found: ContrastChange) -> Iterator[str]:
     """The contrast as the ledger knows it, where a p-value of it is shown."""
-    if found.changed and (found.old.p is not None or found.new.p is not None):
+    if _shown(found) and (found.old.p is not None or found.new.p is not None):
         visit = f", {found.visit}" if found.visit else ""
         yield f"{found.endpoint} [{found.method}] {found.subgroup}: {found.treatment} vs {found.reference}{visit}"
 
 
-def _contrast(found: ContrastChange) -> tuple[str | float | int | None, ...]:
+def _shown(found: ContrastChange) -> bool:
+    """Whether a contrast is listed: it changed, and not by noise only."""
+    return found.agreement(decimals) not in ("identical", "noise")
+
+
+def _contrast(agreement: Agreement, found: ContrastChange) -> tuple[str | float | int | None, ...]:
     o, n = found.old, found.new
     errors = [f"{word}: {side.error}" for word, side in (("old", o), ("new", n)) if side.error]
     where = (found.endpoint, found.subgroup, found.comparison, found.visit, found.measure)
-    return (*where, o.n, n.n, o.estimate, n.estimate, o.p, n.p, "; ".join(errors) or None)
+    return (
+        *where,
+        o.n,
+        n.n,
+        o.estimate,
+        n.estimate,
+        o.p,
+        n.p,
+        class_word(agreement, ("old", "new")),
+        "; ".join(errors) or None,
+    )

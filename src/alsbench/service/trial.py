@@ -452,14 +452,15 @@ class Trial:
 
     def diff(self, old: str, new: str = "current", *, results: bool = True, records: int = 20) -> dict[str, pd.DataFrame]:
         """What changed between two snapshots (a name, the beginning of one, ``current``, ``previous``): ``tables`` with rows
-        added, removed and changed, the first ``records`` of each kind, and the contrasts (``results``) that changed.
+        added, removed and changed, how the data differ by class (``classes``, worst first, noise in one line), the first
+        ``records`` of each kind that differ by more than noise, and the contrasts (``results``) that do, each with its class.
 
         Raises UsageError for a snapshot that is not there, or where a mask holds.
 
         >>> import alsbench as als
         >>> found = als.open("trial").diff("current", "current")
         >>> list(found), set(found["tables"]["state"])
-        (['tables', 'records', 'results'], {'same'})
+        (['tables', 'classes', 'records', 'results'], {'same'})
         """
         return _frames(diff(self._access, old, new, results=results, records=records))
 

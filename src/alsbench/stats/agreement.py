@@ -104,6 +104,7 @@ WORST_FIRST: tuple[Agreement, ...] = (
     "noise",
     "identical",
 )
+GOOD: frozenset[Agreement] = frozenset({"identical", "noise", "same as printed"})  # nothing that anybody has to look at
 Origin = Literal["read", "closed form", "fitted"]
 Bound = Literal["", "<", ">"]
 PlainValue = float | int | str | bool | dt.date | None
@@ -250,9 +251,9 @@ def _is_tie(value: float, places: int) -> bool:
 
 def within(ours: SaidValue, theirs: SaidValue, rule: ValueRule) -> bool:
     """Whether a declared tolerance covers the deviation: absolutely, or relative to the larger of the two."""
-    if ours.bound or theirs.bound:
-        return False
     one, other = _number(ours.value), _number(theirs.value)
+    if ours.bound or theirs.bound or not (math.isfinite(one) and math.isfinite(other)):
+        return False
     return abs(one - other) <= max(rule.absolute, rule.relative * max(abs(one), abs(other)))
 
 
