@@ -107,6 +107,16 @@ def test_permutations_of_the_adjusted_ranks_are_of_those_with_their_covariates(b
     assert number(result, "permutation_p", context="contrast", **at) == expected.p
 
 
+@pytest.mark.parametrize("arms", ["comparison", "all"])
+def test_permutations_where_an_arm_has_nobody_say_so(built_trial: Source, arms: str) -> None:
+    """The only subject of Solo is not in the complement: nothing to permute, and the other comparisons are as they were."""
+    assert of("not slow", "Solo") == [] and of("not slow", "Low")
+    source = changed(built_trial, cafs={"permutations": 99, "arms": arms})
+    result = answer(Question("cafs", subgroups=("not slow",)), source)
+    found = {r.treatment: r for r in result.select(stat_name="permutation_p")}
+    assert found["Solo"].error == "no ranked subjects of Solo in this subgroup" and found["Low"].stat is not None
+
+
 def test_a_worsening_that_must_be_confirmed(built_trial: Source) -> None:
     """The next change known must be as bad, or the event come after the last; times end at the last visit otherwise."""
     result = answer(Question("responder"), changed(built_trial, responder={"confirmed": True}))

@@ -392,7 +392,7 @@ def _formula(analysis: AnalysisContext, design: Design | None) -> str:
     return "rank ~ " + " + ".join([analysis.source.study.arms.planned, *names])
 
 
-NAMES = ("permutation_gehan_p", "permutation_p", "permutations")
+PERMUTED = ("permutation_gehan_p", "permutation_p", "permutations")
 
 
 def permutation_rows(analysis: AnalysisContext, ranked: Ranked, arms: tuple[int, int], at: dict[str, Any]) -> list[Row]:
@@ -402,6 +402,11 @@ def permutation_rows(analysis: AnalysisContext, ranked: Ranked, arms: tuple[int,
     """
     scored = ranked.stratified or ranked.rank
     both = scored.included & np.isin(ranked.arm, arms)
+    names = zip(arms, (at["treatment"], at["reference"]), strict=True)
+    absent = [name for code, name in names if not (both & (ranked.arm == code)).any()]
+    if absent:
+        reason = f"no ranked subjects of {' or '.join(absent)} in this subgroup"
+        return analysis.failed("contrast", PERMUTED, reason, **at)
     modelled = both & covariate_columns(analysis).complete[ranked.subject]
     strata = strata_codes(analysis.source, analysis.endpoint.strata, ranked.subject) if analysis.endpoint.strata else None
 
@@ -417,7 +422,7 @@ def permutation_rows(analysis: AnalysisContext, ranked: Ranked, arms: tuple[int,
         columns = design.X if design is not None else np.ones((treated.size, 1))
         ancova = permute_ancova(ranked.ranks[modelled], treated, columns, **drawing(modelled))
     except StatsError as error:
-        return analysis.failed("contrast", NAMES, str(error), **at)
+        return analysis.failed("contrast", PERMUTED, str(error), **at)
     kind = "every arrangement" if gehan.exact else f"Monte Carlo, seed {analysis.endpoint.seed}"
     values = (gehan.p, ancova.p, ancova.draws)
-    return [analysis.row("contrast", n, v, warning=kind, **at) for n, v in zip(NAMES, values, strict=True)]
+    return [analysis.row("contrast", n, v, warning=kind, **at) for n, v in zip(PERMUTED, values, strict=True)]
