@@ -25,6 +25,7 @@ from alsbench.study.model import Endpoint
 Array = NDArray[np.float64]
 Stats = dict[str, "float | int | str | None"]
 NOT_IN_ROW_SPACE = 1e-8
+NO_RESIDUAL = 1e-10  # of the largest response
 
 
 @dataclass(frozen=True)
@@ -85,7 +86,7 @@ class LeastSquares:
 
 
 def least_squares(y: Array, x: Array, weights: Array | None = None) -> LeastSquares | None:
-    """Ordinary (or weighted) least squares by statsmodels; None without residual degrees of freedom."""
+    """Ordinary (or weighted) least squares by statsmodels; None without residual degrees of freedom, or without a residual."""
     rank = int(np.linalg.matrix_rank(x))
     if len(y) <= rank:
         return None
@@ -94,6 +95,8 @@ def least_squares(y: Array, x: Array, weights: Array | None = None) -> LeastSqua
         made = WLS(y, x, weights=np.ones(len(y)) if weights is None else weights).fit()
     if made.df_resid != len(y) - rank:
         raise NotCovered("the rank of the design is not clear")
+    if np.abs(np.asarray(made.resid)).max() <= NO_RESIDUAL * max(float(np.abs(y).max()), 1e-300):
+        return None  # every value is fitted exactly: what is left is rounding
     return LeastSquares(x, np.asarray(made.params), np.asarray(made.cov_params()), float(made.df_resid))
 
 

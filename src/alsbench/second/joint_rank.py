@@ -8,13 +8,14 @@ standard errors from U-statistic projections divided by the sizes of the arms.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
 from scipy import special
 
-from alsbench.second.design import Stats, arm_design, difference_stats, least_squares, mean_stats
-from alsbench.second.numbers import NotCovered, NumberRows
+from alsbench.second.design import Array, Stats, arm_design, difference_stats, least_squares, mean_stats
+from alsbench.second.numbers import NotCovered, Number, NumberRows
 from alsbench.second.trial import ALIKE, TrialTables, covariate, one_where_alike, with_covariates
 from alsbench.study.model import Comparison, Endpoint
 
@@ -22,62 +23,91 @@ WINS = {"wins", "losses", "ties"} | {
     name + end for name in ("win_ratio", "win_odds", "net_benefit", "win_probability") for end in ("", "_low", "_high")
 }
 GEHAN = {"gehan_w", "gehan_var", "gehan_z", "gehan_p"}
+PERMUTED = {"permutation_p", "permutation_gehan_p"}
 COVERED = {
     "arm": {"n", "mean", "sd", "median", "events", "ls_mean", "se", "df", "conf_low", "conf_high"},
-    "contrast": {"difference", "se", "df", "conf_low", "conf_high", "t", "p_value", "pairs", *GEHAN, *WINS},
+    "contrast": {"difference", "se", "df", "conf_low", "conf_high", "t", "p_value", "pairs", *GEHAN, *WINS, *PERMUTED},
 }
 Z = float(special.ndtri(0.975))
+DRAWS, DRAW_SEED = 20_000, 14  # of the permutations: METHODS 14 asks for draws of its own
+SLACK = 1e-9
 
 
 def numbers(trial: TrialTables, endpoint: Endpoint, members: pd.DataFrame) -> NumberRows:
-    """Every comparison at its horizon."""
-    for option, usual in {
-        "function_at": "last_common",
-        "missing": "none",
-        "rank_within_strata": False,
-        "arms": "comparison",
-    }.items():
-        if getattr(endpoint, option) != usual:
-            raise NotCovered(f"a joint rank with {option} = {getattr(endpoint, option)}")
+    """Every comparison at its horizon; with ``arms = "all"`` all arms ranked together at each horizon."""
     made = NumberRows()
+    if endpoint.arms == "all":
+        for horizon in dict.fromkeys(c.horizon for c in trial.study.comparisons):
+            together = [c for c in trial.study.comparisons if c.horizon == horizon]
+            _compared(made, trial, endpoint, members, list(trial.study.arms.order), together)
+        return made
     for comparison in trial.study.comparisons:
-        _compared(made, trial, endpoint, members, comparison)
+        arms = [a for a in trial.study.arms.order if a in (comparison.treatment, comparison.reference)]
+        _compared(made, trial, endpoint, members, arms, [comparison])
     return made
 
 
-def _compared(made: NumberRows, trial: TrialTables, endpoint: Endpoint, members: pd.DataFrame, comparison: Comparison) -> None:
-    arms = [a for a in trial.study.arms.order if a in (comparison.treatment, comparison.reference)]
+def _compared(
+    made: NumberRows,
+    trial: TrialTables,
+    endpoint: Endpoint,
+    members: pd.DataFrame,
+    arms: Sequence[str],
+    comparisons: Sequence[Comparison],
+) -> None:
+    """One ranking of some arms at one horizon, and the comparisons within it."""
     arm = trial.arm_of(members)
-    ranked = members[arm.isin(arms)]
-    subjects, values = histories(trial, endpoint, ranked, comparison)
-    subjects = subjects.assign(arm=arm)
-    for a in arms:
-        if not (subjects["arm"] == a).any():
-            raise NotCovered(f"a comparison without ranked subjects of {a}")
+    subjects, values = histories(trial, endpoint, members[arm.isin(arms)], comparisons[0])
+    subjects = subjects.assign(arm=arm, stratum=strata_words(endpoint, members))
+    if subjects.empty:
+        raise NotCovered("a subgroup without ranked subjects")
+    there = [a for a in arms if (subjects["arm"] == a).any()]
     pairs = scored(subjects, values, endpoint)
-    score = pairs.groupby("i")["score"].sum().reindex(subjects.index, fill_value=0)
-    rank = score.rank(method="average")
-    if endpoint.rank_scale == "unit":
-        rank = rank / (len(rank) + 1)
-    place = {"treatment": comparison.treatment, "reference": comparison.reference, "visit": float(comparison.horizon or 0.0)}
+    rank = ranks(subjects, pairs, endpoint)
+    visit = float(comparisons[0].horizon or 0.0)
+    sides = {"treatment": comparisons[0].treatment, "reference": comparisons[0].reference} if endpoint.arms != "all" else {}
 
     rows = subjects.assign(y=rank, subject=subjects.index)
     rows = with_covariates(rows, members, endpoint.covariates).dropna(subset=[covariate(c) for c in endpoint.covariates])
     fit = design = None
-    if all((rows["arm"] == a).any() for a in arms):
-        design = arm_design(endpoint, rows, arms)
+    modelled = there if endpoint.arms == "all" else arms
+    if all((rows["arm"] == a).any() for a in modelled):
+        design = arm_design(endpoint, rows, modelled)
         fit = least_squares(rows["y"].to_numpy(float), design.x)
     for name in arms:
         own = rank[subjects["arm"] == name]
+        if own.empty:
+            made.add("arm", {"n": 0, "events": 0}, arm=name, visit=visit, **sides)
+            continue
         stats: Stats = {"n": len(own), "mean": float(own.mean()), "median": float(own.median())}
         stats |= {"sd": float(own.std()) if len(own) > 1 else None}
         stats |= {"events": int(subjects.loc[own.index, "event"].notna().sum())}
         said = fit.says(design.grid[name]) if fit and design else None
-        made.add("arm", stats | mean_stats("ls_mean", said, fit.df if fit else 0.0), arm=name, **place)
-    along = design.grid[comparison.treatment] - design.grid[comparison.reference] if design else None
-    said = fit.says(along) if fit and along is not None else None
-    made.add("contrast", difference_stats(said, fit.df if fit else 0.0), **place)
-    made.add("contrast", gehan(subjects, pairs, members, endpoint, comparison), **place)
+        made.add("arm", stats | mean_stats("ls_mean", said, fit.df if fit else 0.0), arm=name, visit=visit, **sides)
+    for comparison in comparisons:
+        if comparison.treatment not in there or comparison.reference not in there:
+            continue
+        place = {"treatment": comparison.treatment, "reference": comparison.reference, "visit": visit}
+        along = design.grid[comparison.treatment] - design.grid[comparison.reference] if design else None
+        said = fit.says(along) if fit and along is not None else None
+        made.add("contrast", difference_stats(said, fit.df if fit else 0.0), **place)
+        _pairs_of(made, endpoint, subjects, pairs, comparison, place)
+        if endpoint.permutations:
+            permuted(made, endpoint, subjects, pairs, rows, comparison, place)
+
+
+def _pairs_of(
+    made: NumberRows,
+    endpoint: Endpoint,
+    subjects: pd.DataFrame,
+    pairs: pd.DataFrame,
+    comparison: Comparison,
+    place: dict[str, object],
+) -> None:
+    """What the pairs of two arms say."""
+    two = subjects[subjects["arm"].isin([comparison.treatment, comparison.reference])]
+    pairs = pairs[pairs["i"].isin(two.index) & pairs["j"].isin(two.index)]
+    made.add("contrast", gehan(two, pairs, comparison), **place)
     across = pairs[(pairs["arm i"] == comparison.treatment) & (pairs["arm j"] == comparison.reference)]
     made.add("contrast", win_statistics(across, transformed=endpoint.win_intervals == "transformed"), **place)
     for level, chosen in {
@@ -88,11 +118,29 @@ def _compared(made: NumberRows, trial: TrialTables, endpoint: Endpoint, members:
         made.add("contrast", {"pairs": int(chosen.sum())}, level=level, **place)
 
 
+def strata_words(endpoint: Endpoint, members: pd.DataFrame) -> pd.Series:
+    """The stratum of every member; a missing factor is one of its own."""
+    if not endpoint.strata:
+        return pd.Series("all", index=members.index)
+    return members[list(endpoint.strata)].astype("string").fillna("missing").agg(" | ".join, axis=1)
+
+
+def ranks(subjects: pd.DataFrame, pairs: pd.DataFrame, endpoint: Endpoint) -> pd.Series:
+    """Mid-ranks of the sums of scores, within strata if asked; on the unit scale over one more than are ranked."""
+    if endpoint.rank_within_strata:
+        pairs = pairs[pairs["stratum i"] == pairs["stratum j"]]
+    score = pairs.groupby("i")["score"].sum().reindex(subjects.index, fill_value=0)
+    within = subjects["stratum"] if endpoint.rank_within_strata else pd.Series("all", index=subjects.index)
+    rank = score.groupby(within).rank(method="average")
+    return rank / (within.map(within.value_counts()) + 1) if endpoint.rank_scale == "unit" else rank
+
+
 def histories(
     trial: TrialTables, endpoint: Endpoint, ranked: pd.DataFrame, comparison: Comparison
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Of each subject that can be ranked the day of its ``event`` and its last ``contact`` up to the horizon; and its changes,
-    one row a visit: ``subject``, ``visit``, ``change``, larger being better."""
+    one row a visit: ``subject``, ``visit``, ``change``, larger being better. Who has no
+    time to the event was followed to nobody's."""
     if endpoint.event is None:
         raise NotCovered("a joint rank without an event")
     function = trial.study.endpoints[endpoint.function]
@@ -108,18 +156,30 @@ def histories(
     if times.index.duplicated().any():
         raise NotCovered("a subject has two times to the event")
     known = times.reindex(ranked.index)
-    if (known["AVAL"].isna() | known["CNSR"].isna()).any():
-        raise NotCovered("a subject without a time of event or last contact")
+    known = known.where(known["AVAL"].notna() & known["CNSR"].notna())  # else followed to nobody's event
     within = (known["CNSR"] == 0) & ((known["AVAL"] <= day) | ((known["AVAL"] - day).abs() <= ALIKE * max(day, 1)))
     subjects = pd.DataFrame({"event": known["AVAL"].where(within), "contact": known["AVAL"].clip(upper=day)}).astype(float)
 
     can_be = subjects["event"].notna() | subjects.index.isin(values["subject"])
     subjects = subjects[can_be]
+    if endpoint.function_at == "horizon":
+        values = at_horizon(values, subjects, endpoint.missing, comparison.horizon or 0.0)
     alike = one_where_alike(pd.concat([subjects["event"], subjects["contact"]]))
     n = len(subjects)
     subjects = subjects.assign(event=alike.iloc[:n].to_numpy(), contact=alike.iloc[n:].to_numpy())
     values = values[values["subject"].isin(subjects.index)]
     return subjects, values.assign(change=one_where_alike(values["change"]))
+
+
+def at_horizon(values: pd.DataFrame, subjects: pd.DataFrame, missing: str, horizon: float) -> pd.DataFrame:
+    """The changes at the horizon alone; one that is missing stays so, is the last one before, or is worse than all others."""
+    latest = values.sort_values("visit", kind="stable").groupby("subject").last()
+    if missing != "locf":
+        latest = latest[(latest["visit"] - horizon).abs() <= ALIKE]
+    change = latest["change"]
+    if missing == "worst":
+        change = change.reindex(subjects.index, fill_value=(change.min() if len(change) else 0.0) - 1.0)
+    return pd.DataFrame({"subject": change.index, "visit": horizon, "change": change.to_numpy()})
 
 
 def scored(subjects: pd.DataFrame, values: pd.DataFrame, endpoint: Endpoint) -> pd.DataFrame:
@@ -144,14 +204,10 @@ def scored(subjects: pd.DataFrame, values: pd.DataFrame, endpoint: Endpoint) -> 
     return pairs.assign(score=score.astype(int), by=by)
 
 
-def gehan(
-    subjects: pd.DataFrame, pairs: pd.DataFrame, members: pd.DataFrame, endpoint: Endpoint, comparison: Comparison
-) -> Stats:
+def gehan(subjects: pd.DataFrame, pairs: pd.DataFrame, comparison: Comparison) -> Stats:
     """The generalised Gehan-Wilcoxon test: W and its variance summed over strata, pairs within a stratum only."""
-    strata = members.loc[subjects.index, list(endpoint.strata)].astype("string").fillna("missing").agg(" | ".join, axis=1)
-    if not endpoint.strata:
-        strata = pd.Series("all", index=subjects.index)
-    within = pairs[pairs["i"].map(strata) == pairs["j"].map(strata)]
+    strata = subjects["stratum"]
+    within = pairs[pairs["stratum i"] == pairs["stratum j"]]
     u = within.groupby("i")["score"].sum().reindex(subjects.index, fill_value=0)
     w, variance = 0, 0.0
     for names in strata.groupby(strata).groups.values():
@@ -198,6 +254,64 @@ def win_statistics(across: pd.DataFrame, *, transformed: bool) -> Stats:
     else:
         stats |= _limits("win_ratio", None, None, None)
     return stats
+
+
+def permuted(
+    made: NumberRows,
+    endpoint: Endpoint,
+    subjects: pd.DataFrame,
+    pairs: pd.DataFrame,
+    rows: pd.DataFrame,
+    comparison: Comparison,
+    place: dict[str, object],
+) -> None:
+    """Both tests with the arms of two dealt again within strata: p = (1 + how many are as extreme) / (draws + 1), by draws of
+    its own, each p with its standard error and that of as many draws as the study asks of the first program."""
+    sides = [comparison.treatment, comparison.reference]
+    two = subjects[subjects["arm"].isin(sides)]
+    within = pairs[pairs["i"].isin(two.index) & pairs["j"].isin(two.index) & (pairs["stratum i"] == pairs["stratum j"])]
+    u = within.groupby("i")["score"].sum().reindex(two.index, fill_value=0).to_numpy(float)
+    rng = np.random.default_rng([DRAW_SEED, endpoint.seed])
+    treated = (two["arm"] == comparison.treatment).to_numpy(float)
+    dealt = dealt_again(treated, two["stratum"], rng)
+    of_w = np.abs(dealt @ u) >= abs(treated @ u) - SLACK
+    modelled = rows[rows["arm"].isin(sides)]
+    own = (modelled["arm"] == comparison.treatment).to_numpy(float)
+    others = arm_design(endpoint, modelled, []).x
+    dealt = dealt_again(own, modelled["stratum"], rng)
+    y = modelled["y"].to_numpy(float)
+    observed = float(t_of_arm(y, own[None, :], others)[0])
+    if not math.isfinite(observed):
+        made.add("contrast", dict.fromkeys(PERMUTED), **place)
+        return
+    of_t = np.abs(t_of_arm(y, dealt, others)) >= abs(observed) - SLACK
+    for name, extreme in {"permutation_gehan_p": of_w, "permutation_p": of_t}.items():
+        p = (1 + int(extreme.sum())) / (len(extreme) + 1)
+        error = math.sqrt(max(p * (1 - p), 1 / DRAWS) * (1 / DRAWS + 1 / endpoint.permutations))
+        made.rows.append(Number("contrast", name, p, error=error, **place))  # type: ignore[arg-type]
+
+
+def dealt_again(treated: Array, stratum: pd.Series, rng: np.random.Generator) -> Array:
+    """(draws, n) treatment indicators, each a permutation of ``treated`` within strata."""
+    dealt = np.tile(treated, (DRAWS, 1))
+    for inside in stratum.groupby(stratum).indices.values():
+        dealt[:, inside] = rng.permuted(dealt[:, inside], axis=1)
+    return dealt
+
+
+def t_of_arm(y: Array, treated: Array, others: Array) -> Array:
+    """The t of the treatment indicators, one a row of ``treated``, beside the columns ``others``: of both residuals.
+    Infinite where the columns determine the arm, so that it counts as extreme."""
+    residual = np.eye(len(y)) - others @ np.linalg.pinv(others)
+    left, arm = residual @ y, treated @ residual
+    spread = (arm**2).sum(axis=1)
+    df = len(y) - np.linalg.matrix_rank(others) - 1
+    if df < 1:
+        return np.full(len(treated), math.inf)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        slope = arm @ left / spread
+        t = slope / np.sqrt((left @ left - slope**2 * spread) / df / spread)
+    return np.where(spread > SLACK, t, math.inf)
 
 
 def _limits(name: str, value: float | None, low: float | None, high: float | None) -> Stats:

@@ -224,12 +224,14 @@ def with_covariates(records: pd.DataFrame, members: pd.DataFrame, names: Sequenc
 
 
 def _logarithmic(table: pd.DataFrame, endpoint: Endpoint) -> pd.DataFrame:
-    """ln(AVAL/BASE) as the change and ln BASE as baseline; values below the limit of quantification count as half of it."""
+    """ln(AVAL/BASE) as the change and ln BASE as baseline; values below the limit of quantification count as half of
+    it, and are marked in ``below``."""
     aval, base = table["aval"], table["base"]
+    below = pd.Series(False, index=table.index)
     if endpoint.lloq is not None:
         delivered = table["DTYPE"].astype("string").str.upper().eq("HALFLLOQ").fillna(value=False).astype(bool)
         low = (aval < endpoint.lloq) & ((endpoint.lloq - aval).abs() > ALIKE * endpoint.lloq) & ~delivered
-        aval = aval.mask(low, endpoint.lloq / 2)
+        aval, below = aval.mask(low, endpoint.lloq / 2), low | delivered
         halved = (
             table["subject"]
             .map(table[delivered].groupby("subject")["aval"].agg(set))
@@ -241,7 +243,7 @@ def _logarithmic(table: pd.DataFrame, endpoint: Endpoint) -> pd.DataFrame:
         )
     with np.errstate(divide="ignore", invalid="ignore"):
         value, start = np.log(aval.where(aval > 0)), np.log(base.where(base > 0))
-    return table.assign(aval=value, base=start, chg=value - start)
+    return table.assign(aval=value, base=start, chg=value - start, below=below)
 
 
 def _no_cut(function: str, column: str, _share: float | None) -> float:
