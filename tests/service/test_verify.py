@@ -149,6 +149,9 @@ def test_a_fault_of_the_first_program_is_a_negative_verdict(
     made = verify(trial, endpoints(trial))
     differing = {n["statistic"] for n in numbers(made) if n["verdict"] == "differs"}
     assert made.failed and differing == {stat_name}
+    classes = {str(n["class"]) for n in numbers(made) if n["verdict"] == "differs"}
+    assert ("changes a conclusion" in classes) is (stat_name in ("difference", "hazard_ratio"))  # turned round
+    assert {str(n["class"]) for n in numbers(made) if n["verdict"] == "agrees"} <= {"identical", "noise"}
 
 
 def test_a_report_says_what_the_second_program_says_to_its_tables(trial: Access) -> None:
@@ -158,6 +161,6 @@ def test_a_report_says_what_the_second_program_says_to_its_tables(trial: Access)
     text = " ".join("".join(made.texts("txt")).split())
     alone = {p: verify(trial, (name,), subgroups=(p,)).sheets[0].notes[0] for p in ("overall", "slow")}
     assert all(f"Second program: {said}" in text for said in alone.values())
-    assert "Second program: numbers on which it differs" in text and not made.failed
+    assert "What a second program says to the tables of endpoints" in text and not made.failed
     plain = report(replace(trial, destination={"format": "txt"}), endpoints=(name,))
     assert "econd program" not in "".join(plain.texts("txt"))

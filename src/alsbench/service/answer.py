@@ -297,8 +297,8 @@ class Verified(Answer):
         return self._output.sheets[0].notes[0]
 
     def frame(self) -> pd.DataFrame:
-        """``endpoint``, ``subgroup``, ``verdict``, ``context``, ``place``, ``statistic``, the ``first`` and the ``second``
-        program's number, and their ``deviation`` relative to the larger of value and standard error."""
+        """``endpoint``, ``subgroup``, ``verdict``, ``class``, ``context``, ``place``, ``statistic``, the ``first`` and
+        ``second`` program's number, and their ``deviation`` relative to the larger of value and standard error."""
         return self._told(sheet_frame(self._output.sheets[0]))
 
     def not_compared(self) -> pd.DataFrame:

@@ -266,11 +266,12 @@ def _second_program(asked: Contents) -> list[Page]:
     """What a second program says to the tables of endpoints: where it differs, and what it does not compute."""
     if asked.second is None:
         return []
-    from alsbench.service.verify import BothPrograms, verification_sheets  # waits: statsmodels
+    from alsbench.service.verify import PRINTED, BothPrograms, verification_sheets  # waits: statsmodels
 
-    _, differing, omitted = verification_sheets(sum(asked.both, BothPrograms()))
+    sheets = verification_sheets(sum(asked.both, BothPrograms()))
+    first, *more = [sheets[name] for name in PRINTED if sheets[name].records or name == "tables"]
     notes = ("The second program shares no derivation, design or formula with the first (pandas and statsmodels).",)
-    return [asked.sheet_page(differing, "Second program: numbers on which it differs", omitted, notes=notes)]
+    return [asked.sheet_page(first, "What a second program says to the tables of endpoints", *more, notes=notes)]
 
 
 def _departures(asked: Contents) -> list[Page]:

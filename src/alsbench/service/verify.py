@@ -22,7 +22,7 @@ from alsbench.service.access import Access
 from alsbench.service.endpoint import answered, endpoint_question
 from alsbench.service.output import Output, sheets_output, source_facts
 from alsbench.service.trail import log_look
-from alsbench.stats.agreement import agree
+from alsbench.stats.agreement import WORST_FIRST, Agreement, SaidValue, ValueRule, agree, classify
 
 if TYPE_CHECKING:
     from alsbench.analysis.result import Result, Row
@@ -41,6 +41,15 @@ class Compared:
     second: float | int | str | None
     agrees: bool
     deviation: float
+
+    @property
+    def agreement(self) -> Agreement:
+        """The class in which they differ (METHODS 15); noise is what the tolerance of their kind allows (METHODS 14)."""
+        if self.agrees:
+            return "identical" if self.first == self.second else "noise"
+        ours, theirs = SaidValue(self.first), SaidValue(self.second)
+        found = classify(ours, theirs, ValueRule("closed form", self.row.stat_name, self.row.context))
+        return found if found in ("changes a conclusion", "only ours", "only theirs") else "different"
 
 
 @dataclass(frozen=True)
@@ -66,7 +75,8 @@ class BothPrograms:
     @property
     def differing(self) -> list[Compared]:
         """The numbers on which the programs differ, worst first."""
-        return sorted((c for c in self.compared if not c.agrees), key=lambda c: -c.deviation)
+        found = [c for c in self.compared if not c.agrees]
+        return sorted(found, key=lambda c: (WORST_FIRST.index(c.agreement), -c.deviation))
 
     @property
     def sentence(self) -> str:
@@ -141,6 +151,9 @@ def held_against(
     return BothPrograms(tuple(compared), tuple(_left(endpoint, phrase, why, n) for why, n in left.items()))
 
 
+PRINTED = ("differences", "tables", "not_compared")  # of the sheets, in the order in which they are read
+
+
 def verify(
     access: Access,
     endpoints: Sequence[str] = (),
@@ -170,9 +183,9 @@ def verify(
         for question in access.steps(asked, len(asked), "verifying"):
             found += verified(access, source, program, question, access.mask(mask), command)
         sheets = verification_sheets(found, (*source_facts(source), ("Command", command)))
-    numbers, differing, omitted = sheets
-    printed = (differing, *((omitted,) if found.uncompared else ()))
-    return sheets_output(access, numbers, omitted, printed=printed, failed=bool(found.differing))
+    printed = [sheets[name] for name in PRINTED if sheets[name].records or name == "tables"]
+    kept = [sheets[name] for name in ("numbers", "not_compared", "tables")]
+    return sheets_output(access, *kept, printed=printed, failed=bool(found.differing))
 
 
 def verified(
@@ -193,11 +206,11 @@ def row_place(row: Row) -> tuple[object, ...]:
     return (row.context, row.arm, row.treatment, row.reference, row.visit_number, row.variable, row.level, row.stat_name)
 
 
-def verification_sheets(found: BothPrograms, facts: tuple[tuple[str, str], ...] = ()) -> tuple[Sheet, Sheet, Sheet]:
-    """Every number of both programs, worst first; those on which they differ; what was not compared, and why."""
-    bad = found.differing
-    notes = (found.summary,)
-    texts = ("endpoint", "subgroup", "verdict", "context", "place", "statistic")
+def verification_sheets(found: BothPrograms, facts: tuple[tuple[str, str], ...] = ()) -> dict[str, Sheet]:
+    """What both programs say: ``tables``, by endpoint and subgroup; ``differences``, the numbers on which they differ, and
+    ``numbers``, all of both, each worst first; ``not_compared``, how many were not, and why."""
+    bad, notes = found.differing, (found.summary,)
+    texts = ("endpoint", "subgroup", "verdict", "class", "context", "place", "statistic")
     fields = [Field(key, key.capitalize()) for key in texts]
     fields += [Field(key, key.capitalize(), number=True) for key in ("first", "second", "deviation")]
     agreeing = sorted((c for c in found.compared if c.agrees), key=lambda c: -c.deviation)
@@ -206,11 +219,26 @@ def verification_sheets(found: BothPrograms, facts: tuple[tuple[str, str], ...] 
         Field("numbers", "Numbers", number=True),
     )
     omitted = tuple((u.endpoint, u.subgroup, u.why, u.numbers) for u in found.uncompared)
-    return (
-        Sheet("numbers", "Numbers of both programs", tuple(fields), tuple(_records([*bad, *agreeing])), facts, notes),
-        Sheet("differences", "Numbers on which the two programs differ", tuple(fields), tuple(_records(bad)), facts, notes),
+    counts = [Field("endpoint", "Endpoint"), Field("subgroup", "Subgroup")]
+    headings = {"compared": "Compared", "differ": "Differ", "not_compared": "Not compared", "deviation": "Largest deviation"}
+    counts += [Field(key, heading, number=True) for key, heading in headings.items()]
+    sheets = (
+        Sheet("tables", "Two programs, by endpoint and subgroup", tuple(counts), tuple(_tables(found)), facts, notes),
+        Sheet("differences", "Numbers on which the two programs differ", tuple(fields), tuple(_records(bad))),
         Sheet("not_compared", "Not compared", kinds, omitted),
+        Sheet("numbers", "Numbers of both programs", tuple(fields), tuple(_records([*bad, *agreeing])), facts, notes),
     )
+    return {sheet.name: sheet for sheet in sheets}
+
+
+def _tables(found: BothPrograms) -> Iterator[tuple[str | float | int | None, ...]]:
+    """How many numbers of each table were compared, differ and were not compared; the largest deviation of those that agree."""
+    places = [(c.endpoint, c.subgroup) for c in found.compared] + [(u.endpoint, u.subgroup) for u in found.uncompared]
+    for endpoint, phrase in dict.fromkeys(places):
+        own = [c for c in found.compared if (c.endpoint, c.subgroup) == (endpoint, phrase)]
+        good = [c.deviation for c in own if c.agrees]
+        left = sum(u.numbers for u in found.uncompared if (u.endpoint, u.subgroup) == (endpoint, phrase))
+        yield endpoint, phrase, len(own), len(own) - len(good), left, _two_digits(max(good)) if good else None
 
 
 def _records(found: Sequence[Compared]) -> Iterator[tuple[str | float | int | None, ...]]:
@@ -220,6 +248,10 @@ def _records(found: Sequence[Compared]) -> Iterator[tuple[str | float | int | No
         words = (c.row.arm, sides, f"visit {visit:g}" if visit is not None else "", c.row.variable, c.row.level)
         place = ", ".join(w for w in words if w)
         numbers = (v if isinstance(v, int | float) else None for v in (c.first, c.second))
-        deviation = c.deviation if math.isfinite(c.deviation) else None
+        deviation = _two_digits(c.deviation) if math.isfinite(c.deviation) else None
         verdict = "agrees" if c.agrees else "differs"
-        yield (c.endpoint, c.subgroup, verdict, c.row.context, place, c.row.stat_name, *numbers, deviation)
+        yield (c.endpoint, c.subgroup, verdict, c.agreement, c.row.context, place, c.row.stat_name, *numbers, deviation)
+
+
+def _two_digits(deviation: float) -> float:
+    return float(f"{deviation:.1e}")

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from alsbench.analysis.contrast import Piece
     from alsbench.analysis.result import Result
     from alsbench.analysis.source import Source
+    from alsbench.service.verify import BothPrograms
     from alsbench.stats.survival import SurvivalCurve
 
 
@@ -48,23 +49,30 @@ class CurveKey:
 
 
 @dataclass(frozen=True)
+class VerifiedKey:
+    """What a second program says to a question of one subgroup phrase; asked for by a key, never by a view."""
+
+    question: Question
+
+
+@dataclass(frozen=True)
 class Curves:
     """The curve of every arm that has subjects."""
 
     by_arm: Mapping[str, SurvivalCurve]
 
 
-AnswerKey = Question | PieceKey | CurveKey | CheckKey
+AnswerKey = Question | PieceKey | CurveKey | CheckKey | VerifiedKey
 
 
 @dataclass
 class Answers:
     """What was already computed from one source, one subgroup phrase each. Shared between threads."""
 
-    found: dict[AnswerKey, Result | Piece | Curves | AlsbenchError] = field(default_factory=dict)
+    found: dict[AnswerKey, Result | Piece | Curves | BothPrograms | AlsbenchError] = field(default_factory=dict)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def get(self, key: AnswerKey) -> Result | Piece | Curves | AlsbenchError | None:
+    def get(self, key: AnswerKey) -> Result | Piece | Curves | BothPrograms | AlsbenchError | None:
         with self.lock:
             return self.found.get(key)
 
@@ -88,7 +96,7 @@ class Answers:
         with self.lock:
             self.found[key] = made
 
-    def keep(self, key: AnswerKey, found: Result) -> None:
+    def keep(self, key: AnswerKey, found: Result | BothPrograms) -> None:
         """Store an answer that was found elsewhere."""
         with self.lock:
             self.found[key] = found
@@ -121,6 +129,8 @@ def _computed(key: AnswerKey, source: Source) -> Result | Piece | Curves:
         return Curves(curves_of(key.question, source)[key.question.subgroups[0]])
     if isinstance(key, CheckKey):
         return cached_check(key.check, source, key.subgroup, endpoint=key.endpoint, population=key.population)
+    if isinstance(key, VerifiedKey):
+        raise TypeError("what a second program says is kept by the dialog that asks it")
     piece = piece_or_fault(source, key.endpoint, key.phrase, source.study.comparisons, key.population)
     return gated(source, piece, key.population)
 

@@ -35,7 +35,7 @@ from alsbench.tui.exporter import EXPORT, Exporter
 from alsbench.tui.external_programs import editor, run_on_terminal, subgroup_line
 from alsbench.tui.keys import KeyRouter
 from alsbench.tui.overlays import Overlays, failure_lines
-from alsbench.tui.screens.base import View
+from alsbench.tui.screens.base import QueryView, View
 from alsbench.tui.session import Catalogue, Session, reduce
 from alsbench.tui.session_log import SessionLog
 from alsbench.tui.session_restore import actions_to, restore_path, restored_actions, still_there
@@ -399,6 +399,17 @@ class Workbench(App[int], inherit_bindings=False):
         words["subgroup"] = "" if shown == "forest" else next(iter(choice.subgroups), "")
         words["comparison"] = choice.comparison if shown == "forest" else ""
         self.push_screen(LineupScreen(self, words))
+
+    def do_verify(self) -> None:
+        """What is on the screen, computed again by a second program."""
+        view = self.view
+        asked = view.to_verify() if self.opened is not None and isinstance(view, QueryView) else []
+        if not asked:
+            self.status("nothing here that a second program computes")
+            return
+        from alsbench.tui.screens.verification import VerificationTable  # waits: duckdb, pydantic
+
+        self.push_screen(VerificationTable(self, asked), lambda _: view.refresh_view())
 
     def do_theme(self, name: str = "") -> None:
         """Switch to a theme, the next one without a name; NO_COLOR stays without colour."""

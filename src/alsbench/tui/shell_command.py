@@ -54,6 +54,8 @@ class ViewRequest:
             tables,
         )
 
+        if self.name == "verify":
+            return self._verify()
         options: dict[str, Any] = {k: tuple(filter(None, v)) if isinstance(v, tuple) else v for k, v in self.options.items()}
         options = {key: value for key, value in options.items() if value}
         curve = options.pop("curve", False)
@@ -74,6 +76,12 @@ class ViewRequest:
         }
         made = operations[self.name]
         return lambda access, mask: made(access, *self.about, **options, mask=mask)
+
+    def _verify(self) -> Callable[..., Output]:
+        from alsbench.service.verify import verify  # waits: statsmodels
+
+        options: dict[str, Any] = {key: value for key, value in self.options.items() if value}
+        return lambda access, mask: verify(access, self.about, **options, mask=mask)
 
 
 def view_request(

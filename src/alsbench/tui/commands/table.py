@@ -348,6 +348,18 @@ COMMANDS: tuple[Command, ...] = (
     *_listed(
         SHOW,
         EVERYWHERE,
+        Command(
+            "verify",
+            "Verify",
+            ("V",),
+            "Verify: compute what is on the screen again by a second program, and show where the two differ",
+            footer=("verify", 18),
+            shown=lambda s: s.screen in {"evidence", "endpoint", "forest", "safety"},
+        ),
+    ),
+    *_listed(
+        SHOW,
+        EVERYWHERE,
         Command("shell", "Shell command", ("c",), "Show the shell command that prints this view", footer=("command", 10)),
         Command("copy_cell", "Copy cell", ("y",), "Copy the cell (OSC 52, and a file)", when=on_table),
         Command("copy_table", "Copy table", ("Y",), "Copy the table (OSC 52, and a file)"),

@@ -20,7 +20,7 @@ from alsbench.analysis.result import Result
 from alsbench.render.page import Page
 from alsbench.tui import actions as act
 from alsbench.tui.access_log import AccessLog
-from alsbench.tui.answers import AnswerKey, Answers
+from alsbench.tui.answers import AnswerKey, Answers, PieceKey, VerifiedKey
 from alsbench.tui.cell_text import safe
 from alsbench.tui.exporter import Exporter
 from alsbench.tui.host import Host
@@ -339,6 +339,28 @@ class QueryView(View):
 
         self.bench.jobs.start(self.panel, f"{self.panel}:", work, heavy=True, interrupt=source.snapshot.interrupt)
         self.bench.progress(f"{self.panel}: 0/{total}  ^c cancels")
+
+    # ---- a second program
+
+    def to_verify(self) -> list[Question]:
+        """The questions whose numbers stand on the screen, each of one subgroup phrase, at every visit."""
+        wanted = [self.question(k.endpoint, k.phrase) if isinstance(k, PieceKey) else k for k in self.wanted()]
+        return list(dict.fromkeys(replace(q, visits=()) for q in wanted if isinstance(q, Question)))
+
+    def verified(self) -> tuple[str, str]:
+        """What a second program says to all that is on the screen, for the title; empty where it was not asked."""
+        found = [self.known(VerifiedKey(q)) for q in self.to_verify()]
+        if not found or None in found:
+            return "", "dim"
+        compared, bad = sum(len(f.compared) for f in found), sum(len(f.differing) for f in found)
+        left = ", not all compared" if any(f.uncompared for f in found) else ""
+        if bad:
+            return f"  {bad} of {compared} DIFFER from the second program", "error"
+        return f"  {compared} of {compared} verified{left}", "dim"
+
+    def title(self, text: str, *marks: tuple[str, str]) -> None:
+        said = self.verified() if self.bench.opened is not None else ("", "dim")
+        super().title(text, *marks, *([said] if said[0] else []))
 
     def mark_stale(self) -> None:
         """What is shown answers an earlier question: say so until the first part of the new answer lands."""
