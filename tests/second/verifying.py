@@ -50,9 +50,10 @@ class Both:
         self.second = SecondProgram(self.source)
 
     def asked(self, endpoint: str, phrase: str = "overall", **options: object) -> BothPrograms:
-        """One endpoint in one subgroup, with options as a question gives them."""
-        written = tuple((k, json.dumps(v) if isinstance(v, bool | list) else str(v)) for k, v in sorted(options.items()))
-        question = Question(endpoint=endpoint, subgroups=(phrase,), options=written)
+        """One endpoint in one subgroup, with options as a question gives them (covariance and df too)."""
+        own = {key: str(options.pop(key)) for key in ("covariance", "df") if key in options}
+        written = tuple((k, json.dumps(v) if isinstance(v, bool | list | dict) else str(v)) for k, v in sorted(options.items()))
+        question = Question(endpoint=endpoint, subgroups=(phrase,), options=written, **own)
         made = apply_overrides(self.source.endpoint(question.endpoint), question)
         return self.second.beside(answer(question, self.source), made, phrase)
 

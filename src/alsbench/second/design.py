@@ -44,6 +44,18 @@ def split_covariates(endpoint: Endpoint, rows: pd.DataFrame, names: Sequence[str
     return [c for c in columns if not is_factor[c]], [c for c in columns if is_factor[c]]
 
 
+def held_at(endpoint: Endpoint, column: str) -> float | None:
+    """Where an LS mean reads a covariate, None for its mean. A baseline is given in the units of the data."""
+    if column != "base":
+        return endpoint.at.get(column.removeprefix("covariate "))
+    at = endpoint.at.get("BASE")
+    if at is None or endpoint.scale != "log":
+        return at
+    if at <= 0:
+        raise NotCovered(f"the logarithm of a baseline of {at:g}")
+    return math.log(at)
+
+
 def arm_design(endpoint: Endpoint, rows: pd.DataFrame, arms: Sequence[str], more: Sequence[str] = ()) -> GridDesign:
     """Arms, covariates and factors of an endpoint; ``more`` names numeric columns of the rows that are covariates too."""
     numbers, factors = split_covariates(endpoint, rows, endpoint.covariates)
@@ -52,7 +64,7 @@ def arm_design(endpoint: Endpoint, rows: pd.DataFrame, arms: Sequence[str], more
     parts, points = [arm_columns], [np.zeros(arm_columns.shape[1])]
     for column in numbers:
         values = rows[column].to_numpy(float)
-        at = endpoint.at.get("BASE" if column == "base" else column.removeprefix("covariate "))
+        at = held_at(endpoint, column)
         parts.append(((values - (values.mean() if at is None else at)) / values.std())[:, None])
         points.append(np.zeros(1))
     for column in factors:

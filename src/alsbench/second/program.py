@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from alsbench.second import ancova, baseline, incidence, joint_rank, responder, staging, subgroup, survival
+from alsbench.second import ancova, baseline, incidence, joint_rank, mmrm, responder, slope, staging, subgroup, survival
 from alsbench.second.numbers import NotCovered, Number
 from alsbench.second.trial import TrialTables
 from alsbench.study.model import Endpoint, Study
@@ -14,7 +14,9 @@ METHODS = {
     "baseline": baseline,
     "incidence": incidence,
     "joint_rank": joint_rank,
+    "mmrm": mmrm,
     "responder": responder,
+    "slope": slope,
     "staging": staging,
     "time_to_event": survival,
 }

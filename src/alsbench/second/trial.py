@@ -227,9 +227,9 @@ def _logarithmic(table: pd.DataFrame, endpoint: Endpoint) -> pd.DataFrame:
     """ln(AVAL/BASE) as the change and ln BASE as baseline; values below the limit of quantification count as half of
     it, and are marked in ``below``."""
     aval, base = table["aval"], table["base"]
-    below = pd.Series(False, index=table.index)
+    delivered = table["DTYPE"].astype("string").str.upper().eq("HALFLLOQ").fillna(value=False).astype(bool)
+    below = delivered
     if endpoint.lloq is not None:
-        delivered = table["DTYPE"].astype("string").str.upper().eq("HALFLLOQ").fillna(value=False).astype(bool)
         low = (aval < endpoint.lloq) & ((endpoint.lloq - aval).abs() > ALIKE * endpoint.lloq) & ~delivered
         aval, below = aval.mask(low, endpoint.lloq / 2), low | delivered
         halved = (

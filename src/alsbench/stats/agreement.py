@@ -50,7 +50,7 @@ def tolerance(stat_name: str, value: float, se: float = 0.0, *, fitted: bool = F
     if stat_name in COUNTS:
         return 0.0
     if error:
-        return INTEGRATED + 4 * error
+        return INTEGRATED * max(1.0, (value / 0.1) ** 2) + 4 * error
     if stat_name in LIKELIHOODS:
         return LIKELIHOODS[stat_name] * FITTED
     if stat_name in ("df", "den_df"):
@@ -70,7 +70,8 @@ def agree(
     fitted: bool = False,
     error: float = 0.0,
 ) -> tuple[bool, float]:
-    """Whether two values agree, and the deviation relative to the larger of value and SE (infinite where one has none).
+    """Whether two values agree, and the deviation relative to the larger of value and SE (infinite where one has none); that of
+    a p or a log-likelihood is absolute, as its tolerance is.
 
     ``fitted`` and ``error`` as in :func:`tolerance`."""
     if one == other:
@@ -78,7 +79,8 @@ def agree(
     if not isinstance(one, int | float) or not isinstance(other, int | float):
         return False, math.inf
     deviation = abs(one - other)
-    size = max(abs(one), se)
+    absolute = error or stat_name in LIKELIHOODS or stat_name.endswith(("_p", "p_value"))
+    size = 1.0 if absolute else max(abs(one), se)
     return deviation <= tolerance(stat_name, one, se, fitted=fitted, error=error), deviation / size if size else math.inf
 
 
