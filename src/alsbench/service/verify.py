@@ -64,13 +64,14 @@ class Uncompared:
 
 @dataclass(frozen=True)
 class BothPrograms:
-    """What was compared, and what was not."""
+    """What was compared, and what was not; ``tables`` are the endpoints and subgroup phrases asked for, in order."""
 
+    tables: tuple[tuple[str, str], ...] = ()
     compared: tuple[Compared, ...] = ()
     uncompared: tuple[Uncompared, ...] = ()
 
     def __add__(self, other: BothPrograms) -> BothPrograms:
-        return BothPrograms(self.compared + other.compared, self.uncompared + other.uncompared)
+        return BothPrograms(self.tables + other.tables, self.compared + other.compared, self.uncompared + other.uncompared)
 
     @property
     def differing(self) -> list[Compared]:
@@ -111,8 +112,13 @@ class SecondProgram:
         try:
             second = {n.place(): n for n in answer(self._trial, endpoint, phrase)}
         except NotCovered as fault:
-            return BothPrograms((), (_left(endpoint, phrase, f"not covered: {fault}", sum(r.stat is not None for r in shown)),))
+            return _nothing(endpoint, phrase, f"not covered: {fault}", sum(r.stat is not None for r in shown))
         return held_against(endpoint, phrase, shown, second, {row_place(r) for r in result.rows if is_masked(r)})
+
+
+def _nothing(endpoint: Endpoint, phrase: str, why: str, numbers: int) -> BothPrograms:
+    """Of a table nothing was compared."""
+    return BothPrograms(((endpoint.name, phrase),), (), (_left(endpoint, phrase, why, numbers),))
 
 
 def _left(endpoint: Endpoint, phrase: str, why: str, numbers: int) -> Uncompared:
@@ -148,7 +154,8 @@ def held_against(
         seen = {row_place(r) for r in shown}
         only = [n for place, n in second.items() if place not in seen and n.stat is not None]
         compared += [Compared(endpoint.name, phrase, n, None, n.stat, agrees=False, deviation=math.inf) for n in only]
-    return BothPrograms(tuple(compared), tuple(_left(endpoint, phrase, why, n) for why, n in left.items()))
+    omitted = tuple(_left(endpoint, phrase, why, n) for why, n in left.items())
+    return BothPrograms(((endpoint.name, phrase),), tuple(compared), omitted)
 
 
 PRINTED = ("differences", "tables", "not_compared")  # of the sheets, in the order in which they are read
@@ -196,7 +203,7 @@ def verified(
     try:
         result = answered(question, source, k)
     except AlsbenchError as fault:
-        return BothPrograms((), (_left(endpoint, phrase, f"the first program has no answer: {fault.what}", 0),))
+        return _nothing(endpoint, phrase, f"the first program has no answer: {fault.what}", 0)
     log_look(access, result.with_command(command) if command else result, source.study)
     return program.beside(result, endpoint.model_copy(update={"population": result.question["population"]}), phrase)
 
@@ -233,8 +240,7 @@ def verification_sheets(found: BothPrograms, facts: tuple[tuple[str, str], ...] 
 
 def _tables(found: BothPrograms) -> Iterator[tuple[str | float | int | None, ...]]:
     """How many numbers of each table were compared, differ and were not compared; the largest deviation of those that agree."""
-    places = [(c.endpoint, c.subgroup) for c in found.compared] + [(u.endpoint, u.subgroup) for u in found.uncompared]
-    for endpoint, phrase in dict.fromkeys(places):
+    for endpoint, phrase in dict.fromkeys(found.tables):
         own = [c for c in found.compared if (c.endpoint, c.subgroup) == (endpoint, phrase)]
         good = [c.deviation for c in own if c.agrees]
         left = sum(u.numbers for u in found.uncompared if (u.endpoint, u.subgroup) == (endpoint, phrase))
