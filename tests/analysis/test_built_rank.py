@@ -107,6 +107,24 @@ def test_permutations_of_the_adjusted_ranks_are_of_those_with_their_covariates(b
     assert number(result, "permutation_p", context="contrast", **at) == expected.p
 
 
+def test_the_interaction_of_ranks_of_all_arms_is_of_all_arms(trial: Source) -> None:
+    """statsmodels: the ranks of everybody, as the endpoint prints them, on arm by part and the covariates."""
+    import statsmodels.formula.api as smf
+
+    source = changed(trial, cafs={"arms": "all"})
+    piece = evidence_piece(source, source.endpoint("cafs"), "slow", source.comparisons(("G2-M12",)))
+    result = answer(Question("cafs", comparisons=("G2-M12",), subjects=True), source)
+    rank = {r.level: r.number() for r in result.select(context="subject", stat_name="rank", visit_number=12.0)}
+    slow = {str(s) for s, m in zip(source.subject_ids, members(source, "slow").mask, strict=True) if m}
+    names = ("TRT01P", "BLALSFR", "LEADRATE", "ONSETSIT", "RILUFL")
+    frame = pd.DataFrame({n: source.subject_column(n) for n in names}, index=[str(s) for s in source.subject_ids])
+    frame = frame.loc[list(rank)].assign(y=list(rank.values()), inside=[float(s in slow) for s in rank])
+    fit = smf.ols("y ~ C(TRT01P, Treatment('Placebo')) * inside + BLALSFR + LEADRATE + ONSETSIT + RILUFL", frame).fit()
+    assert len(set(frame.TRT01P)) == 3 and len(rank) > 100
+    term = "C(TRT01P, Treatment('Placebo'))[T.Group 2]:inside"
+    assert [c.interaction_p for c in piece.cells] == [pytest.approx(float(fit.pvalues[term]), abs=1e-9)]
+
+
 @pytest.mark.parametrize("arms", ["comparison", "all"])
 def test_permutations_where_an_arm_has_nobody_say_so(built_trial: Source, arms: str) -> None:
     """The only subject of Solo is not in the complement: nothing to permute, and the other comparisons are as they were."""

@@ -145,15 +145,18 @@ def ranked_set(analysis: AnalysisContext, horizon: float, mask: BoolArray, arms:
 
 
 def interaction(analysis: AnalysisContext, whole: BoolArray, visits: tuple[float, ...]) -> MethodResult:
-    """Subgroup-by-arm interaction per comparison: both parts ranked together, arm:part in the ANCOVA on those ranks."""
+    """Subgroup-by-arm interaction per comparison: both parts ranked together, arm:part in the ANCOVA on those ranks.
+
+    Ranked are the comparison's two arms, or all of them where the endpoint says so, as for its own results."""
     rows: list[Row] = []
     for comparison, visit in zip(analysis.comparisons, visits, strict=True):
         where = _where(analysis, visit) | {"treatment": comparison.treatment, "reference": comparison.reference}
-        arms = (comparison.reference, comparison.treatment)
+        pair = (comparison.treatment, comparison.reference)
+        arms = analysis.arms if analysis.endpoint.arms == "all" else (pair[1], pair[0])
         try:
             ranked = ranked_set(analysis, visit, whole, arms)
             fit, design, _ = rank_ancova(analysis, ranked, arms, part=analysis.member.mask)
-            row = interaction_row(analysis, design, (arms[1], arms[0]))
+            row = interaction_row(analysis, design, pair)
             rows.append(analysis.row("subgroup", "interaction_p", float(fit.contrast(row).p[0]), **where))
         except ValueError as error:
             rows.append(analysis.row("subgroup", "interaction_p", None, error=str(error), **where))
