@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
+
 import pandas as pd
 
 from alsbench.second.design import Stats, arm_design, difference_stats, exponentiated, least_squares, mean_stats
 from alsbench.second.numbers import NotCovered, NumberRows
 from alsbench.second.proportions import pairs_of
-from alsbench.second.trial import TrialTables
+from alsbench.second.trial import ALIKE, TrialTables
 from alsbench.study.model import Comparison, Endpoint
 
 GMR, RATIO = ("gmr", "gmr_low", "gmr_high"), ("ratio", "ratio_low", "ratio_high")
@@ -55,6 +58,15 @@ def first_visits(p_values: dict[float, float]) -> Stats:
         "first_visit": below[0] if below else None,
         "first_lasting_visit": lasting[0] if lasting else None,
     }
+
+
+def at_horizon(
+    trial: TrialTables, endpoint: Endpoint, members: pd.DataFrame, comparison: Comparison, arms: Sequence[str]
+) -> pd.DataFrame:
+    """The rows of these arms at the comparison's horizon, or at the last analysed visit before it; none where there is none."""
+    rows = trial.model_rows(endpoint, members)
+    latest = rows["visit"][rows["visit"] <= (math.inf if comparison.horizon is None else comparison.horizon + ALIKE)].max()
+    return rows[(rows["visit"] == latest) & rows["arm"].isin(arms)]
 
 
 def _fitted(

@@ -67,8 +67,7 @@ def _compared(
     visit = float(comparisons[0].horizon or 0.0)
     sides = {"treatment": comparisons[0].treatment, "reference": comparisons[0].reference} if endpoint.arms != "all" else {}
 
-    rows = subjects.assign(y=rank, subject=subjects.index)
-    rows = with_covariates(rows, members, endpoint.covariates).dropna(subset=[covariate(c) for c in endpoint.covariates])
+    rows = _with_covariates(endpoint, subjects, rank, members)
     fit = design = None
     modelled = there if endpoint.arms == "all" else arms
     if all((rows["arm"] == a).any() for a in modelled):
@@ -94,6 +93,21 @@ def _compared(
         _pairs_of(made, endpoint, subjects, pairs, comparison, place)
         if endpoint.permutations:
             permuted(made, endpoint, subjects, pairs, rows, comparison, place)
+
+
+def _with_covariates(endpoint: Endpoint, subjects: pd.DataFrame, rank: pd.Series, members: pd.DataFrame) -> pd.DataFrame:
+    rows = subjects.assign(y=rank, subject=subjects.index)
+    return with_covariates(rows, members, endpoint.covariates).dropna(subset=[covariate(c) for c in endpoint.covariates])
+
+
+def ranked_rows(
+    trial: TrialTables, endpoint: Endpoint, members: pd.DataFrame, arms: Sequence[str], comparison: Comparison
+) -> pd.DataFrame:
+    """The ranks ``y`` of these arms at the comparison's horizon, of those whose covariates are known."""
+    arm = trial.arm_of(members)
+    subjects, values = histories(trial, endpoint, members[arm.isin(arms)], comparison)
+    subjects = subjects.assign(arm=arm, stratum=strata_words(endpoint, members))
+    return _with_covariates(endpoint, subjects, ranks(subjects, scored(subjects, values, endpoint), endpoint), members)
 
 
 def _pairs_of(

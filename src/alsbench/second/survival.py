@@ -33,20 +33,25 @@ COVERED = {
     },
 }  # fmt: skip
 Z = float(special.ndtri(0.975))
+DETERMINED = 1e-9  # least eigenvalue of an information scaled to a diagonal of ones
 LARGEST_LOG_RATIO = 12.0  # beyond it the events do not determine a hazard ratio
 
 
 def numbers(trial: TrialTables, endpoint: Endpoint, members: pd.DataFrame) -> NumberRows:
     """Arms with their curves, comparisons with their tests."""
     made = NumberRows()
+    times_to_event(made, trial, endpoint, time_rows(trial, endpoint, members), members)
+    return made
+
+
+def time_rows(trial: TrialTables, endpoint: Endpoint, members: pd.DataFrame) -> pd.DataFrame:
+    """One row a subject with its ``time`` and ``event`` (1, 0), alike times made one."""
     rows = trial.records(endpoint, members)
     rows = rows.assign(time=rows["aval"], event=(rows["CNSR"] == 0).astype(int))
     rows = rows[rows["aval"].notna() & rows["CNSR"].notna() & rows["arm"].notna()]
     if rows["subject"].duplicated().any():
         raise NotCovered("a subject has two times")
-    rows = rows.assign(time=one_where_alike(rows["time"]))
-    times_to_event(made, trial, endpoint, rows, members)
-    return made
+    return rows.assign(time=one_where_alike(rows["time"]))
 
 
 def times_to_event(
@@ -220,21 +225,58 @@ def cox(rows: pd.DataFrame, endpoint: Endpoint, members: pd.DataFrame, compariso
     counted: Stats = {"events": int(event.sum())}
     if event[treated == 1].sum() == 0 or event[treated == 0].sum() == 0:
         return counted | dict.fromkeys(names)
-    plain, factors = split_covariates(endpoint, rows, endpoint.covariates)
-    columns = [treated, *((rows[c] - rows[c].mean()).to_numpy(float) / rows[c].std() for c in plain)]
-    for factor in factors:
-        columns += [(rows[factor] == level).to_numpy(float) for level in sorted(rows[factor].unique())[1:]]
+    columns = [treated, *_covariate_columns(endpoint, rows)]
     x, time, strata = np.column_stack(columns), rows["time"].to_numpy(float), strata_of(rows, endpoint, members)
     model = PHReg(time, x, event, strata=strata, ties=endpoint.ties)
     beta = _optimum(model, len(columns))
-    inverse = None if beta is None else np.linalg.inv(-np.asarray(model.hessian(beta)))
-    if beta is None or inverse is None or abs(beta[0]) > LARGEST_LOG_RATIO or inverse[0, 0] > LARGEST_LOG_RATIO**2:
+    told = None if beta is None else _told(model, beta, 0)
+    if beta is None or told is None:
         return counted | dict.fromkeys(names)
-    b, se = float(beta[0]), math.sqrt(float(inverse[0, 0]))
+    b, se = told
     values = (math.exp(b), math.exp(b - Z * se), math.exp(b + Z * se), b / se, float(2 * special.ndtr(-abs(b / se))))
     finite = np.abs(beta).max() <= LARGEST_LOG_RATIO  # beside a coefficient that is not, the test is none (cox.zph stops)
     p = proportional(time, x, event, strata, beta, endpoint.ties) if finite else None
     return counted | dict(zip(names, (*values, p), strict=True))
+
+
+def _covariate_columns(endpoint: Endpoint, rows: pd.DataFrame) -> list[Floats]:
+    plain, factors = split_covariates(endpoint, rows, endpoint.covariates)
+    columns = [(rows[c] - rows[c].mean()).to_numpy(float) / float(rows[c].std()) for c in plain]
+    for factor in factors:
+        columns += [(rows[factor] == level).to_numpy(float) for level in sorted(rows[factor].unique())[1:]]
+    return columns
+
+
+def _told(model: PHReg, beta: Floats, k: int) -> tuple[float, float] | None:
+    """Coefficient k and its standard error; none where the events do not determine it."""
+    variance = float(np.linalg.inv(-np.asarray(model.hessian(beta)))[k, k])
+    if abs(beta[k]) > LARGEST_LOG_RATIO or variance > LARGEST_LOG_RATIO**2:
+        return None
+    return float(beta[k]), math.sqrt(variance)
+
+
+def interaction_p(
+    endpoint: Endpoint, rows: pd.DataFrame, members: pd.DataFrame, treated: Floats, inside: Floats
+) -> float | None:
+    """Wald p of treatment by part in the Cox model with both and the covariates; columns that others determine are left out."""
+    event, time = rows["event"].to_numpy(int), rows["time"].to_numpy(float)
+    strata = strata_of(rows, endpoint, members)
+    kept: list[Floats] = []
+    last = treated * inside
+    for column in [treated, *_covariate_columns(endpoint, rows), inside, last]:
+        x = np.column_stack([*kept, column])
+        information = -np.asarray(PHReg(time, x, event, strata=strata, ties=endpoint.ties).hessian(np.zeros(x.shape[1])))
+        scale = np.sqrt(np.maximum(np.diag(information), 1e-300))
+        if scale.min() > DETERMINED and np.linalg.matrix_rank(information / np.outer(scale, scale), tol=DETERMINED) == len(
+            scale
+        ):
+            kept.append(column)
+    if not kept or kept[-1] is not last:
+        return None
+    model = PHReg(time, np.column_stack(kept), event, strata=strata, ties=endpoint.ties)
+    beta = _optimum(model, len(kept))
+    told = None if beta is None else _told(model, beta, len(kept) - 1)
+    return None if told is None else float(2 * special.ndtr(-abs(told[0] / told[1])))
 
 
 def _optimum(model: PHReg, p: int) -> Floats | None:
@@ -246,7 +288,7 @@ def _optimum(model: PHReg, p: int) -> Floats | None:
     for _ in range(200):
         gradient, information = np.asarray(model.score(beta)), -np.asarray(model.hessian(beta))
         scale = np.sqrt(np.maximum(np.diag(information), 1e-300))
-        if np.linalg.matrix_rank(information / np.outer(scale, scale), tol=1e-9) < p:
+        if np.linalg.matrix_rank(information / np.outer(scale, scale), tol=DETERMINED) < p:
             return None
         step = np.linalg.solve(information / np.outer(scale, scale), gradient / scale) / scale
         if np.abs(step).max() < 1e-11 or np.abs(gradient).max() < 1e-11:

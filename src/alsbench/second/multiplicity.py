@@ -1,0 +1,155 @@
+"""Adjusted p-values of the study's plan (METHODS 7, docs/methods.md): Bonferroni, Holm and Hochberg by statsmodels, fixed
+sequence by the running maximum, graphical gatekeeping by the sequentially rejective algorithm of Bretz et al. (2009, doi
+10.1002/sim.3495).
+
+A hypothesis is rejected where its adjusted p is at most the plan's alpha. A hypothesis without a p is not rejected: it counts
+as p = 1 for the others, and has no adjusted p of its own. Max-t takes the correlation of the estimates from the subjects'
+influences on them (Pipper, Ritz and Bisgaard 2012, doi 10.1111/j.1467-9876.2011.01005.x) and the smallest degrees of freedom;
+the multivariate t is SciPy's, with the standard error of repeated integrations.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+from statsmodels.stats.multitest import multipletests
+
+from alsbench.second import ancova, joint_rank
+from alsbench.second.design import Array, arm_design, least_squares, t_two_sided
+from alsbench.second.numbers import NotCovered
+from alsbench.second.trial import TrialTables
+from alsbench.study.model import Comparison, Endpoint, Hypothesis, Study
+
+TESTS = {"bonferroni": "bonferroni", "holm": "holm", "hochberg": "simes-hochberg"}  # as multipletests calls them
+POINTS, INTEGRATIONS = 50_000, 8  # of a multivariate t
+Place = tuple[str, str]  # of a hypothesis: endpoint and name of the comparison
+
+
+def adjusted_p(study: Study, p_values: Mapping[Place, float | None]) -> dict[Place, float | None]:
+    """The adjusted p of every hypothesis of the plan, by (endpoint, name of the comparison).
+
+    ``p_values``: the unadjusted p of each endpoint's overall contrast at the comparison's horizon; None or absent where there
+    is none. Empty without a plan. Raises NotCovered for max_t, which needs more than p-values: :func:`max_t_p`."""
+    plan = study.multiplicity
+    if plan is None:
+        return {}
+    if plan.method not in (*TESTS, "fixed_sequence", "graphical"):
+        raise NotCovered(f"the multiplicity method {plan.method}")
+    places = [(h.endpoint, h.comparison) for h in plan.hypotheses]
+    known = [p_values.get(place) for place in places]
+    raw = [1.0 if p is None else p for p in known]
+    if plan.method in TESTS:
+        made = [float(p) for p in multipletests(raw, alpha=plan.alpha, method=TESTS[plan.method])[1]]
+    elif plan.method == "fixed_sequence":
+        made = [max(raw[: k + 1]) for k in range(len(raw))]
+    else:
+        made = graphical(plan.hypotheses, raw)
+    return {place: None if p is None else min(q, 1.0) for place, p, q in zip(places, known, made, strict=True)}
+
+
+def max_t_p(trial: TrialTables, population: str = "") -> dict[Place, tuple[float | None, float]]:
+    """By hypothesis of a ``max_t`` plan its adjusted p and the standard error of that, the p being None where there is no t.
+
+    Raises NotCovered for an endpoint whose influences are not computed here (all but ANCOVA and the joint rank)."""
+    plan = trial.study.multiplicity
+    if plan is None:
+        return {}
+    family: dict[Place, Influential | None] = {}
+    for hypothesis in plan.hypotheses:
+        endpoint = trial.study.endpoints[hypothesis.endpoint]
+        comparison = next(c for c in trial.study.comparisons if c.name == hypothesis.comparison)
+        if endpoint.method not in ("ancova", "joint_rank"):
+            raise NotCovered(f"max_t with the method {endpoint.method}")
+        members = trial.members("overall", population or endpoint.population)
+        family[hypothesis.endpoint, hypothesis.comparison] = influential(trial, endpoint, members, comparison)
+    known = {place: one for place, one in family.items() if one is not None}
+    if not known:
+        return dict.fromkeys(family, (None, 0.0))
+    psi = pd.DataFrame({place: one.influence for place, one in known.items()}).fillna(0.0).to_numpy(float)
+    size = np.sqrt((psi**2).sum(axis=0))
+    correlation = psi.T @ psi / np.outer(size, size)
+    df = min(one.df for one in known.values())
+    made = {place: largest_of(abs(one.t), correlation, df) for place, one in known.items()}
+    return {place: made.get(place, (None, 0.0)) for place in family}
+
+
+@dataclass(frozen=True)
+class Influential:
+    """A t with its degrees of freedom and every analysed subject's influence on the estimate."""
+
+    t: float
+    df: float
+    influence: pd.Series
+
+
+def influential(trial: TrialTables, endpoint: Endpoint, members: pd.DataFrame, comparison: Comparison) -> Influential | None:
+    """The contrast of a comparison at its horizon; None where it has no t."""
+    arms = list(trial.study.arms.order) if endpoint.arms == "all" else [comparison.treatment, comparison.reference]
+    if endpoint.method == "ancova":
+        rows = ancova.at_horizon(trial, endpoint, members, comparison, arms)
+        more: tuple[str, ...] = ("base",)
+        weights = rows["weight"].to_numpy(float)
+    else:
+        rows = joint_rank.ranked_rows(trial, endpoint, members, arms, comparison)
+        weights, more = np.ones(len(rows)), ()
+    there = [a for a in arms if (rows["arm"] == a).any()]
+    if not {comparison.treatment, comparison.reference} <= set(there):
+        return None
+    design, y = arm_design(endpoint, rows, there, more), rows["y"].to_numpy(float)
+    fit = least_squares(y, design.x, weights)
+    along = design.grid[comparison.treatment] - design.grid[comparison.reference]
+    said = fit.says(along) if fit else None
+    if fit is None or said is None or said[1] == 0:
+        return None
+    bread = np.linalg.pinv(design.x.T @ (design.x * weights[:, None]), hermitian=True)
+    influence = (design.x @ bread @ along) * weights * (y - design.x @ fit.beta)
+    return Influential(said[0] / said[1], fit.df, pd.Series(influence, index=rows["subject"]))
+
+
+def largest_of(t: float, correlation: Array, df: float) -> tuple[float, float]:
+    """P(max |T| >= t) of a multivariate t, and its standard error over integrations of different seeds."""
+    if len(correlation) == 1:
+        return t_two_sided(t, df), 0.0
+    bound = np.full(len(correlation), t)
+    inside = [
+        float(stats.multivariate_t.cdf(bound, None, correlation, df, allow_singular=True, maxpts=POINTS, lower_limit=-bound,
+                                       random_state=seed))
+        for seed in range(INTEGRATIONS)
+    ]  # fmt: skip
+    return 1 - float(np.mean(inside)), float(np.std(inside, ddof=1)) / math.sqrt(INTEGRATIONS)
+
+
+def rejected(study: Study, adjusted: Mapping[Place, float | None]) -> dict[Place, bool]:
+    """Which hypotheses the plan rejects at its alpha."""
+    alpha = study.multiplicity.alpha if study.multiplicity else 0.0
+    return {place: p is not None and p <= alpha for place, p in adjusted.items()}
+
+
+def graphical(hypotheses: Sequence[Hypothesis], p_values: Sequence[float]) -> list[float]:
+    """Adjusted p of a graph: again and again the smallest p over its weight is taken out, and its weight handed on."""
+    names = [h.name for h in hypotheses]
+    even = 1 / len(names) if all(h.weight is None for h in hypotheses) else 0.0
+    weight = {h.name: even if h.weight is None else float(h.weight) for h in hypotheses}
+    share = {(h.name, other): float(h.next.get(other, 0.0)) for h in hypotheses for other in names}
+    p = dict(zip(names, p_values, strict=True))
+    left, found, largest = list(names), {}, 0.0
+    while left:
+        ratio = {n: p[n] / weight[n] if weight[n] > 0 else float("inf") for n in left}
+        taken = min(left, key=lambda n: ratio[n])
+        found[taken] = largest = max(largest, min(ratio[taken], 1.0))
+        left.remove(taken)
+        for one in left:
+            weight[one] += weight[taken] * share[taken, one]
+        handed_on = {}
+        for one in left:
+            for other in left:
+                loop = share[one, taken] * share[taken, one]
+                new = (share[one, other] + share[one, taken] * share[taken, other]) / (1 - loop) if loop < 1 else 0.0
+                handed_on[one, other] = 0.0 if one == other else new
+        share.update(handed_on)
+    return [found[n] for n in names]
