@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -24,14 +25,16 @@ ACCEPT = {
 SUBGROUPS = ("overall", "slow", "not slow", "nfl_low", "not nfl_low", "limb")
 
 
-def load_built(directory: Path) -> Source:
-    """The built trial in a workspace of its own; answers are not kept."""
+def load_built(directory: Path, **tables: Sequence[dict[str, object]]) -> Source:
+    """The built trial in a workspace of its own, ``tables`` in place of its own or beside them; answers are not kept."""
     files = directory / "files"
     files.mkdir(parents=True)
     workspace = Workspace(directory / "ws")
     workspace.create()
     workspace.study_path.write_text(trial.STUDY, "utf-8")
-    load(trial.write(files), workspace, study=workspace.read_study(), expect={}, accept=ACCEPT)
+    written = {path.stem: path for path in trial.write(files)}
+    written |= {name: trial.write_table(files / f"{name}.csv", rows) for name, rows in tables.items()}
+    load(list(written.values()), workspace, study=workspace.read_study(), expect={}, accept=ACCEPT)
     return replace(open_source(directory / "ws"), results_dir=None)
 
 

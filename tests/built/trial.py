@@ -412,10 +412,10 @@ TABLES = {"adsl": adsl, "adqs": adqs, "adlb": adlb, "adtte": adtte, "adae": adae
 
 def write(directory: Path) -> list[Path]:
     """The data sets as CSV files in ``directory``."""
-    return [_write(directory / f"{name}.csv", make()) for name, make in TABLES.items()]
+    return [write_table(directory / f"{name}.csv", make()) for name, make in TABLES.items()]
 
 
-def _write(path: Path, rows: Sequence[dict[str, object]]) -> Path:
+def write_table(path: Path, rows: Sequence[dict[str, object]]) -> Path:
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.DictWriter(file, list(rows[0]))
         writer.writeheader()

@@ -85,7 +85,7 @@ def analyse(analysis: AnalysisContext) -> MethodResult:
     counted = flags["emergent"] == 1.0
     table = soc_pt_table(
         who[counted],
-        texts(frame.take(counted), "AEBODSYS"),
+        texts(frame.take(counted), class_column(frame)),
         texts(frame.take(counted), "AEDECOD"),
         subjects.arm,
         len(analysis.arms),
@@ -135,10 +135,15 @@ def counted_records(frame: Frame, variable: str | None, level: str | None, how: 
             return np.zeros(len(frame), dtype=bool)
         return categories(len(frame), **flags)[level]
     counted: NDArray[np.bool_] = flags["emergent"] == 1.0
-    for wanted, column in ((variable, "AEBODSYS"), (level, "AEDECOD")):
+    for wanted, column in ((variable, class_column(frame)), (level, "AEDECOD")):
         if wanted is not None:
             counted = counted & np.array([(v or UNCODED) == wanted for v in texts(frame, column)], dtype=bool)
     return counted
+
+
+def class_column(frame: Frame) -> str:
+    """The column of system organ classes: AEBODSYS, or AESOC where that is not in the data."""
+    return "AESOC" if "AESOC" in frame.columns and "AEBODSYS" not in frame.columns else "AEBODSYS"
 
 
 def _counting(frame: Frame, how: Reading) -> str:
