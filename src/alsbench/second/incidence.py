@@ -28,25 +28,18 @@ COVERED = {
     "contrast": {"risk_difference", "risk_difference_low", "risk_difference_high"},
 }  # fmt: skip
 YEAR = 365.25
-YES, NO = {"Y", "YES", "1", "1.0", "TRUE", "T"}, {"N", "NO", "0", "0.0", "FALSE", "F"}
+YES, NO = {"Y", "YES", "1", "1.0", "TRUE", "T", "J", "JA"}, {"N", "NO", "0", "0.0", "FALSE", "F", "NEIN"}
 RELATED = YES | {
     "RELATED", "POSSIBLE", "POSSIBLY", "POSSIBLY RELATED", "PROBABLE", "PROBABLY", "PROBABLY RELATED", "DEFINITE", "DEFINITELY",
     "DEFINITELY RELATED", "CERTAIN", "LIKELY", "LIKELY RELATED", "SUSPECTED",
 }  # fmt: skip
-NOT_RELATED = NO | {
-    "NOT RELATED", "UNRELATED", "NONE", "UNLIKELY", "UNLIKELY RELATED", "NOT SUSPECTED", "DOUBTFUL",
-}  # fmt: skip
+NOT_RELATED = NO | {"NOT RELATED", "UNRELATED", "NONE", "NOT SUSPECTED"}  # UNLIKELY and REMOTE are doubts, no denials
 SEVERE = {"SEVERE", "LIFE THREATENING", "LIFE-THREATENING", "FATAL"}
 NOT_SEVERE = {"MILD", "MODERATE"}
-STOPPED = {"DRUG WITHDRAWN"}
-NOT_STOPPED = {
-    "DOSE NOT CHANGED", "DOSE REDUCED", "DOSE INCREASED", "DOSE RATE REDUCED", "DRUG INTERRUPTED", "NOT APPLICABLE", "NONE",
-}  # fmt: skip
-DIED = {"FATAL"}
-SURVIVED = {
-    "RECOVERED/RESOLVED", "RECOVERED", "RESOLVED", "RECOVERING/RESOLVING", "RECOVERING", "RESOLVING",
-    "RECOVERED/RESOLVED WITH SEQUELAE", "NOT RECOVERED/NOT RESOLVED", "NOT RECOVERED", "NOT RESOLVED", "ONGOING",
-}  # fmt: skip
+STOPPED = r"WITHDRAW|DISCONTINU"
+NOT_STOPPED = r"NOT CHANGED|UNCHANGED|NO CHANGE|REDUC|INCREAS|INTERRUPT|DELAY|TEMPORAR|NOT APPLICABLE|NO ACTION|^NONE$|^NO?$"
+DIED = r"\b(?:FATAL|DEATH|DIED|DEAD)\b"
+SURVIVED = r"RECOVER|RESOLV|SEQUELAE|ONGOING|CONTINUING|NOT FATAL|NON-FATAL"
 GRADES = ("AETOXGR", "ATOXGR", "AETOXGRN", "ATOXGRN")
 Verdict: TypeAlias = pd.Series  # by record: True, False, or missing where the record does not tell
 
@@ -83,7 +76,7 @@ def _days(members: pd.DataFrame) -> pd.Series:
 
 def _exposure(made: NumberRows, trial: TrialTables, arm: pd.Series, size: dict[str, int], days: pd.Series) -> None:
     doses = pd.Series(float("nan"), index=arm.index)
-    if "ADEX" in trial.tables:
+    if "ADEX" in trial.tables and "PARAMCD" not in trial.tables["ADEX"]:  # a row a dose, not a row a parameter
         given = trial.tables["ADEX"].groupby(trial.study.info.subject).size()
         doses = given.reindex(arm.index, fill_value=0).astype(float)
     for name in trial.study.arms.order:
@@ -162,9 +155,9 @@ def _sorts(table: pd.DataFrame) -> dict[str, pd.Series | None]:
     severe = _worst(_said(table, ("AESEV", "ASEV"), SEVERE, NOT_SEVERE).fillna(_at_least(grade, 3)))
     seriousness = _said(table, ("AESER",), YES, NO)
     serious = _worst(seriousness) if seriousness.notna().any() else None
-    action = _said(table, ("AEACN",), STOPPED, NOT_STOPPED)
+    action = _matched(table, "AEACN", STOPPED, NOT_STOPPED)
     stopped = _worst(action) if action.notna().any() else None
-    deaths = [_said(table, ("AESDTH",), YES, NO), _said(table, ("AEOUT",), DIED, SURVIVED), _at_least(grade, 5)]
+    deaths = [_said(table, ("AESDTH",), YES, NO), _matched(table, "AEOUT", DIED, SURVIVED), _at_least(grade, 5)]
     fatal = None
     if any(said.notna().any() for said in deaths):
         yes = pd.concat([said.eq(True) for said in deaths], axis=1).any(axis=1)
@@ -190,6 +183,16 @@ def _said(table: pd.DataFrame, columns: Iterable[str], yes: set[str], no: set[st
             here = pd.Series(pd.NA, index=table.index, dtype="boolean")
             found = found.fillna(here.mask(words.isin(yes).fillna(False), True).mask(words.isin(no).fillna(False), False))
     return found
+
+
+def _matched(table: pd.DataFrame, column: str, yes: str, no: str) -> Verdict:
+    """What a column in free words says: no where it matches ``no``, else yes where it matches ``yes``."""
+    found = pd.Series(pd.NA, index=table.index, dtype="boolean")
+    if column not in table:
+        return found
+    words = table[column].astype("string").str.strip().str.upper()
+    matches = [words.str.contains(pattern, regex=True).fillna(False) for pattern in (yes, no)]
+    return found.mask(matches[0], True).mask(matches[1], False)
 
 
 def _grades(table: pd.DataFrame) -> pd.Series:
