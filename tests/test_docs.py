@@ -26,6 +26,7 @@ RUNNABLE = (
     "lock",
     "demo",
     "report",
+    "reconcile",
     "safety",
     "snapshots",
 )

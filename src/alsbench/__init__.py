@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from alsbench.service.trial import demo as demo
     from alsbench.service.trial import load as load
     from alsbench.service.trial import open as open
+    from alsbench.service.trial import reconcile as reconcile
 
 _HOMES = {
     "ANCOVAResults": "models.linear",
@@ -61,6 +62,7 @@ _HOMES = {
     "load": "service.trial",
     "mmrm": "models.mmrm",
     "open": "service.trial",
+    "reconcile": "service.trial",
     "slopes": "models.slopes",
     "win_statistics": "models.joint_rank",
 }

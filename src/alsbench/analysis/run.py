@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 
 # keys that say what an endpoint is, or have a flag of their own; every other one can be asked otherwise by --option
-FIXED = frozenset({"name", "title", "dataset", "paramcd", "better", "level", "function", "event"})
+FIXED = frozenset({"name", "title", "dataset", "paramcd", "better", "level", "function", "event", "tolerance"})
 FLAGGED = frozenset({"method", "population", "covariance", "df"})
 OPTIONS = tuple(name for name in Endpoint.model_fields if name not in FIXED | FLAGGED)
 

@@ -22,7 +22,7 @@ SECTIONS = (
     ("Start here", "start", ("demo", "init", "load", "tui")),
     ("Look", "look", ("arms", "subject", "data", "subgroup", "check")),
     ("Analyse", "analyse", ("evidence", "endpoint", "forest", "safety")),
-    ("Scrutinise", "scrutinise", ("scrutinise", "chance", "lineup", "verify", "claims", "report", "replay")),
+    ("Scrutinise", "scrutinise", ("scrutinise", "chance", "lineup", "verify", "reconcile", "claims", "report", "replay")),
     ("Govern", "govern", ("snapshots", "diff", "audit", "lock", "unblind")),
     ("This program", "installation", ("config", "simulate", "qualify", "calibrate")),
 )

@@ -170,13 +170,21 @@ _OPTIONS: dict[str, tuple[Any, Any]] = {
 
 
 def command(
-    app: typer.Typer, name: str, *, configured: bool = True, placed: bool = True, computes: bool = False, **settings: Any
+    app: typer.Typer,
+    name: str,
+    *,
+    configured: bool = True,
+    placed: bool = True,
+    computes: bool = False,
+    writes: tuple[str, ...] = (),
+    **settings: Any,
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Register a function ``(common, ...)`` as a command with the common options after its own.
 
     ``configured`` commands take defaults from the user's settings; those that look after the settings themselves do not.
     ``placed`` ones are about a workspace. Those that resample or simulate are told so (``computes``): they have ``--workers``,
-    ``--cluster`` and ``--insecure`` too, and what these say is ``common.access.compute``.
+    ``--cluster`` and ``--insecure`` too, and what these say is ``common.access.compute``. ``writes`` are endings of files that
+    this command writes beside those that name a format.
     """
     options = {**(_COMPUTING if computes else {}), **_OPTIONS}
 
@@ -194,7 +202,7 @@ def command(
             found = {n: values.pop(n) for n in options}
             if found["workspace"] is None:
                 found["workspace"] = ctx.find_root().obj  # alsbench -w DIR COMMAND
-            common = make_common(**found, configured=configured, placed=placed)
+            common = make_common(**found, configured=configured, placed=placed, writes=writes)
             _sweep(common.workspace)
             return function(common, **values)
 
@@ -239,6 +247,7 @@ def make_common(
     json_errors: bool,
     configured: bool = False,
     placed: bool = True,
+    writes: tuple[str, ...] = (),
     **computing: Any,
 ) -> Common:
     """The common options with their defaults filled in; the format follows the output file's suffix unless given, else the
@@ -246,7 +255,8 @@ def make_common(
     settings = read_settings() if configured else Settings()
     if output is not None and str(output) == "-":
         output = None
-    made = _format(format, output, Format(settings.format or Format.TABLE))
+    own = output is not None and output.suffix.lower() in writes
+    made = _format(format, None if own else output, Format(settings.format or Format.TABLE))
     quiet = quiet or settings.quiet
     where = workspace or Path()
     held = identify(where) if placed else None

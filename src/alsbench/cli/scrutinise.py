@@ -236,6 +236,56 @@ def verify(
     show(common, made)
 
 
+@command(commands, "reconcile", placed=False, writes=(".toml",), short_help="Their numbers against ours, in classes")
+def reconcile(
+    common: Common,
+    ours: Annotated[Path, typer.Argument(metavar="OURS", help="A workspace; or a folder or file of data or results.")],
+    theirs: Annotated[
+        Path, typer.Argument(metavar="THEIRS", help="Data, results (ours, R cards, CDISC ARS, CSV), or RTF, DOCX, HTML tables.")
+    ],
+    mapping: Annotated[
+        Path | None, typer.Option("--mapping", metavar="FILE", help="Which of their numbers is which of ours (TOML).")
+    ] = None,
+    propose: Annotated[
+        bool, typer.Option("--propose", help="Compare nothing: draft the mapping of their tables, to check and complete.")
+    ] = False,
+    endpoint: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--endpoint", "-e", metavar="NAME", help="What theirs is about, where it does not say; repeats. Default: all."
+        ),
+    ] = None,
+    subgroup: SubgroupsOption = None,
+    records: Annotated[
+        int, typer.Option("--records", metavar="N", min=0, help="Of data: how many records of each kind and table are listed.")
+    ] = 20,
+    mask: MaskOption = 0,
+) -> int:
+    """Another program's numbers beside ours, each difference in its class, worst first; 1 where any is worse than print shows.
+
+    Two sides of data are compared by record. Results are put beside what the workspace (or a file of ours) answers: results of
+    this program by key, R's cards and CDISC ARS by their words, a CSV or the tables of a document by a mapping, which --propose
+    drafts. The classes: identical, noise, same as printed, within the declared tolerance, different, changes a conclusion
+    (sign, side of 0.05, first month, order of arms), only ours, only theirs. Differences within a declared tolerance are listed
+    and accepted."""
+    from alsbench.service.reconcile import reconcile as ask  # waits: duckdb, numpy
+
+    if common.output is not None and common.output.suffix.lower() == ".toml" and not propose:
+        raise UsageError("a .toml file holds a mapping", where=f"--output {common.output}", hint="--propose drafts one")
+    made = ask(
+        common.access,
+        ours,
+        theirs,
+        mapping=mapping,
+        proposed=propose,
+        endpoints=endpoint or (),
+        subgroups=subgroup or (),
+        records=records,
+        mask=mask,
+    )
+    return show(common, made)
+
+
 @command(commands, "claims", computes=True, short_help="Check published numbers: coherent, reproduced?")
 def claims(
     common: Common,

@@ -39,7 +39,7 @@ from alsbench.data.value_classes import (
     largest_sql,
 )
 from alsbench.errors import DataError, UnavailableError
-from alsbench.stats.agreement import GOOD, Agreement
+from alsbench.stats.agreement import ACCEPTED, Agreement
 
 KEY_ORDER = (
     "USUBJID",
@@ -124,9 +124,9 @@ class TableDiff:
 
     @property
     def good(self) -> bool:
-        """Whether nothing differs but by noise, or by decimals that one side was rounded to."""
+        """Whether nothing differs but by noise, decimals that one side was rounded to, or a tolerance that was declared."""
         columns = (*self.columns_added, *self.columns_removed, *self.columns_retyped, *self.renamed)
-        worse = any(c not in GOOD for counts in self.classes.values() for c in counts)
+        worse = any(c not in ACCEPTED for counts in self.classes.values() for c in counts)
         return self.state in ("same", "changed") and not (columns or worse or self.added or self.removed)
 
 
@@ -144,7 +144,7 @@ class SnapshotDiff:
 
     @property
     def good(self) -> bool:
-        """Whether nothing differs but by noise, or by decimals that one side was rounded to."""
+        """Whether nothing differs but by noise, decimals that one side was rounded to, or a tolerance that was declared."""
         return all(t.good for t in self.tables)
 
 

@@ -82,7 +82,7 @@ def class_sheet(found: SnapshotDiff, sides: Side = ("old", "new")) -> Sheet:
         Field("table", "Table"),
         Field("column", "Column"),
         Field("values", "Values", number=True),
-        Field("what", "", prose=True),
+        Field("what", "In words", optional=True),
     )
     records = tuple(
         (class_word(x.agreement, sides), x.table, x.column, x.values, x.what or None) for x in class_lines(found, sides)

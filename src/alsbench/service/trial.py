@@ -102,6 +102,21 @@ def demo(path: str | Path) -> Trial:
     return Trial(path)
 
 
+def reconcile(
+    ours: Trial | str | Path, theirs: Trial | str | Path, *, mapping: str | Path | None = None, **words: Any
+) -> dict[str, pd.DataFrame]:
+    """Two sides against each other, each a trial, or the path of a workspace, data, results or a document: see
+    :meth:`Trial.reconcile`, whose ``words`` it takes.
+
+    >>> import alsbench as als
+    >>> found = als.reconcile("trial", "files")
+    >>> list(found), set(found["tables"]["state"])
+    (['tables', 'classes', 'records'], {'same'})
+    """
+    first, second = (side.path if isinstance(side, Trial) else Path(side) for side in (ours, theirs))
+    return Trial(first).reconcile(second, mapping=mapping, **words)
+
+
 class Trial:
     """A workspace: its study, its data, and what is asked of them.
 
@@ -463,6 +478,45 @@ class Trial:
         (['tables', 'classes', 'records', 'results'], {'same'})
         """
         return _frames(diff(self._access, old, new, results=results, records=records))
+
+    def reconcile(
+        self,
+        theirs: str | Path,
+        *,
+        mapping: str | Path | None = None,
+        endpoint: Words = (),
+        subgroup: Words = (),
+        records: int = 20,
+        mask: int = 0,
+    ) -> dict[str, pd.DataFrame]:
+        """Another program's numbers beside ours, each difference in its class, worst first. Of results (alsbench, R cards,
+        CDISC ARS; a CSV or a document with a ``mapping``) ``pairs`` with ours, theirs, their difference and the class, and
+        ``classes`` with counts; of data (a folder, a file, another workspace) ``tables``, ``classes`` and the first
+        ``records``. What theirs is about, where it does not say, is ``endpoint`` and ``subgroup``.
+
+        Raises UsageError where a mapping is needed, and for data where a mask holds; DataError for files that cannot be read.
+
+        >>> import alsbench as als
+        >>> trial = als.open("trial")
+        >>> trial.endpoint("cafs", comparison="G2-M12").save("theirs.json").name
+        'theirs.json'
+        >>> trial.reconcile("theirs.json")["classes"].to_dict("records")
+        [{'class': 'identical', 'numbers': 61}]
+        """
+        from alsbench.service.reconcile import reconcile as ask  # waits: duckdb
+
+        named = None if mapping is None else Path(mapping)
+        made = ask(
+            self._access,
+            self.path,
+            Path(theirs),
+            mapping=named,
+            endpoints=_words(endpoint),
+            subgroups=_words(subgroup),
+            records=records,
+            mask=mask,
+        )
+        return _frames(made)
 
     def lock(self) -> pd.DataFrame:
         """Lock the analysis plan, once: ``part``, ``name``, ``content`` of what is locked. ``attrs["facts"]["Log head"]`` is a

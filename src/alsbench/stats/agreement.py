@@ -107,6 +107,7 @@ WORST_FIRST: tuple[Agreement, ...] = (
     "identical",
 )
 GOOD: frozenset[Agreement] = frozenset({"identical", "noise", "same as printed"})  # nothing that anybody has to look at
+ACCEPTED: frozenset[Agreement] = GOOD | {"within the declared tolerance"}  # and what somebody said may differ
 Origin = Literal["read", "closed form", "fitted"]
 Bound = Literal["", "<", ">"]
 PlainValue = float | int | str | bool | dt.date | None

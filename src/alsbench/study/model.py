@@ -141,6 +141,13 @@ class Event(Table):
     paramcd: Name
 
 
+class DeclaredTolerance(Table):
+    """By how much a number of somebody else may differ from ours: ``absolute``, or ``relative`` to the larger of the two."""
+
+    absolute: Annotated[Number, Field(ge=0)] = 0.0
+    relative: Annotated[Number, Field(ge=0)] = 0.0
+
+
 class Endpoint(Table):
     """A named outcome and its method. ``name`` is the key of its table in the file."""
 
@@ -204,6 +211,8 @@ class Endpoint(Table):
     # time_to_event, and the times of responder and staging
     ties: Literal["efron", "breslow"] = "efron"
     intervals: Literal["log-log", "log", "plain"] = "log-log"
+    # `reconcile` only: no part of the analysis, of its digest or of a locked plan
+    tolerance: DeclaredTolerance | None = Field(default=None, exclude=True)
 
 
 class Subgroup(Table):

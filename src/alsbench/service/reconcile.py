@@ -1,0 +1,387 @@
+"""Their numbers against ours: data against data, results or printed tables against our results; every difference in its class.
+
+Either side is a workspace, a folder or file of data, results (ours, R's cards, ARS, a CSV with a mapping) or a document with
+tables. Two sides of data are compared by record. Otherwise what theirs states is put beside the same statistic of ours: of a
+workspace, which is asked for it, or of a file.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from alsbench.analysis.kept import cached_answer
+from alsbench.analysis.question import OVERALL, Question
+from alsbench.analysis.reconcile.mapping import ResultMapping, read_mapping
+from alsbench.analysis.reconcile.pairing import OurStatistics, OurWords, ReconciledPair, paired
+from alsbench.analysis.reconcile.proposal import mapping_text, propose
+from alsbench.analysis.reconcile.side_files import StatedSide, read_side, states_results
+from alsbench.analysis.reconcile.stated import StatedNumber
+from alsbench.audit.workspace_identity import identify
+from alsbench.data.diff import SnapshotDiff
+from alsbench.data.diff import diff as compare
+from alsbench.errors import AlsbenchError, UsageError
+from alsbench.render.formats import COUNTS, decimals
+from alsbench.render.mask import is_masked
+from alsbench.render.sheet import Field, Sheet
+from alsbench.service.access import Access
+from alsbench.service.data_differences import class_sheet, record_sheet, table_sheet
+from alsbench.service.delivered_data import data_side, is_workspace, side_name
+from alsbench.service.masks import mask_answer
+from alsbench.service.output import Output, sheets_output, source_facts
+from alsbench.service.trail import log_look
+from alsbench.stats.agreement import ACCEPTED, WORST_FIRST, Agreement, SaidValue
+
+if TYPE_CHECKING:
+    from alsbench.analysis.result import Result, Row
+    from alsbench.analysis.source import Source
+
+SIDES = ("ours", "theirs")
+QUIET: frozenset[Agreement] = frozenset({"identical", "noise"})  # counted, and not printed one by one
+
+
+@dataclass(frozen=True)
+class Reconciliation:
+    """What came of it. ``pairs`` of results, worst first; or ``data``, two deliveries by record. ``forms`` say what each side
+    was; ``hidden`` counts numbers that a mask kept from being compared, ``left`` questions that could not be answered."""
+
+    ours: str
+    theirs: str
+    forms: tuple[str, str]
+    pairs: tuple[ReconciledPair, ...] = ()
+    data: SnapshotDiff | None = None
+    hidden: int = 0
+    left: tuple[str, ...] = ()
+    facts: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def counts(self) -> dict[Agreement, int]:
+        """How many numbers are of each class, worst first."""
+        found = Counter(p.agreement for p in self.pairs)
+        return {name: found[name] for name in WORST_FIRST if found[name]}
+
+    @property
+    def good(self) -> bool:
+        """Whether nothing is worse than what print shows or a tolerance was declared for, and something was compared."""
+        if self.data is not None:
+            return self.data.good
+        return bool(self.pairs) and all(p.agreement in ACCEPTED for p in self.pairs) and not self.left
+
+
+def reconcile(
+    access: Access,
+    ours: Path,
+    theirs: Path,
+    *,
+    mapping: Path | None = None,
+    proposed: bool = False,
+    endpoints: Sequence[str] = (),
+    subgroups: Sequence[str] = (),
+    records: int = 20,
+    mask: int = 0,
+) -> Output:
+    """Their numbers beside ours, in classes, worst first; a difference beyond print and declared tolerances is a negative
+    verdict. ``endpoints`` and ``subgroups`` are what a workspace is asked for where theirs does not say (default: what the
+    mapping names, else every endpoint, overall). ``proposed``: no comparison, but a draft of a mapping for theirs.
+
+    Raises UsageError where a mapping is needed, where a side of data meets one of results, and for data where a mask holds.
+    """
+    access = _of_workspace(access, ours, theirs)
+    said = read_mapping(mapping) if mapping is not None else ResultMapping()
+    if proposed:
+        return _draft(access, ours, theirs, said, endpoints, subgroups, mask)
+    found = reconciled(
+        access, ours, theirs, said, endpoints=endpoints, subgroups=subgroups, records=records, mask=mask, named=mapping
+    )
+    return data_output(access, found, records) if found.data is not None else results_output_of(access, found)
+
+
+def reconciled(
+    access: Access,
+    ours: Path,
+    theirs: Path,
+    mapping: ResultMapping,
+    *,
+    endpoints: Sequence[str] = (),
+    subgroups: Sequence[str] = (),
+    records: int = 20,
+    mask: int = 0,
+    named: Path | None = None,
+) -> Reconciliation:
+    """As :func:`reconcile`, as what came of it."""
+    kinds = [_states(path, mapping) for path in (ours, theirs)]
+    if not any(kinds):
+        return _data(access, ours, theirs, mapping, records, mask)
+    if not kinds[1]:
+        what = "theirs is data, ours is results: they cannot be put beside each other"
+        raise UsageError(what, where=str(theirs), hint="name the data, or the workspace, that ours was computed from")
+    side = read_side(theirs, mapping)
+    if not side.numbers and side.tables:
+        raise UsageError(
+            "which numbers of its tables are which of ours is not known",
+            where=str(theirs),
+            hint="alsbench reconcile OURS THEIRS --propose -o mapping.toml drafts a mapping; then --mapping mapping.toml",
+        )
+    command = _command(ours, theirs, named, endpoints, subgroups)
+    if kinds[0]:
+        mine = read_side(ours, mapping)
+        rows = _file_rows(mine, ours)
+        return _paired(rows, OurWords({}, {}, {}), mine, side, mapping, ours, theirs, (), (("Command", command),), {})
+    if not is_workspace(ours):
+        what = "ours is data without a study: nothing can be computed from it"
+        raise UsageError(what, where=str(ours), hint="alsbench init and load make a workspace of it")
+    with access.opened() as source:
+        results, left = _asked(access, source, side, mapping, endpoints, subgroups, access.mask(mask), access.repeat(command))
+        rows = [r for result in results for r in result.rows]
+        facts = (*source_facts(source), ("Command", access.repeat(command)))
+        declared = {e.name: e.tolerance for e in source.study.endpoints.values() if e.tolerance is not None}
+        tolerances = {name: (t.absolute, t.relative) for name, t in declared.items()}
+        mine = StatedSide(side_name(ours), "workspace")
+        return _paired(rows, words_of(source), mine, side, mapping, ours, theirs, left, facts, tolerances)
+
+
+def _paired(
+    rows: Sequence[Row],
+    words: OurWords,
+    mine: StatedSide,
+    side: StatedSide,
+    mapping: ResultMapping,
+    ours: Path,
+    theirs: Path,
+    left: tuple[str, ...],
+    facts: tuple[tuple[str, str], ...],
+    declared: Mapping[str, tuple[float, float]],
+) -> Reconciliation:
+    def tolerance(row: Row) -> tuple[float, float]:
+        return mapping.tolerance.get(row.stat_name, declared.get(row.endpoint, (0.0, 0.0)))
+
+    statistics = OurStatistics(rows, words)
+    whole = side.ours_by_key
+    pairs = paired(statistics, side.numbers, mapping, printed=printed_value, tolerance=tolerance, whole=whole)
+    seen = tuple(p for p in pairs if p.row is None or not is_masked(p.row))
+    forms = (mine.form, side.form)
+    return Reconciliation(side_name(ours), side_name(theirs), forms, seen, None, len(pairs) - len(seen), left, facts)
+
+
+def printed_value(stat_name: str, value: float | int | str | None) -> SaidValue:
+    """A value of ours with the decimals that it is printed with; a count has none."""
+    if isinstance(value, str) or value is None:
+        return SaidValue(value)
+    return SaidValue(value, 0 if stat_name in COUNTS else decimals(stat_name))
+
+
+def words_of(source: Source) -> OurWords:
+    """What arms, parameters and subgroups of a study are called beside their names."""
+    study = source.study
+    parameters = {e.name: tuple(w for w in (e.paramcd, e.title) if w) for e in study.endpoints.values()}
+    subgroups = {s.name: tuple(w for w in (s.label,) if w) for s in study.subgroups}
+    return OurWords({arm: (label,) for arm, label in study.arms.labels.items()}, parameters, subgroups)
+
+
+def _states(path: Path, mapping: ResultMapping) -> bool:
+    if not path.exists():
+        raise UsageError("there is no such file or folder", where=str(path))
+    return path.is_file() and states_results(path, mapping)
+
+
+def _file_rows(side: StatedSide, path: Path) -> list[Row]:
+    rows = [n.row for n in side.numbers if n.row is not None]
+    if not rows:
+        what = "ours is no results of alsbench"
+        raise UsageError(what, where=str(path), hint="name a workspace, or what alsbench endpoint -o FILE.json wrote")
+    return rows
+
+
+# ---- what a workspace is asked
+
+
+def _asked(
+    access: Access,
+    source: Source,
+    side: StatedSide,
+    mapping: ResultMapping,
+    endpoints: Sequence[str],
+    subgroups: Sequence[str],
+    k: int,
+    command: str,
+) -> tuple[list[Result], tuple[str, ...]]:
+    """The answers beside which theirs is put, each entered in the log; and what could not be answered."""
+    results, left = [], []
+    asked = list(dict.fromkeys(_questions(source, side, mapping, endpoints, subgroups)))
+    for question in access.steps(asked, len(asked), "reconciling"):
+        try:
+            result = mask_answer(cached_answer(question, source), question, source, k)
+        except AlsbenchError as fault:
+            left.append(f"{question.endpoint}: {fault.what}")
+            continue
+        log_look(access, result.with_command(command), source.study)
+        results.append(result)
+    return results, tuple(left)
+
+
+def _questions(
+    source: Source, side: StatedSide, mapping: ResultMapping, endpoints: Sequence[str], subgroups: Sequence[str]
+) -> Iterator[Question]:
+    if side.questions and all("options" in q for q in side.questions):
+        yield from (_own_question(q) for q in side.questions)
+        return
+    if side.ours_by_key:
+        yield from _row_questions(side.numbers)
+        return
+    targets = [dict((*mapping.default.items(), *c.target)) for c in mapping.cells] or [dict(mapping.default)]
+    named = dict.fromkeys(t["endpoint"] for t in targets if "endpoint" in t)
+    phrases = dict.fromkeys(t["subgroup"] for t in targets if "subgroup" in t)
+    wanted = endpoints or list(named) or list(source.study.endpoints)
+    for name in wanted:
+        yield Question(endpoint=source.endpoint(name).name, subgroups=tuple(subgroups or phrases or (OVERALL,)))
+
+
+def _own_question(values: Mapping[str, Any]) -> Question:
+    """The question that a file of ours answers; subject rows are not asked again."""
+    known = {k: v for k, v in values.items() if k in Question.__dataclass_fields__}
+    if isinstance(known.get("visits"), list):
+        known["visits"] = [float(v) for v in known["visits"]]
+    try:
+        return replace(Question.from_dict(known), subjects=False)
+    except (TypeError, ValueError, AttributeError) as fault:
+        raise UsageError("the question of these results cannot be asked again", why=str(fault)) from fault
+
+
+def _row_questions(numbers: Sequence[StatedNumber]) -> Iterator[Question]:
+    """One question an endpoint, method and population: rows of a CSV do not say more."""
+    groups: dict[tuple[str, str, str], dict[str, None]] = {}
+    for number in numbers:
+        if (row := number.row) is not None:
+            groups.setdefault((row.endpoint, row.population, row.method), {})[row.subgroup] = None
+    for (endpoint, population, method), phrases in groups.items():
+        yield Question(endpoint=endpoint, subgroups=tuple(phrases), population=population, method=method)
+
+
+# ---- data, drafts, and what is shown
+
+
+def _data(access: Access, ours: Path, theirs: Path, mapping: ResultMapping, records: int, mask: int) -> Reconciliation:
+    access.refuse_mask(mask, "the single records by which two deliveries differ")
+    with data_side(ours) as mine, data_side(theirs, mine) as other, access.watch() as show:
+        found = compare(mine, other, shown=records, progress=show, tolerances=mapping.data_tolerances())
+    if theirs.is_file():  # one data set is compared with its own table
+        found = replace(found, tables=tuple(t for t in found.tables if t.state != "removed"))
+    found = replace(found, old=side_name(ours), new=side_name(theirs))
+    return Reconciliation(side_name(ours), side_name(theirs), ("data", "data"), data=found)
+
+
+def _draft(
+    access: Access,
+    ours: Path,
+    theirs: Path,
+    mapping: ResultMapping,
+    endpoints: Sequence[str],
+    subgroups: Sequence[str],
+    mask: int,
+) -> Output:
+    """A mapping for the tables of theirs, as text whatever the form."""
+    side = read_side(theirs, ResultMapping(), cells=True)
+    if not side.tables:
+        raise UsageError(f"{side.form} needs no mapping of cells", where=str(theirs), hint="leave out --propose")
+    if _states(ours, mapping):
+        rows, words = _file_rows(read_side(ours, mapping), ours), OurWords({}, {}, {})
+    else:
+        with access.opened() as source:
+            command = access.repeat(f"alsbench reconcile {shlex.quote(str(ours))} {shlex.quote(str(theirs))} --propose")
+            results, _ = _asked(access, source, side, mapping, endpoints, subgroups, access.mask(mask), command)
+            rows, words = [r for result in results for r in result.rows], words_of(source)
+    proposal = propose(side.tables, OurStatistics([r for r in rows if not is_masked(r)], words), printed_value)
+    if not proposal.cells:
+        raise UsageError(
+            "no number of these tables could be told to be one of ours",
+            where=str(theirs),
+            hint="name what they are about: --endpoint NAME --subgroup S",
+        )
+    access.note(f"{len(proposal.cells)} numbers proposed, {proposal.left} left: check the mapping before it is used")
+    text = mapping_text(proposal, theirs.name)
+    return Output(lambda _form: [text])
+
+
+def _of_workspace(access: Access, ours: Path, theirs: Path) -> Access:
+    """Access to the workspace that is a side; to none where neither is."""
+    for path in (ours, theirs):
+        if is_workspace(path):
+            return replace(access, path=path, held=identify(path), placed=True, named=False)
+    return replace(access, path=ours if ours.is_dir() else ours.parent, placed=False)
+
+
+def _command(ours: Path, theirs: Path, mapping: Path | None, endpoints: Sequence[str], subgroups: Sequence[str]) -> str:
+    words = ["alsbench", "reconcile", str(ours), str(theirs)]
+    words += ["--mapping", str(mapping)] if mapping is not None else []
+    words += [w for e in endpoints for w in ("--endpoint", e)] + [w for s in subgroups for w in ("--subgroup", s)]
+    return shlex.join(words)
+
+
+def data_output(access: Access, found: Reconciliation, records: int) -> Output:
+    """Two sides of data: tables, classes, records."""
+    data = found.data
+    if data is None:
+        raise UsageError("these are no data")
+    sheets = (table_sheet(data, "Data reconciled", SIDES), class_sheet(data, SIDES), record_sheet(data, records, SIDES))
+    return sheets_output(access, *sheets, failed=not found.good)
+
+
+def results_output_of(access: Access, found: Reconciliation) -> Output:
+    """Results: every pair for machines; for print the classes, and the pairs that are worse than noise."""
+    summary = _summary(found)
+    every = _pair_sheet("pairs", "Their numbers beside ours, worst first", found.pairs)
+    loud = [p for p in found.pairs if p.agreement not in QUIET]
+    shown = _pair_sheet("pairs", "What differs, worst first", loud)
+    every = replace(every, facts=summary.facts, notes=summary.notes)
+    return sheets_output(access, every, summary, printed=(summary, shown), failed=not found.good)
+
+
+def _summary(found: Reconciliation) -> Sheet:
+    fields = (Field("class", "Class"), Field("numbers", "Numbers", number=True))
+    facts = (("Ours", f"{found.ours}: {found.forms[0]}"), ("Theirs", f"{found.theirs}: {found.forms[1]}"), *found.facts)
+    notes = [f"not answered: {text}" for text in found.left]
+    if found.hidden:
+        notes.append(f"{found.hidden} numbers that the mask hides were not compared")
+    if not found.pairs:
+        notes.append("No number was compared.")
+    return Sheet("classes", "Their numbers against ours", fields, tuple(found.counts.items()), facts, tuple(notes))
+
+
+def _pair_sheet(name: str, title: str, pairs: Sequence[ReconciledPair]) -> Sheet:
+    fields = (
+        *(Field(k, k.capitalize()) for k in ("class", "endpoint", "subgroup", "place", "statistic")),
+        *(Field(k, k.capitalize(), number=True) for k in ("ours", "theirs")),
+        Field("deviation", "Theirs - ours", number=True),
+        Field("where", "Where"),
+        Field("how", "Paired", optional=True),
+    )
+    return Sheet(name, title, fields, tuple(_pair_record(p) for p in pairs))
+
+
+def _pair_record(pair: ReconciledPair) -> tuple[str | float | int | None, ...]:
+    row, theirs = pair.row, pair.theirs
+    about = (row.endpoint, row.subgroup, place_words(row), row.stat_name) if row is not None else _their_words(theirs)
+    ours = pair.ours.value if pair.ours is not None else None
+    shown = ours if isinstance(ours, int | float | str) else None
+    text = (theirs.text or None) if theirs is not None else None
+    where = theirs.where if theirs is not None else None
+    return (pair.agreement, *about, shown, text, pair.deviation, where, pair.how or None)
+
+
+def _their_words(theirs: StatedNumber | None) -> tuple[str | None, str | None, str, str]:
+    if theirs is None:
+        return None, None, "", ""
+    if theirs.row is not None:
+        return theirs.row.endpoint, theirs.row.subgroup, place_words(theirs.row), theirs.row.stat_name
+    return None, None, ", ".join(word for name, word in theirs.attributes if name != "is"), theirs.statistic
+
+
+def place_words(row: Row) -> str:
+    """Where a statistic stands: arm or contrast, visit, variable, level."""
+    sides = f"{row.treatment} vs {row.reference}" if row.treatment and row.context == "contrast" else row.arm or ""
+    visit = row.visit or (f"visit {row.visit_number:g}" if row.visit_number is not None else "")
+    return ", ".join(w for w in (sides, visit, row.variable or "", row.level or "") if w)
