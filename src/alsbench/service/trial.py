@@ -501,9 +501,9 @@ class Trial:
         >>> trial.endpoint("cafs", comparison="G2-M12").save("theirs.json").name
         'theirs.json'
         >>> trial.reconcile("theirs.json")["classes"].to_dict("records")
-        [{'class': 'identical', 'numbers': 61}]
+        [{'class': 'identical', 'numbers': 53}]
         """
-        from alsbench.service.reconcile import reconcile as ask  # waits: duckdb
+        from alsbench.service.reconcile import reconcile as ask  # waits: xml
 
         named = None if mapping is None else Path(mapping)
         made = ask(

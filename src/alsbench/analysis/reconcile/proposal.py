@@ -34,14 +34,14 @@ class ProposedCell:
 
 
 @dataclass(frozen=True)
-class Proposal:
+class MappingDraft:
     """What is proposed, and how many numbers of the tables are not."""
 
     cells: tuple[ProposedCell, ...]
     left: int
 
 
-def propose(tables: Iterable[CellTable], ours: OurStatistics, printed: Printed) -> Proposal:
+def propose(tables: Iterable[CellTable], ours: OurStatistics, printed: Printed) -> MappingDraft:
     """A mapping for the tables of a document."""
     cells: list[ProposedCell] = []
     left = 0
@@ -67,13 +67,13 @@ def propose(tables: Iterable[CellTable], ours: OurStatistics, printed: Printed) 
     return _each_once(cells, left)
 
 
-def _each_once(cells: Sequence[ProposedCell], left: int) -> Proposal:
+def _each_once(cells: Sequence[ProposedCell], left: int) -> MappingDraft:
     """A statistic that two cells could be is proposed for neither."""
     taken: dict[int, int] = {}
     for cell in cells:
         taken[id(cell.target)] = taken.get(id(cell.target), 0) + 1
     kept = tuple(c for c in cells if taken[id(c.target)] == 1)
-    return Proposal(kept, left + len(cells) - len(kept))
+    return MappingDraft(kept, left + len(cells) - len(kept))
 
 
 @dataclass(frozen=True)
@@ -169,7 +169,7 @@ def _named(name: str, all_names: Iterable[str], others: Mapping[str, tuple[str, 
     return name in found if found else name == "overall" or "overall" not in every
 
 
-def mapping_text(proposal: Proposal, theirs: str) -> str:
+def mapping_text(proposal: MappingDraft, theirs: str) -> str:
     """The mapping as TOML, a table a cell."""
     head = [
         f"schema = {_quoted(SCHEMA)}",
