@@ -13,7 +13,7 @@ import pytest
 from alsbench.stats.covariance import COVARIANCES
 from alsbench.stats.design import Covariate, Design, Factor, build_design
 from alsbench.stats.errors import NotConverged, NotEstimable, StatsError
-from alsbench.stats.lsmeans import ls_differences, ls_means, type3_tests
+from alsbench.stats.lsmeans import ls_differences, ls_means, type3_rows, type3_tests
 from alsbench.stats.mmrm import fit_mmrm
 
 pytestmark = pytest.mark.filterwarnings("error")
@@ -199,3 +199,16 @@ def test_wrong_input_is_named() -> None:
         fit_mmrm([], np.zeros((0, 2)), [], [], n_visits=1)
     with pytest.raises(StatsError, match="a contrast has 2 entries"):
         fit((y, design, subject, visit, T)).contrast([[1.0, 0.0]])
+
+
+@pytest.mark.parametrize("covariance", ["cs", "ar1"])
+def test_f_of_one_contrast_is_the_square_of_its_t(covariance: Any) -> None:
+    """Kenward and Roger (1997), section 4, with one contrast: E = 1/(1 - A), V = 2 (1 - A/2) / ((1 - A)^2 (1 - 2A)), so that
+    the scale is 1 and the denominator degrees of freedom are 2/A, those of t. Few subjects leave so few of them (below 4) that
+    F has no variance; the algebra and the t-test do not mind."""
+    data = trial(5, 2)
+    found = fit(data, covariance=covariance, df="kenward-roger")
+    (line, test) = (of(type3_rows(data[1], ("BASE",))) for of in (found.contrast, found.joint_test))
+    assert found.covariance == covariance and line.df[0] < 4
+    assert (test.num_df, test.den_df) == (1, pytest.approx(line.df[0], rel=1e-9))
+    assert test.f == pytest.approx(line.t[0] ** 2, rel=1e-9) and test.p == pytest.approx(line.p[0], abs=1e-12)

@@ -112,6 +112,10 @@ def _kenward_roger(precision: Precision, L: Array) -> FTest:
     # M = A' Theta A is the projection on the rows of U, so traces of Theta Phi P_k Phi are those of N P_k N'
     N = np.linalg.qr(U.T)[0].T
     projected = np.einsum("qp,kpr,sr->kqs", N, precision.P, N, optimize=True)
+    if q == 1:  # F is the square of t, with its degrees of freedom, also where F has no variance to be matched
+        t = single_rows(precision, L)
+        f, den = float(t.t[0]) ** 2, float(t.df[0])
+        return FTest(f, 1, den, float(fdtrc(1, den, f)))
     traces = np.einsum("kqq->k", projected)
     A1 = float(traces @ precision.theta_cov @ traces)
     flat = projected.reshape(projected.shape[0], -1)
