@@ -29,14 +29,50 @@ def agrees(trial: Both, endpoint: str, phrase: str = "overall", at_least: int = 
     assert len(found.compared) >= at_least
 
 
-@pytest.mark.parametrize("phrase", ["overall", "slow", "not slow"])
 @pytest.mark.parametrize(
-    ("name", "endpoint", "at_least"),
-    [("als-ref-1", "alsfrs", 400), ("als-ref-1", "nfl", 300), ("als-ref-2", "svc", 250), ("als-ref-2", "nfl", 250)]
-    + [(name, "alsfrs_slope", 45) for name in ("als-ref-1", "als-ref-2", "sample")],
-)
+    ("name", "endpoint", "phrase", "at_least"),
+    [("als-ref-1", "alsfrs", "overall", 400), ("als-ref-1", "nfl", "slow", 300), ("als-ref-1", "svc", "not slow", 400),
+     ("als-ref-2", "svc", "slow", 250), ("als-ref-2", "nfl", "overall", 250), ("als-ref-2", "alsfrs", "not slow", 250),
+     ("sample", "svc", "bulbar", 400)]
+    + [(name, "alsfrs_slope", phrase, 45) for name in ("als-ref-1", "sample") for phrase in ("overall", "slow", "not slow")]
+    + [("als-ref-2", "alsfrs_slope", "slow", 45)],
+)  # fmt: skip
 def test_both_programs_agree(both: Trials, name: str, endpoint: str, phrase: str, at_least: int) -> None:
     agrees(both(name), endpoint, phrase, at_least)
+
+
+@pytest.mark.parametrize("phrase", ["overall", "slow", "not slow"])
+@pytest.mark.parametrize("covariance", ["cs", "us", "ar1h"])
+def test_a_trial_with_gaps(both: Trials, covariance: str, phrase: str) -> None:
+    """The built trial: values missing, an arm of one subject, an arm without anybody outside of slow."""
+    agrees(both("built"), "alsfrs", phrase, 180, covariance=covariance)
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "phrase", "options", "structure"),
+    [("alsfrs", "slow and nfl_low and older", {}, "ar1"), ("nfl", "slow and nfl_low and older", {}, "ar1"),
+     ("alsfrs", "slow and nfl_low and older", {"df": "satterthwaite"}, "ar1"),
+     ("nfl", "not slow", {"covariance_by_arm": True}, "ar1h")],
+)  # fmt: skip
+def test_both_fall_back_to_the_same_structure(
+    both: Trials, endpoint: str, phrase: str, options: dict[str, Any], structure: str
+) -> None:
+    """Eight subjects at twelve visits, or eight of one arm with a covariance of their own: no unstructured covariance."""
+    found = both("sample").asked(endpoint, phrase, **options)
+    assert disagreements(found) == [] and left_out(found) == LEFT and len(found.compared) > 300
+    assert [c.second for c in found.compared if c.row.stat_name == "covariance"] == [structure]
+
+
+def test_a_visit_that_nobody_of_an_arm_has(both: Trials) -> None:
+    """Among eight subjects no one of Group 1 is seen at month 12: there is no LS mean, and what is estimable is tested."""
+    found = both("sample").asked("alsfrs", "slow and nfl_low and older", covariance="ar1")
+    rows = {(c.row.stat_name, c.row.arm): c.first for c in found.compared if c.row.context == "arm" and visit_of(c.row) == 12}
+    assert rows["n", "Group 1"] == 0 and ("ls_mean", "Group 1") not in rows and ("ls_mean", "Placebo") in rows
+    assert disagreements(found) == []
+
+
+def visit_of(row: Any) -> float | None:
+    return row.visit if isinstance(row, Number) else row.visit_number
 
 
 @pytest.mark.parametrize("df", ["kenward-roger", "satterthwaite"])

@@ -32,6 +32,7 @@ Sigma = Callable[[Array], Array]  # parameters -> covariance matrices over visit
 STATIONARY = 1e-6  # of the gradient, before a difference counts
 REACHED = 1e-9
 SINGULAR = 1e-7  # of the smallest eigenvalue of a correlation matrix
+VANISHING = 1e-4  # of the smallest standard deviation of a visit against the largest: the residuals of a visit are all zero
 FEW = 2.0 + 1e-9  # degrees of freedom at which a mean of F no longer exists
 
 
@@ -207,7 +208,7 @@ class Likelihood:
                 correlation = matrix / np.outer(sd, sd)
                 if not np.isfinite(correlation).all() or np.linalg.eigvalsh(correlation)[0] < SINGULAR:
                     raise Singular
-                if sd.min() < SINGULAR * max(1.0, sd.max()):
+                if sd.min() < VANISHING * sd.max():
                     raise Singular
 
 
@@ -308,7 +309,7 @@ class MixedFit:
         f = float(values @ np.linalg.solve(contrasts @ self.covariance @ contrasts.T, values)) / q
         scale, den_df = (1.0, self._fai_cornelius(contrasts)) if self.df_method == "satterthwaite" else self._scale(contrasts)
         f *= scale
-        return Tested(f, q, den_df, float(special.fdtrc(q, den_df, f)) if den_df > 0 else math.nan)
+        return Tested(f, q, den_df, float(special.fdtrc(q, den_df, f)))
 
     def _fai_cornelius(self, contrasts: Array) -> float:
         _, vectors = np.linalg.eigh(contrasts @ self.phi @ contrasts.T)
@@ -322,7 +323,8 @@ class MixedFit:
         return 2 * expected / (expected - q)
 
     def _scale(self, contrasts: Array) -> tuple[float, float]:
-        """The factor of F and its denominator degrees of freedom: Kenward and Roger (1997), section 4."""
+        """The factor of F and its denominator degrees of freedom: Kenward and Roger (1997), section 4; NaN where no F has the
+        moments of the statistic."""
         q = len(contrasts)
         theta = contrasts.T @ np.linalg.solve(contrasts @ self.phi @ contrasts.T, contrasts)
         a1 = a2 = 0.0
@@ -330,14 +332,18 @@ class MixedFit:
             turned = theta @ self.phi @ each @ self.phi
             a1 += float(np.trace(turned)) ** 2
             a2 += float((turned * turned.T).sum())
+        if q == 1:  # whatever the moments: F is the square of t, and its degrees of freedom are those of t
+            return 1.0, 2 / a2
         b = (a1 + 6 * a2) / (2 * q)
         g = ((q + 1) * a1 - (q + 4) * a2) / ((q + 2) * a2)
         c1, c2, c3 = (v / (3 * q + 2 * (1 - g)) for v in (g, q - g, q + 2 - g))
+        if a2 >= q or c3 * b >= 1:
+            return math.nan, math.nan  # the statistic has no mean or no variance to be matched
         mean = 1 / (1 - a2 / q)
         variance = (2 / q) * (1 + c1 * b) / ((1 - c2 * b) ** 2 * (1 - c3 * b))
         rho = variance / (2 * mean**2)
         den_df = 4 + (q + 2) / (q * rho - 1)
-        return den_df / (mean * (den_df - 2)), den_df
+        return (den_df / (mean * (den_df - 2)), den_df) if den_df > 2 else (math.nan, math.nan)
 
 
 def independent_columns(x: Array) -> tuple[NDArray[np.int64], Array]:

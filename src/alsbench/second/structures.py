@@ -1,5 +1,7 @@
-"""Covariance structures over visits, each a function of unbounded parameters: logs of standard deviations, inverse hyperbolic
-tangents of correlations; the unstructured one by the Cholesky factor with logs on its diagonal (Pinheiro and Bates 1996).
+"""Covariance structures over visits, each a function of unbounded parameters and positive definite for all of them: logs of
+standard deviations, inverse hyperbolic tangents of correlations; the Toeplitz ones by partial autocorrelations
+(Barndorff-Nielsen and Schou 1973, doi 10.1016/0047-259X(73)90030-4), the unstructured one by the Cholesky factor with logs on
+its diagonal (Pinheiro and Bates 1996, doi 10.1007/BF00140873).
 
 Every function takes complex parameters too, for derivatives by complex steps.
 """
@@ -29,15 +31,15 @@ def structure(name: str, m: int, groups: int = 1) -> Sigma:
 def start(name: str, sd: Array, lag_one: float, groups: int = 1) -> Array:
     """Parameters of a correlation that falls with the distance of visits, SDs ``sd`` being those of residuals."""
     m = len(sd)
-    r = np.arctanh(min(max(lag_one, -0.9), 0.9))
+    r = np.arctanh(min(max(lag_one, 0.1), 0.9))
     if name == "us":
         root = np.linalg.cholesky(np.outer(sd, sd) * np.tanh(r) ** _lags(m))
         root[np.diag_indices(m)] = np.log(np.diagonal(root))
         return np.tile(root[np.tril_indices(m)], groups)
     spread = np.log(sd) if name.endswith("h") else np.log([np.sqrt((sd**2).mean())])
     kind = name.removesuffix("h")
-    power = np.arctanh(np.tanh(r) ** np.arange(1, m))
-    correlation = {"ar1": np.array([r]), "cs": np.array([r]), "ad": np.full(m - 1, r), "toep": power}[kind]
+    partial = np.concatenate([[r], np.zeros(m)])[: m - 1]
+    correlation = {"ar1": np.array([r]), "cs": np.array([r]), "ad": np.full(m - 1, r), "toep": partial}[kind]
     return np.tile(np.concatenate([spread, correlation if m > 1 else correlation[:0]]), groups)
 
 
@@ -61,12 +63,21 @@ def _ar1(r: Array, m: int) -> Array:
     return np.cumprod(np.concatenate([[1.0], np.repeat(r, m - 1)]))[_lags(m)]
 
 
-def _toep(r: Array, m: int) -> Array:
-    return np.concatenate([[1.0], r])[_lags(m)]
+def _toep(partial: Array, m: int) -> Array:
+    """By the recursion of Durbin and Levinson: partial autocorrelations to autocorrelations."""
+    r = [np.ones(1, dtype=partial.dtype)[0]]
+    weights = np.zeros(0, dtype=partial.dtype)
+    for k in range(m - 1):
+        before = np.array(r[1:])
+        r.append(weights @ before[::-1] + partial[k] * (1 - weights @ before))
+        weights = np.append(weights - partial[k] * weights[::-1], partial[k])
+    return np.array(r)[_lags(m)]
 
 
 def _cs(r: Array, m: int) -> Array:
-    return np.where(np.eye(m, dtype=bool), 1.0, r[0])
+    """From -1 / (m - 1), where the matrix goes singular, to 1."""
+    low = -1 / (m - 1)
+    return np.where(np.eye(m, dtype=bool), 1.0, low + (1 - low) * (1 + r[0]) / 2)
 
 
 def _ad(r: Array, m: int) -> Array:
