@@ -26,7 +26,7 @@ from alsbench.analysis.reconcile.records import explain_by_records, minimal_grou
 from alsbench.analysis.reconcile.reproduced import TheirNumber, row_place, without_plan
 from alsbench.analysis.run import answer
 from alsbench.analysis.source import Source
-from alsbench.data.altered import TwoDeliveries
+from alsbench.data.altered import CopiedTables, TwoDeliveries
 from alsbench.data.snapshot import Snapshot, open_snapshot
 from alsbench.errors import UsageError
 from alsbench.progress import listening
@@ -319,6 +319,7 @@ def test_subjects_are_counted_where_a_mask_holds(trial: Source, altered: Altered
     found = explain_by_records(trial, theirs, ANCOVA, n_at_12(trial, 3), mask=5)
     assert not any(s in found.sentence for s in gone)
     assert found.sentence.startswith("fewer than 5 records of ADQS that they do not have (fewer than 5 subjects; Month 12)")
+    assert replace(found, mask=3).sentence.startswith("3 records of ADQS that they do not have (3 subjects; Month 12)")
 
 
 def test_a_subject_in_the_other_arm(trial: Source, altered: Altered) -> None:
@@ -448,6 +449,12 @@ def test_what_is_left_is_one_minimal(size: int, wanted: set[int], noise: int, od
     assert len(found) == 1 or not any(gives([g for g in found if g != left]) for left in found)
     if not odd:
         assert {n for g in found for n in g} == need
+
+
+def test_copies_are_not_copied_again(trial: Source) -> None:
+    """The file of a snapshot in memory holds the tables as they were: what was altered would be lost without a word."""
+    with CopiedTables(trial.snapshot, ["ADSL"]) as copies, pytest.raises(TypeError, match="on disk"):
+        CopiedTables(copies.rewrite("ADSL", {"AGE": "1.0"}), ["ADSL"])
 
 
 def test_a_plan_of_several_endpoints_stands_beside_no_trial_of_the_search(trial: Source) -> None:

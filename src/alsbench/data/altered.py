@@ -45,11 +45,17 @@ class RecordChange:
     noise: bool = False
 
 
+class CopiedSnapshot(Snapshot):
+    """A snapshot whose tables are copies in memory: not to be copied again, since its file holds them as they were."""
+
+
 class CopiedTables:
     """Copies in memory of the ``tables`` of a snapshot. ``snapshot`` reads them, and only them. Use as a context manager."""
 
     def __init__(self, original: Snapshot, tables: Iterable[str], *, others: Mapping[str, Path] | None = None) -> None:
         config = {k: v for k, v in LOCK_DOWN.items() if k not in ("enable_external_access", "lock_configuration")}
+        if isinstance(original, CopiedSnapshot):
+            raise TypeError("copies are made of a snapshot on disk")
         self.original = original
         self.tables = tuple(t for t in dict.fromkeys(tables) if t in original.tables)
         self._connection = duckdb.connect(":memory:", config=config)
@@ -109,7 +115,7 @@ class CopiedTables:
             "receipt": dict(self.original.receipt),
             "tables": list(tables),
         }
-        return Snapshot(self.original.path, self._connection, meta)
+        return CopiedSnapshot(self.original.path, self._connection, meta)
 
 
 class TwoDeliveries(CopiedTables):
@@ -146,7 +152,7 @@ class TwoDeliveries(CopiedTables):
         self.changes = tuple(found)
 
     def mixed(self, chosen: Iterable[int]) -> Snapshot:
-        """Our tables with the chosen changes, by their numbers, made to them."""
+        """Our tables with the chosen changes, by their numbers, made to them; of a table that differs the parameters read."""
         numbers = sorted(set(chosen))
         self.run(f"DELETE FROM {_PARTS}.chosen")
         if numbers:
@@ -187,7 +193,7 @@ class TwoDeliveries(CopiedTables):
                 f"{first + count} records differ", where=table, why=f"a search is over {MOST_CHANGES} at most"
             )
         changes = self._described(table, shared, keys, subject, visits)
-        self._pool(table, shared)
+        self._pool(table, shared, read)
         return changes
 
     def _key(self, shared: Sequence[str]) -> list[str]:
@@ -240,8 +246,9 @@ class TwoDeliveries(CopiedTables):
             changes.append(RecordChange(int(number), table, kind, str(who), str(parameter), str(when), moved, noise))
         return changes
 
-    def _pool(self, table: str, shared: Sequence[str]) -> None:
-        """Both sides of every record in one table, and the statement that makes ours of it with the chosen changes."""
+    def _pool(self, table: str, shared: Sequence[str], read: str) -> None:
+        """Both sides of every record that is read in one table, and the statement that makes ours of it with the chosen
+        changes."""
         own = [c.name for c in self.original.tables[table].columns]
         pool = f"{_PARTS}.{quote('pool ' + table)}"
         ours = ", ".join(f"t.{quote(c)}" for c in own)
@@ -249,7 +256,7 @@ class TwoDeliveries(CopiedTables):
         mine, other = f"{_OURS}.{quote(table)}", f"{_THEIRS}.{quote(table)}"
         self.run(
             f"CREATE TABLE {pool} AS SELECT p.c__, FALSE AS theirs__, 0 AS part__, t.rowid AS at__, {ours} FROM {mine} t "
-            f"LEFT JOIN {_PARTS}.pairs p ON p.o__ = t.rowid UNION ALL "
+            f"LEFT JOIN {_PARTS}.pairs p ON p.o__ = t.rowid WHERE {read} UNION ALL "
             f"SELECT p.c__, TRUE, CASE WHEN p.o__ IS NULL THEN 1 ELSE 0 END, coalesce(p.o__, p.n__), {new} "
             f"FROM {_PARTS}.pairs p JOIN {other} n ON n.rowid = p.n__ LEFT JOIN {mine} t ON t.rowid = p.o__"
         )

@@ -11,7 +11,7 @@ A data set that cannot be analysed (a visit twice) gives no number and so not th
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import Literal
 
@@ -160,7 +160,7 @@ class _RecordSearch:
         budget: int,
         mask: int,
     ) -> None:
-        self.ours, self.deliveries, self.question = ours, deliveries, question
+        self.ours, self.deliveries, self.question = _at_visits_of(numbers, ours, question), deliveries, question
         self.numbers, self.budget, self.mask = numbers, budget, mask
         self.places = [row_place(n.row) for n in numbers]
         self.whole = False
@@ -240,6 +240,17 @@ class _RecordSearch:
             (*self.deliveries.absent, *self.deliveries.columns_apart),
             self.mask,
         )
+
+
+def _at_visits_of(numbers: Sequence[TheirNumber], source: Source, question: Question) -> Source:
+    """The source whose ANCOVA is fitted only at the visits of the numbers: each visit has a model of its own."""
+    visits = sorted({n.row.visit_number for n in numbers if n.row.visit_number is not None})
+    planned = source.endpoint(question.endpoint)
+    over_visits = any(n.row.visit_number is None for n in numbers)  # the first significant visit is of them all
+    if apply_overrides(planned, question).method != "ancova" or over_visits or "visits" in dict(question.options):
+        return source
+    endpoints = {**source.study.endpoints, planned.name: planned.model_copy(update={"visits": tuple(visits)})}
+    return replace(source, study=source.study.model_copy(update={"endpoints": endpoints}))
 
 
 def minimal_groups(groups: list[Group], gives: Callable[[Sequence[Group]], bool]) -> list[Group]:
