@@ -409,7 +409,7 @@ def test_no_change_gives_our_data_and_all_changes_theirs(trial: Source, altered:
     theirs = altered(
         NOISE,
         without(subject),
-        "INSERT INTO ADQS SELECT * FROM ADQS WHERE AVISITN = 6 AND PARAMCD = 'ALSFRSR' LIMIT 2",
+        "INSERT INTO ADQS SELECT * FROM ADQS WHERE AVISITN = 0 AND PARAMCD = 'ALSFRSR' LIMIT 2",
         "INSERT INTO ADQS SELECT * REPLACE (13 AS AVISITN, 'Month 13' AS AVISIT) FROM ADQS WHERE AVISITN = 12 LIMIT 3",
         "UPDATE ADQS SET AVAL = NULL WHERE AVISITN = 9 AND PARAMCD = 'ALSFRSR'",
     )
