@@ -330,7 +330,6 @@ def _events() -> Iterator[OptionFault]:
 
     known = "UPDATE ADAE SET {0} = '{2}' WHERE {0} IS NULL OR {0} = '{1}'"
     yield one("unknown severity", "severe", sql=(known.format("AESEV", "UNKNOWN", "MILD"),))
-    yield one("unknown severity", "grade 3 or worse", sql=(known.format("AESEV", "UNKNOWN", "MILD"),))
     yield one("unknown relatedness", "related", sql=(known.format("AEREL", "", "NOT RELATED"),))
     yield one("unknown relatedness", "related serious", sql=(known.format("AEREL", "", "NOT RELATED"),))
     yield one("treatment-emergent", "any", sql=("UPDATE ADAE SET TRTEMFL = 'Y'",))
@@ -560,25 +559,25 @@ def _equal(value: float | None, other: float) -> bool:
     return value is not None and math.isclose(value, other, rel_tol=CLOSE, abs_tol=CLOSE)
 
 
-def made(only: str, every: int) -> Iterator[dict[str, Any]]:
+def made(only: str, every: int, first: int = 0) -> Iterator[dict[str, Any]]:
     """Every search, one after the other."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         sources = list(trials(folder))
         for trial, source in sources:
             cases = [*((tried_option, f) for f in option_faults(source)), *((tried_records, f) for f in record_faults(source))]
-            yield from searched(trial, source, cases, folder, only, every)
+            yield from searched(trial, source, cases, folder, only, every, first)
         for trial, source in sources:
             yield from searched(trial, source, [(tried_option, f) for f in without_cause(source)], folder, only, every)
 
 
 def searched(
-    trial: str, source: Any, cases: Sequence[tuple[Any, Any]], folder: Path, only: str = "", every: int = 1
+    trial: str, source: Any, cases: Sequence[tuple[Any, Any]], folder: Path, only: str = "", every: int = 1, first: int = 0
 ) -> Iterator[dict[str, Any]]:
     """The searches of some cases of one trial."""
     for number, (tried, fault) in enumerate(cases):
         title = f"{trial} {fault.endpoint} {fault.kind}"
-        if number % every or only not in title:
+        if number < first or number % every or only not in title:
             continue
         begun = time.process_time()
         found = tried(trial, source, fault, number, folder / f"theirs {number}.duckdb")
@@ -663,6 +662,9 @@ def main() -> int:
     parser.add_argument("--show", type=Path, help="the table of such a file")
     parser.add_argument("--only", default="", help="differences whose trial, endpoint or kind holds this")
     parser.add_argument("--every", type=int, default=1, help="every so many of them")
+    parser.add_argument(
+        "--first", type=int, default=0, help="the first difference of each trial: go on where it was broken off"
+    )
     given = parser.parse_args()
     if given.show:
         print(table([json.loads(line) for line in given.show.read_text(encoding="utf-8").splitlines()]))
@@ -670,7 +672,7 @@ def main() -> int:
     os.environ["OPENBLAS_NUM_THREADS"] = "1"
     sys.path[:0] = [str(ROOT / "src")]
     lines = []
-    for found in made(given.only, given.every):
+    for found in made(given.only, given.every, given.first):
         lines.append(found)
         if given.into:
             given.into.write_text("".join(json.dumps(r) + "\n" for r in lines), encoding="utf-8")

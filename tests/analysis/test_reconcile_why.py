@@ -16,7 +16,7 @@ from typing import Any
 import duckdb
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.built import trial as built
 
@@ -237,6 +237,8 @@ def test_printed_digits_bounds_and_full_doubles(trial: Source) -> None:
     assert small.text() == "<0.001" and small.given_by(0.0009999) and not small.given_by(0.001)
     whole = replace(number, decimals=None)
     assert whole.given_by(0.0312 + 0.9e-6) and not whole.given_by(0.0312 + 1.1e-6)  # p: 1e-6 absolutely
+    assert not any(number.given_by(far) for far in (1e300, -1e40, float("inf"), float("nan")))
+    assert replace(number, value=1e300).text() == "1e+300" and replace(number, value=1e300).given_by(1e300)
     with pytest.raises(UsageError, match="decimals"):
         replace(number, decimals=99)
 
@@ -433,6 +435,7 @@ def test_neither_snapshot_is_touched(trial: Source, altered: Altered) -> None:
     assert [p.read_bytes() for p in (trial.snapshot.path, theirs.path)] == before
 
 
+@settings(deadline=None)
 @given(st.integers(2, 24), st.sets(st.integers(0, 23), min_size=1, max_size=5), st.integers(0, 2**24 - 1), st.booleans())
 def test_what_is_left_is_one_minimal(size: int, wanted: set[int], noise: int, odd: bool) -> None:
     """Whatever is looked for, monotone or not: the set found gives it, and without any one of it, not."""

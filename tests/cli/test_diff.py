@@ -91,3 +91,17 @@ def test_pruning_spares_an_older_snapshot_that_is_current(run: Run, two: Any) ->
     (two.workspace / "snapshots" / "current").write_text(names[0] + "\n")
     ran = run("snapshots", "--prune", "1", "-w", two.workspace, "--format", "json")
     assert [(r["name"], r["current"]) for r in ran.json["rows"]] == [(names[0], True), (names[1], False)]
+
+
+def test_which_records_account_for_changed_results(run: Run, two: Any) -> None:
+    """Two records differ and both stand at visit 2, where the contrast is read: without either it is another one."""
+    ran = run("diff", "previous", "-w", two.workspace, "--why", "--format", "json")
+    (found,) = _tables(ran)["why"]["rows"]
+    assert (found["endpoint"], found["subgroup"], found["explained"]) == ("score", "overall", "yes")
+    changed = "1 record of ADQS changed in AVAL, CHG (subject S01; Month 2)"
+    gone = "1 record of ADQS removed (subject S02; Month 2)"
+    assert found["why"].startswith(f"{changed} and {gone} account for them; none of them can be left out")
+    small = _tables(run("diff", "previous", "-w", two.workspace, "--why", "--budget", "1", "--format", "json"))["why"]
+    assert small["rows"][0]["analyses"] == 1 and "the budget of 1 analyses ended" in small["rows"][0]["why"]
+    assert "why" not in _tables(run("diff", "previous", "-w", two.workspace, "--format", "json"))
+    assert "account for them" in " ".join(run("diff", "previous", "-w", two.workspace, "--why").out.split())

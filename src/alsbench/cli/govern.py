@@ -46,6 +46,10 @@ def diff(
     records: Annotated[
         int, typer.Option("--records", metavar="N", min=0, help="How many records of each kind and table are listed.")
     ] = 20,
+    why: Annotated[bool, typer.Option("--why/--no-why", help="Look for the records that account for changed results.")] = False,
+    budget: Annotated[
+        int, typer.Option("--budget", metavar="N", min=0, help="Analyses at most for each endpoint of --why; 0: 400.")
+    ] = 0,
     mask: MaskOption = 0,
 ) -> int:
     """Records added, removed and changed between two snapshots, by key, and which results changed; 1 where they differ.
@@ -53,11 +57,13 @@ def diff(
     Each difference has a class, worst first; differences that rounding in the computer makes are one line, "noise", and no
     verdict, and neither are values that one side holds rounded.
     The study as it stands is asked of both: every endpoint with a contrast, overall and in every subgroup and complement.
+    With --why the records are sought that account for the changed contrasts of an endpoint, in the first subgroup where any did
+    change: a set of which none can be left out; another may exist.
     Two snapshots beside each other tell of single records: under a mask they are not compared.
     """
     from alsbench.service.snapshots import diff as ask  # waits: duckdb, numpy
 
-    return show(common, ask(common.access, old, new, results=results, records=records, mask=mask))
+    return show(common, ask(common.access, old, new, results=results, records=records, mask=mask, why=why, budget=budget))
 
 
 class Part(str, Enum):  # noqa: UP042  StrEnum would change what typer prints

@@ -59,11 +59,22 @@ def snapshots(access: Access, *, prune: int | None = None) -> Output:
     return sheets_output(access, sheet, printed=[_printed(sheet)])
 
 
-def diff(access: Access, old: str, new: str = "current", *, results: bool = True, records: int = 20, mask: int = 0) -> Output:
+def diff(
+    access: Access,
+    old: str,
+    new: str = "current",
+    *,
+    results: bool = True,
+    records: int = 20,
+    mask: int = 0,
+    why: bool = False,
+    budget: int = 0,
+) -> Output:
     """Records added, removed and changed between two snapshots, by key (``records`` of each kind and table are listed), and
     which ``results`` changed: the study as it stands is asked of both, every endpoint with a contrast, overall and in every
     subgroup and complement. A snapshot is named as :func:`snapshot_named` reads it. A difference that is worse than noise and
-    than what print shows is a negative verdict.
+    than what print shows is a negative verdict. ``why`` looks for the records that account for changed results, at most
+    ``budget`` analyses (0: the usual number) for each endpoint.
 
     Raises UsageError where a mask holds: two snapshots beside each other tell of single records.
     """
@@ -76,8 +87,10 @@ def diff(access: Access, old: str, new: str = "current", *, results: bool = True
         sheets = [table_sheet(found, "Snapshots compared"), class_sheet(found), record_sheet(found, records)]
         turned = False
         if results:
-            sheet, turned = _results(access, before, after, same=found.same)
+            sheet, turned, asked = _results(access, before, after, same=found.same)
             sheets.append(sheet)
+            if why and asked:
+                sheets.append(_why(access, before, after, asked, budget))
     return sheets_output(access, *sheets, failed=turned or not found.good)
 
 
@@ -124,9 +137,9 @@ def snapshot_named(space: Workspace, word: str) -> str:
     raise UsageError(f"no snapshot is named {word}", where=str(space.snapshots_dir), hint=nearest(word, (*names, "current")))
 
 
-def _results(access: Access, before: Snapshot, after: Snapshot, *, same: bool) -> tuple[Sheet, bool]:
-    """The contrasts that changed by more than noise, worst first, and whether any did by more than print shows. Snapshots of
-    the same tables cannot differ in one and are not asked."""
+def _results(access: Access, before: Snapshot, after: Snapshot, *, same: bool) -> tuple[Sheet, bool, list[ContrastChange]]:
+    """The contrasts that changed by more than noise, worst first, whether any did by more than print shows, and all that were
+    asked. Snapshots of the same tables cannot differ in one and are not asked."""
     fields = (
         *(Field(k, k.capitalize()) for k in ("endpoint", "subgroup", "comparison", "visit", "measure")),
         *(Field(f"n_{w}", f"n {w}", number=True) for w in ("old", "new")),
@@ -136,10 +149,8 @@ def _results(access: Access, before: Snapshot, after: Snapshot, *, same: bool) -
         Field("error", "Fault", prose=True),
     )
     if same:
-        return Sheet("results", "Results: the data are the same", fields, ()), False
-    now = open_source(access.path)
-    now.snapshot.close()
-    left, right = (Source(now.study, s, now.study_digest, now.results_dir, now.lock) for s in (before, after))
+        return Sheet("results", "Results: the data are the same", fields, ()), False, []
+    now, left, right = _sources(access, before, after)
     pieces = list(access.steps(compare_results(left, right), contrast_count(right), "results"))
     asked = [c for piece in pieces for c in piece]
     _looked(access, left, right, asked)
@@ -156,7 +167,24 @@ def _results(access: Access, before: Snapshot, after: Snapshot, *, same: bool) -
         notes = (f"{noisy} contrasts differ by noise only", *notes)
     title = f"Results: {len(changed)} of {len(asked)} contrasts changed"
     sheet = Sheet("results", title, fields, tuple(_contrast(a, c) for a, c in changed), notes=notes, titled=True)
-    return sheet, any(agreement not in GOOD for agreement, _ in changed)
+    return sheet, any(agreement not in GOOD for agreement, _ in changed), asked
+
+
+def _sources(access: Access, before: Snapshot, after: Snapshot) -> tuple[Source, Source, Source]:
+    """The workspace as it is, and the study as it stands over both snapshots."""
+    now = open_source(access.path)
+    now.snapshot.close()
+    old, new = (Source(now.study, s, now.study_digest, now.results_dir, now.lock) for s in (before, after))
+    return now, old, new
+
+
+def _why(access: Access, before: Snapshot, after: Snapshot, asked: list[ContrastChange], budget: int) -> Sheet:
+    """The records that account for the contrasts that changed."""
+    from alsbench.service.why_differ import changed_contrasts, record_reasons  # waits: scipy
+
+    _, old, _ = _sources(access, before, after)
+    differing = changed_contrasts(old, asked, decimals)
+    return record_reasons(access, old, after, differing, budget=budget, snapshots=True)
 
 
 def _looked(access: Access, old: Source, new: Source, asked: list[ContrastChange]) -> None:

@@ -465,10 +465,14 @@ class Trial:
         """
         return _frame(snapshots(self._access, prune=prune))
 
-    def diff(self, old: str, new: str = "current", *, results: bool = True, records: int = 20) -> dict[str, pd.DataFrame]:
+    def diff(
+        self, old: str, new: str = "current", *, results: bool = True, records: int = 20, why: bool = False, budget: int = 0
+    ) -> dict[str, pd.DataFrame]:
         """What changed between two snapshots (a name, the beginning of one, ``current``, ``previous``): ``tables`` with rows
         added, removed and changed, how the data differ by class (``classes``, worst first, noise in one line), the first
         ``records`` of each kind that differ by more than noise, and the contrasts (``results``) that do, each with its class.
+        With ``why`` the records that account for changed contrasts, one line an endpoint (``why``), at most ``budget`` analyses
+        each (0: 400).
 
         Raises UsageError for a snapshot that is not there, or where a mask holds.
 
@@ -477,7 +481,7 @@ class Trial:
         >>> list(found), set(found["tables"]["state"])
         (['tables', 'classes', 'records', 'results'], {'same'})
         """
-        return _frames(diff(self._access, old, new, results=results, records=records))
+        return _frames(diff(self._access, old, new, results=results, records=records, why=why, budget=budget))
 
     def reconcile(
         self,

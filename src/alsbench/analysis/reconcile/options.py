@@ -5,8 +5,10 @@ ways that tables are read otherwise (another visit, one-sided p, sides exchanged
 must be given by one alternative all together, which leaves little to chance: beside the answer stands how many of the
 alternatives tried would be expected to give their numbers by accident. That bound is of the most telling of their numbers: the
 density of the values tried around it (half of them lie within the median distance) times the width of its last digit, and no
-more alternatives give all numbers than give that one. Pairs are of alternatives that, alone, move one of the numbers;
-imputation of missing values, which needs many fits, is tried last, alone, and only where nothing else explains.
+more alternatives give all numbers than give that one.
+
+Pairs are of alternatives that, alone, move one of the numbers, in the order of how well their changes add up to theirs.
+Imputation of missing values, which needs many fits, is tried last, alone, and only where nothing else explains.
 
 Nothing is proved by an answer but that this analysis of our data prints their numbers (METHODS 15).
 """
@@ -44,6 +46,7 @@ from alsbench.study.checks import option_faults
 from alsbench.study.model import Endpoint
 
 BUDGET = 200  # analyses
+AFTER = 20  # pairs looked at after one that gives the numbers
 SHOWN = 3  # explanations named in the sentence
 WORTH_SAYING = 0.05  # chance hits expected
 
@@ -181,18 +184,38 @@ class _Search:
                 if single in moving:
                     for reading in readings:
                         self._read(made, (single,), reading)
-            pairs = [p for p in combinations(moving, 2) if _combined(*p)]
-            for i, pair in enumerate(pairs):
-                tell("pairs of alternatives", i, len(pairs))
-                made = self._within(pair)
-                if made is not None:
-                    self._read(made, pair, None)
+            self._pairs(moving)
         if not self._full():
             for single in (a for a in singles if a.imputed):
                 made = self._within((single,))
                 if made is not None:
                     self._read(made, (single,), None)
         return self._answer(self._full(), as_asked.given)
+
+    def _pairs(self, moving: Sequence[Alternative]) -> None:
+        """Two alternatives at once, those first whose changes add up to their numbers; once a pair gives them, the next few."""
+        alone = {h.words[0]: h.values for h in self.found if len(h.words) == 1}
+        pairs = [p for p in combinations(moving, 2) if _combined(*p)]
+        pairs.sort(key=lambda pair: self._missed(alone[pair[0].words], alone[pair[1].words]))
+        more = len(pairs)
+        for i, pair in enumerate(pairs):
+            if more == 0:
+                break
+            tell("pairs of alternatives", i, len(pairs))
+            made = self._within(pair)
+            if made is not None:
+                self._read(made, pair, None)
+            more = AFTER if more > AFTER and self._full() else more - 1
+
+    def _missed(self, one: Sequence[float | None], other: Sequence[float | None]) -> float:
+        """By how much two changes together would miss their numbers if they added up, in units of what there is to explain."""
+        missed = []
+        for number, ours, a, b in zip(self.numbers, self.ours, one, other, strict=True):
+            if ours is None or a is None or b is None:
+                return math.inf
+            size = abs(number.value - ours) + number.room(ours)
+            missed.append(min(abs(a + b - ours - number.value) / size, 1.0) if size else 0.0)
+        return sum(missed) / len(missed)
 
     def _concerned(self, change: Alternative) -> bool:
         """Whether an alternative may have numbers where theirs stand: missing values are imputed at the horizons only."""

@@ -37,13 +37,15 @@ SHOWN = 10  # subjects, visits or columns named in the sentence
 Ending = Literal["same records", "same number", "not by records", "minimal", "budget ended"]
 Group = tuple[int, ...]  # numbers of changes that are applied together
 KINDS = {"added": "that only they have", "removed": "that they do not have"}
+OF_SNAPSHOTS = {"added": "added", "removed": "removed"}
 
 
 @dataclass(frozen=True)
 class ByRecords:
     """The answer of the search. ``changes`` give ``numbers`` ("minimal": and none of them can be left out), of ``differing``
     records by which the tables read differ; ``values`` are ours with all of those applied. ``apart`` are columns and
-    tables that only one side has: they were left as ours are. With a ``mask`` no subject is named, and no count below it."""
+    tables that only one side has: they were left as ours are. With a ``mask`` no subject is named, and no count below it.
+    ``snapshots``: theirs is a later load of our own data, and is called so."""
 
     numbers: tuple[TheirNumber, ...]
     ending: Ending
@@ -54,6 +56,7 @@ class ByRecords:
     budget: int
     apart: tuple[str, ...] = ()
     mask: int = 0
+    snapshots: bool = False
 
     @property
     def explained(self) -> bool:
@@ -89,7 +92,7 @@ class ByRecords:
         for (table, kind), found in groupby(sorted(self.changes, key=part), key=part):
             these = list(found)
             columns = dict.fromkeys(c for change in these for c in change.columns)
-            how = KINDS.get(kind) or f"changed in {_listed(list(columns))}"
+            how = (OF_SNAPSHOTS if self.snapshots else KINDS).get(kind) or f"changed in {_listed(list(columns))}"
             where = "; ".join(t for t in (self._subjects(these), _listed(_distinct(c.visit for c in these))) if t)
             yield f"{self._count(len(these))} record{'s' * (len(these) != 1)} of {table} {how}{f' ({where})' if where else ''}"
 
@@ -121,6 +124,7 @@ def explain_by_records(
     *,
     budget: int = BUDGET,
     mask: int = 0,
+    snapshots: bool = False,
 ) -> ByRecords:
     """Search the records by which two snapshots of a study differ for those that give their ``numbers``, all of one table.
     At most ``budget`` analyses are made, by our study file; equal arguments give equal answers. Progress is told by
@@ -141,7 +145,8 @@ def explain_by_records(
         subject=ours.study.info.subject,
         visits=(visits.label, visits.number),
     ) as deliveries:
-        return _RecordSearch(ours, deliveries, question, tuple(numbers), budget, mask).run()
+        found = _RecordSearch(ours, deliveries, question, tuple(numbers), budget, mask).run()
+    return replace(found, snapshots=snapshots)
 
 
 class _Ended(Exception):

@@ -6,6 +6,7 @@ half away from zero. A full double is held to what two programs may differ by (:
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -24,6 +25,7 @@ from alsbench.study.model import Endpoint
 
 ITERATING = frozenset({"mmrm", "slope"})
 MOST_DECIMALS = 15
+LARGE = 1e12
 RowPlace = tuple[object, ...]
 
 
@@ -43,15 +45,20 @@ class TheirNumber:
 
     def text(self) -> str:
         """As they print it; a full double in as few digits as tell it from any other."""
-        return self.bound + (repr(self.value) if self.decimals is None else round_half_away(self.value, self.decimals))
+        if self.decimals is None or abs(self.value) >= LARGE:
+            return f"{self.bound}{self.value!r}"
+        return self.bound + round_half_away(self.value, self.decimals)
 
     def given_by(self, ours: float | None, se: float = 0.0) -> bool:
         """Whether ``ours`` is this number at its digits; ``se`` is the standard error beside it, where there is one."""
-        if ours is None or ours != ours:
+        if ours is None or not math.isfinite(ours) or not math.isfinite(self.value):
             return False
         if self.bound:
             return ours < self.value if self.bound == "<" else ours > self.value
         if self.decimals is not None:
+            near = abs(ours - self.value) <= 10.0**-self.decimals  # what is far, or not finite, need not be written out
+            if not near or abs(ours) >= LARGE:
+                return near
             return round_half_away(ours, self.decimals) == round_half_away(self.value, self.decimals)
         return abs(ours - self.value) <= self.room(ours, se)
 
