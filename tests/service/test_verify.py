@@ -58,6 +58,26 @@ def test_both_programs_agree_overall_in_a_subgroup_and_its_complement(trial: Acc
     assert not made.failed and len(found) > 1000
 
 
+def test_interactions_and_the_plan_are_verified_beside_the_tables(trial: Access, tmp_path: Path) -> None:
+    """What only the evidence has; asked otherwise (a df method) the tables are other ones, and neither belongs to them."""
+    own = tmp_path / "own"
+    shutil.copytree(trial.path, own, symlinks=True)
+    access = replace(trial, path=own)
+    names = [n for n in endpoints(access) if Workspace(own).read_study().endpoints[n].method in ("ancova", "joint_rank")]
+    comparison = Workspace(own).read_study().comparisons[0].name
+    with (own / "study.toml").open("a") as study:
+        study.write('\n[multiplicity]\nmethod = "holm"\n')
+        for name in names:
+            study.write(f'[[multiplicity.hypotheses]]\nendpoint = "{name}"\ncomparison = "{comparison}"\n')
+    found = numbers(verify(access, names, subgroups=("overall", "slow")))
+    kinds = {s: [n for n in found if n["statistic"] == s] for s in ("p_adjusted", "interaction_p")}
+    assert len(kinds["p_adjusted"]) == len(names) > 1 and len(kinds["interaction_p"]) >= len(names)
+    assert {n["verdict"] for n in found} == {"agrees"}
+    assert "p_adjusted" not in {n["statistic"] for n in numbers(verify(access, names, subgroups=("slow",)))}
+    asked = verify(access, names, subgroups=("overall", "slow"), options={"ls_means": "proportional"})
+    assert not {"p_adjusted", "interaction_p"} & {str(n["statistic"]) for n in numbers(asked)}
+
+
 def test_an_arm_or_a_subgroup_without_anybody_is_no_difference(trial: Access, tmp_path: Path) -> None:
     """Counts agree where only controls are in a part; of nobody there is nothing to compare, and that is said."""
     own = tmp_path / "own"
@@ -165,8 +185,10 @@ def test_a_report_says_what_the_second_program_says_to_its_tables(trial: Access)
     name = next(n for n in endpoints(trial) if "ancova" in n)
     made = report(replace(trial, destination={"format": "txt"}), endpoints=(name,), subgroups=("slow",), verify=True)
     text = " ".join("".join(made.texts("txt")).split())
-    alone = {p: verify(trial, (name,), subgroups=(p,)).sheets[0].notes[0] for p in ("overall", "slow")}
-    assert all(f"Second program: {said}" in text for said in alone.values())
+    assert (
+        f"Second program: {verify(trial, (name,)).sheets[0].notes[0]}" in text and text.count("Second program: ") == 6
+    )  # baseline, it, safety
+    assert "Second program, interactions and multiplicity plan: " in text
     assert "What a second program says to the tables of endpoints" in text and not made.failed
     plain = report(replace(trial, destination={"format": "txt"}), endpoints=(name,))
     assert "econd program" not in "".join(plain.texts("txt"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from alsbench.second import ancova, baseline, incidence, joint_rank, mmrm, responder, slope, staging, subgroup, survival
+from alsbench.second.multiplicity import Place, adjusted_p, max_t_p
 from alsbench.second.numbers import NotCovered, Number
 from alsbench.second.trial import TrialTables
 from alsbench.study.model import Endpoint, Study
@@ -33,6 +34,40 @@ def answer(trial: TrialTables, endpoint: Endpoint, phrase: str = "overall") -> l
     arm_column = trial.study.arms.actual if endpoint.method == "incidence" else ""
     rows = subgroup.subgroup_rows(trial, phrase, members, arm_column)
     return [*rows, *METHODS[endpoint.method].numbers(trial, endpoint, members)]
+
+
+def plan_numbers(trial: TrialTables, population: str = "") -> list[Number]:
+    """The adjusted p of every hypothesis of the study's plan for multiplicity, from p-values of its own: of each endpoint
+    overall, at the last analysed visit up to the comparison's horizon. Empty without a plan.
+
+    Raises NotCovered as :func:`answer` and :mod:`alsbench.second.multiplicity` do."""
+    plan = trial.study.multiplicity
+    if plan is None:
+        return []
+    if plan.method == "max_t":
+        return [adjusted_number(trial.study, place, p, error) for place, (p, error) in max_t_p(trial, population).items()]
+    p_values: dict[Place, float | None] = {}
+    for hypothesis in plan.hypotheses:
+        endpoint = trial.study.endpoints[hypothesis.endpoint]
+        asked = endpoint.model_copy(update={"population": population or endpoint.population})
+        comparison = next(c for c in trial.study.comparisons if c.name == hypothesis.comparison)
+        sides = (comparison.treatment, comparison.reference)
+        made = [n for n in answer(trial, asked) if n.stat_name == "p_value" and (n.treatment, n.reference) == sides]
+        visits = [v for n in made if (v := n.visit) is not None and (comparison.horizon is None or v <= comparison.horizon)]
+        at = max(visits, default=None)
+        p = next((n.stat for n in made if n.visit == at and n.level is None), None)
+        p_values[hypothesis.endpoint, hypothesis.comparison] = float(p) if isinstance(p, int | float) else None
+    return [adjusted_number(trial.study, place, p) for place, p in adjusted_p(trial.study, p_values).items()]
+
+
+def adjusted_number(study: Study, place: Place, p: float | None, error: float = 0.0) -> Number:
+    """An adjusted p as a number; ``place`` is the endpoint and the name of the comparison."""
+    endpoint, name = place
+    comparison = next(c for c in study.comparisons if c.name == name)
+    treatment, reference = comparison.treatment, comparison.reference
+    return Number(
+        "contrast", "p_adjusted", p, None, treatment, reference, variable=endpoint, level="multiplicity plan", error=error
+    )
 
 
 def population_of(study: Study, endpoint: Endpoint) -> str:

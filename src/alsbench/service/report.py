@@ -211,7 +211,14 @@ def _efficacy(asked: Contents) -> list[Page]:
     def evidence() -> Page:
         made = made_evidence(asked.access, asked.source, columns, k=asked.k)
         asked.results.append(made.result)
-        return _repeatable(asked, evidence_page(made), made.result)
+        page = evidence_page(made)
+        if asked.second is not None and not asked.k:
+            from alsbench.service.verify import of_evidence  # waits: statsmodels
+
+            asked.both.append(of_evidence(asked.second, asked.source, list(study.endpoints), ["overall", *columns]))
+            said = f"Second program, interactions and multiplicity plan: {asked.both[-1].summary}"
+            page = replace(page, footnotes=(*page.footnotes, said))
+        return _repeatable(asked, page, made.result)
 
     def forest(name: str) -> Page:
         made = made_forest(asked.access, asked.source, name, columns, k=asked.k)

@@ -10,13 +10,17 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from alsbench.analysis.cells import piece_or_fault
+from alsbench.analysis.gates import gates
+from alsbench.analysis.methods import method_info
 from alsbench.analysis.question import OVERALL, Question
 from alsbench.analysis.run import apply_overrides
 from alsbench.errors import AlsbenchError
 from alsbench.render.mask import is_masked
 from alsbench.render.sheet import Field, Sheet
+from alsbench.second.interaction import interactions
 from alsbench.second.numbers import NotCovered, Number
-from alsbench.second.program import answer, covers, fitted
+from alsbench.second.program import adjusted_number, answer, covers, fitted, plan_numbers
 from alsbench.second.trial import TrialTables, read_tables
 from alsbench.service.access import Access
 from alsbench.service.endpoint import answered, endpoint_question
@@ -115,6 +119,55 @@ class SecondProgram:
             return _nothing(endpoint, phrase, f"not covered: {fault}", sum(r.stat is not None for r in shown))
         return held_against(endpoint, phrase, shown, second, {row_place(r) for r in result.rows if is_masked(r)})
 
+    def interactions(self, endpoint: Endpoint, phrase: str) -> BothPrograms:
+        """The interaction p of a subgroup of the study with the treatment, as the evidence has it."""
+        source = self._source
+        piece = piece_or_fault(source, endpoint.name, phrase, source.study.comparisons, endpoint.population)
+        rows = [r for r in piece.rows if r.stat_name == "interaction_p"]
+        try:
+            second = {n.place(): n for n in interactions(self._trial, endpoint, phrase)}
+        except NotCovered as fault:
+            return _nothing(endpoint, phrase, f"not covered: {fault}", sum(r.stat is not None for r in rows))
+        return _each(endpoint, phrase, rows, second)
+
+    def plan(self, population: str = "") -> BothPrograms:
+        """The adjusted p of every hypothesis of the study's plan for multiplicity; nothing without a plan."""
+        study, found = self._source.study, BothPrograms()
+        try:
+            second = {n.place(): n for n in plan_numbers(self._trial, population)}
+            first = gates(self._source, population)
+        except (NotCovered, AlsbenchError) as fault:
+            why = f"not covered: {fault}" if isinstance(fault, NotCovered) else f"the first program has no answer: {fault.what}"
+            left = Uncompared("plan", OVERALL, why, len(study.multiplicity.hypotheses) if study.multiplicity else 0)
+            return BothPrograms((("plan", OVERALL),), (), (left,))
+        for gate in first:
+            number = adjusted_number(study, (gate.endpoint, gate.comparison), gate.p_adjusted)
+            endpoint = study.endpoints[gate.endpoint]
+            found += _each(endpoint, OVERALL, [number], {k: v for k, v in second.items() if k == number.place()})
+        return found
+
+
+def _each(
+    endpoint: Endpoint, phrase: str, first: Sequence[Row | Number], second: Mapping[tuple[object, ...], Number]
+) -> BothPrograms:
+    """Numbers of the first program and those of the second at the same places; those without a value on both sides are none."""
+    rows = {_place(r): r for r in first}
+    compared = []
+    for place in dict.fromkeys([*rows, *second]):
+        row, other = rows.get(place), second.get(place)
+        one, two = row.stat if row is not None else None, other.stat if other is not None else None
+        if one is None and two is None:
+            continue
+        error = other.error if other is not None else 0.0
+        good, deviation = agree(str(place[-1]), one, two, fitted=fitted(endpoint), error=error)
+        shown = row if row is not None else second[place]
+        compared.append(Compared(endpoint.name, phrase, shown, one, two, good, deviation))
+    return BothPrograms(((endpoint.name, phrase),), tuple(compared))
+
+
+def _place(row: Row | Number) -> tuple[object, ...]:
+    return row.place() if isinstance(row, Number) else row_place(row)
+
 
 def _nothing(endpoint: Endpoint, phrase: str, why: str, numbers: int) -> BothPrograms:
     """Of a table nothing was compared."""
@@ -189,10 +242,27 @@ def verify(
         program, found = SecondProgram(source), BothPrograms()
         for question in access.steps(asked, len(asked), "verifying"):
             found += verified(access, source, program, question, access.mask(mask), command)
+        if not any((*words.values(), options)) and not access.mask(mask):
+            found += of_evidence(program, source, names, phrases)
         sheets = verification_sheets(found, (*source_facts(source), ("Command", command)))
     printed = [sheets[name] for name in PRINTED if sheets[name].records or name == "tables"]
     kept = [sheets[name] for name in ("numbers", "not_compared", "tables")]
     return sheets_output(access, *kept, printed=printed, failed=bool(found.differing))
+
+
+def of_evidence(program: SecondProgram, source: Source, names: Sequence[str], phrases: Sequence[str]) -> BothPrograms:
+    """What the evidence has beside the tables of endpoints: interactions of the subgroups among the phrases, and, where every
+    endpoint of the plan for multiplicity is asked for, its adjusted p. Both rest on more than one cell: a mask hides them."""
+    found = BothPrograms()
+    subgroups = {s.name for s in source.study.subgroups}
+    for name in names:
+        if method_info(source.endpoint(name).method).summary is not None:
+            for phrase in (p for p in phrases if p in subgroups):
+                found += program.interactions(source.endpoint(name), phrase)
+    plan = source.study.multiplicity
+    if plan is not None and OVERALL in phrases and {h.endpoint for h in plan.hypotheses} <= set(names):
+        found += program.plan()
+    return found
 
 
 def verified(
