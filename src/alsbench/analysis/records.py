@@ -108,13 +108,16 @@ def _read_records(source: Source, endpoint: Endpoint) -> Records:
     ids = frame[source.study.info.subject]
     index = np.array([source.subject_index.get(str(s), -1) for s in ids], dtype=np.int64)
     number = visit_numbers(frame[visits.number])
-    known = (index >= 0) & np.isfinite(number)
-    frame, index, number = frame.take(known), index[known], number[known]
+    unknown = int((~((index >= 0) & np.isfinite(number))).sum())
     order = np.lexsort((number, index))
+    order = order[index[order] >= 0]
     frame, index, number = frame.take(order), index[order], number[order]
     aval = np.asarray(frame["AVAL"], dtype=np.float64)
     aval, below = _quantified(frame, aval, endpoint.lloq)
-    base = _base(source, endpoint, frame, index, number, aval)
+    base = _base(source, endpoint, frame, index, number, aval)  # of records of no visit too: one of them may be the baseline
+    placed = np.isfinite(number)
+    frame, index, number = frame.take(placed), index[placed], number[placed]
+    aval, below, base = aval[placed], below[placed], base[placed]
     halved = np.abs(aval - np.asarray(frame["AVAL"], dtype=np.float64)) > 0
     if endpoint.lloq is not None:
         low = falls_below(base, endpoint.lloq)
@@ -123,7 +126,7 @@ def _read_records(source: Source, endpoint: Endpoint) -> Records:
     # a delivered change does not know of values halved here
     told = _delivered(frame, "CHG")
     chg = np.where(halved, aval - base, told) if told is not None else aval - base
-    labels, unknown = visit_labels(frame, number, visits.label), int((~known).sum())
+    labels = visit_labels(frame, number, visits.label)
     records = Records(
         index,
         number,
