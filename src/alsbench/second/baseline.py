@@ -26,6 +26,8 @@ APART = 1e-9  # shares that differ where neither arm varies have no finite dista
 
 def numbers(trial: TrialTables, endpoint: Endpoint, members: pd.DataFrame) -> NumberRows:
     """Every characteristic by arm, and its difference in every comparison."""
+    if not endpoint.covariates:
+        raise NotCovered("baseline characteristics that the study file does not name")
     made = NumberRows()
     arm = trial.arm_of(members)
     order = trial.study.arms.order

@@ -146,6 +146,10 @@ def _time(
     known = staged[staged["stage"].notna()]
     start = known[known["visit"] == trial.study.visits.baseline].set_index("subject")["stage"]
     later = known[known["visit"] > trial.study.visits.baseline]
-    higher = later["stage"] - later["subject"].map(start) >= (1 if endpoint.worsening is None else endpoint.worsening)
+    if start.empty or later.empty:
+        return
+    higher = later["stage"] - later["subject"].map(start).astype(float) >= (
+        1 if endpoint.worsening is None else endpoint.worsening
+    )
     later = later.assign(worse=higher)[later["subject"].isin(start.index)]
     times(made, trial, endpoint, later, event[event.index.isin(start.index)], members, f"time to a higher {name}")

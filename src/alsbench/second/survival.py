@@ -65,7 +65,7 @@ def times_to_event(
     """What is said of ``time`` and ``event`` (1, 0) of the subjects of these rows, under the name ``variable``."""
     days: dict[str, dict[int, None]] = {arm: {} for arm in trial.study.arms.order}
     for comparison in trial.study.comparisons:
-        for arm in (comparison.reference, comparison.treatment):
+        for arm in (comparison.reference, comparison.treatment) if comparison.horizon is not None else ():
             days[arm][trial.horizon_day(comparison)] = None
     curves = {}
     for arm in trial.study.arms.order:
@@ -83,6 +83,8 @@ def times_to_event(
             own = rows[rows["arm"].isin([comparison.treatment, comparison.reference])]
             made.add("contrast", log_rank(own, endpoint, members, comparison), **place)
             made.add("contrast", cox(own, endpoint, members, comparison), **place)
+            if comparison.horizon is None:
+                continue
             day = trial.horizon_day(comparison)
             two = [curves[arm].restricted(day) for arm in (comparison.treatment, comparison.reference)]
             made.add("contrast", _rmst_difference(*two), **place, level=f"day {day}")

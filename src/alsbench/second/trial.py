@@ -143,14 +143,16 @@ class TrialTables:
         """The endpoint's records of these subjects: ``subject``, ``arm``, ``visit``, ``aval``, ``base``, ``chg``, and its
         table's columns. Delivered BASE and CHG are used as they are, and derived where the parameter has none."""
         table = self._of_parameter(endpoint)
-        table = table[table["subject"].isin(members.index)]
+        table = table[table["subject"].isin(self.subjects.index)]  # what is delivered is told by all of the parameter
         if "DTYPE" not in table:
             table = table.assign(DTYPE=None)
         raw = table["AVAL"].astype(float)
-        base = self._baseline(table)
+        base = self._baseline(endpoint, table)
         table = table.assign(aval=raw, base=base)
         delivered = table["CHG"].astype(float) if "CHG" in table and table["CHG"].notna().any() else raw - base
-        table = table.assign(chg=delivered, arm=table["subject"].map(self.arm_of(members)))
+        table = table.assign(chg=delivered)
+        table = table[table["subject"].isin(members.index)]
+        table = table.assign(arm=table["subject"].map(self.arm_of(members)))
         if endpoint.scale == "log":
             table = _logarithmic(table, endpoint)
         return table
@@ -171,19 +173,28 @@ class TrialTables:
             table = table.assign(visit=near.where((exact - near).abs() <= ALIKE, exact))
         return table
 
-    def _baseline(self, table: pd.DataFrame) -> pd.Series:
+    def _baseline(self, endpoint: Endpoint, table: pd.DataFrame) -> pd.Series:
+        """BASE as delivered, else the subject's value at baseline; of the whole parameter where ``where`` lets none in."""
         if "BASE" in table and table["BASE"].notna().any():
             return table["BASE"].astype(float)
+        values = self._values_at_baseline(table)
+        if values.empty and endpoint.where:
+            whole = self._of_parameter(endpoint.model_copy(update={"where": ""}))
+            values = self._values_at_baseline(whole[whole["subject"].isin(self.subjects.index)])
+        return table["subject"].map(values).astype(float)
+
+    def _values_at_baseline(self, table: pd.DataFrame) -> pd.Series:
+        """By subject the last value that is flagged, else of the baseline visit, else up to day 1: the first of these rules
+        that any record of the parameter meets."""
         known = table[table["AVAL"].notna()]
-        if "ABLFL" in known and said_yes(known["ABLFL"]).any():
-            chosen = known[said_yes(known["ABLFL"])]
-        elif "visit" in known and (known["visit"] == self.study.visits.baseline).any():
-            chosen = known[known["visit"] == self.study.visits.baseline]
-        elif "ADY" in known:
-            chosen = known[known["ADY"] <= 1].sort_values("ADY", kind="stable")
-        else:
-            return pd.Series(np.nan, index=table.index)
-        return table["subject"].map(chosen.groupby("subject")["AVAL"].last()).astype(float)
+        known = known.assign(day=known["ADY"].astype(float) if "ADY" in known else np.nan)
+        known = known.sort_values("day", kind="stable", na_position="first")
+        flagged = said_yes(known["ABLFL"]) if "ABLFL" in known else pd.Series(False, index=known.index)
+        at_visit = known["visit"] == self.study.visits.baseline if "visit" in known else pd.Series(False, index=known.index)
+        for rule in (flagged, at_visit, known["day"] <= 1):
+            if rule.any():
+                return known[rule].groupby("subject")["AVAL"].last().astype(float)
+        return pd.Series(dtype=float)
 
     def after_baseline(self, endpoint: Endpoint, records: pd.DataFrame) -> pd.DataFrame:
         """Records of the endpoint's visits, of one record each. Raises NotCovered where a subject has two at a visit."""
