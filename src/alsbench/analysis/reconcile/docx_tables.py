@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import zipfile
+import zlib
 from dataclasses import dataclass, field
 from xml.parsers import expat
 
@@ -171,7 +172,7 @@ def _part(content: bytes, where: str) -> bytes:
                 raise DataError("the file is no Word document", where=where, why=f"it has no {PART}")
             with archive.open(PART) as file:
                 body = file.read(MOST_BYTES + 1)
-    except (zipfile.BadZipFile, EOFError, RuntimeError, NotImplementedError, OSError, ValueError) as fault:
+    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError, OSError, ValueError) as fault:
         raise DataError("the file is not a readable Word document", where=where, why=str(fault)) from fault
     if len(body) > MOST_BYTES:
         raise DataError("the document unpacks to too much", where=where, why=f"more than {MOST_BYTES // 2**20} MB")
