@@ -122,6 +122,20 @@ def test_the_order_of_arms_is_a_conclusion(theirs: Callable[..., Any]) -> None:
     assert counts(ran)["changes a conclusion"] == 2 and "different" not in counts(ran)
 
 
+def test_who_only_stands_beside_a_changed_order_is_identical(theirs: Callable[..., Any]) -> None:
+    """The LS mean of one arm passes the other's, which stays as it is."""
+
+    def change(rows: list[dict[str, Any]]) -> None:
+        one, other = (
+            at(rows, context="arm", arm=arm, treatment="Group 2", reference="Placebo", visit_number=12, stat_name="ls_mean")
+            for arm in ("Group 2", "Placebo")
+        )
+        one["stat"] = 2 * other["stat"] - one["stat"]
+
+    ran = theirs(change)
+    assert counts(ran)["changes a conclusion"] == 1 and set(counts(ran)) == {"changes a conclusion", "identical"}
+
+
 def test_a_declared_tolerance_is_listed_and_accepted(
     run: Run, workspace: Path, theirs: Callable[..., Any], tmp_path: Path
 ) -> None:
@@ -315,6 +329,24 @@ def test_words_that_are_none_of_ours_are_not_paired(run: Run, workspace: Path, t
     ran = run("reconcile", workspace, path, "--mapping", mapping, "--format", "json")
     assert ran.code == 1 and counts(ran) == {"only theirs": 4}
     assert {r["how"] for r in sheets(ran)["pairs"]} == {"none of our statistics has all of these words"}
+
+
+def test_a_number_that_does_not_say_its_visit_is_not_paired(run: Run, workspace: Path, tmp_path: Path, mapping: Path) -> None:
+    """Although ours has one visit only: it may be of another."""
+    ours = tmp_path / "ours.json"
+    words = ("endpoint", "alsfrs_ancova", "--subgroup", "slow", "--visit", "12", "-w", workspace, "-o", ours, "-q")
+    assert run(*words).code == 0
+    content = {
+        "variable": "contrast",
+        "variable_level": "Group 2 - Placebo",
+        "stat_name": "std.error",
+        "stat": [2.169534968606978],
+    }
+    path = tmp_path / "cards.json"
+    path.write_text(json.dumps([content]))
+    assert counts(run("reconcile", ours, path, "--mapping", mapping, "--format", "json")) == {"only theirs": 1}
+    path.write_text(json.dumps([{**content, "group1": "AVISIT", "group1_level": "Month 12"}]))
+    assert set(counts(run("reconcile", ours, path, "--mapping", mapping, "--format", "json"))) <= {"identical", "noise"}
 
 
 def test_ars(run: Run, workspace: Path, tmp_path: Path, mapping: Path) -> None:

@@ -32,13 +32,13 @@ def injections(row: dict[str, Any]) -> Iterator[tuple[float, str]]:
     if name in ("p_value", "p_adjusted"):
         yield (0.2 if value < 0.04 else 0.001), ("changes a conclusion" if value < 0.04 or value >= 0.05 else "different")
         return
-    if not isinstance(value, float) or "." not in text or text[:1] == "<" or abs(value) > 1e6:
+    if not isinstance(value, float) or "." not in text or "e" in text or text[:1] == "<" or abs(value) > 1e6:
         return
     decimals = len(text.partition(".")[2])
     unit = 10.0**-decimals
     yield value * (1 + 2e-15), "noise"
     near = value + 0.11 * unit
-    if printed(near, decimals) == text and abs(near - value) > 2e-6 * max(abs(value), 5) and name != "df":
+    if printed(near, decimals) == text and abs(near - value) > 2e-6 * max(abs(value), 5) and name not in (ARMS_ORDERED, "df"):
         yield near, "same as printed"
     far = value + (7 if value > 0 else -7) * unit  # away from zero: no sign turns
     if name not in (ARMS_ORDERED, "df") and 7 * unit > 1e-5 * abs(value):  # of a fit more than 1e-6 of its size

@@ -20,12 +20,12 @@ from alsbench.analysis.reconcile.mapping import ResultMapping, read_mapping
 from alsbench.analysis.reconcile.pairing import OurStatistics, OurWords, ReconciledPair, paired
 from alsbench.analysis.reconcile.proposal import mapping_text, propose
 from alsbench.analysis.reconcile.side_files import StatedSide, read_side, states_results
-from alsbench.analysis.reconcile.stated import StatedNumber
+from alsbench.analysis.reconcile.stated import StatedNumber, said_number
 from alsbench.audit.workspace_identity import identify
 from alsbench.data.diff import SnapshotDiff
 from alsbench.data.diff import diff as compare
 from alsbench.errors import AlsbenchError, UsageError
-from alsbench.render.formats import COUNTS, decimals
+from alsbench.render.formats import format_stat
 from alsbench.render.mask import is_masked
 from alsbench.render.sheet import Field, Sheet
 from alsbench.service.access import Access
@@ -168,10 +168,11 @@ def _paired(
 
 
 def printed_value(stat_name: str, value: float | int | str | None) -> SaidValue:
-    """A value of ours with the decimals that it is printed with; a count has none."""
+    """A value of ours with the decimals that it is printed with."""
     if isinstance(value, str) or value is None:
         return SaidValue(value)
-    return SaidValue(value, 0 if stat_name in COUNTS else decimals(stat_name))
+    shown = said_number(format_stat(stat_name, value))
+    return SaidValue(value, None if shown is None else shown.decimals)
 
 
 def words_of(source: Source) -> OurWords:
