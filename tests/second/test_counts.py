@@ -21,8 +21,8 @@ from alsbench.second.proportions import difference, none_of, poisson_limits
 from alsbench.second.trial import TrialTables, read_tables
 
 TRIALS = {
-    "built": ("overall", "slow", "not slow", "nfl_low", "not nfl_low", "limb", "slow and limb", "not slow and limb"),
-    "pilot": ("overall", "women", "not women", "old", "mild", "women and old"),
+    "built": ("overall", "slow", "not slow", "nfl_low", "not slow and limb"),
+    "pilot": ("overall", "women and old", "not mild"),
     "sample": ("overall", "slow", "not slow", "bulbar", "early", "not early and older"),
     "als-ref-1": ("overall", "slow", "not slow", "nfl_low"),
     "als-ref-2": ("overall", "slow", "not slow", "nfl_low"),

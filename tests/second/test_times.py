@@ -17,7 +17,7 @@ from alsbench.second.program import answer
 from alsbench.second.staging import ITEMS, kings, mitos
 from alsbench.second.trial import TrialTables, read_tables
 
-BUILT = ("overall", "slow", "not slow", "nfl_low", "not nfl_low", "limb", "slow and limb")
+BUILT = ("overall", "not slow", "slow and limb")
 RESPONDERS: tuple[dict[str, object], ...] = (
     {},
     {"nonresponse": "left-out"},
