@@ -259,6 +259,15 @@ def reconcile(
     records: Annotated[
         int, typer.Option("--records", metavar="N", min=0, help="Of data: how many records of each kind and table are listed.")
     ] = 20,
+    why: Annotated[
+        bool, typer.Option("--why/--no-why", help="Look for the options or records that give their numbers.")
+    ] = False,
+    budget: Annotated[
+        int,
+        typer.Option(
+            "--budget", metavar="N", min=0, help="Analyses at most for each search; 0: 200 by options, 400 by records."
+        ),
+    ] = 0,
     mask: MaskOption = 0,
 ) -> int:
     """Another program's numbers beside ours, each difference in its class, worst first; 1 where any is worse than print shows.
@@ -267,7 +276,11 @@ def reconcile(
     this program by key, R's cards and CDISC ARS by their words, a CSV or the tables of a document by a mapping, which --propose
     drafts. The classes: identical, noise, same as printed, within the declared tolerance, different, changes a conclusion
     (sign, side of 0.05, first month, order of arms), only ours, only theirs. Differences within a declared tolerance are listed
-    and accepted."""
+    and accepted.
+
+    With --why a workspace is searched for what gives their numbers at their digits: of results the options that the study file
+    can declare, one and two at a time; of data a set of changed records of which none can be left out. Another explanation may
+    exist."""
     from alsbench.service.reconcile import reconcile as ask  # waits: duckdb, numpy
 
     if common.output is not None and common.output.suffix.lower() == ".toml" and not propose:
@@ -282,6 +295,8 @@ def reconcile(
         subgroups=subgroup or (),
         records=records,
         mask=mask,
+        why=why,
+        budget=budget,
     )
     return show(common, made)
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from alsbench.analysis.changes import compare_results
 from alsbench.analysis.kept import cached_answer
 from alsbench.analysis.question import OVERALL, Question
 from alsbench.analysis.reconcile.mapping import ResultMapping, read_mapping
@@ -21,6 +22,7 @@ from alsbench.analysis.reconcile.pairing import OurStatistics, OurWords, Reconci
 from alsbench.analysis.reconcile.proposal import mapping_text, propose
 from alsbench.analysis.reconcile.side_files import StatedSide, read_side, states_results
 from alsbench.analysis.reconcile.stated import StatedNumber, said_number
+from alsbench.analysis.source import Source
 from alsbench.audit.workspace_identity import identify
 from alsbench.data.diff import SnapshotDiff
 from alsbench.data.diff import diff as compare
@@ -35,10 +37,11 @@ from alsbench.service.masks import mask_answer
 from alsbench.service.output import Output, sheets_output, source_facts
 from alsbench.service.trail import log_look
 from alsbench.stats.agreement import ACCEPTED, WORST_FIRST, Agreement, SaidValue
+from alsbench.study.study_file import study_digest
 
 if TYPE_CHECKING:
     from alsbench.analysis.result import Result, Row
-    from alsbench.analysis.source import Source
+    from alsbench.data.snapshot import Snapshot
 
 SIDES = ("ours", "theirs")
 QUIET: frozenset[Agreement] = frozenset({"identical", "noise"})  # counted, and not printed one by one
@@ -57,6 +60,7 @@ class Reconciliation:
     hidden: int = 0
     left: tuple[str, ...] = ()
     facts: tuple[tuple[str, str], ...] = ()
+    why: Sheet | None = None
 
     @property
     def counts(self) -> dict[Agreement, int]:
@@ -83,10 +87,14 @@ def reconcile(
     subgroups: Sequence[str] = (),
     records: int = 20,
     mask: int = 0,
+    why: bool = False,
+    budget: int = 0,
 ) -> Output:
     """Their numbers beside ours, in classes, worst first; a difference beyond print and declared tolerances is a negative
     verdict. ``endpoints`` and ``subgroups`` are what a workspace is asked for where theirs does not say (default: what the
-    mapping names, else every endpoint, overall). ``proposed``: no comparison, but a draft of a mapping for theirs.
+    mapping names, else every endpoint, overall). ``proposed``: no comparison, but a draft of a mapping for theirs. ``why``
+    looks for what gives their numbers where ours is a workspace: options where theirs is results, records where it is data, at
+    most ``budget`` analyses (0: the usual number) for each endpoint and subgroup.
 
     Raises UsageError where a mapping is needed, where a side of data meets one of results, and for data where a mask holds.
     """
@@ -95,7 +103,17 @@ def reconcile(
     if proposed:
         return _draft(access, ours, theirs, said, endpoints, subgroups, mask)
     found = reconciled(
-        access, ours, theirs, said, endpoints=endpoints, subgroups=subgroups, records=records, mask=mask, named=mapping
+        access,
+        ours,
+        theirs,
+        said,
+        endpoints=endpoints,
+        subgroups=subgroups,
+        records=records,
+        mask=mask,
+        named=mapping,
+        why=why,
+        budget=budget,
     )
     return data_output(access, found, records) if found.data is not None else results_output_of(access, found)
 
@@ -111,11 +129,13 @@ def reconciled(
     records: int = 20,
     mask: int = 0,
     named: Path | None = None,
+    why: bool = False,
+    budget: int = 0,
 ) -> Reconciliation:
     """As :func:`reconcile`, as what came of it."""
     kinds = [_states(path, mapping) for path in (ours, theirs)]
     if not any(kinds):
-        return _data(access, ours, theirs, mapping, records, mask)
+        return _data(access, ours, theirs, mapping, records, mask, why, budget)
     if not kinds[1]:
         what = "theirs is data, ours is results: they cannot be put beside each other"
         raise UsageError(what, where=str(theirs), hint="name the data, or the workspace, that ours was computed from")
@@ -126,7 +146,7 @@ def reconciled(
             where=str(theirs),
             hint="alsbench reconcile OURS THEIRS --propose -o mapping.toml drafts a mapping; then --mapping mapping.toml",
         )
-    command = _command(ours, theirs, named, endpoints, subgroups)
+    command = _command(ours, theirs, named, endpoints, subgroups) + _why_words(why, budget)
     if kinds[0]:
         mine = read_side(ours, mapping)
         rows = _file_rows(mine, ours)
@@ -141,7 +161,30 @@ def reconciled(
         declared = {e.name: e.tolerance for e in source.study.endpoints.values() if e.tolerance is not None}
         tolerances = {name: (t.absolute, t.relative) for name, t in declared.items()}
         mine = StatedSide(side_name(ours), "workspace")
-        return _paired(rows, words_of(source), mine, side, mapping, ours, theirs, left, facts, tolerances)
+        found = _paired(rows, words_of(source), mine, side, mapping, ours, theirs, left, facts, tolerances)
+        return replace(found, why=_options(access, source, results, found.pairs, budget)) if why else found
+
+
+def _why_words(why: bool, budget: int) -> str:
+    return (" --why" if why else "") + (f" --budget {budget}" if why and budget else "")
+
+
+def _options(access: Access, source: Source, results: Sequence[Result], pairs: Sequence[ReconciledPair], budget: int) -> Sheet:
+    """The options that give their numbers, for each question and subgroup in which any differs by more than print shows."""
+    from alsbench.service.why_differ import DifferingNumbers, option_reasons, their_number  # waits: scipy
+
+    questions = {r.key(): _own_question(result.question) for result in results for r in result.rows}
+    groups: dict[Question, list[ReconciledPair]] = {}
+    for pair in pairs:
+        if pair.row is not None and pair.theirs is not None and pair.row.key() in questions:
+            groups.setdefault(questions[pair.row.key()].for_subgroup(pair.row.subgroup), []).append(pair)
+    differing = []
+    for question, found in groups.items():
+        stated = [their_number(p.row, p.theirs.said) for p in found if p.row is not None and p.theirs is not None]
+        numbers = tuple(n for n in stated if n is not None and n.row.stat is not None)
+        if numbers and not all(p.agreement in ACCEPTED for p in found):
+            differing.append(DifferingNumbers(question, numbers))
+    return option_reasons(access, source, differing, budget=budget)
 
 
 def _paired(
@@ -265,14 +308,32 @@ def _row_questions(numbers: Sequence[StatedNumber]) -> Iterator[Question]:
 # ---- data, drafts, and what is shown
 
 
-def _data(access: Access, ours: Path, theirs: Path, mapping: ResultMapping, records: int, mask: int) -> Reconciliation:
+def _data(
+    access: Access, ours: Path, theirs: Path, mapping: ResultMapping, records: int, mask: int, why: bool, budget: int
+) -> Reconciliation:
     access.refuse_mask(mask, "the single records by which two deliveries differ")
     with data_side(ours) as mine, data_side(theirs, mine) as other, access.watch() as show:
         found = compare(mine, other, shown=records, progress=show, tolerances=mapping.data_tolerances())
+        reasons = _records(access, ours, theirs, other, budget) if why and is_workspace(ours) and not found.good else None
     if theirs.is_file():  # one data set is compared with its own table
         found = replace(found, tables=tuple(t for t in found.tables if t.state != "removed"))
     found = replace(found, old=side_name(ours), new=side_name(theirs))
-    return Reconciliation(side_name(ours), side_name(theirs), ("data", "data"), data=found)
+    return Reconciliation(side_name(ours), side_name(theirs), ("data", "data"), data=found, why=reasons)
+
+
+def _records(access: Access, ours: Path, theirs: Path, other: Snapshot, budget: int) -> Sheet:
+    """The records that account for the contrasts, in everybody, that differ between our data and theirs."""
+    from alsbench.service.why_differ import changed_contrasts, record_reasons  # waits: scipy
+
+    with access.opened() as source:
+        study = source.study.model_copy(update={"subgroups": (), "multiplicity": None})
+        mine = Source(study, source.snapshot, study_digest(study), source.results_dir, source.lock)
+        changed = [c for piece in compare_results(mine, replace(mine, snapshot=other, results_dir=None)) for c in piece]
+        differing = changed_contrasts(source, changed, decimals)
+        command = access.repeat(_command(ours, theirs, None, (), ()) + _why_words(True, budget))
+        for found in differing:
+            log_look(access, cached_answer(found.question, source).with_command(command), source.study)
+        return record_reasons(access, source, other, differing, budget=budget)
 
 
 def _draft(
@@ -328,7 +389,11 @@ def data_output(access: Access, found: Reconciliation, records: int) -> Output:
     if data is None:
         raise UsageError("these are no data")
     sheets = (table_sheet(data, "Data reconciled", SIDES), class_sheet(data, SIDES), record_sheet(data, records, SIDES))
-    return sheets_output(access, *sheets, failed=not found.good)
+    return sheets_output(access, *sheets, *_reasons(found), failed=not found.good)
+
+
+def _reasons(found: Reconciliation) -> tuple[Sheet, ...]:
+    return () if found.why is None else (found.why,)
 
 
 def results_output_of(access: Access, found: Reconciliation) -> Output:
@@ -338,7 +403,8 @@ def results_output_of(access: Access, found: Reconciliation) -> Output:
     loud = [p for p in found.pairs if p.agreement not in QUIET]
     shown = _pair_sheet("pairs", "What differs, worst first", loud)
     every = replace(every, facts=summary.facts, notes=summary.notes)
-    return sheets_output(access, every, summary, printed=(summary, shown), failed=not found.good)
+    reasons = _reasons(found)
+    return sheets_output(access, every, summary, *reasons, printed=(summary, *reasons, shown), failed=not found.good)
 
 
 def _summary(found: Reconciliation) -> Sheet:

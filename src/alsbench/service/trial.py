@@ -492,11 +492,14 @@ class Trial:
         subgroup: Words = (),
         records: int = 20,
         mask: int = 0,
+        why: bool = False,
+        budget: int = 0,
     ) -> dict[str, pd.DataFrame]:
         """Another program's numbers beside ours, each difference in its class, worst first. Of results (alsbench, R cards,
         CDISC ARS; a CSV or a document with a ``mapping``) ``pairs`` with ours, theirs, their difference and the class, and
         ``classes`` with counts; of data (a folder, a file, another workspace) ``tables``, ``classes`` and the first
         ``records``. What theirs is about, where it does not say, is ``endpoint`` and ``subgroup``.
+        ``why`` adds what gives their numbers, options or records, at most ``budget`` analyses a search (0: 200, 400).
 
         Raises UsageError where a mapping is needed, and for data where a mask holds; DataError for files that cannot be read.
 
@@ -519,6 +522,8 @@ class Trial:
             subgroups=_words(subgroup),
             records=records,
             mask=mask,
+            why=why,
+            budget=budget,
         )
         return _frames(made)
 
