@@ -27,7 +27,7 @@ from alsbench.audit.workspace_identity import identify
 from alsbench.data.diff import SnapshotDiff
 from alsbench.data.diff import diff as compare
 from alsbench.errors import AlsbenchError, UsageError
-from alsbench.render.formats import format_stat
+from alsbench.render.formats import decimals, format_stat
 from alsbench.render.mask import is_masked
 from alsbench.render.sheet import Field, Sheet
 from alsbench.service.access import Access
