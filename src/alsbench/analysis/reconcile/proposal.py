@@ -45,7 +45,8 @@ def propose(tables: Iterable[CellTable], ours: OurStatistics, printed: Printed) 
     """A mapping for the tables of a document."""
     cells: list[ProposedCell] = []
     left = 0
-    names = list(dict.fromkeys(r.stat_name for r in ours.rows))
+    names = tuple(dict.fromkeys(r.stat_name for r in ours.rows))
+    places = _Places(ours)
     for table in tables:
         section = ""
         for r in range(table.heads, len(table.rows)):
@@ -59,7 +60,7 @@ def propose(tables: Iterable[CellTable], ours: OurStatistics, printed: Printed) 
                     continue
                 words = _words_of(table, r, c, section)
                 for number in numbers:
-                    found = _target(words, number, ours, names, printed)
+                    found = _target(words, number, places, names, printed)
                     if found is None:
                         left += 1
                     else:
@@ -107,13 +108,12 @@ def _is_label(text: str, numbers: Sequence[CellNumber]) -> bool:
 
 
 def _target(
-    words: _CellWords, number: CellNumber, ours: OurStatistics, names: Sequence[str], printed: Printed
+    words: _CellWords, number: CellNumber, places: _Places, names: tuple[str, ...], printed: Printed
 ) -> tuple[Row, str] | None:
     stats = _statistics(words, names)
     if number.part > len(stats):
         return None
-    wanted = stats[number.part - 1]
-    found = [r for r in ours.rows if r.stat_name in wanted and r.stat is not None and _fits(r, words, ours)]
+    found = places.fitting(words, stats[number.part - 1])
     how = f"words: {' / '.join((*words.heads, *words.labels, *([words.section] if words.section else [])))}"
     if len(found) == 1:
         return found[0], how
@@ -121,7 +121,7 @@ def _target(
     return (same[0], f"{how}; its value, of {len(found)} with these words") if len(same) == 1 else None
 
 
-def _statistics(words: _CellWords, names: Sequence[str]) -> list[frozenset[str]]:
+def _statistics(words: _CellWords, names: tuple[str, ...]) -> list[frozenset[str]]:
     """What the numbers of a cell are, in order: by the lowest head that says so, else by the row."""
     for text in (*reversed(words.heads), *reversed(words.labels), words.section):
         if found := statistics_in(text, names):
@@ -129,44 +129,55 @@ def _statistics(words: _CellWords, names: Sequence[str]) -> list[frozenset[str]]
     return []
 
 
-def _fits(row: Row, words: _CellWords, ours: OurStatistics) -> bool:
-    return (
-        _arms_fit(row, words, ours)
-        and _visit_fits(row, words, ours)
-        and all(holds(words.near, fold(part)) for part in (row.variable, row.level) if part)
-        and _named(row.endpoint, ours.endpoints, ours.words.parameters, words)
-        and _named(row.subgroup, ours.subgroups, ours.words.subgroups, words)
-    )
+class _Places:
+    """Our rows by what tells them apart, and the names by which a cell's words are searched: made once for a document."""
+
+    def __init__(self, ours: OurStatistics) -> None:
+        self.ours = ours
+        arms = {a for r in ours.rows for a in (r.arm, r.treatment, r.reference) if a}
+        self.arms = {name: a for a in arms for name in (a, *ours.words.arms.get(a, ()))}
+        self.visits = {r.visit: r.visit_number for r in ours.rows if r.visit}
+        self.numbers = {n for n in self.visits.values() if n is not None}
+        self.endpoints = _called(ours.endpoints, ours.words.parameters)
+        self.subgroups = _called((s for s in ours.subgroups if s != "overall"), ours.words.subgroups)
+        self.rows: dict[tuple[str, frozenset[str], float | None], list[Row]] = {}
+        for row in ours.rows:
+            if row.stat is None:
+                continue
+            both = frozenset(a for a in (row.treatment, row.reference) if a)
+            sets = (
+                [both, frozenset({row.treatment or ""})]
+                if row.context == "contrast"
+                else [frozenset({row.arm} if row.arm else ())]
+            )
+            for arms_of in sets:
+                self.rows.setdefault((row.stat_name, arms_of, row.visit_number), []).append(row)
+
+    def fitting(self, words: _CellWords, wanted: Iterable[str]) -> list[Row]:
+        """The rows of some statistics whose every part is among the words of a cell, and no other arm or visit is."""
+        near, every = words.near, words.all
+        arms = frozenset(self.arms[name] for name in found_in(near, self.arms))
+        visits = self._visits(words, near, every)
+        if len(visits) > 1:
+            return []
+        visit = next(iter(visits), None)
+        found = [r for name in sorted(wanted) for r in self.rows.get((name, arms, visit), ())]
+        found = [r for r in found if all(holds(near, fold(part)) for part in (r.variable, r.level) if part)]
+        endpoints = {self.endpoints[w] for w in found_in(every, self.endpoints)} if len(self.ours.endpoints) > 1 else set()
+        subgroups = {self.subgroups[w] for w in found_in(every, self.subgroups)} if len(self.ours.subgroups) > 1 else set()
+        if not subgroups and len(self.ours.subgroups) > 1 and "overall" in self.ours.subgroups:
+            subgroups = {"overall"}
+        found = [r for r in found if not endpoints or r.endpoint in endpoints]
+        return [r for r in found if not subgroups or r.subgroup in subgroups]
+
+    def _visits(self, words: _CellWords, near: str, every: str) -> set[float | None]:
+        found = {self.visits[name] for name in found_in(near, self.visits)}
+        found = found or {self.visits[name] for name in found_in(every, self.visits)}
+        return found or {n for n in self.numbers for t in words.labels if t.strip() == f"{n:g}"}
 
 
-def _arms_fit(row: Row, words: _CellWords, ours: OurStatistics) -> bool:
-    arms = {a for r in ours.rows for a in (r.arm, r.treatment, r.reference) if a}
-    called = {name: a for a in arms for name in (a, *ours.words.arms.get(a, ()))}
-    found = {called[name] for name in found_in(words.near, called)}
-    if row.context == "contrast":
-        return found in ({row.treatment, row.reference}, {row.treatment})
-    return found == ({row.arm} if row.arm else set())
-
-
-def _visit_fits(row: Row, words: _CellWords, ours: OurStatistics) -> bool:
-    labels = {r.visit: r.visit_number for r in ours.rows if r.visit}
-    found = {labels[name] for name in found_in(words.near, labels)}
-    if not found:
-        found = {labels[name] for name in found_in(words.all, labels)}
-    if not found:
-        numbers = {n for n in labels.values() if n is not None}
-        found = {n for n in numbers for t in words.labels if t.strip() == f"{n:g}"}
-    return found == ({row.visit_number} if row.visit_number is not None else set())
-
-
-def _named(name: str, all_names: Iterable[str], others: Mapping[str, tuple[str, ...]], words: _CellWords) -> bool:
-    """Whether the words name this one of several; where they name none all are left."""
-    every = list(all_names)
-    if len(every) < 2:
-        return True
-    called = {w: n for n in every if n != "overall" for w in (n, *others.get(n, ()))}
-    found = {called[w] for w in found_in(words.all, called)}
-    return name in found if found else name == "overall" or "overall" not in every
+def _called(names: Iterable[str], others: Mapping[str, tuple[str, ...]]) -> dict[str, str]:
+    return {w: n for n in names for w in (n, *others.get(n, ()))}
 
 
 def mapping_text(proposal: MappingDraft, theirs: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from functools import cache
+from functools import cache, lru_cache
 
 SYNONYMS: Mapping[str, tuple[str, ...]] = {
     "n": ("n", "number of subjects", "subjects", "n subjects", "n obs"),
@@ -42,6 +42,7 @@ INTERVAL = ("95 ci", "ci", "95 confidence interval", "confidence interval", "95 
 SIGNS = re.compile(r"[^\w]+|_")
 
 
+@lru_cache(maxsize=65_536)
 def fold(text: str) -> str:
     """A text as it is compared: ``LS Mean (SE)`` is ``ls mean se``."""
     return " ".join(SIGNS.sub(" ", text.replace("\u03b1", "alpha")).casefold().split())
@@ -74,7 +75,8 @@ def found_in(text: str, phrases: Iterable[str]) -> set[str]:
     return found
 
 
-def statistics_in(text: str, names: Iterable[str]) -> list[frozenset[str]]:
+@lru_cache(maxsize=4096)
+def statistics_in(text: str, names: tuple[str, ...]) -> list[frozenset[str]]:
     """What a heading says stands in its cells, in order: for each statistic the names that it may be. ``LS mean (SE)`` is two,
     ``Difference (95% CI)`` three."""
     by_phrase: dict[str, set[str]] = {}
