@@ -57,11 +57,14 @@ contracts: $(VENV)/.installed-lint
 
 check: test lint types contracts
 
-# docs/validation.md: every reference number, then the trials of known truth that docs/calibration.jsonl holds.
+# docs/validation.md: every reference number, then the trials of known truth that docs/calibration.jsonl holds, and what
+# docs/reconcile.jsonl says of causes put in.
 validation: $(VENV)/.installed-test   ## make docs/validation.md anew
 	@$(BIN)/alsbench qualify --format md --quiet > docs/validation.new
 	@echo >> docs/validation.new
 	@$(BIN)/alsbench calibrate --trials 0 --into docs/calibration.jsonl --format md --quiet >> docs/validation.new
+	@echo >> docs/validation.new
+	@$(BIN)/python benchmarks/reconcile_faults.py --show docs/reconcile.jsonl >> docs/validation.new
 	@mv docs/validation.new docs/validation.md
 
 bench: $(VENV)/.installed-test

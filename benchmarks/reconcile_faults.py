@@ -629,11 +629,14 @@ def table(lines: Sequence[Mapping[str, Any]]) -> str:
                 cells = [f"{'a line' if several else 'one number'}, {shown}", len(mine), *counts]
                 out.append(f"| {' | '.join(str(c) for c in cells)} |")
     several, alone = ([r for r in without if (r["numbers"] > 1) == many] for many in (True, False))
+    if without:
+        out += [
+            "",
+            "Numbers that were moved by no analysis at all have no explanation to be found: "
+            f"{sum(r['verdict'] != 'not' for r in several)} of {len(several)} lines and "
+            f"{sum(r['verdict'] != 'not' for r in alone)} of {len(alone)} single ones were given by an alternative nevertheless.",
+        ]
     out += [
-        "",
-        "Numbers that were moved by no analysis at all have no explanation to be found: "
-        f"{sum(r['verdict'] != 'not' for r in several)} of {len(several)} lines and "
-        f"{sum(r['verdict'] != 'not' for r in alone)} of {len(alone)} single ones were given by an alternative nevertheless.",
         "",
         "| Records | Differences | Accounted for | 1-minimal | Analyses |",
         "| :--- | ---: | ---: | ---: | ---: |",

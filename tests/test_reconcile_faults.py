@@ -40,6 +40,16 @@ def recorded() -> list[dict[str, Any]]:
     return [json.loads(line) for line in (ROOT / "docs" / "reconcile.jsonl").read_text(encoding="utf-8").splitlines()]
 
 
+def test_the_validation_document_holds_what_was_measured(measurement: ModuleType) -> None:
+    """``make validation``: docs/reconcile.jsonl gives the tables of the document; there are as many as were promised."""
+    lines = recorded()
+    assert measurement.table(lines) in (ROOT / "docs" / "validation.md").read_text(encoding="utf-8")
+    assert sum(r["kind"] != measurement.NO_CAUSE for r in lines) >= 300
+    records = [r for r in lines if r["side"] == "records"]
+    assert all(r["gives"] and r["minimal"] for r in records if r["ending"] == "minimal")  # as the search said of itself
+    assert {r["digits"] for r in lines} >= {2, 3, 4, 6, "full"}
+
+
 def test_an_option_is_put_in_and_found(measurement: ModuleType, sample: tuple[Any, Path]) -> None:
     source, folder = sample
     cases = [f for f in measurement.option_faults(source) if (f.endpoint, f.kind) == ("survival", "tie")]
