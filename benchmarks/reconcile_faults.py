@@ -630,11 +630,11 @@ def table(lines: Sequence[Mapping[str, Any]]) -> str:
                 out.append(f"| {' | '.join(str(c) for c in cells)} |")
     several, alone = ([r for r in without if (r["numbers"] > 1) == many] for many in (True, False))
     if without:
+        given = [sum(r["verdict"] != "not" for r in part) for part in (several, alone)]
         out += [
             "",
             "Numbers that were moved by no analysis at all have no explanation to be found: "
-            f"{sum(r['verdict'] != 'not' for r in several)} of {len(several)} lines and "
-            f"{sum(r['verdict'] != 'not' for r in alone)} of {len(alone)} single ones were given by an alternative nevertheless.",
+            f"{given[0]} of {len(several)} lines and {given[1]} of {len(alone)} single ones were given by an alternative.",
         ]
     out += [
         "",
