@@ -88,6 +88,9 @@ class OurStatistics:
         found = [r for r in self.by_phrase.get(fold(wanted.get("statistic", "")), ()) if _meets(r, wanted)]
         exact = [r for r in found if r.stat_name == wanted.get("statistic")]
         found = exact or found
+        unsaid = [k for k in ("arm", "treatment", "visit", "variable", "level") if k not in wanted]
+        if len(found) > 1:  # what the mapping does not name is not there
+            found = [r for r in found if all(getattr(r, k) is None for k in unsaid)] or found
         if len(found) == 1:
             return found[0]
         said = ", ".join(f"{k} {v}" for k, v in target)

@@ -59,8 +59,9 @@ def propose(tables: Iterable[CellTable], ours: OurStatistics, printed: Printed) 
                 if c == 0 or not numbers or _is_label(row[c], numbers):
                     continue
                 words = _words_of(table, r, c, section)
+                fewer = len(_statistics(words, names)) < len(numbers)  # one of them has no name: which is which is not known
                 for number in numbers:
-                    found = _target(words, number, places, names, printed)
+                    found = None if fewer else _target(words, number, places, names, printed)
                     if found is None:
                         left += 1
                     else:
