@@ -113,6 +113,12 @@ def test_the_p_of_the_largest_t_is_held_to_its_integration_error(both: Trials) -
     assert max(c.deviation for c in adjusted) < 5e-4
 
 
+@pytest.mark.parametrize("how", ["mar", "jump-to-reference", "copy-reference", "copy-increments"])
+def test_missing_values_imputed_by_conditional_means(both: Trials, how: str) -> None:
+    """With the jackknife's standard errors, delta and a grid of them."""
+    agrees(both("sample"), "nfl", "slow", 430, imputation=how, covariance="cs", delta=0.1, tipping_deltas=[0, 0.1, 0.2])
+
+
 @pytest.mark.parametrize(
     "options",
     [

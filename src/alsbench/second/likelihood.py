@@ -174,6 +174,11 @@ class Likelihood:
             raise NotCovered(f"the second program does not reach the optimum (gradient {size:.0e})")
         return theta, self.hessian(theta)
 
+    def refined(self, theta: Array, hessian: Array) -> Array:
+        """The optimum from one close by, with the Hessian there."""
+        near, size = self._chord(theta, hessian)
+        return near if size < REACHED else self.maximise(near)[0]
+
     def _chord(self, theta: Array, hessian: Array) -> tuple[Array, float]:
         """Newton steps with one Hessian while they make the gradient smaller."""
         slope = self.gradient(theta)

@@ -59,8 +59,9 @@ class MeanModel:
     """The columns of the mean, and what combinations of their coefficients mean.
 
     ``cell[arm, visit]``, ``slope[visit]`` of the baseline, ``number[name]``, ``levels[name]``: the place of a column;
-    ``scale``: what each was divided by; ``base_point``: where the baseline stands at zero in its column; ``shares``: the weight
-    of each level of a factor in an LS mean."""
+    ``scale``: what each was divided by, ``centre``: what was taken away before; ``words``: the levels of a factor;
+    ``base_point``: where the baseline stands at zero in its column; ``shares``: the weight of each level of a factor in an LS
+    mean."""
 
     x: Array
     scale: Array
@@ -68,6 +69,8 @@ class MeanModel:
     slope: Mapping[float, int]
     number: Mapping[str, int]
     levels: Mapping[str, list[int]]
+    centre: Array
+    words: Mapping[str, list[object]]
     shares: Mapping[str, Array]
     base_point: float
 
@@ -96,10 +99,12 @@ def mean_model(endpoint: Endpoint, rows: pd.DataFrame, arms: list[str], visits: 
     """The columns of the mean of these rows: numeric covariates centred where LS means are read, and divided by their SD."""
     columns: list[Array] = []
     scale: list[float] = []
+    centres: list[float] = []
 
-    def add(values: pd.Series | Array, divisor: float = 1.0) -> int:
-        columns.append(np.asarray(values, dtype=float) / divisor)
+    def add(values: Array, divisor: float = 1.0, centre: float = 0.0, where: Array | float = 1.0) -> int:
+        columns.append((values - centre) * where / divisor)
         scale.append(divisor)
+        centres.append(centre)
         return len(columns) - 1
 
     at_visit = {v: (rows["visit"] == v).to_numpy(float) for v in visits}
@@ -113,20 +118,21 @@ def mean_model(endpoint: Endpoint, rows: pd.DataFrame, arms: list[str], visits: 
     held = held_at(endpoint, "base")
     point = float(base.mean()) if held is None else held
     if rows["base"].nunique() > 1:
-        slope = {v: add((base - point) * at_visit[v], float(base.std())) for v in visits}
+        slope = {v: add(base, float(base.std()), point, at_visit[v]) for v in visits}
     numeric, factors = split_covariates(endpoint, rows, endpoint.covariates)
     number = {}
     for name in numeric:
         values = rows[name].to_numpy(float)
         held = held_at(endpoint, name)
-        number[name] = add(values - (values.mean() if held is None else held), float(values.std()))
-    levels, shares = {}, {}
+        number[name] = add(values, float(values.std()), float(values.mean()) if held is None else held)
+    levels, shares, words = {}, {}, {}
     for name in factors:
-        found = sorted(rows[name].unique())
+        words[name] = found = sorted(rows[name].unique())
         levels[name] = [add((rows[name] == level).to_numpy(float)) for level in found]
         observed = np.array([float((rows[name] == level).mean()) for level in found])
         shares[name] = observed if endpoint.ls_means == "proportional" else np.full(len(found), 1 / len(found))
-    return MeanModel(np.column_stack(columns), np.array(scale), cell, slope, number, levels, shares, point)
+    x = np.column_stack(columns)
+    return MeanModel(x, np.array(scale), cell, slope, number, levels, np.array(centres), words, shares, point)
 
 
 @dataclass(frozen=True)
@@ -140,6 +146,7 @@ class RepeatedMeasures:
     name: str  # of the covariance structure
     units: float  # what y was divided by
     offset: float  # what units, scales and weights add to the log-likelihood
+    hessian: Array  # of the covariance parameters
 
     def reduced(self, combination: Array) -> Array | None:
         """A combination in terms of the columns kept; None where the data do not determine it."""
@@ -176,11 +183,14 @@ class RepeatedMeasures:
         return np.sqrt(np.diagonal(self.fit.sigma, axis1=1, axis2=2)) * self.units
 
 
-def fitted(endpoint: Endpoint, rows: pd.DataFrame, arms: list[str], visits: list[float]) -> RepeatedMeasures:
+def fitted(
+    endpoint: Endpoint, rows: pd.DataFrame, arms: list[str], visits: list[float], near: RepeatedMeasures | None = None
+) -> RepeatedMeasures:
     """The model of these rows (``y``, ``arm``, ``visit``, ``subject``, ``base``, ``weight``, covariates).
 
     A structure without a maximum is followed by the next simpler one. Raises NotCovered where an optimum is not reached, and
-    for Kenward-Roger without the restricted likelihood."""
+    for Kenward-Roger without the restricted likelihood. ``near``: a fit of nearly the same rows, whose structure this one has
+    too."""
     restricted = endpoint.estimation == "reml"
     if not restricted and endpoint.df == "kenward-roger":
         raise NotCovered("Kenward-Roger needs REML")
@@ -192,7 +202,7 @@ def fitted(endpoint: Endpoint, rows: pd.DataFrame, arms: list[str], visits: list
         raise NotCovered("a model without residual degrees of freedom")
     y = rows["y"].to_numpy(float)
     residual = y - x @ np.linalg.lstsq(x * root[:, None], y * root, rcond=None)[0]
-    units = float(residual.std())
+    units = near.units if near else float(residual.std())
     if units == 0:
         raise NotCovered("residuals that are all zero")
     place = places_of(list(rows["visit"]), visits)
@@ -207,6 +217,11 @@ def fitted(endpoint: Endpoint, rows: pd.DataFrame, arms: list[str], visits: list
     offset = float(np.log(root).sum()) - free * math.log(units)
     if restricted:
         offset -= float(np.log(mean.scale[kept]).sum())
+    if near:
+        likelihood = Likelihood(blocks, structure(near.name, len(visits), groups), restricted)
+        theta = likelihood.refined(near.fit.theta, near.hessian)
+        fit = MixedFit(likelihood, theta, -near.hessian, endpoint.df)
+        return RepeatedMeasures(mean, kept, made_of, fit, near.name, units, offset, near.hessian)
     name: str | None = endpoint.covariance
     while name is not None:
         likelihood = Likelihood(blocks, structure(name, len(visits), groups), restricted)
@@ -216,7 +231,7 @@ def fitted(endpoint: Endpoint, rows: pd.DataFrame, arms: list[str], visits: list
             name = SIMPLER.get(name)
             continue
         fit = MixedFit(likelihood, theta, stationary_information(hessian), endpoint.df)
-        return RepeatedMeasures(mean, kept, made_of, fit, name, units, offset)
+        return RepeatedMeasures(mean, kept, made_of, fit, name, units, offset, hessian)
     raise NotCovered(f"no structure from {endpoint.covariance} on has a maximum")
 
 
@@ -229,10 +244,13 @@ def _lag_one(residual: Array, subjects: NDArray[np.int64], place: NDArray[np.int
 
 def numbers(trial: TrialTables, endpoint: Endpoint, members: pd.DataFrame) -> NumberRows:
     """LS means and differences of all arms at every visit, over visits, and of the model."""
-    if endpoint.imputation != "none" and endpoint.imputation_method == "multiple":
-        raise NotCovered("multiple imputation, whose draws are each program's own")
-    if endpoint.imputation != "none":
-        raise NotCovered(f"imputation = {endpoint.imputation}")
+    return analysed(trial, endpoint, members)[0]
+
+
+def analysed(
+    trial: TrialTables, endpoint: Endpoint, members: pd.DataFrame
+) -> tuple[NumberRows, pd.DataFrame, RepeatedMeasures]:
+    """Those numbers, the rows they are of, and their model."""
     made = NumberRows()
     rows = trial.model_rows(endpoint, members)
     if rows.empty:
@@ -245,7 +263,7 @@ def numbers(trial: TrialTables, endpoint: Endpoint, members: pd.DataFrame) -> Nu
         if comparison.treatment in arms and comparison.reference in arms:
             _contrasts(made, endpoint, model, comparison, visits)
     _model(made, trial, endpoint, rows, model, arms, visits)
-    return made
+    return made, rows, model
 
 
 def _arms(

@@ -4,7 +4,19 @@ from __future__ import annotations
 
 import pandas as pd
 
-from alsbench.second import ancova, baseline, incidence, joint_rank, mmrm, responder, slope, staging, subgroup, survival
+from alsbench.second import (
+    ancova,
+    baseline,
+    imputation,
+    incidence,
+    joint_rank,
+    mmrm,
+    responder,
+    slope,
+    staging,
+    subgroup,
+    survival,
+)
 from alsbench.second.multiplicity import Place, adjusted_p, max_t_p
 from alsbench.second.numbers import NotCovered, Number
 from alsbench.second.trial import TrialTables
@@ -33,7 +45,12 @@ def answer(trial: TrialTables, endpoint: Endpoint, phrase: str = "overall") -> l
     members: pd.DataFrame = trial.members(phrase, population_of(trial.study, endpoint))
     arm_column = trial.study.arms.actual if endpoint.method == "incidence" else ""
     rows = subgroup.subgroup_rows(trial, phrase, members, arm_column)
-    return [*rows, *METHODS[endpoint.method].numbers(trial, endpoint, members)]
+    method = imputation if _imputes(endpoint) else METHODS[endpoint.method]
+    return [*rows, *method.numbers(trial, endpoint, members)]
+
+
+def _imputes(endpoint: Endpoint) -> bool:
+    return endpoint.method == "mmrm" and endpoint.imputation != "none"
 
 
 def plan_numbers(trial: TrialTables, population: str = "") -> list[Number]:
@@ -79,7 +96,7 @@ def population_of(study: Study, endpoint: Endpoint) -> str:
 
 def covers(endpoint: Endpoint, context: str, stat_name: str) -> bool:
     """Whether the second program makes this kind of statistic for the endpoint's method."""
-    method = METHODS.get(endpoint.method)
+    method = imputation if _imputes(endpoint) else METHODS.get(endpoint.method)
     if context == "subgroup":
         return method is not None and stat_name in subgroup.COVERED
     return method is not None and stat_name in method.COVERED.get(context, set())

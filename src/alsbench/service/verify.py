@@ -190,6 +190,7 @@ def held_against(
     errors = {p[:-1]: float(r.stat) for r in shown if (p := row_place(r))[-1] == "se" and isinstance(r.stat, int | float)}
     compared: list[Compared] = []
     left: Counter[str] = Counter()
+    unreached = _unreached(shown) if fitted(endpoint) else ""
     for row in shown:
         place = row_place(row)
         other = second[place].stat if place in second else None
@@ -200,6 +201,9 @@ def held_against(
             error = second[place].error if place in second else 0.0
             se = errors.get(place[:-1], 0.0)
             good, deviation = agree(row.stat_name, row.stat, other, se, fitted=fitted(endpoint), error=error)
+            if unreached and not good:
+                left[unreached] += 1
+                continue
             compared.append(Compared(endpoint.name, phrase, row, row.stat, other, good, deviation))
     if hidden:  # a number of the second program only might be of what is hidden
         left["hidden by the mask"] = len(hidden)
@@ -209,6 +213,12 @@ def held_against(
         compared += [Compared(endpoint.name, phrase, n, None, n.stat, agrees=False, deviation=math.inf) for n in only]
     omitted = tuple(_left(endpoint, phrase, why, n) for why, n in left.items())
     return BothPrograms(((endpoint.name, phrase),), tuple(compared), omitted)
+
+
+def _unreached(shown: Sequence[Row]) -> str:
+    """Why a difference does not count: the first program's optimum is not reached, by the gradient that it prints."""
+    found = [r.stat for r in shown if (r.context, r.stat_name) == ("model", "gradient") and isinstance(r.stat, int | float)]
+    return f"the first program does not reach its optimum (gradient {max(found):.0e})" if max(found, default=0) > 1e-6 else ""
 
 
 PRINTED = ("differences", "tables", "not_compared")  # of the sheets, in the order in which they are read

@@ -1,0 +1,173 @@
+"""Missing values imputed by their conditional means beside an MMRM (Carpenter, Roger and Kenward 2013, doi
+10.1080/10543406.2013.834911; Wolbers et al. 2022, doi 10.1002/pst.2234).
+
+A subject's values after its last observed one are their expectation given those observed, under means of its own arm or of the
+reference arm; gaps before that under its own. The completed change at the visit where the comparison is read is analysed by
+least squares, of all arms; standard errors are the jackknife's over subjects, for which everything is fitted anew.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pandas as pd
+
+from alsbench.second import mmrm
+from alsbench.second.design import Array, Stats, arm_design, difference_stats, exponentiated, least_squares, mean_stats
+from alsbench.second.mmrm import NOT_IN_ROW_SPACE, RepeatedMeasures, fitted
+from alsbench.second.numbers import NotCovered, NumberRows
+from alsbench.second.trial import TrialTables, covariate, with_covariates
+from alsbench.study.model import Comparison, Endpoint
+
+TIPPING = ("difference", "conf_low", "conf_high", "p_value")
+
+
+Analysed = tuple[pd.DataFrame, pd.DataFrame, RepeatedMeasures]  # subjects, their rows, the model of these
+COVERED = mmrm.COVERED | {"arm": mmrm.COVERED["arm"] | {"n_imputed"}}
+
+
+def numbers(trial: TrialTables, endpoint: Endpoint, members: pd.DataFrame) -> NumberRows:
+    """Those of the MMRM, what an ANCOVA of the completed values says at each comparison's horizon, and over the grid of deltas.
+
+    Raises NotCovered for multiple imputation, and for a grid of deltas that the study file does not give."""
+    if endpoint.imputation_method == "multiple":
+        raise NotCovered("multiple imputation, whose draws are each program's own")
+    if not endpoint.tipping_deltas:
+        raise NotCovered("a tipping point over deltas that the study file does not name")
+    made, rows, model = mmrm.analysed(trial, endpoint, members)
+    subjects = _subjects(trial, endpoint, members)
+    left_out = [_without(endpoint, subjects, rows, model, subject) for subject in subjects["subject"]]
+    for comparison in trial.study.comparisons:
+        _compared(made, endpoint, (subjects, rows, model), left_out, comparison)
+    return made
+
+
+def _without(
+    endpoint: Endpoint, subjects: pd.DataFrame, rows: pd.DataFrame, model: RepeatedMeasures, subject: object
+) -> Analysed:
+    """Everybody else, and the model of their rows."""
+    kept = rows[rows["subject"] != subject]
+    arms = list(dict.fromkeys(arm for arm, _ in model.mean.cell))
+    visits = [float(v) for v in sorted(rows["visit"].unique())]
+    again = fitted(endpoint, kept, arms, visits, near=model) if len(kept) < len(rows) else model
+    return subjects[subjects["subject"] != subject], kept, again
+
+
+def _subjects(trial: TrialTables, endpoint: Endpoint, members: pd.DataFrame) -> pd.DataFrame:
+    """Every subject with an arm, a baseline and covariates: ``subject``, ``arm``, ``base``."""
+    records = trial.records(endpoint, members)
+    base = records.dropna(subset=["base"]).groupby("subject")["base"].first()
+    found = pd.DataFrame({"subject": members.index, "base": members.index.map(base), "arm": trial.arm_of(members).to_numpy()})
+    found = with_covariates(found, members, endpoint.covariates)
+    return found.dropna(subset=["arm", "base", *map(covariate, endpoint.covariates)]).reset_index(drop=True)
+
+
+def _compared(
+    made: NumberRows, endpoint: Endpoint, everybody: Analysed, left_out: list[Analysed], comparison: Comparison
+) -> None:
+    subjects, rows, model = everybody
+    visits = [float(v) for v in sorted(rows["visit"].unique())]
+    horizon = math.inf if comparison.horizon is None else comparison.horizon
+    reached = [v for v in visits if v <= horizon + 1e-9]
+    if not reached or not {comparison.treatment, comparison.reference} <= set(rows["arm"]):
+        return
+    visit = reached[-1]
+    place = {"treatment": comparison.treatment, "reference": comparison.reference, "visit": visit}
+    sides = (comparison.treatment, comparison.reference)
+    whole = _completed(endpoint, subjects, rows, model, comparison.reference, visit)
+    others = [_completed(endpoint, *each, comparison.reference, visit) for each in left_out]
+    of_arm, found = _jackknifed(endpoint, whole, others, sides, endpoint.delta)
+    log = endpoint.scale == "log"
+    for arm, of_mean in zip(sides, of_arm, strict=True):
+        own = whole["arm"] == arm
+        stats: Stats = {"n": int(own.sum()), "n_imputed": int(whole.loc[own, "imputed"].sum())}
+        stats |= of_mean | (exponentiated(of_mean, mmrm.GMR) if log else {})
+        made.add("arm", stats, arm=arm, variable="imputed", level=endpoint.imputation, **place)
+    found |= exponentiated(found, mmrm.RATIO) if log else {}
+    made.add("contrast", found, variable="imputed", level=endpoint.imputation, **place)
+    for delta in endpoint.tipping_deltas:
+        _, found = _jackknifed(endpoint, whole, others, sides, delta)
+        at = {"variable": "tipping point", "level": f"delta {delta:g}"}
+        made.add("contrast", {k: found[k] for k in TIPPING}, **at, **place)
+
+
+def _completed(
+    endpoint: Endpoint, subjects: pd.DataFrame, rows: pd.DataFrame, model: RepeatedMeasures, reference: str, visit: float
+) -> pd.DataFrame:
+    """The subjects with ``y`` at the visit, observed or expected, ``imputed`` and ``after`` (the last observed value)."""
+    visits = [float(v) for v in sorted(rows["visit"].unique())]
+    table = rows.pivot(index="subject", columns="visit", values="y").reindex(index=subjects["subject"], columns=visits)
+    y, at = table.to_numpy(float), visits.index(visit)
+    seen = ~np.isnan(y)
+    last = np.where(seen.any(axis=1), len(visits) - 1 - np.argmax(seen[:, ::-1], axis=1), -1)
+    own = np.column_stack([_means(model, subjects, list(subjects["arm"]), v) for v in visits])
+    other = np.column_stack([_means(model, subjects, [reference] * len(subjects), v) for v in visits])
+    arms = list(dict.fromkeys(arm for arm, _ in model.mean.cell))
+    value = y[:, at].copy()
+    for i in np.flatnonzero(~seen[:, at]):
+        group = arms.index(subjects["arm"].iloc[i]) if len(model.fit.sigma) > 1 else 0
+        sigma = model.fit.sigma[group] * model.units**2
+        mean = own[i] if at < last[i] else _under(endpoint, own[i], other[i], int(last[i]))
+        known = np.flatnonzero(seen[i])
+        value[i] = mean[at]
+        if len(known):
+            value[i] += sigma[at, known] @ np.linalg.solve(sigma[np.ix_(known, known)], y[i, known] - mean[known])
+    return subjects.assign(y=value, imputed=~seen[:, at], after=~seen[:, at] & (at > last))
+
+
+def _under(endpoint: Endpoint, own: Array, other: Array, last: int) -> Array:
+    """The means by which values after place ``last`` are imputed."""
+    after = np.arange(len(own)) > last
+    if endpoint.imputation == "mar":
+        return own
+    if endpoint.imputation == "copy-reference":
+        return other
+    if endpoint.imputation == "jump-to-reference" or last < 0:
+        return np.where(after, other, own)
+    return np.where(after, own[last] + other - other[last], own)
+
+
+def _means(model: RepeatedMeasures, subjects: pd.DataFrame, arms: list[str], visit: float) -> Array:
+    """What the model expects of each subject at a visit, were it in that arm."""
+    mean = model.mean
+    x = np.zeros((len(subjects), mean.x.shape[1]))
+    x[np.arange(len(x)), [mean.cell[a, visit] for a in arms]] = 1.0
+    values = {mean.slope[visit]: "base"} if mean.slope else {}
+    values |= {column: name for name, column in mean.number.items()}
+    for column, name in values.items():
+        x[:, column] = (subjects[name].to_numpy(float) - mean.centre[column]) / mean.scale[column]
+    for name, columns in mean.levels.items():
+        for word, column in zip(mean.words[name], columns, strict=True):
+            x[:, column] = (subjects[name] == word).to_numpy(float)
+        if not subjects[name].isin(mean.words[name]).all():
+            raise NotCovered("a level of a factor that nobody with a value has")
+    kept = x[:, model.kept]
+    if np.abs(kept @ model.made_of - x).max() > NOT_IN_ROW_SPACE * max(1.0, np.abs(x).max()):
+        raise NotCovered("a mean to impute by that the data do not determine")
+    return np.asarray(kept @ model.fit.beta * model.units)
+
+
+def _estimates(endpoint: Endpoint, completed: pd.DataFrame, sides: tuple[str, str], delta: float) -> tuple[float, float]:
+    """LS means of the treatment and the reference; ``delta`` is added to the treatment's values imputed after the last one."""
+    shifted = completed["y"] + delta * (completed["after"] & (completed["arm"] == sides[0]))
+    design = arm_design(endpoint, completed, sorted(set(completed["arm"])), ("base",))
+    fit = least_squares(shifted.to_numpy(float), design.x)
+    said = [fit.says(design.grid[arm]) for arm in sides] if fit else []
+    known = [s[0] for s in said if s]
+    if len(known) < 2:
+        raise NotCovered("an analysis of completed values that the data do not determine")
+    return known[0], known[1]
+
+
+def _jackknifed(
+    endpoint: Endpoint, whole: pd.DataFrame, others: list[pd.DataFrame], sides: tuple[str, str], delta: float
+) -> tuple[list[Stats], Stats]:
+    """The LS means of both sides and their difference: standard errors by leaving out each subject, normal inference."""
+    means = np.array([_estimates(endpoint, rows, sides, delta) for rows in [whole, *others]])
+    found = np.column_stack([means, means[:, 0] - means[:, 1]])
+    n = len(others)
+    se = np.sqrt((n - 1) / n * ((found[1:] - found[1:].mean(axis=0)) ** 2).sum(axis=0))
+    said = [(float(v), float(s)) for v, s in zip(found[0], se, strict=True)]
+    of_arm = [mean_stats("ls_mean", pair, math.inf) | {"df": None} for pair in said[:2]]
+    return of_arm, difference_stats(said[2], math.inf) | {"df": None}
