@@ -61,6 +61,7 @@ class Reconciliation:
     left: tuple[str, ...] = ()
     facts: tuple[tuple[str, str], ...] = ()
     why: Sheet | None = None
+    results: tuple[Result, ...] = ()  # ours, where a workspace was asked
 
     @property
     def counts(self) -> dict[Agreement, int]:
@@ -162,6 +163,7 @@ def reconciled(
         tolerances = {name: (t.absolute, t.relative) for name, t in declared.items()}
         mine = StatedSide(side_name(ours), "workspace")
         found = _paired(rows, words_of(source), mine, side, mapping, ours, theirs, left, facts, tolerances)
+        found = replace(found, results=tuple(results))
         return replace(found, why=_options(access, source, results, found.pairs, budget)) if why else found
 
 
@@ -430,13 +432,25 @@ def _pair_sheet(name: str, title: str, pairs: Sequence[ReconciledPair]) -> Sheet
 
 
 def _pair_record(pair: ReconciledPair) -> tuple[str | float | int | None, ...]:
-    row, theirs = pair.row, pair.theirs
-    about = (row.endpoint, row.subgroup, place_words(row), row.stat_name) if row is not None else _their_words(theirs)
+    theirs, about = pair.theirs, pair_words(pair)
     ours = pair.ours.value if pair.ours is not None else None
     shown = ours if isinstance(ours, int | float | str) else None
-    text = (theirs.text or None) if theirs is not None else None
+    text = their_value(theirs) if theirs is not None else None
     where = theirs.where if theirs is not None else None
     return (pair.agreement, *about, shown, text, pair.deviation, where, pair.how or None)
+
+
+def their_value(theirs: StatedNumber) -> str | float | int | None:
+    """What theirs says: the raw number where it has one, else as it is printed."""
+    said = theirs.said
+    raw = isinstance(said.value, int | float) and not (said.rounded or said.bound)
+    return said.value if raw and isinstance(said.value, int | float) else theirs.text or None
+
+
+def pair_words(pair: ReconciledPair) -> tuple[str | None, str | None, str, str]:
+    """What a pair is about: endpoint, subgroup, place, statistic, in our words where ours has it."""
+    row = pair.row
+    return (row.endpoint, row.subgroup, place_words(row), row.stat_name) if row is not None else _their_words(pair.theirs)
 
 
 def _their_words(theirs: StatedNumber | None) -> tuple[str | None, str | None, str, str]:

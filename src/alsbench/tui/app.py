@@ -400,6 +400,23 @@ class Workbench(App[int], inherit_bindings=False):
         words["comparison"] = choice.comparison if shown == "forest" else ""
         self.push_screen(LineupScreen(self, words))
 
+    def do_reconcile(self, theirs: str = "") -> None:
+        """Another program's numbers, tables or data beside those of the workspace."""
+        if self.opened is None:
+            return
+        if not theirs:
+            hint = "results, tables or data of another program: FILE, or FILE --mapping MAPPING"
+            self.overlays.ask("Reconcile with", "", self.do_reconcile, hint=hint, kind="reconcile")
+            return
+        from alsbench.tui.screens.reconcile import ReconcileTable, sides_named  # waits: duckdb, pydantic
+
+        try:
+            file, mapping = sides_named(theirs)
+        except UsageError as fault:
+            self.fault(fault)
+            return
+        self.push_screen(ReconcileTable(self, file, mapping))
+
     def do_verify(self) -> None:
         """What is on the screen, computed again by a second program."""
         view = self.view

@@ -9,6 +9,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from alsbench.analysis.question import OVERALL, Question
@@ -56,6 +57,8 @@ class ViewRequest:
 
         if self.name == "verify":
             return self._verify()
+        if self.name == "reconcile":
+            return self._reconcile()
         options: dict[str, Any] = {k: tuple(filter(None, v)) if isinstance(v, tuple) else v for k, v in self.options.items()}
         options = {key: value for key, value in options.items() if value}
         curve = options.pop("curve", False)
@@ -76,6 +79,13 @@ class ViewRequest:
         }
         made = operations[self.name]
         return lambda access, mask: made(access, *self.about, **options, mask=mask)
+
+    def _reconcile(self) -> Callable[..., Output]:
+        from alsbench.service.reconcile import reconcile  # waits: xml
+
+        ours, theirs = (Path(side) for side in self.about)
+        mapping = Path(str(named)) if (named := self.options.get("mapping")) else None
+        return lambda access, mask: reconcile(access, ours, theirs, mapping=mapping, mask=mask)
 
     def _verify(self) -> Callable[..., Output]:
         from alsbench.service.verify import verify  # waits: statsmodels

@@ -349,6 +349,13 @@ COMMANDS: tuple[Command, ...] = (
         SHOW,
         EVERYWHERE,
         Command(
+            "reconcile",
+            "Reconcile",
+            ("R",),
+            "Reconcile: another program's results, tables or data beside ours, in classes, worst first",
+            argument="file of theirs",
+        ),
+        Command(
             "verify",
             "Verify",
             ("V",),

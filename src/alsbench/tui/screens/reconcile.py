@@ -1,0 +1,164 @@
+"""``:reconcile FILE``: their numbers beside ours, in classes, worst first; ``enter`` opens both sides of a number."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rich.text import Text
+
+from alsbench.analysis.reconcile.mapping import ResultMapping, read_mapping
+from alsbench.analysis.result import Result, Row
+from alsbench.errors import UsageError
+from alsbench.render.page import Page
+from alsbench.render.sheet import sheets_page
+from alsbench.tui.cell_text import safe
+from alsbench.tui.screens.base import Bench
+from alsbench.tui.screens.drilldown import BehindNumber, Drilldown
+from alsbench.tui.shell_command import ViewRequest
+from alsbench.tui.table_models import GridModel, GridRow, block_section, grid, heading_section
+from alsbench.tui.widgets.pane import folded
+from alsbench.tui.worker import Job
+
+if TYPE_CHECKING:
+    from alsbench.analysis.reconcile.pairing import ReconciledPair
+    from alsbench.service.output import Output
+    from alsbench.service.reconcile import Reconciliation
+
+HEADS = ("Class", "Statistic", "Ours", "Theirs", "Where it stands", "In theirs")
+ROLES = {"changes a conclusion": "error", "different": "warn", "only ours": "warn", "only theirs": "warn"}
+FACTS = 4  # lines of facts above the classes
+
+
+def sides_named(text: str) -> tuple[Path, Path | None]:
+    """The file and the mapping of ``FILE --mapping MAP``. Raises UsageError for anything else."""
+    try:
+        words = shlex.split(text)
+    except ValueError as fault:
+        raise UsageError("a file cannot be told from this", why=str(fault), hint="quote a name with spaces") from fault
+    if len(words) == 1:
+        return Path(words[0]).expanduser(), None
+    if len(words) == 3 and words[1] == "--mapping":
+        return Path(words[0]).expanduser(), Path(words[2]).expanduser()
+    raise UsageError("reconcile takes FILE or FILE --mapping MAPPING", hint="quote a name with spaces")
+
+
+def digits(value: float | int | str | None, most: int = 6) -> str:
+    """A value with at most so many digits; a text as it is."""
+    return f"{value:.{most}g}" if isinstance(value, float) else "" if value is None else str(value)
+
+
+class ReconcileTable(Drilldown):
+    """Classes with their counts, then what differs, worst first."""
+
+    no_number = "a class or a heading; a line below opens both sides"
+
+    def __init__(self, bench: Bench, theirs: Path, mapping: Path | None) -> None:
+        super().__init__(
+            bench, safe(f"{theirs.name} beside ours", ascii=not bench.look.glyphs.dots), [], ("enter", "both sides")
+        )
+        self.table.placeholder = "their numbers are put beside ours ..."
+        self.theirs, self.mapping = theirs, mapping
+        self.output: Output | None = None
+        self.found: Reconciliation | None = None
+
+    def start(self) -> None:
+        bench, theirs, mapping = self.bench, self.theirs, self.mapping
+
+        def work(job: Job) -> tuple[Reconciliation, Output]:
+            from alsbench.service.reconcile import data_output, reconciled, results_output_of  # waits: xml
+
+            said = read_mapping(mapping) if mapping is not None else ResultMapping()
+            access = replace(bench.ready.access, own_mask=0)  # the screen shows its user what the user may see
+            found = reconciled(access, bench.workspace, theirs, said, named=mapping)
+            job.check()
+            return found, data_output(access, found, 20) if found.data is not None else results_output_of(access, found)
+
+        self.work("reconciling:", work)
+
+    def fill(self, payload: Any) -> None:
+        self.found, self.output = payload
+        width = max(self.bench.size.width, 40)
+        printed = self.output.page() if self.output.page is not None else sheets_page(self.output.sheets)
+        lines: list[Text] = []
+        for name, value in (*printed.facts, *(("Note", n) for n in printed.footnotes)):
+            lines += folded(safe(name, ascii=self.ascii), safe(value, ascii=self.ascii), self.look, width)
+        self.pane.lines = tuple(lines)
+        self.divide()
+        self.pane.refresh()
+        blocks = printed.blocks[:1] if self.found.data is None else printed.blocks
+        sections = [s for block in blocks for s in block_section(block, ascii=self.ascii, most=width)]
+        loud = [p for p in self.found.pairs if p.agreement not in ("identical", "noise")]
+        if loud:
+            sections += [heading_section("What differs, worst first"), grid(HEADS, [self.line(p) for p in loud], right=(2, 3))]
+        self.table.placeholder = "no rows"
+        self.show_whole(GridModel(tuple(sections)))
+
+    def line(self, pair: ReconciledPair) -> GridRow:
+        from alsbench.service.reconcile import pair_words, their_value  # waits: xml
+
+        row, theirs = pair.row, pair.theirs
+        endpoint, subgroup, place, statistic = pair_words(pair)
+        ours = digits(row.stat) if row is not None else ""
+        where = ", ".join(word for word in (endpoint, subgroup, place) if word)
+        texts = (
+            pair.agreement,
+            statistic,
+            ours,
+            digits(their_value(theirs)) if theirs else "",
+            where,
+            theirs.where if theirs else "",
+        )
+        roles = (ROLES.get(pair.agreement, ""), "", "", "", "", "dim")
+        cells = tuple((safe(text, ascii=self.ascii), role) for text, role in zip(texts, roles, strict=True))
+        return GridRow(cells, source=pair)
+
+    def divide(self) -> None:
+        """The rows are what is looked at: the facts keep a few lines, and scroll."""
+        self.pane.styles.height = max(min(len(self.pane.lines), FACTS), 1)
+
+    def open_row(self) -> None:
+        pair = self.table.source()
+        if self.found is None or not hasattr(pair, "agreement"):
+            self.say(self.no_number)
+            return
+        row = pair.row
+        result = next((r for r in self.found.results if row is not None and row in r.rows), None)
+        lines = self.their_lines(pair)
+        if row is None or result is None:
+            self.bench.overlays.read("Only theirs" if row is None else "Both sides", lines)
+        else:
+            self.bench.push_screen(BothSides(self.bench, row, result, lines))
+
+    def their_lines(self, pair: ReconciledPair) -> list[Text]:
+        """What theirs says of a number, and how it was paired."""
+        from alsbench.service.reconcile import their_value  # waits: xml
+
+        theirs, width = pair.theirs, max(self.bench.size.width, 40)
+        told = [("Class", pair.agreement), ("Theirs", digits(their_value(theirs), 17) if theirs else "no such number")]
+        if theirs is not None:
+            told += [("Where", theirs.where), *((name, value) for name, value in theirs.attributes)]
+        told += [("Paired", pair.how)] if pair.how else []
+        return [x for n, v in told for x in folded(safe(n, ascii=self.ascii), safe(v, ascii=self.ascii), self.look, width)]
+
+    def page(self) -> Page | None:
+        return None if self.output is None or self.output.page is None else self.output.page()
+
+    def table_request(self) -> ViewRequest:
+        mapping = "" if self.mapping is None else str(self.mapping)
+        return ViewRequest("reconcile", (str(self.bench.workspace), str(self.theirs)), {"mapping": mapping})
+
+    def shell(self) -> str:
+        return self.table_request().command()  # which names the workspace as one of its sides
+
+
+class BothSides(BehindNumber):
+    """A number of both sides: theirs, then ours with what it was made from."""
+
+    def __init__(self, bench: Bench, row: Row, result: Result, theirs: Sequence[Text]) -> None:
+        super().__init__(bench, (row,), result)
+        head = [Text("THEIRS", bench.look["bold"]), *theirs, Text("OURS", bench.look["bold"])]
+        self.pane.lines = (*head, *self.pane.lines)

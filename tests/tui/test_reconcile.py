@@ -1,0 +1,49 @@
+"""`:reconcile FILE` in the app: classes worst first, both sides of a number, what cannot be read, and its shell command."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+
+@pytest.fixture
+def theirs(here: Path, tui: Any, tmp_path: Path) -> Path:
+    """Our ANCOVA as another program might send it: one p beyond 0.05, one difference moved, one mean with noise."""
+    made = json.loads(tui.shell("alsbench endpoint alsfrs_ancova --subgroup slow --format json", here))
+    at = {(r["stat_name"], r["treatment"], r["visit_number"], r["arm"]): r for r in made["results"]}
+    p = at["p_value", "Group 2", 12, None]
+    p["stat"] = 0.5 if p["stat"] < 0.05 else 0.01
+    at["difference", "Group 1", 6, None]["stat"] += 0.01
+    at["ls_mean", "Group 1", 6, "Placebo"]["stat"] *= 1 + 1e-15
+    path = tmp_path / "cro ancova.json"
+    path.write_text(json.dumps(made))
+    return path
+
+
+async def test_classes_stand_worst_first_and_enter_opens_both_sides(here: Path, theirs: Path, tui: Any) -> None:
+    async with tui.run(here, size=(120, 36)) as pilot:
+        pilot.app.do_reconcile(f"'{theirs}'")
+        text = await tui.settle(pilot)
+        lines = [" ".join(line.split()) for line in text.splitlines()]
+        classes = [line.rsplit(" ", 1) for line in lines[lines.index("Class Numbers") + 1 :]][:4]
+        assert [c[0] for c in classes] == ["changes a conclusion", "different", "noise", "identical"]
+        assert [c[1] for c in classes[:3]] == ["1", "1", "1"]
+        differing = lines[lines.index("What differs, worst first") + 1 :]
+        assert differing[1].startswith("changes a conclusion p_value") and differing[2].startswith("different difference")
+        shown = pilot.app.screen
+        assert shown.shell() == f"alsbench reconcile {here} '{theirs}'"
+        await tui.press(pilot, "j", "j", "j", "j")
+        text = await tui.press(pilot, "enter")
+        assert "THEIRS" in text and "OURS" in text and "changes a conclusion" in text and "records of ADQS" in text
+
+
+async def test_a_file_that_cannot_be_read_is_said_and_nothing_is_lost(here: Path, tui: Any, tmp_path: Path) -> None:
+    async with tui.run(here) as pilot:
+        pilot.app.do_reconcile(str(tmp_path / "nowhere.json"))
+        assert "there is no such file or folder" in await tui.settle(pilot)
+        await tui.press(pilot, "escape")
+        pilot.app.do_reconcile("a b c d")
+        assert "reconcile takes FILE" in await tui.settle(pilot)
