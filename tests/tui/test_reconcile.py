@@ -40,6 +40,21 @@ async def test_classes_stand_worst_first_and_enter_opens_both_sides(here: Path, 
         assert "THEIRS" in text and "OURS" in text and "changes a conclusion" in text and "records of ADQS" in text
 
 
+async def test_why_they_differ_stands_above_the_classes(here: Path, tui: Any, tmp_path: Path) -> None:
+    """Theirs is ours with LS means over observed margins; the file does not say so."""
+    asked = "alsbench endpoint alsfrs_ancova --subgroup slow --option ls_means=proportional --format json"
+    made = json.loads(tui.shell(asked, here))
+    made["question"]["options"] = {}
+    path = tmp_path / "theirs.json"
+    path.write_text(json.dumps(made))
+    async with tui.run(here, size=(100, 36)) as pilot:
+        pilot.app.do_reconcile(str(path))
+        await tui.settle(pilot)
+        text = " ".join((await tui.press(pilot, "w")).split())
+        assert "Why alsfrs_ancova, slow: their" in text and "are ours with observed margins" in text
+        assert pilot.app.screen.shell().endswith(" --why")
+
+
 async def test_a_file_that_cannot_be_read_is_said_and_nothing_is_lost(here: Path, tui: Any, tmp_path: Path) -> None:
     async with tui.run(here) as pilot:
         pilot.app.do_reconcile(str(tmp_path / "nowhere.json"))

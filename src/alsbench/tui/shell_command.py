@@ -85,7 +85,8 @@ class ViewRequest:
 
         ours, theirs = (Path(side) for side in self.about)
         mapping = Path(str(named)) if (named := self.options.get("mapping")) else None
-        return lambda access, mask: reconcile(access, ours, theirs, mapping=mapping, mask=mask)
+        why = bool(self.options.get("why"))
+        return lambda access, mask: reconcile(access, ours, theirs, mapping=mapping, why=why, mask=mask)
 
     def _verify(self) -> Callable[..., Output]:
         from alsbench.service.verify import verify  # waits: statsmodels

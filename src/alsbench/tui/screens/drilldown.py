@@ -46,6 +46,8 @@ WORDS = {
     "copy": "Copy the cell; copy the table with its facts (OSC 52, and a file)",
     "columns": "One column left, one right",
     "behind": "Open the number under the cursor",
+    "both sides": "Open theirs and ours, and what ours was made from",
+    "why": "Search for the options, or the records, that give their numbers",
     "pairs of a rank": "Open the pairs that decided the rank under the cursor",
 }  # what a key of the footer does, in full
 COPIED = 1000  # rows copied at most

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich.text import Text
+from textual.events import Key
 
 from alsbench.analysis.reconcile.mapping import ResultMapping, read_mapping
 from alsbench.analysis.result import Result, Row
@@ -18,7 +19,7 @@ from alsbench.render.sheet import sheets_page
 from alsbench.tui.cell_text import safe
 from alsbench.tui.screens.base import Bench
 from alsbench.tui.screens.drilldown import BehindNumber, Drilldown
-from alsbench.tui.shell_command import ViewRequest
+from alsbench.tui.shell_command import Option, ViewRequest
 from alsbench.tui.table_models import GridModel, GridRow, block_section, grid, heading_section
 from alsbench.tui.widgets.pane import folded
 from alsbench.tui.worker import Job
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 
 HEADS = ("Class", "Statistic", "Ours", "Theirs", "Where it stands", "In theirs")
 ROLES = {"changes a conclusion": "error", "different": "warn", "only ours": "warn", "only theirs": "warn"}
-FACTS = 4  # lines of facts above the classes
+FACTS, WITH_REASONS = 4, 9  # lines of facts above the classes
 
 
 def sides_named(text: str) -> tuple[Path, Path | None]:
@@ -55,6 +56,7 @@ class ReconcileTable(Drilldown):
     """Classes with their counts, then what differs, worst first."""
 
     no_number = "a class or a heading; a line below opens both sides"
+    why: bool = False  # whether reasons are searched for
 
     def __init__(self, bench: Bench, theirs: Path, mapping: Path | None) -> None:
         super().__init__(
@@ -66,25 +68,33 @@ class ReconcileTable(Drilldown):
         self.found: Reconciliation | None = None
 
     def start(self) -> None:
-        bench, theirs, mapping = self.bench, self.theirs, self.mapping
+        bench, theirs, mapping, why = self.bench, self.theirs, self.mapping, self.why
 
         def work(job: Job) -> tuple[Reconciliation, Output]:
             from alsbench.service.reconcile import data_output, reconciled, results_output_of  # waits: xml
 
             said = read_mapping(mapping) if mapping is not None else ResultMapping()
             access = replace(bench.ready.access, own_mask=0)  # the screen shows its user what the user may see
-            found = reconciled(access, bench.workspace, theirs, said, named=mapping)
+            found = reconciled(access, bench.workspace, theirs, said, named=mapping, why=why)
             job.check()
             return found, data_output(access, found, 20) if found.data is not None else results_output_of(access, found)
 
         self.work("reconciling:", work)
+
+    async def take(self, event: Key) -> None:
+        if event.key == "w" and self.output is not None and not self.why:
+            self.why = True
+            self.say("options and records that give their numbers are searched for; ^c cancels")
+            self.start()
+        else:
+            await super().take(event)
 
     def fill(self, payload: Any) -> None:
         self.found, self.output = payload
         width = max(self.bench.size.width, 40)
         printed = self.output.page() if self.output.page is not None else sheets_page(self.output.sheets)
         lines: list[Text] = []
-        for name, value in (*printed.facts, *(("Note", n) for n in printed.footnotes)):
+        for name, value in (*self.reasons(), *printed.facts, *(("Note", n) for n in printed.footnotes)):
             lines += folded(safe(name, ascii=self.ascii), safe(value, ascii=self.ascii), self.look, width)
         self.pane.lines = tuple(lines)
         self.divide()
@@ -94,8 +104,17 @@ class ReconcileTable(Drilldown):
         loud = [p for p in self.found.pairs if p.agreement not in ("identical", "noise")]
         if loud:
             sections += [heading_section("What differs, worst first"), grid(HEADS, [self.line(p) for p in loud], right=(2, 3))]
+        self.say("")
         self.table.placeholder = "no rows"
         self.show_whole(GridModel(tuple(sections)))
+
+    def reasons(self) -> list[tuple[str, str]]:
+        """Which options, or records, account for what differs; nothing before it was asked."""
+        sheet = self.found.why if self.found is not None else None
+        if sheet is None:
+            return []
+        records = [dict(zip((f.key for f in sheet.fields), record, strict=True)) for record in sheet.records]
+        return [("Why", f"{r['endpoint']}, {r['subgroup']}: {r['why']}") for r in records] or [("Why", "nothing to explain")]
 
     def line(self, pair: ReconciledPair) -> GridRow:
         from alsbench.service.reconcile import pair_words, their_value  # waits: xml
@@ -118,7 +137,8 @@ class ReconcileTable(Drilldown):
 
     def divide(self) -> None:
         """The rows are what is looked at: the facts keep a few lines, and scroll."""
-        self.pane.styles.height = max(min(len(self.pane.lines), FACTS), 1)
+        most = FACTS if self.found is None or self.found.why is None else WITH_REASONS
+        self.pane.styles.height = max(min(len(self.pane.lines), most), 1)
 
     def open_row(self) -> None:
         pair = self.table.source()
@@ -149,7 +169,8 @@ class ReconcileTable(Drilldown):
 
     def table_request(self) -> ViewRequest:
         mapping = "" if self.mapping is None else str(self.mapping)
-        return ViewRequest("reconcile", (str(self.bench.workspace), str(self.theirs)), {"mapping": mapping})
+        options: dict[str, Option] = {"mapping": mapping, "why": self.why}
+        return ViewRequest("reconcile", (str(self.bench.workspace), str(self.theirs)), options)
 
     def shell(self) -> str:
         return self.table_request().command()  # which names the workspace as one of its sides
