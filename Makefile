@@ -57,10 +57,14 @@ contracts: $(VENV)/.installed-lint
 
 check: test lint types contracts
 
-# docs/validation.md: every reference number, then the trials of known truth that docs/calibration.jsonl holds, and what
-# docs/reconcile.jsonl says of causes put in.
+# docs/validation.md: every reference number; both programs on every trial; what docs/*.jsonl hold of faults put in, of trials of
+# known truth, and of causes why numbers differ.
 validation: $(VENV)/.installed-test   ## make docs/validation.md anew
 	@$(BIN)/alsbench qualify --format md --quiet > docs/validation.new
+	@echo >> docs/validation.new
+	@$(BIN)/python benchmarks/verify_trials.py >> docs/validation.new
+	@echo >> docs/validation.new
+	@$(BIN)/python benchmarks/verify_faults.py --tell --into docs/verify_faults.jsonl >> docs/validation.new
 	@echo >> docs/validation.new
 	@$(BIN)/alsbench calibrate --trials 0 --into docs/calibration.jsonl --format md --quiet >> docs/validation.new
 	@echo >> docs/validation.new
