@@ -404,14 +404,15 @@ def _tell(lines: list[dict[str, Any]]) -> None:
     moved, caught = whole["caught"] + whole["missed"], whole["caught"]
     share = f"{100 * caught / moved:.1f} %" if moved else "none"
     print("## Faults put into the first program, and what `verify` notices\n")
+    same, stopped = whole["same"], whole["stopped"]
     said = (
         f"{len(lines)} faults, one at a time: changes of the program's own code by a seeded choice, and those of",
-        f"benchmarks/faults.toml in the same functions. {whole['same']} move no number of the trials asked, {whole['stopped']}",
-        f"end the program in an error, {moved} move a number beyond its tolerance; of these `verify` notices {caught} ({share}).",
+        f"benchmarks/faults.toml in the same functions. {same} move no number of the trials asked, {stopped} end the program in an",
+        f"error, {moved} move a number beyond its tolerance; of these `verify` notices {caught} ({share}).",
         "Questions: every endpoint overall, in `slow` and outside of it, of the sample, both reference trials and the built trial",
-        "of the tests.\n",
+        "of the tests.",
     )
-    print("\n".join(said))
+    print("\n".join(said), end="\n\n")
     print("| Kind | Faults | Same | Stopped | Moved | Noticed |\n| :--- | ---: | ---: | ---: | ---: | ---: |")
     for kind in sorted({line["kind"] for line in lines}):
         own = Counter(line["said"] for line in lines if line["kind"] == kind)
