@@ -30,6 +30,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from textwrap import fill
 from typing import Any
 
 ROOT = Path(__file__).parents[1]
@@ -404,15 +405,14 @@ def _tell(lines: list[dict[str, Any]]) -> None:
     moved, caught = whole["caught"] + whole["missed"], whole["caught"]
     share = f"{100 * caught / moved:.1f} %" if moved else "none"
     print("## Faults put into the first program, and what `verify` notices\n")
-    same, stopped = whole["same"], whole["stopped"]
     said = (
-        f"{len(lines)} faults, one at a time: changes of the program's own code by a seeded choice, and those of",
-        f"benchmarks/faults.toml in the same functions. {same} move no number of the trials asked, {stopped} end the program in an",
-        f"error, {moved} move a number beyond its tolerance; of these `verify` notices {caught} ({share}).",
-        "Questions: every endpoint overall, in `slow` and outside of it, of the sample, both reference trials and the built trial",
-        "of the tests.",
+        f"{len(lines)} faults, one at a time: changes of the program's own code by a seeded choice, and those of "
+        f"benchmarks/faults.toml in the same functions. {whole['same']} move no number of the trials asked, "
+        f"{whole['stopped']} end the program in an error, {moved} move a number beyond its tolerance; of these `verify` "
+        f"notices {caught} ({share}). Questions: every endpoint overall, in `slow` and outside of it, of the sample, both "
+        "reference trials and the built trial of the tests."
     )
-    print("\n".join(said), end="\n\n")
+    print(fill(said, 128), end="\n\n")
     print("| Kind | Faults | Same | Stopped | Moved | Noticed |\n| :--- | ---: | ---: | ---: | ---: | ---: |")
     for kind in sorted({line["kind"] for line in lines}):
         own = Counter(line["said"] for line in lines if line["kind"] == kind)
@@ -422,9 +422,8 @@ def _tell(lines: list[dict[str, Any]]) -> None:
     if missed:
         print("\nNot noticed:\n")
     for line in missed:
-        print(
-            f"- `{line['room']}`, `{line['function']}`: `{line['find']}` as `{line['replace']}` moved {', '.join(line['moved'])[:200]}"
-        )
+        changed = f"`{line['find']}` as `{line['replace']}`"
+        print(f"- `{line['room']}`, `{line['function']}`: {changed} moved {', '.join(line['moved'])[:200]}")
 
 
 if __name__ == "__main__":
