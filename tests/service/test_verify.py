@@ -21,7 +21,9 @@ from alsbench.analysis.run import answer
 from alsbench.analysis.source import Source
 from alsbench.data.load import load
 from alsbench.data.workspace import Workspace
+from alsbench.errors import UsageError
 from alsbench.service.access import Access
+from alsbench.service.endpoint import endpoint
 from alsbench.service.output import Output
 from alsbench.service.report import report
 from alsbench.service.verify import verify
@@ -192,3 +194,21 @@ def test_a_report_says_what_the_second_program_says_to_its_tables(trial: Access)
     assert "What a second program says to the tables of endpoints" in text and not made.failed
     plain = report(replace(trial, destination={"format": "txt"}), endpoints=(name,))
     assert "econd program" not in "".join(plain.texts("txt"))
+
+
+def test_a_report_puts_another_programs_numbers_beside_its_own(trial: Access, tmp_path: Path) -> None:
+    """Our own ANCOVA with one p moved over 0.05: one number changes a conclusion, on the front page and in a table of its own."""
+    name = next(n for n in endpoints(trial) if "ancova" in n)
+    made = json.loads("".join(endpoint(trial, name).texts("json")))
+    row = next(r for r in made["results"] if r["stat_name"] == "p_value" and r["stat"] is not None)
+    row["stat"] = 0.5 if row["stat"] < 0.05 else 0.01
+    theirs = tmp_path / "cro.json"
+    theirs.write_text(json.dumps(made))
+    with_theirs = report(replace(trial, destination={"format": "txt"}), endpoints=(name,), reconcile=theirs)
+    text = " ".join("".join(with_theirs.texts("txt")).split())
+    assert "cro.json beside ours: " in text and "identical, 1 changes a conclusion." in text and with_theirs.failed
+    assert "cro.json beside these numbers" in text and "--reconcile cro.json" in text
+    with pytest.raises(UsageError, match="no such file"):
+        report(trial, reconcile=tmp_path / "nowhere.json")
+    with pytest.raises(UsageError, match="a mapping is of another"):
+        report(trial, mapping=theirs)

@@ -353,6 +353,13 @@ def report(
         bool,
         typer.Option("--verify", help="Compute each table of an endpoint by a second program too; exit code 1 if it differs."),
     ] = False,
+    reconcile: Annotated[
+        Path | None,
+        typer.Option("--reconcile", metavar="FILE", help="Add another program's results, tables or data beside these numbers."),
+    ] = None,
+    mapping: Annotated[
+        Path | None, typer.Option("--mapping", metavar="FILE", help="Of --reconcile: which of their numbers is which of ours.")
+    ] = None,
     mask: MaskOption = 0,
 ) -> None:
     """All tables of the trial in one document: front page, contents, numbered tables that each stand alone.
@@ -371,6 +378,8 @@ def report(
         scrutinise=scrutinise,
         claims=claims,
         verify=verify,
+        reconcile=reconcile,
+        mapping=mapping,
         mask=mask,
     )
     show(common, made)

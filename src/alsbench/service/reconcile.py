@@ -70,6 +70,14 @@ class Reconciliation:
         return {name: found[name] for name in WORST_FIRST if found[name]}
 
     @property
+    def sentence(self) -> str:
+        """``cro.json beside ours: 920 identical, 8 noise, 4 different.``"""
+        if self.data is not None:
+            return f"{self.theirs} beside ours: the data {'agree' if self.good else 'differ'}."
+        words = ", ".join(f"{n} {name}" for name, n in reversed(self.counts.items()))
+        return f"{self.theirs} beside ours: {words or 'no number was compared'}."
+
+    @property
     def good(self) -> bool:
         """Whether nothing is worse than what print shows or a tolerance was declared for, and something was compared."""
         if self.data is not None:
@@ -387,26 +395,28 @@ def _command(ours: Path, theirs: Path, mapping: Path | None, endpoints: Sequence
 
 def data_output(access: Access, found: Reconciliation, records: int) -> Output:
     """Two sides of data: tables, classes, records."""
-    data = found.data
-    if data is None:
-        raise UsageError("these are no data")
-    sheets = (table_sheet(data, "Data reconciled", SIDES), class_sheet(data, SIDES), record_sheet(data, records, SIDES))
-    return sheets_output(access, *sheets, *_reasons(found), failed=not found.good)
-
-
-def _reasons(found: Reconciliation) -> tuple[Sheet, ...]:
-    return () if found.why is None else (found.why,)
+    return sheets_output(access, *printed_sheets(found, records), failed=not found.good)
 
 
 def results_output_of(access: Access, found: Reconciliation) -> Output:
     """Results: every pair for machines; for print the classes, and the pairs that are worse than noise."""
-    summary = _summary(found)
+    summary, *rest = printed_sheets(found)
     every = _pair_sheet("pairs", "Their numbers beside ours, worst first", found.pairs)
-    loud = [p for p in found.pairs if p.agreement not in QUIET]
-    shown = _pair_sheet("pairs", "What differs, worst first", loud)
     every = replace(every, facts=summary.facts, notes=summary.notes)
-    reasons = _reasons(found)
-    return sheets_output(access, every, summary, *reasons, printed=(summary, *reasons, shown), failed=not found.good)
+    return sheets_output(access, every, summary, *_reasons(found), printed=(summary, *rest), failed=not found.good)
+
+
+def printed_sheets(found: Reconciliation, records: int = 20) -> tuple[Sheet, ...]:
+    """What is read: of data tables, classes and so many ``records``; of results classes, reasons, and what is not noise."""
+    if (data := found.data) is not None:
+        tables = (table_sheet(data, "Data reconciled", SIDES), class_sheet(data, SIDES), record_sheet(data, records, SIDES))
+        return (*tables, *_reasons(found))
+    loud = [p for p in found.pairs if p.agreement not in QUIET]
+    return (_summary(found), *_reasons(found), _pair_sheet("pairs", "What differs, worst first", loud))
+
+
+def _reasons(found: Reconciliation) -> tuple[Sheet, ...]:
+    return () if found.why is None else (found.why,)
 
 
 def _summary(found: Reconciliation) -> Sheet:

@@ -21,7 +21,7 @@ from alsbench.analysis.subgroups import members
 from alsbench.audit.chain import verify
 from alsbench.audit.log import contrasts_seen, looks
 from alsbench.data.workspace import Workspace
-from alsbench.errors import AlsbenchError
+from alsbench.errors import AlsbenchError, UsageError
 from alsbench.render.document import Document
 from alsbench.render.evidence import evidence_page
 from alsbench.render.forest import forest_page
@@ -46,6 +46,8 @@ from alsbench.version import __version__
 
 if TYPE_CHECKING:
     from alsbench.analysis.result import Result
+    from alsbench.analysis.reconcile.mapping import ResultMapping
+    from alsbench.service.reconcile import Reconciliation
     from alsbench.service.verify import BothPrograms, SecondProgram
 from alsbench.analysis.source import Source
 
@@ -61,19 +63,23 @@ def report(
     scrutinise: bool = False,
     claims: Path | None = None,
     verify: bool = False,
+    reconcile: Path | None = None,
+    mapping: Path | None = None,
     mask: int = 0,
 ) -> Output:
     """All tables of the trial in one document: disposition, baseline, evidence, every endpoint (or those named) overall and in
     each subgroup asked for, forest plots, scrutiny and claims where asked for, safety, departures from the locked plan, the
     multiplicity ledger, the checks of the data. Evidence and forest plots hold every subgroup of the study. A table that cannot
     be made says why in its place. With ``verify`` the table of an endpoint says how many of its numbers a second program
-    computes too; one that differs is a negative verdict.
+    computes too; one that differs is a negative verdict, and so is a number of ``reconcile`` (another program's results, tables
+    or data, with a ``mapping`` where that is needed) that differs by more than print shows.
 
     Raises what a subgroup, an endpoint or a file of claims that is not there raises.
     """
     k = access.mask(mask)
     if claims is not None:
         read_claims(claims)  # a file that cannot be read is said at once
+    theirs = _theirs(reconcile, mapping)
     with access.opened() as source:
         phrases = tuple(dict.fromkeys(s for s in subgroups if s != "overall"))
         for phrase in phrases:  # names that do not exist are the asker's error, not a table's
@@ -91,20 +97,22 @@ def report(
         pages += _of_method(asked, "incidence", "safety")
         if claims is not None:
             pages += _claims(asked, claims)
+        if theirs is not None:
+            pages += _reconciled(asked, *theirs)
         pages += [*_second_program(asked), *_departures(asked)]
         results = tuple(log_result(access, result, source.study) for result in asked.results)
         pages.append(asked.sheet_page(ledger_sheet(access), LEDGER))
         pages += _checks(asked)
-        document = _document(asked, pages, _command(asked, claims, scrutinise=scrutinise, mask=mask))
-        failed = any(found.differing for found in asked.both)
+        document = _document(asked, pages, _command(asked, claims, theirs, scrutinise=scrutinise, mask=mask))
+        failed = any(found.differing for found in asked.both) or not all(found.good for found in asked.reconciled)
         return Output(lambda form: [document_text(document, form)], results=results, study=source.study, failed=failed)
 
 
 @dataclass(frozen=True)
 class Contents:
     """What the report is made of; ``results`` collects what it shows, for the audit log, ``missing`` what it does not,
-    ``bottom_lines`` what may be taken away of the findings that were put to scrutiny, and ``both`` what the ``second`` program,
-    where it is asked, says to each table of an endpoint."""
+    ``bottom_lines`` what may be taken away of the findings that were put to scrutiny, ``both`` what the ``second`` program, where
+    it is asked, says to each table of an endpoint, and ``reconciled`` another's numbers beside these."""
 
     access: Access
     source: Source
@@ -116,6 +124,7 @@ class Contents:
     bottom_lines: list[str] = field(default_factory=list)
     second: SecondProgram | None = None
     both: list[BothPrograms] = field(default_factory=list)
+    reconciled: list[Reconciliation] = field(default_factory=list)
 
     @property
     def phrases(self) -> tuple[str, ...]:
@@ -269,6 +278,33 @@ def _claims(asked: Contents, path: Path) -> list[Page]:
     return [asked.standing(page, f"Claims of {path.name} beside the data", notes=notes, post_hoc=post_hoc)]
 
 
+def _theirs(theirs: Path | None, mapping: Path | None) -> tuple[Path, Path | None, ResultMapping] | None:
+    """Another program's file or folder with its mapping. Raises UsageError for what is not there, or for a mapping alone."""
+    if theirs is None:
+        if mapping is not None:
+            raise UsageError("a mapping is of another program's file", where="--mapping", hint="--reconcile FILE names it")
+        return None
+    from alsbench.analysis.reconcile.mapping import ResultMapping, read_mapping  # waits: xml
+
+    if not theirs.exists():
+        raise UsageError("there is no such file or folder", where=str(theirs))
+    return theirs, mapping, read_mapping(mapping) if mapping is not None else ResultMapping()
+
+
+def _reconciled(asked: Contents, theirs: Path, named: Path | None, mapping: ResultMapping) -> list[Page]:
+    """Another program's numbers beside these, by class, and what differs."""
+    from alsbench.service.reconcile import printed_sheets, reconciled  # waits: xml
+
+    def made() -> Page:
+        found = reconciled(asked.access, asked.access.path, theirs, mapping, mask=asked.k, named=named)
+        asked.reconciled.append(found)
+        first, *more = printed_sheets(found)
+        post_hoc = any(r.provenance.post_hoc for r in found.results)
+        return asked.sheet_page(first, f"{theirs.name} beside these numbers", *more, post_hoc=post_hoc)
+
+    return [asked.attempt(f"{theirs.name} beside these numbers", made)]
+
+
 def _second_program(asked: Contents) -> list[Page]:
     """What a second program says to the tables of endpoints: where it differs, and what it does not compute."""
     if asked.second is None:
@@ -299,13 +335,22 @@ def _checks(asked: Contents) -> list[Page]:
 # ---- the front page and the ledger
 
 
-def _command(asked: Contents, claims: Path | None, *, scrutinise: bool, mask: int) -> str:
+def _command(
+    asked: Contents,
+    claims: Path | None,
+    theirs: tuple[Path, Path | None, ResultMapping] | None,
+    *,
+    scrutinise: bool,
+    mask: int,
+) -> str:
     """What repeats the report, in the workspace it was made in."""
     words = ["alsbench", "report", *(w for s in asked.subgroups for w in ("--subgroup", s))]
     words += [w for name in asked.endpoints for w in ("--endpoint", name)]
     words += ["--scrutinise"] if scrutinise else []
     words += ["--claims", claims.name] if claims is not None else []
     words += ["--verify"] if asked.second is not None else []
+    if theirs is not None:
+        words += ["--reconcile", theirs[0].name, *(["--mapping", theirs[1].name] if theirs[1] is not None else [])]
     words += ["--mask", str(mask)] if mask else []
     return shlex.join([*words, "--format", asked.access.form])
 
@@ -346,6 +391,7 @@ def _statements(asked: Contents) -> list[str]:
         from alsbench.service.verify import BothPrograms  # waits: statsmodels
 
         said.append(sum(asked.both, BothPrograms()).summary)
+    said += [found.sentence for found in asked.reconciled]
     if source.log.words:
         said.append(f"{source.log.text[:1].upper()}{source.log.text[1:]}.")
     said += [f"{mark}: {NO_PATIENT}." for mark in source.study.info.marks]

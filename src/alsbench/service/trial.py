@@ -434,11 +434,14 @@ class Trial:
         scrutinise: bool = False,
         claims: str | Path | None = None,
         verify: bool = False,
+        reconcile: str | Path | None = None,
+        mapping: str | Path | None = None,
         mask: int = 0,
     ) -> Path:
         """Every table of the trial in one document, written to a file in the form of its ending; entered in the audit log as
         exports. ``endpoints`` leaves out others, ``subgroups`` are reported beside the whole trial, with their checks where
-        ``scrutinise`` asks for them; with ``verify`` tables of endpoints say what a second program says to them. The path.
+        ``scrutinise`` asks for them; with ``verify`` tables of endpoints say what a second program says to them; ``reconcile``
+        puts another program's file beside these numbers. The path.
 
         Raises UsageError for another ending and for a name that is not there, UnavailableError where it cannot be written.
 
@@ -448,8 +451,9 @@ class Trial:
         """
         target = Path(path)
         words = {"subgroups": subgroups, "endpoints": endpoints, "scrutinise": scrutinise, "verify": verify, "mask": mask}
-        named = None if claims is None else Path(claims)
-        export(self._access, report, target, form_of(target), **words, claims=named)
+        files = {"claims": claims, "reconcile": reconcile, "mapping": mapping}
+        named = {name: None if file is None else Path(file) for name, file in files.items()}
+        export(self._access, report, target, form_of(target), **words, **named)
         return target
 
     # ---- governance
