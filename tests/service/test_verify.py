@@ -197,7 +197,7 @@ def test_a_report_says_what_the_second_program_says_to_its_tables(trial: Access)
 
 
 def test_a_report_puts_another_programs_numbers_beside_its_own(trial: Access, tmp_path: Path) -> None:
-    """Our own ANCOVA with one p moved over 0.05: one number changes a conclusion, on the front page and in a table of its own."""
+    """Our own ANCOVA with one p moved over 0.05: it changes a conclusion, on the front page and in a table."""
     name = next(n for n in endpoints(trial) if "ancova" in n)
     made = json.loads("".join(endpoint(trial, name).texts("json")))
     row = next(r for r in made["results"] if r["stat_name"] == "p_value" and r["stat"] is not None)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from alsbench.analysis.methods import METHODS
 from alsbench.analysis.question import Question
+from alsbench.analysis.reconcile.mapping import ResultMapping, read_mapping
 from alsbench.analysis.result import Provenance
 from alsbench.analysis.scrutiny import BOTTOM_LINE, verdict
 from alsbench.analysis.subgroups import members
@@ -46,7 +47,6 @@ from alsbench.version import __version__
 
 if TYPE_CHECKING:
     from alsbench.analysis.result import Result
-    from alsbench.analysis.reconcile.mapping import ResultMapping
     from alsbench.service.reconcile import Reconciliation
     from alsbench.service.verify import BothPrograms, SecondProgram
 from alsbench.analysis.source import Source
@@ -111,8 +111,8 @@ def report(
 @dataclass(frozen=True)
 class Contents:
     """What the report is made of; ``results`` collects what it shows, for the audit log, ``missing`` what it does not,
-    ``bottom_lines`` what may be taken away of the findings that were put to scrutiny, ``both`` what the ``second`` program, where
-    it is asked, says to each table of an endpoint, and ``reconciled`` another's numbers beside these."""
+    ``bottom_lines`` what may be taken away of the findings that were put to scrutiny, ``both`` what the ``second`` program,
+    where it is asked, says to each table of an endpoint, and ``reconciled`` another's numbers beside these."""
 
     access: Access
     source: Source
@@ -284,8 +284,6 @@ def _theirs(theirs: Path | None, mapping: Path | None) -> tuple[Path, Path | Non
         if mapping is not None:
             raise UsageError("a mapping is of another program's file", where="--mapping", hint="--reconcile FILE names it")
         return None
-    from alsbench.analysis.reconcile.mapping import ResultMapping, read_mapping  # waits: xml
-
     if not theirs.exists():
         raise UsageError("there is no such file or folder", where=str(theirs))
     return theirs, mapping, read_mapping(mapping) if mapping is not None else ResultMapping()
