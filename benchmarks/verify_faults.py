@@ -281,9 +281,8 @@ def tried(fault: Fault, asked: Sequence[Key], sound: dict[Key, Sound], paths: di
     from alsbench.analysis.question import Question
     from alsbench.analysis.run import answer
     from alsbench.errors import AlsbenchError
-    from alsbench.second.program import fitted
     from alsbench.service.verify import held_against, row_place
-    from alsbench.stats.agreement import agree
+    from alsbench.stats.agreement import FITTED_METHODS, agree
 
     put_in(fault)
     moved: Counter[str] = Counter()
@@ -305,7 +304,7 @@ def tried(fault: Fault, asked: Sequence[Key], sound: dict[Key, Sound], paths: di
             one, other = before.get(at), after.get(at)
             if (
                 at[-1] not in DIAGNOSTICS
-                and not agree(str(at[-1]), one, other, size.get(at[:-1], 0.0), fitted=fitted(endpoint))[0]
+                and not agree(str(at[-1]), one, other, size.get(at[:-1], 0.0), fitted=endpoint.method in FITTED_METHODS)[0]
             ):
                 moved[f"{endpoint.method} {at[0]} {at[-1]}"] += 1
         if sound[key].second is not None:

@@ -182,6 +182,26 @@ def test_a_fault_of_the_first_program_is_a_negative_verdict(
     assert {str(n["class"]) for n in numbers(made) if n["verdict"] == "agrees"} <= {"identical", "noise"}
 
 
+@pytest.mark.parametrize(("gradient", "counts"), [(1e-3, False), (1e-9, True)])
+def test_a_difference_counts_where_the_first_program_reached_its_optimum(
+    trial: Access, monkeypatch: pytest.MonkeyPatch, gradient: float, counts: bool
+) -> None:
+    """METHODS 14: both optima must have a gradient below 1e-6 before a difference counts; what does not count is listed."""
+
+    def faulty(question: Question, source: Source) -> Result:
+        result = answer(question, source)
+        moved = {"gradient": lambda _: gradient, "slope": lambda v: v + 0.1}
+        rows = (replace(r, stat=moved[r.stat_name](r.stat)) if r.stat_name in moved and r.stat else r for r in result.rows)
+        return replace(result, rows=tuple(rows))
+
+    monkeypatch.setattr("alsbench.service.endpoint.cached_answer", faulty)
+    name = next(n for n, e in Workspace(trial.path).read_study().endpoints.items() if e.method == "slope")
+    made = verify(trial, (name,))
+    assert made.failed is counts
+    listed = [line for line in made.sheets[1].records if "does not reach its optimum (gradient 1e-03)" in str(line[2])]
+    assert bool(listed) is not counts
+
+
 def test_a_report_says_what_the_second_program_says_to_its_tables(trial: Access) -> None:
     """Front page, the table itself, and a table of what was left out; the counts are those of `verify` of the same tables."""
     name = next(n for n in endpoints(trial) if "ancova" in n)

@@ -33,7 +33,6 @@ METHODS = {
     "staging": staging,
     "time_to_event": survival,
 }
-FITTED = frozenset({"mmrm", "slope"})  # methods whose every estimate comes of a fit that iterates
 
 
 def answer(trial: TrialTables, endpoint: Endpoint, phrase: str = "overall") -> list[Number]:
@@ -100,8 +99,3 @@ def covers(endpoint: Endpoint, context: str, stat_name: str) -> bool:
     if context == "subgroup":
         return method is not None and stat_name in subgroup.COVERED
     return method is not None and stat_name in method.COVERED.get(context, set())
-
-
-def fitted(endpoint: Endpoint) -> bool:
-    """Whether the endpoint's numbers come of a fit that iterates, to be held to its tolerances."""
-    return endpoint.method in FITTED

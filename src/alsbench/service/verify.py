@@ -20,13 +20,13 @@ from alsbench.render.mask import is_masked
 from alsbench.render.sheet import Field, Sheet
 from alsbench.second.interaction import interactions
 from alsbench.second.numbers import NotCovered, Number
-from alsbench.second.program import adjusted_number, answer, covers, fitted, plan_numbers
+from alsbench.second.program import adjusted_number, answer, covers, plan_numbers
 from alsbench.second.trial import TrialTables, read_tables
 from alsbench.service.access import Access
 from alsbench.service.endpoint import answered, endpoint_question
 from alsbench.service.output import Output, sheets_output, source_facts
 from alsbench.service.trail import log_look
-from alsbench.stats.agreement import WORST_FIRST, Agreement, SaidValue, ValueRule, agree, classify
+from alsbench.stats.agreement import FITTED_METHODS, WORST_FIRST, Agreement, SaidValue, ValueRule, agree, classify
 
 if TYPE_CHECKING:
     from alsbench.analysis.result import Result, Row
@@ -159,7 +159,7 @@ def _each(
         if one is None and two is None:
             continue
         error = other.error if other is not None else 0.0
-        good, deviation = agree(str(place[-1]), one, two, fitted=fitted(endpoint), error=error)
+        good, deviation = agree(str(place[-1]), one, two, fitted=endpoint.method in FITTED_METHODS, error=error)
         shown = row if row is not None else second[place]
         compared.append(Compared(endpoint.name, phrase, shown, one, two, good, deviation))
     return BothPrograms(((endpoint.name, phrase),), tuple(compared))
@@ -190,7 +190,8 @@ def held_against(
     errors = {p[:-1]: float(r.stat) for r in shown if (p := row_place(r))[-1] == "se" and isinstance(r.stat, int | float)}
     compared: list[Compared] = []
     left: Counter[str] = Counter()
-    unreached = _unreached(shown) if fitted(endpoint) else ""
+    fitted = endpoint.method in FITTED_METHODS
+    unreached = _unreached(shown) if fitted else ""
     for row in shown:
         place = row_place(row)
         other = second[place].stat if place in second else None
@@ -200,7 +201,7 @@ def held_against(
         elif row.stat is not None or other is not None:
             error = second[place].error if place in second else 0.0
             se = errors.get(place[:-1], 0.0)
-            good, deviation = agree(row.stat_name, row.stat, other, se, fitted=fitted(endpoint), error=error)
+            good, deviation = agree(row.stat_name, row.stat, other, se, fitted=fitted, error=error)
             if unreached and not good:
                 left[unreached] += 1
                 continue
