@@ -81,7 +81,7 @@ def endpoint(
         typer.Option("--curve", help="time_to_event: instead, the life table: at risk, events, event-free by day."),
     ] = False,
     mask: MaskOption = 0,
-) -> None:
+) -> int:
     """Analyse an endpoint as study.toml says, in each subgroup asked for (default: overall)."""
     from alsbench.service import endpoint as service  # waits: duckdb, numpy
 
@@ -103,7 +103,7 @@ def endpoint(
         made = service.life_table(common.access, name, **words)
     else:
         made = service.endpoint(common.access, name, model=model, **words)
-    show(common, made)
+    return show(common, made)
 
 
 def option_pairs(options: list[str] | None) -> dict[str, str]:
@@ -125,12 +125,12 @@ def evidence(
     population: PopulationOption = "",
     judge: JudgeOption = False,
     mask: MaskOption = 0,
-) -> None:
+) -> int:
     """Every endpoint and comparison, overall and in each subgroup beside its complement (default: all subgroups)."""
     from alsbench.service.evidence import evidence as ask  # waits: duckdb, numpy
 
     asked: dict[str, Any] = {"subgroups": subgroup, "comparisons": comparison or (), "population": population}
-    show(common, ask(common.access, **asked, judge=judge, mask=mask))
+    return show(common, ask(common.access, **asked, judge=judge, mask=mask))
 
 
 @command(commands, "forest", computes=True, short_help="One endpoint across the subgroups, drawn to scale")
@@ -142,17 +142,17 @@ def forest(
     population: PopulationOption = "",
     judge: JudgeOption = False,
     mask: MaskOption = 0,
-) -> None:
+) -> int:
     """One endpoint overall, in each subgroup and in its complement, drawn to scale (default: all subgroups)."""
     from alsbench.service.evidence import forest as ask  # waits: duckdb, numpy
 
     asked: dict[str, Any] = {"subgroups": subgroup, "comparisons": comparison or (), "population": population}
-    show(common, ask(common.access, name, **asked, judge=judge, mask=mask))
+    return show(common, ask(common.access, name, **asked, judge=judge, mask=mask))
 
 
 @command(commands, "safety")
-def safety(common: Common, subgroup: SubgroupsOption = None, population: PopulationOption = "", mask: MaskOption = 0) -> None:
+def safety(common: Common, subgroup: SubgroupsOption = None, population: PopulationOption = "", mask: MaskOption = 0) -> int:
     """Exposure, adverse event overview, classes and terms, by actual arm: the study's first incidence endpoint."""
     from alsbench.service.endpoint import safety as ask  # waits: duckdb, numpy
 
-    show(common, ask(common.access, subgroups=subgroup or (), population=population, mask=mask))
+    return show(common, ask(common.access, subgroups=subgroup or (), population=population, mask=mask))

@@ -28,11 +28,11 @@ def snapshots(
             help="Remove all but the newest KEEP; never the current one. Entered in the audit log.",
         ),
     ] = None,
-) -> None:
+) -> int:
     """Published snapshots, oldest first; the current one is marked."""
     from alsbench.service.snapshots import snapshots as ask  # waits: duckdb, numpy
 
-    show(common, ask(common.access, prune=prune))
+    return show(common, ask(common.access, prune=prune))
 
 
 @command(commands, "diff")
@@ -146,8 +146,8 @@ def unblind(
         list[str] | None,
         typer.Option("--accept", metavar="RULE=REASON", help="Let errors of this check stand, for a reason; repeats."),
     ] = None,
-) -> None:
+) -> int:
     """Publish the current data under their real arms. It is logged and cannot be taken back."""
     from alsbench.service.unblinding import unblind as ask  # waits: duckdb, numpy
 
-    show(common, ask(common.access, key, reason, accepted_rules(accept or (), "")))
+    return show(common, ask(common.access, key, reason, accepted_rules(accept or (), "")))

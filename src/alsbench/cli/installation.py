@@ -21,7 +21,7 @@ commands.add_typer(config_commands, name="config")
 
 
 @command(config_commands, "show", configured=False, placed=False)
-def show_settings(common: Common) -> None:
+def show_settings(common: Common) -> int:
     """Every setting: its value, and whether it is the default."""
     from alsbench.render.sheet import Field, Sheet  # waits: rich
     from alsbench.service.output import sheets_output  # waits: rich
@@ -36,15 +36,15 @@ def show_settings(common: Common) -> None:
     fields = (Field("setting", "Setting"), Field("value", "Value"), Field("source", "From"))
     at = settings_path()
     facts = (("File", f"{at}{'' if at.is_file() else ' (not there)'}"),)
-    show(common, sheets_output(common.access, Sheet("settings", "Settings", fields, tuple(records), facts)))
+    return show(common, sheets_output(common.access, Sheet("settings", "Settings", fields, tuple(records), facts)))
 
 
 @command(config_commands, "path", configured=False, placed=False)
-def path(common: Common) -> None:
+def path(common: Common) -> int:
     """Where the settings are looked for."""
     from alsbench.service.output import Output  # waits: rich
 
-    show(common, Output(lambda _form: [f"{settings_path()}\n"]))
+    return show(common, Output(lambda _form: [f"{settings_path()}\n"]))
 
 
 @command(config_commands, "validate", configured=False, placed=False)
@@ -71,7 +71,7 @@ def simulate(
         typer.Option("--set", metavar="KEY=VALUE", help="One parameter: course.slope_sd=0.5, arms.1.n=40; repeats."),
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Overwrite files that are there.")] = False,
-) -> None:
+) -> int:
     """Simulate a trial in ALS: ADSL, ADQS with items, ADRE, ADLB, ADTTE, ADAE, ADEX, and a study.toml for it."""
     from alsbench.render.sheet import Field, Sheet  # waits: rich
     from alsbench.service.output import sheets_output  # waits: rich
@@ -87,8 +87,9 @@ def simulate(
     records = tuple((p.name, p.stat().st_size) for p in written)
     fields = (Field("file", "File"), Field("bytes", "Bytes", number=True))
     facts = (("Folder", str(directory)), ("Seed", str(seed)))
-    show(common, sheets_output(common.access, Sheet("simulated", "SYNTHETIC trial", fields, records, facts)))
+    code = show(common, sheets_output(common.access, Sheet("simulated", "SYNTHETIC trial", fields, records, facts)))
     common.note(f"next: alsbench load {directory} --study {directory / 'study.toml'} -w WORKSPACE")
+    return code
 
 
 @command(commands, "qualify", placed=False, short_help="Compute every reference number again on this installation")

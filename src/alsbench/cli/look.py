@@ -23,11 +23,11 @@ def arms(
         str, typer.Option("--subgroup", "-s", metavar="S", help="Count members of this subgroup only.")
     ] = "overall",
     mask: MaskOption = 0,
-) -> None:
+) -> int:
     """Subjects per planned arm: randomised, in each population, discontinued, dead."""
     from alsbench.service.subjects import arms as ask  # waits: duckdb, numpy
 
-    show(common, ask(common.access, subgroup, mask=mask))
+    return show(common, ask(common.access, subgroup, mask=mask))
 
 
 @command(commands, "subject", short_help="One subject: baseline, visits, events, doses")
@@ -35,11 +35,11 @@ def subject(
     common: Common,
     subject_id: Annotated[str, typer.Argument(metavar="ID", help="Subject id, as in the data.")],
     mask: MaskOption = 0,
-) -> None:
+) -> int:
     """One subject: baseline facts, every analysed parameter by visit, events, doses. CSV and TSV hold the course."""
     from alsbench.service.subjects import subject as ask  # waits: duckdb, numpy
 
-    show(common, ask(common.access, subject_id, mask=mask))
+    return show(common, ask(common.access, subject_id, mask=mask))
 
 
 SHOWN = 500  # rows of a table, as service.tables cuts it
@@ -106,19 +106,19 @@ ForceOption = Annotated[
 
 
 @command(subgroup_commands, "list")
-def list_subgroups(common: Common, mask: MaskOption = 0) -> None:
+def list_subgroups(common: Common, mask: MaskOption = 0) -> int:
     """Every subgroup of the study with its expression and, once data are loaded, its size per arm."""
     from alsbench.service.subgroups import listed  # waits: duckdb, numpy
 
-    show(common, listed(common.access, mask=mask))
+    return show(common, listed(common.access, mask=mask))
 
 
 @command(subgroup_commands, "show")
-def show_subgroup(common: Common, name: NameArgument, mask: MaskOption = 0) -> None:
+def show_subgroup(common: Common, name: NameArgument, mask: MaskOption = 0) -> int:
     """One subgroup (or a phrase such as 'not slow'): definition, realised cut, members per arm, its complement."""
     from alsbench.service.subgroups import described  # waits: duckdb, numpy
 
-    show(common, described(common.access, name, mask=mask))
+    return show(common, described(common.access, name, mask=mask))
 
 
 @command(subgroup_commands, "add")

@@ -66,13 +66,12 @@ def scrutinise(
     ] = None,
     listed: Annotated[bool, typer.Option("--list", help="List the checks and compute none.")] = False,
     mask: MaskOption = 0,
-) -> None:
+) -> int:
     """The bottom line of a finding, and the 22 checks that it rests on, each with a verdict and a table."""
     from alsbench.service import scrutiny  # waits: duckdb, numpy
 
     if listed:
-        show(common, scrutiny.checks_listed(common.access))
-        return
+        return show(common, scrutiny.checks_listed(common.access))
     made = scrutiny.scrutinise(
         common.access,
         endpoint,
@@ -82,7 +81,7 @@ def scrutinise(
         checks=check or (),
         mask=mask,
     )
-    show(common, made)
+    return show(common, made)
 
 
 @command(commands, "chance", computes=True, short_help="What chance offers: the finding among copies without effect")
@@ -99,7 +98,7 @@ def chance(
         int, typer.Option("--draws", metavar="N", min=0, help="Copies of the trial. Default: as many as `scrutinise` makes.")
     ] = 0,
     mask: MaskOption = 0,
-) -> None:
+) -> int:
     """A finding among copies of the trial without any effect: what chance offers to somebody who looks everywhere.
 
     Arms are dealt again within strata, and the whole search is repeated in each copy, with everything that the log says was
@@ -119,7 +118,7 @@ def chance(
         draws=draws,
         mask=mask,
     )
-    show(common, made)
+    return show(common, made)
 
 
 @command(commands, "lineup", short_help="The trial hidden among copies without effect: can you find it?")
@@ -172,7 +171,7 @@ def lineup(
         typer.Option("--pick", metavar="PANEL", help="With --reveal: a judge's choice; repeats."),
     ] = None,
     mask: MaskOption = 0,
-) -> None:
+) -> int:
     """A view of the trial hidden among copies without any effect: can somebody who has not seen the data find it?
 
     Arms are dealt again in the copies within strata, and within the subgroup that is shown. All panels are drawn by the same
@@ -183,8 +182,7 @@ def lineup(
     from alsbench.service import lineup as service  # waits: duckdb, scipy
 
     if reveal is not None:
-        show(common, service.reveal(common.access, reveal, picks=pick or (), mask=mask))
-        return
+        return show(common, service.reveal(common.access, reveal, picks=pick or (), mask=mask))
     if pick:
         raise UsageError("a choice is told with the key", where="--pick", hint="--reveal KEY --pick PANEL")
     if key is not None and common.output is not None and key.resolve() == common.output.resolve():
@@ -201,7 +199,7 @@ def lineup(
         key=key,
         mask=mask,
     )
-    show(common, made)
+    return show(common, made)
 
 
 @command(commands, "verify", short_help="Every endpoint again, by a second program")
@@ -217,7 +215,7 @@ def verify(
     df: DfOption = "",
     option: KeyOptions = None,
     mask: MaskOption = 0,
-) -> None:
+) -> int:
     """Endpoints computed again by a second program, which shares no derivation, design or formula with the first, and both held
     against each other. Exit code 1 if a number differs; what the second program does not compute is listed."""
     from alsbench.service.verify import verify as ask  # waits: duckdb, numpy, pandas, statsmodels
@@ -233,7 +231,7 @@ def verify(
         options=option_pairs(option),
         mask=mask,
     )
-    show(common, made)
+    return show(common, made)
 
 
 @command(commands, "reconcile", placed=False, writes=(".toml",), short_help="Their numbers against ours, in classes")
@@ -361,7 +359,7 @@ def report(
         Path | None, typer.Option("--mapping", metavar="FILE", help="Of --reconcile: which of their numbers is which of ours.")
     ] = None,
     mask: MaskOption = 0,
-) -> None:
+) -> int:
     """All tables of the trial in one document: front page, contents, numbered tables that each stand alone.
 
     Disposition, baseline, evidence, every endpoint overall and in each subgroup asked for, forest plots, scrutiny and claims
@@ -382,7 +380,7 @@ def report(
         mapping=mapping,
         mask=mask,
     )
-    show(common, made)
+    return show(common, made)
 
 
 @command(commands, "replay")
@@ -410,5 +408,5 @@ def replay(
     if listed:
         return show(common, Output(lambda _form: (f"{command}\n" for _, command, _ in views)))
     codes: list[int] = []
-    show(common, service.replay(common.access, views, codes, mask=mask))
+    return show(common, service.replay(common.access, views, codes, mask=mask))
     return next((code for code in codes if code), 0)

@@ -46,13 +46,14 @@ def init(
     directory: Annotated[Path, typer.Argument(metavar="DIR", help="The workspace to make.")],
     paths: Annotated[list[Path] | None, typer.Argument(metavar="PATH...", help="Data files and folders to look at.")] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace a study.toml that is there.")] = False,
-) -> None:
+) -> int:
     """Propose a study.toml from the data: arms, visits, populations, parameters; what cannot be guessed is marked CHECK."""
     from alsbench.service.loading import propose_study  # waits: duckdb, pyarrow
 
-    show(common, propose_study(common.access, directory, paths or [], force=force))
+    code = show(common, propose_study(common.access, directory, paths or [], force=force))
     named = " ".join(shlex.quote(str(p)) for p in paths or ())
     common.note(f"next: read {directory / 'study.toml'}, then: alsbench load {named} -w {shlex.quote(str(directory))}")
+    return code
 
 
 @command(commands, "load")
@@ -88,7 +89,7 @@ def load(
     key: Annotated[
         Path | None, typer.Option("--key", metavar="FILE", help="With --blinded: where the key is, or is to be written.")
     ] = None,
-) -> None:
+) -> int:
     """Load data as a new snapshot and print a receipt. The old snapshot stays current until the new one is whole."""
     from alsbench.service.loading import load as ask  # waits: duckdb, pyarrow
 
@@ -103,7 +104,7 @@ def load(
         blinded=blinded,
         key=key,
     )
-    show(common, made)
+    return show(common, made)
 
 
 def accepted_rules(texts: Sequence[str], reason: str) -> dict[str, str]:
