@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from tests.second.verifying import TESTS, Both, disagreements, left_out
 
+from alsbench.second.imputation import default_grid
 from alsbench.second.numbers import Number
 from alsbench.second.program import answer
 from alsbench.second.trial import TrialTables, read_tables
@@ -117,6 +118,25 @@ def test_the_p_of_the_largest_t_is_held_to_its_integration_error(both: Trials) -
 def test_missing_values_imputed_by_conditional_means(both: Trials, how: str) -> None:
     """With the jackknife's standard errors, delta and a grid of them."""
     agrees(both("sample"), "nfl", "slow", 430, imputation=how, covariance="cs", delta=0.1, tipping_deltas=[0, 0.1, 0.2])
+
+
+def test_the_tipping_point_over_the_default_grid(both: Trials) -> None:
+    """In points, in SDs and per month, as the other program has it: one comparison of the sample is significant and tips."""
+    found = both("sample").asked("nfl", "slow", imputation="mar", covariance="cs")
+    assert disagreements(found) == [] and left_out(found) == LEFT
+    tips = {c.row.stat_name: c.second for c in found.compared if c.row.stat_name.startswith("tipping") and c.second is not None}
+    assert set(tips) == {"tipping_delta", "tipping_sd", "tipping_per_month"}
+    assert all(float(v) > 0 for v in tips.values())  # more neurofilament is worse
+    assert sum("delta" in str(c.row.level) for c in found.compared) >= 4 * 12
+
+
+@pytest.mark.parametrize(
+    ("sd", "worse", "step", "steps"),
+    [(4.0, -1, 1.0, 12), (4.1, -1, 2.0, 7), (0.5, 1, 0.2, 8), (1.0, 1, 0.5, 6), (16.0, -1, 5.0, 10), (0.0, 1, 1.0, 1)],
+)  # fmt: skip
+def test_the_default_grid_by_hand(sd: float, worse: float, step: float, steps: int) -> None:
+    """Three SDs are 12, 12.3, 1.5, 3, 48; a twelfth of them 1, 1.025, 0.125, 0.25, 4."""
+    assert default_grid(worse, sd) == pytest.approx([worse * step * k for k in range(steps + 1)])
 
 
 @pytest.mark.parametrize(
