@@ -221,3 +221,10 @@ def test_the_joint_rank_is_that_of_r(both: Callable[[str], Both], name: str, tre
     for arm in ancova:
         assert found[treatment, arm["a"], visit, None, "ls_mean"] == pytest.approx(arm["estimate"], rel=1e-9)
         assert found[treatment, arm["a"], visit, None, "se"] == pytest.approx(arm["se"], rel=1e-9)
+
+
+def test_seven_subjects_determine_no_covariance_and_no_interval_without_variance(both: Callable[[str], Both]) -> None:
+    """Outside of `limb` the built trial has 2, 2 and 3 subjects: an MMRM with df of 1e-6, and losses only."""
+    assert disagreements(both("built").asked("cafs", "not limb")) == []
+    found = both("built").asked("alsfrs", "not limb")
+    assert found.compared == () and "has a maximum" in str(found.uncompared)

@@ -254,8 +254,11 @@ def win_statistics(across: pd.DataFrame, *, transformed: bool) -> Stats:
     if transformed and not one_sided:
         half = Z * error / (1 - benefit**2)
         low, high = math.tanh(math.atanh(benefit) - half), math.tanh(math.atanh(benefit) + half)
-    stats |= _limits("net_benefit", benefit, low, high)
-    stats |= _limits("win_probability", (1 + benefit) / 2, (1 + low) / 2, (1 + high) / 2)
+    if error == 0:  # no interval without a variance
+        stats |= _limits("net_benefit", benefit, None, None) | _limits("win_probability", (1 + benefit) / 2, None, None)
+    else:
+        stats |= _limits("net_benefit", benefit, low, high)
+        stats |= _limits("win_probability", (1 + benefit) / 2, (1 + low) / 2, (1 + high) / 2)
     if one_sided:
         stats |= _limits("win_odds", None, None, None)
     else:
@@ -266,7 +269,7 @@ def win_statistics(across: pd.DataFrame, *, transformed: bool) -> Stats:
         half = Z * se(win * (total / wins) - loss * (total / losses))
         stats |= _limits("win_ratio", wins / losses, wins / losses * math.exp(-half), wins / losses * math.exp(half))
     else:
-        stats |= _limits("win_ratio", None, None, None)
+        stats |= _limits("win_ratio", 0.0 if losses else None, None, None)
     return stats
 
 

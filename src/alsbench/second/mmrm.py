@@ -42,6 +42,7 @@ from alsbench.second.trial import TrialTables
 from alsbench.study.model import Comparison, Endpoint
 
 GMR, RATIO = ("gmr", "gmr_low", "gmr_high"), ("ratio", "ratio_low", "ratio_high")
+DETERMINED = 1e-6  # least information on a logarithm of an SD, or on a correlation's transform: some units are usual
 COVERED = {
     "arm": {"n", "n_below_lloq", "ls_mean", "se", "df", "conf_low", "conf_high", *GMR},
     "contrast": {"difference", "se", "df", "conf_low", "conf_high", "t", "p_value", "p_adjusted", *RATIO}
@@ -227,6 +228,8 @@ def fitted(
         likelihood = Likelihood(blocks, structure(name, len(visits), groups), restricted)
         try:
             theta, hessian = likelihood.maximise(start(name, sd, lag_one, groups))
+            if np.linalg.eigvalsh(-hessian)[0] < DETERMINED:
+                raise Singular("a parameter of the covariance is not determined")
         except Singular:
             name = SIMPLER.get(name)
             continue
