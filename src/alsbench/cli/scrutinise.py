@@ -408,5 +408,5 @@ def replay(
     if listed:
         return show(common, Output(lambda _form: (f"{command}\n" for _, command, _ in views)))
     codes: list[int] = []
-    return show(common, service.replay(common.access, views, codes, mask=mask))
-    return next((code for code in codes if code), 0)
+    shown = show(common, service.replay(common.access, views, codes, mask=mask))
+    return next((code for code in codes if code), shown)
