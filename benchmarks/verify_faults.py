@@ -422,7 +422,8 @@ def _tell(lines: list[dict[str, Any]]) -> None:
         print("\nNot noticed:\n")
     for line in missed:
         changed = f"`{line['find']}` as `{line['replace']}`"
-        print(f"- `{line['room']}`, `{line['function']}`: {changed} moved {', '.join(line['moved'])[:200]}")
+        why = line.get("explained", "not explained")
+        print(f"- `{line['room']}`, `{line['function']}`: {changed} moved {', '.join(line['moved'])}: {why}")
 
 
 if __name__ == "__main__":
