@@ -25,7 +25,8 @@ async def test_a_table_is_verified_and_says_so(here: Path, tui: Any) -> None:
         compared = said.split(" of ")[0]
         assert int(compared) > 200 and f"{compared} of {compared} numbers agree with a second program" in text
         after = await tui.press(pilot, "escape")
-        assert f"{compared} of {compared} verified" in after.splitlines()[1]
+        tables = int(compared) - 2  # the interactions of `slow` with two treatments stand in the evidence, not in this table
+        assert f"{tables} of {tables} verified" in after.splitlines()[1]
         assert "verified" not in await tui.press(pilot, "}")  # another endpoint was not
 
 

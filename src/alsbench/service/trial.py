@@ -108,6 +108,8 @@ def reconcile(
     """Two sides against each other, each a trial, or the path of a workspace, data, results or a document: see
     :meth:`Trial.reconcile`, whose ``words`` it takes.
 
+    Raises UsageError for a side that is not there or needs a mapping, DataError for one that cannot be read.
+
     >>> import alsbench as als
     >>> found = als.reconcile("trial", "files")
     >>> list(found), set(found["tables"]["state"])

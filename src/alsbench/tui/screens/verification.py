@@ -40,7 +40,7 @@ class VerificationTable(Drilldown):
         bench, source, answers = self.bench, self.bench.ready.source, self.bench.answers
 
         def work(job: Job) -> BothPrograms:
-            from alsbench.service.verify import BothPrograms, SecondProgram, verified  # waits: statsmodels
+            from alsbench.service.verify import BothPrograms, SecondProgram, of_evidence, verified  # waits: statsmodels
 
             program, found = SecondProgram(source), BothPrograms()
             access = replace(bench.ready.access, own_mask=0)  # the screen shows its user what the user may see
@@ -57,7 +57,10 @@ class VerificationTable(Drilldown):
                     answers.keep(key, known)
                 found += known
                 job.post(key, done=done, total=len(self.asked))
-            return found
+            names = list(dict.fromkeys(q.endpoint for q in self.asked))
+            phrases = list(dict.fromkeys(p for q in self.asked for p in q.subgroups))
+            plain = all(q == Question(q.endpoint, q.subgroups) for q in self.asked)
+            return found + of_evidence(program, source, names, phrases) if plain else found
 
         self.bench.jobs.start(self.panel, "second program:", work, heavy=True, interrupt=source.snapshot.interrupt)
 
