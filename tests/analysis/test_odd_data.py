@@ -251,6 +251,18 @@ def test_where_nothing_declines_nothing_is_slowed(plain: Source) -> None:
     assert {r.error for r in rising} == {"Placebo does not get worse: there is no decline to slow"}
 
 
+def test_a_slowing_without_limits_is_not_shown(plain: Source) -> None:
+    """NfL of placebo rises by 0.5 a month, SE 0.3: no percentage of it has two limits (Fieller)."""
+    nfl = plain.endpoint("nfl")
+    result = asked(plain, "rising", base="alsfrs_slope", paramcd=nfl.paramcd, dataset=nfl.dataset, better="lower")
+    (slope,) = result.select(stat_name="slope", arm="Placebo")
+    (low,) = result.select(stat_name="conf_low", context="arm", arm="Placebo")
+    assert low.number() < 0 < slope.number()
+    rows = [r for r in result.rows if r.stat_name.startswith("percent_slowing")]
+    assert len(rows) == 9 and {r.stat for r in rows} == {None}
+    assert all((r.error or "").startswith("the slope of Placebo is not clearly different from zero") for r in rows)
+
+
 def test_an_interaction_uses_the_weights_of_its_model(plain: Source) -> None:
     """R: ``lm(CHG ~ T * P + BASE + LEADRATE + ONSETSIT + RILUFL, weights = BLALSFR)`` at week 24, p of T:P for each dose."""
     endpoint = plain.endpoint("alsfrs_ancova").model_copy(update={"weights": "BLALSFR"})

@@ -11,9 +11,13 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pytest
 from tests.second.verifying import TESTS, Both, disagreements, left_out
 
+from alsbench.analysis.cells import evidence_piece
+from alsbench.analysis.question import Question
+from alsbench.analysis.run import answer as first_answer
 from alsbench.second.imputation import default_grid
 from alsbench.second.numbers import Number
 from alsbench.second.program import answer
@@ -162,6 +166,46 @@ def test_options_of_random_slopes(both: Trials, options: dict[str, Any]) -> None
 def test_slopes_whose_variance_is_nil(both: Trials, endpoint: str, phrase: str, df: str) -> None:
     """Of NfL there is no variance of slopes to be seen: the optimum lies on the boundary, as lme4's does."""
     agrees(both("als-ref-1").with_study(SLOPES, study_of("als-ref-1")), endpoint, phrase, 40, df=df)
+
+
+@pytest.mark.parametrize("df", ["kenward-roger", "satterthwaite"])
+@pytest.mark.parametrize("phrase", ["slow and bulbar and older", "nfl_low and bulbar and older"])
+def test_slopes_whose_variances_are_not_determined_are_nobodys_number(both: Trials, phrase: str, df: str) -> None:
+    """Three subjects, three coefficients of their levels: Kenward-Roger would say 1/2000 degrees of freedom, Satterthwaite 23."""
+    trial = both("sample")
+    found = trial.asked("alsfrs_slope", phrase, df=df)
+    assert disagreements(found) == [] and not [c for c in found.compared if c.row.context in ("arm", "contrast", "model")]
+    assert left_out(found) == []
+    result = first_answer(Question("alsfrs_slope", (phrase,), df=df), trial.source)
+    rows = [r for r in result.rows if r.context in ("arm", "contrast") and r.stat_name != "n"]
+    assert {r.stat for r in rows} == {None} and {"difference", "se", "p_value"} <= {r.stat_name for r in rows}
+    (reason,) = {r.error for r in rows}
+    assert reason is not None and "do not determine the variances of intercept, slope and residual: 3 subjects" in reason
+    endpoint = trial.source.endpoint("alsfrs_slope").model_copy(update={"df": df})
+    cells = evidence_piece(trial.source, endpoint, phrase, trial.source.comparisons(())).cells
+    assert [(c.estimate, c.p, c.low, c.high) for c in cells] == [(None, None, None, None)] * 2
+
+
+@pytest.mark.parametrize("df", ["kenward-roger", "satterthwaite"])
+def test_an_interaction_of_four_subjects_is_none(both: Trials, df: str) -> None:
+    """Two arms by two parts are four coefficients of the levels of four subjects."""
+    source = both("sample").source
+    bulbar = np.array([v == "BULBAR" for v in source.subject_column("ONSETSIT")])
+    arms = [
+        source.study.arms.order.index(a) for a in (source.study.comparisons[0].treatment, source.study.comparisons[0].reference)
+    ]
+    four = [
+        np.flatnonzero((source.planned_arm == a) & (bulbar == part) & source.population("FAS"))[0]
+        for a in arms
+        for part in (0, 1)
+    ]
+    names = ", ".join(f"'{source.subject_column('USUBJID')[i]}'" for i in four)
+    changes = {"where": f"USUBJID in ({names})", "covariates": (), "df": df}
+    endpoint = source.endpoint("alsfrs_slope").model_copy(update=changes)
+    rows = evidence_piece(source, endpoint, "bulbar", source.comparisons(())).rows
+    found = [r for r in rows if r.stat_name == "interaction_p"]
+    assert found and {r.stat for r in found} == {None}
+    assert all("do not determine the variances" in (r.error or "") for r in found)
 
 
 SLOPES = """

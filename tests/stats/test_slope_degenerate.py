@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from alsbench.stats.design import Covariate, Factor, build_design
 from alsbench.stats.errors import NotConverged, StatsError
-from alsbench.stats.slopes import arm_slopes, fit_slopes, random_slopes, slope_differences
+from alsbench.stats.slope_likelihood import determined, reduce
+from alsbench.stats.slopes import DfMethod, arm_slopes, fit_slopes, random_slopes, slope_differences
 
 sys.path.insert(0, str(Path(__file__).parent))
 from slope_cases import ALS, als_case, fit
@@ -117,3 +118,79 @@ def test_kenward_roger_holds_where_a_variance_is_all_but_zero() -> None:
     kr, satterthwaite = ours.contrast(np.eye(2)), ours.contrast(np.eye(2), df="satterthwaite")
     assert kr.se[1] == pytest.approx(satterthwaite.se[1], rel=1e-3)
     assert kr.df[1] == pytest.approx(19, rel=1e-2)
+
+
+def few(subjects: int, *, noise: float = 1.0) -> tuple[np.ndarray, np.ndarray, np.ndarray, Factor, Covariate]:
+    """Five records each of subjects of two arms in turn, with a covariate."""
+    rng = np.random.default_rng(subjects)
+    subject, time = np.repeat(np.arange(subjects), 5), np.tile(np.arange(5.0), subjects)
+    y = (
+        40
+        + rng.normal(0, 3, subjects)[subject]
+        + rng.normal(-1, 0.5, subjects)[subject] * time
+        + rng.normal(0, noise, time.size)
+    )
+    arm = Factor("ARM", (subject % 2).astype(np.int64), ("P", "A"))
+    return y, time, subject, arm, Covariate("LEADRATE", rng.normal(1, 0.3, subjects)[subject])
+
+
+@pytest.mark.parametrize("reml", [True, False])
+def test_three_subjects_do_not_determine_how_three_intercepts_vary(reml: bool) -> None:
+    """Intercept, arm and covariate fit the levels of three subjects whatever they are; lmerTest: degenerate Hessian."""
+    y, time, subject, arm, rate = few(3)
+    with pytest.raises(NotConverged, match="do not determine the variances of intercept, slope and residual: 3 subjects"):
+        random_slopes(y, time, arm, subject, covariates=[rate], reml=reml)
+    # the units of time and response are no matter, nor is where time begins
+    with pytest.raises(NotConverged, match="do not determine"):
+        random_slopes(1e6 * y, 24 + time / 12, arm, subject, covariates=[rate], reml=reml)
+    y, time, subject, arm, rate = few(4)
+    found = random_slopes(y, time, arm, subject, covariates=[rate], reml=reml).contrast(np.eye(5)[1], df="satterthwaite")
+    assert np.isfinite(found.low) and found.df > 0
+
+
+def test_two_visits_do_not_determine_a_residual_variance_at_the_boundary_either() -> None:
+    """Two records each have three second moments for four parameters; a slope variance of zero is no way out."""
+    rng = np.random.default_rng(4)
+    subject, time = np.repeat(np.arange(12), 2), np.tile([0.0, 1.0], 12)
+    y = 40 + rng.normal(0, 3, 12)[subject] - time + rng.normal(0, 1, 24)
+    y[1::2] -= 0.9 * (y[1::2] - y[::2] - (y[1::2] - y[::2]).mean())  # lines that are nearly parallel
+    with pytest.raises(NotConverged, match="do not determine"):
+        fit_slopes(y, build_design([Covariate("TIME", time)], [("TIME",)]), subject, time)
+
+
+@pytest.mark.parametrize("df", ["kenward-roger", "satterthwaite"])
+def test_two_subjects_an_arm_are_compared_on_two_degrees_of_freedom(df: DfMethod) -> None:
+    """Balanced data, by hand: t of the subjects' own least-squares slopes, pooled variance."""
+    y, time, subject, arm, _ = few(4, noise=0.1)
+    fitted = random_slopes(y, time, arm, subject)
+    assert not fitted.singular
+    t = time[:5] - time[:5].mean()
+    own = y.reshape(4, 5) @ t / (t @ t)
+    means = np.array([own[::2].mean(), own[1::2].mean()])
+    pooled = ((own - means[[0, 1, 0, 1]]) ** 2).sum() / 2
+    found = slope_differences(fitted, df=df)
+    assert found.estimate == pytest.approx([means[1] - means[0]], rel=1e-8)
+    assert found.se == pytest.approx([np.sqrt(pooled)], rel=1e-6)
+    assert found.df == pytest.approx([2.0], rel=1e-4)
+
+
+@pytest.mark.parametrize(("subjects", "levels"), [(8, 2), (4, 3), (3, 3)])
+def test_what_is_left_of_the_information_is_that_of_balanced_data(subjects: int, levels: int) -> None:
+    """By hand: k centred visits with sum of squares s; ``levels`` columns for the levels of ``subjects``, two for their slopes.
+    The traces of M V_r M V_s are then those of the projections off the columns among levels and among slopes."""
+    k = 5
+    t = np.arange(k) - 2.0
+    s = float(t @ t)
+    X = np.random.default_rng(7).normal(size=(subjects, levels))
+    X[:, :2] = np.array([[1.0, 0.0], [0.0, 1.0]])[np.arange(subjects) % 2]
+    level, slope = (np.eye(subjects) - Z @ np.linalg.pinv(Z) for Z in (X, X[:, :2]))
+    left = np.diag([k**2 * np.trace(level), 2 * k * s * np.trace(level @ slope), s**2 * np.trace(slope), 0.0])
+    left[0, 3] = left[3, 0] = k * np.trace(level)
+    left[2, 3] = left[3, 2] = s * np.trace(slope)
+    left[3, 3] = subjects * k - levels - 2
+    known = np.sqrt([k**2 * subjects, 2 * k * s * subjects, s**2 * subjects, subjects * k])
+    by_hand = np.linalg.eigvalsh(left / np.outer(known, known))[0]
+    columns = np.column_stack([np.repeat(X, k, axis=0), np.repeat(X[:, :2], k, axis=0) * np.tile(t, subjects)[:, None]])
+    data = reduce(np.arange(subjects * k, dtype=float), columns, np.repeat(np.arange(subjects), k), np.tile(t, subjects))
+    assert determined(data) == pytest.approx(by_hand, rel=1e-9, abs=1e-12)
+    assert (by_hand < 1e-12) == (subjects == levels)

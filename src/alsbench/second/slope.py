@@ -38,7 +38,11 @@ COVERED = {
     "model": {"n_subjects", "n_observations", "log_likelihood", "aic", "bic", "sigma"},
 }
 NOT_IN_ROW_SPACE = 1e-7
-DETERMINED = 1e-12  # of the smallest eigenvalue of the scaled information: below it a parameter is not determined
+DETERMINED = 1e-8  # of the smallest eigenvalue of the scaled information: below it a parameter is not determined
+
+
+class Undetermined(Exception):
+    """The design does not determine the variances, whatever the response: no number can be computed."""
 
 
 @dataclass(frozen=True)
@@ -71,7 +75,10 @@ def numbers(trial: TrialTables, endpoint: Endpoint, members: pd.DataFrame) -> Nu
     arms = [a for a in trial.study.arms.order if (rows["arm"] == a).any()]
     if not arms:
         raise NotCovered("a subgroup without analysed rows")
-    model = fitted(endpoint, rows, arms)
+    try:
+        model = fitted(endpoint, rows, arms)
+    except Undetermined:
+        return made
     log = endpoint.scale == "log"
     for arm in trial.study.arms.order:
         said = model.says(model.slope[arm]) if arm in arms else (None, 0.0)
@@ -107,7 +114,8 @@ def _rows(trial: TrialTables, endpoint: Endpoint, members: pd.DataFrame) -> pd.D
 
 
 def fitted(endpoint: Endpoint, rows: pd.DataFrame, arms: list[str]) -> RandomSlopes:
-    """The model of these rows. Raises NotCovered where the optimum is not reached or on the boundary."""
+    """The model of these rows. Raises NotCovered where the optimum is not reached or on the boundary, and Undetermined where
+    the restricted information of the variances is singular at V = I, and so at every V."""
     restricted = endpoint.estimation == "reml"
     if not restricted and endpoint.df == "kenward-roger":
         raise NotCovered("Kenward-Roger needs REML")
@@ -136,6 +144,9 @@ def fitted(endpoint: Endpoint, rows: pd.DataFrame, arms: list[str]) -> RandomSlo
     times = np.unique(months)
     subjects = pd.factorize(rows["subject"])[0]
     blocks = blocks_of(subjects, places_of(list(months), list(times)), np.zeros(len(y), dtype=np.int64), x, y / units)
+    standard = (times - months.mean()) / months.std()
+    if least_information(Likelihood(blocks, _natural(standard)), np.array([0.0, 0.0, 0.0, 1.0]))[1] < DETERMINED:
+        raise Undetermined
     begin = _begin(y / units, x, months, subjects, restricted)
     fit, factor = _optimum(endpoint, Likelihood(blocks, _by_factor(times), restricted), times, begin)
     free = len(y) - x.shape[1] if restricted else len(y)
@@ -171,7 +182,16 @@ def _optimum(endpoint: Endpoint, likelihood: Likelihood, times: Array, begin: Ar
 
 
 def expected_information(likelihood: Likelihood, theta: Array) -> Array:
-    """Half the trace of P V_i P V_j, P being V^-1 - V^-1 X (X' V^-1 X)^-1 X' V^-1 and V_i the derivative by a parameter."""
+    """Of the variances. Raises NotCovered where one of them is not determined."""
+    information, least = least_information(likelihood, theta)
+    if least < 1e-12:
+        raise NotCovered("a variance that the data do not determine")
+    return information
+
+
+def least_information(likelihood: Likelihood, theta: Array) -> tuple[Array, float]:
+    """Half the trace of P V_i P V_j, P being V^-1 - V^-1 X (X' V^-1 X)^-1 X' V^-1 and V_i the derivative by a parameter; and its
+    smallest eigenvalue in units of the information of each parameter if the coefficients were known."""
     phi = np.linalg.inv(likelihood.evaluate(theta).information)
     sigma, along = likelihood.sigma(theta), likelihood.directions(theta)
     k, p = len(along), likelihood.p
@@ -186,10 +206,8 @@ def expected_information(likelihood: Likelihood, theta: Array) -> Array:
         twice += np.einsum("isap,ab,jsbq->ijpq", turned, inverse, turned, optimize=True)
     within = np.einsum("pq,iqr,rs,jsp->ij", phi, once, phi, once, optimize=True)
     information = (traces - 2 * np.einsum("pq,ijqp->ij", phi, twice) + within) / 2
-    size = np.sqrt(np.diagonal(traces))
-    if np.linalg.eigvalsh(information / np.outer(size, size))[0] < DETERMINED:
-        raise NotCovered("a variance that the data do not determine")
-    return np.asarray(information)
+    size = np.sqrt(np.diagonal(traces) / 2)
+    return np.asarray(information), float(np.linalg.eigvalsh(information / np.outer(size, size))[0])
 
 
 def _by_factor(times: Array) -> Sigma:
@@ -222,8 +240,8 @@ def _contrast(made: NumberRows, endpoint: Endpoint, model: RandomSlopes, compari
         made.add("contrast", dict(zip(SLOWING, percent_slowing(model, one, other), strict=True)), **place)
 
 
-def percent_slowing(model: RandomSlopes, one: Array, other: Array) -> tuple[float, float | None, float | None]:
-    """100 (1 - b1/b0) with Fieller's (1954) limits, none where b0 is not clearly different from zero. The degrees of freedom
+def percent_slowing(model: RandomSlopes, one: Array, other: Array) -> tuple[float | None, float | None, float | None]:
+    """100 (1 - b1/b0) with Fieller's (1954) limits, nothing where b0 is not clearly different from zero. The degrees of freedom
     are those of b1 - r b0, the contrast that Fieller tests, at r = b1/b0."""
     b1, b0 = float(one @ model.fit.beta), float(other @ model.fit.beta)
     c = model.fit.covariance
@@ -231,7 +249,7 @@ def percent_slowing(model: RandomSlopes, one: Array, other: Array) -> tuple[floa
     t = t_quantile(model.fit.df(one - b1 / b0 * other))
     a = b0**2 - t**2 * v00
     if a <= 0:
-        return 100 * (1 - b1 / b0), None, None
+        return None, None, None
     middle, rest = b1 * b0 - t**2 * v10, b1**2 - t**2 * v11
     half = math.sqrt(middle**2 - a * rest)
     low, high = (middle - half) / a, (middle + half) / a

@@ -11,6 +11,12 @@ Degrees of freedom. Satterthwaite (Kuznetsova, Brockhoff and Christensen 2017, d
 information of the variance parameters, several degrees of freedom by Fai and Cornelius (1996), as lmerTest. Kenward and Roger
 (1997, doi 10.2307/2533558) in the form of pbkrtest (Halekoh and Hojsgaard 2014, doi 10.18637/jss.v059.i09): expected
 information, parameters in which the covariance is linear.
+
+What the data determine. The restricted likelihood knows of a change D of the covariance of all records only what the fixed
+effects leave of it, M D M, with M the projection off the columns of X (Harville 1977, doi 10.1080/01621459.1977.10480998).
+Where that is zero for a combination of the variance parameters (as many coefficients as subjects for the intercepts; two
+visits each), the likelihood is flat along it whatever the response and wherever it is evaluated. Estimates, standard errors
+and degrees of freedom are then those of the point where a search happened to stop, so none is given.
 """
 
 from __future__ import annotations
@@ -28,6 +34,7 @@ IntArray = NDArray[np.int64]
 
 MAX_STEPS = 100
 DECREMENT = 1e-11  # Newton decrement (about twice the log-likelihood still to gain) at which the last full step is taken
+DETERMINED = 1e-8  # smallest eigenvalue of the scaled information of the design: below it a variance is not determined
 BOUNDARY = 1e-4  # as lme4's isSingular: a random effect's SD, in residual SDs, below which G counts as singular
 
 
@@ -195,6 +202,11 @@ def maximise(data: Reduced, *, reml: bool) -> SlopeOptimum:
     do not mix, and no digits are lost.
     """
     phi, basis = _start(data), np.eye(2)
+    if determined(data) < DETERMINED:
+        raise NotConverged(
+            "random slopes: the data do not determine the variances of intercept, slope and residual: "
+            f"{data.R.shape[0]} subjects with {data.n} records for {data.p} coefficients (too few subjects or visits)"
+        )
     now = _at(data, phi, reml=reml)
     for step in range(1, MAX_STEPS + 1):
         if abs(phi[1]) > 0.1 * abs(phi[0]) or abs(phi[2]) > 2 * abs(phi[0]):
@@ -213,6 +225,20 @@ def maximise(data: Reduced, *, reml: bool) -> SlopeOptimum:
         if phi[3] < -60.0:
             raise StatsError("the residual variance is zero: the lines fit every subject exactly")
     raise NotConverged(f"random slopes: no maximum after {MAX_STEPS} steps")
+
+
+def determined(data: Reduced) -> float:
+    """How well the design determines the variance parameters, 0 not at all: the smallest eigenvalue of their expected restricted
+    information at V = I, in units of what each would have were the coefficients known.
+
+    Scale-free: with time standardised, units of response and time do not matter, and no data of the response go in.
+    """
+    u1, u3 = data.R[:, :, 0], data.R[:, :, 1]
+    one, both, three = (u1 * u1).sum(axis=1), (u1 * u3).sum(axis=1), (u3 * u3).sum(axis=1)
+    squares = np.array([one @ one, 2 * (one @ three + both @ both), three @ three, data.n])  # traces of V_r V_r
+    scale = np.sqrt(squares / 2)
+    information = evaluate(data, np.array([0.0, 0.0, 0.0, 1.0]), reml=True).expected
+    return float(np.linalg.eigvalsh(information / np.outer(scale, scale))[0])
 
 
 def _at(data: Reduced, phi: Array, *, reml: bool) -> Evaluation:

@@ -42,6 +42,7 @@ from alsbench.study.model import DAYS_PER_UNIT
 
 SLOPE_STATS = ("slope", "se", "df", "conf_low", "conf_high")
 SLOWING = ("percent_slowing", "percent_slowing_low", "percent_slowing_high")
+FIELLER_SETS = {"two rays": "two rays, with infinity inside", "unbounded": "all numbers"}
 
 
 @dataclass(frozen=True)
@@ -173,16 +174,14 @@ def _contrast(analysis: AnalysisContext, fit: SlopeFit, arm: Factor, treatment: 
             "contrast", SLOWING, f"{reference} does not get worse: there is no decline to slow", **where
         )
     slowing = percent_slowing(fit, treatment, reference, df=analysis.endpoint.df)
-    out.append(analysis.row("contrast", "percent_slowing", slowing.percent, **where))
-    if slowing.fieller_shape == "interval":
-        out.append(analysis.row("contrast", "percent_slowing_low", slowing.fieller_low, **where))
-        out.append(analysis.row("contrast", "percent_slowing_high", slowing.fieller_high, **where))
-    else:
+    if slowing.fieller_shape != "interval":
         reason = (
-            f"the Fieller set is no interval ({slowing.fieller_shape}): the reference slope is not clearly different from 0"
+            f"the slope of {reference} is not clearly different from zero: no percentage of it has limits "
+            f"(Fieller's set is {FIELLER_SETS[slowing.fieller_shape]})"
         )
-        out += analysis.failed("contrast", SLOWING[1:], reason, **where)
-    return out
+        return out + analysis.failed("contrast", SLOWING, reason, **where)
+    limits = (slowing.percent, slowing.fieller_low, slowing.fieller_high)
+    return out + [analysis.row("contrast", name, value, **where) for name, value in zip(SLOWING, limits, strict=True)]
 
 
 def _model(analysis: AnalysisContext, fit: SlopeFit) -> list[Row]:
