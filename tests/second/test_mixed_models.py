@@ -171,7 +171,7 @@ def test_slopes_whose_variance_is_nil(both: Trials, endpoint: str, phrase: str, 
 @pytest.mark.parametrize("df", ["kenward-roger", "satterthwaite"])
 @pytest.mark.parametrize("phrase", ["slow and bulbar and older", "nfl_low and bulbar and older"])
 def test_slopes_whose_variances_are_not_determined_are_nobodys_number(both: Trials, phrase: str, df: str) -> None:
-    """Three subjects, three coefficients of their levels: Kenward-Roger would say 1/2000 degrees of freedom, Satterthwaite 23."""
+    """Three subjects, three coefficients of their levels: Kenward-Roger would say 1/2000 df, Satterthwaite 23."""
     trial = both("sample")
     found = trial.asked("alsfrs_slope", phrase, df=df)
     assert disagreements(found) == [] and not [c for c in found.compared if c.row.context in ("arm", "contrast", "model")]
