@@ -190,8 +190,8 @@ def expected_information(likelihood: Likelihood, theta: Array) -> Array:
 
 
 def least_information(likelihood: Likelihood, theta: Array) -> tuple[Array, float]:
-    """Half the trace of P V_i P V_j, P being V^-1 - V^-1 X (X' V^-1 X)^-1 X' V^-1 and V_i the derivative by a parameter; and its
-    smallest eigenvalue in units of the information of each parameter if the coefficients were known."""
+    """Half the trace of P V_i P V_j, P being V^-1 - V^-1 X (X' V^-1 X)^-1 X' V^-1 and V_i the derivative by a parameter; and
+    its smallest eigenvalue in units of the information of each parameter if the coefficients were known."""
     phi = np.linalg.inv(likelihood.evaluate(theta).information)
     sigma, along = likelihood.sigma(theta), likelihood.directions(theta)
     k, p = len(along), likelihood.p

@@ -228,8 +228,8 @@ def maximise(data: Reduced, *, reml: bool) -> SlopeOptimum:
 
 
 def determined(data: Reduced) -> float:
-    """How well the design determines the variance parameters, 0 not at all: the smallest eigenvalue of their expected restricted
-    information at V = I, in units of what each would have were the coefficients known.
+    """How well the design determines the variance parameters, 0 not at all: the smallest eigenvalue of their expected
+    restricted information at V = I, in units of what each would have were the coefficients known.
 
     Scale-free: with time standardised, units of response and time do not matter, and no data of the response go in.
     """
