@@ -14,24 +14,22 @@ from alsbench.analysis import calibration
 from alsbench.analysis.calibration import (
     HOLDS,
     IN_THIS,
-    MARKS,
     OPEN,
     TRUTHS,
-    CalibrationFile,
     CalibrationTrial,
-    Mark,
-    Operating,
     Reached,
     Truth,
     calibration_trial,
     judged_trial,
-    operating_characteristics,
     simulated,
 )
+from alsbench.analysis.calibration_file import CalibrationFile
+from alsbench.analysis.calibration_marks import MARKS, Mark, Operating, operating_characteristics
 from alsbench.analysis.contrast import higher_is_better
 from alsbench.analysis.scrutiny.bottom_line import judged
 from alsbench.analysis.scrutiny.finding import asked
-from alsbench.analysis.search import WholeSearch, late_interactions, share
+from alsbench.analysis.search import WholeSearch, share
+from alsbench.analysis.search_table import late_interactions
 from alsbench.errors import DataError
 
 DRAWS = 255
@@ -171,7 +169,7 @@ def test_a_truth_that_has_changed_counts_no_more(tmp_path: Path, monkeypatch: py
     kept.add("slow", trial(1, nfl=HOLDS))
     assert CalibrationFile(tmp_path / "c.jsonl", 255).ordered() == {"slow": [trial(1, nfl=HOLDS)]}
     changed = {**TRUTHS, "slow": Truth("slow", "another", ("course.dropout=0",))}
-    monkeypatch.setattr(calibration, "TRUTHS", changed)
+    monkeypatch.setattr("alsbench.analysis.calibration_file.TRUTHS", changed)
     assert CalibrationFile(tmp_path / "c.jsonl", 255).ordered() == {}
     with pytest.raises(DataError):
         CalibrationFile(tmp_path / "c.jsonl", 999)

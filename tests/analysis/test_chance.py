@@ -17,7 +17,8 @@ from alsbench.analysis.scrutiny.chance import best_favourable, chance, copied
 from alsbench.analysis.scrutiny.finding import Finding, asked
 from alsbench.analysis.scrutiny.headlines import Effect, effect_in, headline, release_p, who
 from alsbench.analysis.scrutiny.selection import search_of
-from alsbench.analysis.search import EDGES, Place, WholeSearch, class_of
+from alsbench.analysis.search import Place, WholeSearch
+from alsbench.analysis.search_table import EDGES, class_of
 from alsbench.analysis.source import Source
 from alsbench.errors import UsageError
 from alsbench.stats.permutation_search import permuted_arms

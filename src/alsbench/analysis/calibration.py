@@ -6,16 +6,14 @@ stand apart. It saves only what cannot change the answer: permuted trials are dr
 longer be "worth a new trial" (the curtailed test has the same outcome as the whole one), and a finding is judged in full only
 where its p of the search and of the interaction leave it a level above the one already reached.
 
-What is to be reached stands in ``MARKS``, set before any trial was run.
+What is to be reached stands in :mod:`alsbench.analysis.calibration_marks`, set before any trial was run.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
 import tempfile
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -35,12 +33,9 @@ from alsbench.analysis.search import Interactions, Place, WholeSearch, interacti
 from alsbench.analysis.source import Source, open_source
 from alsbench.data.load import load
 from alsbench.data.workspace import Workspace
-from alsbench.errors import DataError
-from alsbench.files import write_file
 from alsbench.simulate.parameters import Parameters, read_parameters
 from alsbench.simulate.trial import study_text, write_trial
 from alsbench.stats.permutation_search import TILE
-from alsbench.stats.proportions import clopper_pearson
 from alsbench.study.model import Comparison
 
 DRAWS = 999
@@ -318,164 +313,3 @@ def calibration_block(shared: tuple[Truth, int], seeds: Sequence[int]) -> list[C
     """The trials of some seeds: what a worker computes."""
     truth, draws = shared
     return [calibration_trial(truth, seed, draws) for seed in seeds]
-
-
-@dataclass(frozen=True)
-class Mark:
-    """What the rule is to reach in trials of a ``truth``: the share of trials in which ``reached`` is at most, or (``least``)
-    at least ``share``; None is reported only."""
-
-    truth: str
-    words: str
-    reached: Callable[[CalibrationTrial], bool]
-    share: float | None = None
-    least: bool = False
-
-
-def _any(level: int) -> Callable[[CalibrationTrial], bool]:
-    return lambda trial: trial.level >= level
-
-
-def _subgroup(level: int, *endpoints: str) -> Callable[[CalibrationTrial], bool]:
-    return lambda trial: trial.of_subgroups(endpoints) >= level
-
-
-CLINICAL = ("cafs", "alsfrs", "alsfrs_ancova", "alsfrs_slope", "svc")
-ENDPOINTS = (*CLINICAL, "nfl", "survival")
-HOLDS_WORDS, WORTH_WORDS = "holds up, any finding", "worth a trial or more"
-PART_WORDS, IN_WORDS = "holds up, a subgroup", "worth a trial in this one"
-EVEN: tuple[tuple[str, Callable[[CalibrationTrial], bool], float], ...] = (
-    (PART_WORDS, _subgroup(HOLDS), 0.05),
-    (IN_WORDS, _subgroup(IN_THIS), 0.10),
-)
-MARKS: tuple[Mark, ...] = (
-    Mark("none", HOLDS_WORDS, _any(HOLDS), 0.05),
-    Mark("none", WORTH_WORDS, _any(OPEN), 0.10),
-    *(Mark(truth, words, reached, share) for truth in ("even-50", "even-90") for words, reached, share in EVEN),
-    *(Mark("ratios", words, reached) for words, reached, _ in EVEN),
-    *(Mark(truth, HOLDS_WORDS, _any(HOLDS)) for truth in ("even-50", "even-90", "ratios")),
-    Mark("slow-150", HOLDS_WORDS, _any(HOLDS), 0.90, least=True),
-    Mark("slow-150", "holds up, a clinical endpoint", _subgroup(HOLDS, *CLINICAL), 0.70, least=True),
-    *(Mark("slow-150", f"holds up, {name}", _subgroup(HOLDS, name)) for name in ENDPOINTS),
-    Mark("slow", HOLDS_WORDS, _any(HOLDS)),
-    Mark("slow", WORTH_WORDS, _any(OPEN)),
-    *(Mark("slow", f"holds up, {name}", _subgroup(HOLDS, name)) for name in ENDPOINTS),
-)
-BEYOND = 0.015  # by how much the interval of a share within its mark may lie beyond it
-
-
-@dataclass(frozen=True)
-class Operating:
-    """How often a mark's level was reached: ``count`` of ``of`` trials, with the exact interval of the share (Clopper and
-    Pearson), and whether the mark is met: ``yes``, ``no``, ``more trials`` where the interval is too wide to say, or empty."""
-
-    mark: Mark
-    count: int
-    of: int
-
-    @property
-    def share(self) -> float:
-        return self.count / self.of
-
-    @property
-    def interval(self) -> tuple[float, float]:
-        found = clopper_pearson(self.count, self.of)
-        return found.low, found.high
-
-    @property
-    def met(self) -> str:
-        if self.mark.share is None:
-            return ""
-        low, high = self.interval
-        over = (
-            (self.mark.share - self.share, self.mark.share - low)
-            if self.mark.least
-            else (
-                self.share - self.mark.share,
-                high - self.mark.share,
-            )
-        )
-        within, sure = over[0] <= 0.0, over[1] <= BEYOND
-        if within:
-            return "yes" if sure else "more trials"
-        return "no"
-
-
-def operating_characteristics(trials: Mapping[str, Sequence[CalibrationTrial]]) -> list[Operating]:
-    """Every mark of the truths that were run, by truth."""
-    ran = [(mark, trials[truth]) for truth in TRUTHS if trials.get(truth) for mark in MARKS if mark.truth == truth]
-    return [Operating(mark, sum(map(mark.reached, found)), len(found)) for mark, found in ran]
-
-
-class CalibrationFile:
-    """Trials that were run, kept as lines of JSON after one that says by which rule: a run can be broken off at any time and
-    goes on where it was."""
-
-    def __init__(self, path: Path | None, draws: int) -> None:
-        """Raises DataError for a file that is none of these, or holds another rule's trials."""
-        self.path = path
-        self.head = {"calibration": 1, "draws": draws, "rule": asdict(METHODS), "definitions": _digest(DEFINITIONS)}
-        self.trials: dict[str, dict[int, CalibrationTrial]] = {}
-        if path is not None and path.exists():
-            self._read(path)
-
-    def _read(self, path: Path) -> None:
-        lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
-        if not lines or not self._same_rule(lines[0]):
-            raise DataError(
-                "these trials were put to another rule, or this is no calibration",
-                where=str(path),
-                hint="name another file: trials of one rule say nothing about another",
-            )
-        for number, line in enumerate(lines[1:], start=2):
-            if not line.endswith("\n"):
-                break  # a run was ended while it wrote this trial: it is run again
-            try:
-                values = json.loads(line)
-                truth, digest = values.pop("truth"), values.pop("set")
-                found = _trial(values)
-            except (ValueError, KeyError, TypeError) as fault:
-                raise DataError("this line is no trial", where=f"{path}, line {number}", why=str(fault)) from fault
-            if truth in TRUTHS and digest == _digest(*TRUTHS[truth].changed):
-                self.trials.setdefault(truth, {})[found.seed] = found
-
-    def _same_rule(self, line: str) -> bool:
-        try:
-            return bool(json.loads(line) == self.head)
-        except ValueError:
-            return False
-
-    def missing(self, truth: str, seeds: Iterable[int]) -> list[int]:
-        """The seeds that have not been run."""
-        done = self.trials.get(truth, {})
-        return [seed for seed in seeds if seed not in done]
-
-    def add(self, truth: str, trial: CalibrationTrial) -> None:
-        """Keep a trial."""
-        self.trials.setdefault(truth, {})[trial.seed] = trial
-        if self.path is not None:
-            with self.path.open("a", encoding="utf-8") as file:
-                file.write(_line(truth, trial))
-
-    def write(self) -> None:
-        """Write the file anew, by truth and seed."""
-        if self.path is not None:
-            found = [_line(truth, trial) for truth, trials in self.ordered().items() for trial in trials]
-            write_file(self.path, (f"{json.dumps(self.head)}\n", *found))
-
-    def ordered(self) -> dict[str, list[CalibrationTrial]]:
-        """The trials of each truth, in the order of the truths, by seed."""
-        return {truth: [t for _, t in sorted(self.trials[truth].items())] for truth in TRUTHS if truth in self.trials}
-
-
-def _line(truth: str, trial: CalibrationTrial) -> str:
-    return json.dumps({"truth": truth, "set": _digest(*TRUTHS[truth].changed), **asdict(trial)}) + "\n"
-
-
-def _trial(values: Mapping[str, Any]) -> CalibrationTrial:
-    reached = {name: Reached(**r) for name, r in values["reached"].items()}
-    return CalibrationTrial(**{**values, "reached": reached})
-
-
-def _digest(*texts: str) -> str:
-    return hashlib.sha256("\0".join(texts).encode()).hexdigest()[:12]

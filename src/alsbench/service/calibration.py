@@ -5,14 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from alsbench.analysis.calibration import (
-    DRAWS,
-    TRUTHS,
-    CalibrationFile,
-    Operating,
-    calibration_block,
-    operating_characteristics,
-)
+from alsbench.analysis.calibration import DRAWS, TRUTHS, calibration_block
+from alsbench.analysis.calibration_file import CalibrationFile
+from alsbench.analysis.calibration_marks import Operating, operating_characteristics
 from alsbench.analysis.judgement import METHODS
 from alsbench.errors import UsageError
 from alsbench.render.sheet import Field, Sheet, Value

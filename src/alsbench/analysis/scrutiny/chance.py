@@ -27,7 +27,8 @@ from alsbench.analysis.scrutiny.finding import Finding
 from alsbench.analysis.scrutiny.headlines import Effect, effect_in, headline, visit_words
 from alsbench.analysis.scrutiny.outcomes import STAND_INS
 from alsbench.analysis.scrutiny.selection import search_of, search_share, search_table
-from alsbench.analysis.search import EDGES, QUANTILES, Place, SearchPlace, SearchTable, Share, WholeSearch, class_of
+from alsbench.analysis.search import Place, Share, WholeSearch
+from alsbench.analysis.search_table import EDGES, QUANTILES, SearchPlace, SearchTable, class_of
 from alsbench.analysis.subgroups import subgroup_line
 from alsbench.errors import UsageError
 from alsbench.stats.permutation_search import TILE

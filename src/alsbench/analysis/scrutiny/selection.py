@@ -26,19 +26,15 @@ from alsbench.analysis.result import Row
 from alsbench.analysis.scrutiny.finding import ALPHA, CheckAnswer, Finding, each_comparison
 from alsbench.analysis.scrutiny.finding import asked as asked_finding
 from alsbench.analysis.scrutiny.outcomes import STAND_INS, place
-from alsbench.analysis.search import (
+from alsbench.analysis.search import Place, Share, WholeSearch, interactions, share
+from alsbench.analysis.search_table import (
     LateInteractions,
     Nested,
-    Place,
     SearchPlace,
     SearchTable,
-    Share,
-    WholeSearch,
-    interactions,
     late_from,
     late_interactions,
     nested_from,
-    share,
     table_from,
     tabulated,
 )
