@@ -19,6 +19,7 @@ from typing import Any
 import duckdb
 import pytest
 
+from alsbench.analysis.scrutiny import catalogue
 from alsbench.audit.log import append, entries
 from alsbench.audit.signature import key_path
 from alsbench.audit.workspace_identity import identify
@@ -63,6 +64,17 @@ def test_nothing_was_changed(small: Any, run: Run) -> None:
     assert ran.code == 0, ran.out
     assert "2 tables of 1 snapshots hashed again: as they were loaded" in " ".join(ran.out.split())
     assert "kept computed again, the same" in " ".join(ran.out.split())
+    assert changed(run, small.workspace) == []
+
+
+def test_what_was_looked_at_since_changes_no_kept_search(small: Any, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A search is kept of what had been looked at by then: looking further is no forgery of it."""
+    monkeypatch.setattr(catalogue, "DRAWS", 255)
+    assert run("scrutinise", "-w", small.workspace, "--endpoint", "score", "-s", "actives", "--check", "selection").code == 0
+    subgroup = ("subgroup", "add", "older", "--where", "AGE >= 60", "-w", small.workspace)
+    assert run(*subgroup).code == 0
+    assert run("endpoint", "score", "-s", "older", "-w", small.workspace).code == 0
+    assert run("subgroup", "remove", "older", "-w", small.workspace).code == 0
     assert changed(run, small.workspace) == []
 
 

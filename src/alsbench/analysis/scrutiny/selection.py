@@ -132,8 +132,8 @@ def _beside(finding: Finding) -> tuple[list[str], str]:
     return population, "" if finding.subgroup in declared else finding.subgroup
 
 
-def _run(finding: Finding) -> tuple[SearchTable, dict[str, Nested]]:
-    search = search_of(finding)
+def _run(finding: Finding, looked: Looked | None = None) -> tuple[SearchTable, dict[str, Nested]]:
+    search = search_of(finding, looked)
     scopes = {c.name: _scopes(finding, search, c) for c in finding.comparisons}
     everything = np.arange(len(search.places))
     asked = [everything, *(scope for mine in scopes.values() for scope in mine.values())]
@@ -184,24 +184,26 @@ def _search_asked(source: Source, asked: list[Any]) -> tuple[WholeSearch, int]:
     return search, draws
 
 
-def search_of(finding: Finding) -> WholeSearch:
-    """The finding's search: the study's, everything the log says was looked at, and the finding itself."""
+def search_of(finding: Finding, looked: Looked | None = None) -> WholeSearch:
+    """The finding's search: the study's, everything that was ``looked`` at (default: all that the log says now), and the
+    finding itself."""
     return WholeSearch(
         finding.source,
         populations={finding.endpoint.name: finding.population},
         phrases=tuple(text for text in [_beside(finding)[1]] if text),
-        looked=looked_at(finding.source),
+        looked=looked_at(finding.source) if looked is None else looked,
         seed=finding.endpoint.seed,
     )
 
 
 def nested_again(source: Source, asked: list[Any]) -> dict[str, Any]:
     """The nested searches that were kept under these words, computed anew, as they are kept."""
-    population, _, draws, _, _, endpoint, subgroup, comparisons = asked
+    population, _, draws, _, looked, endpoint, subgroup, comparisons = asked
     setup = asked_finding(
         source, subgroup, endpoint=endpoint, comparisons=tuple(comparisons), population=population[1] if population else ""
     )
-    return {"comparisons": {name: asdict(one) for name, one in _run(replace(setup, draws=draws))[1].items()}}
+    then = Looked.from_plain(looked)  # not what was looked at since
+    return {"comparisons": {name: asdict(one) for name, one in _run(replace(setup, draws=draws), then)[1].items()}}
 
 
 def _scopes(finding: Finding, search: WholeSearch, comparison: Comparison) -> dict[str, NDArray[np.int64]]:
