@@ -10,11 +10,14 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from hypothesis import settings
 from tests.shared import REACHABLE, shared_folder
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # tests run side by side: threads that wait for work by spinning take theirs
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # else every program that a test starts compiles the package anew
 sys.dont_write_bytecode = False
+settings.register_profile("counts", deadline=None)  # tests gate on counts, never on seconds
+settings.load_profile("counts")
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -14,7 +14,9 @@ from alsbench.analysis.question import Question, endpoint_command
 from alsbench.analysis.result import Result
 from alsbench.analysis.run import answer
 from alsbench.analysis.source import Source
-from alsbench.errors import UsageError
+from alsbench.errors import AlsbenchError, UsageError
+from alsbench.study.checks import READ_BY, unread_faults
+from alsbench.study.model import Endpoint
 
 EXPECTED = Path(__file__).parent.parent / "reference" / "als-ref-1" / "expected"
 NFL_ROWS = Path(__file__).parent.parent / "reference" / "als-ref-1" / "adlb.xpt"
@@ -277,3 +279,79 @@ def test_a_slope_of_logs_says_what_is_below_the_limit(trial: Source) -> None:
     for arm in ("Placebo", "Group 1", "Group 2"):  # the slope reads the baseline too
         visits = sum(r.number() for r in by_visit.rows if r.stat_name == "n_below_lloq" and r.arm == arm)
         assert stat(result, "n_below_lloq", arm=arm) >= visits
+
+
+# a value for each key that a method may not read, and what has to be said beside it to be read at all
+SAID: dict[str, tuple[object, dict[str, object]]] = {
+    "covariance": ("ar1", {}),
+    "covariance_by_arm": (True, {"df": "satterthwaite"}),
+    "adjust": ("max-t", {}),
+    "visit_contrasts": ({"late": {"6": 0.5, "12": 0.5}}, {}),
+    "imputation_method": ("multiple", {"imputation": "mar", "imputations": 5}),
+    "imputations": (7, {"imputation": "mar", "imputation_method": "multiple"}),
+    "delta": (1.0, {"imputation": "mar"}),
+    "tipping_deltas": ((0.0, -1.0), {"imputation": "mar"}),
+    "df": ("satterthwaite", {}),
+    "estimation": ("ml", {"df": "satterthwaite"}),
+    "shared_baseline": (True, {}),
+    "ls_means": ("proportional", {"covariates": ("ONSETSIT",)}),
+    "at": ({"LEADRATE": 2.0}, {}),
+    "weights": ("AGE", {}),
+    "arms": ("all", {}),
+    "lloq": (30.0, {"scale": "log"}),
+    "scale": ("log", {}),
+    "function": ("nfl", {}),
+    "death_always_loses": (True, {}),
+    "event_ties": ("function", {}),
+    "win_intervals": ("transformed", {}),
+    "function_at": ("horizon", {}),
+    "missing": ("worst", {"function_at": "horizon"}),
+    "rank_within_strata": (True, {"strata": ("ONSETSIT",)}),
+    "rank_scale": ("unit", {}),
+    "permutations": (99, {}),
+    "change": ("percent", {}),
+    "event": (None, {}),
+    "threshold": (-2.0, {}),
+    "nonresponse": ("left-out", {}),
+    "worsening": (2.0, {}),
+    "confirmed": (True, {}),
+    "items": (tuple(f"X{i:02d}" for i in range(12)), {}),
+    "systems": (("kings",), {}),
+    "ties": ("breslow", {}),
+    "intervals": ("plain", {}),
+}
+
+UNSEEN = {  # of these data; what the keys do stands in tests/stats/test_ties.py and tests/analysis/test_imputed.py
+    "cafs": ["event_ties"],  # no two events on one day
+    "survival": ["ties"],
+    "alsfrs": ["delta", "tipping_deltas"],  # an arm of one subject cannot be imputed
+}
+
+
+def said_of(source: Source, endpoint: Endpoint) -> object:
+    """All that an endpoint answers overall, or why it cannot."""
+    study = source.study.model_copy(update={"endpoints": {**source.study.endpoints, endpoint.name: endpoint}})
+    try:
+        rows = answer(Question(endpoint.name), replace(source, study=study)).rows
+    except AlsbenchError as error:
+        return str(error)
+    return [(r.key(), r.stat, r.error) for r in rows]
+
+
+@pytest.mark.parametrize("name", ["alsfrs", "nfl", "cafs", "alsfrs_slope", "survival", "responder", "stages", "ae", "baseline"])
+def test_a_key_is_read_by_the_methods_it_belongs_to_and_refused_elsewhere(built_trial: Source, name: str) -> None:
+    """Every key of a method changes an answer of it; said of another, it would change nothing and is an error."""
+    assert READ_BY.keys() == SAID.keys()
+    endpoint = built_trial.study.endpoints[name]
+    unseen = []
+    for key, (value, beside) in SAID.items():
+        reads = endpoint.method in READ_BY[key]
+        more = beside if reads else {k: v for k, v in beside.items() if endpoint.method in READ_BY.get(k, ())}
+        plain = endpoint.model_copy(update={"scale": "raw", **more})
+        changed = plain.model_copy(update={key: value})
+        faults = [f.what for f in unread_faults(("endpoints", name), changed, [key] if value is not None else [])]
+        what = f"{endpoint.method} does not read {key}, which belongs to {' and '.join(READ_BY[key])}"
+        assert faults == ([] if reads or value is None else [what])
+        if (said_of(built_trial, plain) != said_of(built_trial, changed)) != reads:
+            unseen.append(key)
+    assert unseen == UNSEEN.get(name, [])

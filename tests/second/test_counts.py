@@ -2,7 +2,7 @@
 
 Neither program is the reference where they are held against each other: METHODS states both. Published: the study report of the
 CDISC pilot trial (final report of 27 June 2006), Table 14-2.01; Newcombe 1998 (doi 10.1002/(SICI)1097-0258(19980430)17:8<873),
-Table II, method 10; Garwood 1936 as tabulated by Ulm 1990 (10 events: 4.795 to 18.390).
+by hand; Garwood 1936 (doi 10.1093/biomet/28.3-4.437): half of quantiles of chi-squared (R: qchisq(0.025, 20) / 2 is 4.795389).
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
+import numpy as np
 import pandas as pd
 import pytest
 from tests.second.verifying import Both, disagreements, left_out
@@ -65,14 +66,23 @@ def test_age_and_sex_are_the_study_reports_table_14_2_01(both: Callable[[str], B
     assert [value(found, "count", arm, "SEX", "M") for arm in printed] == [33, 34, 44]
 
 
-def test_newcombe_s_own_examples() -> None:
-    """56/70 against 48/80, 9/10 against 3/10, 0/10 against 0/20 (Table II: a, b, g)."""
-    examples = {(56, 70, 48, 80): (0.0524, 0.3339), (9, 10, 3, 10): (0.1705, 0.8090), (0, 10, 0, 20): (-0.1611, 0.2775)}
-    for (one, n1, other, n0), (low, high) in examples.items():
+def test_newcombe_s_interval_by_hand() -> None:
+    """Newcombe 1998, method 10: each share's Wilson limits are the roots of (p - share)^2 = z^2 p (1 - p) / n; the distances of
+    the shares from them are squared and added. Among the examples are shares of none and of all."""
+
+    def wilson(events: int, n: int) -> tuple[float, float]:
+        share, z2 = events / n, 1.959963984540054**2
+        low, high = sorted(np.roots([1 + z2 / n, -2 * share - z2 / n, share**2]).real)
+        return low, high
+
+    for one, n1, other, n0 in ((56, 70, 48, 80), (9, 10, 3, 10), (0, 10, 0, 20), (10, 10, 0, 20)):
+        (low1, high1), (low0, high0) = wilson(one, n1), wilson(other, n0)
+        p1, p0 = one / n1, other / n0
+        low, high = p1 - p0 - math.hypot(p1 - low1, high0 - p0), p1 - p0 + math.hypot(high1 - p1, p0 - low0)
         made = difference((one, n1), (other, n0))
-        assert made["risk_difference"] == pytest.approx(100 * (one / n1 - other / n0), abs=1e-12)
-        assert float(made["risk_difference_low"] or 0) == pytest.approx(100 * low, abs=0.005)
-        assert float(made["risk_difference_high"] or 0) == pytest.approx(100 * high, abs=0.005)
+        assert made["risk_difference"] == pytest.approx(100 * (p1 - p0), abs=1e-12)
+        assert made["risk_difference_low"] == pytest.approx(100 * low, abs=1e-9)
+        assert made["risk_difference_high"] == pytest.approx(100 * high, abs=1e-9)
     assert set(difference((1, 0), (1, 5)).values()) == {None}
 
 

@@ -35,7 +35,6 @@ RANKED: tuple[dict[str, object], ...] = (
     {"factors": ["LEADRATE"]},
     {"ls_means": "proportional"},
     {"at": "{LEADRATE = 1.2}"},
-    {"missing": "locf"},
     {"function_at": "horizon"},
     {"function_at": "horizon", "missing": "locf"},
     {"function_at": "horizon", "missing": "worst"},

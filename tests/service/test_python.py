@@ -60,8 +60,9 @@ CALLS: list[tuple[str, Any, str]] = [
     ),
     (
         "options",
-        lambda t: t.endpoint("alsfrs_ancova", covariates=["LEADRATE", "AGE"], adjust="max-t", at={"AGE": 50}),
-        "endpoint alsfrs_ancova --option 'covariates=[\"LEADRATE\", \"AGE\"]' --option adjust=max-t --option 'at={ AGE = 50 }'",
+        lambda t: t.endpoint("alsfrs_ancova", covariates=["LEADRATE", "AGE"], ls_means="proportional", at={"AGE": 50}),
+        'endpoint alsfrs_ancova --option \'covariates=["LEADRATE", "AGE"]\' --option ls_means=proportional '
+        "--option 'at={ AGE = 50 }'",
     ),
     (
         "masked",

@@ -41,16 +41,26 @@ method = "mmrm"
 dataset = "ADQS"
 paramcd = "TOTAL"
 visits = [6, 12]
+imputation = "mar"
+imputation_method = "multiple"
 delta = 0.5
 seed = 4
 imputations = 50
-permutations = 100
 lloq = 2.5
-threshold = -3
-worsening = -6
 at = { AGE = 60 }
 tipping_deltas = [0, -1.5]
 visit_contrasts = { late = { "6" = 0.5, "12" = 0.5 } }
+[endpoints.rank]
+method = "joint_rank"
+function = "score"
+event = { paramcd = "DTH" }
+permutations = 100
+[endpoints.response]
+method = "responder"
+dataset = "ADQS"
+paramcd = "TOTAL"
+threshold = -3
+worsening = -7
 [multiplicity]
 method = "graphical"
 alpha = 0.05
@@ -74,10 +84,10 @@ NUMBERS = (  # each stands once in the text; the line is that of the text
     ("delta = 0.5", "endpoints.score.delta"),
     ("seed = 4", "endpoints.score.seed"),
     ("imputations = 50", "endpoints.score.imputations"),
-    ("permutations = 100", "endpoints.score.permutations"),
+    ("permutations = 100", "endpoints.rank.permutations"),
     ("lloq = 2.5", "endpoints.score.lloq"),
-    ("threshold = -3", "endpoints.score.threshold"),
-    ("worsening = -6", "endpoints.score.worsening"),
+    ("threshold = -3", "endpoints.response.threshold"),
+    ("worsening = -7", "endpoints.response.worsening"),
     ("AGE = 60", "endpoints.score.at.AGE"),
     ("tipping_deltas = [0, -1.5]", "endpoints.score.tipping_deltas"),
     ('"12" = 0.5', "endpoints.score.visit_contrasts"),

@@ -21,7 +21,7 @@ from alsbench.analysis.source import Source
 from alsbench.analysis.subgroups import Membership, members, subgroup_line, subgroup_rows
 from alsbench.errors import UsageError
 from alsbench.stats.threads import one_blas_thread
-from alsbench.study.checks import option_faults
+from alsbench.study.checks import option_faults, unread_faults
 from alsbench.study.model import Covariance, DfMethod, Endpoint, Method
 from alsbench.study.names import nearest
 from alsbench.study.toml_text import toml_value
@@ -115,7 +115,8 @@ def apply_overrides(endpoint: Endpoint, question: Question) -> Endpoint:
             f"endpoint {endpoint.name} cannot be answered by {changed.method}",
             why="it names no dataset in study.toml",
         )
-    for fault in option_faults(("endpoints", endpoint.name), changed):
+    path, options = ("endpoints", endpoint.name), [name for name, _ in question.options]
+    for fault in (*option_faults(path, changed), *unread_faults(path, changed, options)):
         raise UsageError(fault.what, where=f"--option {fault.path[-1]}", hint=fault.hint)
     return changed
 

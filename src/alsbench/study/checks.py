@@ -22,6 +22,34 @@ NEED_DATASET: dict[str, tuple[str, ...]] = {
     "staging": ("dataset",),
 }
 
+# keys that only some methods read: anywhere else they would change nothing, and nobody would see it
+READ_BY: dict[str, tuple[str, ...]] = {
+    **dict.fromkeys(("covariance", "covariance_by_arm", "adjust", "visit_contrasts"), ("mmrm",)),
+    **dict.fromkeys(("imputation_method", "imputations", "delta", "tipping_deltas"), ("mmrm",)),
+    **dict.fromkeys(("df", "estimation"), ("mmrm", "slope")),
+    "shared_baseline": ("slope",),
+    **dict.fromkeys(("ls_means", "at"), ("mmrm", "ancova", "joint_rank")),
+    "weights": ("mmrm", "ancova"),
+    "arms": ("ancova", "joint_rank"),
+    "lloq": ("mmrm", "ancova", "slope"),
+    "scale": ("mmrm", "ancova", "slope", "responder"),
+    **dict.fromkeys(("function", "death_always_loses", "event_ties", "win_intervals", "function_at"), ("joint_rank",)),
+    **dict.fromkeys(("missing", "rank_within_strata", "rank_scale", "permutations"), ("joint_rank",)),
+    "change": ("joint_rank", "responder"),
+    "event": ("joint_rank", "responder", "staging"),
+    **dict.fromkeys(("threshold", "nonresponse"), ("responder",)),
+    **dict.fromkeys(("worsening", "confirmed"), ("responder", "staging")),
+    **dict.fromkeys(("items", "systems"), ("staging",)),
+    **dict.fromkeys(("ties", "intervals"), ("time_to_event", "responder", "staging")),
+}
+# keys that are read only beside another
+READ_BESIDE: dict[str, tuple[str, str]] = {
+    "missing": ("function_at", 'function_at = "horizon"'),
+    "rank_within_strata": ("strata", "strata"),
+    **dict.fromkeys(("imputation_method", "delta", "tipping_deltas"), ("imputation", "imputation")),
+    "imputations": ("imputation_method", 'imputation_method = "multiple"'),
+}
+
 
 @dataclass(frozen=True)
 class Fault:
@@ -123,6 +151,7 @@ def _endpoint(study: Study, name: str, endpoint: Endpoint) -> Iterator[Fault]:
     if endpoint.method == "joint_rank":
         yield from _joint_rank(study, path, endpoint)
     yield from option_faults(path, endpoint)
+    yield from unread_faults(path, endpoint, READ_BY)
     if endpoint.population and endpoint.population not in study.populations.flags:
         hint = nearest(endpoint.population, study.populations.flags)
         yield Fault((*path, "population"), f"{endpoint.population!r} is not a population", hint)
@@ -156,6 +185,25 @@ def option_faults(path: tuple[str, str], endpoint: Endpoint) -> Iterator[Fault]:
         yield Fault((*path, "items"), f"{len(endpoint.items)} codes are not the items of the ALSFRS-R", hint)
     if not endpoint.systems or _repeated(endpoint.systems):
         yield Fault((*path, "systems"), "name each staging system once", 'for instance: systems = ["kings", "mitos"]')
+
+
+def unread_faults(path: tuple[str, str], endpoint: Endpoint, keys: Iterable[str]) -> Iterator[Fault]:
+    """Those of ``keys`` that say something the endpoint's method never reads: who wrote them would believe otherwise."""
+    for key in keys:
+        if not _said(endpoint, key):
+            continue
+        methods = READ_BY.get(key, (endpoint.method,))
+        if endpoint.method not in methods:
+            what = f"{endpoint.method} does not read {key}, which belongs to {' and '.join(methods)}"
+            yield Fault((*path, key), what, "leave it out: it would change nothing")
+        elif key in READ_BESIDE and not _said(endpoint, READ_BESIDE[key][0]):
+            yield Fault((*path, key), f"{key} is read only beside {READ_BESIDE[key][1]}", "say that too, or leave it out")
+
+
+def _said(endpoint: Endpoint, key: str) -> bool:
+    """Whether a key says something else than its default."""
+    field = Endpoint.model_fields[key]
+    return bool(getattr(endpoint, key) != field.get_default(call_default_factory=True))
 
 
 def _is_number(text: str) -> bool:
