@@ -185,10 +185,3 @@ def test_both_programs_agree_on_interactions(both: Callable[[str], Both], name: 
                 assert p is None or p == pytest.approx(cell.interaction_p, abs=1e-8), cell
                 compared += p is not None
     assert compared >= 4
-
-
-def test_what_has_no_closed_form_is_not_covered(both: Callable[[str], Both]) -> None:
-    source = both("built").source
-    trial = TrialTables(source.study, read_tables(source.snapshot.path))
-    with pytest.raises(NotCovered, match="mmrm"):
-        interactions(trial, source.study.endpoints["alsfrs"], "slow")

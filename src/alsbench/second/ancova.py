@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 
 import pandas as pd
 
@@ -60,13 +59,10 @@ def first_visits(p_values: dict[float, float]) -> Stats:
     }
 
 
-def at_horizon(
-    trial: TrialTables, endpoint: Endpoint, members: pd.DataFrame, comparison: Comparison, arms: Sequence[str]
-) -> pd.DataFrame:
-    """The rows of these arms at the comparison's horizon, or at the last analysed visit before it; none where there is none."""
-    rows = trial.model_rows(endpoint, members)
-    latest = rows["visit"][rows["visit"] <= (math.inf if comparison.horizon is None else comparison.horizon + ALIKE)].max()
-    return rows[(rows["visit"] == latest) & rows["arm"].isin(arms)]
+def visit_read(rows: pd.DataFrame, comparison: Comparison) -> float | None:
+    """The comparison's horizon, or the last analysed visit before it; None where there is none."""
+    until = rows["visit"][rows["visit"] <= (math.inf if comparison.horizon is None else comparison.horizon + ALIKE)]
+    return None if until.empty else float(until.max())
 
 
 def _fitted(

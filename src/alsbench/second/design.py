@@ -80,6 +80,20 @@ def arm_design(endpoint: Endpoint, rows: pd.DataFrame, arms: Sequence[str], more
     return GridDesign(np.hstack(parts), grid)
 
 
+def in_part(arm: str, inside: float) -> str:
+    """What an arm inside (1) or outside (0) of a part is called."""
+    return f"{inside:.0f} {arm}"
+
+
+def arms_or_parts(rows: pd.DataFrame, arms: Sequence[str], part: Array | None = None) -> dict[str, Array]:
+    """By name 1 for its rows and 0 for others: of the arms, or, with a ``part`` (1 for rows inside of it, 0 outside), of every
+    arm in either, by :func:`in_part`."""
+    found = {arm: (rows["arm"] == arm).to_numpy(float) for arm in arms}
+    if part is None:
+        return found
+    return {in_part(arm, side): within * (part == side) for arm, within in found.items() for side in (0.0, 1.0)}
+
+
 @dataclass(frozen=True)
 class LeastSquares:
     """A least-squares fit and what it says of linear combinations of its coefficients."""

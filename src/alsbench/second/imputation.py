@@ -17,7 +17,8 @@ import pandas as pd
 
 from alsbench.second import mmrm
 from alsbench.second.design import Array, Stats, arm_design, difference_stats, exponentiated, least_squares, mean_stats
-from alsbench.second.mmrm import NOT_IN_ROW_SPACE, RepeatedMeasures, fitted
+from alsbench.second.likelihood import NOT_IN_ROW_SPACE
+from alsbench.second.mmrm import RepeatedMeasures, fitted
 from alsbench.second.numbers import NotCovered, NumberRows
 from alsbench.second.trial import DAYS, TrialTables, covariate, with_covariates
 from alsbench.study.model import Comparison, Endpoint
@@ -175,8 +176,8 @@ def _completed(
     y, at = table.to_numpy(float), visits.index(visit)
     seen = ~np.isnan(y)
     last = np.where(seen.any(axis=1), len(visits) - 1 - np.argmax(seen[:, ::-1], axis=1), -1)
-    own = np.column_stack([_means(model, subjects, list(subjects["arm"]), v) for v in visits])
-    other = np.column_stack([_means(model, subjects, [reference] * len(subjects), v) for v in visits])
+    own = _means(model, subjects, list(subjects["arm"]), visits)
+    other = _means(model, subjects, [reference] * len(subjects), visits)
     arms = list(dict.fromkeys(arm for arm, _ in model.mean.cell))
     value = y[:, at].copy()
     for i in np.flatnonzero(~seen[:, at]):
@@ -203,36 +204,42 @@ def _under(endpoint: Endpoint, own: Array, other: Array, last: int) -> Array:
     return np.where(after, own[last] + other - other[last], own)
 
 
-def _means(model: RepeatedMeasures, subjects: pd.DataFrame, arms: list[str], visit: float) -> Array:
-    """What the model expects of each subject at a visit, were it in that arm."""
+def _means(model: RepeatedMeasures, subjects: pd.DataFrame, arms: list[str], visits: list[float]) -> Array:
+    """What the model expects of each subject at each visit (subjects, visits), were it in that arm."""
     mean = model.mean
-    x = np.zeros((len(subjects), mean.x.shape[1]))
-    x[np.arange(len(x)), [mean.cell[a, visit] for a in arms]] = 1.0
-    values = {mean.slope[visit]: "base"} if mean.slope else {}
-    values |= {column: name for name, column in mean.number.items()}
-    for column, name in values.items():
-        x[:, column] = (subjects[name].to_numpy(float) - mean.centre[column]) / mean.scale[column]
+    x = np.zeros((len(subjects), len(visits), mean.x.shape[1]))
+    people = np.arange(len(x))
+    for k, visit in enumerate(visits):
+        x[people, k, [mean.cell[a, visit] for a in arms]] = 1.0
+        if mean.slope:
+            column = mean.slope[visit]
+            x[:, k, column] = (subjects["base"].to_numpy(float) - mean.centre[column]) / mean.scale[column]
+    for name, column in mean.number.items():
+        x[:, :, column] = ((subjects[name].to_numpy(float) - mean.centre[column]) / mean.scale[column])[:, None]
     for name, columns in mean.levels.items():
         for word, column in zip(mean.words[name], columns, strict=True):
-            x[:, column] = (subjects[name] == word).to_numpy(float)
+            x[:, :, column] = (subjects[name] == word).to_numpy(float)[:, None]
         if not subjects[name].isin(mean.words[name]).all():
             raise NotCovered("a level of a factor that nobody with a value has")
-    kept = x[:, model.kept]
+    kept = x[:, :, model.kept]
     if np.abs(kept @ model.made_of - x).max() > NOT_IN_ROW_SPACE * max(1.0, np.abs(x).max()):
         raise NotCovered("a mean to impute by that the data do not determine")
     return np.asarray(kept @ model.fit.beta * model.units)
 
 
-def _estimates(endpoint: Endpoint, completed: pd.DataFrame, sides: tuple[str, str], delta: float) -> tuple[float, float]:
-    """LS means of the treatment and the reference; ``delta`` is added to the treatment's values imputed after the last one."""
-    shifted = completed["y"] + delta * (completed["after"] & (completed["arm"] == sides[0]))
+def _estimates(endpoint: Endpoint, completed: pd.DataFrame, sides: tuple[str, str]) -> Array:
+    """LS means of the treatment and the reference (deltas, sides) with deltas of 0 and 1, which are added to the treatment's
+    values imputed after the last one."""
+    moved = (completed["after"] & (completed["arm"] == sides[0])).to_numpy(float)
     design = arm_design(endpoint, completed, sorted(set(completed["arm"])), ("base",))
-    fit = least_squares(shifted.to_numpy(float), design.x)
-    said = [fit.says(design.grid[arm]) for arm in sides] if fit else []
-    known = [s[0] for s in said if s]
-    if len(known) < 2:
-        raise NotCovered("an analysis of completed values that the data do not determine")
-    return known[0], known[1]
+    made = []
+    for delta in (0.0, 1.0):
+        fit = least_squares(completed["y"].to_numpy(float) + delta * moved, design.x)
+        known = [said[0] for arm in sides if fit and (said := fit.says(design.grid[arm]))]
+        if len(known) < 2:
+            raise NotCovered("an analysis of completed values that the data do not determine")
+        made.append(known)
+    return np.array(made)
 
 
 @dataclass(frozen=True)
@@ -246,8 +253,8 @@ class _Estimates:
     @classmethod
     def of(cls, endpoint: Endpoint, completed: list[pd.DataFrame], sides: tuple[str, str]) -> _Estimates:
         """Those of the completed values, everybody's first."""
-        without, with_one = (np.array([_estimates(endpoint, rows, sides, d) for rows in completed]) for d in (0.0, 1.0))
-        return cls(without, with_one - without)
+        found = np.array([_estimates(endpoint, rows, sides) for rows in completed])
+        return cls(found[:, 0], found[:, 1] - found[:, 0])
 
     def at(self, delta: float) -> tuple[list[Stats], Stats]:
         """The LS means of both sides and their difference: standard errors by leaving out each subject, normal inference."""

@@ -7,6 +7,7 @@ standard errors from U-statistic projections divided by the sizes of the arms.
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 
@@ -15,7 +16,7 @@ import pandas as pd
 from scipy import special
 
 from alsbench.second.design import Array, Stats, arm_design, difference_stats, least_squares, mean_stats
-from alsbench.second.numbers import NotCovered, Number, NumberRows
+from alsbench.second.numbers import NotCovered, NumberRows
 from alsbench.second.trial import ALIKE, TrialTables, covariate, one_where_alike, with_covariates
 from alsbench.study.model import Comparison, Endpoint
 
@@ -23,13 +24,14 @@ WINS = {"wins", "losses", "ties"} | {
     name + end for name in ("win_ratio", "win_odds", "net_benefit", "win_probability") for end in ("", "_low", "_high")
 }
 GEHAN = {"gehan_w", "gehan_var", "gehan_z", "gehan_p"}
-PERMUTED = {"permutation_p", "permutation_gehan_p"}
+PERMUTED = {"permutation_p", "permutation_gehan_p", "permutations"}
 COVERED = {
     "arm": {"n", "mean", "sd", "median", "events", "ls_mean", "se", "df", "conf_low", "conf_high"},
     "contrast": {"difference", "se", "df", "conf_low", "conf_high", "t", "p_value", "pairs", *GEHAN, *WINS, *PERMUTED},
 }
 Z = float(special.ndtri(0.975))
 DRAWS, DRAW_SEED = 20_000, 14  # of the permutations: METHODS 14 asks for draws of its own
+LISTED = 100_000  # arrangements that are all looked at rather than drawn (docs/methods.md)
 SLACK = 1e-9
 
 
@@ -282,38 +284,52 @@ def permuted(
     comparison: Comparison,
     place: dict[str, object],
 ) -> None:
-    """Both tests with the arms of two dealt again within strata: p = (1 + how many are as extreme) / (draws + 1), by draws of
-    its own, each p with its standard error and that of as many draws as the study asks of the first program."""
+    """Both tests with the arms of two dealt again within strata: of all arrangements, where they are few, p is the share of
+    those as extreme; else p = (1 + how many are as extreme) / (draws + 1), by draws of its own, each p with its standard error
+    and that of as many draws as the study asks of the first program. And of how many arrangements the ANCOVA's p is."""
     sides = [comparison.treatment, comparison.reference]
     two = subjects[subjects["arm"].isin(sides)]
     within = pairs[pairs["i"].isin(two.index) & pairs["j"].isin(two.index) & (pairs["stratum i"] == pairs["stratum j"])]
     u = within.groupby("i")["score"].sum().reindex(two.index, fill_value=0).to_numpy(float)
     rng = np.random.default_rng([DRAW_SEED, endpoint.seed])
     treated = (two["arm"] == comparison.treatment).to_numpy(float)
-    dealt = dealt_again(treated, two["stratum"], rng)
+    dealt, all_of_w = dealt_again(treated, two["stratum"], rng)
     of_w = np.abs(dealt @ u) >= abs(treated @ u) - SLACK
     modelled = rows[rows["arm"].isin(sides)]
     own = (modelled["arm"] == comparison.treatment).to_numpy(float)
     others = arm_design(endpoint, modelled, []).x
-    dealt = dealt_again(own, modelled["stratum"], rng)
+    dealt, all_of_t = dealt_again(own, modelled["stratum"], rng)
     y = modelled["y"].to_numpy(float)
     observed = float(t_of_arm(y, own[None, :], others)[0])
     if not math.isfinite(observed):
         made.add("contrast", dict.fromkeys(PERMUTED), **place)
         return
     of_t = np.abs(t_of_arm(y, dealt, others)) >= abs(observed) - SLACK
-    for name, extreme in {"permutation_gehan_p": of_w, "permutation_p": of_t}.items():
-        p = (1 + int(extreme.sum())) / (len(extreme) + 1)
-        error = math.sqrt(max(p * (1 - p), 1 / DRAWS) * (1 / DRAWS + 1 / endpoint.permutations))
-        made.rows.append(Number("contrast", name, p, error=error, **place))  # type: ignore[arg-type]
+    for name, extreme, every in (("permutation_gehan_p", of_w, all_of_w), ("permutation_p", of_t, all_of_t)):
+        p = extreme.mean() if every else (1 + int(extreme.sum())) / (len(extreme) + 1)
+        error = 0.0 if every else math.sqrt(max(p * (1 - p), 1 / DRAWS) * (1 / DRAWS + 1 / endpoint.permutations))
+        made.add("contrast", {name: float(p)}, error=error, **place)
+    made.add("contrast", {"permutations": len(of_t) if all_of_t else endpoint.permutations}, **place)
 
 
-def dealt_again(treated: Array, stratum: pd.Series, rng: np.random.Generator) -> Array:
-    """(draws, n) treatment indicators, each a permutation of ``treated`` within strata."""
+def dealt_again(treated: Array, stratum: pd.Series, rng: np.random.Generator) -> tuple[Array, bool]:
+    """(draws, n) treatment indicators, each a permutation of ``treated`` within strata, and whether they are all there are: so
+    where these are at most ``LISTED``."""
+    strata = list(stratum.groupby(stratum).indices.values())
+    sizes = [(len(inside), int(treated[inside].sum())) for inside in strata]
+    if math.prod(math.comb(n, k) for n, k in sizes) <= LISTED:
+        dealt = np.zeros((1, len(treated)))
+        for inside, (_, k) in zip(strata, sizes, strict=True):
+            picks = list(itertools.combinations(inside, k))
+            chosen = np.array(picks, dtype=np.int64).reshape(len(picks), k)
+            block = np.zeros((len(chosen), len(treated)))
+            block[np.arange(len(chosen))[:, None], chosen] = 1.0
+            dealt = (dealt[:, None] + block).reshape(-1, len(treated))
+        return dealt, True
     dealt = np.tile(treated, (DRAWS, 1))
-    for inside in stratum.groupby(stratum).indices.values():
+    for inside in strata:
         dealt[:, inside] = rng.permuted(dealt[:, inside], axis=1)
-    return dealt
+    return dealt, False
 
 
 def t_of_arm(y: Array, treated: Array, others: Array) -> Array:

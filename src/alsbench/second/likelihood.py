@@ -28,11 +28,13 @@ from statsmodels.tools import numdiff
 from alsbench.second.numbers import NotCovered
 
 Array = NDArray[np.float64]
-Sigma = Callable[[Array], Array]  # parameters -> covariance matrices over visits (groups, visits, visits)
+Sigma = Callable[[Array], Array]  # (..., parameters) -> covariance matrices over visits (..., groups, visits, visits)
 STATIONARY = 1e-6  # of the gradient, before a difference counts
 REACHED = 1e-9
 SINGULAR = 1e-7  # of the smallest eigenvalue of a correlation matrix
 VANISHING = 1e-4  # of the smallest standard deviation of a visit against the largest: the residuals of a visit are all zero
+NOT_IN_ROW_SPACE = 1e-7
+TINY = 1e-30  # a complex step: nothing is subtracted, so that it may be as small as one likes
 FEW = 2.0 + 1e-9  # degrees of freedom at which a mean of F no longer exists
 
 
@@ -42,12 +44,14 @@ class Singular(Exception):
 
 @dataclass(frozen=True)
 class Block:
-    """Subjects of one group with the same visits: ``x`` (subjects, visits, coefficients), ``y`` (subjects, visits)."""
+    """Subjects (their codes) of one group with the same visits: ``x`` (subjects, visits, coefficients), ``y`` (subjects,
+    visits)."""
 
     visits: NDArray[np.int64]
     group: int
     x: Array
     y: Array
+    subjects: NDArray[np.int64]
 
 
 def blocks_of(
@@ -60,7 +64,7 @@ def blocks_of(
     for rows in np.split(order, starts[1:]):
         members.setdefault((int(groups[rows[0]]), tuple(visits[rows])), []).append(rows)
     return tuple(
-        Block(np.array(pattern), group, x[np.array(found)], y[np.array(found)])
+        Block(np.array(pattern), group, x[np.array(found)], y[np.array(found)], subjects[np.array(found)[:, 0]])
         for (group, pattern), found in sorted(members.items(), key=lambda item: item[0])
     )
 
@@ -130,18 +134,16 @@ class Likelihood:
 
     def directions(self, theta: Array) -> Array:
         """dSigma/dtheta (parameters, groups, visits, visits), by complex steps."""
-        shape = self.sigma(theta).shape
-        made = numdiff.approx_fprime_cs(theta, lambda t: self.sigma(t).ravel())
-        turned: Array = np.asarray(made).reshape(-1, len(theta)).T.reshape(-1, *shape)
-        return turned
+        return np.asarray(self.sigma(theta + 1j * TINY * np.eye(len(theta))).imag / TINY)
 
     def gradient(self, theta: Array) -> Array:
         """Of the log-likelihood."""
         return np.asarray(np.einsum("gab,kgab->k", self.evaluate(theta).by_v, self.directions(theta)))
 
-    def hessian(self, theta: Array) -> Array:
-        """Of the log-likelihood: the numerical derivative of its gradient, made symmetric."""
-        made = np.asarray(numdiff.approx_fprime(theta, self.gradient, centered=True)).reshape(len(theta), len(theta))
+    def hessian(self, theta: Array, *, centred: bool = True) -> Array:
+        """Of the log-likelihood: the numerical derivative of its gradient, made symmetric. Not ``centred`` it takes half the
+        time, and is good enough to step by."""
+        made = np.asarray(numdiff.approx_fprime(theta, self.gradient, centered=centred)).reshape(len(theta), len(theta))
         return np.asarray((made + made.T) / 2)
 
     def _negative(self, theta: Array) -> tuple[float, Array]:
@@ -159,9 +161,9 @@ class Likelihood:
             theta = np.asarray(
                 optimize.minimize(self._negative, start, jac=True, method="BFGS", options={"maxiter": 1000, "gtol": 1e-3}).x
             )
-        for _ in range(8):
+        for turn in range(8):
             self._is_regular(theta)
-            hessian = self.hessian(theta)
+            hessian = self.hessian(theta, centred=turn > 2)
             if np.linalg.eigvalsh(hessian).max() >= 0:
                 theta = self._uphill(theta, hessian)
                 continue
@@ -277,10 +279,10 @@ class MixedFit:
             inverse = np.linalg.inv(self.likelihood.of_block(b, self.sigma))
             scaled = inverse @ b.x
             flat = scaled.reshape(-1, p)
-            for k, each in enumerate(along):
-                turned = each[b.group][np.ix_(b.visits, b.visits)] @ scaled
-                once[k] += flat.T @ turned.reshape(-1, p)
-                twice += turned.reshape(-1, p).T @ (inverse @ turned).reshape(-1, p)
+            moved = along[:, b.group][:, b.visits][:, :, b.visits]
+            for k, each in enumerate(moved):
+                once[k] += flat.T @ (each @ scaled).reshape(-1, p)
+            twice += flat.T @ ((moved @ inverse @ moved).sum(axis=0) @ scaled).reshape(-1, p)
         return once, twice
 
     @cached_property
@@ -306,6 +308,15 @@ class MixedFit:
             math.sqrt(float(combination @ self.covariance @ combination)),
             self.df(combination),
         )
+
+    def influence(self, combination: Array) -> Array:
+        """By code what each subject adds to the error of a combination: c' Phi X_i' V_i^-1 (y_i - X_i b)."""
+        along = self.phi @ combination
+        made = np.zeros(1 + max(int(b.subjects.max()) for b in self.likelihood.blocks))
+        for b in self.likelihood.blocks:
+            weighted = np.linalg.solve(self.likelihood.of_block(b, self.sigma), (b.y - b.x @ self.beta).T)
+            made[b.subjects] = ((b.x @ along) * weighted.T).sum(axis=1)
+        return made
 
     def test(self, contrasts: Array) -> Tested:
         """That all of ``contrasts`` (contrasts, coefficients), which are linearly independent, are zero."""
@@ -366,6 +377,13 @@ def independent_columns(x: Array) -> tuple[NDArray[np.int64], Array]:
             basis = np.column_stack([basis, left / size])
     chosen = np.array(kept, dtype=np.int64)
     return chosen, np.asarray(np.linalg.lstsq(x[:, chosen], x, rcond=None)[0], dtype=np.float64)
+
+
+def reduced(combination: Array, kept: NDArray[np.int64], made_of: Array) -> Array | None:
+    """A combination of all columns in terms of those that :func:`independent_columns` keeps; None where it is not in the row
+    space: the data do not determine it."""
+    left = np.abs(combination[kept] @ made_of - combination).max()
+    return combination[kept] if left <= NOT_IN_ROW_SPACE * max(1.0, np.abs(combination).max()) else None
 
 
 def stationary_information(hessian: Array) -> Array:

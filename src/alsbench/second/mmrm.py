@@ -20,6 +20,7 @@ from scipy import stats
 from alsbench.second.design import (
     Array,
     Stats,
+    arms_or_parts,
     difference_stats,
     exponentiated,
     held_at,
@@ -27,6 +28,7 @@ from alsbench.second.design import (
     split_covariates,
 )
 from alsbench.second.likelihood import (
+    NOT_IN_ROW_SPACE,
     Likelihood,
     MixedFit,
     Singular,
@@ -34,9 +36,10 @@ from alsbench.second.likelihood import (
     blocks_of,
     independent_columns,
     places_of,
+    reduced,
     stationary_information,
 )
-from alsbench.second.numbers import NotCovered, NumberRows
+from alsbench.second.numbers import NotCovered, NumberRows, Undetermined
 from alsbench.second.structures import SIMPLER, start, structure
 from alsbench.second.trial import TrialTables
 from alsbench.study.model import Comparison, Endpoint
@@ -51,7 +54,6 @@ COVERED = {
     | {"f", "num_df", "den_df", "p_value"},
 }
 ALPHA = 0.05
-NOT_IN_ROW_SPACE = 1e-7
 DRAWS, SEED = 50_000, 20140  # points of the multivariate-t probability
 
 
@@ -59,7 +61,8 @@ DRAWS, SEED = 50_000, 20140  # points of the multivariate-t probability
 class MeanModel:
     """The columns of the mean, and what combinations of their coefficients mean.
 
-    ``cell[arm, visit]``, ``slope[visit]`` of the baseline, ``number[name]``, ``levels[name]``: the place of a column;
+    ``cell[arm, visit]`` (of two parts ``cell[in_part(arm, inside), visit]``), ``slope[visit]`` of the baseline,
+    ``number[name]``, ``levels[name]``: the place of a column;
     ``scale``: what each was divided by, ``centre``: what was taken away before; ``words``: the levels of a factor;
     ``base_point``: where the baseline stands at zero in its column; ``shares``: the weight of each level of a factor in an LS
     mean."""
@@ -96,8 +99,10 @@ class MeanModel:
         return made
 
 
-def mean_model(endpoint: Endpoint, rows: pd.DataFrame, arms: list[str], visits: list[float]) -> MeanModel:
-    """The columns of the mean of these rows: numeric covariates centred where LS means are read, and divided by their SD."""
+def mean_model(endpoint: Endpoint, rows: pd.DataFrame, cells: Mapping[str, Array], visits: list[float]) -> MeanModel:
+    """The columns of the mean of these rows: numeric covariates centred where LS means are read, and divided by their SD.
+
+    ``cells``: what has a mean of its own at every visit, as :func:`arms_or_parts` has it."""
     columns: list[Array] = []
     scale: list[float] = []
     centres: list[float] = []
@@ -110,10 +115,9 @@ def mean_model(endpoint: Endpoint, rows: pd.DataFrame, arms: list[str], visits: 
 
     at_visit = {v: (rows["visit"] == v).to_numpy(float) for v in visits}
     cell = {}
-    for arm in arms:
-        of_arm = (rows["arm"] == arm).to_numpy(float)
+    for name, within in cells.items():
         for v in visits:
-            cell[arm, v] = add(of_arm * at_visit[v])
+            cell[name, v] = add(within * at_visit[v])
     slope: dict[float, int] = {}
     base = rows["base"].to_numpy(float)
     held = held_at(endpoint, "base")
@@ -148,19 +152,19 @@ class RepeatedMeasures:
     units: float  # what y was divided by
     offset: float  # what units, scales and weights add to the log-likelihood
     hessian: Array  # of the covariance parameters
-
-    def reduced(self, combination: Array) -> Array | None:
-        """A combination in terms of the columns kept; None where the data do not determine it."""
-        left = np.abs(combination[self.kept] @ self.made_of - combination).max()
-        return combination[self.kept] if left <= NOT_IN_ROW_SPACE * max(1.0, np.abs(combination).max()) else None
+    subjects: pd.Index  # by their codes
 
     def says(self, combination: Array) -> tuple[tuple[float, float], float] | None:
         """Estimate and standard error, and degrees of freedom; None where the data do not determine it."""
-        along = self.reduced(combination)
+        along = reduced(combination, self.kept, self.made_of)
         if along is None:
             return None
         estimate, se, df = self.fit.says(along)
         return (estimate * self.units, se * self.units), df
+
+    def influence(self, combination: Array) -> pd.Series:
+        """By subject what it adds to the error of a combination that the data determine, in ``units``."""
+        return pd.Series(self.fit.influence(combination[self.kept]), index=self.subjects)
 
     def test(self, combinations: Array) -> Tested | None:
         """That all of ``combinations`` are zero, or what of them the data determine; None where that is nothing."""
@@ -185,35 +189,38 @@ class RepeatedMeasures:
 
 
 def fitted(
-    endpoint: Endpoint, rows: pd.DataFrame, arms: list[str], visits: list[float], near: RepeatedMeasures | None = None
+    endpoint: Endpoint,
+    rows: pd.DataFrame,
+    arms: list[str],
+    visits: list[float],
+    near: RepeatedMeasures | None = None,
+    part: Array | None = None,
 ) -> RepeatedMeasures:
     """The model of these rows (``y``, ``arm``, ``visit``, ``subject``, ``base``, ``weight``, covariates).
 
-    A structure without a maximum is followed by the next simpler one. Raises NotCovered where an optimum is not reached, and
-    for Kenward-Roger without the restricted likelihood. ``near``: a fit of nearly the same rows, whose structure this one has
-    too."""
+    A structure without a maximum is followed by the next simpler one. Raises Undetermined where none has one, NotCovered where
+    an optimum is not reached, and for Kenward-Roger without the restricted likelihood. ``near``: a fit of nearly the same rows,
+    whose structure this one has too. ``part`` (1 for rows inside of it, 0 outside): every arm has means of its own in both
+    parts."""
     restricted = endpoint.estimation == "reml"
     if not restricted and endpoint.df == "kenward-roger":
         raise NotCovered("Kenward-Roger needs REML")
-    mean = mean_model(endpoint, rows, arms, visits)
+    mean = mean_model(endpoint, rows, arms_or_parts(rows, arms, part), visits)
     root = np.sqrt(rows["weight"].to_numpy(float))
     kept, made_of = independent_columns(mean.x * root[:, None])
     x = mean.x[:, kept]
     if len(x) <= x.shape[1]:
-        raise NotCovered("a model without residual degrees of freedom")
+        raise Undetermined("a model without residual degrees of freedom")
     y = rows["y"].to_numpy(float)
     residual = y - x @ np.linalg.lstsq(x * root[:, None], y * root, rcond=None)[0]
     units = near.units if near else float(residual.std())
     if units == 0:
-        raise NotCovered("residuals that are all zero")
+        raise Undetermined("residuals that are all zero")
     place = places_of(list(rows["visit"]), visits)
     by_arm = places_of(list(rows["arm"]), arms) if endpoint.covariance_by_arm else np.zeros(len(rows), dtype=np.int64)
-    subjects = pd.factorize(rows["subject"])[0]
+    subjects, people = pd.factorize(rows["subject"])
     blocks = blocks_of(subjects, place, by_arm, x * root[:, None], y * root / units)
     groups = len(arms) if endpoint.covariance_by_arm else 1
-    white = pd.Series(residual * root / units)
-    sd = np.maximum(white.groupby(place).apply(lambda r: math.sqrt((r**2).mean())).to_numpy(), 1e-3)
-    lag_one = _lag_one(white.to_numpy(), subjects, place, sd)
     free = len(y) - x.shape[1] if restricted else len(y)
     offset = float(np.log(root).sum()) - free * math.log(units)
     if restricted:
@@ -222,7 +229,10 @@ def fitted(
         likelihood = Likelihood(blocks, structure(near.name, len(visits), groups), restricted)
         theta = likelihood.refined(near.fit.theta, near.hessian)
         fit = MixedFit(likelihood, theta, -near.hessian, endpoint.df)
-        return RepeatedMeasures(mean, kept, made_of, fit, near.name, units, offset, near.hessian)
+        return RepeatedMeasures(mean, kept, made_of, fit, near.name, units, offset, near.hessian, people)
+    white = pd.Series(residual * root / units)
+    sd = np.maximum(white.groupby(place).apply(lambda r: math.sqrt((r**2).mean())).to_numpy(), 1e-3)
+    lag_one = _lag_one(white.to_numpy(), subjects, place, sd)
     name: str | None = endpoint.covariance
     while name is not None:
         likelihood = Likelihood(blocks, structure(name, len(visits), groups), restricted)
@@ -234,8 +244,8 @@ def fitted(
             name = SIMPLER.get(name)
             continue
         fit = MixedFit(likelihood, theta, stationary_information(hessian), endpoint.df)
-        return RepeatedMeasures(mean, kept, made_of, fit, name, units, offset, hessian)
-    raise NotCovered(f"no structure from {endpoint.covariance} on has a maximum")
+        return RepeatedMeasures(mean, kept, made_of, fit, name, units, offset, hessian, people)
+    raise Undetermined(f"no structure from {endpoint.covariance} on has a maximum")
 
 
 def _lag_one(residual: Array, subjects: NDArray[np.int64], place: NDArray[np.int64], sd: Array) -> float:

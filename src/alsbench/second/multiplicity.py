@@ -19,14 +19,16 @@ import pandas as pd
 from scipy import stats
 from statsmodels.stats.multitest import multipletests
 
-from alsbench.second import ancova, joint_rank
+from alsbench.second import ancova, joint_rank, mmrm, slope
 from alsbench.second.design import Array, arm_design, least_squares, t_two_sided
-from alsbench.second.numbers import NotCovered
+from alsbench.second.numbers import NotCovered, Undetermined
 from alsbench.second.trial import TrialTables
 from alsbench.study.model import Comparison, Endpoint, Hypothesis, Study
 
 TESTS = {"bonferroni": "bonferroni", "holm": "holm", "hochberg": "simes-hochberg"}  # as multipletests calls them
+INFLUENTIAL = frozenset({"ancova", "joint_rank", "mmrm", "slope"})
 POINTS, INTEGRATIONS = 50_000, 8  # of a multivariate t
+LEAST_ERROR = 1e-7  # of an integral: where it is nil it says so many times over
 Place = tuple[str, str]  # of a hypothesis: endpoint and name of the comparison
 
 
@@ -55,18 +57,21 @@ def adjusted_p(study: Study, p_values: Mapping[Place, float | None]) -> dict[Pla
 def max_t_p(trial: TrialTables, population: str = "") -> dict[Place, tuple[float | None, float]]:
     """By hypothesis of a ``max_t`` plan its adjusted p and the standard error of that, the p being None where there is no t.
 
-    Raises NotCovered for an endpoint whose influences are not computed here (all but ANCOVA and the joint rank)."""
+    Raises NotCovered for an endpoint of a method without influences: MMRM, ANCOVA, joint rank and slopes have them."""
     plan = trial.study.multiplicity
     if plan is None:
         return {}
-    family: dict[Place, Influential | None] = {}
-    for hypothesis in plan.hypotheses:
-        endpoint = trial.study.endpoints[hypothesis.endpoint]
-        comparison = next(c for c in trial.study.comparisons if c.name == hypothesis.comparison)
-        if endpoint.method not in ("ancova", "joint_rank"):
+    comparisons = {c.name: c for c in trial.study.comparisons}
+    made: dict[Place, Influential | None] = {}
+    for name in dict.fromkeys(h.endpoint for h in plan.hypotheses):
+        endpoint = trial.study.endpoints[name]
+        if endpoint.method not in INFLUENTIAL:
             raise NotCovered(f"max_t with the method {endpoint.method}")
         members = trial.members("overall", population or endpoint.population)
-        family[hypothesis.endpoint, hypothesis.comparison] = influential(trial, endpoint, members, comparison)
+        own = [h.comparison for h in plan.hypotheses if h.endpoint == name]
+        found = influential(trial, endpoint, members, [comparisons[c] for c in own])
+        made |= {(name, c): one for c, one in zip(own, found, strict=True)}
+    family = {(h.endpoint, h.comparison): made[h.endpoint, h.comparison] for h in plan.hypotheses}
     known = {place: one for place, one in family.items() if one is not None}
     if not known:
         return dict.fromkeys(family, (None, 0.0))
@@ -74,8 +79,8 @@ def max_t_p(trial: TrialTables, population: str = "") -> dict[Place, tuple[float
     size = np.sqrt((psi**2).sum(axis=0))
     correlation = psi.T @ psi / np.outer(size, size)
     df = min(one.df for one in known.values())
-    made = {place: largest_of(abs(one.t), correlation, df) for place, one in known.items()}
-    return {place: made.get(place, (None, 0.0)) for place in family}
+    adjusted = {place: largest_of(abs(one.t), correlation, df) for place, one in known.items()}
+    return {place: adjusted.get(place, (None, 0.0)) for place in family}
 
 
 @dataclass(frozen=True)
@@ -87,11 +92,60 @@ class Influential:
     influence: pd.Series
 
 
-def influential(trial: TrialTables, endpoint: Endpoint, members: pd.DataFrame, comparison: Comparison) -> Influential | None:
-    """The contrast of a comparison at its horizon; None where it has no t."""
+def influential(
+    trial: TrialTables, endpoint: Endpoint, members: pd.DataFrame, comparisons: Sequence[Comparison]
+) -> list[Influential | None]:
+    """The contrasts of comparisons of one endpoint, each at its horizon; None where there is no t."""
+    if endpoint.method in ("mmrm", "slope"):
+        return _of_mixed_model(trial, endpoint, members, comparisons)
+    return [_of_least_squares(trial, endpoint, members, c) for c in comparisons]
+
+
+def _of_mixed_model(
+    trial: TrialTables, endpoint: Endpoint, members: pd.DataFrame, comparisons: Sequence[Comparison]
+) -> list[Influential | None]:
+    """Of one fit of all arms."""
+    repeated = endpoint.method == "mmrm"
+    rows = trial.model_rows(endpoint, members) if repeated else slope.slope_rows(trial, endpoint, members)
+    arms = [a for a in trial.study.arms.order if (rows["arm"] == a).any()]
+    model: mmrm.RepeatedMeasures | slope.RandomSlopes
+    if not arms:
+        return [None for _ in comparisons]
+    try:
+        if repeated:
+            model = mmrm.fitted(endpoint, rows, arms, [float(v) for v in sorted(rows["visit"].unique())])
+        else:
+            model = slope.fitted(endpoint, rows, arms)
+    except Undetermined:
+        return [None for _ in comparisons]
+    found: list[Influential | None] = []
+    for comparison in comparisons:
+        along = _difference(model, rows, comparison) if {comparison.treatment, comparison.reference} <= set(arms) else None
+        said = model.says(along) if along is not None else None
+        if along is None or said is None or said[0][1] == 0:
+            found.append(None)
+            continue
+        (estimate, se), df = said
+        found.append(Influential(estimate / se, df, model.influence(along)))
+    return found
+
+
+def _difference(model: mmrm.RepeatedMeasures | slope.RandomSlopes, rows: pd.DataFrame, comparison: Comparison) -> Array | None:
+    if isinstance(model, slope.RandomSlopes):
+        return model.slope[comparison.treatment] - model.slope[comparison.reference]
+    visit = ancova.visit_read(rows, comparison)
+    if visit is None:
+        return None
+    return model.mean.mean(comparison.treatment, visit) - model.mean.mean(comparison.reference, visit)
+
+
+def _of_least_squares(
+    trial: TrialTables, endpoint: Endpoint, members: pd.DataFrame, comparison: Comparison
+) -> Influential | None:
     arms = list(trial.study.arms.order) if endpoint.arms == "all" else [comparison.treatment, comparison.reference]
     if endpoint.method == "ancova":
-        rows = ancova.at_horizon(trial, endpoint, members, comparison, arms)
+        rows = trial.model_rows(endpoint, members)
+        rows = rows[(rows["visit"] == ancova.visit_read(rows, comparison)) & rows["arm"].isin(arms)]
         more: tuple[str, ...] = ("base",)
         weights = rows["weight"].to_numpy(float)
     else:
@@ -121,7 +175,7 @@ def largest_of(t: float, correlation: Array, df: float) -> tuple[float, float]:
                                        random_state=seed))
         for seed in range(INTEGRATIONS)
     ]  # fmt: skip
-    return 1 - float(np.mean(inside)), float(np.std(inside, ddof=1)) / math.sqrt(INTEGRATIONS)
+    return 1 - float(np.mean(inside)), max(float(np.std(inside, ddof=1)) / math.sqrt(INTEGRATIONS), LEAST_ERROR)
 
 
 def rejected(study: Study, adjusted: Mapping[Place, float | None]) -> dict[Place, bool]:

@@ -10,6 +10,10 @@ class NotCovered(Exception):
     """What the second program does not compute, in words: it is listed, and never counts as agreement."""
 
 
+class Undetermined(NotCovered):
+    """A model that the data do not determine."""
+
+
 @dataclass(frozen=True)
 class Number:
     """One statistic, named as a row of the first program is; ``stat`` is None where it cannot be computed from the data.

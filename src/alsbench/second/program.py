@@ -63,12 +63,15 @@ def plan_numbers(trial: TrialTables, population: str = "") -> list[Number]:
     if plan.method == "max_t":
         return [adjusted_number(trial.study, place, p, error) for place, (p, error) in max_t_p(trial, population).items()]
     p_values: dict[Place, float | None] = {}
+    answers: dict[str, list[Number]] = {}
+    for name in dict.fromkeys(h.endpoint for h in plan.hypotheses):
+        endpoint = trial.study.endpoints[name]
+        answers[name] = answer(trial, endpoint.model_copy(update={"population": population or endpoint.population}))
     for hypothesis in plan.hypotheses:
-        endpoint = trial.study.endpoints[hypothesis.endpoint]
-        asked = endpoint.model_copy(update={"population": population or endpoint.population})
         comparison = next(c for c in trial.study.comparisons if c.name == hypothesis.comparison)
         sides = (comparison.treatment, comparison.reference)
-        made = [n for n in answer(trial, asked) if n.stat_name == "p_value" and (n.treatment, n.reference) == sides]
+        of_comparison = [n for n in answers[hypothesis.endpoint] if (n.treatment, n.reference) == sides]
+        made = [n for n in of_comparison if n.stat_name == "p_value"]
         visits = [v for n in made if (v := n.visit) is not None and (comparison.horizon is None or v <= comparison.horizon)]
         at = max(visits, default=None)
         p = next((n.stat for n in made if n.visit == at and n.level is None), None)

@@ -13,9 +13,19 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from statsmodels.regression.mixed_linear_model import MixedLM
 
-from alsbench.second.design import Array, Stats, difference_stats, exponentiated, mean_stats, split_covariates, t_quantile
+from alsbench.second.design import (
+    Array,
+    Stats,
+    arms_or_parts,
+    difference_stats,
+    exponentiated,
+    mean_stats,
+    split_covariates,
+    t_quantile,
+)
 from alsbench.second.likelihood import (
     Likelihood,
     MixedFit,
@@ -24,9 +34,10 @@ from alsbench.second.likelihood import (
     blocks_of,
     independent_columns,
     places_of,
+    reduced,
     stationary_information,
 )
-from alsbench.second.numbers import NotCovered, NumberRows
+from alsbench.second.numbers import NotCovered, NumberRows, Undetermined
 from alsbench.second.trial import DAYS, TrialTables, covariate, with_covariates
 from alsbench.study.model import Comparison, Endpoint
 
@@ -37,30 +48,36 @@ COVERED = {
     "contrast": {"difference", "se", "df", "conf_low", "conf_high", "t", "p_value", *RATIO, *SLOWING},
     "model": {"n_subjects", "n_observations", "log_likelihood", "aic", "bic", "sigma"},
 }
-NOT_IN_ROW_SPACE = 1e-7
 DETERMINED = 1e-8  # of the smallest eigenvalue of the scaled information: below it a parameter is not determined
-
-
-class Undetermined(Exception):
-    """The design does not determine the variances, whatever the response: no number can be computed."""
 
 
 @dataclass(frozen=True)
 class RandomSlopes:
-    """A fitted model. ``slope[arm]`` is the combination of coefficients that is the arm's slope, in ``units`` of the response;
-    ``factor``: the random effects' Cholesky factor by rows, and the residual SD."""
+    """A fitted model. ``slope[arm]`` (of two parts ``slope[in_part(arm, inside)]``) is the combination of all columns that is
+    the arm's slope, in ``units`` of the response; ``kept`` and ``made_of`` as :func:`independent_columns` has them; ``factor``:
+    the random effects' Cholesky factor by rows, and the residual SD; ``subjects`` by their codes."""
 
     fit: MixedFit
     factor: Array
     slope: dict[str, Array]
+    kept: NDArray[np.int64]
+    made_of: Array
     units: float
     offset: float
     parameters: int
+    subjects: pd.Index
 
-    def says(self, along: Array) -> tuple[tuple[float, float], float]:
-        """Estimate and standard error, and degrees of freedom."""
+    def says(self, combination: Array) -> tuple[tuple[float, float], float] | None:
+        """Estimate and standard error, and degrees of freedom; None where the data do not determine it."""
+        along = reduced(combination, self.kept, self.made_of)
+        if along is None:
+            return None
         estimate, se, df = self.fit.says(along)
         return (estimate * self.units, se * self.units), df
+
+    def influence(self, combination: Array) -> pd.Series:
+        """By subject what it adds to the error of a combination that the data determine, in ``units``."""
+        return pd.Series(self.fit.influence(combination[self.kept]), index=self.subjects)
 
     @property
     def log_likelihood(self) -> float:
@@ -71,7 +88,7 @@ class RandomSlopes:
 def numbers(trial: TrialTables, endpoint: Endpoint, members: pd.DataFrame) -> NumberRows:
     """Slopes of all arms, their differences, and the model."""
     made = NumberRows()
-    rows = _rows(trial, endpoint, members)
+    rows = slope_rows(trial, endpoint, members)
     arms = [a for a in trial.study.arms.order if (rows["arm"] == a).any()]
     if not arms:
         raise NotCovered("a subgroup without analysed rows")
@@ -81,8 +98,8 @@ def numbers(trial: TrialTables, endpoint: Endpoint, members: pd.DataFrame) -> Nu
         return made
     log = endpoint.scale == "log"
     for arm in trial.study.arms.order:
-        said = model.says(model.slope[arm]) if arm in arms else (None, 0.0)
-        of_slope = mean_stats("slope", *said)
+        said = model.says(model.slope[arm]) if arm in arms else None
+        of_slope = mean_stats("slope", *said) if said else mean_stats("slope", None, 0.0)
         found: Stats = {"n": int(rows.loc[rows["arm"] == arm, "subject"].nunique()), **of_slope}
         if log:
             found |= exponentiated(of_slope, GMR) | {"n_below_lloq": int(rows.loc[rows["arm"] == arm, "below"].sum())}
@@ -100,7 +117,7 @@ def numbers(trial: TrialTables, endpoint: Endpoint, members: pd.DataFrame) -> Nu
     return made
 
 
-def _rows(trial: TrialTables, endpoint: Endpoint, members: pd.DataFrame) -> pd.DataFrame:
+def slope_rows(trial: TrialTables, endpoint: Endpoint, members: pd.DataFrame) -> pd.DataFrame:
     """Values at baseline and after it: ``y``, ``months``, ``visit``, ``arm``, ``subject`` and covariates."""
     records = trial.records(endpoint, members)
     baseline = trial.study.visits.baseline
@@ -113,16 +130,18 @@ def _rows(trial: TrialTables, endpoint: Endpoint, members: pd.DataFrame) -> pd.D
     return found.dropna(subset=["y", "arm", "visit", *map(covariate, endpoint.covariates)])
 
 
-def fitted(endpoint: Endpoint, rows: pd.DataFrame, arms: list[str]) -> RandomSlopes:
-    """The model of these rows. Raises NotCovered where the optimum is not reached or on the boundary, and Undetermined where
-    the restricted information of the variances is singular at V = I, and so at every V."""
+def fitted(endpoint: Endpoint, rows: pd.DataFrame, arms: list[str], part: Array | None = None) -> RandomSlopes:
+    """The model of these rows. ``part`` (1 for rows inside of it, 0 outside): every arm has a slope of its own in both parts,
+    and so has its intercept, or, with a shared baseline, each part. Raises NotCovered where the optimum is not reached, and
+    Undetermined where the restricted information of the variances is singular at V = I, and so at every V."""
     restricted = endpoint.estimation == "reml"
     if not restricted and endpoint.df == "kenward-roger":
         raise NotCovered("Kenward-Roger needs REML")
     months = rows["months"].to_numpy(float)
-    is_arm = {a: (rows["arm"] == a).to_numpy(float) for a in arms}
-    columns = [months * is_arm[a] for a in arms]
-    columns += [np.ones(len(rows))] if endpoint.shared_baseline else [is_arm[a] for a in arms]
+    cells = arms_or_parts(rows, arms, part)
+    together = [np.ones(len(rows))] if part is None else [1 - part, part]
+    columns = [months * within for within in cells.values()]
+    columns += together if endpoint.shared_baseline else list(cells.values())
     scale = [1.0] * len(columns)
     numeric, factors = split_covariates(endpoint, rows, endpoint.covariates)
     for name in numeric:
@@ -136,24 +155,21 @@ def fitted(endpoint: Endpoint, rows: pd.DataFrame, arms: list[str]) -> RandomSlo
     whole = np.column_stack(columns)
     kept, made_of = independent_columns(whole)
     x, y = whole[:, kept], rows["y"].to_numpy(float)
-    if np.abs(made_of[:, : len(arms)] - (kept[:, None] == np.arange(len(arms)))).max() > NOT_IN_ROW_SPACE:
-        raise NotCovered("slopes that the data do not determine")
     units = float((y - x @ np.linalg.lstsq(x, y, rcond=None)[0]).std())
     if units == 0:
         raise NotCovered("residuals that are all zero")
     times = np.unique(months)
-    subjects = pd.factorize(rows["subject"])[0]
+    subjects, people = pd.factorize(rows["subject"])
     blocks = blocks_of(subjects, places_of(list(months), list(times)), np.zeros(len(y), dtype=np.int64), x, y / units)
     standard = (times - months.mean()) / months.std()
     if least_information(Likelihood(blocks, _natural(standard)), np.array([0.0, 0.0, 0.0, 1.0]))[1] < DETERMINED:
-        raise Undetermined
+        raise Undetermined("variances that the data do not determine")
     begin = _begin(y / units, x, months, subjects, restricted)
     fit, factor = _optimum(endpoint, Likelihood(blocks, _by_factor(times), restricted), times, begin)
     free = len(y) - x.shape[1] if restricted else len(y)
     offset = -free * math.log(units) - (float(np.log(np.array(scale)[kept]).sum()) if restricted else 0.0)
-    identity = np.eye(x.shape[1])
-    slope = {arm: identity[k] for k, arm in enumerate(arms)}
-    return RandomSlopes(fit, factor, slope, units, offset, x.shape[1] + 4)
+    slope = dict(zip(cells, np.eye(whole.shape[1]), strict=False))  # the first columns
+    return RandomSlopes(fit, factor, slope, kept, made_of, units, offset, x.shape[1] + 4, people)
 
 
 def _begin(y: Array, x: Array, months: Array, subjects: Array, restricted: bool) -> Array:
@@ -161,7 +177,7 @@ def _begin(y: Array, x: Array, months: Array, subjects: Array, restricted: bool)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # that it has not converged is why it is polished: a few of its steps are dear enough
         model = MixedLM(y, x, groups=subjects, exog_re=np.column_stack([np.ones(len(y)), months]))
-        made = model.fit(reml=restricted, method="lbfgs", maxiter=5)
+        made = model.fit(reml=restricted, method="lbfgs", maxiter=2)
     values, vectors = np.linalg.eigh(np.asarray(made.cov_re))
     root = np.linalg.cholesky((vectors * np.maximum(values, 1e-8)) @ vectors.T)
     return np.array([root[0, 0], root[1, 0], root[1, 1], math.sqrt(float(made.scale))])
@@ -212,18 +228,20 @@ def least_information(likelihood: Likelihood, theta: Array) -> tuple[Array, floa
 
 def _by_factor(times: Array) -> Sigma:
     def sigma(theta: Array) -> Array:
-        a, b, c, s = theta
-        one, two = a + b * times, c * times
-        return np.asarray((np.outer(one, one) + np.outer(two, two) + s * s * np.eye(len(times)))[None])
+        a, b, c, s = (part[..., None, None] for part in np.moveaxis(theta, -1, 0))
+        row, column = times[None, :], times[:, None]
+        made = (a + b * row) * (a + b * column) + c * c * row * column + s * s * np.eye(len(times))
+        return np.asarray(made[..., None, :, :])
 
     return sigma
 
 
 def _natural(times: Array) -> Sigma:
     def sigma(theta: Array) -> Array:
-        intercept, both, slope, residual = theta
-        sums = np.add.outer(times, times)
-        return np.asarray((intercept + both * sums + slope * np.outer(times, times) + residual * np.eye(len(times)))[None])
+        intercept, both, slope, residual = (part[..., None, None] for part in np.moveaxis(theta, -1, 0))
+        row, column = times[None, :], times[:, None]
+        made = intercept + both * (row + column) + slope * row * column + residual * np.eye(len(times))
+        return np.asarray(made[..., None, :, :])
 
     return sigma
 
@@ -231,18 +249,19 @@ def _natural(times: Array) -> Sigma:
 def _contrast(made: NumberRows, endpoint: Endpoint, model: RandomSlopes, comparison: Comparison) -> None:
     place = {"treatment": comparison.treatment, "reference": comparison.reference}
     one, other = model.slope[comparison.treatment], model.slope[comparison.reference]
-    said, df = model.says(one - other)
-    found = difference_stats(said, df)
+    said, of_reference = model.says(one - other), model.says(other)
+    found = difference_stats(*said) if said else difference_stats(None, 0.0)
     if endpoint.scale == "log":
         found |= exponentiated(found, RATIO)
     made.add("contrast", found, **place)
-    if model.says(other)[0][0] * (1 if endpoint.better == "higher" else -1) < 0:
+    if said and of_reference and of_reference[0][0] * (1 if endpoint.better == "higher" else -1) < 0:
         made.add("contrast", dict(zip(SLOWING, percent_slowing(model, one, other), strict=True)), **place)
 
 
 def percent_slowing(model: RandomSlopes, one: Array, other: Array) -> tuple[float | None, float | None, float | None]:
     """100 (1 - b1/b0) with Fieller's (1954) limits, nothing where b0 is not clearly different from zero. The degrees of freedom
     are those of b1 - r b0, the contrast that Fieller tests, at r = b1/b0."""
+    one, other = one[model.kept], other[model.kept]
     b1, b0 = float(one @ model.fit.beta), float(other @ model.fit.beta)
     c = model.fit.covariance
     v11, v00, v10 = float(one @ c @ one), float(other @ c @ other), float(one @ c @ other)

@@ -3,7 +3,7 @@ standard deviations, inverse hyperbolic tangents of correlations; the Toeplitz o
 (Barndorff-Nielsen and Schou 1973, doi 10.1016/0047-259X(73)90030-4), the unstructured one by the Cholesky factor with logs on
 its diagonal (Pinheiro and Bates 1996, doi 10.1007/BF00140873).
 
-Every function takes complex parameters too, for derivatives by complex steps.
+Every function takes many points at once (..., parameters), and complex parameters too, for derivatives by complex steps.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ SIMPLER = {"us": "toeph", "toeph": "ar1h", "ar1h": "csh", "csh": "ar1", "ar1": "
 
 
 def structure(name: str, m: int, groups: int = 1) -> Sigma:
-    """Parameters of all groups, one after the other, to covariance matrices (groups, m, m)."""
+    """Parameters of all groups, one after the other (..., parameters), to covariance matrices (..., groups, m, m)."""
 
     def sigma(theta: Array) -> Array:
-        return np.array([_matrix(name, m, part) for part in np.split(theta, groups)])
+        return np.stack([_matrix(name, m, part) for part in np.split(theta, groups, axis=-1)], axis=-3)
 
     return sigma
 
@@ -49,41 +49,41 @@ def _lags(m: int) -> NDArray[np.int64]:
 
 def _matrix(name: str, m: int, theta: Array) -> Array:
     if name == "us":
-        root = np.zeros((m, m), dtype=theta.dtype)
-        root[np.tril_indices(m)] = theta
-        root[np.diag_indices(m)] = np.exp(np.diagonal(root))
-        return root @ root.T
+        root = np.zeros((*theta.shape[:-1], m, m), dtype=theta.dtype)
+        rows, columns = np.tril_indices(m)
+        root[..., rows, columns] = np.where(rows == columns, np.exp(theta), theta)
+        return np.asarray(root @ root.swapaxes(-1, -2))
     k = m if name.endswith("h") else 1
-    sd = np.broadcast_to(np.exp(theta[:k]), (m,))
-    correlation = CORRELATIONS[name.removesuffix("h")](np.tanh(theta[k:]), m) if m > 1 else np.ones((1, 1))
-    return np.asarray(sd[:, None] * correlation * sd[None, :])
+    sd = np.broadcast_to(np.exp(theta[..., :k]), (*theta.shape[:-1], m))
+    correlation = CORRELATIONS[name.removesuffix("h")](np.tanh(theta[..., k:]), m) if m > 1 else np.ones((1, 1))
+    return np.asarray(sd[..., :, None] * correlation * sd[..., None, :])
 
 
 def _ar1(r: Array, m: int) -> Array:
-    return np.cumprod(np.concatenate([[1.0], np.repeat(r, m - 1)]))[_lags(m)]
+    return np.asarray(r[..., None] ** _lags(m))
 
 
 def _toep(partial: Array, m: int) -> Array:
     """By the recursion of Durbin and Levinson: partial autocorrelations to autocorrelations."""
-    r = [np.ones(1, dtype=partial.dtype)[0]]
-    weights = np.zeros(0, dtype=partial.dtype)
+    r, weights = [np.ones_like(partial[..., 0])], list[Array]()
     for k in range(m - 1):
-        before = np.array(r[1:])
-        r.append(weights @ before[::-1] + partial[k] * (1 - weights @ before))
-        weights = np.append(weights - partial[k] * weights[::-1], partial[k])
-    return np.array(r)[_lags(m)]
+        own, before = partial[..., k], r[1:]
+        ahead = sum(w * b for w, b in zip(weights, reversed(before), strict=True))
+        r.append(ahead + own * (1 - sum(w * b for w, b in zip(weights, before, strict=True))))
+        weights = [*(w - own * v for w, v in zip(weights, reversed(weights), strict=True)), own]
+    return np.stack(r, axis=-1)[..., _lags(m)]
 
 
 def _cs(r: Array, m: int) -> Array:
     """From -1 / (m - 1), where the matrix goes singular, to 1."""
     low = -1 / (m - 1)
-    return np.where(np.eye(m, dtype=bool), 1.0, low + (1 - low) * (1 + r[0]) / 2)
+    return np.where(np.eye(m, dtype=bool), 1.0, low + (1 - low) * (1 + r[..., None]) / 2)
 
 
 def _ad(r: Array, m: int) -> Array:
-    made = np.eye(m, dtype=r.dtype)
+    made = np.zeros((*r.shape[:-1], m, m), dtype=r.dtype) + np.eye(m)
     for i in range(m - 1):
-        made[i, i + 1 :] = made[i + 1 :, i] = np.cumprod(r[i:])
+        made[..., i, i + 1 :] = made[..., i + 1 :, i] = np.cumprod(r[..., i:], axis=-1)
     return made
 
 

@@ -27,6 +27,7 @@ from alsbench.service.endpoint import answered, endpoint_question
 from alsbench.service.output import Output, sheets_output, source_facts
 from alsbench.service.trail import log_look
 from alsbench.stats.agreement import FITTED_METHODS, WORST_FIRST, Agreement, SaidValue, ValueRule, agree, classify
+from alsbench.stats.threads import one_blas_thread
 
 if TYPE_CHECKING:
     from alsbench.analysis.result import Result, Row
@@ -114,7 +115,8 @@ class SecondProgram:
         analysed, with what the question asked otherwise. Rows that a mask hides are not compared."""
         shown = [r for r in result.rows if not is_masked(r)]
         try:
-            second = {n.place(): n for n in answer(self._trial, endpoint, phrase)}
+            with one_blas_thread():
+                second = {n.place(): n for n in answer(self._trial, endpoint, phrase)}
         except NotCovered as fault:
             return _nothing(endpoint, phrase, f"not covered: {fault}", sum(r.stat is not None for r in shown))
         return held_against(endpoint, phrase, shown, second, {row_place(r) for r in result.rows if is_masked(r)})
@@ -125,7 +127,8 @@ class SecondProgram:
         piece = piece_or_fault(source, endpoint.name, phrase, source.study.comparisons, endpoint.population)
         rows = [r for r in piece.rows if r.stat_name == "interaction_p"]
         try:
-            second = {n.place(): n for n in interactions(self._trial, endpoint, phrase)}
+            with one_blas_thread():
+                second = {n.place(): n for n in interactions(self._trial, endpoint, phrase)}
         except NotCovered as fault:
             return _nothing(endpoint, phrase, f"not covered: {fault}", sum(r.stat is not None for r in rows))
         return _each(endpoint, phrase, rows, second)
@@ -134,7 +137,8 @@ class SecondProgram:
         """The adjusted p of every hypothesis of the study's plan for multiplicity; nothing without a plan."""
         study, found = self._source.study, BothPrograms()
         try:
-            second = {n.place(): n for n in plan_numbers(self._trial, population)}
+            with one_blas_thread():
+                second = {n.place(): n for n in plan_numbers(self._trial, population)}
             first = gates(self._source, population)
         except (NotCovered, AlsbenchError) as fault:
             why = f"not covered: {fault}" if isinstance(fault, NotCovered) else f"the first program has no answer: {fault.what}"

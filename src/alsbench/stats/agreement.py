@@ -33,6 +33,7 @@ COUNTS = frozenset(
         "losses",
         "ties",
         "gehan_w",
+        "permutations",
     }
     | {"visits_tested", "first_visit", "first_lasting_visit"}
 )
@@ -55,7 +56,7 @@ def tolerance(stat_name: str, value: float, se: float = 0.0, *, fitted: bool = F
         return LIKELIHOODS[stat_name] * FITTED
     if stat_name in ("df", "den_df"):
         return DF * abs(value)
-    if stat_name.endswith(("_p", "p_value")):
+    if is_p(stat_name):
         return FITTED
     size = max(abs(value), 1.0) if fitted and stat_name in TESTS else max(abs(value), se)
     return (FITTED if fitted or stat_name in ITERATED else CLOSED_FORM) * size
@@ -79,7 +80,7 @@ def agree(
     if not isinstance(one, int | float) or not isinstance(other, int | float):
         return False, math.inf
     deviation = abs(one - other)
-    absolute = error or stat_name in LIKELIHOODS or stat_name.endswith(("_p", "p_value"))
+    absolute = error or stat_name in LIKELIHOODS or is_p(stat_name)
     size = 1.0 if absolute else max(abs(one), se)
     return deviation <= tolerance(stat_name, one, se, fitted=fitted, error=error), deviation / size if size else math.inf
 
