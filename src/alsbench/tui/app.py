@@ -36,12 +36,12 @@ from alsbench.tui.external_programs import editor, run_on_terminal, subgroup_lin
 from alsbench.tui.keys import KeyRouter
 from alsbench.tui.overlays import Overlays, failure_lines
 from alsbench.tui.screens.base import QueryView, View
-from alsbench.tui.session import Catalogue, Session, reduce
+from alsbench.tui.session import SCREENS, Catalogue, Session, reduce
 from alsbench.tui.session_log import SessionLog
 from alsbench.tui.session_restore import actions_to, restore_path, restored_actions, still_there
 from alsbench.tui.terminal import LastingDriver, Painter, Written
 from alsbench.tui.theme import appearance, default_theme, no_color, plain_terminal, textual_themes, theme_name
-from alsbench.tui.widgets.bars import Bar, footer_pieces, header_pieces
+from alsbench.tui.widgets.bars import Bar, TabLine, footer_pieces, header_pieces
 from alsbench.tui.widgets.pane import Pane
 from alsbench.tui.widgets.table import VirtualTable
 from alsbench.tui.worker import Job, JobReport, Jobs
@@ -49,6 +49,7 @@ from alsbench.tui.worker import Job, JobReport, Jobs
 if TYPE_CHECKING:
     from alsbench.tui.opening import OpenedWorkspace
 
+TABS_WIDTH, TABS_HEIGHT = 100, 30  # of a terminal that has room for a line of tabs
 SMALL = 1000  # bytes that a terminal gets in one piece anyway: they need no marks of where an update begins and ends
 WELCOME = "0 to 9 are screens, ? the keys here, ^p finds any command"  # the first time on a workspace
 NEWER = "newer data were loaded; r opens them"
@@ -103,6 +104,7 @@ class Workbench(App[int], inherit_bindings=False):
         self.views: dict[str, View] = {}
         self.painter = Painter()
         self.header = Bar(self.look, id="header")
+        self.tabs = TabLine(self.look, self.go_to_screen, id="tabs")
         self.footer = Bar(self.look, id="footer")
         self.body = Container(id="body")
         self._status = ""
@@ -119,6 +121,7 @@ class Workbench(App[int], inherit_bindings=False):
 
     def compose(self) -> ComposeResult:
         yield self.header
+        yield self.tabs
         yield self.body
         yield self.footer
 
@@ -180,6 +183,7 @@ class Workbench(App[int], inherit_bindings=False):
 
     def on_resize(self, event: Resize) -> None:
         self.painter.forget()  # also sent when the terminal comes back from another program
+        self.tabs.display = event.size.width >= TABS_WIDTH and event.size.height >= TABS_HEIGHT
         self.show_frame(event.size.width)
 
     async def on_event(self, event: Event) -> None:
@@ -202,6 +206,8 @@ class Workbench(App[int], inherit_bindings=False):
         else:
             pieces = header_pieces(source, self.session, self.catalogue, self.look, width, gone=self.gone)
         self.header.show(pieces)
+        titles = [(s, str(k % 10), SCREEN_TITLES[s][0]) for k, s in enumerate(SCREENS, start=1)]
+        self.tabs.tabs(titles, self.session.screen)
         text = self._progress or self._status
         said = f"{safe(text, ascii=self.ascii)} " if text else ""
         self.footer.show(footer_pieces(self.registry.footer(self.session), said, width))
@@ -237,6 +243,10 @@ class Workbench(App[int], inherit_bindings=False):
             view.display = other == name
         self.view.focus_main()
         self.view.refresh_view()
+
+    async def go_to_screen(self, name: str) -> None:
+        """Go to a screen, as its key does."""
+        await self.keys.run_command(self.registry[f"screen.{name}"])
 
     async def dispatch_action(self, action: act.Action) -> None:
         """Move the session, log the action, show what changed; an action that changes nothing is not logged. Opening a

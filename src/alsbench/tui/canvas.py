@@ -135,7 +135,8 @@ def plot(
 ) -> list[Text]:
     """The plot in exactly ``height`` lines where that leaves at least ``LEAST_ROWS`` for the curves, in ``width`` columns."""
     ground = look["text"]
-    head = [Text(fit(title, width, mark=look.glyphs.ellipsis), look["bold"])] if title else []
+    titles = [title] if cell_len(title) <= width else title.split("   ")  # its parts under each other where they are too long
+    head = [Text(fit(t, width, mark=look.glyphs.ellipsis), look["bold"]) for t in titles if t]
     if legend and series:
         head += _legend(series, look, width)
     y0, y1 = y_range or _range(series, zero)
@@ -152,7 +153,7 @@ def plot(
     canvas = Canvas(columns, rows, x0, x1 + spare, y0, y1, look)
     for x in verticals:
         for line in range(rows):
-            canvas.put(round(canvas.column(x)), line, ":" if not look.glyphs.dots else "┊", look["axis"])
+            canvas.put(round(canvas.column(x)), line, look.glyphs.lasts, look["axis"])
     if zero is not None and y0 <= zero <= y1:
         for column in range(canvas.width):
             canvas.put(column, round(canvas.line_of(zero)), "-" if not look.glyphs.dots else "╌", look["axis"])

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from alsbench.tui import actions as act
 
 SCREENS = ("evidence", "arms", "subgroups", "endpoint", "forest", "scrutiny", "safety", "data", "log", "claims")
-TABS = ("table", "plot", "model", "options")
+TABS = ("table", "plot", "difference", "model", "options")
 OPTIONS = ("covariance", "df", "method")
 HISTORY = 100  # choices kept for undo
 
@@ -173,6 +173,11 @@ class Catalogue:
 
     def visits_of(self, endpoint: str) -> tuple[float, ...]:
         return dict(self.visits).get(endpoint, ())
+
+    def arm(self, name: str) -> str:
+        """An arm with the label that the study gives it: ``Group 1 (five doses)``."""
+        note = next((i.note for i in self.arms if i.name == name), "")
+        return f"{name} ({note})" if note and note != name else name
 
     def label(self, kind: str, name: str) -> str:
         """What to call ``name`` of that kind (``endpoints``, ``arms`` ...); the name itself when unknown."""

@@ -29,7 +29,7 @@ class Glyphs:
     dash: str = "–"
     rule: str = "─"
     stale: str = "≈"
-    markers: str = "●▲■◆▼○△□◇▽"
+    markers: str = "●▲■◆▼○△□◇▽◉◈"  # of twelve arms
     dots: bool = True  # braille dots for lines
     bar: str = "█"
     h: str = "─"
@@ -37,13 +37,38 @@ class Glyphs:
     corner: str = "└"
     tick: str = "┬"
     square: str = "■"
+    primary: str = "★"
+    ratio: str = "×"
+    lasts: str = "┊"
     folded: str = "▸"
     unfolded: str = "▾"
 
 
 UNICODE = Glyphs()
 ASCII = Glyphs(
-    ">", "<", "~", "^", "v", "[x]", "[ ]", "-", "-", "~", "o^#*vx@%&=", False, "#", "-", "|", "+", "+", "#", "+", "-"
+    ">",
+    "<",
+    "~",
+    "^",
+    "v",
+    "[x]",
+    "[ ]",
+    "-",
+    "-",
+    "~",
+    "o^#*vx@%&=$Z",
+    False,
+    "#",
+    "-",
+    "|",
+    "+",
+    "+",
+    "#",
+    "*",
+    "x",
+    ":",
+    "+",
+    "-",
 )
 
 

@@ -82,7 +82,7 @@ def sortable(session: Session) -> bool:
 def on_table(session: Session) -> bool:
     """Whether there are cells under a cursor: not on a profile, a plot or a model's facts."""
     place = session.place
-    return place.record is None and not (place.screen == "endpoint" and place.tab in {"plot", "model"})
+    return place.record is None and not (place.screen == "endpoint" and place.tab in {"plot", "difference", "model"})
 
 
 def key_label(key: str) -> str:

@@ -235,6 +235,14 @@ COMMANDS: tuple[Command, ...] = (
         frozenset({"endpoint"}),
         Command("tab.plot", "Plot", ("p",), "Plot, and back to the table", build=_tab("plot"), footer=("plot", 3)),
         Command(
+            "tab.difference",
+            "Difference",
+            ("d",),
+            "Plot of the difference by visit with its interval, of the two arms of the comparison; and back to the table",
+            build=_tab("difference"),
+            footer=("difference", 11),
+        ),
+        Command(
             "tab.model",
             "Model",
             ("m",),

@@ -1,4 +1,6 @@
-"""Screen 4: one endpoint. Table of LS means and differences, plot, model, options; a block for each subgroup phrase.
+"""Screen 4: one endpoint. Table of LS means and differences, plots, model, options; a block for each subgroup phrase.
+
+Beside the table stands its plot, where there is room and it has one; the visit from which a difference lasts is marked in both.
 
 The numbers are those of the shell's ``alsbench endpoint NAME``; each cell remembers the result rows it was made from, and
 ``enter`` opens them with the subjects behind.
@@ -6,6 +8,7 @@ The numbers are those of the shell's ``alsbench endpoint NAME``; each cell remem
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 from textwrap import wrap
@@ -29,15 +32,19 @@ from alsbench.tui.cell_text import safe
 from alsbench.tui.screens.base import QueryView, joined, with_command
 from alsbench.tui.screens.dialogs import Picker
 from alsbench.tui.screens.drilldown import behind
-from alsbench.tui.screens.plots import BY_VISIT, endpoint_plot, failure
+from alsbench.tui.screens.plots import BY_VISIT, difference_plot, endpoint_plot, failure
+from alsbench.tui.screens.two_panes import TwoPanes, widths
 from alsbench.tui.shell_command import view_question
 from alsbench.tui.table_models import GridModel, GridRow, Section, block_section, grid, heading, with_result
 from alsbench.tui.widgets.pane import folded
+from alsbench.tui.widgets.table import GAP
 
 ALLOWED = {"covariance": get_args(Covariance), "df": get_args(DfMethod), "method": get_args(Method)}
 
 
-class EndpointView(QueryView):
+class EndpointView(TwoPanes, QueryView):
+    fits = True  # whether the whole table has room beside its plot
+
     def wanted(self) -> Sequence[Question]:
         choice = self.session.choice
         if choice.endpoint not in self.study.endpoints:
@@ -121,9 +128,64 @@ class EndpointView(QueryView):
         other = {r.question["population"] for r in self.results} - {choice.population}
         among = f", {', '.join(sorted(other))}" if other else ""  # an endpoint may have a population of its own
         self.title(title, (f"  {against}{visit}", "bold"), (f"  {self.method}{among}  [{place.tab}]", "dim"))
-        self.say("")
-        show = {"table": self.show_table, "plot": self.show_plot, "model": self.show_model, "options": self.show_options}
+        self.say(self.lasting_words())
+        show = {
+            "table": self.show_table,
+            "plot": self.show_plot,
+            "difference": self.show_difference,
+            "model": self.show_model,
+            "options": self.show_options,
+        }
         show[place.tab]()
+        self.show_detail()
+
+    # ---- beside the table
+
+    @property
+    def beside(self) -> bool:
+        """Whether a plot stands beside what is shown: beside the table of a method that has one."""
+        if self.bench.opened is None:
+            return False
+        return self.session.place.tab == "table" and self.method in {*BY_VISIT, "time_to_event"} and self.fits
+
+    def detail_lines(self, width: int, height: int) -> list[Text]:
+        wanted = self.wanted()
+        here = self.phrase_under_cursor(wanted)
+        first = sorted(wanted, key=lambda q: q.subgroups[0] != here)
+        results = [(q.subgroups[0], self.known(q), self.known(CurveKey(q))) for q in first]
+        return endpoint_plot(results, self, width, height)
+
+    def phrase_under_cursor(self, wanted: Sequence[Question]) -> str:
+        """The subgroup phrase whose rows the cursor is among; the first where it is on none."""
+        found = self.source()
+        result = found[1] if isinstance(found, tuple) and len(found) == 2 else None
+        return next((q.subgroups[0] for q in wanted if result is not None and self.known(q) is result), "")
+
+    def detail_keys(self) -> Sequence[AnswerKey]:
+        return [CurveKey(q) for q in self.wanted()] if self.method == "time_to_event" else ()
+
+    def list_answered(self) -> bool:
+        return all(self.known(q) is not None for q in self.wanted())
+
+    def lasting(self, result: Result, subgroup: str) -> float:
+        """The visit from which the difference of the comparison lasts in a subgroup; NaN where it does not."""
+        comparison = self.comparison
+        if comparison is None:
+            return math.nan
+        pair = {"treatment": comparison.treatment, "reference": comparison.reference}
+        found = result.get("first_lasting_visit", context="contrast", subgroup=subgroup, level=None, **pair)
+        return math.nan if found is None or found.stat is None else found.number()
+
+    def lasting_words(self) -> str:
+        """From which visit p stays below 0.05, in every subgroup that has one: what the sign in table and plot means."""
+        unit, said = self.study.visits.unit, []
+        for question in self.wanted():
+            result = self.known(question)
+            if isinstance(result, Result):
+                subgroup = next((r.subgroup for r in result.rows), question.subgroups[0])
+                visit = self.lasting(result, subgroup)
+                said += [f"{subgroup} from {unit} {visit:g}"] if math.isfinite(visit) else []
+        return f"{self.bench.look.glyphs.lasts} p below 0.05 at every visit: {', '.join(said)}" if said else ""
 
     def show_table(self) -> None:
         sections: list[Section] = []
@@ -149,7 +211,9 @@ class EndpointView(QueryView):
                     sections.append(Section((), (line,)))
         if by_visit:
             sections = [self.visit_section(rows)]
-        self.show_grid(GridModel(tuple(sections)))
+        model = GridModel(tuple(sections))
+        self.fits = sum(c.width + GAP for c in model.cols) - GAP <= widths(self.size.width)[0]
+        self.show_grid(model)
 
     def narrowed(self, result: Result, *, arms: bool = True) -> Result:
         """The result with only the contrasts of the session's comparison (a joint rank: at its horizon), only the visit that
@@ -193,6 +257,7 @@ class EndpointView(QueryView):
         if comparison is None:
             return []
         pair = (comparison.treatment, comparison.reference)
+        lasting, mark = self.lasting(result, subgroup), f" {self.bench.look.glyphs.lasts}"
         places = found.places("contrast", subgroup, lambda p: p.pair == pair and p.visit != (None, None))
         made = []
         for visit in sorted({p.visit for p in places}, key=lambda v: (v[1] is None, v[1] or 0.0)):
@@ -200,7 +265,7 @@ class EndpointView(QueryView):
                 continue
             stats = found.get("contrast", subgroup, pair=pair, visit=visit)
             log_scale = "ratio" in stats
-            cells = [TextCell(visit_name(visit))]
+            cells = [TextCell(visit_name(visit) + mark * (visit[1] == lasting))]
             for arm in pair:
                 means = found.get("arm", subgroup, arm=arm, visit=visit) or found.get(
                     "arm", subgroup, arm=arm, pair=pair, visit=visit
@@ -224,7 +289,10 @@ class EndpointView(QueryView):
 
     def visit_section(self, rows: list[GridRow]) -> Section:
         comparison = self.comparison
-        treatment, reference = (comparison.treatment, comparison.reference) if comparison else ("treatment", "reference")
+        arm = self.bench.catalogue.arm
+        treatment, reference = (
+            (arm(comparison.treatment), arm(comparison.reference)) if comparison else ("treatment", "reference")
+        )
         log_scale = self.study.endpoints[self.session.choice.endpoint].scale == "log"
         mean = "GMR (95% CI)" if log_scale else "LS mean (SE)"
         heads, groups = ["n", mean, "n", mean], [treatment, treatment, reference, reference]
@@ -238,6 +306,10 @@ class EndpointView(QueryView):
         results = [(q.subgroups[0], self.known(q), self.known(CurveKey(q))) for q in self.wanted()]
         width, height = self.size.width or 80, max(self.size.height - 2, 8)
         self.show_lines(endpoint_plot(results, self, width, height))
+
+    def show_difference(self) -> None:
+        width, height = self.size.width or 80, max(self.size.height - 2, 8)
+        self.show_lines(difference_plot([(q.subgroups[0], self.known(q)) for q in self.wanted()], self, width, height))
 
     def show_model(self) -> None:
         look = self.bench.look
@@ -308,5 +380,5 @@ class EndpointView(QueryView):
         return with_command(joined(pages), self.bench.exporter.shell_command())
 
     def on_resize(self) -> None:
-        if self.bench.opened is not None and self.session.place.tab in {"plot", "model"} and self.display:
+        if self.bench.opened is not None and self.session.place.tab in {"plot", "difference", "model"} and self.display:
             self.build()

@@ -1,45 +1,112 @@
 """Screen 1: the whole trial at a glance. Endpoints by comparison down, subgroups across, overall first.
 
-A cell is estimate (standard error) p and a direction mark at the comparison's horizon; a subgroup that was defined after
-the data were seen says so in its head. The line below tells interval, interaction p and from which visit p stays below
-0.05. ``enter`` opens the endpoint there. The numbers are those of ``alsbench evidence``.
+A cell is estimate (standard error) p and a direction mark at the comparison's horizon, then from which visit p stays below
+0.05 and the subgroup-by-arm interaction p; a subgroup that was defined after the data were seen says so in its head. The chosen
+comparison stands first; what a screen has no room for goes by the rule of :func:`layout`, and the title says it. Beside the
+table stands the cell under the cursor, with its plot. ``enter`` opens the endpoint there. The numbers are those of ``alsbench
+evidence``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
-from alsbench.analysis.contrast import EvidenceCell, Piece
+from rich.cells import cell_len
+from rich.text import Text
+
+from alsbench.analysis.contrast import BY_VISIT, EvidenceCell, Piece
 from alsbench.analysis.question import OVERALL
 from alsbench.analysis.result import Result
 from alsbench.errors import AlsbenchError
-from alsbench.render.evidence import evidence_page
-from alsbench.render.formats import format_p
+from alsbench.render.formats import format_number, format_p
 from alsbench.render.marks import style
 from alsbench.render.page import Page
 from alsbench.study.phrase import is_post_hoc
 from alsbench.tui import actions as act
-from alsbench.tui.answers import PieceKey
-from alsbench.tui.cell_text import safe
+from alsbench.tui.answers import AnswerKey, PieceKey
+from alsbench.tui.cell_text import fit_middle, safe
 from alsbench.tui.contrast_text import brief_text, short_text, visit_text
 from alsbench.tui.screens.base import with_command
 from alsbench.tui.screens.judged import JudgedView
+from alsbench.tui.screens.two_panes import BESIDE, TwoPanes
 from alsbench.tui.table_models import ROLES, GridModel, GridRow, grid, heading
 
 if TYPE_CHECKING:
     from alsbench.analysis.evidence import Evidence
-    from alsbench.study.model import Comparison
+    from alsbench.study.model import Comparison, Endpoint, Study
 
-LABEL_WIDTH = 14
 CELL_WIDTH = 20
 LIMITS_WIDTH = 28  # of a cell with limits instead of the standard error
+FROM, P_INT = " from", " p int"  # heads, and so the widths, of what stands after p
+GAP = 2
+TITLE_WIDTH = 32  # cells of an endpoint's title
 WAITING = "..."
 FoundCell = EvidenceCell | AlsbenchError | None  # None: being computed
 
 
-class EvidenceView(JudgedView):
+@dataclass(frozen=True)
+class Layout:
+    """What the table shows of each cell, and its columns in order: ``away`` are those out of view, reached by moving right."""
+
+    phrases: tuple[str, ...]
+    titles: bool = False
+    limits: bool = False
+    further: bool = True  # from, p int
+    away: tuple[str, ...] = ()
+
+
+def layout(width: int, phrases: Sequence[str], names: int, titles: int) -> Layout:
+    """What fits in ``width`` columns, labels being ``names`` wide, or ``titles`` with the endpoints' titles.
+
+    First come estimate, SE, p, from and interaction p of the overall result and of the subgroups; then the complements; then
+    titles instead of names; then limits instead of the SE. Where not even the first subgroup fits, from and interaction p go.
+    """
+    whole = tuple(phrases)
+    for found in (Layout(whole, True, True), Layout(whole, True), Layout(whole, False, True), Layout(whole)):
+        if (titles if found.titles else names) + sum(column_width(p, found) for p in whole) <= width:
+            return found
+    others = [p for p in whole if not p.startswith("not ")]
+    complements = [p for p in whole if p.startswith("not ")]
+    ordered = (*others, *complements)
+    first = Layout(ordered)
+    if names + sum(column_width(p, first) for p in others[:2]) > width - 1:  # one cell for the sign that says there is more
+        first = replace(first, further=False)
+    room, away = width - names - 1, []
+    for phrase in ordered:
+        room -= column_width(phrase, first)
+        if room < 0:
+            away.append(phrase)
+    return replace(first, away=tuple(away))
+
+
+def column_width(phrase: str, shown: Layout) -> int:
+    """Cells that the column of a phrase takes, with the gap before it."""
+    lasting, interaction = parts(phrase) if shown.further else (False, False)
+    return GAP + (LIMITS_WIDTH if shown.limits else CELL_WIDTH) + len(FROM) * lasting + len(P_INT) * interaction
+
+
+def parts(phrase: str) -> tuple[bool, bool]:
+    """Whether a column says from when p is small, and the interaction p: that one stands on the subgroup only."""
+    complement = phrase.startswith("not ")
+    return not complement, not complement and phrase != OVERALL
+
+
+def detail_module() -> Any:
+    """What draws the detail, read when there is one: the first paint needs no plots."""
+    return import_module("alsbench.tui.screens.evidence_detail")
+
+
+def is_ratio(endpoint: Endpoint) -> bool:
+    """Whether the effect on an endpoint is a ratio: of geometric means, or of hazards."""
+    return endpoint.scale == "log" or endpoint.method == "time_to_event"
+
+
+class EvidenceView(TwoPanes, JudgedView):
+    chosen = ""  # the comparison that stands first
+    shown_as = Layout(())
     signs, p_room = 0, 6  # cells that the sign of a bottom line takes, and p
 
     def wanted(self) -> Sequence[PieceKey]:
@@ -56,51 +123,101 @@ class EvidenceView(JudgedView):
         if opened is None:
             return
         glyphs = self.bench.look.glyphs
-        spread = "95% CI" if self.limits else "SE"
+        study = self.study
+        labels = {name: self.endpoint_label(name, titles=False) for name in self.endpoints()}
+        titles = {name: self.endpoint_label(name, titles=True) for name in self.endpoints()}
+        longest = [max(map(cell_len, found.values()), default=0) for found in (labels, titles)]
+        self.shown_as = layout(self.list_width, self.session.phrases, *longest)
+        shown, phrases = self.shown_as, self.shown_as.phrases
+        spread = "95% CI" if shown.limits else "SE"
+        wide = self.size.width >= BESIDE
+        said = f"p at the horizon; {glyphs.favours} favours treatment" if wide else f"p; {glyphs.favours} better"
+        left_out = ["from, p int: wider" if not shown.further else "", *(f"{glyphs.more_right} {p}" for p in shown.away)]
         self.title(
             "Evidence",
-            (f"  estimate ({spread}) p at the horizon; {glyphs.favours} favours treatment", "dim"),
+            (f"  estimate ({spread}) {said}", "dim"),
             ("; n nominal" if self.planned else "", "dim"),
             (self.legend(), "dim"),
+            ("".join(f"  {t}" for t in left_out if t), "dim"),
         )
-        phrases = self.session.phrases
         known = self.shown()
         self.signs = max((len(self.sign(c)) for c in known), default=0)
         self.p_room = max((len(format_p(c.p)) for c in known if c.p is not None), default=6)
         rows: list[GridRow] = []
-        for comparison in opened.source.study.comparisons:
+        chosen = self.session.choice.comparison
+        for comparison in sorted(study.comparisons, key=lambda c: (c.name or c.treatment) != chosen):
             rows.append(heading(self.comparison_title(comparison)))
-            rows += [self.line(name, comparison, phrases) for name in self.endpoints()]
+            rows += [self.line(name, (titles if shown.titles else labels)[name], comparison) for name in self.endpoints()]
         heads = [("", "endpoint"), *(self.head(p) for p in phrases)]
-        section = grid(
-            heads,
-            rows,
-            right=range(1, len(heads)),
-            least=[LABEL_WIDTH, *([LIMITS_WIDTH if self.limits else CELL_WIDTH] * len(phrases))],
-        )
+        section = grid(heads, rows, right=range(1, len(heads)), least=[0, *(column_width(p, shown) - GAP for p in phrases)])
+        before = self.source()
         self.show_grid(GridModel((section,)))
+        if chosen != self.chosen:
+            self.stand_on_chosen(before, chosen)
         self.cursor_moved()
+        self.show_detail()
 
-    @property
-    def limits(self) -> bool:
-        """Whether limits fit for every column; a narrow screen shows the standard error."""
-        return self.size.width >= LABEL_WIDTH + len(self.session.phrases) * (LIMITS_WIDTH + 2)
+    def stand_on_chosen(self, before: Any, chosen: str) -> None:
+        """Keep the cursor on its endpoint, in the comparison that was chosen and now stands first."""
+        first, self.chosen = not self.chosen, chosen
+        if before and not first:
+            model = self.full
+            here = (k for k in range(len(model)) if (s := model.source(k, 0)) and s[0] == before[0])
+            self.table.go(next(here, self.table.cursor_row))
 
     def on_resize(self) -> None:
         if self.bench.opened is not None and self.display:
             self.build()
 
-    def comparison_title(self, comparison: Comparison) -> str:
-        unit = self.bench.ready.source.study.visits.unit
-        at = "" if comparison.horizon is None else f", {unit} {comparison.horizon:g}"
-        primary = " (primary)" if comparison.primary else ""
-        return safe(f"{comparison.treatment} vs {comparison.reference}{at}{primary}", ascii=self.ascii)
+    @property
+    def study(self) -> Study:
+        return self.bench.ready.source.study
 
-    def line(self, endpoint: str, comparison: Comparison, phrases: Sequence[str]) -> GridRow:
+    def endpoint_label(self, name: str, *, titles: bool) -> str:
+        """An endpoint by name or title, marked where it is primary or its effect a ratio."""
+        endpoint, glyphs = self.study.endpoints[name], self.bench.look.glyphs
+        marks = [glyphs.primary] if endpoint.level == "primary" else []
+        marks += [glyphs.ratio] if is_ratio(endpoint) else []
+        text = safe(endpoint.title or name if titles else name, ascii=self.ascii)
+        return " ".join([fit_middle(text, TITLE_WIDTH, mark=glyphs.ellipsis), *marks])
+
+    def comparison_title(self, comparison: Comparison) -> str:
+        arm, unit = self.bench.catalogue.arm, self.study.visits.unit
+        at = "" if comparison.horizon is None else f", {unit} {comparison.horizon:g}"
+        primary = f" {self.bench.look.glyphs.primary} primary" if comparison.primary else ""
+        return safe(f"{arm(comparison.treatment)} vs {arm(comparison.reference)}{at}{primary}", ascii=self.ascii)
+
+    def line(self, endpoint: str, label: str, comparison: Comparison) -> GridRow:
+        phrases = self.shown_as.phrases
         found = [self.found(endpoint, comparison, phrase) for phrase in phrases]
         sources = [(endpoint, comparison, phrase, cell) for phrase, cell in zip(phrases, found, strict=True)]
-        cells = ((safe(endpoint, ascii=self.ascii), ""), *map(self.cell, found))
+        cells = ((label, ""), *(self.cell(c, p) for c, p in zip(found, phrases, strict=True)))
         return GridRow(cells, (None, *sources), (endpoint, comparison, OVERALL, None))
+
+    # ---- beside the table
+
+    def detail_lines(self, width: int, height: int) -> list[Text]:
+        here = self.under_cursor()
+        found: list[Text] = detail_module().cell_lines(self, *here, width, height) if here else []
+        return found
+
+    def detail_keys(self) -> Sequence[AnswerKey]:
+        here = self.under_cursor()
+        if not here or not isinstance(here[3], EvidenceCell):
+            return ()
+        found: Sequence[AnswerKey] = detail_module().plot_keys(self, here[0], here[2])
+        return found
+
+    def list_answered(self) -> bool:
+        return all(self.known(key) is not None for key in self.wanted())
+
+    def under_cursor(self) -> tuple[str, Comparison, str, FoundCell] | None:
+        """Endpoint, comparison, phrase and contrast; of an endpoint's name the overall result."""
+        found = self.source()
+        if not found:
+            return None
+        endpoint, comparison, phrase, _ = found
+        return endpoint, comparison, phrase, self.found(endpoint, comparison, phrase)
 
     def found(self, endpoint: str, comparison: Comparison, phrase: str) -> FoundCell:
         piece = self.known(self.key(endpoint, phrase))
@@ -110,18 +227,29 @@ class EvidenceView(JudgedView):
         found = next((c for c in piece.cells if c.comparison == name), None)
         return AlsbenchError("no contrast here") if found is None else self.judged(found)
 
-    def cell(self, found: FoundCell) -> tuple[str, str]:
+    def cell(self, found: FoundCell, phrase: str) -> tuple[str, str]:
+        further = self.further(found, phrase)
         if found is None:
-            return WAITING, "dim"
+            return WAITING + further, "dim"
         if isinstance(found, AlsbenchError):
-            return "NE", "dim"
+            return "NE" + further, "dim"
         glyphs = self.bench.look.glyphs
-        text = short_text(found, glyphs.favours, glyphs.against, limits=self.limits, room=self.p_room)
+        text = short_text(found, glyphs.favours, glyphs.against, limits=self.shown_as.limits, room=self.p_room)
         if self.planned and found.estimate is not None:
             text += "n" if found.nominal else " "
         if self.signs:
             text += safe(self.sign(found), ascii=self.ascii).ljust(self.signs)
-        return text, ROLES[style(found)]
+        return text + further, ROLES[style(found)]
+
+    def further(self, found: FoundCell, phrase: str) -> str:
+        """From which visit p stays below 0.05, and the interaction p, under their heads; nothing where the column has none."""
+        lasting, interaction = parts(phrase) if self.shown_as.further else (False, False)
+        begun = p = ""
+        if isinstance(found, EvidenceCell) and found.estimate is not None:
+            never = self.bench.look.glyphs.dash if found.method in BY_VISIT else ""
+            begun = never if found.first_lasting_visit is None else format_number(found.first_lasting_visit)
+            p = "" if found.interaction_p is None else format_p(found.interaction_p)
+        return begun.rjust(len(FROM)) * lasting + p.rjust(len(P_INT)) * interaction
 
     @property
     def planned(self) -> bool:
@@ -138,7 +266,8 @@ class EvidenceView(JudgedView):
         cells = (p.cells[0] for e in self.endpoints() if isinstance(p := self.known(self.key(e, phrase)), Piece) and p.cells)
         first = next(cells, None)
         mark = "post hoc" if found is not None and is_post_hoc(self.bench.ready.source.study, phrase) else ""
-        return title, " ".join(t for t in (mark, f"n={first.n}" if first else "") if t)
+        lasting, interaction = parts(phrase) if self.shown_as.further else (False, False)
+        return title, " ".join(t for t in (mark, f"n={first.n}" if first else "") if t) + FROM * lasting + P_INT * interaction
 
     def cursor_moved(self) -> None:
         found = self.source()
@@ -194,4 +323,7 @@ class EvidenceView(JudgedView):
 
     def page(self) -> Page | None:
         made = self.evidence()
-        return None if made is None else with_command(evidence_page(made), self.bench.exporter.shell_command())
+        if made is None:
+            return None
+        printed: Page = import_module("alsbench.render.evidence").evidence_page(made)  # not needed before the first paint
+        return with_command(printed, self.bench.exporter.shell_command())

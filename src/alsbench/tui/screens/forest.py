@@ -1,6 +1,6 @@
 """Screen 5: one endpoint across all subgroups of the study, for one comparison, with interaction p; overall stays on top.
 
-Every subgroup is shown, not only the active ones; the active ones are marked. Squares grow with the square root of n. The
+Every subgroup is shown, not only the active ones. An estimate is one mark, however wide the plot: n stands beside it. The
 numbers are those of ``alsbench forest NAME``.
 """
 
@@ -29,6 +29,7 @@ from alsbench.tui.cell_text import fit_middle, safe
 from alsbench.tui.contrast_text import estimate_texts, finite, interval_text, visit_text
 from alsbench.tui.screens.base import with_command
 from alsbench.tui.screens.drilldown import behind
+from alsbench.tui.screens.evidence import is_ratio
 from alsbench.tui.screens.judged import JudgedView
 from alsbench.tui.screens.plots import better_side, interval, interval_range
 from alsbench.tui.table_models import ROLES, GridModel, GridRow, Head, align, grid
@@ -36,7 +37,6 @@ from alsbench.tui.table_models import ROLES, GridModel, GridRow, Head, align, gr
 POST_HOC = " (post hoc)"
 LEAST_PLOT = 12
 LEAST_NAME = 24  # cells a subgroup's name keeps
-MOST_SQUARES = 3
 GAP = 2
 FoundCell = EvidenceCell | AlsbenchError | None  # None: being computed
 
@@ -72,10 +72,8 @@ class ForestView(JudgedView):
             ("; n nominal" if study.multiplicity is not None else "", "dim"),
             (self.legend(), "dim"),
         )
-        ratios = endpoint.scale == "log" or endpoint.method == "time_to_event"
-        log_scale = effects[0].ratio if effects else ratios
+        log_scale = effects[0].ratio if effects else is_ratio(endpoint)
         low, high = interval_range(effects, log_scale) if effects else (-1.0, 1.0)
-        most = max((c.n for c in cells), default=1)
         self.signs = max((len(self.sign(c)) for c in cells), default=0)
         texts = {phrase: self.texts(phrase, cell) for phrase, cell in found.items()}
         ends = ["subgroup", "n", "ratio (95% CI)" if log_scale else "difference (95% CI)", "p", "p int"]
@@ -88,13 +86,12 @@ class ForestView(JudgedView):
         for (phrase, cell), name in zip(found.items(), columns[0][1:], strict=True):
             drawn, look_p = "", ""
             if isinstance(cell, EvidenceCell):
-                squares = max(1, round(MOST_SQUARES * math.sqrt(cell.n / max(most, 1))))
-                drawn = interval(cell, look, room, low, high, log_scale, squares).plain
+                drawn = interval(cell, look, room, low, high, log_scale).plain
                 look_p = ROLES[style(cell)]
             _, n, estimate, p, interaction = texts[phrase]
             first = ((name, "bold" if phrase == OVERALL else ""), (n, ""), (drawn, "axis"))
             rows.append(GridRow((*first, (estimate, look_p), (p, look_p), (interaction, "")), source=(phrase, cell)))
-        heads: list[Head] = [(h,) for h in (*ends[:2], self.axis(low, high, room, log_scale), *ends[2:])]
+        heads: list[Head] = [(h,) for h in (*ends[:2], self.axis(low, high, room, log_scale) if effects else "", *ends[2:])]
         if len(rows) > self.table.page > 1:  # overall stays in view above the rows that scroll
             above = rows.pop(0)
             fixed = [c[1] for c in columns]

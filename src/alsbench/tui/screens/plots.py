@@ -28,6 +28,7 @@ LEAST_HEIGHT = 18  # lines of one of several plots
 
 BY_VISIT = {"mmrm", "ancova"}  # methods whose means are drawn by visit
 EffectItem = tuple[str, Contrast, str, bool]  # name, contrast, note, and whether its p is what the plan asked for
+LASTS = "p<0.05 from here"
 AT_RISK = 10  # cells for an arm's name before its numbers at risk; the legend has it in full
 
 
@@ -77,7 +78,8 @@ def one_plot(
         any(r.visit_number is not None for r in result.select(context="arm", stat_name=("ls_mean", "gmr")))
         and view.method != "joint_rank"
     ):
-        return visit_plot(result, arms, study.arms.order, title, look, width, height)
+        lasting = view.lasting(result, subgroup)
+        return visit_plot(result, arms, study.arms.order, title, look, width, height, lasting=lasting)
     if view.method in BY_VISIT:
         return [Text(fit(f"{title}: {safe(failure(result), ascii=view.ascii)}", width, mark=look.glyphs.ellipsis), look["dim"])]
     return []
@@ -89,9 +91,18 @@ def failure(result: Result) -> str:
 
 
 def visit_plot(
-    result: Result, arms: Sequence[str], order: Sequence[str], title: str, look: Appearance, width: int, height: int
+    result: Result,
+    arms: Sequence[str],
+    order: Sequence[str],
+    title: str,
+    look: Appearance,
+    width: int,
+    height: int,
+    *,
+    lasting: float = math.nan,
 ) -> list[Text]:
-    """LS means (geometric mean ratios on a log scale) by visit, with intervals and n under the axis."""
+    """LS means (geometric mean ratios on a log scale) by visit, with intervals and n under the axis; a line at ``lasting``, the
+    visit from which the difference lasts."""
     log_scale = any(True for _ in result.select(context="arm", stat_name="gmr"))
     names = ("gmr", "gmr_low", "gmr_high") if log_scale else ("ls_mean", "conf_low", "conf_high")
     series, under = [], []
@@ -114,11 +125,17 @@ def visit_plot(
         width=width,
         height=height,
         look=look,
-        title=f"{title}   {what}",
+        title="   ".join(t for t in (title, what) if t),
         x_ticks=ticks,
         zero=1.0 if log_scale else 0.0,
-        under=under,
+        under=[*under, *lasting_mark(lasting)],
+        verticals=[lasting] if math.isfinite(lasting) else [],
     )
+
+
+def lasting_mark(lasting: float) -> list[Under]:
+    """What the line at the visit from which the difference lasts means, under it."""
+    return [Under("", [(lasting, LASTS)], "mark")] if math.isfinite(lasting) else []
 
 
 def survival_plot(
@@ -142,10 +159,63 @@ def survival_plot(
         under.append(Under(f"{look.marker(index)} {label}", [(t, str(curve.at(t).n_risk)) for t, _ in ticks]))
     axis = f"  (axis from {floor:g})" if floor else ""
     ticks = [*ticks, (last, "")]
+    said = f"no event by day, + censored, at risk below{axis}"
     return plot(
-        series, width=width, height=height, look=look, title=f"{title}   no event by day, + censored, at risk below{axis}",
+        series, width=width, height=height, look=look, title="   ".join(t for t in (title, said) if t),
         x_ticks=ticks, y_range=(floor, 1.0), under=under,
     )  # fmt: skip
+
+
+def difference_plot(results: Sequence[tuple[str, Any]], view: EndpointView, width: int, height: int) -> list[Text]:
+    """The difference of the comparison's two arms by visit, a plot for each subgroup phrase; intervals on a line where the
+    method has no visits."""
+    look, comparison = view.bench.look, view.comparison
+    if comparison is None:
+        return []
+    endpoint = view.study.endpoints[view.session.choice.endpoint].model_copy(update={"method": view.method})
+    each = height if height < 2 * LEAST_HEIGHT else max(LEAST_HEIGHT, height // min(max(len(results), 1), 3))
+    lines: list[Text] = []
+    without: list[EffectItem] = []
+    for phrase, result in results:
+        if not isinstance(result, Result):
+            said = result.what if isinstance(result, AlsbenchError) else "being computed ..."
+            lines.append(Text(safe(f"{phrase}: {said}", ascii=view.ascii), look["dim"]))
+            continue
+        subgroup = next((r.subgroup for r in result.rows), phrase)
+        found = contrasts_by_visit((r for r in result.rows if r.subgroup == subgroup), endpoint, comparison)
+        by_visit = [c for c in found if c.visit_number is not None and finite(c)]
+        if len(by_visit) < 2:
+            without += contrast_items(result, view, subgroup)
+            continue
+        mark = "  POST HOC" if is_post_hoc(view.study, subgroup) else ""
+        title = safe(f"{subgroup}{mark}   {by_visit[0].unit.replace('_', ' ')} (95% CI)", ascii=view.ascii)
+        lines += contrasts_plot(by_visit, view, title, width, each, view.lasting(result, subgroup))
+    return lines if not without else [*interval_lines(without, look, width, "estimate (95% CI)"), *lines]
+
+
+def contrasts_plot(
+    found: Sequence[Contrast], view: EndpointView, title: str, width: int, height: int, lasting: float
+) -> list[Text]:
+    """One contrast by visit, with its interval, the line of no difference, and the line from which it lasts."""
+    first, look, arm = found[0], view.bench.look, view.bench.catalogue.arm
+    xs = [c.visit_number or 0.0 for c in found]
+    values = [v for c in found if (v := finite(c)) is not None]
+    name = safe(f"{arm(first.treatment)} against {arm(first.reference)}", ascii=view.ascii)
+    index = view.study.arms.order.index(first.treatment)
+    middle, low, high = ([v[k] for v in values] for k in range(3))
+    series = Series(name, index, xs, middle, low, high)
+    better = Under("", [(xs[-1], f"better: {'up' if first.upward else 'down'}")])
+    return plot(
+        [series],
+        width=width,
+        height=height,
+        look=look,
+        title=title,
+        x_ticks=[(v, f"{v:g}") for v in dict.fromkeys([min(0.0, xs[0]), *xs])],
+        zero=first.null,
+        under=[better, *lasting_mark(lasting)],
+        verticals=[lasting] if math.isfinite(lasting) else [],
+    )
 
 
 def contrast_items(result: Result, view: EndpointView, subgroup: str) -> list[EffectItem]:
@@ -235,11 +305,10 @@ def interval(
     low: float,
     high: float,
     log_scale: bool,
-    size: int = 1,
     *,
     role: str = "text",
 ) -> Text:
-    """One interval in ``room`` cells; ends beyond the scale are arrows, ``size`` squares mark the estimate."""
+    """One interval in ``room`` cells; ends beyond the scale are arrows, a square marks the estimate."""
     glyphs = look.glyphs
     scale = math.log if log_scale else float
     canvas = Canvas(room, 1, low, high, 0, 1, look)
@@ -254,6 +323,5 @@ def interval(
             canvas.put(0, 0, glyphs.more_left, style)
         if end > room - 1:
             canvas.put(room - 1, 0, glyphs.more_right, style)
-        for k in range(size):
-            canvas.put(middle - size // 2 + k, 0, glyphs.square, style)
+        canvas.put(middle, 0, glyphs.square, style)
     return canvas.texts()[0]

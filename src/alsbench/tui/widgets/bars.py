@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Sequence
+from collections.abc import Awaitable, Callable, Container, Sequence
 from typing import TYPE_CHECKING, Any
 
 from rich.cells import cell_len
 from rich.segment import Segment
+from textual.events import Click
 from textual.geometry import Region
 from textual.strip import Strip
 from textual.widget import Widget
@@ -80,6 +81,29 @@ class Bar(Widget):
             if room < lengths[k]:
                 made[k] = (fit(made[k][0], room, mark=self.look.glyphs.ellipsis), made[k][1])
         return made
+
+
+class TabLine(Bar):
+    """The screens with their keys, the one shown marked; a click goes there."""
+
+    def __init__(self, look: Appearance, chosen: Callable[[str], Awaitable[None]], **kwargs: Any) -> None:
+        super().__init__(look, **kwargs)
+        self.chosen = chosen
+        self.names: tuple[str, ...] = ()
+
+    def tabs(self, titles: Sequence[tuple[str, str, str]], here: str) -> None:
+        """Show (name, key, title) of every screen; ``here`` is the name of the one shown."""
+        self.names = tuple(name for name, _, _ in titles)
+        self.show([(f" {key} {title} ", "chip" if name == here else "bar") for name, key, title in titles])
+
+    async def on_click(self, event: Click) -> None:
+        """Go to the screen under the mouse."""
+        end = 0
+        for (text, _), name in zip(self.pieces, self.names, strict=True):
+            end += cell_len(text)
+            if event.x < end:
+                await self.chosen(name)
+                return
 
 
 def header_pieces(

@@ -16,18 +16,21 @@ from textual.widget import Widget
 from alsbench.tui.cell_text import fit
 from alsbench.tui.theme import Appearance
 
+EDGE = 2  # cells of the rule at the left of a pane beside something, and the gap after it
 _CONSOLE = Console(width=400, color_system="truecolor", force_terminal=True)
 
 
 class Pane(Widget, can_focus=True):
     """Lines of Rich text. ``move`` scrolls; lines wider than the pane end in an ellipsis. Where lines are left below and
-    ``hint`` says how to reach them, the last line says how many; ``moved`` is called when other lines may be in view."""
+    ``hint`` says how to reach them, the last line says how many; ``moved`` is called when other lines may be in view. With
+    ``edge`` a rule stands at its left."""
 
     DEFAULT_CSS = "Pane { height: 1fr; width: 1fr; }"
 
-    def __init__(self, look: Appearance, **kwargs: Any) -> None:
+    def __init__(self, look: Appearance, *, edge: bool = False, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.look = look
+        self.edge = edge
         self.lines: Sequence[Text] = ()
         self.top = 0
         self.stale = False
@@ -82,7 +85,13 @@ class Pane(Widget, can_focus=True):
         return hits.index(found) + 1, len(hits)
 
     def render_line(self, y: int) -> Strip:
-        width, ground = self.size.width, self.look["dim" if self.stale else "text"]
+        if not self.edge:
+            return self._line(y, self.size.width)
+        rule = Segment(self.look.glyphs.v + " " * (EDGE - 1), self.look["axis"])
+        return Strip([rule, *self._line(y, max(self.size.width - EDGE, 0))], self.size.width)
+
+    def _line(self, y: int, width: int) -> Strip:
+        ground = self.look["dim" if self.stale else "text"]
         index = self.top + y
         if index >= len(self.lines):
             return Strip([Segment(" " * width, ground)], width)
@@ -112,14 +121,14 @@ class Pane(Widget, can_focus=True):
         self.move(rows=-3)
 
 
-def folded(name: str, value: str, look: Appearance, width: int) -> list[Text]:
-    """A fact as name and value, the value folded under itself."""
-    room = max(width - 22, 20)
+def folded(name: str, value: str, look: Appearance, width: int, *, names: int = 20) -> list[Text]:
+    """A fact as name, in ``names`` cells, and value, the value folded under itself."""
+    room = max(width - names - 2, 20)
     parts: list[str] = [""]
     for word in (piece for part in value.split(" ") for piece in chop_cells(part, room) or [""]):
         if parts[-1] and cell_len(parts[-1]) + 1 + cell_len(word) > room:
             parts.append(word)
         else:
             parts[-1] = f"{parts[-1]} {word}".strip()
-    names = [fit("" if k else name, 20, mark=look.glyphs.ellipsis) + "  " for k in range(len(parts))]
-    return [Text.assemble((n, look["dim"]), (p, look["text"])) for n, p in zip(names, parts, strict=True)]
+    heads = [fit("" if k else name, names, mark=look.glyphs.ellipsis) + "  " for k in range(len(parts))]
+    return [Text.assemble((n, look["dim"]), (p, look["text"])) for n, p in zip(heads, parts, strict=True)]
