@@ -340,3 +340,38 @@ def test_a_lineup_of_dummy_arms_is_refused(blind: Path, run: Run, tmp_path: Path
     words = ("lineup", "-w", blind / "ws", "--key", tmp_path / "k", "-o", tmp_path / "l.html")
     ran = run(*words)
     assert ran.code == 2 and "blinded" in ran.err and not (tmp_path / "k").exists()
+
+
+@pytest.mark.parametrize("turned", [False, True], ids=["ours blinded", "theirs blinded"])
+@pytest.mark.parametrize("form", ["table", "json"])
+def test_reconciling_with_the_source_delivery_tells_no_arm(blind: Path, run: Run, turned: bool, form: str) -> None:
+    """The raw delivery beside the blinded snapshot named each dummy arm's real one and, by record, each subject's."""
+    sides = (blind / "data", blind / "ws") if turned else (blind / "ws", blind / "data")
+    for more in ((), ("--why",)):
+        ran = run("reconcile", *sides, *more, "--format", form)
+        assert ran.code == 2
+        assert ran.out == ""
+        assert "blinded with the same key" in ran.err
+        assert "Placebo" not in ran.err
+
+
+def test_one_file_of_the_source_delivery_is_refused_too(blind: Path, run: Run) -> None:
+    assert run("reconcile", blind / "ws", blind / "data" / "adsl.csv").code == 2
+
+
+def test_deliveries_blinded_with_one_key_are_reconciled(blind: Path, run: Run) -> None:
+    other = blind / "other"
+    arguments = ("--study", blind / "study.toml", "--blinded", "--key", blind / "key.json", "-w", other)
+    assert run("load", blind / "data", *arguments).code == 0
+    ran = run("reconcile", blind / "ws", other, "--format", "json")
+    assert ran.code == 0, ran.err
+
+
+def test_no_mapping_is_proposed_from_a_blinded_workspace(blind: Path, run: Run) -> None:
+    """A number of their table that is found under a dummy arm tells which arm it is."""
+    theirs = blind / "theirs.html"
+    theirs.write_text("<table><tr><th></th><th>Placebo</th></tr><tr><td>Mean</td><td>1.2</td></tr></table>")
+    ran = run("reconcile", blind / "ws", theirs, "--propose")
+    assert ran.code == 2
+    assert ran.out == ""
+    assert "no mapping is proposed from a blinded workspace" in ran.err

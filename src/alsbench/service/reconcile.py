@@ -26,6 +26,7 @@ from alsbench.analysis.source import Source
 from alsbench.audit.workspace_identity import identify
 from alsbench.data.diff import SnapshotDiff
 from alsbench.data.diff import diff as compare
+from alsbench.data.workspace import Workspace
 from alsbench.errors import AlsbenchError, UsageError
 from alsbench.render.formats import decimals, format_stat
 from alsbench.render.mask import is_masked
@@ -322,6 +323,7 @@ def _data(
     access: Access, ours: Path, theirs: Path, mapping: ResultMapping, records: int, mask: int, why: bool, budget: int
 ) -> Reconciliation:
     access.refuse_mask(mask, "the single records by which two deliveries differ")
+    _refuse_other_arms(ours, theirs)
     with data_side(ours) as mine, data_side(theirs, mine) as other, access.watch() as show:
         found = compare(mine, other, shown=records, progress=show, tolerances=mapping.data_tolerances())
         reasons = _records(access, ours, theirs, other, budget) if why and is_workspace(ours) and not found.good else None
@@ -329,6 +331,33 @@ def _data(
         found = replace(found, tables=tuple(t for t in found.tables if t.state != "removed"))
     found = replace(found, old=side_name(ours), new=side_name(theirs))
     return Reconciliation(side_name(ours), side_name(theirs), ("data", "data"), data=found, why=reasons)
+
+
+def _refuse_other_arms(ours: Path, theirs: Path) -> None:
+    """Raises UsageError where a blinded workspace would stand beside data that were not blinded with its key: the columns of the
+    arms differ subject by subject, and the classes of a difference say which dummy arm is which."""
+    seals = {path: Workspace(path).blinded() if is_workspace(path) else "" for path in (ours, theirs)}
+    if len(set(seals.values())) == 1:
+        return
+    other = next((path for path, seal in seals.items() if not seal), theirs)
+    raise UsageError(
+        "data of a blinded workspace are compared only with data that were blinded with the same key",
+        where=str(other),
+        why="beside other data every subject's arm would show",
+        hint="the holder of the key loads them into a workspace of their own: alsbench load --blinded --key FILE; compare that",
+    )
+
+
+def _refuse_naming_arms(path: Path) -> None:
+    """Raises UsageError where numbers of their tables would be sought in a blinded workspace: a number that is found under a
+    dummy arm tells which arm of theirs it is."""
+    if Workspace(path).blinded():
+        raise UsageError(
+            "no mapping is proposed from a blinded workspace",
+            where=str(path),
+            why="numbers found in their tables would tell which dummy arm is which",
+            hint="write the mapping by hand, or unblind first: alsbench unblind --key FILE --reason TEXT",
+        )
 
 
 def _records(access: Access, ours: Path, theirs: Path, other: Snapshot, budget: int) -> Sheet:
@@ -356,6 +385,8 @@ def _draft(
     mask: int,
 ) -> Output:
     """A mapping for the tables of theirs, as text whatever the form."""
+    if is_workspace(ours):
+        _refuse_naming_arms(ours)
     side = read_side(theirs, ResultMapping(), cells=True)
     if not side.tables:
         raise UsageError(f"{side.form} needs no mapping of cells", where=str(theirs), hint="leave out --propose")
