@@ -334,8 +334,8 @@ def _data(
 
 
 def _refuse_other_arms(ours: Path, theirs: Path) -> None:
-    """Raises UsageError where a blinded workspace would stand beside data that were not blinded with its key: the columns of the
-    arms differ subject by subject, and the classes of a difference say which dummy arm is which."""
+    """Raises UsageError where a blinded workspace would stand beside data that were not blinded with its key: the columns of
+    the arms differ subject by subject, and the classes of a difference say which dummy arm is which."""
     seals = {path: Workspace(path).blinded() if is_workspace(path) else "" for path in (ours, theirs)}
     if len(set(seals.values())) == 1:
         return
