@@ -19,7 +19,8 @@ import pyarrow as pa
 
 from alsbench.data.checks import RULES, run_checks
 from alsbench.data.dataset import ContentHash, Dataset, from_table
-from alsbench.data.derive.layout import Derived, derive
+from alsbench.data.derive.layout import Derived, derive, derive_by_source
+from alsbench.data.derive.recognise import renamed_sources
 from alsbench.data.frames import ColumnInfo
 from alsbench.data.integrity import file_sha256, snapshot_digest
 from alsbench.data.progress import Progress, listening
@@ -30,7 +31,7 @@ from alsbench.data.sanitize import visible
 from alsbench.data.snapshot import open_snapshot
 from alsbench.data.workspace import Workspace
 from alsbench.errors import DataError, UnavailableError, UsageError, is_interrupt
-from alsbench.study.model import Derive, Study
+from alsbench.study.model import Study
 from alsbench.study.names import nearest
 
 NO_ROW_COUNT = "row count not verifiable"
@@ -74,8 +75,9 @@ def load(
     files = _unique(named)
     workspace.create()
     with listening(progress), _writing(workspace), exclusive(workspace, purpose="load"), Builder(workspace) as builder:
-        receipts = _read_files(files, builder, dict(expect or {}), progress, missing)
-        made, noted, proposed = store_derived(builder, layout, derived, progress, study.derive if study is not None else None)
+        beside = study is not None and study.source is not None and study.source.layout == "adam-like"
+        receipts = _read_files(files, builder, dict(expect or {}), progress, missing, beside)
+        made, noted, proposed = store_derived(builder, layout, derived, progress, study)
         receipts += made
         if derivation is not None:
             receipts, noted = _with_remarks(receipts, derivation), (*noted, *derivation.findings)
@@ -114,15 +116,21 @@ def _writing(workspace: Workspace) -> Iterator[None]:
 
 
 def _read_files(
-    files: Sequence[Path], builder: Builder, expect: dict[str, int], progress: Progress | None, missing: Sequence[str]
+    files: Sequence[Path],
+    builder: Builder,
+    expect: dict[str, int],
+    progress: Progress | None,
+    missing: Sequence[str],
+    beside: bool = False,
 ) -> list[FileReceipt]:
+    """``beside``: analysis data are made of these, which are stored as SRC_ and their name."""
     receipts: list[FileReceipt] = []
     unused = dict(expect)
     for source in (s for path in files for s in unpack(path, builder.workspace.snapshots_dir)):
         path = source.path
         sha256 = _file_hash(path)
         with named_in_archive(source):
-            for dataset in read(path, missing=missing):
+            for dataset in renamed_sources(read(path, missing=missing)) if beside else read(path, missing=missing):
                 stored = builder.add(dataset, source.name, progress)
                 wanted = _expected(source, dataset, unused, expect)
                 if wanted is not None and wanted != stored.rows:
@@ -213,12 +221,17 @@ def _refuse_errors(receipt: Receipt) -> None:
 
 
 def store_derived(
-    builder: Builder, layout: str | None, told: OnDerived | None, progress: Progress | None, rules: Derive | None = None
+    builder: Builder, layout: str | None, told: OnDerived | None, progress: Progress | None, study: Study | None = None
 ) -> tuple[list[FileReceipt], tuple[RuleFinding, ...], Study | None]:
-    """Derive what the builder's data sets need by the study's ``rules`` and add it: receipts, findings, and the study that
+    """Derive what the builder's data sets need by the study's rules and add it: receipts, findings, and the study that
     ``told`` answers with."""
-    derived = derive([t.dataset for t in builder.tables], layout, rules)
-    source = f"derived from {derived.layout.upper()}"
+    datasets = [t.dataset for t in builder.tables]
+    if study is not None and study.source is not None:
+        derived = derive_by_source(datasets, study.source, study.words, study.visits.unit)
+        source = "derived by [source]"
+    else:
+        derived = derive(datasets, layout, study.derive if study is not None else None)
+        source = f"derived from {derived.layout.upper()}"
     receipts = []
     for dataset in derived.tables:
         stored = builder.add(dataset, source, progress)

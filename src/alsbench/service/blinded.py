@@ -304,7 +304,11 @@ def _refuse_traces(space: Workspace, tables: Tables, made: Blinded) -> None:
 
 def _derived(tables: Tables, layout: str | None, text: str) -> Derived:
     """Analysis data sets made from PRO-ACT files or SDTM domains by the study's rules; none where there are some already."""
-    rules = parse_study(text).derive if text else None
+    study = parse_study(text) if text else None
+    if study is not None and study.source is not None:
+        hint = "load them without --blinded, or deliver analysis data (ADaM)"
+        raise UsageError("data with a [source] table cannot be loaded blinded", where="--blinded", hint=hint)
+    rules = study.derive if study is not None else None
     return derive([from_table(name, table, columns=columns) for name, (table, columns) in tables.items()], layout, rules)
 
 

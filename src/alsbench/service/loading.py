@@ -9,7 +9,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from alsbench.data.derive.layout import derive, table_profiles
+from alsbench.data.derive.layout import derive, derive_by_source, layout_of, table_profiles
+from alsbench.data.derive.recognise import recognise, renamed_sources
 from alsbench.data.load import load as load_snapshot
 from alsbench.data.readers.files import find_files, named_in_archive, read, unpack
 from alsbench.data.workspace import Workspace
@@ -23,7 +24,7 @@ from alsbench.service.tables import findings_sheet, unfit_words
 from alsbench.service.trail import Load, study_facts
 from alsbench.simulate.sample import sample_dir
 from alsbench.study.edit import publish
-from alsbench.study.propose import propose
+from alsbench.study.propose import Proposal, propose, source_text
 from alsbench.study.study_file import parse_study, read_study
 
 if TYPE_CHECKING:
@@ -137,10 +138,7 @@ def propose_study(access: Access, directory: Path, paths: list[Path], *, force: 
         for source in (source for path in files for source in unpack(path, folder)):
             with named_in_archive(source):
                 datasets += read(source.path)
-        derived = derive(datasets)
-        made = propose(table_profiles(derived.tables or datasets))
-        if derived.study:
-            made = replace(made, text=derived.study)
+        made = proposed_for(datasets)
     parse_study(made.text)
     space.create()
     write_file(space.study_path, (made.text,))
@@ -149,6 +147,23 @@ def propose_study(access: Access, directory: Path, paths: list[Path], *, force: 
     named = " ".join(shlex.quote(str(p)) for p in paths)
     access.note(f"next: read {space.study_path}, then: alsbench load {named} -w {shlex.quote(str(directory))}")
     return sheets_output(access, Sheet("proposal", f"Proposed {space.study_path}", fields, made.found, notes=notes))
+
+
+def proposed_for(datasets: Sequence[Dataset]) -> Proposal:
+    """A study file for data sets as they are delivered: analysis data, PRO-ACT, SDTM, or data in need of a ``[source]``."""
+    kind = layout_of(datasets)
+    told = recognise(datasets) if kind == "adam" else None
+    if told is None:
+        derived = derive(datasets)
+        made = propose(table_profiles(derived.tables or datasets))
+        return replace(made, text=derived.study) if derived.study else made
+    sources = renamed_sources(datasets) if told.source.layout == "adam-like" else datasets
+    derived = derive_by_source(sources, told.source, None, told.unit)
+    made = propose(table_profiles(derived.tables), unit=told.unit)
+    doubts = (*told.doubts, *made.doubts)
+    said = "".join(f"# - {d}\n" for d in told.doubts)
+    found = (("Layout", f"{told.source.layout}: {', '.join(told.source.files)}"), *made.found)
+    return replace(made, text=f"{made.text}{said}\n{source_text(told.source)}", doubts=doubts, found=found)
 
 
 def _study(space: Workspace, given: Path | None) -> Study | None:

@@ -35,6 +35,7 @@ DfMethod = Literal["kenward-roger", "satterthwaite"]
 Scale = Literal["raw", "log"]
 Direction = Literal["higher", "lower"]
 Level = Literal["primary", "secondary", "exploratory"]
+DateOrder = Literal["", "day/month/year", "month/day/year"]
 VisitUnit = Literal["month", "week", "day"]
 Imputation = Literal["none", "mar", "jump-to-reference", "copy-reference", "copy-increments"]
 StagingSystem = Literal["kings", "mitos"]
@@ -280,6 +281,44 @@ class Derive(Table):
         return content
 
 
+class LocalWords(Table):
+    """Words of this trial's data that mean yes and no, beside those of ``study/local_words``."""
+
+    yes: Names = ()
+    no: Names = ()
+
+
+class SourceParameter(Table):
+    """Columns of one outcome: its ``total``, the twelve ``items`` in order, or a column for each visit number (``columns``)."""
+
+    total: Name = ""
+    items: Names = ()
+    columns: dict[Name, Name] = Field(default_factory=dict, max_length=ENTRIES)
+
+
+class SourceMap(Table):
+    """What the columns of data that are not ADaM hold. ``files`` are the data sets read, the one of visits first.
+
+    ``visits``: a row a visit; ``columns``: a row a subject with a column for each visit; ``adam-like``: ADaM but for case,
+    words and visits in text. ``dates`` settles columns whose day and month cannot be told apart.
+    """
+
+    layout: Literal["visits", "columns", "adam-like"]
+    files: Names = ()
+    subject: Name
+    arm: Name
+    visit: Name = ""
+    date: Name = ""
+    first_dose: Name = ""
+    death: Name = ""
+    last_contact: Name = ""
+    onset_date: Name = ""
+    dates: DateOrder = ""
+    parameters: dict[Name, Name | SourceParameter] = Field(default_factory=dict, max_length=ENTRIES)
+    baseline: dict[Name, Name] = Field(default_factory=dict, max_length=ENTRIES)
+    flags: dict[Name, Name] = Field(default_factory=dict, max_length=ENTRIES)
+
+
 Probability = Annotated[Number, Field(gt=0, lt=1)]
 
 
@@ -312,6 +351,8 @@ class Study(Table):
     multiplicity: Multiplicity | None = None
     derive: Derive | None = None
     judgement: JudgementRule | None = None
+    source: SourceMap | None = None
+    words: LocalWords | None = None
 
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
 
@@ -321,8 +362,9 @@ class Study(Table):
         content: dict[str, Any] = serialise(self)
         if self.derive is None:
             content.pop("derive", None)
-        if self.judgement is None:
-            content.pop("judgement", None)
+        for later in ("judgement", "source", "words"):
+            if getattr(self, later) is None:
+                content.pop(later, None)
         for endpoint in content.get("endpoints", {}).values():
             for key, default in LATER_KEYS.items():
                 if endpoint.get(key) == default:

@@ -17,6 +17,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from alsbench.errors import DataError
+from alsbench.study.als import ITEM_CODES
+from alsbench.study.local_words import REFERENCE, meaning, population, visit_time
+from alsbench.study.model import SourceMap, SourceParameter, VisitUnit
 
 SUBJECT_COLUMNS = ("USUBJID", "SUBJID")
 RECORD_COLUMNS = ("PARAMCD", "PARAM", "AVISIT", "AVISITN", "AVAL", "CNSR", "ABLFL", "ANL01FL", "DTYPE", "ADT", "ADY")
@@ -33,7 +36,6 @@ TIME = re.compile(r"\b(month|week|day)s?\s*\d|\d\s*(month|week|day)", re.IGNOREC
 
 Columns = Mapping[str, Sequence[Any]]
 SUBJECTS = "ADSL"
-_REFERENCE = re.compile(r"placebo|sham|control|vehicle|standard of care", re.IGNORECASE)
 _NOT_AN_ARM = re.compile(r"screen\s*fail|not assigned|not treated|^$", re.IGNORECASE)
 _POPULATIONS = {
     "FASFL": "FAS",
@@ -45,13 +47,23 @@ _POPULATIONS = {
     "SAFFL": "Safety",
 }
 _COVARIATES = ("LEADRATE", "ONSETSIT", "RILUFL", "STRATA1", "SITEGR1")
-_BASELINE = ("AGE", "SEX", "RACE", "ONSETSIT", "RILUFL", "DURDIS", "LEADRATE", "BLALSFR", "BLSVC", "BLNFL", "MMSETOT", "BMIBL")
-_ALS_TOTAL = re.compile(r"ALSFRS.*total|^ALSFRSR?$|^ALSTOT$", re.IGNORECASE)
+_RATES = ("LEADRATE", "PROGRATE")  # of these one is a covariate
+_BASELINE = (
+    "AGE", "SEX", "RACE", "ONSETSIT", "RILUFL", "DURDIS", "LEADRATE", "BLALSFR", "BLSVC", "BLNFL", "MMSETOT", "BMIBL",
+    "PROGRATE", "BLFVC",
+)  # fmt: skip
+_ALS_TOTAL = re.compile(r"ALSFRS.*(total|gesamt|총점|合計|总分)|^ALSFRS_?R?T?$|^ALSTOT$", re.IGNORECASE)
 _TOTAL = re.compile(r"total|score\b|subscore|TOT\d*$", re.IGNORECASE)
 _BIOMARKER = re.compile(r"neurofilament|\bNfL\b|^N[FE]+L$", re.IGNORECASE)
-_HIGHER = re.compile(r"ALSFRS|vital capacity|VC(PP)?$|MMSE|strength|survival", re.IGNORECASE)
+_CAPACITY = re.compile(r"vital ?capacity|vitalkapazit|^[FS]?VC(PP?|PCT)?$|\b[FS]VC\b|폐활량|肺活量", re.IGNORECASE)
+_SLOW = re.compile(r"slow|^SVC|\bSVC\b|langsam", re.IGNORECASE)
+_HIGHER = re.compile(r"ALSFRS|\b[FS]VC\b|vital capacity|VC(PP)?$|MMSE|strength|survival", re.IGNORECASE)
 _LOWER = re.compile(r"neurofilament|\bNfL\b|^N[FE]+L$|ADAS|event", re.IGNORECASE)
-_FATAL = re.compile(r"death|surviv|tracheo|ventilat|mortality", re.IGNORECASE)
+_FATAL = re.compile(
+    r"death|surviv|tracheo|ventilat|mortality|überleb|\btod\b|décès|survie|muerte|supervivencia|생존|사망|生存|死亡",
+    re.IGNORECASE,
+)
+_FATAL_CODE = re.compile(r"^(OS|DEATH|DTH\w*|SURV\w*)$", re.IGNORECASE)
 _VENTILATED = re.compile(r"tracheo|ventilat", re.IGNORECASE)
 _UNITS = ("month", "week", "day")
 _DOSE = re.compile(r"(\d+(?:\.\d+)?)\s*(?:mg|mcg|µg|g)\b", re.IGNORECASE)
@@ -220,13 +232,44 @@ class Proposal:
     found: tuple[tuple[str, str], ...]
 
 
-def propose(tables: Sequence[TableProfile]) -> Proposal:
-    """A study file for ``tables``. Raises DataError where there is no subject-level table or no arm in it."""
-    return _Writer(tables).proposal()
+def propose(tables: Sequence[TableProfile], unit: VisitUnit | None = None) -> Proposal:
+    """A study file for ``tables``, their visits in ``unit`` where it is known. Raises DataError where there is no subject-level
+    table or no arm in it."""
+    return _Writer(tables, unit).proposal()
+
+
+def source_text(source: SourceMap) -> str:
+    """The ``[source]`` table of a study file; every line is a guess."""
+    lines = ["# What the columns of the data files hold: guessed from their names and values.", "[source]"]
+    lines.append(f"layout = {_q(source.layout)}")
+    lines.append(f"files = {_list(source.files)}  # CHECK")
+    for key in ("subject", "arm", "visit", "date", "first_dose", "death", "last_contact", "onset_date", "dates"):
+        if getattr(source, key):
+            lines.append(f"{key} = {_q(getattr(source, key))}  # CHECK")
+    tables = (("flags", source.flags), ("baseline", source.baseline))
+    lines += [f"{key} = {{ {_pairs(held)} }}  # CHECK" for key, held in tables if held]
+    if source.parameters:
+        lines.append("[source.parameters]")
+        lines += [f"{name} = {_parameter(given)}  # CHECK" for name, given in source.parameters.items()]
+    return "\n".join(lines) + "\n"
+
+
+def _parameter(given: str | SourceParameter) -> str:
+    if isinstance(given, str):
+        return _q(given)
+    total = [f"total = {_q(given.total)}"] if given.total else []
+    items = [f"items = {_list(given.items)}"] if given.items else []
+    columns = [f"columns = {{ {_pairs(given.columns)} }}"] if given.columns else []
+    return f"{{ {', '.join([*total, *items, *columns])} }}"
+
+
+def _pairs(held: Mapping[str, str]) -> str:
+    return ", ".join(f"{_q(k)} = {_q(v)}" for k, v in held.items())
 
 
 class _Writer:
-    def __init__(self, tables: Sequence[TableProfile]) -> None:
+    def __init__(self, tables: Sequence[TableProfile], unit: VisitUnit | None = None) -> None:
+        self.unit = unit
         self.tables = sorted(tables, key=lambda t: t.name)
         subjects = next((t for t in tables if t.name == SUBJECTS), None)
         if subjects is None:
@@ -239,6 +282,7 @@ class _Writer:
         self.actual = next((c for c in ("TRT01A", "ACTARM") if subjects.levels.get(c)), self.planned)
         self.doubts: list[str] = []
         self.names: set[str] = set()
+        self.als: tuple[str, str, list[str]] | None = None
         self.repeated = [(t, p) for t in self.tables for p in t.parameters if not t.events]
         baselines = [t.baseline for t in self.tables if t.baseline is not None]
         self.baseline = max(set(baselines), key=baselines.count) if baselines else 0.0
@@ -247,7 +291,7 @@ class _Writer:
     def proposal(self) -> Proposal:
         flags = self._flags()
         parts = [self._head(), self._populations(flags), self._visits(), *self._comparisons()]
-        endpoints = [*self._measured(), *self._timed(), *self._counted(flags)]
+        endpoints = [*self._measured(), *self._further(), *self._timed(), *self._counted(flags)]
         parts += [*endpoints, self._subgroups()]
         self.doubts.append("covariates, direction (better) and level of each endpoint")
         found = (
@@ -264,11 +308,11 @@ class _Writer:
         arms = [str(a) for a in self.subjects.levels[self.planned] if not _NOT_AN_ARM.search(str(a))]
         if not arms:
             raise DataError(f"{SUBJECTS}.{self.planned} names no arm")
-        controls = [a for a in arms if _REFERENCE.search(a)]
+        controls = [a for a in arms if REFERENCE.search(a)]
         reference = controls[0] if controls else sorted(arms)[0]
         if len(controls) != 1:
             self.doubts.append(f"arms.reference: {'several arms look' if controls else 'no arm looks'} like a control")
-        numbers = self.subjects.arm_numbers
+        numbers = self.subjects.arm_numbers or {a: float(m.group(1)) for a in arms if (m := _DOSE.search(a))}
         return sorted(arms, key=lambda a: (a != reference, numbers.get(a, 0.0), a)), reference
 
     def _head(self) -> str:
@@ -297,7 +341,13 @@ class _Writer:
 
     def _flags(self) -> dict[str, str]:
         levels = self.subjects.levels
-        return {name: c for c, name in _POPULATIONS.items() if set(levels.get(c, ())) <= {"Y", "N", ""} and levels.get(c)}
+        named = {**_POPULATIONS, **{c: p for c in self.subjects.columns if c not in _POPULATIONS and (p := population(c))}}
+        found: dict[str, str] = {}
+        for column, name in named.items():
+            if set(levels.get(column, ())) <= {"Y", "N", ""} and levels.get(column):
+                found.setdefault(name, column)
+        order = list(dict.fromkeys(_POPULATIONS.values()))
+        return dict(sorted(found.items(), key=lambda f: order.index(f[0])))
 
     def _populations(self, flags: dict[str, str]) -> str:
         if not flags:
@@ -308,7 +358,9 @@ class _Writer:
 
     def _visits(self) -> str:
         labels = [label for _, p in self.repeated for number, label in p.visits if number != self.baseline]
-        unit = next((u for u in _UNITS if any(re.match(rf"\s*{u}s?\b", label, re.IGNORECASE) for label in labels)), "")
+        named = {time[1] for label in labels if (time := visit_time(label)) is not None}
+        told: tuple[str, ...] = (self.unit,) if self.unit else _UNITS
+        unit = next((u for u in told if u in named or self.unit), "")
         if not unit:
             self.doubts.append("visits.unit: no visit label says months, weeks or days")
         lines = ["[visits]", f"unit = {_q(unit or 'month')}{'' if unit else '  # CHECK'}", f"baseline = {self.baseline:g}"]
@@ -355,7 +407,7 @@ class _Writer:
     def _repeated_measures(self, table: TableProfile, parameter: Parameter) -> str:
         both = f"{parameter.code} {parameter.title}"
         biomarker = bool(_BIOMARKER.search(parameter.code) or _BIOMARKER.search(parameter.title))
-        name = self._name("nfl" if biomarker else "alsfrs" if _is_als(parameter) else parameter.code)
+        name = self._name(_short_name(parameter))
         later = self._later(parameter)
         lines = [
             f"[endpoints.{name}]",
@@ -372,19 +424,53 @@ class _Writer:
         elif parameter.where is None:
             self.doubts.append(f"endpoints.{name}.where: subjects have several records at a visit; say which one counts")
             lines.append("# CHECK: several records per subject and visit: where = ...")
-        covariates = self._known(_COVARIATES)
+        covariates = self._covariates()
         lines += [f"covariates = {_list(covariates)}  # CHECK"] if covariates else []
         lines += ['factors = ["SITEGR1"]'] if "SITEGR1" in covariates else []
         lines += ['scale = "log"'] if biomarker else []
         known = _LOWER.search(both) or _HIGHER.search(both)
         better = "lower" if _LOWER.search(both) else "higher"
-        return "\n".join([*lines, f"better = {_q(better)}{'' if known else '  # CHECK'}"])
+        lines.append(f"better = {_q(better)}{'' if known else '  # CHECK'}")
+        lines += ['level = "secondary"  # CHECK'] if _is_known(parameter) else []
+        if name == "alsfrs":
+            shared = [line for line in lines if line.startswith(("where", "covariates", "factors"))]
+            self.als = (table.name, parameter.code, shared)
+        return "\n".join(lines)
+
+    def _further(self) -> Iterator[str]:
+        """Slope and responders of the ALSFRS-R, and stages where its items are there."""
+        if self.als is None:
+            return
+        dataset, code, shared = self.als
+        about = [f"dataset = {_q(dataset)}", f"paramcd = {_q(code)}"]
+        head = [f"[endpoints.{self._name('alsfrs_slope')}]", 'title = "ALSFRS-R, slope"', 'method = "slope"']
+        yield "\n".join([*head, *about, *shared, 'better = "higher"'])
+        table = next(t for t in self.tables if t.name == dataset)
+        if {i for i in ITEM_CODES if i != "ALSFR05B"} <= {p.code for p in table.parameters}:
+            head = [f"[endpoints.{self._name('alsfrs_responder')}]", 'title = "ALSFRS-R, no decline"', 'method = "responder"']
+            where = [line for line in shared if line.startswith("where")]
+            yield "\n".join([*head, *about, *where, "threshold = 0  # CHECK", 'better = "higher"'])
+            head = [f"[endpoints.{self._name('stages')}]", 'title = "King\'s and MiToS stages"', 'method = "staging"']
+            yield "\n".join([*head, f"dataset = {_q(dataset)}", *where])
+
+    def _covariates(self) -> list[str]:
+        """The rate of progression, site of onset and riluzole by name, else by what a column's name means."""
+        known = self._known(_COVARIATES)
+        if not any(rate in known for rate in _RATES):
+            known = [*self._by_meaning("LEADRATE"), *known]
+        for name in ("ONSETSIT", "RILUFL"):
+            known += [c for c in self._by_meaning(name) if name not in known]
+        return known
+
+    def _by_meaning(self, what: str) -> list[str]:
+        """The first column that by its name holds ``what``."""
+        return self._known([c for c in self.subjects.columns if meaning(c) == what])[:1]
 
     def _timed(self) -> Iterator[str]:
         fatal: list[tuple[bool, str, str]] = []  # whether it is death alone, data set, parameter
         for table in self.tables:
             for parameter in table.parameters if table.events else ():
-                deadly = bool(_FATAL.search(parameter.title))
+                deadly = bool(_FATAL.search(parameter.title) or _FATAL_CODE.match(parameter.code))
                 fatal += [(not _VENTILATED.search(parameter.title), table.name, parameter.code)] if deadly else []
                 lines = [
                     f"[endpoints.{self._name('survival' if deadly else parameter.code)}]",
@@ -393,11 +479,14 @@ class _Writer:
                     f"dataset = {_q(table.name)}",
                     f"paramcd = {_q(parameter.code)}",
                     'better = "higher"' + ("" if deadly else "  # CHECK"),
+                    *(['level = "secondary"  # CHECK'] if deadly else []),
                 ]
                 yield "\n".join(lines)
         if fatal and "alsfrs" in self.names:
             _, dataset, paramcd = min(fatal, key=lambda f: f[0])  # an event of CAFS is death or what is equal to it
-            covariates = self._known(("BLALSFR", *_COVARIATES[:3]))
+            allowed = self._covariates()
+            first = self._known(("BLALSFR",)) or self._by_meaning("BLALSFR")
+            covariates = [*first, *(c for c in allowed if c not in _COVARIATES[3:])]
             lines = [
                 f"[endpoints.{self._name('cafs')}]",
                 'title = "CAFS (joint rank)"',
@@ -406,6 +495,7 @@ class _Writer:
                 f"event = {{ dataset = {_q(dataset)}, paramcd = {_q(paramcd)} }}  # CHECK",
                 f"covariates = {_list(covariates)}  # CHECK",
                 'better = "higher"',
+                'level = "primary"  # CHECK',
             ]
             yield "\n".join(lines)
 
@@ -417,6 +507,8 @@ class _Writer:
                 lines += ['population = "Safety"'] if "Safety" in flags else []
                 yield "\n".join([*lines, 'better = "lower"'])
         columns = self._known(_BASELINE)
+        for name in _BASELINE:
+            columns += [c for c in self._by_meaning(name) if name not in columns and c not in columns]
         lines = [f"[endpoints.{self._name('baseline')}]", 'title = "Baseline characteristics"', 'method = "baseline"']
         yield "\n".join([*lines, *([f"covariates = {_list(columns)}"] if columns else [])])
 
@@ -445,8 +537,37 @@ def _is_als(parameter: Parameter) -> bool:
     return bool(_ALS_TOTAL.search(parameter.code) or _ALS_TOTAL.search(parameter.title))
 
 
+def _is_biomarker(parameter: Parameter) -> bool:
+    return bool(_BIOMARKER.search(parameter.code) or _BIOMARKER.search(parameter.title))
+
+
+def _is_capacity(parameter: Parameter) -> bool:
+    return bool(_CAPACITY.search(parameter.code) or _CAPACITY.search(parameter.title))
+
+
+def _is_known(parameter: Parameter) -> bool:
+    return _is_als(parameter) or _is_biomarker(parameter) or _is_capacity(parameter)
+
+
+def _short_name(parameter: Parameter) -> str:
+    """nfl, alsfrs, svc and fvc for what they are; the code of any other parameter."""
+    if _is_biomarker(parameter):
+        return "nfl"
+    if _is_als(parameter):
+        return "alsfrs"
+    if _is_capacity(parameter):
+        return "svc" if _SLOW.search(parameter.code) or _SLOW.search(parameter.title) else "fvc"
+    return parameter.code
+
+
 def _choose(parameters: Sequence[Parameter]) -> list[Parameter]:
-    """Totals where there are any, named biomarkers among many, else the first few."""
+    """Outcomes of ALS that are known, totals where there are any, named biomarkers among many, else the first few."""
+    chosen = _totals_or_first(parameters)
+    known = [p for p in parameters if _is_known(p)]
+    return [p for p in parameters if p in known or p in chosen][: max(_MOST, len(known))]
+
+
+def _totals_or_first(parameters: Sequence[Parameter]) -> list[Parameter]:
     totals = [p for p in parameters if _is_als(p)] or [p for p in parameters if _TOTAL.search(p.code) or _TOTAL.search(p.title)]
     if totals and len(totals) < len(parameters):
         return totals[:_MOST]

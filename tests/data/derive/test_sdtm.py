@@ -382,4 +382,4 @@ def test_init_proposes_from_sdtm_files(tmp_path: Path) -> None:
     files = write(tmp_path / "files", sdtm())
     assert main(["init", str(tmp_path / "ws"), str(files), "--quiet"]) == 0
     study = read_study(tmp_path / "ws" / "study.toml")
-    assert {"alsfrs", "svcpp", "nfl", "cafs"} <= set(study.endpoints)
+    assert {"alsfrs", "svc", "nfl", "cafs"} <= set(study.endpoints)

@@ -8,19 +8,22 @@ from functools import cached_property, partial
 from typing import Literal, get_args
 
 from alsbench.data.dataset import Dataset
+from alsbench.data.derive.adam_like import derive_adam_like
 from alsbench.data.derive.proact import derive_proact, proposed_study
 from alsbench.data.derive.proact_tables import looks_like_proact
 from alsbench.data.derive.report import DerivationReport
 from alsbench.data.derive.sdtm import derive_sdtm
 from alsbench.data.derive.sdtm_domains import looks_like_sdtm
+from alsbench.data.derive.source import derive_source
 from alsbench.data.receipt import RuleFinding
 from alsbench.errors import DataError, UsageError
-from alsbench.study.model import Derive
+from alsbench.study.local_words import words_with
+from alsbench.study.model import Derive, LocalWords, SourceMap, VisitUnit
 from alsbench.study.names import nearest
 from alsbench.study.propose import TableProfile, columns_to_read, profile_table, propose
 
-Layout = Literal["adam", "proact", "sdtm"]
-LAYOUTS: tuple[Layout, ...] = get_args(Layout)
+Layout = Literal["adam", "proact", "sdtm", "source"]
+LAYOUTS: tuple[Layout, ...] = tuple(x for x in get_args(Layout) if x != "source")
 SUBJECTS = "ADSL"
 
 
@@ -75,6 +78,21 @@ def derive(datasets: Sequence[Dataset], layout: str | None = None, rules: Derive
     if taken:
         raise DataError(f"a data set is named {taken[0]} already", why="a derived one would have its name")
     return Derived("proact" if chosen == "proact" else "sdtm", tables, tuple(report.findings), study)
+
+
+def derive_by_source(datasets: Sequence[Dataset], source: SourceMap, words: LocalWords | None, unit: VisitUnit) -> Derived:
+    """Analysis data by the ``[source]`` table of a study file. Raises DataError for a column or data set that is not there."""
+    report = DerivationReport()
+    said = words or LocalWords()
+    known = words_with(said.yes, said.no)
+    how = derive_adam_like if source.layout == "adam-like" else derive_source
+    made = how(datasets, source, known, unit, report)
+    present = {d.name for d in datasets}
+    tables = (*made, *report.tables())
+    taken = [d.name for d in tables if d.name in present]
+    if taken:
+        raise DataError(f"a data set is named {taken[0]} already", why="a derived one would have its name")
+    return Derived("source", tables, tuple(report.findings))
 
 
 def _name_absent_visits(settings: Derive, made: Sequence[Dataset], report: DerivationReport) -> None:

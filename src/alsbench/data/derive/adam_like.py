@@ -1,0 +1,164 @@
+"""ADaM but for case, words and visits in text, made ADaM by the ``[source]`` table of the study file (METHODS 19).
+
+Columns get their names in capitals; the arm is TRT01P; flags say Y or N; AVISITN is read from AVISIT where there is none,
+and for a visit whose text names no time ("V3") is the median time of its dates over subjects, rounded to the unit of visits.
+Values are those delivered. The sources stay beside, as SRC_ and their name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from alsbench.data.dataset import Dataset
+from alsbench.data.derive.report import DerivationReport
+from alsbench.data.derive.source_columns import SourceTable
+from alsbench.data.derive.tables import DerivedColumn, Values, as_texts, build, date, number, text
+from alsbench.errors import DataError
+from alsbench.study.local_words import ONSET_WORDS, SEX_WORDS, Words, said_word, visit_time
+from alsbench.study.model import DAYS_PER_UNIT, SourceMap, VisitUnit
+from alsbench.study.names import nearest
+
+PREFIX = "SRC_"
+SUBJECTS = "ADSL"
+RILUZOLE = "RILUFL"
+_DATES = ("ADT", "TRTSDT", "DTHDT", "EOSDT", "ASTDT", "AENDT")
+
+
+def is_adam_name(name: str) -> bool:
+    """Whether a data set is named as analysis data are."""
+    return name.upper().startswith("AD")
+
+
+def derive_adam_like(
+    datasets: Sequence[Dataset], source: SourceMap, words: Words, unit: VisitUnit, report: DerivationReport
+) -> list[Dataset]:
+    """The analysis data sets under their own names, from data sets that are named SRC_ and so."""
+    held = {d.name.removeprefix(PREFIX): d for d in datasets if d.name.startswith(PREFIX)}
+    if SUBJECTS not in held:
+        raise DataError(
+            f"there is no {SUBJECTS} among the data sets", where="study.toml source", hint='layout = "visits" needs none'
+        )
+    subjects = SourceTable(held[SUBJECTS], _own(held[SUBJECTS], source.subject))
+    start = _starts(subjects, source, report)
+    made = []
+    for name, dataset in held.items():
+        table = SourceTable(dataset, _own(dataset, source.subject))
+        columns = _normalised(table, name, source, words, report)
+        if name == SUBJECTS:
+            columns = _subject_columns(table, columns, source, words, report)
+        elif "PARAMCD" in columns and "AVISITN" not in columns and "AVISIT" in columns:
+            columns["AVISITN"] = _visit_numbers(table, columns, start, unit, name, report)
+        report.step(name, f"from {dataset.name}: names in capitals, values as delivered")
+        made.append(build(name, dataset.label, list(columns.values()), report.remarks(name)))
+    return made
+
+
+def _own(dataset: Dataset, name: str) -> str:
+    names = [c.name for c in dataset.columns]
+    found = next((n for n in names if n.upper() == name.upper()), None)
+    if found is None:
+        raise DataError(
+            f"there is no column {name}", where=f"study.toml source.subject, data set {dataset.name}", hint=nearest(name, names)
+        )
+    return found
+
+
+def _starts(subjects: SourceTable, source: SourceMap, report: DerivationReport) -> Mapping[str, np.datetime64]:
+    if not source.first_dose:
+        return {}
+    when = subjects.dates(source.first_dose, source.dates, report)
+    return {s: d for s, d in zip(subjects.subjects, when, strict=True) if not np.isnat(d)}
+
+
+def _normalised(
+    table: SourceTable, name: str, source: SourceMap, words: Words, report: DerivationReport
+) -> dict[str, DerivedColumn]:
+    columns: dict[str, DerivedColumn] = {}
+    subject = table.subject.upper()
+    for info in table.dataset.columns:
+        upper = info.name.upper()
+        values = table.column(info.name)
+        kept = "USUBJID" if upper == subject else upper
+        if kept in columns:
+            continue
+        if upper.endswith("DT") and upper in _DATES:
+            columns[kept] = date(kept, info.label, table.dates(info.name, source.dates, report))
+        elif info.kind == "number":
+            columns[kept] = number(kept, info.label, values)
+        elif info.kind == "date":
+            columns[kept] = date(kept, info.label, values)
+        elif kept.endswith("FL") and words.are_flags(values):
+            columns[kept] = text(kept, info.label, [words.flag(v) for v in values])
+            if any(v not in (None, "Y", "N") for v in values):
+                report.step(name, f"{kept}: {', '.join(sorted({str(v) for v in values if v}))} as Y and N")
+        else:
+            columns[kept] = text(kept, info.label, as_texts(values))
+    return columns
+
+
+def _subject_columns(
+    table: SourceTable, columns: dict[str, DerivedColumn], source: SourceMap, words: Words, report: DerivationReport
+) -> dict[str, DerivedColumn]:
+    """The arm as TRT01P, analysis sets, and what ``source.baseline`` names, beside the columns delivered."""
+    arm = table.texts(source.arm) if source.arm in table else None
+    if arm is None:
+        raise table.absent(source.arm, table.names)
+    columns["TRT01P"] = text("TRT01P", "Planned Treatment for Period 01", arm)
+    if "TRT01A" not in columns:
+        columns["TRT01A"] = replace(
+            columns.get("TRTA", columns["TRT01P"]), name="TRT01A", label="Actual Treatment for Period 01"
+        )
+    report.step(SUBJECTS, f"TRT01P: {source.arm}")
+    for flag_name, column in source.flags.items():
+        said = table.texts(column)
+        odd = np.array([v is not None and words.flag(v) is None for v in said])
+        what = f"{{n}} subjects have a word in {column} that says neither yes nor no"
+        report.found("source-word", "warning", table.name, what, np.flatnonzero(odd) + 1, table.subjects[odd])
+        columns[flag_name] = text(flag_name, column, [words.flag(v) for v in said])
+    if not source.flags:
+        columns["FASFL"] = text("FASFL", "Full Analysis Set Flag", ["Y" if a is not None else "N" for a in arm])
+        report.step(SUBJECTS, "FASFL: an arm is known, for the data have no flag of an efficacy set")
+    for name, column in source.baseline.items():
+        if table.is_number(column) and name != RILUZOLE:
+            columns[name] = number(name, column, table.numbers(column, report))
+            continue
+        known = {"SEX": SEX_WORDS, "ONSETSIT": ONSET_WORDS}.get(name, {})
+        said = table.texts(column)
+        read = [words.flag(v) if name == RILUZOLE else known.get(said_word(v), v) for v in said]
+        columns[name] = text(name, column, read)
+        report.step(SUBJECTS, f"{name}: {column} by the table of words")
+    return columns
+
+
+def _visit_numbers(
+    table: SourceTable,
+    columns: Mapping[str, DerivedColumn],
+    start: Mapping[str, np.datetime64],
+    unit: VisitUnit,
+    name: str,
+    report: DerivationReport,
+) -> DerivedColumn:
+    """AVISITN of each record: the time its visit's text names, else the median time of the dates of that text."""
+    labels: Values = columns["AVISIT"].values
+    when = columns["ADT"].values if "ADT" in columns and columns["ADT"].kind == "date" else None
+    found = np.full(len(labels), np.nan)
+    for label in dict.fromkeys(v for v in labels if v):
+        mine = np.array([v == label for v in labels])
+        time = visit_time(label)
+        if time is not None and time[1] in ("", unit):
+            found[mine] = time[0]
+        elif when is not None and start:
+            begin = np.array([start.get(s, np.datetime64("NaT")) for s in table.subjects[mine]], dtype="datetime64[D]")
+            away = (when[mine] - begin).astype("timedelta64[D]").astype(float)
+            away = away[~np.isnat(when[mine]) & ~np.isnat(begin)]
+            if away.size:
+                found[mine] = np.floor(abs(np.median(away)) / DAYS_PER_UNIT[unit] + 0.5) * np.sign(np.median(away))
+                report.step(name, f"visit {label} names no time: {unit} {found[mine][0]:g} by the median of its dates")
+    lost = np.isnan(found)
+    what = "{n} records stand at no visit: neither its text nor dates tell when"
+    report.found("source-no-visit", "warning", table.name, what, np.flatnonzero(lost) + 1, table.subjects[lost])
+    report.step(name, f"AVISITN: {unit}s as the text of AVISIT names them, 0 the baseline")
+    return number("AVISITN", "Analysis Visit (N)", found)
