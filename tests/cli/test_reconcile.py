@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import shutil
+import signal
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -538,3 +540,16 @@ def test_sides_that_cannot_meet(run: Run, trial: Path, tmp_path: Path) -> None:
     for ours, theirs in ((tmp_path / "x.json", SAMPLE), (SAMPLE, tmp_path / "x.json"), (trial, tmp_path / "nothing.rtf")):
         ran = run("reconcile", ours, theirs)
         assert ran.code == 2 and ran.err
+
+
+def test_a_pipe_for_a_mapping_is_refused_not_waited_for(run: Run, workspace: Path, tmp_path: Path) -> None:
+    """A named pipe that nobody writes to held the command for ever; the alarm ends it here."""
+    pipe = tmp_path / "mapping.toml"
+    os.mkfifo(pipe)
+    signal.alarm(30)
+    try:
+        ran = run("reconcile", workspace, SAMPLE / "adsl.xpt", "--mapping", pipe)
+    finally:
+        signal.alarm(0)
+    assert ran.code == 2
+    assert "a pipe, not a file" in ran.err

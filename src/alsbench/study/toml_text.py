@@ -29,7 +29,11 @@ _ESCAPE = re.compile(r"\\(?:u([0-9A-Fa-f]{4})|U([0-9A-Fa-f]{8})|(.))", re.DOTALL
 
 
 def file_text(path: Path, *, named: str, hint: str) -> str:
-    """The text of a file somebody wrote, ``named`` in errors; ``hint`` is for whoever has none. Raises StudyError."""
+    """The text of a file somebody wrote, ``named`` in errors; ``hint`` is for whoever has none. Raises StudyError: also for a
+    named pipe, which would be waited for without end (what a shell passes as /dev/fd/N is read)."""
+    if path.is_fifo() and not path.is_relative_to("/dev"):
+        why = "this is a pipe, not a file"
+        raise StudyError(f"the {named} cannot be read", where=str(path), why=why, hint="save what it gives into a file")
     try:
         with path.open("rb") as stream:
             content = stream.read(MOST_BYTES + 1)
