@@ -105,3 +105,19 @@ def test_which_records_account_for_changed_results(run: Run, two: Any) -> None:
     assert small["rows"][0]["analyses"] == 1 and "the budget of 1 analyses ended" in small["rows"][0]["why"]
     assert "why" not in _tables(run("diff", "previous", "-w", two.workspace, "--format", "json"))
     assert "account for them" in " ".join(run("diff", "previous", "-w", two.workspace, "--why").out.split())
+
+
+def test_a_report_says_what_changed_since_a_snapshot(run: Run, two: Any) -> None:
+    """The page of the report holds what `diff` prints, the front page its sentence, the exit code its verdict."""
+    old, new = (r["name"] for r in run("snapshots", "-w", two.workspace, "--format", "json").json["rows"])
+    ran = run("report", "--diff", "previous", "-w", two.workspace, "--format", "table")
+    text = " ".join(ran.out.split())
+    assert ran.code == 1, ran.err
+    assert f"Changed since snapshot {old}" in text and "How the data differ, worst first" in text and "Results: 1 of 3 contrasts changed" in text
+    assert f"Snapshot {new} beside {old}: differences. Results: 1 of 3 contrasts changed." in text
+    assert f"--diff {old}" in text and "S01 TOTAL 2" in text
+    same = run("report", "--diff", "current", "-w", two.workspace, "--format", "table")
+    assert same.code == 0 and "the same but for noise and print." in " ".join(same.out.split())
+    assert run("report", "--diff", "nosuch", "-w", two.workspace).code == 2
+    masked = run("report", "--diff", "previous", "--mask", "5", "-w", two.workspace, "--format", "table")
+    assert "S01 TOTAL 2" not in masked.out and "cannot be masked" in " ".join(masked.out.split())

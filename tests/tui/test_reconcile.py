@@ -7,6 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.cli.conftest import Small, load_small
+from tests.shell import run_here
+
+from alsbench.data.workspace import Workspace
 
 
 @pytest.fixture
@@ -62,3 +66,58 @@ async def test_a_file_that_cannot_be_read_is_said_and_nothing_is_lost(here: Path
         await tui.press(pilot, "escape")
         pilot.app.do_reconcile("a b c d")
         assert "reconcile takes FILE" in await tui.settle(pilot)
+
+
+@pytest.fixture
+def two(tmp_path: Path) -> Path:
+    """The small trial, loaded again with one value changed and one record gone."""
+    load_small(tmp_path)
+    small = Small.of(tmp_path)
+    rows = small.records()
+    rows[5]["AVAL"] += 3  # S01 at visit 2
+    rows[5]["CHG"] += 3
+    rows.pop(8)  # S02 at visit 2
+    ran = run_here(["load", small.data(adqs=rows), "-w", small.workspace, "-q"])
+    assert ran.code == 0, ran.err
+    return small.workspace
+
+
+async def test_two_snapshots_stand_beside_each_other(two: Path, tui: Any) -> None:
+    """`:diff`: classes first, contrasts and records below, both sides of each, and the command that prints the same."""
+    old, new = Workspace(two).snapshot_names()
+    async with tui.run(two, size=(120, 40)) as pilot:
+        await tui.settle(pilot)
+        await tui.press(pilot, "colon")
+        await tui.press(pilot, *"diff", "enter")
+        lines = [" ".join(line.split()) for line in (await tui.settle(pilot)).splitlines()]
+        assert lines[0].startswith(f"{old} beside {new}")
+        at = lines.index("How the data differ, worst first")
+        assert lines[at + 2 : at + 5] == ["only old ADQS records 1", "different ADQS AVAL 1", "different ADQS CHG 1"]
+        assert any(line.startswith("Results: 1 of 3 contrasts changed") for line in lines)
+        assert any("changed S01 TOTAL 2 AVAL" in line for line in lines)
+        shown = pilot.app.screen
+        assert shown.shell() == f"alsbench diff {old} {new} -w {two}"
+        printed = run_here(["diff", old, new, "-w", two, "-q"])
+        assert printed.code == 1 and "Results: 1 of 3 contrasts changed" in printed.out
+        shown.table.move_to(next(i for i in range(len(shown.whole)) if shown.whole.text(i, 3) == "AVAL"), 0)
+        both = [" ".join(line.split()) for line in (await tui.press(pilot, "enter")).splitlines()]
+        assert "Key S01 TOTAL 2" in both and any(line.startswith("Old ") for line in both)
+        await tui.press(pilot, "escape")
+        text = " ".join((await tui.press(pilot, "w")).split())
+        assert "account for them" in text and pilot.app.screen.shell().endswith(f"--why -w {two}")
+    looks = [json.loads(line) for line in (two / "audit.jsonl").read_text().splitlines()]
+    assert any(e["action"] == "look" and e["facts"].get("asked") == f"alsbench diff {old} {new}" for e in looks)
+
+
+async def test_what_cannot_be_compared_is_said(two: Path, tui: Any) -> None:
+    async with tui.run(two) as pilot:
+        await tui.settle(pilot)
+        pilot.app.do_diff("nosuch")
+        assert "no snapshot is named nosuch" in await tui.settle(pilot)
+        pilot.app.do_diff("a b c")
+        assert "diff takes one snapshot or two" in await tui.settle(pilot)
+        study = two / "study.toml"
+        study.write_text(study.read_text().replace("synthetic = true", "synthetic = true\nmask = 5"))
+        await tui.press(pilot, "ctrl+r")
+        pilot.app.do_diff()
+        assert "cannot be masked: counts below" in " ".join((await tui.settle(pilot)).split())

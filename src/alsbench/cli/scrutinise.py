@@ -358,6 +358,10 @@ def report(
     mapping: Annotated[
         Path | None, typer.Option("--mapping", metavar="FILE", help="Of --reconcile: which of their numbers is which of ours.")
     ] = None,
+    diff: Annotated[
+        str,
+        typer.Option("--diff", metavar="SNAPSHOT", help="Add what changed since an earlier snapshot: its name, or previous."),
+    ] = "",
     mask: MaskOption = 0,
 ) -> int:
     """All tables of the trial in one document: front page, contents, numbered tables that each stand alone.
@@ -378,6 +382,7 @@ def report(
         verify=verify,
         reconcile=reconcile,
         mapping=mapping,
+        diff=diff,
         mask=mask,
     )
     return show(common, made)

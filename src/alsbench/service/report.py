@@ -38,6 +38,7 @@ from alsbench.service.evidence import made_evidence, made_forest
 from alsbench.service.lock import departures_sheet
 from alsbench.service.output import Facts, Output, document_text, some_columns, source_facts
 from alsbench.service.scrutiny import made_scrutiny
+from alsbench.service.snapshots import ComparedSnapshots, compared, snapshot_named
 from alsbench.service.subjects import arms_sheet
 from alsbench.service.tables import findings_of
 from alsbench.service.trail import log_result
@@ -65,6 +66,7 @@ def report(
     verify: bool = False,
     reconcile: Path | None = None,
     mapping: Path | None = None,
+    diff: str = "",
     mask: int = 0,
 ) -> Output:
     """All tables of the trial in one document: disposition, baseline, evidence, every endpoint (or those named) overall and in
@@ -72,7 +74,8 @@ def report(
     multiplicity ledger, the checks of the data. Evidence and forest plots hold every subgroup of the study. A table that cannot
     be made says why in its place. With ``verify`` the table of an endpoint says how many of its numbers a second program
     computes too; one that differs is a negative verdict, and so is a number of ``reconcile`` (another program's results, tables
-    or data, with a ``mapping`` where that is needed) that differs by more than print shows.
+    or data, with a ``mapping`` where that is needed) that differs by more than print shows, and so is a record or a contrast
+    of the snapshot ``diff`` (a name, or ``previous``).
 
     Raises what a subgroup, an endpoint or a file of claims that is not there raises.
     """
@@ -80,6 +83,7 @@ def report(
     if claims is not None:
         read_claims(claims)  # a file that cannot be read is said at once
     theirs = _theirs(reconcile, mapping)
+    before = snapshot_named(Workspace(access.path), diff) if diff else ""
     with access.opened() as source:
         phrases = tuple(dict.fromkeys(s for s in subgroups if s != "overall"))
         for phrase in phrases:  # names that do not exist are the asker's error, not a table's
@@ -99,12 +103,14 @@ def report(
             pages += _claims(asked, claims)
         if theirs is not None:
             pages += _reconciled(asked, *theirs)
+        if before:
+            pages += _compared(asked, before)
         pages += [*_second_program(asked), *_departures(asked)]
         results = tuple(log_result(access, result, source.study) for result in asked.results)
         pages.append(asked.sheet_page(ledger_sheet(access), LEDGER))
         pages += _checks(asked)
-        document = _document(asked, pages, _command(asked, claims, theirs, scrutinise=scrutinise, mask=mask))
-        failed = any(found.differing for found in asked.both) or not all(found.good for found in asked.reconciled)
+        document = _document(asked, pages, _command(asked, claims, theirs, before, scrutinise=scrutinise, mask=mask))
+        failed = any(found.differing for found in asked.both) or not all(found.good for found in asked.beside)
         return Output(lambda form: [document_text(document, form)], results=results, study=source.study, failed=failed)
 
 
@@ -112,7 +118,8 @@ def report(
 class Contents:
     """What the report is made of; ``results`` collects what it shows, for the audit log, ``missing`` what it does not,
     ``bottom_lines`` what may be taken away of the findings that were put to scrutiny, ``both`` what the ``second`` program,
-    where it is asked, says to each table of an endpoint, and ``reconciled`` another's numbers beside these."""
+    where it is asked, says to each table of an endpoint, ``reconciled`` another's numbers beside these, ``compared`` an earlier
+    snapshot's."""
 
     access: Access
     source: Source
@@ -125,6 +132,12 @@ class Contents:
     second: SecondProgram | None = None
     both: list[BothPrograms] = field(default_factory=list)
     reconciled: list[Reconciliation] = field(default_factory=list)
+    compared: list[ComparedSnapshots] = field(default_factory=list)
+
+    @property
+    def beside(self) -> tuple[Reconciliation | ComparedSnapshots, ...]:
+        """What was put beside these numbers."""
+        return (*self.reconciled, *self.compared)
 
     @property
     def phrases(self) -> tuple[str, ...]:
@@ -303,6 +316,20 @@ def _reconciled(asked: Contents, theirs: Path, named: Path | None, mapping: Resu
     return [asked.attempt(f"{theirs.name} beside these numbers", made)]
 
 
+def _compared(asked: Contents, before: str) -> list[Page]:
+    """What a new load changed: data by class, contrasts, records."""
+    title = f"Changed since snapshot {before}"
+
+    def made() -> Page:
+        found = compared(asked.access, before, asked.source.snapshot.name, mask=asked.k)
+        asked.compared.append(found)
+        kept = [s for s in (found.results, found.records) if s is not None and s.records]
+        post_hoc = any(not s.prespecified for s in asked.source.study.subgroups)
+        return asked.sheet_page(found.tables, title, found.classes, *kept, post_hoc=post_hoc and bool(kept))
+
+    return [asked.attempt(title, made)]
+
+
 def _second_program(asked: Contents) -> list[Page]:
     """What a second program says to the tables of endpoints: where it differs, and what it does not compute."""
     if asked.second is None:
@@ -337,6 +364,7 @@ def _command(
     asked: Contents,
     claims: Path | None,
     theirs: tuple[Path, Path | None, ResultMapping] | None,
+    before: str,
     *,
     scrutinise: bool,
     mask: int,
@@ -349,6 +377,7 @@ def _command(
     words += ["--verify"] if asked.second is not None else []
     if theirs is not None:
         words += ["--reconcile", theirs[0].name, *(["--mapping", theirs[1].name] if theirs[1] is not None else [])]
+    words += ["--diff", before] if before else []
     words += ["--mask", str(mask)] if mask else []
     return shlex.join([*words, "--format", asked.access.form])
 
@@ -389,7 +418,7 @@ def _statements(asked: Contents) -> list[str]:
         from alsbench.service.verify import BothPrograms  # waits: statsmodels
 
         said.append(sum(asked.both, BothPrograms()).summary)
-    said += [found.sentence for found in asked.reconciled]
+    said += [found.sentence for found in asked.beside]
     if source.log.words:
         said.append(f"{source.log.text[:1].upper()}{source.log.text[1:]}.")
     said += [f"{mark}: {NO_PATIENT}." for mark in source.study.info.marks]

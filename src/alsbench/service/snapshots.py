@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from typing import Any
 
 from alsbench.analysis.changes import ContrastChange, compare_results, contrast_count
 from alsbench.analysis.looks import planned_question, question_digest
@@ -59,7 +60,42 @@ def snapshots(access: Access, *, prune: int | None = None) -> Output:
     return sheets_output(access, sheet, printed=[_printed(sheet)])
 
 
-def diff(
+@dataclass(frozen=True)
+class ComparedSnapshots:
+    """Two snapshots beside each other: ``tables``, how the data differ by class (``classes``, worst first), the first
+    ``records``, and, where they were asked for, the contrasts that changed (``results``) and the records that account for them
+    (``why``). ``good`` where nothing differs by more than noise and what print shows."""
+
+    old: str
+    new: str
+    tables: Sheet
+    classes: Sheet
+    records: Sheet
+    results: Sheet | None
+    why: Sheet | None
+    good: bool
+
+    @property
+    def sheets(self) -> tuple[Sheet, ...]:
+        """All of it, in the order in which it is printed."""
+        return tuple(s for s in (self.tables, self.classes, self.records, self.results, self.why) if s is not None)
+
+    @property
+    def sentence(self) -> str:
+        """``Snapshot A beside B: the data differ. Results: 3 of 40 contrasts changed.``"""
+        said = "the same but for noise and print" if self.good else "differences"
+        counted = f" {self.results.title}." if self.results is not None else ""
+        return f"Snapshot {self.new} beside {self.old}: {said}.{counted}"
+
+
+def diff(access: Access, old: str, new: str = "current", **how: Any) -> Output:
+    """Two snapshots beside each other, as :func:`compared` finds them; a difference worse than noise and than what
+    print shows is a negative verdict."""
+    found = compared(access, old, new, **how)
+    return sheets_output(access, *found.sheets, failed=not found.good)
+
+
+def compared(
     access: Access,
     old: str,
     new: str = "current",
@@ -69,12 +105,11 @@ def diff(
     mask: int = 0,
     why: bool = False,
     budget: int = 0,
-) -> Output:
+) -> ComparedSnapshots:
     """Records added, removed and changed between two snapshots, by key (``records`` of each kind and table are listed), and
     which ``results`` changed: the study as it stands is asked of both, every endpoint with a contrast, overall and in every
-    subgroup and complement. A snapshot is named as :func:`snapshot_named` reads it. A difference that is worse than noise and
-    than what print shows is a negative verdict. ``why`` looks for the records that account for changed results, at most
-    ``budget`` analyses (0: the usual number) for each endpoint.
+    subgroup and complement. A snapshot is named as :func:`snapshot_named` reads it. ``why`` looks for the records that account
+    for changed results, at most ``budget`` analyses (0: the usual number) for each endpoint.
 
     Raises UsageError where a mask holds: two snapshots beside each other tell of single records.
     """
@@ -84,14 +119,14 @@ def diff(
     with open_snapshot(space.snapshot_path(names[0])) as before, open_snapshot(space.snapshot_path(names[1])) as after:
         with access.watch() as show:
             found = compare(before, after, shown=records, progress=show)
-        sheets = [table_sheet(found, "Snapshots compared"), class_sheet(found), record_sheet(found, records)]
+        changed = reasons = None
         turned = False
         if results:
-            sheet, turned, asked = _results(access, before, after, same=found.same)
-            sheets.append(sheet)
-            if why and asked:
-                sheets.append(_why(access, before, after, asked, budget))
-    return sheets_output(access, *sheets, failed=turned or not found.good)
+            changed, turned, asked = _results(access, before, after, same=found.same)
+            reasons = _why(access, before, after, asked, budget) if why and asked else None
+    tables, classes = table_sheet(found, "Snapshots compared"), class_sheet(found)
+    good = found.good and not turned
+    return ComparedSnapshots(names[0], names[1], tables, classes, record_sheet(found, records), changed, reasons, good)
 
 
 def _printed(sheet: Sheet) -> Sheet:

@@ -438,12 +438,13 @@ class Trial:
         verify: bool = False,
         reconcile: str | Path | None = None,
         mapping: str | Path | None = None,
+        diff: str = "",
         mask: int = 0,
     ) -> Path:
         """Every table of the trial in one document, written to a file in the form of its ending; entered in the audit log as
         exports. ``endpoints`` leaves out others, ``subgroups`` are reported beside the whole trial, with their checks where
         ``scrutinise`` asks for them; with ``verify`` tables of endpoints say what a second program says to them; ``reconcile``
-        puts another program's file beside these numbers. The path.
+        puts another program's file beside these numbers, ``diff`` an earlier snapshot (a name, or ``previous``). The path.
 
         Raises UsageError for another ending and for a name that is not there, UnavailableError where it cannot be written.
 
@@ -452,10 +453,10 @@ class Trial:
         'cafs.html'
         """
         target = Path(path)
-        words = {"subgroups": subgroups, "endpoints": endpoints, "scrutinise": scrutinise, "verify": verify, "mask": mask}
+        words = {"subgroups": subgroups, "endpoints": endpoints, "scrutinise": scrutinise, "verify": verify, "diff": diff}
         files = {"claims": claims, "reconcile": reconcile, "mapping": mapping}
         named = {name: None if file is None else Path(file) for name, file in files.items()}
-        export(self._access, report, target, form_of(target), **words, **named)
+        export(self._access, report, target, form_of(target), **words, **named, mask=mask)
         return target
 
     # ---- governance

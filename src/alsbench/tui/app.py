@@ -427,6 +427,19 @@ class Workbench(App[int], inherit_bindings=False):
             return
         self.push_screen(ReconcileTable(self, file, mapping))
 
+    def do_diff(self, named: str = "") -> None:
+        """An earlier snapshot (the one before, unless it is named) beside the current one, or beside a second one named."""
+        if self.opened is None:
+            return
+        from alsbench.tui.screens.reconcile import SnapshotsTable, snapshots_named  # waits: duckdb, pydantic
+
+        try:
+            sides = snapshots_named(self.workspace, named)
+        except AlsbenchError as fault:
+            self.fault(fault)
+            return
+        self.push_screen(SnapshotsTable(self, *sides))
+
     def do_verify(self) -> None:
         """What is on the screen, computed again by a second program."""
         view = self.view

@@ -59,6 +59,8 @@ class ViewRequest:
             return self._verify()
         if self.name == "reconcile":
             return self._reconcile()
+        if self.name == "diff":
+            return self._diff()
         options: dict[str, Any] = {k: tuple(filter(None, v)) if isinstance(v, tuple) else v for k, v in self.options.items()}
         options = {key: value for key, value in options.items() if value}
         curve = options.pop("curve", False)
@@ -87,6 +89,12 @@ class ViewRequest:
         mapping = Path(str(named)) if (named := self.options.get("mapping")) else None
         why = bool(self.options.get("why"))
         return lambda access, mask: reconcile(access, ours, theirs, mapping=mapping, why=why, mask=mask)
+
+    def _diff(self) -> Callable[..., Output]:
+        from alsbench.service.snapshots import diff  # waits: duckdb
+
+        why = bool(self.options.get("why"))
+        return lambda access, mask: diff(access, *self.about, why=why, mask=mask)
 
     def _verify(self) -> Callable[..., Output]:
         from alsbench.service.verify import verify  # waits: statsmodels

@@ -364,6 +364,13 @@ COMMANDS: tuple[Command, ...] = (
             argument="file of theirs",
         ),
         Command(
+            "diff",
+            "Snapshots compared",
+            (),
+            "Compare an earlier snapshot (the one before, unless it is named) with the current one: data and results by class",
+            argument="snapshot",
+        ),
+        Command(
             "verify",
             "Verify",
             ("V",),

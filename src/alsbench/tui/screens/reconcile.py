@@ -1,10 +1,13 @@
-"""``:reconcile FILE``: their numbers beside ours, in classes, worst first; ``enter`` opens both sides of a number."""
+"""``:reconcile FILE``: their numbers beside ours, in classes, worst first; ``enter`` opens both sides of a number.
+
+``:diff SNAPSHOT`` does the same with two snapshots of the workspace: the data by class, contrasts that changed, records.
+"""
 
 from __future__ import annotations
 
 import shlex
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,14 +16,15 @@ from textual.events import Key
 
 from alsbench.analysis.reconcile.mapping import ResultMapping, read_mapping
 from alsbench.analysis.result import Result, Row
+from alsbench.data.workspace import Workspace
 from alsbench.errors import UsageError
 from alsbench.render.page import Page
-from alsbench.render.sheet import sheets_page
+from alsbench.render.sheet import Sheet, sheet_block, sheets_page
 from alsbench.tui.cell_text import safe
 from alsbench.tui.screens.base import Bench
 from alsbench.tui.screens.drilldown import BehindNumber, Drilldown
 from alsbench.tui.shell_command import Option, ViewRequest
-from alsbench.tui.table_models import GridModel, GridRow, block_section, grid, heading_section
+from alsbench.tui.table_models import GridModel, GridRow, Section, block_section, grid, heading_section
 from alsbench.tui.widgets.pane import folded
 from alsbench.tui.worker import Job
 
@@ -28,6 +32,7 @@ if TYPE_CHECKING:
     from alsbench.analysis.reconcile.pairing import ReconciledPair
     from alsbench.service.output import Output
     from alsbench.service.reconcile import Reconciliation
+    from alsbench.service.snapshots import ComparedSnapshots
 
 HEADS = ("Class", "Statistic", "Ours", "Theirs", "Where it stands", "In theirs")
 ROLES = {"changes a conclusion": "error", "different": "warn", "only ours": "warn", "only theirs": "warn"}
@@ -45,6 +50,19 @@ def sides_named(text: str) -> tuple[Path, Path | None]:
     if len(words) == 3 and words[1] == "--mapping":
         return Path(words[0]).expanduser(), Path(words[2]).expanduser()
     raise UsageError("reconcile takes FILE or FILE --mapping MAPPING", hint="quote a name with spaces")
+
+
+def snapshots_named(workspace: Path, text: str) -> tuple[str, str]:
+    """The two snapshots of ``OLD NEW``, of ``OLD`` (and the current one) or of nothing (the one before the current one). Raises
+    UsageError for a name that is not there, UnavailableError where there is no earlier one."""
+    words = text.split()
+    if len(words) > 2:
+        raise UsageError("diff takes one snapshot or two", hint="diff, diff OLD, diff OLD NEW")
+    from alsbench.service.snapshots import snapshot_named  # waits: duckdb
+
+    space = Workspace(workspace)
+    old, new = (*words, *("previous", "current")[len(words) :])
+    return snapshot_named(space, old), snapshot_named(space, new)
 
 
 def digits(value: float | int | str | None, most: int = 6) -> str:
@@ -174,6 +192,98 @@ class ReconcileTable(Drilldown):
 
     def shell(self) -> str:
         return self.table_request().command()  # which names the workspace as one of its sides
+
+
+class SnapshotsTable(Drilldown):
+    """``:diff``: an earlier snapshot beside a later one: classes and changed contrasts, worst first, then records."""
+
+    no_number = "a heading; a line below opens both sides"
+
+    def __init__(self, bench: Bench, old: str, new: str) -> None:
+        super().__init__(bench, f"{old} beside {new}", [], ("enter", "both sides"))
+        self.table.placeholder = "the snapshots are compared ..."
+        self.old, self.new = old, new
+        self.why = False  # whether the records behind changed results are searched for
+        self.found: ComparedSnapshots | None = None
+
+    def start(self) -> None:
+        bench, old, new, why = self.bench, self.old, self.new, self.why
+
+        def work(job: Job) -> ComparedSnapshots:
+            from alsbench.service.snapshots import compared  # waits: duckdb
+
+            access = replace(bench.ready.access, own_mask=0)  # the screen shows its user what the user may see
+            found = compared(access, old, new, why=why)
+            job.check()
+            return found
+
+        self.work("comparing snapshots:", work)
+
+    async def take(self, event: Key) -> None:
+        if event.key == "w" and self.found is not None and not self.why:
+            self.why = True
+            self.say("records that account for the changed results are searched for; ^c cancels")
+            self.start()
+        else:
+            await super().take(event)
+
+    def fill(self, payload: Any) -> None:
+        found: ComparedSnapshots = payload
+        self.found, width = found, max(self.bench.size.width, 40)
+        lines: list[Text] = []
+        for name, value in found.tables.facts:
+            lines += folded(safe(name, ascii=self.ascii), safe(value, ascii=self.ascii), self.look, width)
+        self.pane.lines = tuple(lines)
+        self.divide()
+        self.pane.refresh()
+        shown = (found.classes, found.results, found.why, found.records, found.tables)
+        sections = [x for sheet in shown if sheet is not None for x in record_sections(sheet, ascii=self.ascii, most=width)]
+        self.say("")
+        self.table.placeholder = "the same"
+        self.show_whole(GridModel(tuple(sections)))
+
+    def divide(self) -> None:
+        self.pane.styles.height = max(min(len(self.pane.lines), FACTS), 1)
+
+    def open_row(self) -> None:
+        told = self.table.source()
+        if not isinstance(told, SheetRecord):
+            self.say(self.no_number)
+            return
+        width = max(self.bench.size.width, 40)
+        lines = [
+            line
+            for name, value in told.told()
+            for line in folded(safe(name, ascii=self.ascii), safe(value, ascii=self.ascii), self.look, width)
+        ]
+        self.bench.overlays.read("Both sides", lines)
+
+    def page(self) -> Page | None:
+        return None if self.found is None else sheets_page(self.found.sheets)
+
+    def table_request(self) -> ViewRequest:
+        return ViewRequest("diff", (self.old, self.new), {"why": self.why})
+
+
+@dataclass(frozen=True)
+class SheetRecord:
+    """What a line of a sheet stands for: the whole record, nothing cut."""
+
+    sheet: Sheet
+    number: int
+
+    def told(self) -> list[tuple[str, str]]:
+        """Its fields that say something, in words."""
+        pairs = zip(self.sheet.fields, self.sheet.records[self.number], strict=True)
+        return [(field.heading or field.key, digits(value, 17)) for field, value in pairs if value is not None]
+
+
+def record_sections(sheet: Sheet, *, ascii: bool, most: int) -> list[Section]:
+    """A sheet under its title, each line of it standing for its record; nothing where it has none and says nothing."""
+    block = replace(sheet_block(sheet), title=sheet.title)
+    head, body, *notes = block_section(block, ascii=ascii, most=most)
+    rows = tuple(replace(row, source=SheetRecord(sheet, i)) for i, row in enumerate(body.rows))
+    return [head, *([replace(body, rows=rows)] if rows else []), *notes]
 
 
 class BothSides(BehindNumber):
