@@ -113,7 +113,11 @@ def test_a_report_says_what_changed_since_a_snapshot(run: Run, two: Any) -> None
     ran = run("report", "--diff", "previous", "-w", two.workspace, "--format", "table")
     text = " ".join(ran.out.split())
     assert ran.code == 1, ran.err
-    assert f"Changed since snapshot {old}" in text and "How the data differ, worst first" in text and "Results: 1 of 3 contrasts changed" in text
+    assert (
+        f"Changed since snapshot {old}" in text
+        and "How the data differ, worst first" in text
+        and "Results: 1 of 3 contrasts changed" in text
+    )
     assert f"Snapshot {new} beside {old}: differences. Results: 1 of 3 contrasts changed." in text
     assert f"--diff {old}" in text and "S01 TOTAL 2" in text
     same = run("report", "--diff", "current", "-w", two.workspace, "--format", "table")

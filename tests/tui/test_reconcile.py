@@ -99,12 +99,12 @@ async def test_two_snapshots_stand_beside_each_other(two: Path, tui: Any) -> Non
         assert shown.shell() == f"alsbench diff {old} {new} -w {two}"
         printed = run_here(["diff", old, new, "-w", two, "-q"])
         assert printed.code == 1 and "Results: 1 of 3 contrasts changed" in printed.out
-        shown.table.move_to(next(i for i in range(len(shown.whole)) if shown.whole.text(i, 3) == "AVAL"), 0)
+        shown.table.go(next(i for i in range(len(shown.whole)) if shown.whole.text(i, 3) == "AVAL"))
         both = [" ".join(line.split()) for line in (await tui.press(pilot, "enter")).splitlines()]
         assert "Key S01 TOTAL 2" in both and any(line.startswith("Old ") for line in both)
         await tui.press(pilot, "escape")
         text = " ".join((await tui.press(pilot, "w")).split())
-        assert "account for them" in text and pilot.app.screen.shell().endswith(f"--why -w {two}")
+        assert "1 record of ADQS changed in AVAL, CHG" in text and pilot.app.screen.shell().endswith(f"--why -w {two}")
     looks = [json.loads(line) for line in (two / "audit.jsonl").read_text().splitlines()]
     assert any(e["action"] == "look" and e["facts"].get("asked") == f"alsbench diff {old} {new}" for e in looks)
 
