@@ -518,6 +518,31 @@ def test_data_under_a_mask_are_refused(run: Run, trial: Path) -> None:
     assert ran.code == 2 and "masked" in ran.err
 
 
+def test_a_mask_of_either_side_holds(run: Run, small: Any, tmp_path: Path) -> None:
+    """Records of a workspace whose study masks them are not shown because another side has no mask."""
+    other = tmp_path / "masked"
+    shutil.copytree(small.workspace, other, symlinks=True)
+    study = other / "study.toml"
+    study.write_text(study.read_text().replace('id = "SMALL"', 'id = "SMALL"\nmask = 5'))
+    for sides in ((small.workspace, other), (other, small.workspace)):
+        ran = run("reconcile", *sides)
+        assert ran.code == 2 and "cannot be masked: counts below 5 are hidden" in ran.err, ran.err
+    assert run("reconcile", small.workspace, small.workspace).code == 0
+
+
+def test_dummy_arms_do_not_stand_beside_the_arms(run: Run, small: Any, tmp_path: Path) -> None:
+    """A delivery with the arms, put beside a blinded workspace, would say who is in which; one blinded alike is compared."""
+    blind, key = tmp_path / "blind", tmp_path / "key.json"
+    data = small.data()
+    ran = run("load", data, "--study", small.study, "-w", blind, "--blinded", "--key", key, "-q")
+    assert ran.code == 0, ran.err
+    for sides in ((blind, data), (data, blind), (blind, small.workspace)):
+        ran = run("reconcile", *sides, "--why")
+        assert ran.code == 2 and "every subject's arm would show" in ran.err, ran.err
+        assert "S01" not in ran.out and not ran.out
+    assert run("reconcile", blind, blind).code == 0
+
+
 def test_a_tolerance_of_a_column(run: Run, trial: Path, tmp_path: Path) -> None:
     import pandas as pd
 

@@ -322,7 +322,10 @@ def _row_questions(numbers: Sequence[StatedNumber]) -> Iterator[Question]:
 def _data(
     access: Access, ours: Path, theirs: Path, mapping: ResultMapping, records: int, mask: int, why: bool, budget: int
 ) -> Reconciliation:
-    access.refuse_mask(mask, "the single records by which two deliveries differ")
+    for side in (ours, theirs):  # either workspace may have a mask of its own
+        (replace(access, path=side) if is_workspace(side) else access).refuse_mask(
+            mask, "the single records by which two deliveries differ"
+        )
     _refuse_other_arms(ours, theirs)
     with data_side(ours) as mine, data_side(theirs, mine) as other, access.watch() as show:
         found = compare(mine, other, shown=records, progress=show, tolerances=mapping.data_tolerances())
