@@ -19,7 +19,8 @@ HEAVY = frozenset(
     }
 )  # fmt: skip
 # Names that stand for a module: commands of the shell, screens of the app, methods, checks, and the names of the package.
-REGISTRIES = frozenset({"__init__", "cli.app", "tui.app", "analysis.methods", "analysis.scrutiny"})
+# the last fetches what stands beside its table: the first paint needs none of it
+REGISTRIES = frozenset({"__init__", "cli.app", "tui.app", "analysis.methods", "analysis.scrutiny", "tui.screens.evidence"})
 
 
 @cache

@@ -62,7 +62,7 @@ DECIMAL = re.compile(r"(?<![\w.])-?\d+\.\d+(?![\w.]*\w)")
 @pytest.mark.parametrize("endpoint", ["cafs", "alsfrs", "survival", "alsfrs_slope", "nfl"])
 async def test_every_decimal_of_every_tab_is_printed_by_its_command(here: Path, tui: Any, endpoint: str) -> None:
     """Of the comparison that the command names and no other; but for the marks of an axis."""
-    async with tui.run(here, size=(160, 60)) as pilot:
+    async with tui.run(here, size=(118, 60)) as pilot:  # one pane
         await tui.press(pilot, "4", f":endpoint {endpoint}")
         for tab in ("t", "p", "m"):
             text = await tui.press(pilot, tab)

@@ -43,7 +43,7 @@ ALLOWED = {"covariance": get_args(Covariance), "df": get_args(DfMethod), "method
 
 
 class EndpointView(TwoPanes, QueryView):
-    fits = True  # whether the whole table has room beside its plot
+    table_width = 0  # columns of the whole table
 
     def wanted(self) -> Sequence[Question]:
         choice = self.session.choice
@@ -146,7 +146,8 @@ class EndpointView(TwoPanes, QueryView):
         """Whether a plot stands beside what is shown: beside the table of a method that has one."""
         if self.bench.opened is None:
             return False
-        return self.session.place.tab == "table" and self.method in {*BY_VISIT, "time_to_event"} and self.fits
+        fits = self.table_width <= widths(self.bench.size.width)[0]  # that of the app: the view may not be laid out yet
+        return self.session.place.tab == "table" and self.method in {*BY_VISIT, "time_to_event"} and fits
 
     def detail_lines(self, width: int, height: int) -> list[Text]:
         wanted = self.wanted()
@@ -212,7 +213,7 @@ class EndpointView(TwoPanes, QueryView):
         if by_visit:
             sections = [self.visit_section(rows)]
         model = GridModel(tuple(sections))
-        self.fits = sum(c.width + GAP for c in model.cols) - GAP <= widths(self.size.width)[0]
+        self.table_width = sum(c.width + GAP for c in model.cols) - GAP
         self.show_grid(model)
 
     def narrowed(self, result: Result, *, arms: bool = True) -> Result:

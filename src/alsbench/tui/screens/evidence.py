@@ -95,7 +95,7 @@ def parts(phrase: str) -> tuple[bool, bool]:
 
 
 def detail_module() -> Any:
-    """What draws the detail, read when there is one: the first paint needs no plots."""
+    """What draws the detail, fetched by its name when there is one: the first paint needs no plots."""
     return import_module("alsbench.tui.screens.evidence_detail")
 
 
@@ -325,5 +325,5 @@ class EvidenceView(TwoPanes, JudgedView):
         made = self.evidence()
         if made is None:
             return None
-        printed: Page = import_module("alsbench.render.evidence").evidence_page(made)  # not needed before the first paint
+        printed: Page = import_module("alsbench.render.evidence").evidence_page(made)  # which the first paint does not need
         return with_command(printed, self.bench.exporter.shell_command())

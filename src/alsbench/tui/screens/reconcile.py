@@ -58,7 +58,7 @@ def snapshots_named(workspace: Path, text: str) -> tuple[str, str]:
     words = text.split()
     if len(words) > 2:
         raise UsageError("diff takes one snapshot or two", hint="diff, diff OLD, diff OLD NEW")
-    from alsbench.service.snapshots import snapshot_named  # waits: duckdb
+    from alsbench.service.snapshots import snapshot_named  # waits: zipfile
 
     space = Workspace(workspace)
     old, new = (*words, *("previous", "current")[len(words) :])
@@ -210,7 +210,7 @@ class SnapshotsTable(Drilldown):
         bench, old, new, why = self.bench, self.old, self.new, self.why
 
         def work(job: Job) -> ComparedSnapshots:
-            from alsbench.service.snapshots import compared  # waits: duckdb
+            from alsbench.service.snapshots import compared  # waits: zipfile
 
             access = replace(bench.ready.access, own_mask=0)  # the screen shows its user what the user may see
             found = compared(access, old, new, why=why)

@@ -82,12 +82,12 @@ class TwoPanes(View):
 
     @property
     def list_width(self) -> int:
-        return widths(self.size.width)[0] if self.beside else self.size.width
+        return widths(self.bench.size.width)[0] if self.beside else self.bench.size.width
 
     @property
     def detail_width(self) -> int:
         """Columns for the text of the detail; 0 where it has no room."""
-        return max(widths(self.size.width)[1] - EDGE, 0) if self.beside else 0
+        return max(widths(self.bench.size.width)[1] - EDGE, 0) if self.beside else 0
 
     def divide(self) -> None:
         """Give list and detail their widths."""
