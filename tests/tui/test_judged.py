@@ -36,7 +36,7 @@ async def test_a_small_p_is_amber_with_a_dagger_until_it_is_judged(own_workspace
         )
         assert "--judge" not in pilot.app.exporter.shell_command()
         judged = await tui.press(pilot, "A")
-        assert "0.024▲C" in judged and "†" not in judged and "C chance" in judged.splitlines()[1]
+        assert "0.024▲C" in judged and "†" not in judged and "C chance" in judged.splitlines()[2]
         assert colour_of(pilot.app, "8.95") == ""
         assert "--judge" in pilot.app.exporter.shell_command()
         forest = await tui.press(pilot, "5", "]")

@@ -57,7 +57,7 @@ def lent(own_workspace: Path, tmp_path: Path) -> Iterator[Callable[[], Terminal]
             },
         )
         opened.append(terminal)
-        terminal.wait("Group 2 vs Placebo, month 12")
+        terminal.wait("vs Placebo, month 12")
         terminal.send(b"2", quiet=0.3)
         terminal.wait("five doses")
         terminal.send(b"P")
@@ -122,7 +122,7 @@ def test_told_to_go_on_without_having_stopped_it_reads_with_one_thread(own_works
     term = Terminal.start([sys.executable, "-c", START, str(own_workspace)], env=env)
     app = term.process.pid
     try:
-        term.wait("Group 2 vs Placebo, month 12")
+        term.wait("vs Placebo, month 12")
         term.read(3.0, quiet=1.0)
         before = len(list(Path(f"/proc/{app}/task").iterdir()))
         for _ in range(3):

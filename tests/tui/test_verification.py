@@ -26,7 +26,7 @@ async def test_a_table_is_verified_and_says_so(here: Path, tui: Any) -> None:
         assert int(compared) > 200 and f"{compared} of {compared} numbers agree with a second program" in text
         after = await tui.press(pilot, "escape")
         tables = int(compared) - 2  # the interactions of `slow` with two treatments stand in the evidence, not in this table
-        assert f"{tables} of {tables} verified" in after.splitlines()[1]
+        assert f"{tables} of {tables} verified" in after.splitlines()[2]
         assert "verified" not in await tui.press(pilot, "}")  # another endpoint was not
 
 
@@ -41,7 +41,7 @@ async def test_a_difference_stands_on_top_and_on_the_table(here: Path, tui: Any,
         await tui.press(pilot, "4")
         text = await tui.press(pilot, "V")
         assert "differs" in text and "wins" in text
-        assert "DIFFER from the second program" in (await tui.press(pilot, "escape")).splitlines()[1]
+        assert "DIFFER from the second program" in (await tui.press(pilot, "escape")).splitlines()[2]
 
 
 async def test_there_is_nothing_to_verify_on_a_data_table(workspace: Path, tui: Any) -> None:
