@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -88,7 +89,8 @@ def simulate(
     fields = (Field("file", "File"), Field("bytes", "Bytes", number=True))
     facts = (("Folder", str(directory)), ("Seed", str(seed)))
     code = show(common, sheets_output(common.access, Sheet("simulated", "SYNTHETIC trial", fields, records, facts)))
-    common.note(f"next: alsbench load {directory} --study {directory / 'study.toml'} -w WORKSPACE")
+    load = shlex.join(["alsbench", "load", str(directory), "--study", str(directory / "study.toml")])
+    common.note(f"next: {load} -w WORKSPACE")
     return code
 
 

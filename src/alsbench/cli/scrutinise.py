@@ -411,7 +411,7 @@ def replay(
         )
     views = recorded_views(log, common.workspace if common.given else None)
     if listed:
-        return show(common, Output(lambda _form: (f"{command}\n" for _, command, _ in views)))
+        return show(common, Output(lambda _form: (f"{command}\n" for _, command, _, _ in views)))
     codes: list[int] = []
     shown = show(common, service.replay(common.access, views, codes, mask=mask))
     return next((code for code in codes if code), shown)

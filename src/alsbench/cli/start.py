@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -50,10 +49,7 @@ def init(
     """Propose a study.toml from the data: arms, visits, populations, parameters; what cannot be guessed is marked CHECK."""
     from alsbench.service.loading import propose_study  # waits: duckdb, pyarrow
 
-    code = show(common, propose_study(common.access, directory, paths or [], force=force))
-    named = " ".join(shlex.quote(str(p)) for p in paths or ())
-    common.note(f"next: read {directory / 'study.toml'}, then: alsbench load {named} -w {shlex.quote(str(directory))}")
-    return code
+    return show(common, propose_study(common.access, directory, paths or [], force=force))
 
 
 @command(commands, "load")

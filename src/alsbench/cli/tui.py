@@ -34,10 +34,10 @@ def checked_settings() -> Settings:
     return found
 
 
-def recorded_views(log: Path, workspace: Path | None) -> list[tuple[Path, str, Callable[[], Operation]]]:
-    """Of each view of a recorded session: the workspace (None: the one it was recorded on), its shell command, and what gives
-    the operation behind it. Raises DataError for a damaged log."""
-    views: list[tuple[Path, str, Callable[[], Operation]]] = []
+def recorded_views(log: Path, workspace: Path | None) -> list[tuple[Path, str, Callable[[], Operation], bool]]:
+    """Of each view of a recorded session: the workspace (None: the one it was recorded on), its shell command, what gives
+    the operation behind it, and whether the command takes a mask. Raises DataError for a damaged log."""
+    views: list[tuple[Path, str, Callable[[], Operation], bool]] = []
     _app()(workspace, recorded=log, view=lambda *view: views.append(view))
     return views
 

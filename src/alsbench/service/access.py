@@ -79,8 +79,10 @@ class Access:
         """Whether answers are for reading: pages, not records."""
         return self.form not in RECORDS
 
-    def repeat(self, command: str) -> str:
-        """``command`` with the workspace in it, where it is to be named."""
+    def repeat(self, command: str, mask: int = 0) -> str:
+        """``command`` as it is printed and entered in the log: with the ``mask`` that holds, where it does not name it yet, and
+        with the workspace, where it is to be named."""
+        command = f"{command} --mask {mask}" if mask else command
         return f"{command} --workspace {shlex.quote(str(self.path.resolve()))}" if self.named else command
 
     @contextmanager

@@ -11,6 +11,7 @@ from alsbench.stats.agreement import WORST_FIRST, Agreement
 
 RANK: dict[Agreement, int] = {name: i for i, name in enumerate(WORST_FIRST)}
 RECORDS = "records"
+LISTED = 20  # records of each kind and table, unless otherwise asked
 CODES_SHOWN = 6  # values of a recoded column that are named
 Side = tuple[str, str]
 

@@ -36,7 +36,9 @@ def endpoint(access: Access, name: str, *, model: bool = False, mask: int = 0, *
     ``model`` shows the facts of the fit too. The HTML of a time to event draws its survival curves."""
     with access.opened() as source:
         question = endpoint_question(source, name, **words)
-        result = log_result(access, answered(question, source, k := access.mask(mask)), source.study)
+        found = answered(question, source, k := access.mask(mask))
+        found = found.with_command(f"{found.provenance.command} --model") if model else found
+        result = log_result(access, found, source.study)
         page = partial(endpoint_page, result, model=model)
         drawn = with_curves(access, page(), question, source, k) if access.form == "html" else None
         return results_output(access, [result], lambda: drawn or page(), source.study)

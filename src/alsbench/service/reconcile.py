@@ -32,7 +32,7 @@ from alsbench.render.formats import decimals, format_stat
 from alsbench.render.mask import is_masked
 from alsbench.render.sheet import Field, Sheet
 from alsbench.service.access import Access
-from alsbench.service.data_differences import class_sheet, record_sheet, table_sheet
+from alsbench.service.data_differences import LISTED, class_sheet, record_sheet, table_sheet
 from alsbench.service.delivered_data import data_side, is_workspace, side_name
 from alsbench.service.masks import mask_answer
 from alsbench.service.output import Output, sheets_output, source_facts
@@ -95,7 +95,7 @@ def reconcile(
     proposed: bool = False,
     endpoints: Sequence[str] = (),
     subgroups: Sequence[str] = (),
-    records: int = 20,
+    records: int = LISTED,
     mask: int = 0,
     why: bool = False,
     budget: int = 0,
@@ -111,7 +111,7 @@ def reconcile(
     access = _of_workspace(access, ours, theirs)
     said = read_mapping(mapping) if mapping is not None else ResultMapping()
     if proposed:
-        return _draft(access, ours, theirs, said, endpoints, subgroups, mask)
+        return _draft(access, ours, theirs, said, mapping, endpoints, subgroups, mask)
     found = reconciled(
         access,
         ours,
@@ -136,7 +136,7 @@ def reconciled(
     *,
     endpoints: Sequence[str] = (),
     subgroups: Sequence[str] = (),
-    records: int = 20,
+    records: int = LISTED,
     mask: int = 0,
     named: Path | None = None,
     why: bool = False,
@@ -145,7 +145,8 @@ def reconciled(
     """As :func:`reconcile`, as what came of it."""
     kinds = [_states(path, mapping) for path in (ours, theirs)]
     if not any(kinds):
-        return _data(access, ours, theirs, mapping, records, mask, why, budget)
+        command = _command(ours, theirs, named, records=records, why=why, budget=budget)
+        return _data(access, ours, theirs, mapping, records, mask, why, budget, command)
     if not kinds[1]:
         what = "theirs is data, ours is results: they cannot be put beside each other"
         raise UsageError(what, where=str(theirs), hint="name the data, or the workspace, that ours was computed from")
@@ -156,7 +157,7 @@ def reconciled(
             where=str(theirs),
             hint="alsbench reconcile OURS THEIRS --propose -o mapping.toml drafts a mapping; then --mapping mapping.toml",
         )
-    command = _command(ours, theirs, named, endpoints, subgroups) + _why_words(why, budget)
+    command = _command(ours, theirs, named, endpoints, subgroups, why=why, budget=budget)
     if kinds[0]:
         mine = read_side(ours, mapping)
         rows = _file_rows(mine, ours)
@@ -165,19 +166,17 @@ def reconciled(
         what = "ours is data without a study: nothing can be computed from it"
         raise UsageError(what, where=str(ours), hint="alsbench init and load make a workspace of it")
     with access.opened() as source:
-        results, left = _asked(access, source, side, mapping, endpoints, subgroups, access.mask(mask), access.repeat(command))
+        k = access.mask(mask)
+        command = replace(access, named=False).repeat(command, k)  # the workspace is one of its sides
+        results, left = _asked(access, source, side, mapping, endpoints, subgroups, k, command)
         rows = [r for result in results for r in result.rows]
-        facts = (*source_facts(source), ("Command", access.repeat(command)))
+        facts = (*source_facts(source), ("Command", command))
         declared = {e.name: e.tolerance for e in source.study.endpoints.values() if e.tolerance is not None}
         tolerances = {name: (t.absolute, t.relative) for name, t in declared.items()}
         mine = StatedSide(side_name(ours), "workspace")
         found = _paired(rows, words_of(source), mine, side, mapping, ours, theirs, left, facts, tolerances)
         found = replace(found, results=tuple(results))
         return replace(found, why=_options(access, source, results, found.pairs, budget)) if why else found
-
-
-def _why_words(why: bool, budget: int) -> str:
-    return (" --why" if why else "") + (f" --budget {budget}" if why and budget else "")
 
 
 def _options(access: Access, source: Source, results: Sequence[Result], pairs: Sequence[ReconciledPair], budget: int) -> Sheet:
@@ -320,7 +319,15 @@ def _row_questions(numbers: Sequence[StatedNumber]) -> Iterator[Question]:
 
 
 def _data(
-    access: Access, ours: Path, theirs: Path, mapping: ResultMapping, records: int, mask: int, why: bool, budget: int
+    access: Access,
+    ours: Path,
+    theirs: Path,
+    mapping: ResultMapping,
+    records: int,
+    mask: int,
+    why: bool,
+    budget: int,
+    command: str,
 ) -> Reconciliation:
     for side in (ours, theirs):  # either workspace may have a mask of its own
         (replace(access, path=side) if is_workspace(side) else access).refuse_mask(
@@ -329,7 +336,7 @@ def _data(
     _refuse_other_arms(ours, theirs)
     with data_side(ours) as mine, data_side(theirs, mine) as other, access.watch() as show:
         found = compare(mine, other, shown=records, progress=show, tolerances=mapping.data_tolerances())
-        reasons = _records(access, ours, theirs, other, budget) if why and is_workspace(ours) and not found.good else None
+        reasons = _records(access, other, budget, command) if why and is_workspace(ours) and not found.good else None
     if theirs.is_file():  # one data set is compared with its own table
         found = replace(found, tables=tuple(t for t in found.tables if t.state != "removed"))
     found = replace(found, old=side_name(ours), new=side_name(theirs))
@@ -363,7 +370,7 @@ def _refuse_naming_arms(path: Path) -> None:
         )
 
 
-def _records(access: Access, ours: Path, theirs: Path, other: Snapshot, budget: int) -> Sheet:
+def _records(access: Access, other: Snapshot, budget: int, command: str) -> Sheet:
     """The records that account for the contrasts, in everybody, that differ between our data and theirs."""
     from alsbench.service.why_differ import changed_contrasts, record_reasons  # waits: scipy
 
@@ -372,7 +379,6 @@ def _records(access: Access, ours: Path, theirs: Path, other: Snapshot, budget: 
         mine = Source(study, source.snapshot, study_digest(study), source.results_dir, source.lock)
         changed = [c for piece in compare_results(mine, replace(mine, snapshot=other, results_dir=None)) for c in piece]
         differing = changed_contrasts(source, changed, decimals)
-        command = access.repeat(_command(ours, theirs, None, (), ()) + _why_words(True, budget))
         for found in differing:
             log_look(access, cached_answer(found.question, source).with_command(command), source.study)
         return record_reasons(access, source, other, differing, budget=budget)
@@ -383,6 +389,7 @@ def _draft(
     ours: Path,
     theirs: Path,
     mapping: ResultMapping,
+    named: Path | None,
     endpoints: Sequence[str],
     subgroups: Sequence[str],
     mask: int,
@@ -397,8 +404,9 @@ def _draft(
         rows, words = _file_rows(read_side(ours, mapping), ours), OurWords({}, {}, {})
     else:
         with access.opened() as source:
-            command = access.repeat(f"alsbench reconcile {shlex.quote(str(ours))} {shlex.quote(str(theirs))} --propose")
-            results, _ = _asked(access, source, side, mapping, endpoints, subgroups, access.mask(mask), command)
+            k = access.mask(mask)
+            command = access.repeat(_command(ours, theirs, named, endpoints, subgroups, proposed=True), k)
+            results, _ = _asked(access, source, side, mapping, endpoints, subgroups, k, command)
             rows, words = [r for result in results for r in result.rows], words_of(source)
     proposal = propose(side.tables, OurStatistics([r for r in rows if not is_masked(r)], words), printed_value)
     if not proposal.cells:
@@ -420,10 +428,25 @@ def _of_workspace(access: Access, ours: Path, theirs: Path) -> Access:
     return replace(access, path=ours if ours.is_dir() else ours.parent, placed=False)
 
 
-def _command(ours: Path, theirs: Path, mapping: Path | None, endpoints: Sequence[str], subgroups: Sequence[str]) -> str:
+def _command(
+    ours: Path,
+    theirs: Path,
+    mapping: Path | None,
+    endpoints: Sequence[str] = (),
+    subgroups: Sequence[str] = (),
+    *,
+    proposed: bool = False,
+    records: int = LISTED,
+    why: bool = False,
+    budget: int = 0,
+) -> str:
+    """What asks the same again; which workspace is meant, a side says."""
     words = ["alsbench", "reconcile", str(ours), str(theirs)]
     words += ["--mapping", str(mapping)] if mapping is not None else []
     words += [w for e in endpoints for w in ("--endpoint", e)] + [w for s in subgroups for w in ("--subgroup", s)]
+    words += ["--propose"] if proposed else []
+    words += ["--records", str(records)] if records != LISTED else []
+    words += ["--why", *(["--budget", str(budget)] if budget else [])] if why else []
     return shlex.join(words)
 
 
@@ -440,7 +463,7 @@ def results_output_of(access: Access, found: Reconciliation) -> Output:
     return sheets_output(access, every, summary, *_reasons(found), printed=(summary, *rest), failed=not found.good)
 
 
-def printed_sheets(found: Reconciliation, records: int = 20) -> tuple[Sheet, ...]:
+def printed_sheets(found: Reconciliation, records: int = LISTED) -> tuple[Sheet, ...]:
     """What is read: of data tables, classes and so many ``records``; of results classes, reasons, and what is not noise."""
     if (data := found.data) is not None:
         tables = (table_sheet(data, "Data reconciled", SIDES), class_sheet(data, SIDES), record_sheet(data, records, SIDES))

@@ -14,7 +14,9 @@ from alsbench.render.ard import dump
 from alsbench.service.access import Access
 from alsbench.service.output import Operation, Output
 
-View = tuple[Path, str, Callable[[], Operation]]  # the workspace, the shell command, and what gives the operation behind it
+View = tuple[
+    Path, str, Callable[[], Operation], bool
+]  # workspace, shell command, what gives its operation, whether the command takes a mask
 Shown = tuple[str, int, str]  # of a view: its shell command, the exit code, and its output or error message
 
 
@@ -25,10 +27,10 @@ def replay(access: Access, views: Sequence[View], codes: list[int], *, mask: int
     k = access.mask(mask)
 
     def shown(form: str) -> Iterator[Shown]:
-        for path, command, operation in views:
+        for path, command, operation, masks in views:
             code, text = _asked(Access(path, access.own_mask, identify(path), {"format": form}, named=True), operation(), k)
             codes.append(code)
-            yield command, code, text
+            yield f"{command} --mask {k}" if k and masks else command, code, text
 
     return Output(lambda form: _array(shown(form)) if form == "json" else _texts(shown(form), form))
 

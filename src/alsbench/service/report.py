@@ -109,7 +109,7 @@ def report(
         results = tuple(log_result(access, result, source.study) for result in asked.results)
         pages.append(asked.sheet_page(ledger_sheet(access), LEDGER))
         pages += _checks(asked)
-        document = _document(asked, pages, _command(asked, claims, theirs, before, scrutinise=scrutinise, mask=mask))
+        document = _document(asked, pages, _command(asked, claims, theirs, before, scrutinise=scrutinise, mask=k))
         failed = any(found.differing for found in asked.both) or not all(found.good for found in asked.beside)
         return Output(lambda form: [document_text(document, form)], results=results, study=source.study, failed=failed)
 
@@ -373,10 +373,10 @@ def _command(
     words = ["alsbench", "report", *(w for s in asked.subgroups for w in ("--subgroup", s))]
     words += [w for name in asked.endpoints for w in ("--endpoint", name)]
     words += ["--scrutinise"] if scrutinise else []
-    words += ["--claims", claims.name] if claims is not None else []
+    words += ["--claims", str(claims)] if claims is not None else []
     words += ["--verify"] if asked.second is not None else []
     if theirs is not None:
-        words += ["--reconcile", theirs[0].name, *(["--mapping", theirs[1].name] if theirs[1] is not None else [])]
+        words += ["--reconcile", str(theirs[0]), *(["--mapping", str(theirs[1])] if theirs[1] is not None else [])]
     words += ["--diff", before] if before else []
     words += ["--mask", str(mask)] if mask else []
     return shlex.join([*words, "--format", asked.access.form])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
@@ -18,7 +19,7 @@ from alsbench.errors import DataError, UnavailableError, UsageError
 from alsbench.render.formats import decimals
 from alsbench.render.sheet import Field, Sheet, Value
 from alsbench.service.access import Access
-from alsbench.service.data_differences import RANK, class_sheet, class_word, record_sheet, table_sheet
+from alsbench.service.data_differences import LISTED, RANK, class_sheet, class_word, record_sheet, table_sheet
 from alsbench.service.output import Output, sheets_output, some_columns
 from alsbench.service.trail import log_entry, log_shown
 from alsbench.stats.agreement import GOOD, Agreement
@@ -101,7 +102,7 @@ def compared(
     new: str = "current",
     *,
     results: bool = True,
-    records: int = 20,
+    records: int = LISTED,
     mask: int = 0,
     why: bool = False,
     budget: int = 0,
@@ -116,13 +117,16 @@ def compared(
     access.refuse_mask(mask, "the single records by which two snapshots differ")
     space = Workspace(access.path)
     names = [snapshot_named(space, word) for word in (old, new)]
+    words = ["alsbench", "diff", *names, *(["--records", str(records)] if records != LISTED else [])]
+    words += ["--why", *(["--budget", str(budget)] if budget else [])] if why else []
+    command = access.repeat(shlex.join(words))
     with open_snapshot(space.snapshot_path(names[0])) as before, open_snapshot(space.snapshot_path(names[1])) as after:
         with access.watch() as show:
             found = compare(before, after, shown=records, progress=show)
         changed = reasons = None
         turned = False
         if results:
-            changed, turned, asked = _results(access, before, after, same=found.same)
+            changed, turned, asked = _results(access, before, after, command, same=found.same)
             reasons = _why(access, before, after, asked, budget) if why and asked else None
     tables, classes = table_sheet(found, "Snapshots compared"), class_sheet(found)
     good = found.good and not turned
@@ -172,7 +176,9 @@ def snapshot_named(space: Workspace, word: str) -> str:
     raise UsageError(f"no snapshot is named {word}", where=str(space.snapshots_dir), hint=nearest(word, (*names, "current")))
 
 
-def _results(access: Access, before: Snapshot, after: Snapshot, *, same: bool) -> tuple[Sheet, bool, list[ContrastChange]]:
+def _results(
+    access: Access, before: Snapshot, after: Snapshot, command: str, *, same: bool
+) -> tuple[Sheet, bool, list[ContrastChange]]:
     """The contrasts that changed by more than noise, worst first, whether any did by more than print shows, and all that were
     asked. Snapshots of the same tables cannot differ in one and are not asked."""
     fields = (
@@ -188,7 +194,7 @@ def _results(access: Access, before: Snapshot, after: Snapshot, *, same: bool) -
     now, left, right = _sources(access, before, after)
     pieces = list(access.steps(compare_results(left, right), contrast_count(right), "results"))
     asked = [c for piece in pieces for c in piece]
-    _looked(access, left, right, asked)
+    _looked(access, left, right, asked, command)
     judged = sorted(((c.agreement(decimals), c) for c in asked), key=lambda pair: RANK[pair[0]])
     changed = [(agreement, c) for agreement, c in judged if agreement not in ("identical", "noise")]
     noisy = sum(agreement == "noise" for agreement, _ in judged)
@@ -222,7 +228,7 @@ def _why(access: Access, before: Snapshot, after: Snapshot, asked: list[Contrast
     return record_reasons(access, old, after, differing, budget=budget, snapshots=True)
 
 
-def _looked(access: Access, old: Source, new: Source, asked: list[ContrastChange]) -> None:
+def _looked(access: Access, old: Source, new: Source, asked: list[ContrastChange], command: str) -> None:
     """One look at every contrast that is listed."""
     question = {"method": "diff", "old": old.snapshot.digest, "new": new.snapshot.digest}
     listed: dict[str, dict[str, object]] = {}
@@ -233,7 +239,7 @@ def _looked(access: Access, old: Source, new: Source, asked: list[ContrastChange
     facts = {
         "question": question_digest(question, new.study),
         **({"questions": listed} if listed else {}),
-        "asked": f"alsbench diff {old.snapshot.name} {new.snapshot.name}",
+        "asked": command,
         "post_hoc": any(not s.prespecified for s in new.study.subgroups),
         "snapshot": new.snapshot.digest,
         "study": new.study_digest,

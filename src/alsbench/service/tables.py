@@ -86,7 +86,8 @@ def rows(
         total = found.count
         last = total if most is None else min(total, offset + most)
         facts = _facts(access, snapshot)
-        entered(access, snapshot, info.name, where, _flags("-c", columns) + _flags("--order-by", order_by))
+        chosen = _flags("-c", columns) + _flags("--order-by", order_by) + _cut(limit, offset)
+        entered(access, snapshot, info.name, where, chosen)
 
         def read(stored: Snapshot) -> Iterator[list[tuple[Any, ...]]]:
             for start in range(offset, last, PAGE):
@@ -141,7 +142,7 @@ def special_missing(
         info = snapshot.table(table)
         names = _columns(info, columns)
         most = limit if limit is not None else SHOWN if access.printed else None
-        entered(access, snapshot, info.name, None, ["--special"])
+        entered(access, snapshot, info.name, None, ["--special", *_flags("-c", columns), *_cut(limit, offset)])
         sheet = _special_sheet(snapshot, info, names, _facts(access, snapshot), offset=offset, most=most)
         return sheets_output(access, sheet)
 
@@ -165,6 +166,11 @@ def condition_of(access: Access, snapshot: Snapshot, info: TableInfo, text: str)
 
 def _flags(option: str, values: Sequence[str]) -> list[str]:
     return [word for value in values for word in (option, value)]
+
+
+def _cut(limit: int | None, offset: int) -> list[str]:
+    """The options that leave rows out."""
+    return _flags("--limit", [str(limit)] if limit is not None else ()) + _flags("--offset", [str(offset)] if offset else ())
 
 
 def _facts(access: Access, snapshot: Snapshot) -> Facts:

@@ -249,15 +249,16 @@ def verify(
     words: dict[str, Any] = {"population": population, "method": method, "covariance": covariance, "df": df}
     with access.opened() as source:
         names = [source.endpoint(n).name for n in endpoints] or list(source.study.endpoints)
+        source.population(population)  # a name that does not exist is the asker's error, not a table without an answer
         asked = [endpoint_question(source, n, subgroups=(p,), options=options, **words) for n in names for p in phrases]
         more = [w for p in subgroups for w in ("--subgroup", p)]
         more += [w for name, value in words.items() if value for w in (f"--{name}", value)]
         more += [w for name, value in sorted((options or {}).items()) for w in ("--option", f"{name}={value}")]
-        command = access.repeat(shlex.join(["alsbench", "verify", *endpoints, *more]))
+        command = access.repeat(shlex.join(["alsbench", "verify", *endpoints, *more]), k := access.mask(mask))
         program, found = SecondProgram(source), BothPrograms()
         for question in access.steps(asked, len(asked), "verifying"):
-            found += verified(access, source, program, question, access.mask(mask), command)
-        if not any((*words.values(), options)) and not access.mask(mask):
+            found += verified(access, source, program, question, k, command)
+        if not any((*words.values(), options)) and not k:
             found += of_evidence(program, source, names, phrases)
         sheets = verification_sheets(found, (*source_facts(source), ("Command", command)))
     printed = [sheets[name] for name in PRINTED if sheets[name].records or name == "tables"]

@@ -7,6 +7,7 @@ whether the keys of the settings can be bound, and which views a recorded sessio
 from __future__ import annotations
 
 import os
+import shlex
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -31,20 +32,21 @@ def launch(
     theme: str = "",
     keymap: Mapping[str, tuple[str, ...]] | None = None,
     recorded: Path | None = None,
-    view: Callable[[Path, str, Callable[[], Operation]], object] | None = None,
+    view: Callable[[Path, str, Callable[[], Operation], bool], object] | None = None,
 ) -> int:
     """Open the app on a workspace; the exit code. Refuses (2) where it is not on a usable terminal.
 
     ``keymap`` (keys by command, of the settings) is held against the commands of the app first: UsageError. Without a workspace
     that is all. With ``recorded``, the log of a session, nothing is opened either: ``view`` is called for each view that was
     looked at, in order, each once: with the workspace (the one given, else the one it was recorded on), the shell command of
-    the view, and what gives the operation of the service behind it, which takes an access and a mask.
+    the view, what gives the operation of the service behind it, which takes an access and a mask, and whether the command takes
+    a mask too.
     """
     _check_keys(keymap or {})
     if recorded is not None and view is not None:
         space, views = recorded_views(recorded, workspace)
         for line, request in views.items():
-            view(space, line, request.operation)
+            view(space, line, request.operation, request.masks)
         return 0
     return 0 if workspace is None else _run(workspace, ascii=ascii, no_mouse=no_mouse, theme=theme, keymap=keymap or {})
 
@@ -71,7 +73,7 @@ def _check_keys(keymap: Mapping[str, tuple[str, ...]]) -> None:
 
 def refuse(workspace: Path) -> None:
     """Raise UsageError where no terminal app can run, naming the shell twin."""
-    shell_twin = f"alsbench evidence -w {workspace}"
+    shell_twin = shlex.join(["alsbench", "evidence", "-w", str(workspace)])
     if os.environ.get("TERM", "") == "dumb":
         raise UsageError("TERM=dumb cannot show the terminal app", hint=f"the shell prints the same tables: {shell_twin}")
     if not (sys.stdin.isatty() and sys.stdout.isatty() and sys.stderr.isatty()):

@@ -42,6 +42,11 @@ class ViewRequest:
                 words += [w for text in ((value,) if isinstance(value, str) else value) if text for w in (flag, text)]
         return shlex.join([*words, *(("-w", workspace) if workspace else ())])
 
+    @property
+    def masks(self) -> bool:
+        """Whether the command takes a mask: the log counts no subjects."""
+        return self.name != "audit"
+
     def operation(self) -> Callable[..., Output]:
         """The operation of the service with its arguments, but for the access and the ``mask``."""
         from alsbench.service import (  # waits: duckdb
