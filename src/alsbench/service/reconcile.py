@@ -36,7 +36,7 @@ from alsbench.service.data_differences import LISTED, class_sheet, record_sheet,
 from alsbench.service.delivered_data import data_side, is_workspace, side_name
 from alsbench.service.masks import mask_answer
 from alsbench.service.output import Output, sheets_output, source_facts
-from alsbench.service.trail import log_look
+from alsbench.service.trail import log_look, log_shown
 from alsbench.stats.agreement import ACCEPTED, WORST_FIRST, Agreement, SaidValue
 from alsbench.study.study_file import study_digest
 
@@ -336,6 +336,8 @@ def _data(
     _refuse_other_arms(ours, theirs)
     with data_side(ours) as mine, data_side(theirs, mine) as other, access.watch() as show:
         found = compare(mine, other, shown=records, progress=show, tolerances=mapping.data_tolerances())
+        if access.placed and not found.same:  # single records of the workspace are shown
+            log_shown(access, "data", {"asked": command, "snapshot": (mine if is_workspace(ours) else other).digest})
         reasons = _records(access, other, budget, command) if why and is_workspace(ours) and not found.good else None
     if theirs.is_file():  # one data set is compared with its own table
         found = replace(found, tables=tuple(t for t in found.tables if t.state != "removed"))

@@ -92,7 +92,11 @@ class ComparedSnapshots:
 def diff(access: Access, old: str, new: str = "current", **how: Any) -> Output:
     """Two snapshots beside each other, as :func:`compared` finds them; a difference worse than noise and than what
     print shows is a negative verdict."""
-    found = compared(access, old, new, **how)
+    return diff_output(access, compared(access, old, new, **how))
+
+
+def diff_output(access: Access, found: ComparedSnapshots) -> Output:
+    """What was found, in every form, with what must stand wherever data of the workspace are shown."""
     return sheets_output(access, *found.sheets, failed=not found.good)
 
 
@@ -117,12 +121,15 @@ def compared(
     access.refuse_mask(mask, "the single records by which two snapshots differ")
     space = Workspace(access.path)
     names = [snapshot_named(space, word) for word in (old, new)]
-    words = ["alsbench", "diff", *names, *(["--records", str(records)] if records != LISTED else [])]
+    words = ["alsbench", "diff", *names, *([] if results else ["--no-results"])]
+    words += ["--records", str(records)] if records != LISTED else []
     words += ["--why", *(["--budget", str(budget)] if budget else [])] if why else []
     command = access.repeat(shlex.join(words))
     with open_snapshot(space.snapshot_path(names[0])) as before, open_snapshot(space.snapshot_path(names[1])) as after:
         with access.watch() as show:
             found = compare(before, after, shown=records, progress=show)
+            if not results and not found.same:  # else the results have an entry, of the same command
+                log_shown(access, "data", {"asked": command, "snapshot": after.digest})
         changed = reasons = None
         turned = False
         if results:
@@ -164,7 +171,8 @@ def snapshot_named(space: Workspace, word: str) -> str:
     if word == "previous":
         older = names[: names.index(current)] if current in names else ()
         if not older:
-            raise UnavailableError("there is no snapshot before the current one", where=str(space.path))
+            hint = "alsbench load PATH... keeps it and makes another one current"
+            raise UnavailableError("there is no snapshot before the current one", where=str(space.path), hint=hint)
         return older[-1]
     if word in names:
         return word

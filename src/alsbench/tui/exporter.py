@@ -173,6 +173,21 @@ class Exporter:
         target = str(_current_directory() / f"{self.host.session.screen}.txt")
         self.overlays.ask("Export this view to", target, self.export, hint=hint, check=_check_export)
 
+    def ask_export(self, request: ViewRequest, say: Callable[[str], None]) -> None:
+        """Write what a request prints, of a screen over this one, to a file that is asked for; ``say`` is told."""
+        hint = "a new file, in the form of its ending: " + " ".join(f".{f}" for f in FORMATS if f != "svg")
+
+        def write(target: str) -> None:
+            named, asked = split_mask(target)
+            path = Path(named).expanduser()
+            try:
+                k = self.mask(asked)
+                self._export_printed(path, path.suffix.lstrip("."), k, request, say)
+            except AlsbenchError as error:
+                say(error.what)
+
+        self.overlays.ask("Export to", str(_current_directory() / f"{request.name}.txt"), write, hint=hint, check=_check_export)
+
     def export(self, target: str) -> None:
         """Write the view to a file in the format of its ending; ``FILE --mask K`` hides small cells."""
         target, asked = split_mask(target)
@@ -184,16 +199,27 @@ class Exporter:
                 raise UsageError(f"this view has no {kind} form", hint=f"one of {', '.join(FORMATS)}")
             k = self.mask(asked)
             if k or (kind != "svg" and self.printed_only(kind)):
-                self._export_printed(path, kind, k)
+                self._export_printed(path, kind, k, self.request(), self.host.status, self.host.fault)
             else:
                 self._export_shown(path, kind)
         except AlsbenchError as error:
             self.host.fault(error)
 
-    def _export_printed(self, path: Path, kind: str, k: int) -> None:
-        """Write what the service makes of the view."""
+    def _export_printed(
+        self,
+        path: Path,
+        kind: str,
+        k: int,
+        request: ViewRequest,
+        say: Callable[[str], None],
+        failed: Callable[[AlsbenchError], None] | None = None,
+    ) -> None:
+        """Write what the service makes of a request; ``failed`` gets what went wrong, else ``say`` is told."""
         if kind == "svg":
-            raise UsageError("a picture cannot be masked", hint="choose another ending: .txt, .csv, .tsv, .md, .json")
+            what = "a picture cannot be masked" if k else "this is written as text, and as no picture"
+            raise UsageError(what, hint="choose another ending: .txt, .csv, .tsv, .md, .json")
+        if kind not in FORMATS:
+            raise UsageError(f"this view has no {kind} form", hint=f"one of {', '.join(FORMATS)}")
         if path.exists():
             raise UsageError("the file exists", where=str(path), hint="choose another name; exports never overwrite")
         form = "table" if kind == "txt" else kind
@@ -202,7 +228,7 @@ class Exporter:
             made.write(path, form)
             return f"wrote {path}, counts below {k} masked" if k else f"wrote {path}"
 
-        self.make(self.request(), k, write, self.host.status, self.host.fault, form=form, file=path.name)
+        self.make(request, k, write, say, failed or (lambda error: say(error.what)), form=form, file=path.name)
 
     def _export_shown(self, path: Path, kind: str) -> None:
         """Write the view as it is on the screen."""

@@ -46,6 +46,7 @@ WORDS = {
     "copy": "Copy the cell; copy the table with its facts (OSC 52, and a file)",
     "columns": "One column left, one right",
     "behind": "Open the number under the cursor",
+    "both snapshots": "Open the line as both snapshots have it, nothing cut",
     "both sides": "Open theirs and ours, and what ours was made from",
     "why": "Search for the options, or the records, that give their numbers",
     "pairs of a rank": "Open the pairs that decided the rank under the cursor",
@@ -139,6 +140,8 @@ class Drilldown(Dialog):
             self.bench.overlays.read("Keys here", self.help())
         elif key == "c":
             self.bench.exporter.show_command(self.shell())
+        elif key == "x":
+            self.ask_export()
         elif key in {"n", "N"}:
             self.next_match(1 if key == "n" else -1)
         elif key in MOVES:
@@ -149,6 +152,7 @@ class Drilldown(Dialog):
     def help(self) -> list[Text]:
         """The keys of this dialog, in words."""
         offered = [(keys, WORDS.get(label, label)) for keys, label in self._keys]
+        offered += [("x", "Write it to a file")] if self.table_request() is not None else []
         offered += [("c", "Show the shell command that prints this"), ("0 ... 9", "Leave this and go to a screen")]
         return [line for keys, what in offered for line in folded(f"  {keys}", what, self.look, self.size.width or 80)]
 
@@ -162,6 +166,14 @@ class Drilldown(Dialog):
             self.table.refresh()
 
     # ---- copying
+
+    def ask_export(self) -> None:
+        """Write what the shell command of this prints to a file."""
+        request = self.table_request()
+        if request is None:
+            self.say("only Y copies this table; the screen below it is written by x there")
+        else:
+            self.bench.exporter.ask_export(request, self.say)
 
     def cell_text(self) -> str:
         """The text under the cursor."""

@@ -78,7 +78,11 @@ class ReconcileTable(Drilldown):
 
     def __init__(self, bench: Bench, theirs: Path, mapping: Path | None) -> None:
         super().__init__(
-            bench, safe(f"{theirs.name} beside ours", ascii=not bench.look.glyphs.dots), [], ("enter", "both sides")
+            bench,
+            safe(f"{theirs.name} beside ours", ascii=not bench.look.glyphs.dots),
+            [],
+            ("enter", "both sides"),
+            ("w", "why"),
         )
         self.table.placeholder = "their numbers are put beside ours ..."
         self.theirs, self.mapping = theirs, mapping
@@ -200,22 +204,23 @@ class SnapshotsTable(Drilldown):
     no_number = "a heading; a line below opens both sides"
 
     def __init__(self, bench: Bench, old: str, new: str) -> None:
-        super().__init__(bench, f"{old} beside {new}", [], ("enter", "both sides"))
+        super().__init__(bench, f"{old} beside {new}", [], ("enter", "both snapshots"), ("w", "why"))
         self.table.placeholder = "the snapshots are compared ..."
         self.old, self.new = old, new
         self.why = False  # whether the records behind changed results are searched for
         self.found: ComparedSnapshots | None = None
+        self.output: Output | None = None
 
     def start(self) -> None:
         bench, old, new, why = self.bench, self.old, self.new, self.why
 
-        def work(job: Job) -> ComparedSnapshots:
-            from alsbench.service.snapshots import compared  # waits: zipfile
+        def work(job: Job) -> tuple[ComparedSnapshots, Output]:
+            from alsbench.service.snapshots import compared, diff_output  # waits: zipfile
 
             access = replace(bench.ready.access, own_mask=0)  # the screen shows its user what the user may see
             found = compared(access, old, new, why=why)
             job.check()
-            return found
+            return found, diff_output(access, found)
 
         self.work("comparing snapshots:", work)
 
@@ -228,15 +233,16 @@ class SnapshotsTable(Drilldown):
             await super().take(event)
 
     def fill(self, payload: Any) -> None:
-        found: ComparedSnapshots = payload
-        self.found, width = found, max(self.bench.size.width, 40)
+        self.found, self.output = payload
+        found, width = self.found, max(self.bench.size.width, 40)
+        printed = self.page()
         lines: list[Text] = []
-        for name, value in found.tables.facts:
+        for name, value in printed.facts if printed is not None else ():
             lines += folded(safe(name, ascii=self.ascii), safe(value, ascii=self.ascii), self.look, width)
         self.pane.lines = tuple(lines)
         self.divide()
         self.pane.refresh()
-        shown = (found.classes, found.results, found.why, found.records, found.tables)
+        shown = (found.classes, found.why, found.results, found.records, found.tables)
         sections = [x for sheet in shown if sheet is not None for x in record_sections(sheet, ascii=self.ascii, most=width)]
         self.say("")
         self.table.placeholder = "the same"
@@ -259,7 +265,7 @@ class SnapshotsTable(Drilldown):
         self.bench.overlays.read("Both sides", lines)
 
     def page(self) -> Page | None:
-        return None if self.found is None else sheets_page(self.found.sheets)
+        return None if self.output is None or self.output.page is None else self.output.page()
 
     def table_request(self) -> ViewRequest:
         return ViewRequest("diff", (self.old, self.new), {"why": self.why})
@@ -279,7 +285,11 @@ class SheetRecord:
 
 
 def record_sections(sheet: Sheet, *, ascii: bool, most: int) -> list[Section]:
-    """A sheet under its title, each line of it standing for its record; nothing where it has none and says nothing."""
+    """A sheet under its title, its class first, each line of it standing for its record; nothing where it has none and says
+    nothing."""
+    at = sorted(range(len(sheet.fields)), key=lambda j: sheet.fields[j].key != "class")
+    records = tuple(tuple(record[j] for j in at) for record in sheet.records)
+    sheet = replace(sheet, fields=tuple(sheet.fields[j] for j in at), records=records)
     block = replace(sheet_block(sheet), title=sheet.title)
     head, body, *notes = block_section(block, ascii=ascii, most=most)
     rows = tuple(replace(row, source=SheetRecord(sheet, i)) for i, row in enumerate(body.rows))

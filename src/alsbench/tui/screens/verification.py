@@ -82,7 +82,10 @@ class VerificationTable(Drilldown):
         self.show_whole(GridModel(tuple(s for b in self.made.blocks for s in block_section(b, ascii=self.ascii, most=width))))
 
     def page(self) -> Page | None:
-        return None if self.made is None else with_command(self.made, self.shell())
+        if self.made is None:
+            return None
+        notes = (*self.made.footnotes, *self.bench.exporter.data_notes())
+        return with_command(replace(self.made, footnotes=notes), self.shell())
 
     def table_request(self) -> ViewRequest:
         first = self.asked[0]
