@@ -16,6 +16,7 @@ from typing import Any
 from unittest import mock
 
 import pytest
+from tests.cli.conftest import Small, load_small
 from tests.shared import workspace_copy
 from tests.shell import run_here
 from textual._compositor import Compositor
@@ -86,9 +87,27 @@ def load_pilot(folder: Path, written: Path) -> None:
 
 
 @pytest.fixture
+def twice(tmp_path: Path) -> Path:
+    """The small trial of the shell's tests, loaded again with one value changed, one record gone, ages that differ by noise, a
+    new column, and a table more."""
+    load_small(tmp_path)
+    small = Small.of(tmp_path)
+    rows = small.records()
+    rows[5]["AVAL"] += 3  # S01 at visit 2
+    rows[5]["CHG"] += 3
+    rows.pop(8)  # S02 at visit 2
+    subjects = [{**s, "AGE": s["AGE"] + 1e-14 * (i + 50), "SEX": "MF"[i % 2]} for i, s in enumerate(small.subjects)]
+    folder = small.data(adsl=subjects, adqs=rows)
+    (folder / "adxx.csv").write_text("USUBJID,XVAL\nS01,1\n")
+    ran = run_here(["load", folder, "-w", small.workspace, "-q"])
+    assert ran.code == 0, ran.err
+    return small.workspace
+
+
+@pytest.fixture
 def workspace_of(request: pytest.FixtureRequest) -> Callable[[str], Path]:
     """The shared workspace of a trial, loaded when first asked for."""
-    names = {"sample": "workspace", "pilot": "pilot_workspace"}
+    names = {"sample": "workspace", "pilot": "pilot_workspace", "twice": "twice"}
     return lambda trial: request.getfixturevalue(names[trial])
 
 

@@ -99,7 +99,7 @@ async def test_two_snapshots_stand_beside_each_other(two: Path, tui: Any) -> Non
         assert shown.shell() == f"alsbench diff {old} {new} -w {two}"
         printed = run_here(["diff", old, new, "-w", two, "-q"])
         assert printed.code == 1 and "Results: 1 of 3 contrasts changed" in printed.out
-        shown.table.go(next(i for i in range(len(shown.whole)) if shown.whole.text(i, 3) == "AVAL"))
+        shown.table.go(next(i for i in range(len(shown.whole)) if shown.whole.text(i, 4) == "AVAL"))
         both = [" ".join(line.split()) for line in (await tui.press(pilot, "enter")).splitlines()]
         assert "Key S01 TOTAL 2" in both and any(line.startswith("Old ") for line in both)
         await tui.press(pilot, "escape")
@@ -121,3 +121,98 @@ async def test_what_cannot_be_compared_is_said(two: Path, tui: Any) -> None:
         await tui.press(pilot, "ctrl+r")
         pilot.app.do_diff()
         assert "cannot be masked: counts below" in " ".join((await tui.settle(pilot)).split())
+
+
+async def test_two_snapshots_of_other_tables_under_another_study(twice: Path, tui: Any) -> None:
+    """A new table and a new column are lines of their own; the study that is asked of both is the one that stands now."""
+    study = twice / "study.toml"
+    study.write_text(
+        study.read_text().replace('name = "actives"\nwhere = "SITE == \'A\'"', 'name = "men"\nwhere = "SEX == \'M\'"')
+    )
+    async with tui.run(twice, size=(160, 45)) as pilot:
+        await tui.settle(pilot)
+        pilot.app.do_diff()
+        lines = [" ".join(line.split()) for line in (await tui.settle(pilot)).splitlines()]
+        assert "only new ADXX records 1" in lines and "only new ADSL SEX 12 the column" in lines
+        assert "noise ADSL AGE 12 12 records differ by noise only" in lines
+        assert "ADXX added 0 1 1 0 0 0" in lines
+        assert any(line.startswith("only new score men Active Month 2") for line in lines)  # the old one has no SEX
+        assert not any("actives" in line for line in lines)
+
+
+async def test_one_snapshot_alone_is_compared_with_nothing(here: Path, tui: Any) -> None:
+    async with tui.run(here) as pilot:
+        await tui.settle(pilot)
+        await tui.press(pilot, ":diff")
+        text = " ".join((await tui.settle(pilot)).split())
+        assert "there is no snapshot before the current one" in text
+        name = Workspace(here).current_name()
+        pilot.app.do_diff(f"{name} {name}")
+        assert "Data the same" in " ".join((await tui.settle(pilot)).split())
+
+
+async def test_a_blinded_workspace_compares_dummy_arms(tmp_path: Path, tui: Any) -> None:
+    """Two deliveries blinded with one key: neither the screen, what is copied nor what is written has an arm of the trial."""
+    load_small(tmp_path)
+    small, blind, key = Small.of(tmp_path), tmp_path / "blind", tmp_path / "key.json"
+    # an arm that was corrected: what differs is the arm of a subject
+    moved = [{**s, "TRT01P": "Active", "TRT01A": "Active"} if s["USUBJID"] == "S02" else s for s in small.subjects]
+    for subjects in (small.subjects, moved):
+        words = ["load", small.data(adsl=subjects), "--study", small.study, "-w", blind, "--blinded", "--key", key, "-q"]
+        ran = run_here(words)
+        assert ran.code == 0, ran.err
+    async with tui.run(blind, size=(120, 40)) as pilot:
+        await tui.settle(pilot)
+        pilot.app.do_diff()
+        text = await tui.settle(pilot)
+        copied = pilot.app.screen.page()
+        from alsbench.service.output import page_in
+
+        await tui.press(pilot, "x")
+        await tui.press(pilot, "ctrl+u", *str(tmp_path / "out.txt"), "enter")
+        assert "wrote" in await tui.settle(pilot)
+        written = (tmp_path / "out.txt").read_text()
+        for shown in (text, page_in(copied, "txt"), written):
+            assert "BLINDED: dummy arms" in " ".join(shown.split())
+            assert "S02" in shown and "Active" not in shown and "Placebo" not in shown
+
+
+async def test_under_a_mask_of_the_settings_nothing_leaves(
+    twice: Path, tui: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The screen shows its user what the user may see; two snapshots tell of single records, and are not copied or written."""
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    settings = tmp_path / "config" / "alsbench" / "config.toml"
+    settings.parent.mkdir(parents=True)
+    settings.write_text("mask = 5\n")
+    async with tui.run(twice, size=(120, 40)) as pilot:
+        await tui.settle(pilot)
+        pilot.app.do_diff()
+        assert "S01 TOTAL 2" in await tui.settle(pilot)
+        await tui.press(pilot, "Y")
+        assert "cannot be masked: counts below 5 are hidden" in await tui.settle(pilot)
+        await tui.press(pilot, "x")
+        await tui.press(pilot, "ctrl+u", *str(tmp_path / "out.txt"), "enter")
+        assert "cannot be masked: counts below 5 are hidden" in await tui.settle(pilot)
+        assert not (tmp_path / "out.txt").exists()
+        await tui.press(pilot, "y")
+        assert "one cell cannot be masked" in await tui.settle(pilot)
+    assert run_here(["diff", "previous", "-w", twice]).code == 2
+
+
+async def test_what_is_written_is_what_the_shell_prints(twice: Path, tui: Any, tmp_path: Path) -> None:
+    async with tui.run(twice, size=(120, 40)) as pilot:
+        await tui.settle(pilot)
+        pilot.app.do_diff()
+        await tui.settle(pilot)
+        for form in ("txt", "csv", "json", "html", "rtf", "md"):
+            await tui.press(pilot, "x")
+            await tui.press(pilot, "ctrl+u", *str(tmp_path / f"out.{form}"), "enter")
+            assert "wrote" in await tui.settle(pilot)
+            printed = run_here(["diff", "previous", "-w", twice, "-q", "--format", "table" if form == "txt" else form])
+            assert (tmp_path / f"out.{form}").read_text() == printed.out
+        await tui.press(pilot, "x")
+        await tui.press(pilot, "ctrl+u", *str(tmp_path / "out.svg"), "enter")
+        assert "as no picture" in await tui.settle(pilot)
+    entries = [json.loads(line) for line in (twice / "audit.jsonl").read_text().splitlines()]
+    assert sum(e["action"] == "export" and e["facts"].get("file") == "out.csv" for e in entries) == 1
