@@ -118,7 +118,7 @@ def test_a_report_says_what_changed_since_a_snapshot(run: Run, two: Any) -> None
         and "How the data differ, worst first" in text
         and "Results: 1 of 3 contrasts changed" in text
     )
-    assert f"Snapshot {new} beside {old}: differences. Results: 1 of 3 contrasts changed." in text
+    assert f"Snapshot {new} beside {old}: differences. Results: 1 of 3 contrasts changed, 1 changes a conclusion." in text
     assert f"--diff {old}" in text and "S01 TOTAL 2" in text
     same = run("report", "--diff", "current", "-w", two.workspace, "--format", "table")
     assert same.code == 0 and "the same but for noise and print." in " ".join(same.out.split())

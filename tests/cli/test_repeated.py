@@ -148,6 +148,26 @@ def test_a_comparison_of_snapshots_is_entered_as_it_was_asked(run: Run, small: A
     assert all(shlex.split(asked)[-2:] == ["--workspace", str(small.workspace)] for asked in looks)
 
 
+def test_single_records_that_were_shown_are_entered(run: Run, small: Any) -> None:
+    """Of two snapshots without results, and of two deliveries: the log has what was asked, and nothing of what it showed."""
+    rows = small.records()
+    rows[5]["AVAL"] += 3
+    assert run("load", small.data(adqs=rows), "-w", small.workspace, "-q").code == 0
+    old, new = small.snapshots()
+    ran = run("diff", old, new, "--no-results", "-w", small.workspace, "-q")
+    assert ran.code == 1 and "S01 TOTAL 2" in ran.out
+    assert parsed(entries(small.workspace)[-1]["facts"]["asked"]) == parsed(f"diff {old} {new} --no-results")
+    ran = run("reconcile", small.workspace, small.data(), "-q")
+    assert ran.code == 1 and "S01 TOTAL 2" in ran.out
+    entry = entries(small.workspace)[-1]
+    assert entry["action"] == "data" and entry["facts"]["asked"] == f"alsbench reconcile {small.workspace} {small.folder}"
+    before = len(entries(small.workspace))
+    assert run("diff", new, new, "--no-results", "-w", small.workspace, "-q").code == 0
+    assert run("reconcile", small.workspace, small.workspace, "-q").code == 0
+    assert len(entries(small.workspace)) == before  # which show no record
+    assert run("audit", "verify", "-w", small.workspace, "-q").code == 0
+
+
 def test_reconciled_data_are_entered_as_they_were_asked(run: Run, small: Any, tmp_path: Path) -> None:
     rows = small.records()
     rows[5]["AVAL"] += 3
@@ -173,6 +193,8 @@ def test_a_report_of_snapshots_names_the_one_it_compared(run: Run, small: Any) -
     assert run("load", small.data(adqs=rows), "-w", small.workspace, "-q").code == 0
     ran = run("report", "--diff", "previous", "-w", small.workspace, "--format", "json", "-q")
     assert parsed(next(told(ran.json)))[1]["diff"] == small.snapshots()[0]
+    facts = [f for table in ran.json["tables"] for f in table["facts"] if f[0] == "Command"]
+    assert facts == [["Command", shlex.join(["alsbench", "diff", *small.snapshots()])]]
 
 
 def test_a_replayed_view_says_the_mask_it_was_shown_under(run: Run, here: Path, tmp_path: Path) -> None:

@@ -96,6 +96,11 @@ def class_word(agreement: Agreement, sides: Side) -> str:
     return {"only ours": f"only {sides[0]}", "only theirs": f"only {sides[1]}"}.get(agreement, agreement)
 
 
+def class_count(n: int, agreement: Agreement) -> str:
+    """``44 different``, ``1 changes a conclusion``, ``4 change a conclusion``."""
+    return f"{n} change a conclusion" if agreement == "changes a conclusion" and n != 1 else f"{n} {agreement}"
+
+
 def table_sheet(found: SnapshotDiff, title: str, sides: Side = ("old", "new")) -> Sheet:
     """Table by table: rows of both, records added, removed, changed (of these by noise only), the key, the columns."""
     records = tuple(

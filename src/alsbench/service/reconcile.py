@@ -32,7 +32,7 @@ from alsbench.render.formats import decimals, format_stat
 from alsbench.render.mask import is_masked
 from alsbench.render.sheet import Field, Sheet
 from alsbench.service.access import Access
-from alsbench.service.data_differences import LISTED, class_sheet, record_sheet, table_sheet
+from alsbench.service.data_differences import LISTED, class_count, class_sheet, record_sheet, table_sheet
 from alsbench.service.delivered_data import data_side, is_workspace, side_name
 from alsbench.service.masks import mask_answer
 from alsbench.service.output import Output, sheets_output, source_facts
@@ -75,7 +75,7 @@ class Reconciliation:
         """``cro.json beside ours: 920 identical, 8 noise, 4 different.``"""
         if self.data is not None:
             return f"{self.theirs} beside ours: the data {'agree' if self.good else 'differ'}."
-        words = ", ".join(f"{n} {name}" for name, n in reversed(self.counts.items()))
+        words = ", ".join(class_count(n, name) for name, n in reversed(self.counts.items()))
         return f"{self.theirs} beside ours: {words or 'no number was compared'}."
 
     @property

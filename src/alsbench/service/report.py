@@ -325,7 +325,8 @@ def _compared(asked: Contents, before: str) -> list[Page]:
         asked.compared.append(found)
         kept = [s for s in (found.results, found.records) if s is not None and s.records]
         post_hoc = any(not s.prespecified for s in asked.source.study.subgroups)
-        return asked.sheet_page(found.tables, title, found.classes, *kept, post_hoc=post_hoc and bool(kept))
+        first = replace(found.tables, facts=(*found.tables.facts, ("Command", found.command)))
+        return asked.sheet_page(first, title, found.classes, *kept, post_hoc=post_hoc and bool(kept))
 
     return [asked.attempt(title, made)]
 

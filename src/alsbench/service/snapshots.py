@@ -19,7 +19,7 @@ from alsbench.errors import DataError, UnavailableError, UsageError
 from alsbench.render.formats import decimals
 from alsbench.render.sheet import Field, Sheet, Value
 from alsbench.service.access import Access
-from alsbench.service.data_differences import LISTED, RANK, class_sheet, class_word, record_sheet, table_sheet
+from alsbench.service.data_differences import LISTED, RANK, class_count, class_sheet, class_word, record_sheet, table_sheet
 from alsbench.service.output import Output, sheets_output, some_columns
 from alsbench.service.trail import log_entry, log_shown
 from alsbench.stats.agreement import GOOD, Agreement
@@ -75,6 +75,7 @@ class ComparedSnapshots:
     results: Sheet | None
     why: Sheet | None
     good: bool
+    command: str  # what compares them again
 
     @property
     def sheets(self) -> tuple[Sheet, ...]:
@@ -83,10 +84,13 @@ class ComparedSnapshots:
 
     @property
     def sentence(self) -> str:
-        """``Snapshot A beside B: the data differ. Results: 3 of 40 contrasts changed.``"""
+        """``Snapshot B beside A: differences. Results: 3 of 40 contrasts changed, 1 changes a conclusion.``"""
         said = "the same but for noise and print" if self.good else "differences"
-        counted = f" {self.results.title}." if self.results is not None else ""
-        return f"Snapshot {self.new} beside {self.old}: {said}.{counted}"
+        if self.results is None:
+            return f"Snapshot {self.new} beside {self.old}: {said}."
+        turned = sum("changes a conclusion" in record for record in self.results.records)
+        counted = f"{self.results.title}, {class_count(turned, 'changes a conclusion')}" if turned else self.results.title
+        return f"Snapshot {self.new} beside {self.old}: {said}. {counted}."
 
 
 def diff(access: Access, old: str, new: str = "current", **how: Any) -> Output:
@@ -124,20 +128,21 @@ def compared(
     words = ["alsbench", "diff", *names, *([] if results else ["--no-results"])]
     words += ["--records", str(records)] if records != LISTED else []
     words += ["--why", *(["--budget", str(budget)] if budget else [])] if why else []
-    command = access.repeat(shlex.join(words))
+    command = shlex.join(words)
+    entered = access.repeat(command)
     with open_snapshot(space.snapshot_path(names[0])) as before, open_snapshot(space.snapshot_path(names[1])) as after:
         with access.watch() as show:
             found = compare(before, after, shown=records, progress=show)
             if not results and not found.same:  # else the results have an entry, of the same command
-                log_shown(access, "data", {"asked": command, "snapshot": after.digest})
+                log_shown(access, "data", {"asked": entered, "snapshot": after.digest})
         changed = reasons = None
         turned = False
         if results:
-            changed, turned, asked = _results(access, before, after, command, same=found.same)
+            changed, turned, asked = _results(access, before, after, entered, same=found.same)
             reasons = _why(access, before, after, asked, budget) if why and asked else None
     tables, classes = table_sheet(found, "Snapshots compared"), class_sheet(found)
     good = found.good and not turned
-    return ComparedSnapshots(names[0], names[1], tables, classes, record_sheet(found, records), changed, reasons, good)
+    return ComparedSnapshots(names[0], names[1], tables, classes, record_sheet(found, records), changed, reasons, good, command)
 
 
 def _printed(sheet: Sheet) -> Sheet:
@@ -195,7 +200,7 @@ def _results(
         *(Field(f"estimate_{w}", f"Estimate {w}", number=True) for w in ("old", "new")),
         *(Field(f"p_{w}", f"p {w}", number=True) for w in ("old", "new")),
         Field("class", "Class"),
-        Field("error", "Fault", prose=True),
+        Field("error", "Fault", prose=True, optional=True),
     )
     if same:
         return Sheet("results", "Results: the data are the same", fields, ()), False, []
