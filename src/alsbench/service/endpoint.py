@@ -37,7 +37,8 @@ def endpoint(access: Access, name: str, *, model: bool = False, mask: int = 0, *
     with access.opened() as source:
         question = endpoint_question(source, name, **words)
         found = answered(question, source, k := access.mask(mask))
-        found = found.with_command(f"{found.provenance.command} --model") if model else found
+        if model and access.form != "python":  # whose answers have the facts of the fit without being asked for them
+            found = found.with_command(f"{found.provenance.command} --model")
         result = log_result(access, found, source.study)
         page = partial(endpoint_page, result, model=model)
         drawn = with_curves(access, page(), question, source, k) if access.form == "html" else None
