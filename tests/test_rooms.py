@@ -19,8 +19,7 @@ HEAVY = frozenset(
     }
 )  # fmt: skip
 # Names that stand for a module: commands of the shell, screens of the app, methods, checks, and the names of the package.
-# the last fetches what stands beside its table: the first paint needs none of it
-REGISTRIES = frozenset({"__init__", "cli.app", "tui.app", "analysis.methods", "analysis.scrutiny", "tui.screens.evidence"})
+REGISTRIES = frozenset({"__init__", "cli.app", "tui.app", "analysis.methods", "analysis.scrutiny"})
 
 
 @cache

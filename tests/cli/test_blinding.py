@@ -374,4 +374,19 @@ def test_no_mapping_is_proposed_from_a_blinded_workspace(blind: Path, run: Run) 
     ran = run("reconcile", blind / "ws", theirs, "--propose")
     assert ran.code == 2
     assert ran.out == ""
-    assert "no mapping is proposed from a blinded workspace" in ran.err
+    assert "would tell which dummy arm is which" in ran.err
+
+
+def test_their_numbers_are_held_against_no_dummy_arm(blind: Path, run: Run) -> None:
+    """With a mapping by hand, the arm whose numbers agree would be told; results of the blinded workspace itself are read."""
+    theirs, mapping = blind / "theirs.csv", blind / "mapping.toml"
+    theirs.write_text("arm,visit,n\nPlacebo,2,6\n")
+    mapping.write_text(
+        'schema = "alsbench.mapping/1"\n[default]\nendpoint = "score"\ncontext = "arm"\n[words]\nPlacebo = "Arm A"\n'
+        '[columns]\narm = "arm"\nvisit = "visit"\n[values]\nn = "n"\n'
+    )
+    ran = run("reconcile", blind / "ws", theirs, "--mapping", mapping)
+    assert ran.code == 2 and "would tell which dummy arm is which" in ran.err and ran.out == ""
+    own = blind / "own.json"
+    assert run("endpoint", "score", "-w", blind / "ws", "--format", "json", "-o", own, "-q").code == 0
+    assert run("reconcile", blind / "ws", own).code == 0

@@ -578,3 +578,25 @@ def test_a_pipe_for_a_mapping_is_refused_not_waited_for(run: Run, workspace: Pat
         signal.alarm(0)
     assert ran.code == 2
     assert "a pipe, not a file" in ran.err
+
+
+def test_parts_of_a_mapping_that_are_not_read_are_refused(run: Run, workspace: Path, tmp_path: Path) -> None:
+    """Beside our own results a mapping says tolerances only; whoever wrote cells or words would believe that they count."""
+    own, said = tmp_path / "own.json", tmp_path / "said.toml"
+    assert run("endpoint", "alsfrs_ancova", "-w", workspace, "--format", "json", "-o", own, "-q").code == 0
+    said.write_text(
+        'schema = "alsbench.mapping/1"\n[default]\nendpoint = "nope"\n'
+        '[[cell]]\ntable = 99\nrow = 1\ncolumn = 1\nis = { statistic = "n" }\n'
+    )
+    ran = run("reconcile", workspace, own, "--mapping", said)
+    assert ran.code == 2 and "nothing of [default], [cell] is read" in ran.err
+    said.write_text('schema = "alsbench.mapping/1"\n[tolerance]\nse = { absolute = 0.01 }\n')
+    assert run("reconcile", workspace, own, "--mapping", said).code == 0
+
+
+def test_data_without_a_table_in_common_are_not_compared(run: Run, small: Any, tmp_path: Path) -> None:
+    """A file is the table of its name: under another name nothing is compared, and that is no list of differences."""
+    other = tmp_path / "delivery_final.csv"
+    other.write_text("USUBJID,AVAL\nS01,3\n")
+    ran = run("reconcile", small.workspace, other)
+    assert ran.code == 2 and "no table is on both sides" in ran.err and "theirs DELIVERY_FINAL" in ran.err

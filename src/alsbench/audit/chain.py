@@ -30,6 +30,7 @@ from typing import Any, BinaryIO
 
 from alsbench.audit.signature import read_signed, write_signed
 from alsbench.errors import UnavailableError
+from alsbench.study import NOT_VERIFIED
 
 GENESIS = "0" * 64
 LONGEST_LINE = 2**20
@@ -157,7 +158,6 @@ def _is_comparison(value: object) -> bool:
 # ---- the chain
 
 EXPLAINED = "break explained"
-NOT_VERIFIED = "the audit log does not verify"
 NO_ENTRY = "the line is not an entry"
 _ANNOUNCED, _LOADED = "load announced", "load"
 _WORTH_KEEPING = 300  # entries: fewer are followed in less time than a state is read

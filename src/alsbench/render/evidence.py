@@ -7,8 +7,8 @@ plan. Overall always stands first, each subgroup before its complement, and post
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
-from statistics import mode
 from typing import TYPE_CHECKING
 
 from alsbench.analysis.result import Row
@@ -90,7 +90,8 @@ def _names(cell: EvidenceCell) -> tuple[TextCell, TextCell]:
 
 def _group(evidence: Evidence, phrase: str) -> str:
     mine = [c for c in evidence.cells if c.subgroup == phrase]
-    n = f", n = {mode(c.n for c in mine)}" if mine else ""  # an endpoint with a population of its own says so above
+    usual = Counter(c.n for c in mine).most_common(1)  # an endpoint with a population of its own says so above
+    n = f", n = {usual[0][0]}" if usual else ""
     n = f", n {MASKED}" if any(c.n < 0 for c in mine) else n
     return f"{phrase}{n}{', post hoc' if any(c.post_hoc for c in mine) else ''}"
 

@@ -10,8 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from alsbench.analysis.result import Provenance, Result
-from alsbench.audit.chain import NOT_VERIFIED
-from alsbench.study import SYNTHETIC
+from alsbench.study import NOT_VERIFIED, SYNTHETIC
 
 POST_HOC = "Post hoc"
 DEVIATION = "Deviation from the locked plan"

@@ -8,9 +8,8 @@ workspace, which is asked for it, or of a file.
 from __future__ import annotations
 
 import shlex
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,66 +23,25 @@ from alsbench.analysis.reconcile.side_files import StatedSide, read_side, states
 from alsbench.analysis.reconcile.stated import StatedNumber, said_number
 from alsbench.analysis.source import Source
 from alsbench.audit.workspace_identity import identify
-from alsbench.data.diff import SnapshotDiff
 from alsbench.data.diff import diff as compare
 from alsbench.data.workspace import Workspace
 from alsbench.errors import AlsbenchError, UsageError
 from alsbench.render.formats import decimals, format_stat
 from alsbench.render.mask import is_masked
-from alsbench.render.sheet import Field, Sheet
+from alsbench.render.sheet import Sheet
 from alsbench.service.access import Access
-from alsbench.service.data_differences import LISTED, class_count, class_sheet, record_sheet, table_sheet
+from alsbench.service.data_differences import LISTED
 from alsbench.service.delivered_data import data_side, is_workspace, side_name
 from alsbench.service.masks import mask_answer
-from alsbench.service.output import Output, sheets_output, source_facts
+from alsbench.service.output import Output, source_facts
+from alsbench.service.reconciliation import Reconciliation, data_output, results_output_of
 from alsbench.service.trail import log_look, log_shown
-from alsbench.stats.agreement import ACCEPTED, WORST_FIRST, Agreement, SaidValue
+from alsbench.stats.agreement import ACCEPTED, SaidValue
 from alsbench.study.study_file import study_digest
 
 if TYPE_CHECKING:
     from alsbench.analysis.result import Result, Row
     from alsbench.data.snapshot import Snapshot
-
-SIDES = ("ours", "theirs")
-QUIET: frozenset[Agreement] = frozenset({"identical", "noise"})  # counted, and not printed one by one
-
-
-@dataclass(frozen=True)
-class Reconciliation:
-    """What came of it. ``pairs`` of results, worst first; or ``data``, two deliveries by record. ``forms`` say what each side
-    was; ``hidden`` counts numbers that a mask kept from being compared, ``left`` questions that could not be answered."""
-
-    ours: str
-    theirs: str
-    forms: tuple[str, str]
-    pairs: tuple[ReconciledPair, ...] = ()
-    data: SnapshotDiff | None = None
-    hidden: int = 0
-    left: tuple[str, ...] = ()
-    facts: tuple[tuple[str, str], ...] = ()
-    why: Sheet | None = None
-    results: tuple[Result, ...] = ()  # ours, where a workspace was asked
-
-    @property
-    def counts(self) -> dict[Agreement, int]:
-        """How many numbers are of each class, worst first."""
-        found = Counter(p.agreement for p in self.pairs)
-        return {name: found[name] for name in WORST_FIRST if found[name]}
-
-    @property
-    def sentence(self) -> str:
-        """``cro.json beside ours: 920 identical, 8 noise, 4 different.``"""
-        if self.data is not None:
-            return f"{self.theirs} beside ours: the data {'agree' if self.good else 'differ'}."
-        words = ", ".join(class_count(n, name) for name, n in reversed(self.counts.items()))
-        return f"{self.theirs} beside ours: {words or 'no number was compared'}."
-
-    @property
-    def good(self) -> bool:
-        """Whether nothing is worse than what print shows or a tolerance was declared for, and something was compared."""
-        if self.data is not None:
-            return self.data.good
-        return bool(self.pairs) and all(p.agreement in ACCEPTED for p in self.pairs) and not self.left
 
 
 def reconcile(
@@ -157,6 +115,7 @@ def reconciled(
             where=str(theirs),
             hint="alsbench reconcile OURS THEIRS --propose -o mapping.toml drafts a mapping; then --mapping mapping.toml",
         )
+    _refuse_unread(side, mapping, named)
     command = _command(ours, theirs, named, endpoints, subgroups, why=why, budget=budget)
     if kinds[0]:
         mine = read_side(ours, mapping)
@@ -165,6 +124,8 @@ def reconciled(
     if not is_workspace(ours):
         what = "ours is data without a study: nothing can be computed from it"
         raise UsageError(what, where=str(ours), hint="alsbench init and load make a workspace of it")
+    if not side.ours_by_key:
+        _refuse_naming_arms(ours, theirs)
     with access.opened() as source:
         k = access.mask(mask)
         command = replace(access, named=False).repeat(command, k)  # the workspace is one of its sides
@@ -220,14 +181,6 @@ def _paired(
     return Reconciliation(side_name(ours), side_name(theirs), forms, seen, None, len(pairs) - len(seen), left, facts)
 
 
-def printed_value(stat_name: str, value: float | int | str | None) -> SaidValue:
-    """A value of ours with the decimals that it is printed with."""
-    if isinstance(value, str) or value is None:
-        return SaidValue(value)
-    shown = said_number(format_stat(stat_name, value))
-    return SaidValue(value, None if shown is None else shown.decimals)
-
-
 def words_of(source: Source) -> OurWords:
     """What arms, parameters and subgroups of a study are called beside their names."""
     study = source.study
@@ -248,6 +201,14 @@ def _file_rows(side: StatedSide, path: Path) -> list[Row]:
         what = "ours is no results of alsbench"
         raise UsageError(what, where=str(path), hint="name a workspace, or what alsbench endpoint -o FILE.json wrote")
     return rows
+
+
+def printed_value(stat_name: str, value: float | int | str | None) -> SaidValue:
+    """A value of ours with the decimals that it is printed with."""
+    if isinstance(value, str) or value is None:
+        return SaidValue(value)
+    shown = said_number(format_stat(stat_name, value))
+    return SaidValue(value, None if shown is None else shown.decimals)
 
 
 # ---- what a workspace is asked
@@ -315,7 +276,7 @@ def _row_questions(numbers: Sequence[StatedNumber]) -> Iterator[Question]:
         yield Question(endpoint=endpoint, subgroups=tuple(phrases), population=population, method=method)
 
 
-# ---- data, drafts, and what is shown
+# ---- data, and drafts
 
 
 def _data(
@@ -335,6 +296,13 @@ def _data(
         )
     _refuse_other_arms(ours, theirs)
     with data_side(ours) as mine, data_side(theirs, mine) as other, access.watch() as show:
+        if not mine.tables.keys() & other.tables.keys():
+            raise UsageError(
+                "no table is on both sides",
+                where=str(theirs),
+                why=f"ours has {', '.join(mine.tables)}; theirs {', '.join(other.tables)}",
+                hint="a file is the table of its name: adqs.csv is ADQS",
+            )
         found = compare(mine, other, shown=records, progress=show, tolerances=mapping.data_tolerances())
         if access.placed and not found.same:  # single records of the workspace are shown
             log_shown(access, "data", {"asked": command, "snapshot": (mine if is_workspace(ours) else other).digest})
@@ -360,15 +328,41 @@ def _refuse_other_arms(ours: Path, theirs: Path) -> None:
     )
 
 
-def _refuse_naming_arms(path: Path) -> None:
-    """Raises UsageError where numbers of their tables would be sought in a blinded workspace: a number that is found under a
-    dummy arm tells which arm of theirs it is."""
-    if Workspace(path).blinded():
+def _refuse_naming_arms(ours: Path, theirs: Path) -> None:
+    """Raises UsageError where another program's numbers would be sought in, or held against, a blinded workspace: a number that
+    agrees under a dummy arm tells which arm of theirs it is. Results of alsbench name the dummies themselves."""
+    if is_workspace(ours) and Workspace(ours).blinded():
         raise UsageError(
-            "no mapping is proposed from a blinded workspace",
-            where=str(path),
-            why="numbers found in their tables would tell which dummy arm is which",
-            hint="write the mapping by hand, or unblind first: alsbench unblind --key FILE --reason TEXT",
+            "another program's numbers do not stand beside a blinded workspace",
+            where=str(theirs),
+            why="those that agree would tell which dummy arm is which",
+            hint="reconcile after alsbench unblind --key FILE --reason TEXT",
+        )
+
+
+def _refuse_unread(side: StatedSide, mapping: ResultMapping, named: Path | None) -> None:
+    """Raises UsageError for parts of a mapping that this form of theirs leaves unread."""
+    said = {
+        "default": mapping.default,
+        "words": mapping.words,
+        "columns": mapping.columns,
+        "values": mapping.values,
+        "cell": mapping.cells,
+    }
+    if side.ours_by_key:
+        read: tuple[str, ...] = ()
+    elif side.tables:
+        read = ("default", "words", "cell")
+    elif mapping.columns or mapping.values:
+        read = ("default", "words", "columns", "values")
+    else:
+        read = ("default", "words")
+    unread = [name for name, content in said.items() if content and name not in read]
+    if unread:
+        raise UsageError(
+            f"{side.form}: nothing of [{'], ['.join(unread)}] is read",
+            where="" if named is None else str(named),
+            hint=f"leave it out; read are: {', '.join((*read, 'tolerance'))}",
         )
 
 
@@ -397,8 +391,7 @@ def _draft(
     mask: int,
 ) -> Output:
     """A mapping for the tables of theirs, as text whatever the form."""
-    if is_workspace(ours):
-        _refuse_naming_arms(ours)
+    _refuse_naming_arms(ours, theirs)
     side = read_side(theirs, ResultMapping(), cells=True)
     if not side.tables:
         raise UsageError(f"{side.form} needs no mapping of cells", where=str(theirs), hint="leave out --propose")
@@ -450,88 +443,3 @@ def _command(
     words += ["--records", str(records)] if records != LISTED else []
     words += ["--why", *(["--budget", str(budget)] if budget else [])] if why else []
     return shlex.join(words)
-
-
-def data_output(access: Access, found: Reconciliation, records: int) -> Output:
-    """Two sides of data: tables, classes, records."""
-    return sheets_output(access, *printed_sheets(found, records), failed=not found.good)
-
-
-def results_output_of(access: Access, found: Reconciliation) -> Output:
-    """Results: every pair for machines; for print the classes, and the pairs that are worse than noise."""
-    summary, *rest = printed_sheets(found)
-    every = _pair_sheet("pairs", "Their numbers beside ours, worst first", found.pairs)
-    every = replace(every, facts=summary.facts, notes=summary.notes)
-    return sheets_output(access, every, summary, *_reasons(found), printed=(summary, *rest), failed=not found.good)
-
-
-def printed_sheets(found: Reconciliation, records: int = LISTED) -> tuple[Sheet, ...]:
-    """What is read: of data tables, classes and so many ``records``; of results classes, reasons, and what is not noise."""
-    if (data := found.data) is not None:
-        tables = (table_sheet(data, "Data reconciled", SIDES), class_sheet(data, SIDES), record_sheet(data, records, SIDES))
-        return (*tables, *_reasons(found))
-    loud = [p for p in found.pairs if p.agreement not in QUIET]
-    return (_summary(found), *_reasons(found), _pair_sheet("pairs", "What differs, worst first", loud))
-
-
-def _reasons(found: Reconciliation) -> tuple[Sheet, ...]:
-    return () if found.why is None else (found.why,)
-
-
-def _summary(found: Reconciliation) -> Sheet:
-    fields = (Field("class", "Class"), Field("numbers", "Numbers", number=True))
-    facts = (("Ours", f"{found.ours}: {found.forms[0]}"), ("Theirs", f"{found.theirs}: {found.forms[1]}"), *found.facts)
-    notes = [f"not answered: {text}" for text in found.left]
-    if found.hidden:
-        notes.append(f"{found.hidden} numbers that the mask hides were not compared")
-    if not found.pairs:
-        notes.append("No number was compared.")
-    return Sheet("classes", "Their numbers against ours", fields, tuple(found.counts.items()), facts, tuple(notes))
-
-
-def _pair_sheet(name: str, title: str, pairs: Sequence[ReconciledPair]) -> Sheet:
-    fields = (
-        *(Field(k, k.capitalize()) for k in ("class", "endpoint", "subgroup", "place", "statistic")),
-        *(Field(k, k.capitalize(), number=True) for k in ("ours", "theirs")),
-        Field("deviation", "Theirs - ours", number=True),
-        Field("where", "Where"),
-        Field("how", "Paired", optional=True),
-    )
-    return Sheet(name, title, fields, tuple(_pair_record(p) for p in pairs))
-
-
-def _pair_record(pair: ReconciledPair) -> tuple[str | float | int | None, ...]:
-    theirs, about = pair.theirs, pair_words(pair)
-    ours = pair.ours.value if pair.ours is not None else None
-    shown = ours if isinstance(ours, int | float | str) else None
-    text = their_value(theirs) if theirs is not None else None
-    where = theirs.where if theirs is not None else None
-    return (pair.agreement, *about, shown, text, pair.deviation, where, pair.how or None)
-
-
-def their_value(theirs: StatedNumber) -> str | float | int | None:
-    """What theirs says: the raw number where it has one, else as it is printed."""
-    said = theirs.said
-    raw = isinstance(said.value, int | float) and not (said.rounded or said.bound)
-    return said.value if raw and isinstance(said.value, int | float) else theirs.text or None
-
-
-def pair_words(pair: ReconciledPair) -> tuple[str | None, str | None, str, str]:
-    """What a pair is about: endpoint, subgroup, place, statistic, in our words where ours has it."""
-    row = pair.row
-    return (row.endpoint, row.subgroup, place_words(row), row.stat_name) if row is not None else _their_words(pair.theirs)
-
-
-def _their_words(theirs: StatedNumber | None) -> tuple[str | None, str | None, str, str]:
-    if theirs is None:
-        return None, None, "", ""
-    if theirs.row is not None:
-        return theirs.row.endpoint, theirs.row.subgroup, place_words(theirs.row), theirs.row.stat_name
-    return None, None, ", ".join(word for name, word in theirs.attributes if name != "is"), theirs.statistic
-
-
-def place_words(row: Row) -> str:
-    """Where a statistic stands: arm or contrast, visit, variable, level."""
-    sides = f"{row.treatment} vs {row.reference}" if row.treatment and row.context == "contrast" else row.arm or ""
-    visit = row.visit or (f"visit {row.visit_number:g}" if row.visit_number is not None else "")
-    return ", ".join(w for w in (sides, visit, row.variable or "", row.level or "") if w)

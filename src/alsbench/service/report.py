@@ -37,6 +37,7 @@ from alsbench.service.endpoint import answered, with_curves
 from alsbench.service.evidence import made_evidence, made_forest
 from alsbench.service.lock import departures_sheet
 from alsbench.service.output import Facts, Output, document_text, some_columns, source_facts
+from alsbench.service.reconciliation import Reconciliation, printed_sheets
 from alsbench.service.scrutiny import made_scrutiny
 from alsbench.service.snapshots import ComparedSnapshots, compared, snapshot_named
 from alsbench.service.subjects import arms_sheet
@@ -48,7 +49,6 @@ from alsbench.version import __version__
 
 if TYPE_CHECKING:
     from alsbench.analysis.result import Result
-    from alsbench.service.reconcile import Reconciliation
     from alsbench.service.verify import BothPrograms, SecondProgram
 from alsbench.analysis.source import Source
 
@@ -304,7 +304,7 @@ def _theirs(theirs: Path | None, mapping: Path | None) -> tuple[Path, Path | Non
 
 def _reconciled(asked: Contents, theirs: Path, named: Path | None, mapping: ResultMapping) -> list[Page]:
     """Another program's numbers beside these, by class, and what differs."""
-    from alsbench.service.reconcile import printed_sheets, reconciled  # waits: xml
+    from alsbench.service.reconcile import reconciled  # waits: xml
 
     def made() -> Page:
         found = reconciled(asked.access, asked.access.path, theirs, mapping, mask=asked.k, named=named)

@@ -106,7 +106,7 @@ def plain_target(values: Mapping[str, Any]) -> Target:
 
 def _tolerance(value: Any, where: str) -> tuple[float, float]:
     if not isinstance(value, dict):
-        raise UsageError("a tolerance is absolute or relative", where=where, hint="{ absolute = 0.01 }")
+        raise UsageError("a tolerance says absolute or relative", where=where, hint="for instance: se = { absolute = 0.01 }")
     _known(value, ("absolute", "relative"), where)
     found = [value.get(k, 0.0) for k in ("absolute", "relative")]
     if not all(isinstance(v, int | float) and not isinstance(v, bool) and 0 <= v < float("inf") for v in found):

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from rich.cells import cell_len
@@ -21,6 +20,7 @@ from alsbench.analysis.contrast import BY_VISIT, EvidenceCell, Piece
 from alsbench.analysis.question import OVERALL
 from alsbench.analysis.result import Result
 from alsbench.errors import AlsbenchError
+from alsbench.render.evidence import evidence_page
 from alsbench.render.formats import format_number, format_p
 from alsbench.render.marks import style
 from alsbench.render.page import Page
@@ -29,6 +29,7 @@ from alsbench.tui import actions as act
 from alsbench.tui.answers import AnswerKey, PieceKey
 from alsbench.tui.cell_text import fit_middle, safe
 from alsbench.tui.contrast_text import brief_text, short_text, visit_text
+from alsbench.tui.screens import evidence_detail
 from alsbench.tui.screens.base import with_command
 from alsbench.tui.screens.judged import JudgedView
 from alsbench.tui.screens.two_panes import BESIDE, TwoPanes
@@ -92,11 +93,6 @@ def parts(phrase: str) -> tuple[bool, bool]:
     """Whether a column says from when p is small, and the interaction p: that one stands on the subgroup only."""
     complement = phrase.startswith("not ")
     return not complement, not complement and phrase != OVERALL
-
-
-def detail_module() -> Any:
-    """What draws the detail, fetched by its name when there is one: the first paint needs no plots."""
-    return import_module("alsbench.tui.screens.evidence_detail")
 
 
 def is_ratio(endpoint: Endpoint) -> bool:
@@ -198,14 +194,14 @@ class EvidenceView(TwoPanes, JudgedView):
 
     def detail_lines(self, width: int, height: int) -> list[Text]:
         here = self.under_cursor()
-        found: list[Text] = detail_module().cell_lines(self, *here, width, height) if here else []
+        found: list[Text] = evidence_detail.cell_lines(self, *here, width, height) if here else []
         return found
 
     def detail_keys(self) -> Sequence[AnswerKey]:
         here = self.under_cursor()
         if not here or not isinstance(here[3], EvidenceCell):
             return ()
-        found: Sequence[AnswerKey] = detail_module().plot_keys(self, here[0], here[2])
+        found: Sequence[AnswerKey] = evidence_detail.plot_keys(self, here[0], here[2])
         return found
 
     def list_answered(self) -> bool:
@@ -325,5 +321,4 @@ class EvidenceView(TwoPanes, JudgedView):
         made = self.evidence()
         if made is None:
             return None
-        printed: Page = import_module("alsbench.render.evidence").evidence_page(made)  # which the first paint does not need
-        return with_command(printed, self.bench.exporter.shell_command())
+        return with_command(evidence_page(made), self.bench.exporter.shell_command())

@@ -20,6 +20,7 @@ from alsbench.data.workspace import Workspace
 from alsbench.errors import UsageError
 from alsbench.render.page import Page
 from alsbench.render.sheet import Sheet, sheet_block, sheets_page
+from alsbench.service.reconciliation import Reconciliation, data_output, pair_words, results_output_of, their_value
 from alsbench.tui.cell_text import safe
 from alsbench.tui.screens.base import Bench
 from alsbench.tui.screens.drilldown import BehindNumber, Drilldown
@@ -31,7 +32,6 @@ from alsbench.tui.worker import Job
 if TYPE_CHECKING:
     from alsbench.analysis.reconcile.pairing import ReconciledPair
     from alsbench.service.output import Output
-    from alsbench.service.reconcile import Reconciliation
     from alsbench.service.snapshots import ComparedSnapshots
 
 HEADS = ("Class", "Statistic", "Ours", "Theirs", "Where it stands", "In theirs")
@@ -70,11 +70,30 @@ def digits(value: float | int | str | None, most: int = 6) -> str:
     return f"{value:.{most}g}" if isinstance(value, float) else "" if value is None else str(value)
 
 
-class ReconcileTable(Drilldown):
+class ComparedTable(Drilldown):
+    """Two sides beside each other, and on ``w`` why they differ."""
+
+    searched = ""  # what is looked for then
+    why = False  # whether it is
+    output: Output | None = None  # what the shell prints of it
+
+    async def take(self, event: Key) -> None:
+        if event.key == "w" and self.output is not None and not self.why:
+            self.why = True
+            self.say(f"{self.searched} are searched for; ^c cancels")
+            self.start()
+        else:
+            await super().take(event)
+
+    def page(self) -> Page | None:
+        return None if self.output is None or self.output.page is None else self.output.page()
+
+
+class ReconcileTable(ComparedTable):
     """Classes with their counts, then what differs, worst first."""
 
     no_number = "a class or a heading; a line below opens both sides"
-    why: bool = False  # whether reasons are searched for
+    searched = "options and records that give their numbers"
 
     def __init__(self, bench: Bench, theirs: Path, mapping: Path | None) -> None:
         super().__init__(
@@ -86,14 +105,13 @@ class ReconcileTable(Drilldown):
         )
         self.table.placeholder = "their numbers are put beside ours ..."
         self.theirs, self.mapping = theirs, mapping
-        self.output: Output | None = None
         self.found: Reconciliation | None = None
 
     def start(self) -> None:
         bench, theirs, mapping, why = self.bench, self.theirs, self.mapping, self.why
 
         def work(job: Job) -> tuple[Reconciliation, Output]:
-            from alsbench.service.reconcile import data_output, reconciled, results_output_of  # waits: xml
+            from alsbench.service.reconcile import reconciled  # waits: xml
 
             said = read_mapping(mapping) if mapping is not None else ResultMapping()
             access = replace(bench.ready.access, own_mask=0)  # the screen shows its user what the user may see
@@ -102,14 +120,6 @@ class ReconcileTable(Drilldown):
             return found, data_output(access, found, 20) if found.data is not None else results_output_of(access, found)
 
         self.work("reconciling:", work)
-
-    async def take(self, event: Key) -> None:
-        if event.key == "w" and self.output is not None and not self.why:
-            self.why = True
-            self.say("options and records that give their numbers are searched for; ^c cancels")
-            self.start()
-        else:
-            await super().take(event)
 
     def fill(self, payload: Any) -> None:
         self.found, self.output = payload
@@ -139,8 +149,6 @@ class ReconcileTable(Drilldown):
         return [("Why", f"{r['endpoint']}, {r['subgroup']}: {r['why']}") for r in records] or [("Why", "nothing to explain")]
 
     def line(self, pair: ReconciledPair) -> GridRow:
-        from alsbench.service.reconcile import pair_words, their_value  # waits: xml
-
         row, theirs = pair.row, pair.theirs
         endpoint, subgroup, place, statistic = pair_words(pair)
         ours = digits(row.stat) if row is not None else ""
@@ -177,17 +185,12 @@ class ReconcileTable(Drilldown):
 
     def their_lines(self, pair: ReconciledPair) -> list[Text]:
         """What theirs says of a number, and how it was paired."""
-        from alsbench.service.reconcile import their_value  # waits: xml
-
         theirs, width = pair.theirs, max(self.bench.size.width, 40)
         told = [("Class", pair.agreement), ("Theirs", digits(their_value(theirs), 17) if theirs else "no such number")]
         if theirs is not None:
             told += [("Where", theirs.where), *((name, value) for name, value in theirs.attributes)]
         told += [("Paired", pair.how)] if pair.how else []
         return [x for n, v in told for x in folded(safe(n, ascii=self.ascii), safe(v, ascii=self.ascii), self.look, width)]
-
-    def page(self) -> Page | None:
-        return None if self.output is None or self.output.page is None else self.output.page()
 
     def table_request(self) -> ViewRequest:
         mapping = "" if self.mapping is None else str(self.mapping)
@@ -198,18 +201,17 @@ class ReconcileTable(Drilldown):
         return self.table_request().command()  # which names the workspace as one of its sides
 
 
-class SnapshotsTable(Drilldown):
+class SnapshotsTable(ComparedTable):
     """``:diff``: an earlier snapshot beside a later one: classes and changed contrasts, worst first, then records."""
 
     no_number = "a heading; a line below opens both sides"
+    searched = "records that account for the changed results"
 
     def __init__(self, bench: Bench, old: str, new: str) -> None:
         super().__init__(bench, f"{old} beside {new}", [], ("enter", "both snapshots"), ("w", "why"))
         self.table.placeholder = "the snapshots are compared ..."
         self.old, self.new = old, new
-        self.why = False  # whether the records behind changed results are searched for
         self.found: ComparedSnapshots | None = None
-        self.output: Output | None = None
 
     def start(self) -> None:
         bench, old, new, why = self.bench, self.old, self.new, self.why
@@ -223,14 +225,6 @@ class SnapshotsTable(Drilldown):
             return found, diff_output(access, found)
 
         self.work("comparing snapshots:", work)
-
-    async def take(self, event: Key) -> None:
-        if event.key == "w" and self.found is not None and not self.why:
-            self.why = True
-            self.say("records that account for the changed results are searched for; ^c cancels")
-            self.start()
-        else:
-            await super().take(event)
 
     def fill(self, payload: Any) -> None:
         self.found, self.output = payload
@@ -263,9 +257,6 @@ class SnapshotsTable(Drilldown):
             for line in folded(safe(name, ascii=self.ascii), safe(value, ascii=self.ascii), self.look, width)
         ]
         self.bench.overlays.read("Both sides", lines)
-
-    def page(self) -> Page | None:
-        return None if self.output is None or self.output.page is None else self.output.page()
 
     def table_request(self) -> ViewRequest:
         return ViewRequest("diff", (self.old, self.new), {"why": self.why})
