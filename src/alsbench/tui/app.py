@@ -470,6 +470,8 @@ class Workbench(App[int], inherit_bindings=False):
     def do_cancel(self) -> None:
         count = self.jobs.cancel_all()
         self._progress = ""
+        if count and self.opened is not None:
+            self.view.work_cancelled()
         self.status(f"cancelled {count} running" if count else "nothing is running; q quits")
 
     def do_quit(self) -> None:

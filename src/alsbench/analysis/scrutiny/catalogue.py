@@ -34,17 +34,17 @@ class Check:
 
 
 CHECKS: tuple[Check, ...] = (
-    Check(1, "overall", "Overall result beside the subgroup", "contexts"),
+    Check(1, "overall", "Overall result beside the subgroup", "contexts", "Overall beside the subgroup"),
     Check(2, "complement", "Complement result", "contexts"),
     Check(3, "interaction", "Arm-by-subgroup interaction", "contexts"),
-    Check(4, "balance", "Baseline balance within the subgroup", "contexts"),
+    Check(4, "balance", "Baseline balance within the subgroup", "contexts", "Balance within the subgroup"),
     Check(5, "sweep", "Cut-off sweep with a sup-test", "sweep"),
-    Check(6, "stepp", "STEPP with a permutation sup-test", "sweep"),
+    Check(6, "stepp", "STEPP with a permutation sup-test", "sweep", "STEPP with a sup-test"),
     Check(7, "selection", "Selection-adjusted p over the declared search", "selection", "Selection-adjusted p"),
     Check(8, "shrinkage", "Selection-adjusted estimate and shrinkage", "effect_size", "Selection-adjusted estimate"),
     Check(9, "multiplicity", "Multiplicity ledger", "ledger"),
     Check(10, "visits", "Every visit and the horizon", "variants"),
-    Check(11, "dose", "Three-arm ranks and a dose trend", "arms"),
+    Check(11, "dose", "Three-arm ranks and a dose trend", "arms", "Three-arm ranks, dose trend"),
     Check(12, "components", "CAFS components", "variants"),
     Check(13, "specification", "Specification curve over the CAFS options", "variants", "Specification curve over CAFS"),
     Check(
@@ -52,21 +52,21 @@ CHECKS: tuple[Check, ...] = (
         "alternatives",
         "Gehan-Wilcoxon beside ANCOVA, adjusted beside unadjusted",
         "variants",
-        "Gehan-Wilcoxon, ANCOVA, unadjusted",
+        "Gehan, ANCOVA, unadjusted",
     ),
     Check(
         15,
         "missingness",
         "Missingness by arm; reference-based imputation, tipping point",
         "missingness",
-        "Missingness, imputation, tipping",
+        "Missing data, tipping point",
     ),
     Check(16, "rerandomisation", "Re-randomisation test", "arms"),
     Check(17, "controls", "Shared-control influence: one control left out", "arms", "One shared control left out"),
     Check(18, "regression", "Regression to the mean", "by_subject"),
     Check(19, "concordance", "Concordance of ALSFRS-R, SVC and NfL by subject", "by_subject", "Concordance by subject"),
     Check(20, "surrogate", "NfL as mediator or surrogate", "surrogate"),
-    Check(21, "errors", "Type M and S error, replication probability", "effect_size", "Type M and S error, replication"),
+    Check(21, "errors", "Type M and S error, replication probability", "effect_size", "Type M and S, replication"),
     Check(22, "iceman", "ICEMAN form and the EMA subgroup checklist", "iceman", "ICEMAN and the EMA checklist"),
 )
 BOTTOM_LINE = Check(0, "bottom_line", "The bottom line", "bottom_line")

@@ -25,7 +25,6 @@ from alsbench.tui.session import OPTIONS, SCREENS, Catalogue, Session, neighbour
 EVERYWHERE = frozenset[str]()
 CHOICE_SCREENS = frozenset({"evidence", "endpoint", "forest", "scrutiny", "safety", "subgroups", "arms"})
 ENDPOINT_SCREENS = frozenset({"endpoint", "forest", "scrutiny"})
-COMPARISON_SCREENS = frozenset({"endpoint", "forest"})
 SCREEN_TITLES: dict[str, tuple[str, str]] = {
     "evidence": ("Evidence", "the whole trial at a glance: endpoints by comparison down, subgroups across"),
     "arms": ("Arms", "arms, their subjects, one subject's profile"),
@@ -207,7 +206,7 @@ COMMANDS: tuple[Command, ...] = (
             shown=lambda s: s.screen in CHOICE_SCREENS - {"subgroups"},
         ),
     ),
-    *_neighbours("comparison", "[]", _step_comparison, COMPARISON_SCREENS, "the study has no other comparison", 9),
+    *_neighbours("comparison", "[]", _step_comparison, ENDPOINT_SCREENS, "the study has no other comparison", 9),
     *_neighbours("endpoint", "{}", _step_endpoint, ENDPOINT_SCREENS, "the study has no other endpoint", 8),
     *_neighbours("visit", "<>", _step_visit, frozenset({"endpoint"}), "this endpoint has no visits to choose from", 12),
     *_listed(

@@ -175,6 +175,9 @@ class View(Vertical):
         if shown and isinstance(model, GridModel):
             self.table.go(next((k for k in range(len(model)) if model.source(k, 0) == shown), self.table.cursor_row))
 
+    def work_cancelled(self) -> None:
+        """Somebody has cancelled all work."""
+
     def cursor_moved(self) -> None:
         """The cursor stands on another cell."""
 

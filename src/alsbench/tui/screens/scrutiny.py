@@ -1,38 +1,63 @@
 """Screen 6: what a sceptical reviewer asks of the endpoint in the first active subgroup; ``enter`` computes and opens a check.
 
-The list is the engine's. Nothing is computed before it is asked for: ``enter`` one check, ``A`` all of them, as ``alsbench
-scrutinise`` does.
+The list is the engine's, headed by the bottom line, its checks by what they ask. A sign says what each says of the chosen
+comparison, by its own rule (:mod:`alsbench.analysis.scrutiny.speaks`); beside the list stands the check under the cursor.
+Nothing is computed before it is asked for (``enter`` one check, ``A`` all of them, as ``alsbench scrutinise`` does), but a
+bottom line that is kept is shown.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from textwrap import wrap
 from typing import Any
 
 from rich.text import Text
 
+from alsbench.analysis.bottom_lines import known_bottom_lines
+from alsbench.analysis.judgement import limits_of
 from alsbench.analysis.result import Result
-from alsbench.analysis.scrutiny import ALL, BOTTOM_LINE, CHECKS, Check, verdict
+from alsbench.analysis.scrutiny import ALL, BOTTOM_LINE, CHECKS, VERDICT, Check, find_check, verdict
+from alsbench.analysis.scrutiny.speaks import GROUPS, Speaks, speaks
 from alsbench.errors import AlsbenchError
 from alsbench.render.chance import chance_blocks, chance_page
 from alsbench.render.page import Page
 from alsbench.render.scrutiny import bottom_line_block, bottom_lines, check_blocks, check_plot, scrutiny_page
 from alsbench.service.scrutiny import made_chance
-from alsbench.tui.answers import CheckKey
-from alsbench.tui.cell_text import fit, safe
-from alsbench.tui.screens.base import Bench, View, with_command
+from alsbench.study.model import Comparison
+from alsbench.tui.answers import AnswerKey, CheckKey
+from alsbench.tui.cell_text import safe
+from alsbench.tui.screens.base import Bench, with_command
 from alsbench.tui.screens.drilldown import Drilldown
+from alsbench.tui.screens.two_panes import DETAIL, TwoPanes
 from alsbench.tui.shell_command import Option, ViewRequest
-from alsbench.tui.table_models import GridModel, GridRow, block_section, grid
+from alsbench.tui.table_models import GridModel, GridRow, block_section, grid, heading
 from alsbench.tui.widgets.pane import folded
 from alsbench.tui.worker import Job, JobReport
 
+RUNNING, QUEUED = "running ...", "queued"
 WIDE = 110  # columns from which titles of checks stand in full
-NARROW = 36
 FACTS = 4  # lines of facts above what chance offers
+SIGNS = {"for": "✓", "doubt": "!", "against": "✗", "neither": "–"}
+WORDS = {
+    "for": "speaks for the finding",
+    "doubt": "leaves it in doubt",
+    "against": "speaks against it",
+    "neither": "weighs neither way",
+}
+ROLES = {"for": "bold", "doubt": "warn", "against": "bad", "neither": "dim"}
+KNOWN = "known"  # lane of work: the bottom line that is kept
 
 
-class ScrutinyView(View):
+class ScrutinyView(TwoPanes):
     row_cursor = True
+
+    def __init__(self, bench: Bench, name: str) -> None:
+        super().__init__(bench, name)
+        self.queue: tuple[CheckKey, ...] = ()  # what is computed, in order
+        self.reached = 0
+        self.computing: Job | None = None
+        self.looked_for: set[tuple[str, CheckKey]] = set()  # whose kept bottom line was looked for, by study
 
     @property
     def subgroup(self) -> str:
@@ -52,31 +77,117 @@ class ScrutinyView(View):
     def refresh_view(self) -> None:
         if self.bench.opened is None:
             return
-        about = f"{self.session.choice.endpoint} in {self.subgroup}"
-        self.title(f"Scrutiny of {about}", (f"  {len(CHECKS)} checks; A computes all, C shows chance", "dim"))
-        rows = []
-        for check in ALL:
-            said, role = self.said(check)
-            title = fit(check.short, NARROW, mark=self.bench.look.glyphs.ellipsis) if self.size.width < WIDE else check.title
-            cells = ((str(check.number), ""), (safe(title, ascii=self.ascii), ""), (safe(said, ascii=self.ascii), role))
-            rows.append(GridRow(cells, source=check))
-        self.show_grid(GridModel((grid(["", "check", "says"], rows, right=[0], frozen=2, most=200),)))
+        choice = self.session.choice
+        keys = "; A computes all, C shows chance" if self.bench.size.width >= WIDE else ""  # else the footer says it
+        self.title(
+            f"Scrutiny of {choice.endpoint} in {self.subgroup}",
+            (f"  {self.bench.catalogue.label('comparisons', choice.comparison)}", "bold"),
+            (f"  {len(CHECKS)} checks{keys}", "dim"),
+        )
+        rows = [self.line(BOTTOM_LINE)]
+        for group, names in GROUPS.items():
+            rows.append(heading(group))
+            rows += [self.line(find_check(name)) for name in names]
+        self.show_grid(GridModel((grid(["", "", "check", "says"], rows, right=[1], frozen=3, most=200),)))
         self.cursor_moved()
+        self.show_detail()
+        self.look_up()
+
+    def line(self, check: Check) -> GridRow:
+        """One check of the list: what it says of the finding in a sign, its number and title, what it says in words."""
+        said, role = self.said(check)
+        title = check.short if self.list_width < WIDE else check.title
+        found = self.speaks(check)
+        sign = (safe(SIGNS[found], ascii=self.ascii), ROLES[found]) if found else ("", "")
+        cells = (sign, (str(check.number), ""), (safe(title, ascii=self.ascii), ""), (safe(said, ascii=self.ascii), role))
+        return GridRow(cells, source=check)
+
+    @property
+    def comparison(self) -> Comparison | None:
+        """The chosen comparison."""
+        name = self.session.choice.comparison
+        return next((c for c in self.bench.ready.source.study.comparisons if (c.name or c.treatment) == name), None)
+
+    def speaks(self, check: Check) -> Speaks | None:
+        """What a check says of the finding in the chosen comparison; None for the bottom line, and before it is known."""
+        found, comparison = self.known(check), self.comparison
+        if check == BOTTOM_LINE or not isinstance(found, Result) or comparison is None:
+            return None
+        return speaks(check, found, comparison, limits_of(self.bench.ready.source.study))
 
     def said(self, check: Check) -> tuple[str, str]:
-        """What a check says, and its role."""
+        """What a check says of the chosen comparison, and its role; else whether it runs or waits."""
         found = self.known(check)
         if isinstance(found, Result):
-            return verdict(found), ""
+            return self.clauses(verdict(found))[0].removeprefix(f"{self.session.choice.comparison}: "), ""
         if isinstance(found, AlsbenchError):
             return found.what, "warn"
+        if (state := self.state(check)) is not None:
+            return state, "bold" if state == RUNNING else "dim"
         return "enter computes", "dim"
+
+    def state(self, check: Check) -> str | None:
+        """Whether a check runs or waits for those before it; None for neither."""
+        key = self.key(check)
+        if self.computing is None or self.computing.cancelled or key not in self.queue[self.reached :]:
+            return None
+        return RUNNING if key == self.queue[self.reached] else QUEUED
+
+    def clauses(self, said: str) -> list[str]:
+        """What a verdict says of each comparison, the chosen one first."""
+        chosen = f"{self.session.choice.comparison}: "
+        return sorted(said.split("; "), key=lambda clause: not clause.startswith(chosen))
+
+    # ---- beside the list
+
+    def detail_lines(self, width: int, height: int) -> list[Text]:  # noqa: ARG002 - facts have no height of their own
+        check, look, ascii = self.source(), self.bench.look, self.ascii
+        if not isinstance(check, Check):
+            return []
+
+        def texts(text: str, role: str) -> list[Text]:
+            return [Text(t, look[role]) for t in wrap(safe(text, ascii=ascii), width, subsequent_indent="  ")]
+
+        lines = texts(check.title, "bold")
+        found = self.known(check)
+        if not isinstance(found, Result):
+            return [*lines, *texts(*self.said(check))]
+        if mark := self.speaks(check):
+            lines += texts(f"{SIGNS[mark]} {WORDS[mark]}", ROLES[mark])
+        if check == BOTTOM_LINE:
+            return [*lines, *(Text(line.cells[0].text, look["text"]) for line in bottom_line_block(found, width).lines)]
+        lines += [Text(), *(t for clause in self.clauses(verdict(found)) for t in texts(clause, "text")), Text()]
+        for name, value in found.facts.lines:
+            if name != VERDICT:
+                lines += [*texts(name, "dim"), *texts(f"  {value}", "text")]
+        lines += [line for warning in found.warnings for line in texts(f"! {warning}", "warn")]
+        return [*lines, Text(), *texts("enter opens its tables", "dim")]
+
+    def detail_keys(self) -> Sequence[AnswerKey]:
+        check = self.source()
+        return [self.key(check)] if isinstance(check, Check) and self.known(check) is not None else ()
+
+    def look_up(self) -> None:
+        """Show the bottom line where it is kept: nothing is computed."""
+        key, source, answers = self.key(BOTTOM_LINE), self.bench.ready.source, self.bench.answers
+        if self.known(BOTTOM_LINE) is not None or (source.study_digest, key) in self.looked_for:
+            return
+        self.looked_for.add((source.study_digest, key))
+
+        def work(job: Job) -> None:
+            job.check()
+            found = known_bottom_lines(source, key.endpoint, key.subgroup, key.population)
+            if found is not None:
+                answers.keep(key, found)
+
+        self.bench.jobs.start(self.panel, "", work, interrupt=source.snapshot.interrupt, lane=KNOWN)
 
     def cursor_moved(self) -> None:
         check = self.source()
         if not isinstance(check, Check):
             return
-        self.say(f"{check.title}: {self.said(check)[0]}")
+        mark = self.speaks(check)
+        self.say(f"{f'{SIGNS[mark]} ' if mark else ''}{check.title}: {self.said(check)[0]}")
 
     async def do_open(self) -> None:
         check = self.source()
@@ -111,11 +222,25 @@ class ScrutinyView(View):
                 job.post(key, done=done, total=len(keys))
             return then
 
-        self.bench.jobs.start(self.panel, "scrutiny:", work, heavy=True, interrupt=source.snapshot.interrupt)
+        self.queue, self.reached = tuple(keys), 0
+        self.computing = self.bench.jobs.start(self.panel, "scrutiny:", work, heavy=True, interrupt=source.snapshot.interrupt)
         self.bench.progress(f"scrutiny: 0/{len(keys)}  ^c cancels")
+        self.refresh_view()
 
     def report(self, report: JobReport) -> None:
-        if not self.display or report.kind not in {"part", "done"}:
+        if report.job.lane == DETAIL:
+            super().report(report)
+            return
+        if report.job.lane == KNOWN:
+            found = self.known(BOTTOM_LINE)
+            if self.display and report.kind == "done" and isinstance(found, Result):
+                self.bench.access_log.look(found)
+                self.refresh_view()
+            return
+        self.reached = report.done if report.kind == "part" else self.reached
+        if report.kind != "part" and report.job is self.computing:
+            self.computing = None
+        if not self.display:
             return
         self.refresh_view()
         if report.kind == "done":
@@ -123,6 +248,11 @@ class ScrutinyView(View):
                 self.bench.access_log.look(result)
             if report.payload is not None and isinstance(self.known(report.payload), Result):
                 self.bench.call_next(self.do_open)
+
+    def work_cancelled(self) -> None:
+        """What ran and waited does not any more."""
+        self.computing = None
+        self.refresh_view()
 
     def computed(self) -> tuple[tuple[Check, Result], ...]:
         found = ((c, self.known(c)) for c in ALL)
