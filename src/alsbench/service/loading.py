@@ -9,12 +9,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from alsbench.data.derive.layout import derive, derive_by_source, layout_of, table_profiles
+from alsbench.data.derive.layout import SUBJECTS, derive, derive_by_source, layout_of, table_profiles
 from alsbench.data.derive.recognise import recognise, renamed_sources
 from alsbench.data.load import load as load_snapshot
 from alsbench.data.readers.files import find_files, named_in_archive, read, unpack
 from alsbench.data.workspace import Workspace
-from alsbench.errors import UsageError
+from alsbench.errors import DataError, UsageError
 from alsbench.files import write_file
 from alsbench.render.sheet import Field, Sheet
 from alsbench.service.access import Access
@@ -92,8 +92,20 @@ def load_files(
     if proposed.text:
         access.note(f"{space.study_path} was proposed from the data: read it before you trust a result")
     elif said is None:
-        access.note("there is no study.toml here yet: alsbench init proposes one")
+        access.note(_next_step(receipt, paths, access.path))
     return receipt
+
+
+def _next_step(receipt: Receipt, paths: Sequence[Path], directory: Path) -> str:
+    """What to do where files were loaded and no study says what they are."""
+    named = " ".join(shlex.quote(str(p)) for p in paths)
+    command = f"alsbench init {shlex.quote(str(directory))} {named}"
+    if any(f.dataset == SUBJECTS for f in receipt.files):
+        return f"there is no study.toml here yet: {command} proposes one"
+    return (
+        "the files are kept as they are and nothing was derived: no ADSL, SDTM or PRO-ACT is among them. "
+        f"To have them recognised: {command}, read what it guessed, and load them again"
+    )
 
 
 def receipt_output(access: Access, receipt: Receipt) -> Output:
@@ -157,6 +169,9 @@ def proposed_for(datasets: Sequence[Dataset]) -> Proposal:
         derived = derive(datasets)
         made = propose(table_profiles(derived.tables or datasets))
         return replace(made, text=derived.study) if derived.study else made
+    if not told.source.arm:
+        why = "; ".join(d for d in told.doubts if d.startswith("source.arm"))
+        raise DataError("no column tells the arm of a subject", why=why, hint="name it arm, treatment or group in the data")
     sources = renamed_sources(datasets) if told.source.layout == "adam-like" else datasets
     derived = derive_by_source(sources, told.source, None, told.unit)
     made = propose(table_profiles(derived.tables), unit=told.unit)

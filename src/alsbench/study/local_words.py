@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 YES_WORDS = ("Y", "YES", "1", "TRUE", "T", "J", "JA", "O", "OUI", "VRAI", "S", "SI", "SÍ", "예", "네", "유", "はい", "有", "是")
 NO_WORDS = ("N", "NO", "0", "FALSE", "F", "NEIN", "NON", "FAUX", "아니오", "아니요", "무", "いいえ", "無", "无", "否")
@@ -44,12 +44,33 @@ _SHORT = {"month": "M", "week": "W", "day": "D"}
 MISSING_WORDS = frozenset({"", ".", "-", "NA", "N/A", "ND", "NAN", "NULL", "MISSING", "UNK", "UNKNOWN", "K.A.", "FEHLT"})
 
 
+DEAD_WORDS = frozenset({"DEAD", "DIED", "DECEASED", "DEATH", "TOT", "GESTORBEN", "VERSTORBEN", "DÉCÉDÉ", "DÉCÉDÉE", "MORT",
+                        "MUERTO", "MUERTA", "FALLECIDO", "FALLECIDA", "사망", "死亡"})  # fmt: skip
+ALIVE_WORDS = frozenset(
+    {"ALIVE", "LIVING", "LEBEND", "LEBT", "AM LEBEN", "VIVANT", "VIVANTE", "VIVO", "VIVA", "생존", "生存", "存活"}
+)
+
+
 @dataclass(frozen=True)
 class Words:
-    """The words that mean yes and no: those of the table, and those a study adds."""
+    """The words that mean yes and no, a sex or a site of onset: those of the table, and those a study adds."""
 
     yes: frozenset[str]
     no: frozenset[str]
+    sex: Mapping[str, str] = field(default_factory=lambda: SEX_WORDS)
+    onset: Mapping[str, str] = field(default_factory=lambda: ONSET_WORDS)
+
+    def meanings(self, column: str) -> Mapping[str, str]:
+        """The words of SEX or ONSETSIT with what they stand for; none of other columns."""
+        return {"SEX": self.sex, "ONSETSIT": self.onset}.get(column, {})
+
+    def died(self, value: object) -> bool | None:
+        """Whether a word says that somebody died: dead, alive, or yes and no; None for one that says neither."""
+        said = said_word(value)
+        if said in DEAD_WORDS or said in ALIVE_WORDS:
+            return said in DEAD_WORDS
+        found = self.flag(value)
+        return None if found is None else found == "Y"
 
     def flag(self, value: object) -> str | None:
         """Y, N, or None for a blank and for a word that is neither."""
@@ -62,10 +83,20 @@ class Words:
         return "Y" in said and None not in said
 
 
-def words_with(yes: Sequence[str] = (), no: Sequence[str] = ()) -> Words:
+def words_with(
+    yes: Sequence[str] = (),
+    no: Sequence[str] = (),
+    sex: Mapping[str, str] | None = None,
+    onset: Mapping[str, str] | None = None,
+) -> Words:
     """The table's words with those of a study. A study's word replaces the table's meaning of it."""
     own_yes, own_no = frozenset(map(said_word, yes)), frozenset(map(said_word, no))
-    return Words((frozenset(YES_WORDS) - own_no) | own_yes, (frozenset(NO_WORDS) - own_yes) | own_no)
+    return Words(
+        (frozenset(YES_WORDS) - own_no) | own_yes,
+        (frozenset(NO_WORDS) - own_yes) | own_no,
+        {**SEX_WORDS, **{said_word(k): v for k, v in (sex or {}).items()}},
+        {**ONSET_WORDS, **{said_word(k): v for k, v in (onset or {}).items()}},
+    )
 
 
 def said_word(value: object) -> str:
@@ -116,6 +147,13 @@ _MEANINGS: tuple[tuple[str, str], ...] = (
                     r"|rand(om)?_?(dt|date)"
                    r"|erste_?gabe|behandlungsbeginn|randomisierungsdatum|date_?(de_?)?randomisation|fecha_?(de_?)?(inicio"
                     r"|aleatorizaci[oó]n)|첫투여일(자)?|투여시작일|무작위배정일|初回投与日|首次给药日期"),
+    ("died", r"died|dead|deceased|death_?(flag|fl|yn|ind(icator)?)|dthfl|(vital_?|survival_?)?status|verstorben|gestorben|tod"
+             r"|d[ée]c[ée]d[ée]e?|statut(_?vital)?|fallecid[oa]|muert[oa]|estado(_?vital)?|사망(여부)?|생존여부|死亡(有無)?|生死|存活状态"),
+    ("test", r"param(eter|cd)?|test(cd|_?name|_?code)?|measure(ment)?|assessment|outcome|messgr(ö|oe)(ß|ss)e"
+             r"|parametre|param[èe]tre"
+             r"|par[áa]metro|prueba|검사(명|항목)|検査項目|检查项目"),
+    ("value", r"value|result|aval|wert|messwert|ergebnis|valeur|r[ée]sultat|valor|resultado|결과(값)?|수치|측정값"
+              r"|値|結果|结果|数值"),
     ("onset_date", r"(symptom_?)?onset_?(date|dt)|date_?(of_?)?(symptom_?)?onset|(symptom|erkrankungs)_?beginn"
                     r"|date_?(de_?)?(d[ée]but|premiers?_?sympt[oô]mes?)|fecha_?(de_?)?inicio_?sintomas|발병일(자)?|発症日"
                     r"|发病日期"),
@@ -131,8 +169,11 @@ _MEANINGS: tuple[tuple[str, str], ...] = (
     ("BLFVC", r"bl_?[fs]?vc|[fs]vc_?(bl|base(line)?)"),
     ("AGE", r"age(_?(years|y|bl))?|alter|[âa]ge|edad|나이|연령|年齢|年龄"),
     ("SEX", r"sex|gender|geschlecht|sexe|sexo|성별|性別|性别"),
-    ("alsfrs", r"als_?frs?(_?r)?_?(total|tot|score|sum(me)?|gesamt(score)?)?|alsfrst|(total|score)_?alsfrs_?r?"
+    ("alsfrs", r"als_?frs?(_?r)?_?(total|tot|score|sum(me)?|gesamt(score)?)?(_?score|_?points?)?|alsfrst"
+                    r"|(total|score)_?alsfrs_?r?"
                     r"|alsfrs_?r?_?(총점|合計|总分)"),
+    ("fvc_litres", r"fvc_?(l|lit(er|re)s?)|forced_?vital_?capacity_?(l|lit(er|re)s?)"),
+    ("svc_litres", r"svc_?(l|lit(er|re)s?)|slow_?vital_?capacity_?(l|lit(er|re)s?)"),
     ("fvc", r"fvc(_?(pct|pp|perc(ent)?|pred(icted)?|p|soll|pct_?pred|pct_?soll))*%?|forced_?vital_?capacity|cvf(_?(pct"
                     r"|p))?%?"),
     ("svc", r"svc(_?(pct|pp|perc(ent)?|pred(icted)?|p|soll|pct_?pred))*%?|slow_?vital_?capacity|vc(_?(pct|pp))?%?"
@@ -148,8 +189,10 @@ _POPULATION_NAMES: tuple[tuple[str, str], ...] = (
     ("PP", r"pp(rotfl|rot|s|fl|sfl)?|per_?protocol"),
     ("Safety", r"saf(fl|ety|_?set)?|safety_?(set|population)|saffl"),
 )
-ITEM = re.compile(r"(?:als_?frs?_?r?_?)?_?(?:q|item|frage|i|문항|項目)?_?0*(1[0-2]|[1-9])", re.IGNORECASE)
-_ITEM_PREFIX = re.compile(r"^(als|q\d|q_\d|item|frage|문항|項目)", re.IGNORECASE)
+ITEM = re.compile(
+    r"(?:als_?frs?_?r?_?)?_?(?:q|item|frage|question|pregunta|i|문항|項目|问题)?_?0*(1[0-2]|[1-9])_?([ab])?", re.IGNORECASE
+)
+_ITEM_PREFIX = re.compile(r"^(als|q\d|q_\d|item|frage|question|pregunta|문항|項目|问题)", re.IGNORECASE)
 
 
 def plain(name: str) -> str:
@@ -163,11 +206,13 @@ def meaning(name: str) -> str:
     return next((what for what, form in _MEANINGS if re.fullmatch(form, held)), "")
 
 
-def item_number(name: str) -> int:
-    """Which of the twelve items of the ALSFRS-R a column of this name holds; 0 if none."""
+def item_of(name: str) -> str:
+    """Which item of the ALSFRS-R a column of this name holds: 1 to 12, 5a or 5b; empty if none."""
     held = plain(name)
     found = ITEM.fullmatch(held) if _ITEM_PREFIX.match(held) else None
-    return int(found[1]) if found else 0
+    if found is None or (found[2] and found[1] != "5"):
+        return ""
+    return found[1] + (found[2] or "").lower()
 
 
 def population(name: str) -> str:

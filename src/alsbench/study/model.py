@@ -282,25 +282,47 @@ class Derive(Table):
 
 
 class LocalWords(Table):
-    """Words of this trial's data that mean yes and no, beside those of ``study/local_words``."""
+    """Words of this trial's data beside those of ``study/local_words``: for yes and no, and what a word for a sex (M, F) or a
+    site of onset stands for."""
 
     yes: Names = ()
     no: Names = ()
+    sex: dict[Name, Name] = Field(default_factory=dict, max_length=ENTRIES)
+    onset: dict[Name, Name] = Field(default_factory=dict, max_length=ENTRIES)
 
 
 class SourceParameter(Table):
-    """Columns of one outcome: its ``total``, the twelve ``items`` in order, or a column for each visit number (``columns``)."""
+    """Columns of one outcome.
+
+    ``total``, the twelve ``items`` in order (thirteen: 5a and 5b apart), or by visit number a column (``columns``) or the
+    columns of the items (``item_columns``). ``file`` is the data set, where not each that has the columns; ``test`` the word in
+    ``source.test`` of rows that hold this outcome.
+    """
 
     total: Name = ""
     items: Names = ()
     columns: dict[Name, Name] = Field(default_factory=dict, max_length=ENTRIES)
+    item_columns: dict[Name, Names] = Field(default_factory=dict, max_length=ENTRIES)
+    file: Name = ""
+    test: Name = ""
+
+
+class SourceColumns(Table):
+    """What one data set calls the columns that others call otherwise; ``at``: the visit number of all its rows."""
+
+    subject: Name = ""
+    visit: Name = ""
+    date: Name = ""
+    at: When | None = None
 
 
 class SourceMap(Table):
-    """What the columns of data that are not ADaM hold. ``files`` are the data sets read, the one of visits first.
+    """What the columns of data that are not ADaM hold. ``files`` are the data sets read, those of visits first.
 
     ``visits``: a row a visit; ``columns``: a row a subject with a column for each visit; ``adam-like``: ADaM but for case,
-    words and visits in text. ``dates`` settles columns whose day and month cannot be told apart.
+    words and visits in text. ``dates`` settles columns whose day and month cannot be told apart. ``visit_times`` are the
+    numbers of visits whose text names no time; ``date_columns`` the dates of visits that are columns; ``died`` says yes of
+    who died on the day of the last contact.
     """
 
     layout: Literal["visits", "columns", "adam-like"]
@@ -308,15 +330,20 @@ class SourceMap(Table):
     subject: Name
     arm: Name
     visit: Name = ""
+    visit_times: dict[Name, When] = Field(default_factory=dict, max_length=ENTRIES)
     date: Name = ""
+    date_columns: dict[Name, Name] = Field(default_factory=dict, max_length=ENTRIES)
     first_dose: Name = ""
     death: Name = ""
+    died: Name = ""
     last_contact: Name = ""
     onset_date: Name = ""
     dates: DateOrder = ""
+    test: Name = ""
     parameters: dict[Name, Name | SourceParameter] = Field(default_factory=dict, max_length=ENTRIES)
     baseline: dict[Name, Name] = Field(default_factory=dict, max_length=ENTRIES)
     flags: dict[Name, Name] = Field(default_factory=dict, max_length=ENTRIES)
+    tables: dict[Name, SourceColumns] = Field(default_factory=dict, max_length=ENTRIES)
 
 
 Probability = Annotated[Number, Field(gt=0, lt=1)]

@@ -19,7 +19,7 @@ from typing import Any
 from alsbench.errors import DataError
 from alsbench.study.als import ITEM_CODES
 from alsbench.study.local_words import REFERENCE, meaning, population, visit_time
-from alsbench.study.model import SourceMap, SourceParameter, VisitUnit
+from alsbench.study.model import SourceColumns, SourceMap, SourceParameter, VisitUnit
 
 SUBJECT_COLUMNS = ("USUBJID", "SUBJID")
 RECORD_COLUMNS = ("PARAMCD", "PARAM", "AVISIT", "AVISITN", "AVAL", "CNSR", "ABLFL", "ANL01FL", "DTYPE", "ADT", "ADY")
@@ -29,7 +29,10 @@ MANY = 40
 # a visit that is an occasion and no time: its values belong to the visits they were taken at
 OCCASION = re.compile(
     r"\bend[ -]of[ -](treatment|study|trial)|\bearly[ -]?(term|disc|withdr)|\bunsch|\bunplanned|\bfollow[ -]?up"
-    r"|\b(EOT|EOS|ET)\b|\b(last|final)\b.*\bvisit|\bdiscontinu|\bwithdraw|\bterminat",
+    r"|\b(EOT|EOS|ET)\b|\b(last|final)\b.*\bvisit|\bdiscontinu|\bwithdraw|\bterminat"
+    r"|abbruch|studienende|therapieende|behandlungsende|ungeplant|außerplanm|nachbeobachtung"
+    r"|non programm|non planifi|fin d['’]|arr[êe]t|no programad|fin de(l)? (estudio|tratamiento)|abandono|seguimiento"
+    r"|조기|종료|비계획|예정외|추적|中止|終了|予定外|追跡|提前|终止|计划外|随访",
     re.IGNORECASE,
 )
 TIME = re.compile(r"\b(month|week|day)s?\s*\d|\d\s*(month|week|day)", re.IGNORECASE)
@@ -196,7 +199,7 @@ def _parameters(columns: Columns) -> list[Parameter]:
 
 def untimed(label: str) -> bool:
     """Whether a visit's label names an occasion (end of treatment, early termination, follow-up) and no time."""
-    return bool(OCCASION.search(label)) and not TIME.search(label)
+    return bool(OCCASION.search(label)) and not TIME.search(label) and visit_time(label) is None
 
 
 def _repeats(labels: Mapping[float, str], taken: Mapping[float, Sequence[tuple[Any, ...]]]) -> tuple[float, ...]:
@@ -243,24 +246,47 @@ def source_text(source: SourceMap) -> str:
     lines = ["# What the columns of the data files hold: guessed from their names and values.", "[source]"]
     lines.append(f"layout = {_q(source.layout)}")
     lines.append(f"files = {_list(source.files)}  # CHECK")
-    for key in ("subject", "arm", "visit", "date", "first_dose", "death", "last_contact", "onset_date", "dates"):
-        if getattr(source, key):
+    for key in (
+        "subject",
+        "arm",
+        "visit",
+        "date",
+        "first_dose",
+        "death",
+        "died",
+        "last_contact",
+        "onset_date",
+        "dates",
+        "test",
+    ):
+        if getattr(source, key) or key == "arm":
             lines.append(f"{key} = {_q(getattr(source, key))}  # CHECK")
-    tables = (("flags", source.flags), ("baseline", source.baseline))
+    times = {k: f"{v:g}" for k, v in source.visit_times.items()}
+    lines += [f"visit_times = {{ {', '.join(f'{_q(k)} = {v}' for k, v in times.items())} }}  # CHECK"] if times else []
+    tables = (("date_columns", source.date_columns), ("flags", source.flags), ("baseline", source.baseline))
     lines += [f"{key} = {{ {_pairs(held)} }}  # CHECK" for key, held in tables if held]
+    if source.tables:
+        lines.append("[source.tables]")
+        lines += [f"{_q(name)} = {{ {_own_columns(own)} }}  # CHECK" for name, own in source.tables.items()]
     if source.parameters:
         lines.append("[source.parameters]")
         lines += [f"{name} = {_parameter(given)}  # CHECK" for name, given in source.parameters.items()]
     return "\n".join(lines) + "\n"
 
 
+def _own_columns(own: SourceColumns) -> str:
+    named = [f"{key} = {_q(value)}" for key in ("subject", "visit", "date") if (value := getattr(own, key))]
+    return ", ".join([*named, *([f"at = {own.at:g}"] if own.at is not None else [])])
+
+
 def _parameter(given: str | SourceParameter) -> str:
     if isinstance(given, str):
         return _q(given)
-    total = [f"total = {_q(given.total)}"] if given.total else []
-    items = [f"items = {_list(given.items)}"] if given.items else []
-    columns = [f"columns = {{ {_pairs(given.columns)} }}"] if given.columns else []
-    return f"{{ {', '.join([*total, *items, *columns])} }}"
+    parts = [f"{key} = {_q(value)}" for key in ("file", "test", "total") if (value := getattr(given, key))]
+    parts += [f"items = {_list(given.items)}"] if given.items else []
+    parts += [f"columns = {{ {_pairs(given.columns)} }}"] if given.columns else []
+    by_item = ", ".join(f"{_q(k)} = {_list(v)}" for k, v in given.item_columns.items())
+    return f"{{ {', '.join([*parts, *([f'item_columns = {{ {by_item} }}'] if by_item else [])])} }}"
 
 
 def _pairs(held: Mapping[str, str]) -> str:

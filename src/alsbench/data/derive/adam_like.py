@@ -15,9 +15,9 @@ import numpy as np
 from alsbench.data.dataset import Dataset
 from alsbench.data.derive.report import DerivationReport
 from alsbench.data.derive.source_columns import SourceTable
-from alsbench.data.derive.tables import DerivedColumn, Values, as_texts, build, date, number, text
+from alsbench.data.derive.tables import DerivedColumn, Values, build, date, number, text
 from alsbench.errors import DataError
-from alsbench.study.local_words import ONSET_WORDS, SEX_WORDS, Words, said_word, visit_time
+from alsbench.study.local_words import Words, said_word, visit_time
 from alsbench.study.model import DAYS_PER_UNIT, SourceMap, VisitUnit
 from alsbench.study.names import nearest
 
@@ -80,22 +80,24 @@ def _normalised(
     subject = table.subject.upper()
     for info in table.dataset.columns:
         upper = info.name.upper()
-        values = table.column(info.name)
         kept = "USUBJID" if upper == subject else upper
         if kept in columns:
             continue
         if upper.endswith("DT") and upper in _DATES:
             columns[kept] = date(kept, info.label, table.dates(info.name, source.dates, report))
         elif info.kind == "number":
-            columns[kept] = number(kept, info.label, values)
+            columns[kept] = number(kept, info.label, table.numbers(info.name))
         elif info.kind == "date":
-            columns[kept] = date(kept, info.label, values)
-        elif kept.endswith("FL") and words.are_flags(values):
-            columns[kept] = text(kept, info.label, [words.flag(v) for v in values])
-            if any(v not in (None, "Y", "N") for v in values):
-                report.step(name, f"{kept}: {', '.join(sorted({str(v) for v in values if v}))} as Y and N")
+            columns[kept] = date(kept, info.label, table.dates(info.name, source.dates))
         else:
-            columns[kept] = text(kept, info.label, as_texts(values))
+            said = table.said(info.name)
+            found = said.counts()
+            if kept.endswith("FL") and words.are_flags(found):
+                columns[kept] = text(kept, info.label, [words.flag(v) for v in said.texts()])
+                if set(found) - {"Y", "N"}:
+                    report.step(name, f"{kept}: {', '.join(sorted(found))} as Y and N")
+            else:
+                columns[kept] = text(kept, info.label, said.texts())
     return columns
 
 
@@ -125,7 +127,7 @@ def _subject_columns(
         if table.is_number(column) and name != RILUZOLE:
             columns[name] = number(name, column, table.numbers(column, report))
             continue
-        known = {"SEX": SEX_WORDS, "ONSETSIT": ONSET_WORDS}.get(name, {})
+        known = words.meanings(name)
         said = table.texts(column)
         read = [words.flag(v) if name == RILUZOLE else known.get(said_word(v), v) for v in said]
         columns[name] = text(name, column, read)

@@ -84,7 +84,7 @@ def derive_by_source(datasets: Sequence[Dataset], source: SourceMap, words: Loca
     """Analysis data by the ``[source]`` table of a study file. Raises DataError for a column or data set that is not there."""
     report = DerivationReport()
     said = words or LocalWords()
-    known = words_with(said.yes, said.no)
+    known = words_with(said.yes, said.no, said.sex, said.onset)
     how = derive_adam_like if source.layout == "adam-like" else derive_source
     made = how(datasets, source, known, unit, report)
     present = {d.name for d in datasets}

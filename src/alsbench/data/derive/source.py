@@ -1,66 +1,52 @@
 """Analysis data from tables that are no ADaM, by the ``[source]`` table of the study file (METHODS 19; rules of SDTM).
 
-A row a visit, or a row a subject with a column for each visit: the study says which column is what and nothing is guessed here.
-Visits are those the data name; one that names no time ("V3") stands at the median time of its dates over subjects, rounded to
-the unit. Baseline is visit 0; a total is the sum of its items where they are there; day 1 is the first dose.
+A row a visit, in one table or several, or a row a subject with a column for each visit: the study says which column is what.
+Baseline is visit 0; a total is the sum of its items where they are there; day 1 is the first dose; of several records of a
+subject at a visit the nearest to its day counts.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from alsbench.data.dataset import Dataset
 from alsbench.data.derive.report import DerivationReport
-from alsbench.data.derive.source_columns import SourceTable, named_tables
-from alsbench.data.derive.tables import (
-    DerivedColumn,
-    Floats,
-    ParameterRecords,
-    SubjectArms,
-    Values,
-    bds,
-    build,
-    date,
-    flag,
-    number,
-    text,
-)
-from alsbench.data.derive.windows import AssignedVisits, Grid, closest, target_day
+from alsbench.data.derive.source_columns import NAT, SourceTable, named_tables, safe, table_of
+from alsbench.data.derive.source_subjects import TOTAL, SubjectFacts, subject_table, time_to_death
+from alsbench.data.derive.source_visits import SourceVisits, column_visits, is_timed, names_of, read_visits, told_times
+from alsbench.data.derive.tables import Floats, ParameterRecords, Values, bds
+from alsbench.data.derive.windows import AssignedVisits, Flags, Grid, closest, target_day
 from alsbench.errors import DataError
-from alsbench.study.als import ITEM_CODES, MAX_ITEM, MAX_TOTAL
-from alsbench.study.local_words import ONSET_WORDS, SEX_WORDS, Words, said_word, visit_time
-from alsbench.study.model import DAYS_PER_UNIT, SourceMap, SourceParameter, VisitUnit
+from alsbench.study.als import ITEM_CODES, MAX_ITEM
+from alsbench.study.local_words import Words, said_word
+from alsbench.study.model import SourceMap, SourceParameter, VisitUnit
 
-TOTAL = "ALSFRSR"
 KNOWN = {
     "alsfrs": ("ADQS", TOTAL, "ALSFRS-R Total Score"),
     "fvc": ("ADRE", "FVCPP", "Forced Vital Capacity (% predicted)"),
     "svc": ("ADRE", "SVCPP", "Slow Vital Capacity (% predicted)"),
+    "fvc_litres": ("ADRE", "FVC", "Forced Vital Capacity (L)"),
+    "svc_litres": ("ADRE", "SVC", "Slow Vital Capacity (L)"),
     "nfl": ("ADLB", "NFL", "Neurofilament Light (NfL)"),
 }
 ITEM_LIST = tuple(c for c in ITEM_CODES if c != "ALSFR05B")
-SHORTEST_ONSET = 30  # days before baseline; a rate over less is missing
-_LABELS = {
-    "AGE": "Age", "SEX": "Sex", "ONSETSIT": "Site of Onset", "RILUFL": "Riluzole Use Flag",
-    "LEADRATE": "Progression Rate before Baseline",
-}  # fmt: skip
+ITEMS_5A_5B = 13  # items in order with 5a and 5b apart
+LITRES = 10  # a capacity below is in litres, in per cent of predicted above
+OTHER_UNIT = 100  # times the median: a value that is further from it is in another unit
 _TITLES = {"ADQS": "Questionnaires", "ADRE": "Respiratory Analysis", "ADLB": "Laboratory Analysis"}
-NAT = np.datetime64("NaT", "D")
-Days = Mapping[str, np.datetime64]
 
 
 @dataclass(frozen=True)
-class _Visits:
-    """Records (rows,) of the visit table: subject, visit number (NaN: none), label, date and day from the first dose."""
+class _Measured:
+    """Values of one code at visits (rows,)."""
 
-    table: SourceTable
-    subject: Values
-    number: Floats
-    date: Values
-    day: Floats
+    visits: SourceVisits
+    code: str
+    title: str
+    value: Floats
 
 
 def derive_source(
@@ -68,201 +54,257 @@ def derive_source(
 ) -> list[Dataset]:
     """ADSL, a table of each kind of outcome, and ADTTE. Raises DataError for a column or table that is not there."""
     tables = named_tables(datasets, source)
-    subjects = tables[-1]
-    facts = _Facts(tables, source, words, report)
-    start = _starts(tables[0], source, unit, facts)
+    facts = SubjectFacts(tables, source, words, report)
+    start = first_doses(facts, unit)
+    visits = _Visits(facts, unit, start)
     blocks: dict[str, list[ParameterRecords]] = {}
-    latest: dict[str, np.datetime64] = {}
+    latest = np.full(facts.ids.size, NAT)
     for name, given in source.parameters.items():
         parameter = given if isinstance(given, SourceParameter) else SourceParameter(total=given)
-        for visits, code, title, value in _measured(tables[0], source, name, parameter, unit, start, report):
+        by_code: dict[str, list[_Measured]] = {}
+        for table in _tables_of(name, parameter, tables, source):
+            for measured in _measured(table, name, parameter, visits):
+                by_code.setdefault(measured.code, []).append(measured)
+        for parts in by_code.values():
+            block = _block(parts, facts, unit)
             dataset = KNOWN.get(name, ("ADQS", "", ""))[0]
-            blocks.setdefault(dataset, []).append(_block(visits, code, title, value, unit, report))
-            for s, when in zip(visits.subject, visits.date, strict=True):
-                if not np.isnat(when) and (s not in latest or when > latest[s]):
-                    latest[s] = when
-    if not any(np.isfinite(b.value).any() for held in blocks.values() for b in held):
+            blocks.setdefault(dataset, []).append(block)
+            if block.date is not None:
+                np.fmax.at(latest, block.group, block.date)
+    if not any(b.value.size for held in blocks.values() for b in held):
         raise DataError("the columns of source.parameters hold no number", where="study.toml source.parameters")
     made = []
     for dataset, held in blocks.items():
         _steps(dataset, unit, report)
         made.append(bds(dataset, _TITLES[dataset], held, None, facts.arms, remarks=report.remarks(dataset)))
-    adsl = _subject_table(facts, start, blocks, report, subjects)
-    return [adsl, *made, *_time_to_death(facts, start, latest, source, report)]
+    adsl = subject_table(facts, start, blocks)
+    return [adsl, *made, *time_to_death(facts, start, latest)]
 
 
-class _Facts:
-    """What the tables say of each subject: arms and dates, the first value that is there; contradictions are reported."""
+def first_doses(facts: SubjectFacts, unit: VisitUnit) -> Values:
+    """The day of the first dose (subjects,): its column, else the date of visit 0, else the first date on record."""
+    source, report = facts.source, facts.report
+    start = facts.dates(source.first_dose)
+    own = int((~np.isnat(start)).sum())
+    for only_baseline in (True, False):
+        earliest = np.full(facts.ids.size, NAT)
+        for table in facts.tables:
+            for who, when in _dated_rows(table, facts, unit, only_baseline):
+                there = (who >= 0) & ~np.isnat(when)
+                np.fmin.at(earliest, who[there], when[there])
+        start = np.where(np.isnat(start), earliest, start)
+    if source.first_dose:
+        missing = np.flatnonzero(np.isnat(facts.dates(source.first_dose)) & ~np.isnat(start))
+        what = f"{{n}} subjects have no {safe(source.first_dose)}: the date of visit 0, else the first date, stands for it"
+        report.found("source-no-dose", "warning", "ADSL", what, missing + 1, facts.ids[missing])
+    if own or not np.isnat(start).all():
+        report.step("ADSL", "TRTSDT: the first dose where a column tells, else the date of visit 0, else the first date")
+    return start
 
-    def __init__(self, tables: Sequence[SourceTable], source: SourceMap, words: Words, report: DerivationReport) -> None:
-        self.source, self.words, self.report = source, words, report
-        self.tables = tables
-        ids = dict.fromkeys(s for t in reversed(tables) for s in t.subjects if s is not None)
-        arms = {s: str(v) for s, v in self.first(source.arm, SourceTable.texts).items()}
-        study = "STUDY"
-        self.ids = np.array(list(ids), dtype=object)
-        self.arms = SubjectArms(study, self.ids, arms, arms)
-        without = [s for s in ids if s not in arms]
-        what = "{n} subjects have no arm; they are in no analysis set"
-        report.found("source-no-arm", "warning", tables[-1].name, what, list(range(1, len(without) + 1)), without)
 
-    def first(self, column: str, read: Callable[[SourceTable, str], Values]) -> dict[str, object]:
-        """By subject the first value of a column, in the table of subjects or of visits."""
-        if not column:
-            return {}
-        table = next((t for t in reversed(self.tables) if column in t), None)
-        if table is None:
-            raise self.tables[0].absent(column, [n for t in self.tables for n in t.names])
-        found: dict[str, object] = {}
-        clash: dict[str, int] = {}
-        for i, (s, v) in enumerate(zip(table.subjects, read(table, column).tolist(), strict=True), start=1):
-            if s is None or v is None or v != v:
-                continue
-            if found.setdefault(s, v) != v:
-                clash.setdefault(s, i)
-        what = f"{{n}} subjects have more than one value of {column}: the first counts"
-        self.report.found("source-conflict", "warning", table.name, what, list(clash.values()), list(clash))
+def _dated_rows(table: SourceTable, facts: SubjectFacts, unit: VisitUnit, only_baseline: bool) -> list[tuple[Values, Values]]:
+    """Subjects and dates of rows, or of a table's columns of dates; those of visit 0 alone, or all."""
+    source = facts.source
+    found: list[tuple[Values, Values]] = []
+    for number, column in source.date_columns.items():
+        if column in table and (not only_baseline or float(number.replace(",", ".")) == 0):
+            found.append((facts.who(table), table.dates(column, source.dates)))
+    visit, date = names_of(table, source)
+    if not date:
         return found
-
-    def dates(self, column: str) -> Days:
-        found = self.first(column, lambda t, c: t.dates(c, self.source.dates, self.report).astype(object))
-        return {s: np.datetime64(str(v), "D") for s, v in found.items()}
-
-
-def _starts(table: SourceTable, source: SourceMap, unit: VisitUnit, facts: _Facts) -> Days:
-    """The day of the first dose: its column, else the date of visit 0, else the first date on record."""
-    given = dict(facts.dates(source.first_dose)) if source.first_dose else {}
-    if source.date and source.layout == "visits":
-        when = table.dates(source.date, source.dates, facts.report)
-        told, _ = _told(table, source, unit)
-        for only in (told == 0, np.full(len(table), True)):
-            earliest: dict[str, np.datetime64] = {}
-            for s, d, use in zip(table.subjects, when, only, strict=True):
-                if s is not None and use and not np.isnat(d) and (s not in earliest or d < earliest[s]):
-                    earliest[s] = d
-            given = {**earliest, **given}
-    facts.report.step("ADSL", "TRTSDT: the first dose where a column tells, else the date of visit 0, else the first date")
-    return given
+    when = table.dates(date, source.dates)
+    if only_baseline:
+        told = told_times(table, visit, source, unit) if visit else {}
+        at_baseline = table.coded(visit).where(lambda w: told.get(w) == 0) if visit else np.full(len(table), False)
+        if table.columns.at is not None:
+            at_baseline = np.full(len(table), table.columns.at == 0)
+        when = np.where(at_baseline, when, NAT)
+    return [*found, (facts.who(table), when)]
 
 
-def _told(table: SourceTable, source: SourceMap, unit: VisitUnit) -> tuple[Floats, Values]:
-    """The visit numbers that the visit column itself says (NaN where it says none), and its texts."""
-    if not source.visit:
-        return np.full(len(table), np.nan), np.full(len(table), None, dtype=object)
-    labels = table.texts(source.visit)
-    read: dict[str, float] = {}
-    for label in dict.fromkeys(v for v in labels if v is not None):
-        time = visit_time(label)
-        if time is not None and time[1] in ("", unit):
-            read[label] = time[0]
-        elif table.is_number(source.visit):
-            read[label] = float(label)
-    return np.array([read.get(v, np.nan) if v is not None else np.nan for v in labels]), labels
+@dataclass
+class _Visits:
+    """The visits of tables, each read once."""
+
+    facts: SubjectFacts
+    unit: VisitUnit
+    start: Values
+
+    def __post_init__(self) -> None:
+        self._held: dict[str, SourceVisits] = {}
+
+    def of(self, table: SourceTable) -> SourceVisits:
+        if table.name not in self._held:
+            who, facts = self.facts.who(table), self.facts
+            self._held[table.name] = read_visits(table, facts.source, self.unit, who, self.start, facts.report)
+        return self._held[table.name]
+
+    def columns(self, table: SourceTable, columns: Mapping[str, object]) -> SourceVisits:
+        facts = self.facts
+        return column_visits(table, columns, facts.source, self.unit, facts.who(table), self.start, facts.report)
 
 
-def _visits(table: SourceTable, source: SourceMap, unit: VisitUnit, start: Days, report: DerivationReport) -> _Visits:
-    told, labels = _told(table, source, unit)
-    subject = table.subjects
-    when = table.dates(source.date, source.dates, report) if source.date else np.full(len(table), NAT)
-    begin = np.array([start.get(s, NAT) for s in subject], dtype="datetime64[D]")
-    away = (when - begin).astype("timedelta64[D]").astype(float)
-    away[np.isnat(when) | np.isnat(begin)] = np.nan
-    per = DAYS_PER_UNIT[unit]
-    for label in dict.fromkeys(v for v, n in zip(labels, told, strict=True) if v is not None and np.isnan(n)):
-        mine = np.array([v == label for v in labels]) & np.isfinite(away)
-        if mine.any():
-            told[np.array([v == label for v in labels])] = _whole(float(np.median(away[mine])) / per)
-            report.step("ADSL", f"visit {label} names no time: {unit} {told[mine][0]:g} by the median of its dates")
-    if not source.visit:
-        told = np.where(np.isfinite(away), _whole(away / per), np.nan)
-        report.step("ADSL", f"visits by date, rounded to the {unit}")
-    lost = np.isnan(told)
-    what = "{n} rows stand at no visit: neither the visit nor a date tells when"
-    report.found("source-no-visit", "warning", table.name, what, np.flatnonzero(lost) + 1, subject[lost])
-    nominal = np.array([target_day(n, unit) if n == n else np.nan for n in told])
-    days = np.where(np.isfinite(away), away, nominal)
-    return _Visits(table, subject, told, when, np.where(days >= 0, days + 1, days))
+def _tables_of(name: str, parameter: SourceParameter, tables: Sequence[SourceTable], source: SourceMap) -> list[SourceTable]:
+    """The tables an outcome is read from: the one named, else each with times that has its columns."""
+    if parameter.file:
+        chosen = [t for t in tables if t.name in (parameter.file.upper(), table_of(parameter.file))]
+        if not chosen:
+            listed = ", ".join(t.name for t in tables)
+            raise DataError(
+                f"there is no data set {parameter.file}", where=f"source.parameters.{name}", hint=f"known: {listed}"
+            )
+        return chosen
+    by_visit = [*parameter.columns.values(), *(c for columns in parameter.item_columns.values() for c in columns)]
+    wanted = [*by_visit, *parameter.items, *([parameter.total] if parameter.total else [])]
+    if not wanted:
+        raise DataError(f"source.parameters.{name} names no columns", hint='columns = { "0" = "...", "6" = "..." }')
+    found = [t for t in tables if all(c in t for c in wanted) and (by_visit or is_timed(t, source))]
+    if not found:
+        absent = next((c for c in wanted if not any(c in t for t in tables)), None)
+        if absent is not None:
+            raise tables[0].absent(absent, list(dict.fromkeys(n for t in tables for n in t.names)))
+        raise DataError(f"no data set has visits and the columns of source.parameters.{name}", where="study.toml source")
+    return found if not by_visit else found[:1]
 
 
-def _whole(value: Floats | float) -> Floats:
-    return np.floor(np.abs(value) + 0.5) * np.sign(value)
-
-
-def _measured(
-    table: SourceTable,
-    source: SourceMap,
-    name: str,
-    parameter: SourceParameter,
-    unit: VisitUnit,
-    start: Days,
-    report: DerivationReport,
-) -> list[tuple[_Visits, str, str, Floats]]:
-    """Visits, code, title and values of a parameter's columns."""
+def _measured(table: SourceTable, name: str, parameter: SourceParameter, visits: _Visits) -> list[_Measured]:
+    """Visits, code, title and values of a parameter's columns in one table."""
     _, code, title = KNOWN.get(name, ("ADQS", name.upper()[:8], name))
-    if source.layout == "columns":
-        melted, value = _melted(table, parameter.columns, unit, report, code)
-        return [(melted, code, title, value)]
-    visits = _visits(table, source, unit, start, report)
+    report = visits.facts.report
+    if parameter.columns or parameter.item_columns:
+        return _by_columns(table, code, title, parameter, visits)
+    at = visits.of(table)
+    mine = _rows_of_test(table, parameter, visits.facts.source)
     delivered = table.numbers(parameter.total, report) if parameter.total else np.full(len(table), np.nan)
+    delivered = np.where(mine, delivered, np.nan)
+    _odd_units(code, delivered, at, report)
     if not parameter.items:
-        return [(visits, code, title, delivered)]
+        return [_Measured(at, code, title, delivered)]
     items = np.column_stack([table.numbers(c, report) for c in parameter.items])
+    return _with_items(at, code, title, items, delivered, report)
+
+
+def _rows_of_test(table: SourceTable, parameter: SourceParameter, source: SourceMap) -> Flags:
+    """The rows that hold an outcome where a column names what each row is."""
+    if not parameter.test:
+        return np.full(len(table), True)
+    if not source.test:
+        raise DataError("source.parameters has a test, but source.test names no column", where="study.toml source.test")
+    found = table.coded(source.test).where(lambda w: said_word(w) == said_word(parameter.test))
+    if not found.any():
+        raise DataError(f"no row of {table.name} has {parameter.test} in {source.test}", where="study.toml source.parameters")
+    return found
+
+
+def _by_columns(table: SourceTable, code: str, title: str, parameter: SourceParameter, visits: _Visits) -> list[_Measured]:
+    """A column, or the items, for each visit."""
+    report = visits.facts.report
+    keys = list(dict.fromkeys((*parameter.columns, *parameter.item_columns)))
+    at = visits.columns(table, dict.fromkeys(keys))
+    absent = np.full(len(table), np.nan)
+    held = [table.numbers(parameter.columns[k], report) if k in parameter.columns else absent for k in keys]
+    delivered = np.concatenate(held)
+    _odd_units(code, delivered, at, report)
+    if not parameter.item_columns:
+        return [_Measured(at, code, title, delivered)]
+    width = max(map(len, parameter.item_columns.values()))
+    none = np.full((len(table), width), np.nan)
+    parts = []
+    for key in keys:
+        columns = parameter.item_columns.get(key, ())
+        if columns and len(columns) != width:
+            raise DataError(f"visit {key} has {len(columns)} items and another {width}", where="study.toml item_columns")
+        parts.append(np.column_stack([table.numbers(c, report) for c in columns]) if columns else none)
+    return _with_items(at, code, title, np.concatenate(parts), delivered, report)
+
+
+def _with_items(
+    at: SourceVisits, code: str, title: str, items: Floats, delivered: Floats, report: DerivationReport
+) -> list[_Measured]:
+    """The total of twelve items, and each of them. Raises DataError for another number of items."""
+    if items.shape[1] not in (len(ITEM_LIST), ITEMS_5A_5B):
+        what = f"{code}: {items.shape[1]} items are named, the ALSFRS-R has {len(ITEM_LIST)} (5a and 5b apart: {ITEMS_5A_5B})"
+        raise DataError(what, where="study.toml source.parameters")
     odd = np.isfinite(items) & ((items < 0) | (items > MAX_ITEM) | (items != np.round(items)))
     what = f"{{n}} rows have an item that is none of 0 to {MAX_ITEM}: it is missing"
-    report.found(
-        "source-item", "warning", table.name, what, np.flatnonzero(odd.any(axis=1)) + 1, visits.subject[odd.any(axis=1)]
-    )
+    _found(at, report, "source-item", what, odd.any(axis=1))
     items = np.where(odd, np.nan, items)
+    if items.shape[1] == ITEMS_5A_5B:
+        items = _one_fifth(items, at, report)
     summed = items.sum(axis=1)
     apart = np.isfinite(summed) & np.isfinite(delivered) & (summed != delivered)
-    what = "{n} totals are not the sum of their items: the sum counts"
-    report.found("source-total", "warning", table.name, what, np.flatnonzero(apart) + 1, visits.subject[apart])
+    _found(at, report, "source-total", "{n} totals are not the sum of their items: the sum counts", apart)
     none = np.isnan(items).all(axis=1)
     total = np.where(none, delivered, summed)
+    lost = np.isnan(summed) & ~none & np.isfinite(delivered)
+    _found(at, report, "source-total", "{n} totals stand where an item is missing: they are missing", lost)
     report.step("ADQS", f"{code}: sum of the twelve items of a visit; missing with one, as delivered without any")
     names = [(c, f"ALSFRS-R Item {i}", items[:, i - 1]) for i, c in enumerate(ITEM_LIST, start=1)]
-    return [(visits, c, t, v) for c, t, v in ((code, title, total), *names)]
+    return [_Measured(at, c, t, v) for c, t, v in ((code, title, total), *names)]
 
 
-def _melted(
-    table: SourceTable, columns: Mapping[str, str], unit: VisitUnit, report: DerivationReport, code: str
-) -> tuple[_Visits, Floats]:
-    """A column for each visit as records of visits; dates are not told by such a table."""
-    if not columns:
-        raise DataError(f"source.parameters.{code.lower()} names no columns", hint='columns = { "0" = "...", "6" = "..." }')
-    try:
-        numbers = [float(n) for n in columns]
-    except ValueError as fault:
-        raise DataError("a visit of source.parameters is no number", where="study.toml", why=str(fault)) from fault
-    value = np.concatenate([table.numbers(c, report) for c in columns.values()])
-    subject = np.tile(table.subjects, len(numbers))
-    told = np.repeat(numbers, len(table))
-    days = np.array([target_day(n, unit) for n in told], dtype=float)
-    return _Visits(table, subject, told, np.full(told.size, NAT), np.where(days >= 0, days + 1, days)), value
+def _one_fifth(items: Floats, at: SourceVisits, report: DerivationReport) -> Floats:
+    """Item 5 as it was asked: 5a without, 5b with gastrostomy; both at one visit are missing."""
+    first, second = items[:, 4], items[:, 5]
+    both = np.isfinite(first) & np.isfinite(second)
+    _found(at, report, "source-item-5", "{n} rows have item 5a and item 5b: item 5 is missing", both)
+    fifth = np.where(both, np.nan, np.where(np.isfinite(first), first, second))
+    report.step("ADQS", "item 5: 5a or 5b, whichever was asked; missing with both")
+    return np.column_stack([items[:, :4], fifth, items[:, 6:]])
 
 
-def _block(
-    visits: _Visits, code: str, title: str, value: Floats, unit: VisitUnit, report: DerivationReport
-) -> ParameterRecords:
+def _odd_units(code: str, value: Floats, at: SourceVisits, report: DerivationReport) -> None:
+    """Values that look as if they were in another unit than most: capacity in litres and per cent, a thousandfold NfL."""
+    known = np.isfinite(value)
+    if not known.any():
+        return
+    middle = float(np.median(value[known]))
+    if code in ("FVCPP", "SVCPP", "FVC", "SVC"):
+        odd = known & ((value < LITRES) != (middle < LITRES))
+        in_litres = middle < LITRES and code.endswith("PP")
+        _found(at, report, "source-unit", f"{{n}} values of {code} are below {LITRES}: litres, no per cent?", known & in_litres)
+    elif code == "NFL" and middle > 0:
+        odd = known & ((value > OTHER_UNIT * middle) | (value * OTHER_UNIT < middle))
+    else:
+        return
+    _found(at, report, "source-unit", f"{{n}} values of {code} look as if in another unit than most (median {middle:g})", odd)
+
+
+def _found(at: SourceVisits, report: DerivationReport, rule: str, what: str, rows: Flags) -> None:
+    found = np.flatnonzero(rows)
+    subjects = at.table.subjects[at.row[found[:100]] - 1] if found.size else ()
+    report.found(rule, "warning", at.table.name, what, at.row[found], subjects)
+
+
+def _block(parts: Sequence[_Measured], facts: SubjectFacts, unit: VisitUnit) -> ParameterRecords:
     """Records at the visits the data name; of several of a subject at a visit the one nearest to its day counts."""
-    known = np.array([s is not None for s in visits.subject]) & np.isfinite(visits.number)
-    usable = known & np.isfinite(value)
-    numbers = tuple(sorted({0.0, *visits.number[usable].tolist()}))
+    code, title = parts[0].code, parts[0].title
+    who = np.concatenate([p.visits.who for p in parts])
+    number = np.concatenate([p.visits.number for p in parts])
+    day = np.concatenate([p.visits.day for p in parts])
+    value = np.concatenate([p.value for p in parts])
+    when = np.concatenate([p.visits.date for p in parts])
+    label = np.concatenate([p.visits.label.texts() for p in parts]) if np.isnan(number).any() else None
+    usable = (who >= 0) & np.isfinite(value)
+    planned = usable & np.isfinite(number)
+    numbers = tuple(sorted({0.0, *np.unique(number[planned]).tolist()}))
     grid = Grid(
         numbers,
         tuple("Baseline" if n == 0 else f"{unit.capitalize()} {n:g}" for n in numbers),
         tuple(float(target_day(n, unit)) + (n >= 0) for n in numbers),
     )
-    window = np.array([numbers.index(n) if n in numbers else -1 for n in visits.number], dtype=np.int64)
-    group = np.unique(visits.subject.astype(str), return_inverse=True)[1].astype(np.int64)
-    slot = group * len(numbers) + np.maximum(window, 0)
-    day = np.nan_to_num(visits.day)
-    counts = closest(slot, np.abs(day - np.array(grid.targets)[np.maximum(window, 0)]), day, usable & (window >= 0))
-    again = usable & ~counts
+    window = np.where(planned, np.searchsorted(np.array(numbers), np.where(planned, number, 0.0)), -1).astype(np.int64)
+    at = np.maximum(window, 0)
+    day = np.nan_to_num(day)
+    distance = np.abs(day - np.array(grid.targets)[at])
+    counts = closest(who * len(numbers) + at, distance, day, planned)
+    again = np.flatnonzero(planned & ~counts)
     what = f"{{n}} records of {code} stand at a visit with another of the subject: the nearest to the visit's day counts"
-    report.found("source-repeated", "warning", visits.table.name, what, np.flatnonzero(again) + 1, visits.subject[again])
-    placed = AssignedVisits(np.where(counts, window, -1), counts & (visits.number == 0), counts)
-    block = ParameterRecords(code, title, visits.subject, group, day, value, placed, visits.date, grid=grid)
+    rows = np.concatenate([p.visits.row for p in parts])[again]
+    facts.report.found("source-repeated", "warning", parts[0].visits.table.name, what, rows, facts.ids[who[again]])
+    placed = AssignedVisits(np.where(counts, window, -1), counts & (number == 0), counts)
+    subject = np.array([*facts.ids, None], dtype=object)[who]
+    block = ParameterRecords(code, title, subject, who, day, value, placed, when, label=label, grid=grid)
     return block.take(usable)
 
 
@@ -271,128 +313,3 @@ def _steps(table: str, unit: VisitUnit, report: DerivationReport) -> None:
         table, "ABLFL, BASE: the record of visit 0; CHG = AVAL - BASE; ADY from the date and TRTSDT, day 1 the first dose"
     )
     report.step(table, f"AVISITN in {unit}s: the visit that the data name; without a date ADY is the visit's day")
-
-
-def _subject_table(
-    facts: _Facts,
-    start: Days,
-    blocks: Mapping[str, Sequence[ParameterRecords]],
-    report: DerivationReport,
-    subjects: SourceTable,
-) -> Dataset:
-    source, ids = facts.source, facts.ids
-    columns: list[DerivedColumn] = list(facts.arms.head(ids))
-    armed = np.array([s in facts.arms.planned for s in ids])
-    if source.flags:
-        for name, column in source.flags.items():
-            said = facts.first(column, SourceTable.texts)
-            columns.append(text(name, name, [facts.words.flag(said.get(s)) for s in ids]))
-            _unread(facts, column, said, report)
-        report.step(
-            "ADSL", f"analysis sets: {', '.join(f'{n} from {c}' for n, c in source.flags.items())}, by the words of yes and no"
-        )
-    else:
-        columns += [flag(n, t, armed, no="N") for n, t in (("FASFL", "Full Analysis Set Flag"), ("SAFFL", "Safety Flag"))]
-        report.step("ADSL", "FASFL, SAFFL: an arm is known, for the data have no flag")
-    for name, column in source.baseline.items():
-        columns.append(_baseline_column(facts, name, column, report))
-    if start:
-        columns.append(date("TRTSDT", "Date of First Exposure", [start.get(s, NAT) for s in ids]))
-    death = facts.dates(source.death)
-    if source.death:
-        columns += [
-            date("DTHDT", "Date of Death", [death.get(s, NAT) for s in ids]),
-            flag("DTHFL", "Death Flag", np.array([s in death for s in ids])),
-        ]
-    taken = {c.name for c in columns}
-    names = {TOTAL: "BLALSFR", "SVCPP": "BLSVC", "FVCPP": "BLFVC", "NFL": "BLNFL"}
-    for block in (b for held in blocks.values() for b in held if b.code in names and names[b.code] not in taken):
-        at = block.placed.baseline
-        base = dict(zip(block.subject[at].tolist(), block.value[at].tolist(), strict=True))
-        columns.append(number(names[block.code], f"Baseline {block.title}", [base.get(s, np.nan) for s in ids]))
-        if block.code == TOTAL and source.onset_date:
-            onset = facts.dates(source.onset_date)
-            since = np.array(
-                [(start.get(s, NAT) - onset.get(s, NAT)).astype(float) if s in start and s in onset else np.nan for s in ids]
-            )
-            months = np.where(since >= SHORTEST_ONSET, since / DAYS_PER_UNIT["month"], np.nan)
-            rate = (MAX_TOTAL - np.array([base.get(s, np.nan) for s in ids])) / months
-            columns.append(number("PROGRATE", "(48 - Baseline ALSFRS-R) / Months since Onset", rate))
-            report.step(
-                "ADSL",
-                f"PROGRATE: (48 - baseline total) / months from {source.onset_date} to TRTSDT; none below {SHORTEST_ONSET} d",
-            )
-    report.step(
-        "ADSL",
-        f"subjects: everybody {subjects.name} and the visits name; arms from {source.arm} (planned and actual are one)",
-    )
-    return build("ADSL", "Subject-Level Analysis", columns, report.remarks("ADSL"))
-
-
-def _unread(facts: _Facts, column: str, said: Mapping[str, object], report: DerivationReport) -> None:
-    odd = [s for s, v in said.items() if facts.words.flag(v) is None]
-    words = ", ".join(sorted({str(said[s]) for s in odd})).replace("{", "(").replace("}", ")")
-    what = f"{{n}} subjects have a word in {column} that says neither yes nor no: {words}"
-    report.found("source-word", "warning", "ADSL", what, list(range(1, len(odd) + 1)), odd)
-
-
-def _baseline_column(facts: _Facts, name: str, column: str, report: DerivationReport) -> DerivedColumn:
-    """A subject-level column under its ADaM name: numbers as is; flags, sexes and sites of onset by the table of words."""
-    table = next((t for t in reversed(facts.tables) if column in t), None)
-    if table is None:
-        raise facts.tables[0].absent(column, [n for t in facts.tables for n in t.names])
-    label = _LABELS.get(name, column)
-    if table.is_number(column) and name != "RILUFL":
-        held = facts.first(column, lambda t, c: t.numbers(c, report))
-        return number(name, label, [float(str(held.get(s, "nan"))) for s in facts.ids])
-    said = facts.first(column, SourceTable.texts)
-    if name == "RILUFL":
-        _unread(facts, column, said, report)
-        return text(name, label, [facts.words.flag(said.get(s)) for s in facts.ids])
-    known = {"SEX": SEX_WORDS, "ONSETSIT": ONSET_WORDS}.get(name, {})
-    if known:
-        report.step("ADSL", f"{name}: {column} by the table of words; a word that is not in it stays")
-    return text(name, label, [None if s not in said else known.get(said_word(said[s]), str(said[s])) for s in facts.ids])
-
-
-def _time_to_death(facts: _Facts, start: Days, latest: Days, source: SourceMap, report: DerivationReport) -> list[Dataset]:
-    """DEATH in days from the first dose, which is day 1; censored at the last contact, else at the last visit with a value."""
-    death, contact = facts.dates(source.death), facts.dates(source.last_contact)
-    if not source.death:
-        return []
-    if not start:
-        raise DataError(
-            "time to death needs a date of the first dose or of visits",
-            where="study.toml source",
-            hint="source.first_dose, or leave out source.death",
-        )
-    ids = np.array([s for s in facts.ids if s in start], dtype=object)
-    begin = np.array([start[s] for s in ids], dtype="datetime64[D]")
-    died = np.array([s in death for s in ids])
-    last = [max((d for d in (contact.get(s), latest.get(s)) if d is not None), default=start[s]) for s in ids]
-    end = np.array([death.get(s, e) for s, e in zip(ids, last, strict=True)], dtype="datetime64[D]")
-    early = end < begin
-    report.found(
-        "source-early",
-        "warning",
-        "ADTTE",
-        "{n} times end before the first dose: they end on it",
-        np.flatnonzero(early) + 1,
-        ids[early],
-    )
-    end = np.where(early, begin, end)
-    report.step(
-        "ADTTE",
-        f"DEATH: {source.death}; censored at {source.last_contact or 'no date'} or the last value; AVAL = ADT - TRTSDT + 1",
-    )
-    columns = [
-        *facts.arms.head(ids),
-        text("PARAMCD", "Parameter Code", ["DEATH"] * ids.size),
-        text("PARAM", "Parameter", ["Time to Death (days)"] * ids.size),
-        number("AVAL", "Analysis Value", (end - begin).astype(float) + 1),
-        number("CNSR", "Censor", (~died).astype(float)),
-        text("EVNTDESC", "Event or Censoring Description", np.where(died, "DEATH", "LAST CONTACT")),
-        date("STARTDT", "Time to Event Origin Date for Subject", begin),
-        date("ADT", "Analysis Date", end),
-    ]
-    return [build("ADTTE", "Time to Death", columns, report.remarks("ADTTE"))]

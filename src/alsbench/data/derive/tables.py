@@ -25,12 +25,13 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class DerivedColumn:
-    """A column of a derived table."""
+    """A column of a derived table. With ``words`` the values are positions in them, -1 where missing."""
 
     name: str
     label: str
     kind: Kind
     values: Values
+    words: tuple[str | None, ...] | None = None
 
 
 def text(name: str, label: str, values: Values | Sequence[str | None]) -> DerivedColumn:
@@ -38,6 +39,11 @@ def text(name: str, label: str, values: Values | Sequence[str | None]) -> Derive
     held = np.empty(len(values), dtype=object)
     held[:] = [None if v is None or v == "" else str(v) for v in values]
     return DerivedColumn(name, label, "text", held)
+
+
+def coded(name: str, label: str, positions: Ints, words: Sequence[str | None]) -> DerivedColumn:
+    """A text column of few different texts: the position of each value in ``words``, -1 where missing."""
+    return DerivedColumn(name, label, "text", np.asarray(positions, dtype=np.int64), tuple(w or None for w in words))
 
 
 def number(name: str, label: str, values: Values | Sequence[float]) -> DerivedColumn:
@@ -50,22 +56,25 @@ def date(name: str, label: str, values: Values | Sequence[Any]) -> DerivedColumn
 
 def flag(name: str, label: str, values: Values, *, no: str | None = None) -> DerivedColumn:
     """'Y' where true, ``no`` elsewhere."""
-    return text(name, label, [("Y" if v else no) for v in np.asarray(values, dtype=bool)])
+    return coded(name, label, np.where(np.asarray(values, dtype=bool), 0, 1), ("Y", no))
 
 
 def build(name: str, label: str, columns: Sequence[DerivedColumn], remarks: Sequence[str] = ()) -> Dataset:
     """A data set of columns of one length."""
-    arrays = [
-        pa.array(c.values, type=ARROW_TYPE[c.kind], from_pandas=True)
-        if c.kind in ("number", "date")
-        else pa.array(c.values.tolist(), type=ARROW_TYPE[c.kind])
-        for c in columns
-    ]
-    table = pa.table(dict(zip([c.name for c in columns], arrays, strict=True)))
+    table = pa.table({c.name: _arrow(c) for c in columns})
     infos = [ColumnInfo(c.name, c.label, c.kind, "DATE9." if c.kind == "date" else "") for c in columns]
     dataset = from_table(name, table, columns=infos, label=label, rows=table.num_rows)
     dataset.remarks.extend(remarks)
     return dataset
+
+
+def _arrow(column: DerivedColumn) -> Any:
+    if column.words is not None:
+        positions = pa.array(column.values, mask=column.values < 0)
+        return pa.array(list(column.words), pa.string()).take(positions)
+    if column.kind in ("number", "date"):
+        return pa.array(column.values, type=ARROW_TYPE[column.kind], from_pandas=True)
+    return pa.array(column.values.tolist(), type=ARROW_TYPE[column.kind])
 
 
 def pull(dataset: Dataset, names: Sequence[str]) -> dict[str, Values]:
@@ -130,11 +139,16 @@ class SubjectArms:
 
     def head(self, subject: Values) -> list[DerivedColumn]:
         """STUDYID, USUBJID and arms of records (rows,) by subject id."""
+        position = {s: i for i, s in enumerate(dict.fromkeys(subject.tolist()))}
+        return self.head_at(np.fromiter((position[s] for s in subject), np.int64, len(subject)), list(position))
+
+    def head_at(self, at: Ints, ids: Sequence[str | None]) -> list[DerivedColumn]:
+        """As :meth:`head`, of records whose subjects stand at positions ``at`` of ``ids``."""
         return [
-            text("STUDYID", "Study Identifier", [self.study] * len(subject)),
-            text("USUBJID", "Unique Subject Identifier", subject),
-            text("TRT01P", "Planned Treatment for Period 01", [self.planned.get(s) for s in subject]),
-            text("TRT01A", "Actual Treatment for Period 01", [self.actual.get(s) for s in subject]),
+            coded("STUDYID", "Study Identifier", np.zeros(len(at), dtype=np.int64), [self.study]),
+            coded("USUBJID", "Unique Subject Identifier", at, ids),
+            coded("TRT01P", "Planned Treatment for Period 01", at, [self.planned.get(s or "") for s in ids]),
+            coded("TRT01A", "Actual Treatment for Period 01", at, [self.actual.get(s or "") for s in ids]),
         ]
 
 
@@ -194,20 +208,20 @@ def bds(
     changes = [base_and_change(b.group, b.day, b.value, b.placed) for b in blocks]
     sizes = [b.value.size for b in blocks]
     which = np.repeat(np.arange(len(blocks)), sizes)
-    subject = np.concatenate([b.subject for b in blocks])
+    at, ids = _positions(blocks, subjects.ids)
     counts = np.concatenate([b.placed.counts for b in blocks])
     baseline = np.concatenate([b.placed.baseline for b in blocks])
     day = np.concatenate([b.day for b in blocks])
     value = np.concatenate([b.value for b in blocks])
     stands = [_visits(b, b.grid or grid) for b in blocks]
-    labels = np.concatenate([v[0] for v in stands])
+    labels = _visit_labels([v[0] for v in stands])
     visit, target = np.concatenate([v[1] for v in stands]), np.concatenate([v[2] for v in stands])
     dated = all(b.date is not None for b in blocks)
     columns = [
-        *subjects.head(subject),
-        text("PARAMCD", "Parameter Code", np.array([b.code for b in blocks], dtype=object)[which]),
-        text("PARAM", "Parameter", np.array([b.title for b in blocks], dtype=object)[which]),
-        text("AVISIT", "Analysis Visit", labels),
+        *subjects.head_at(at, ids),
+        coded("PARAMCD", "Parameter Code", which, [b.code for b in blocks]),
+        coded("PARAM", "Parameter", which, [b.title for b in blocks]),
+        labels,
         number("AVISITN", "Analysis Visit (N)", visit),
         *([date("ADT", "Analysis Date", np.concatenate([b.date for b in blocks if b.date is not None]))] if dated else []),
         number("ADY", day_label, day),
@@ -223,17 +237,42 @@ def bds(
             for i, c in enumerate(blocks[0].extra if blocks else ())
         ),
     ]
-    position = {s: i for i, s in enumerate(subjects.ids.tolist())}
-    order = np.lexsort((which, day, np.array([position.get(s, len(position)) for s in subject], dtype=np.int64)))
+    order = np.lexsort((which, day, np.minimum(at, len(subjects.ids))))
     return build(name, label, [replace(c, values=c.values[order]) for c in columns], remarks)
 
 
-def _visits(block: ParameterRecords, grid: Grid | None) -> tuple[Values, Floats, Floats]:
-    """Label, number and target day of the visit each record counts at."""
+def _positions(blocks: Sequence[ParameterRecords], ids: Values) -> tuple[Ints, list[str | None]]:
+    """Where the subject of each record stands in ``ids``, and these with those that are not in them."""
+    position: dict[str | None, int] = {s: i for i, s in enumerate(ids.tolist())}
+    found = [np.zeros(0, dtype=np.int64)]
+    for block in blocks:
+        of_group = np.full(int(block.group.max(initial=-1)) + 1, None, dtype=object)
+        of_group[block.group] = block.subject
+        at = [-1 if s is None else position.setdefault(s, len(position)) for s in of_group.tolist()]
+        found.append(np.array(at, dtype=np.int64)[block.group])
+    return np.concatenate(found), list(position)
+
+
+def _visits(block: ParameterRecords, grid: Grid | None) -> tuple[tuple[Ints, list[str | None]], Floats, Floats]:
+    """Label (position among labels), number and target day of the visit each record counts at."""
     if grid is None:
         raise ValueError(f"{block.code} has no visits")
     window = block.placed.window
-    other = block.label if block.label is not None else np.full(window.size, None, dtype=object)
-    labels = np.empty(window.size, dtype=object)
-    labels[:] = [grid.labels[w] if w >= 0 else said or "Unscheduled" for w, said in zip(window, other, strict=True)]
-    return labels, np.array([*grid.numbers, np.nan])[window], np.array([*grid.targets, np.nan])[window]
+    words: dict[str | None, int] = {s: i for i, s in enumerate(dict.fromkeys((*grid.labels, "Unscheduled")))}
+    of_window = np.array([*(words[s] for s in grid.labels), words["Unscheduled"]], dtype=np.int64)
+    at = of_window[window]
+    if block.label is not None:
+        for i in np.flatnonzero(window < 0).tolist():
+            said = block.label[i] or "Unscheduled"
+            at[i] = words.setdefault(said, len(words))
+    return (at, list(words)), np.array([*grid.numbers, np.nan])[window], np.array([*grid.targets, np.nan])[window]
+
+
+def _visit_labels(stands: Sequence[tuple[Ints, list[str | None]]]) -> DerivedColumn:
+    """AVISIT of the records of all blocks."""
+    words: list[str | None] = []
+    parts = [np.zeros(0, dtype=np.int64)]
+    for at, own in stands:
+        parts.append(at + len(words))
+        words += own
+    return coded("AVISIT", "Analysis Visit", np.concatenate(parts), words)

@@ -1,5 +1,9 @@
 """Excel workbooks (.xlsx), through openpyxl: each sheet that is not empty is a data set, its first row the header.
 
+Where the first rows are titles (fewer filled cells than the table below is wide) the header is the first row of names that is
+as wide as the table; a row of groups above it ("ALSFRS-R" over "Baseline", "Month 3") goes before names that are not distinct
+without it. Both are remarks.
+
 Numbers, dates and truth values are as Excel stores them; a column of mixed kinds is text. An error value, a formula without a
 stored result, or a value beyond the header's columns is refused with its cell: a spreadsheet has no other way to say that
 something is missing.
@@ -27,6 +31,7 @@ from alsbench.study.sql import Kind
 _BOMB_BYTES, _BOMB_RATIO = 2**26, 400
 _UNREADABLE, _AGAIN = "the file is not a readable Excel workbook", "it may be damaged: copy it again, or save it as CSV"
 _Rows = list[list[Any]]
+_MOST_TITLES = 20  # rows above a header
 
 
 def read_excel(path: Path, *, name: str, words: MissingWords | None = None) -> list[Dataset]:
@@ -88,16 +93,19 @@ def _rows(sheet: Any, formulas: Any, where: str) -> _Rows:
 
 
 def _dataset(name: str, rows: _Rows, where: str, words: MissingWords) -> Dataset:
+    above, rows = _titles(rows)
     header, *body = rows
+    header, grouped = _with_groups(header, above)
     names = [str(v).strip() if v is not None else "" for v in header]
     while names and not names[-1]:
         names.pop()
     counted = len(names) > 1 and not names[0] and _counts_rows(body)
     if counted:
         names, body = names[1:], [row[1:] for row in body]
-    check_columns(names, f"{where} row 1")
+    first = len(above) + 1
+    check_columns(names, f"{where} row {first}")
     width = len(names)
-    for number, row in enumerate(body, start=2):
+    for number, row in enumerate(body, start=first + 1):
         beyond = [i for i, v in enumerate(row) if i >= width and not _blank(v)]
         if beyond:
             what = f"row {number} has a value beyond the last named column"
@@ -116,9 +124,46 @@ def _dataset(name: str, rows: _Rows, where: str, words: MissingWords) -> Dataset
     if counted:
         dataset.remarks.append(ROW_NUMBERS)
     dataset.remarks.extend([*words.remarks, *odd])
+    if above:
+        dataset.remarks.append(f"row {first} holds the column names, the rows above it titles: {_said(above)}")
+    if grouped:
+        dataset.remarks.append(f"column names are those of rows {first - 1} and {first}")
     if len(kept) < len(body):
         dataset.remarks.append(f"{len(body) - len(kept)} blank rows are no records")
     return dataset
+
+
+def _titles(rows: _Rows) -> tuple[_Rows, _Rows]:
+    """The rows above the header, and the others. There are none above where the first row names every filled column."""
+    filled = [[i for i, v in enumerate(row) if not _blank(v)] for row in rows]
+    width = 1 + max((cells[-1] for cells in filled if cells), default=0)
+    if len(rows) < 2 or (filled[0] and filled[0][-1] + 1 >= width):
+        return [], rows
+    widest = max(len(cells) for cells in filled)
+    for place, (row, cells) in enumerate(zip(rows[:_MOST_TITLES], filled, strict=False)):
+        named = [row[i] for i in cells]
+        if cells and cells[-1] + 1 >= width and 2 * len(cells) > widest and all(isinstance(v, str) for v in named):
+            return rows[:place], rows[place:]
+    return [], rows
+
+
+def _with_groups(header: list[Any], above: _Rows) -> tuple[list[Any], bool]:
+    """A header whose names are not distinct, each with the group that stands above it or to the left of that."""
+    names = [None if _blank(v) else str(v).strip() for v in header]
+    said = [n.upper() for n in names if n is not None]
+    if len(set(said)) == len(said) or not above:
+        return header, False
+    group: str | None = None
+    found: list[Any] = []
+    for i, name in enumerate(names):
+        over = above[-1][i] if i < len(above[-1]) else None
+        group = group if _blank(over) else str(over).strip()
+        found.append(name if name is None or group is None or said.count(name.upper()) == 1 else f"{group} {name}")
+    return found, True
+
+
+def _said(above: _Rows) -> str:
+    return visible_line("; ".join(str(v).strip() for row in above for v in row if not _blank(v)), limit=80)
 
 
 def _counts_rows(body: _Rows) -> bool:
