@@ -152,3 +152,12 @@ async def test_the_log_names_the_claims_that_were_checked(own_workspace: Path, t
         text = await tui.press(pilot, "9")
         assert "release.toml: cafs, nfl-4" in text
         assert '"nfl-4"' in await tui.press(pilot, "enter")
+
+
+async def test_a_log_that_is_gone_is_not_called_intact(own_workspace: Path, tui: Any) -> None:
+    """The chip on every screen and the title of the Log say the same."""
+    (own_workspace / "audit.jsonl").unlink()
+    async with tui.run(own_workspace, size=(120, 40)) as pilot:
+        text = await tui.press(pilot, "9")
+        assert "LOG DOES NOT VERIFY" in text.splitlines()[0]
+        assert "intact" not in text and "0 audit entries, the audit log does not verify" in text

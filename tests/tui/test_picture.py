@@ -1,4 +1,4 @@
-"""The picture in the README is of the screen as it is: made again by ``python docs/make_evidence_svg.py``."""
+"""The picture in the README is of the screen as it is: made again by ``python docs/make_pictures.py``."""
 
 from __future__ import annotations
 

@@ -39,8 +39,9 @@ class LogView(View):
 
     def show_records(self, verdict: ChainCheck, records: list[dict[str, Any]]) -> None:
         log = self.bench.log_file
-        chain = "intact" if verdict.intact else f"BROKEN: {len(verdict.faults)} faults"
-        self.title("Log", (f"  {verdict.entries} audit entries, chain {chain}", "dim" if verdict.intact else "error"))
+        doubt = self.bench.opened.source.log.text if self.bench.opened and verdict.intact else ""  # of a log that is not there
+        chain = doubt or ("chain intact" if verdict.intact else f"chain BROKEN: {len(verdict.faults)} faults")
+        self.title("Log", (f"  {verdict.entries} audit entries, {chain}", "dim" if verdict.intact and not doubt else "error"))
         rows = [
             GridRow(((str(line), "error"), ("", ""), ("", ""), ("fault", "error"), (fault, "error")))
             for line, fault in verdict.faults
