@@ -1,6 +1,6 @@
 """Both programs on every trial at hand: do they agree, how closely, and what does either cost?
 
-    python benchmarks/verify_trials.py [--only TRIAL] [--into FILE]
+    python benchmarks/verify_trials.py [--only TRIAL]
 
 The sample, both reference trials, the CDISC pilot and the built trial of the tests; every endpoint, overall and in every
 subgroup and complement that has subjects; MMRM and slopes by both df methods; and the evidence's interactions and adjusted p
