@@ -17,6 +17,7 @@ IN_A_PROCESS = {  # what a process of its own shows and `run` cannot
     "cli/test_commands.py": "the program as a module, a reader that goes away, no terminal",
     "cli/test_integrity.py": "output onto the streams of a process",
     "cli/test_memory.py": "little address space",
+    "cli/test_mapping.py": "a terminal",
     "cli/test_terminal.py": "a terminal and a pipe",
 }
 

@@ -46,10 +46,16 @@ def init(
     paths: Annotated[list[Path] | None, typer.Argument(metavar="PATH...", help="Data files and folders to look at.")] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace a study.toml that is there.")] = False,
 ) -> int:
-    """Propose a study.toml from the data: arms, visits, populations, parameters; what cannot be guessed is marked CHECK."""
+    """Propose a study.toml from the data: arms, visits, populations, parameters; what cannot be guessed is marked CHECK.
+
+    Of data that are not ADaM a terminal shows first what each column is taken for, and lets it be changed.
+    """
+    from alsbench.cli.mapping import changed_mapping  # waits: pydantic
     from alsbench.service.loading import propose_study  # waits: duckdb, pyarrow
 
-    return show(common, propose_study(common.access, directory, paths or [], force=force))
+    asked = interactive() and not common.quiet and not common.json_errors
+    change = changed_mapping if asked else None
+    return show(common, propose_study(common.access, directory, paths or [], force=force, change=change))
 
 
 @command(commands, "load")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
@@ -30,8 +30,11 @@ from alsbench.study.study_file import parse_study, read_study
 if TYPE_CHECKING:
     from alsbench.data.dataset import Dataset
     from alsbench.data.derive.layout import Derived
+    from alsbench.data.derive.recognise import RecognisedSource
     from alsbench.data.receipt import Receipt
     from alsbench.study.model import Study
+
+ChangeMapping = Callable[["RecognisedSource", Sequence["Dataset"]], "RecognisedSource"]
 
 
 def load(access: Access, paths: list[Path], **how: Any) -> Output:
@@ -134,9 +137,12 @@ def receipt_output(access: Access, receipt: Receipt) -> Output:
     return sheets_output(access, files, *findings)
 
 
-def propose_study(access: Access, directory: Path, paths: list[Path], *, force: bool = False) -> Output:
+def propose_study(
+    access: Access, directory: Path, paths: list[Path], *, force: bool = False, change: ChangeMapping | None = None
+) -> Output:
     """Look at data and write the study.toml proposed for them into a workspace: arms, visits, populations, parameters; what
-    cannot be guessed is marked CHECK. Raises UsageError where there is one already, but with ``force``."""
+    cannot be guessed is marked CHECK. ``change`` may alter what was recognised of data that are not ADaM before anything is
+    derived. Raises UsageError where there is one already, but with ``force``."""
     space = Workspace(directory)
     refuse_open_load(space)
     if not paths:
@@ -150,7 +156,7 @@ def propose_study(access: Access, directory: Path, paths: list[Path], *, force: 
         for source in (source for path in files for source in unpack(path, folder)):
             with named_in_archive(source):
                 datasets += read(source.path)
-        made = proposed_for(datasets)
+        made = proposed_for(datasets, change)
     parse_study(made.text)
     space.create()
     write_file(space.study_path, (made.text,))
@@ -161,7 +167,7 @@ def propose_study(access: Access, directory: Path, paths: list[Path], *, force: 
     return sheets_output(access, Sheet("proposal", f"Proposed {space.study_path}", fields, made.found, notes=notes))
 
 
-def proposed_for(datasets: Sequence[Dataset]) -> Proposal:
+def proposed_for(datasets: Sequence[Dataset], change: ChangeMapping | None = None) -> Proposal:
     """A study file for data sets as they are delivered: analysis data, PRO-ACT, SDTM, or data in need of a ``[source]``."""
     kind = layout_of(datasets)
     told = recognise(datasets) if kind == "adam" else None
@@ -169,6 +175,8 @@ def proposed_for(datasets: Sequence[Dataset]) -> Proposal:
         derived = derive(datasets)
         made = propose(table_profiles(derived.tables or datasets))
         return replace(made, text=derived.study) if derived.study else made
+    if change is not None:
+        told = change(told, datasets)
     if not told.source.arm:
         why = "; ".join(d for d in told.doubts if d.startswith("source.arm"))
         raise DataError("no column tells the arm of a subject", why=why, hint="name it arm, treatment or group in the data")

@@ -141,7 +141,7 @@ _MEANINGS: tuple[tuple[str, str], ...] = (
               r"|fecha_?(de_?)?(muerte|defunci[oó]n)|사망일(자)?|死亡日|死亡日期"),
     ("last_contact", r"last_?(contact|seen|visit|follow_?up|known_?alive)(_?(date|dt))?|letzter_?kontakt|lstalvdt|eosdt"
                     r"|eos_?date|end_?of_?study(_?date)?"
-                     r"|(date_?)?derni[èe]res?_?(nouvelles|contact|visite)|[úu]ltimo_?contacto|최종(방문|관찰"
+                     r"|(date_?(de_?|du_?)?)?derni([èe]re|er)s?_?(nouvelles|contact|visite)|[úu]ltimo_?contacto|최종(방문|관찰"
                     r"|생존확인)일(자)?|마지막방문일|最終(確認|観察|来院)日|末次随访日期"),
     ("first_dose", r"trtsdt|first_?dose(_?(date|dt))?|treatment_?start(_?date)?|start_?date|randomi[sz]ation_?date"
                     r"|rand(om)?_?(dt|date)"

@@ -286,7 +286,7 @@ class _Recognition:
         if finest is not None:
             if len(set(named)) > 1:
                 self.doubts.append(
-                    f"visits.unit: visits name {' and '.join(sorted(set(named)))}s; all are counted in {finest}s"
+                    f"visits.unit: visits name {' and '.join(f'{u}s' for u in sorted(set(named)))}; all are in {finest}s"
                 )
             return finest
         return self.main.unit_by_dates() or "month"

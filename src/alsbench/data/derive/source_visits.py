@@ -125,7 +125,10 @@ def read_visits(
     table.report(report, "source-unplanned", "note", what + safe(named), occasions)
     nominal = _nominal(number, unit)
     _far(table, away, nominal, report)
-    days = np.where(np.isfinite(away), away, nominal)
+    early = (away < 0) & (nominal > 0)
+    what = "{n} dates of later visits are before the first dose: the day of the visit counts instead"
+    table.report(report, "source-visit-date", "warning", what, early)
+    days = np.where(np.isfinite(away) & ~early, away, nominal)
     row = np.arange(1, len(table) + 1)
     return SourceVisits(table, who, number, labels, when, np.where(days >= 0, days + 1, days), row)
 

@@ -112,6 +112,8 @@ def _remarks(layout: _Layout, guesses: list[_Guess]) -> list[str]:
         file.seek(-1, os.SEEK_END)
         whole = file.read(1) in b"\r\n\0"
     remarks = [] if whole else ["the last line has no line end: the file may be cut short"]
+    if layout.utf16:
+        remarks.append("read as UTF-16, which its first bytes say")
     if layout.said:
         remarks.append("the first line names the delimiter and is no record")
     if layout.row_numbers:
