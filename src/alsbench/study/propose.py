@@ -31,7 +31,7 @@ OCCASION = re.compile(
     r"\bend[ -]of[ -](treatment|study|trial)|\bearly[ -]?(term|disc|withdr)|\bunsch|\bunplanned|\bfollow[ -]?up"
     r"|\b(EOT|EOS|ET)\b|\b(last|final)\b.*\bvisit|\bdiscontinu|\bwithdraw|\bterminat"
     r"|abbruch|studienende|therapieende|behandlungsende|ungeplant|außerplanm|nachbeobachtung"
-    r"|non programm|non planifi|fin d['’]|arr[êe]t|no programad|fin de(l)? (estudio|tratamiento)|abandono|seguimiento"
+    r"|non programm|non planifi|fin (d|de l)['’]|arr[êe]t|no programad|fin de(l)? (estudio|tratamiento)|abandono|seguimiento"
     r"|조기|종료|비계획|예정외|추적|中止|終了|予定外|追跡|提前|终止|计划外|随访",
     re.IGNORECASE,
 )
@@ -43,8 +43,8 @@ _NOT_AN_ARM = re.compile(r"screen\s*fail|not assigned|not treated|^$", re.IGNORE
 _POPULATIONS = {
     "FASFL": "FAS",
     "EFFFL": "Efficacy",
-    "MITTFL": "mITT",
     "ITTFL": "ITT",
+    "MITTFL": "mITT",
     "RANDFL": "Randomised",
     "PPROTFL": "PP",
     "SAFFL": "Safety",
@@ -69,8 +69,17 @@ _FATAL = re.compile(
 _FATAL_CODE = re.compile(r"^(OS|DEATH|DTH\w*|SURV\w*)$", re.IGNORECASE)
 _VENTILATED = re.compile(r"tracheo|ventilat", re.IGNORECASE)
 _UNITS = ("month", "week", "day")
-_DOSE = re.compile(r"(\d+(?:\.\d+)?)\s*(?:mg|mcg|µg|g)\b", re.IGNORECASE)
+_DOSE = re.compile(r"(\d+(?:[.,]\d+)?)\s*(?:mg|mcg|µg|g)\b", re.IGNORECASE)
 _MOST = 6
+_DOSE_WORDS = tuple(
+    re.compile(form, re.IGNORECASE)
+    for form in (
+        r"\b(very|extra)[ -]low\b",
+        r"\blow\b|niedrig|\bfaible|\bbaja?\b|저용량|低(用量|剂量|劑量)",
+        r"\b(mid|middle|medium|intermediate)\b|mittler|moyenne|\bmedia\b|중용량|中(用量|剂量|劑量)",
+        r"\bhigh\b|\bhoch|hohe|[ée]lev[ée]|\balta?\b|고용량|高(用量|剂量|劑量)",
+    )
+)
 
 
 def columns_to_read(table: str, columns: Sequence[str]) -> list[str]:
@@ -310,6 +319,7 @@ class _Writer:
         self.names: set[str] = set()
         self.als: tuple[str, str, list[str]] | None = None
         self.repeated = [(t, p) for t in self.tables for p in t.parameters if not t.events]
+        self.fatal = any(t.events and any(map(_is_fatal, t.parameters)) for t in self.tables)
         baselines = [t.baseline for t in self.tables if t.baseline is not None]
         self.baseline = max(set(baselines), key=baselines.count) if baselines else 0.0
         self.arms, self.reference = self._arms()
@@ -338,7 +348,7 @@ class _Writer:
         reference = controls[0] if controls else sorted(arms)[0]
         if len(controls) != 1:
             self.doubts.append(f"arms.reference: {'several arms look' if controls else 'no arm looks'} like a control")
-        numbers = self.subjects.arm_numbers or {a: float(m.group(1)) for a in arms if (m := _DOSE.search(a))}
+        numbers = self.subjects.arm_numbers or _doses(arms)
         return sorted(arms, key=lambda a: (a != reference, numbers.get(a, 0.0), a)), reference
 
     def _head(self) -> str:
@@ -359,7 +369,7 @@ class _Writer:
             f"reference = {_q(self.reference)}  # CHECK",
             f"order = {_list(self.arms)}",
         ]
-        doses = {a: float(m.group(1)) for a in self.arms if (m := _DOSE.search(a))}
+        doses = _in_milligrams(self.arms)
         if len(doses) >= 2 and set(doses) == set(self.arms) - {self.reference}:
             listed = ", ".join(f"{_q(a)} = {doses.get(a, 0.0):g}" for a in self.arms)
             lines.append(f"doses = {{ {listed} }}  # CHECK")
@@ -370,7 +380,7 @@ class _Writer:
         named = {**_POPULATIONS, **{c: p for c in self.subjects.columns if c not in _POPULATIONS and (p := population(c))}}
         found: dict[str, str] = {}
         for column, name in named.items():
-            if set(levels.get(column, ())) <= {"Y", "N", ""} and levels.get(column):
+            if set(levels.get(column, ())) <= {"Y", "N", ""} and "Y" in levels.get(column, ()):
                 found.setdefault(name, column)
         order = list(dict.fromkeys(_POPULATIONS.values()))
         return dict(sorted(found.items(), key=lambda f: order.index(f[0])))
@@ -412,7 +422,8 @@ class _Writer:
         return " and ".join(parts)
 
     def _comparisons(self) -> Iterator[str]:
-        last = max((v for _, p in self.repeated for v in self._horizon(p)), default=12.0)
+        scale = [p for _, p in self.repeated if _is_als(p)]
+        last = max((v for p in scale or [p for _, p in self.repeated] for v in self._horizon(p)), default=12.0)
         self.doubts.append("the horizon of each comparison, and which are primary")
         for arm in self.arms:
             if arm != self.reference:
@@ -420,6 +431,9 @@ class _Writer:
 
     def _measured(self) -> Iterator[str]:
         for table in self.tables:
+            if not table.parameters and {"PARAMCD", "AVAL"} <= set(table.columns) and "CNSR" not in table.columns:
+                lacks = "has no AVISITN" if "AVISITN" not in table.columns else "holds no value at a visit"
+                self.doubts.append(f"parameters of {table.name}: none is proposed, for it {lacks}")
             if table.events or not table.parameters:
                 continue
             usable = [p for p in table.parameters if self._later(p)]
@@ -457,7 +471,8 @@ class _Writer:
         known = _LOWER.search(both) or _HIGHER.search(both)
         better = "lower" if _LOWER.search(both) else "higher"
         lines.append(f"better = {_q(better)}{'' if known else '  # CHECK'}")
-        lines += ['level = "secondary"  # CHECK'] if _is_known(parameter) else []
+        first = name == "alsfrs" and not self.fatal  # where no event is known there is no CAFS to be primary
+        lines += [f'level = "{"primary" if first else "secondary"}"  # CHECK'] if _is_known(parameter) else []
         if name == "alsfrs":
             shared = [line for line in lines if line.startswith(("where", "covariates", "factors"))]
             self.als = (table.name, parameter.code, shared)
@@ -471,13 +486,16 @@ class _Writer:
         about = [f"dataset = {_q(dataset)}", f"paramcd = {_q(code)}"]
         head = [f"[endpoints.{self._name('alsfrs_slope')}]", 'title = "ALSFRS-R, slope"', 'method = "slope"']
         yield "\n".join([*head, *about, *shared, 'better = "higher"'])
-        table = next(t for t in self.tables if t.name == dataset)
-        if {i for i in ITEM_CODES if i != "ALSFR05B"} <= {p.code for p in table.parameters}:
-            head = [f"[endpoints.{self._name('alsfrs_responder')}]", 'title = "ALSFRS-R, no decline"', 'method = "responder"']
-            where = [line for line in shared if line.startswith("where")]
-            yield "\n".join([*head, *about, *where, "threshold = 0  # CHECK", 'better = "higher"'])
+        where = [line for line in shared if line.startswith("where")]
+        head = [f"[endpoints.{self._name('alsfrs_responder')}]", 'title = "ALSFRS-R, no decline"', 'method = "responder"']
+        yield "\n".join([*head, *about, *where, "threshold = 0  # CHECK", 'better = "higher"'])
+        items = {i for i in ITEM_CODES if i != "ALSFR05B"}
+        holders = [t for t in self.tables if items <= {p.code for p in t.parameters}]
+        for table in sorted(holders, key=lambda t: t.name != dataset)[:1]:
+            condition = self._condition(next(p for p in table.parameters if p.code in items))
             head = [f"[endpoints.{self._name('stages')}]", 'title = "King\'s and MiToS stages"', 'method = "staging"']
-            yield "\n".join([*head, f"dataset = {_q(dataset)}", *where])
+            rule = [f"where = {_q(condition)}  # CHECK"] if condition else []
+            yield "\n".join([*head, f"dataset = {_q(table.name)}", *rule])
 
     def _covariates(self) -> list[str]:
         """The rate of progression, site of onset and riluzole by name, else by what a column's name means."""
@@ -496,7 +514,7 @@ class _Writer:
         fatal: list[tuple[bool, str, str]] = []  # whether it is death alone, data set, parameter
         for table in self.tables:
             for parameter in table.parameters if table.events else ():
-                deadly = bool(_FATAL.search(parameter.title) or _FATAL_CODE.match(parameter.code))
+                deadly = _is_fatal(parameter)
                 fatal += [(not _VENTILATED.search(parameter.title), table.name, parameter.code)] if deadly else []
                 lines = [
                     f"[endpoints.{self._name('survival' if deadly else parameter.code)}]",
@@ -540,7 +558,8 @@ class _Writer:
 
     def _subgroups(self) -> str:
         self.doubts.append("subgroups: data do not tell which are of interest")
-        example = "LEADRATE <= mean(LEADRATE)" if "LEADRATE" in self.subjects.columns else "AGE >= 65"
+        known = {"LEADRATE": "LEADRATE <= mean(LEADRATE)", "PROGRATE": "PROGRATE <= mean(PROGRATE)", "AGE": "AGE >= 65"}
+        example = next((e for c, e in known.items() if c in self.subjects.columns), "...")
         lines = ["# [[subgroups]]", '# name = "..."', f"# where = {_q(example)}", "# prespecified = false"]
         return "\n".join(["# Subgroups are added here, or with: alsbench subgroup add NAME --where EXPRESSION", *lines])
 
@@ -559,8 +578,23 @@ class _Writer:
         return name
 
 
+def _in_milligrams(arms: Sequence[str]) -> dict[str, float]:
+    """The number before the unit of a dose, of arms that have one."""
+    return {a: float(m.group(1).replace(",", ".")) for a in arms if (m := _DOSE.search(a))}
+
+
+def _doses(arms: Sequence[str]) -> dict[str, float]:
+    """The order of arms: by their doses, else by words such as low and high."""
+    words = {a: float(i + 1) for a in arms for i, form in enumerate(_DOSE_WORDS) if form.search(a)}
+    return _in_milligrams(arms) or words
+
+
 def _is_als(parameter: Parameter) -> bool:
     return bool(_ALS_TOTAL.search(parameter.code) or _ALS_TOTAL.search(parameter.title))
+
+
+def _is_fatal(parameter: Parameter) -> bool:
+    return bool(_FATAL.search(parameter.title) or _FATAL_CODE.match(parameter.code))
 
 
 def _is_biomarker(parameter: Parameter) -> bool:

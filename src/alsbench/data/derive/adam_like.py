@@ -14,11 +14,12 @@ import numpy as np
 
 from alsbench.data.dataset import Dataset
 from alsbench.data.derive.report import DerivationReport
-from alsbench.data.derive.source_columns import SourceTable
-from alsbench.data.derive.tables import DerivedColumn, Values, build, date, number, text
+from alsbench.data.derive.source_columns import NAT, SourceTable, safe
+from alsbench.data.derive.source_visits import days_between, median_times, told_times
+from alsbench.data.derive.tables import DerivedColumn, build, date, number, text
 from alsbench.errors import DataError
-from alsbench.study.local_words import Words, said_word, visit_time
-from alsbench.study.model import DAYS_PER_UNIT, SourceMap, VisitUnit
+from alsbench.study.local_words import Words, said_word
+from alsbench.study.model import SourceMap, VisitUnit
 from alsbench.study.names import nearest
 
 PREFIX = "SRC_"
@@ -49,11 +50,18 @@ def derive_adam_like(
         columns = _normalised(table, name, source, words, report)
         if name == SUBJECTS:
             columns = _subject_columns(table, columns, source, words, report)
-        elif "PARAMCD" in columns and "AVISITN" not in columns and "AVISIT" in columns:
-            columns["AVISITN"] = _visit_numbers(table, columns, start, unit, name, report)
+        elif "PARAMCD" in columns and "AVISITN" not in columns and (label := visit_column(table.names)):
+            columns["AVISITN"] = _visit_numbers(table, label, columns, start, source, unit, name, report)
+            columns.setdefault("AVISIT", text("AVISIT", "Analysis Visit", table.texts(label)))
         report.step(name, f"from {dataset.name}: names in capitals, values as delivered")
         made.append(build(name, dataset.label, list(columns.values()), report.remarks(name)))
     return made
+
+
+def visit_column(names: Sequence[str]) -> str:
+    """The column of visits in text, AVISIT or VISIT; empty if there is none."""
+    upper = {n.upper(): n for n in names}
+    return upper.get("AVISIT") or upper.get("VISIT", "")
 
 
 def _own(dataset: Dataset, name: str) -> str:
@@ -137,30 +145,27 @@ def _subject_columns(
 
 def _visit_numbers(
     table: SourceTable,
+    label: str,
     columns: Mapping[str, DerivedColumn],
     start: Mapping[str, np.datetime64],
+    source: SourceMap,
     unit: VisitUnit,
     name: str,
     report: DerivationReport,
 ) -> DerivedColumn:
     """AVISITN of each record: the time its visit's text names, else the median time of the dates of that text."""
-    labels: Values = columns["AVISIT"].values
-    when = columns["ADT"].values if "ADT" in columns and columns["ADT"].kind == "date" else None
-    found = np.full(len(labels), np.nan)
-    for label in dict.fromkeys(v for v in labels if v):
-        mine = np.array([v == label for v in labels])
-        time = visit_time(label)
-        if time is not None and time[1] in ("", unit):
-            found[mine] = time[0]
-        elif when is not None and start:
-            begin = np.array([start.get(s, np.datetime64("NaT")) for s in table.subjects[mine]], dtype="datetime64[D]")
-            away = (when[mine] - begin).astype("timedelta64[D]").astype(float)
-            away = away[~np.isnat(when[mine]) & ~np.isnat(begin)]
-            if away.size:
-                found[mine] = np.floor(abs(np.median(away)) / DAYS_PER_UNIT[unit] + 0.5) * np.sign(np.median(away))
-                report.step(name, f"visit {label} names no time: {unit} {found[mine][0]:g} by the median of its dates")
-    lost = np.isnan(found)
-    what = "{n} records stand at no visit: neither its text nor dates tell when"
-    report.found("source-no-visit", "warning", table.name, what, np.flatnonzero(lost) + 1, table.subjects[lost])
-    report.step(name, f"AVISITN: {unit}s as the text of AVISIT names them, 0 the baseline")
+    labels = table.coded(label)
+    when = columns["ADT"].values if "ADT" in columns and columns["ADT"].kind == "date" else np.full(len(table), NAT)
+    begin = np.array([start.get(s, NAT) for s in table.subjects], dtype="datetime64[D]")
+    told = told_times(table, label, source, unit)
+    by_dates = median_times(labels, days_between(when, begin), told, unit)
+    for text_, number_ in by_dates.items():
+        report.step(name, f"visit {text_} names no time: {unit} {number_:g} by the median of its dates")
+    both = {**by_dates, **told}
+    found = labels.numbers(lambda w: both.get(w, np.nan))
+    lost = np.flatnonzero(np.isnan(found))
+    listed = safe(", ".join(w for w in labels.counts() if w not in both))
+    what = f"{{n}} records count at no visit: neither its text nor dates tell when: {listed or 'no text'}"
+    report.found("source-no-visit", "warning", table.name, what, lost + 1, table.subjects[lost])
+    report.step(name, f"AVISITN: {unit}s as the text of {label} names them, 0 the baseline")
     return number("AVISITN", "Analysis Visit (N)", found)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from alsbench.data.dataset import Dataset
-from alsbench.data.derive.adam_like import PREFIX, SUBJECTS, is_adam_name
+from alsbench.data.derive.adam_like import PREFIX, SUBJECTS, is_adam_name, visit_column
 from alsbench.data.derive.guessed_columns import GuessedTable, unit_of_key
 from alsbench.data.derive.report import DerivationReport
 from alsbench.data.derive.source import LITRES, first_doses
@@ -403,7 +403,7 @@ def _adam_like(datasets: Sequence[Dataset]) -> RecognisedSource | None:
     plain_flags = all(set(table.texts(c)) <= {"Y", "N", None} and f == c for f, c in flags.items())
     in_capitals = all(c.name == c.name.upper() for d in adam for c in d.columns)
     numbered = all(
-        "AVISITN" in cs or "PARAMCD" not in cs or "AVISIT" not in cs
+        "AVISITN" in cs or not {"PARAMCD", "AVAL"} <= cs or "CNSR" in cs or not visit_column(list(cs))
         for cs in ({c.name.upper() for c in d.columns} for d in adam)
     )
     if in_capitals and numbered and plain_flags and wanted and arm in ("TRT01P", "ARM"):
@@ -413,7 +413,10 @@ def _adam_like(datasets: Sequence[Dataset]) -> RecognisedSource | None:
     first = next((names[n] for n in ("TRTSDT", "RANDDT", "RFSTDT") if n in names), by_meaning.get("first_dose", ""))
     doubts = [f"source.flags: {name} has words that say neither yes nor no: [words] may say" for name in odd]
     if not wanted:
-        doubts.append("source.flags: no flag of an efficacy set such as FASFL or ITTFL; FASFL is everybody with an arm")
+        others = [n for n in table.names if n not in flags.values() and meaning(n) == "" and words.are_flags(table.texts(n))]
+        near_by = f"; columns of yes and no: {', '.join(others[:6])}" if others else ""
+        said = "source.flags: no flag of an efficacy set such as FASFL or ITTFL; FASFL is everybody with an arm"
+        doubts.append(said + near_by)
     source = SourceMap(
         layout="adam-like", files=tuple(d.name for d in adam), subject=subject, arm=arm, first_dose=first, baseline=baseline,
         flags=flags if wanted else {},
@@ -424,11 +427,11 @@ def _adam_like(datasets: Sequence[Dataset]) -> RecognisedSource | None:
 def _unit_of(datasets: Sequence[Dataset]) -> VisitUnit:
     units: list[str] = []
     for dataset in datasets:
-        column = next((c.name for c in dataset.columns if c.name.upper() == "AVISIT"), None)
-        if column is not None:
+        column = visit_column([c.name for c in dataset.columns])
+        if column:
             labels = {v for v in dataset.table().column(column).to_pylist() if v}
             units += [t[1] for v in labels if (t := visit_time(str(v))) is not None and t[1]]
-    return max(("month", "week", "day"), key=units.count)
+    return next((u for u in reversed(_UNITS) if u in units), "month")
 
 
 def renamed_sources(datasets: Sequence[Dataset]) -> list[Dataset]:
