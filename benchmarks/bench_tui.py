@@ -232,6 +232,7 @@ def filling(space: Path) -> None:
     with app(space) as term:
         term.wait(lambda text: bool(NUMBER.search(text)))
         term.settle(1.0)
+        idle = sorted(term.key(key, quiet=0.02).first for key in (b"j", b"l", b"k", b"h") * 10)
         term.send(b"3")
         names = ("nfl_low", "bulbar", "older", "early", *MORE_SUBGROUPS)
         for name in names:
@@ -242,6 +243,7 @@ def filling(space: Path) -> None:
         term.wait("evidence: ")
         keys: list[Key] = []
         sizes, cells = len(term.found), 0
+        shares: list[float] = []
         while busy_words(term.text) and time.perf_counter() - begun < 120:
             for key in (b"j", b"l", b"k", b"h"):
                 keys.append(term.key(key, quiet=0.02))
@@ -260,7 +262,11 @@ def filling(space: Path) -> None:
                 term.send(b"2", quiet=0.4)
                 term.write(b"1")  # asks again for what is missing
                 term.wait("evidence: ")
+            if len(keys) == 20:
+                shares = term.shares()
         times = sorted(k.first for k in keys)
+        print(f"  keys before: first byte p50 {idle[20]:.1f} ms, p95 {idle[38]:.1f}")
+        print(f"  memory while it fills: {' + '.join(f'{x:.0f}' for x in shares)} = {sum(shares):.0f} MB (app, processes)")
         print(
             f"  keys {len(keys)}: first byte p50 {times[len(times) // 2]:.1f} ms, p95 {times[int(len(times) * 0.95)]:.1f},"
             f" worst {times[-1]:.1f}; filled {time.perf_counter() - begun:.1f} s, {len(term.found) - sizes} bytes"

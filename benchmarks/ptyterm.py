@@ -171,11 +171,35 @@ class Terminal:
         return next(int(line.split()[1]) for line in text.splitlines() if line.startswith(field))
 
     def cpu(self) -> float:
-        """Processor seconds used so far by the program, all threads."""
-        fields = Path(f"/proc/{self.process.pid}/stat").read_text().rsplit(")", 1)[1].split()
-        return (int(fields[11]) + int(fields[12])) / TICKS
+        """Processor seconds used so far by the program, all threads, and by the processes it started, those that ended too."""
+        return sum(sum(map(int, _stat(pid)[11:15])) for pid in self.processes()) / TICKS
+
+    def processes(self) -> list[int]:
+        """The program and every process that it started, or that those did."""
+        parents = {int(path.name): path for path in Path("/proc").glob("[0-9]*")}
+        of = {pid: int(fields[1]) for pid in parents if (fields := _stat(pid))}
+        found = [self.process.pid]
+        for pid in found:
+            found += [child for child, parent in of.items() if parent == pid]
+        return found
+
+    def shares(self) -> list[float]:
+        """Megabytes of the program and of each process it started; what several share is counted once, divided among them."""
+        found = []
+        for pid in self.processes():
+            text = Path(f"/proc/{pid}/smaps_rollup").read_text()
+            found.append(next(int(line.split()[1]) for line in text.splitlines() if line.startswith("Pss:")) / 1024)
+        return found
 
     def stop(self) -> None:
         if self.process.isalive():
             self.process.terminate(force=True)
         self.process.close()
+
+
+def _stat(pid: int) -> list[str]:
+    """What the kernel says of a process, from its state on; empty where it has ended."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+    except OSError:
+        return []

@@ -6,29 +6,20 @@ out wherever the blocks are computed, however they are cut, and when a worker di
 ``function`` stands at the top of a module; ``shared`` is sent once to each worker, a block with each call: arrays and numbers,
 no identifiers and no paths.
 
-Local workers are programs of their own, started anew: a fork would copy the threads' locks of DuckDB, BLAS and the app, and
-`multiprocessing` would run a user's script again. A worker holds a socket and ends as soon as nobody holds the other end.
+Local workers are programs of their own (:mod:`alsbench.processes`).
 """
 
 from __future__ import annotations
 
-import json
-import os
 import pickle
-import queue
 import selectors
-import signal
-import socket
-import struct
-import subprocess
-import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
 from typing import Any, Protocol, TypeVar
 
 from alsbench.errors import UnavailableError, UsageError
+from alsbench.processes import Companion, attached, ended, packed, send
 from alsbench.progress import tell
 from alsbench.stats.threads import one_blas_thread
 
@@ -39,7 +30,6 @@ R = TypeVar("R")
 TICK = 0.1  # seconds after which a listener is told again, so that it can end the work
 MOST_DEATHS = 3  # of workers at one block
 MOST_WORKERS = 1024
-ONE_THREAD = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
 
 
 class Compute(Protocol):
@@ -126,7 +116,7 @@ class LocalProcesses:
                         team.remove(worker)
                         deaths[place] += 1
                         if deaths[place] == MOST_DEATHS:
-                            raise _died(worker.code)
+                            raise _died(worker.process.code)
                         waiting.appendleft((place, blocks[place]))
                         team.append(self._hired(job))
                 good, answer = found.pop(number)
@@ -141,7 +131,7 @@ class LocalProcesses:
     def pids(self) -> tuple[int, ...]:
         """The processes there are."""
         with self._lock:
-            return tuple(worker.pid for worker in self._staff)
+            return tuple(worker.process.pid for worker in self._staff)
 
     def _team(self, size: int, job: bytes) -> list[_Worker]:
         """So many workers that know the job: those that are free, and new ones."""
@@ -150,7 +140,7 @@ class LocalProcesses:
             for worker in team:
                 worker.taken = True
         for worker in team:
-            worker.send(JOB, job)
+            worker.process.send(JOB, job)
         return [*team, *(self._hired(job) for _ in range(size - len(team)))]
 
     def _hired(self, job: bytes) -> _Worker:
@@ -160,7 +150,7 @@ class LocalProcesses:
         return worker
 
     def _dismissed(self, worker: _Worker) -> None:
-        worker.end()
+        worker.process.end()
         with self._lock:
             self._staff.remove(worker)
 
@@ -179,74 +169,38 @@ class LocalProcesses:
 
 
 def _died(code: int) -> UnavailableError:
-    ended = f"by signal {-code}" if code < 0 else f"with status {code}"
     return UnavailableError(
         f"{MOST_DEATHS} worker processes ended at the same piece of work",
-        why=f"the last one ended {ended}",
+        why=f"the last one ended {ended(code)}",
         hint="each needs 200 MB of memory or more: ask for fewer with --workers, or 0 to compute in this process",
     )
 
 
-_PROGRAM = (
-    "import json, sys; sys.path[:] = json.loads(sys.argv[2]); from alsbench.compute import serve; serve(int(sys.argv[1]))"
-)
-_HEAD = struct.Struct("<cQ")  # the kind of a message, and how many bytes follow
-JOB, BLOCK, ANSWER = b"j", b"b", b"a"
+JOB, BLOCK, ANSWER = b"j", b"b", b"a"  # kinds of messages
 
 
 class _Worker:
-    """Another process and our end of the socket to it; ``place`` is that of the block that it was given last, ``busy`` whether
-    there is no answer yet, ``taken`` whether somebody's blocks are being computed."""
+    """Another process; ``place`` is that of the block that it was given last, ``busy`` whether there is no answer yet,
+    ``taken`` whether somebody's blocks are being computed."""
 
     def __init__(self, job: bytes) -> None:
         self.place, self.busy, self.taken = 0, False, True
-        self.link, theirs = socket.socketpair()
-        with theirs:
-            words = [sys.executable, "-c", _PROGRAM, str(theirs.fileno()), json.dumps(sys.path)]
-            nowhere = subprocess.DEVNULL
-            self._process = subprocess.Popen(  # noqa: S603  our own program; Ctrl-C is not for its process group: we end it
-                words,
-                stdin=nowhere,
-                stdout=nowhere,
-                stderr=nowhere,
-                pass_fds=(theirs.fileno(),),
-                env={**os.environ, **dict.fromkeys(ONE_THREAD, "1")},
-                process_group=0,
-            )
-        self.send(JOB, job)
-
-    @property
-    def pid(self) -> int:
-        return self._process.pid
-
-    @property
-    def code(self) -> int:
-        """How it ended."""
-        return self._process.wait()
-
-    def send(self, kind: bytes, content: bytes) -> None:
-        """Send it something; that it died is seen when an answer is expected."""
-        with suppress(BrokenPipeError, ConnectionResetError):
-            _send(self.link, kind, content)
+        self.process = Companion(serve)
+        self.process.send(JOB, job)
 
     def give(self, place: int, block: Any) -> None:
         """Let it compute a block."""
         self.place, self.busy = place, True
-        self.send(BLOCK, pickle.dumps(block, protocol=5))
+        self.process.send(BLOCK, pickle.dumps(block, protocol=5))
 
     def answer(self) -> tuple[bool, Any] | None:
         """Whether the block could be computed, and the result or what was raised; None where the worker has died."""
-        message = _receive(self.link)
+        message = self.process.receive()
         if message is None:
             return None
         self.busy = False
         good, value = pickle.loads(message[1])  # noqa: S301  from a process that we started
         return good, value
-
-    def end(self) -> None:
-        self.link.close()
-        self._process.kill()
-        self._process.wait()
 
 
 def _ready(team: list[_Worker]) -> list[_Worker]:
@@ -254,48 +208,13 @@ def _ready(team: list[_Worker]) -> list[_Worker]:
     with selectors.DefaultSelector() as watched:
         for worker in team:
             if worker.busy:
-                watched.register(worker.link, selectors.EVENT_READ, worker)
+                watched.register(worker.process.link, selectors.EVENT_READ, worker)
         return [key.data for key, _ in watched.select(TICK)]
 
 
-def _send(link: socket.socket, kind: bytes, content: bytes) -> None:
-    link.sendall(_HEAD.pack(kind, len(content)))
-    link.sendall(content)
-
-
-def _receive(link: socket.socket) -> tuple[bytes, bytes] | None:
-    """A kind and what was sent; None where the other end is gone."""
-    head = _exactly(link, _HEAD.size)
-    if head is None:
-        return None
-    kind, size = _HEAD.unpack(head)
-    content = _exactly(link, size)
-    return None if content is None else (kind, content)
-
-
-def _exactly(link: socket.socket, size: int) -> bytes | None:
-    content = bytearray(size)
-    view = memoryview(content)
-    while view:
-        try:
-            got = link.recv_into(view)
-        except ConnectionResetError:
-            return None
-        if not got:
-            return None
-        view = view[got:]
-    return bytes(content)
-
-
 def serve(descriptor: int) -> None:
-    """The life of a worker, at its end of the socket: a job and blocks of it, then another job.
-
-    It ends with whoever started it, in the middle of a block too: a thread waits for the other end to close.
-    """
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    link = socket.socket(fileno=descriptor)
-    inbox: queue.SimpleQueue[tuple[bytes, bytes]] = queue.SimpleQueue()
-    threading.Thread(target=_listen, args=(link, inbox), daemon=True).start()
+    """The life of a worker, at its end of the socket: a job and blocks of it, then another job."""
+    link, inbox = attached(descriptor)
     job = b""
     known: tuple[Callable[[Any, Any], Any], Any] | None = None
     while True:
@@ -305,24 +224,7 @@ def serve(descriptor: int) -> None:
             continue
         try:
             known = known or pickle.loads(job)  # noqa: S301  from the process that started us
-            answer = True, known[0](known[1], pickle.loads(content))  # noqa: S301
-            packed = pickle.dumps(answer, protocol=5)
+            answer = packed(True, known[0](known[1], pickle.loads(content)))  # noqa: S301
         except Exception as fault:  # noqa: BLE001  it is raised where the blocks were submitted
-            packed = _packed_fault(fault)
-        _send(link, ANSWER, packed)
-
-
-def _listen(link: socket.socket, inbox: queue.SimpleQueue[tuple[bytes, bytes]]) -> None:
-    while (message := _receive(link)) is not None:
-        inbox.put(message)
-    os._exit(0)
-
-
-def _packed_fault(fault: Exception) -> bytes:
-    """A fault as an answer; where it cannot be sent, its type."""
-    try:
-        packed = pickle.dumps((False, fault), protocol=5)
-        pickle.loads(packed)  # noqa: S301  our own
-    except Exception:  # noqa: BLE001  whatever its class does when it is copied
-        return pickle.dumps((False, RuntimeError(f"{type(fault).__name__} in a worker")), protocol=5)
-    return packed
+            answer = packed(False, fault)
+        send(link, ANSWER, answer)

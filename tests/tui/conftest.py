@@ -235,7 +235,7 @@ async def running(
     app = Workbench(workspace, **{"audit": False, **options})
     shared = next((a for name, a in ANSWERS.items() if workspace.name.startswith(name)), None)
     if shared is not None:
-        app.answers = shared
+        app.answers = app.pool.answers = shared
         for key in [k for k in shared.found if isinstance(k, CheckKey)]:
             del shared.found[key]  # a screen of checks starts with none computed
     absent = nullcontext() if kept else mock.patch("alsbench.analysis.bottom_lines.known_check", lambda *_, **__: None)

@@ -202,14 +202,15 @@ HEAVY = {"numpy", "scipy", "duckdb", "pydantic", "pyarrow", "pandas", "statsmode
 
 
 def test_the_first_screen_imports_nothing_heavy() -> None:
-    """First paint needs Textual and the frame: no study, no database, no numbers. 449 modules when this was written."""
+    """First paint needs Textual and the frame: no study, no database, no numbers. 449 modules when this was written, 478
+    since the frame has panes, plots and a pool of processes."""
     found = modules_after("import alsbench.tui.app, alsbench.tui.launch, alsbench.tui.screens.evidence")
     assert not found & HEAVY
-    assert len(found) <= 475
+    assert len(found) <= 480
 
 
 def test_kept_numbers_need_no_model(workspace: Path) -> None:
-    """The first numbers of Evidence, kept from before, come without SciPy, NumPy and any method's model. 590 modules."""
+    """The first numbers of Evidence, kept from before, come without SciPy, NumPy and any method's model. 631 modules."""
     code = (
         "from pathlib import Path\nimport alsbench.tui.app, alsbench.tui.launch, alsbench.tui.screens.evidence\n"
         "from alsbench.tui.answers import PieceKey, compute; from alsbench.tui.opening import open_workspace\n"
@@ -219,7 +220,7 @@ def test_kept_numbers_need_no_model(workspace: Path) -> None:
     modules_after(code)  # now it is kept
     found = modules_after(code)
     assert not found & (HEAVY - {"duckdb", "pydantic"})
-    assert len(found) <= 630
+    assert len(found) <= 634
 
 
 def test_help_of_the_shell_imports_little() -> None:

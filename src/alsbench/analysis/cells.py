@@ -76,18 +76,35 @@ def fault_piece(
 
 def cached_piece(source: Source, endpoint: str, phrase: str, comparisons: Sequence[Comparison], population: str) -> Piece:
     """One endpoint's cells in one subgroup: given before by this source, kept in its ``results_dir``, or computed."""
-    asked = [endpoint, phrase, [c.model_dump() for c in comparisons], population]
-    key = entry_key(source, "piece", asked)
+    known = known_piece(source, endpoint, phrase, comparisons, population)
+    if known is not None:
+        return known
+    piece = evidence_piece(source, source.endpoint(endpoint), phrase, comparisons, population)
+    key, asked = _piece_key(source, endpoint, phrase, comparisons, population)
+    keep(source, key, "piece", asked, piece_body(piece))
+    source.pieces[key] = piece
+    return piece
+
+
+def known_piece(source: Source, endpoint: str, phrase: str, comparisons: Sequence[Comparison], population: str) -> Piece | None:
+    """As :func:`cached_piece`, where nothing has to be computed; else None."""
+    key, _ = _piece_key(source, endpoint, phrase, comparisons, population)
     if key not in source.pieces:
         body = read_entry(source.results_dir, key)
         if body is None:
-            piece = evidence_piece(source, source.endpoint(endpoint), phrase, comparisons, population)
-            keep(source, key, "piece", asked, piece_body(piece))
-        else:
-            rows = tuple(Row(**row) for row in body["rows"])
-            piece = Piece(tuple(EvidenceCell(**cell) for cell in body["cells"]), rows, tuple(body["warnings"]))
-        source.pieces[key] = piece
+            return None
+        rows = tuple(Row(**row) for row in body["rows"])
+        cells = tuple(EvidenceCell(**cell) for cell in body["cells"])
+        source.pieces[key] = Piece(cells, rows, tuple(body["warnings"]))
     return source.pieces[key]
+
+
+def _piece_key(
+    source: Source, endpoint: str, phrase: str, comparisons: Sequence[Comparison], population: str
+) -> tuple[str, list[object]]:
+    """Where a piece is kept, and what was asked."""
+    asked: list[object] = [endpoint, phrase, [c.model_dump() for c in comparisons], population]
+    return entry_key(source, "piece", asked), asked
 
 
 def piece_or_fault(source: Source, endpoint: str, phrase: str, comparisons: Sequence[Comparison], population: str) -> Piece:

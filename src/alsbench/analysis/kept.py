@@ -46,17 +46,25 @@ class Kept:
 
 def cached_answer(question: Question, source: Source) -> Result:
     """The answer to a question, read from the source's ``results_dir`` when it is there. Raises what ``run.answer`` raises."""
-    asked = question.as_dict()
-    key = entry_key(source, "answer", asked)
-    body = None if question.subjects else read_entry(source.results_dir, key)
-    if body is not None:
-        return result_from(body)
+    known = known_answer(question, source)
+    if known is not None:
+        return known
     from alsbench.analysis.run import answer  # waits: numpy
 
+    asked = question.as_dict()
+    key = entry_key(source, "answer", asked)
     result = answer(question, source)
     if not any(row.context == "subject" for row in result.rows):
         keep(source, key, "answer", asked, result_body(result))
     return result
+
+
+def known_answer(question: Question, source: Source) -> Result | None:
+    """As :func:`cached_answer`, where it is kept already; None where it would have to be computed."""
+    if question.subjects:
+        return None
+    body = read_entry(source.results_dir, entry_key(source, "answer", question.as_dict()))
+    return None if body is None else result_from(body)
 
 
 def cached_check(

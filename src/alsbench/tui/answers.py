@@ -84,19 +84,12 @@ class Answers:
         """
         if self.get(key) is not None:
             return
-        made: Result | Piece | Curves | AlsbenchError
-        try:
-            made = compute(key, source)
-        except AlsbenchError as error:
+        made = compute_or_fault(key, source)
+        if isinstance(made, AlsbenchError):
             check()
-            made = error
-        except Exception as error:  # noqa: BLE001 - one answer must not take the others with it; the fault is shown in its place
-            check()
-            made = unexpected(error)
-        with self.lock:
-            self.found[key] = made
+        self.keep(key, made)
 
-    def keep(self, key: AnswerKey, found: Result | BothPrograms) -> None:
+    def keep(self, key: AnswerKey, found: Result | Piece | Curves | BothPrograms | AlsbenchError) -> None:
         """Store an answer that was found elsewhere."""
         with self.lock:
             self.found[key] = found
@@ -104,6 +97,44 @@ class Answers:
     def clear(self) -> None:
         with self.lock:
             self.found.clear()
+
+
+def compute_or_fault(key: AnswerKey, source: Source) -> Result | Piece | Curves | AlsbenchError:
+    """An answer, or why there is none: one must not take the others with it, and the fault is shown in its place."""
+    try:
+        return compute(key, source)
+    except AlsbenchError as error:
+        return error
+    except Exception as error:  # noqa: BLE001 - nobody foresaw it, and it is said
+        return unexpected(error)
+
+
+def kept(key: AnswerKey, source: Source) -> Result | Piece | None:
+    """An answer that need not be computed, since it lies beside the data; None where it does not, or where a multiplicity plan
+    has first to be decided."""
+    from alsbench.analysis.cells import known_piece  # waits: duckdb, pydantic
+    from alsbench.analysis.gates import gated  # waits: duckdb, pydantic
+    from alsbench.analysis.kept import known_answer, known_check  # waits: duckdb, pydantic
+
+    if isinstance(key, Question):
+        return known_answer(key, source)
+    if isinstance(key, CheckKey):
+        return known_check(key.check, source, key.subgroup, endpoint=key.endpoint, population=key.population)
+    if not isinstance(key, PieceKey) or source.study.multiplicity is not None:
+        return None
+    piece = known_piece(source, key.endpoint, key.phrase, source.study.comparisons, key.population)
+    return None if piece is None else gated(source, piece, key.population)
+
+
+def words(key: AnswerKey) -> str:
+    """An answer by what it is of, for the status line: ``alsfrs slow``."""
+    if isinstance(key, Question):
+        return " ".join((key.endpoint, *key.subgroups))
+    if isinstance(key, PieceKey):
+        return f"{key.endpoint} {key.phrase}"
+    if isinstance(key, CheckKey):
+        return f"{key.check.replace('_', ' ')} {key.endpoint} {key.subgroup}"
+    return words(key.question)
 
 
 def compute(key: AnswerKey, source: Source) -> Result | Piece | Curves:

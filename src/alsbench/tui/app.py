@@ -2,8 +2,8 @@
 
 Keys, palette, command line and mouse all end in :meth:`KeyRouter.run_command`, which builds an action; :func:`reduce` moves the
 session; the screens show it. What leaves the app is the exporter's, its dialogs the overlays', its entries in the audit log the
-access log's. Work runs in threads that post reports back here. First paint needs no study and no data: both are opened by a
-worker.
+access log's. Work runs in threads that post reports back here, answers in processes of the pool. First paint needs no study and
+no data: both are opened by a worker.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import gc
 import signal
 import sys
 import threading
+from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -28,13 +29,14 @@ from textual.screen import Screen
 from alsbench.errors import AlsbenchError, UnavailableError, UsageError
 from alsbench.tui import actions as act
 from alsbench.tui.access_log import AccessLog
-from alsbench.tui.answers import Answers
+from alsbench.tui.answers import AnswerKey, Answers
 from alsbench.tui.cell_text import safe
 from alsbench.tui.commands import COMMANDS, SCREEN_TITLES, THEMES, Registry
 from alsbench.tui.exporter import EXPORT, Exporter
 from alsbench.tui.external_programs import editor, run_on_terminal, subgroup_line
 from alsbench.tui.keys import KeyRouter
 from alsbench.tui.overlays import Overlays, failure_lines
+from alsbench.tui.pool import Pool
 from alsbench.tui.screens.base import QueryView, View
 from alsbench.tui.session import SCREENS, Catalogue, Session, reduce
 from alsbench.tui.session_log import SessionLog
@@ -79,6 +81,7 @@ class Workbench(App[int], inherit_bindings=False):
         keymap: dict[str, tuple[str, ...]] | None = None,
         audit: bool = True,
         restore: bool = False,
+        processes: int = 0,
     ) -> None:
         plain = no_color()
         super().__init__(ansi_color=True if plain else None)
@@ -95,6 +98,7 @@ class Workbench(App[int], inherit_bindings=False):
         self.opened: OpenedWorkspace | None = None
         self.answers = Answers()
         self.jobs = Jobs(self)
+        self.pool = Pool(self.answers, processes, lambda: self.session.screen, self.said)
         self.log_file = log
         self.audit = audit
         self.restore = restore  # start where the last session on this workspace was left
@@ -143,6 +147,9 @@ class Workbench(App[int], inherit_bindings=False):
     def _signalled(self, number: int) -> None:
         self.jobs.cancel_all()
         self.exit(128 + number, return_code=128 + number)
+
+    def on_unmount(self) -> None:
+        self.pool.close()
 
     def _fatal_error(self) -> None:
         """End on a fault with its traceback, without the values of local variables: those hold subjects' data."""
@@ -216,6 +223,10 @@ class Workbench(App[int], inherit_bindings=False):
         """Say something in the footer."""
         self._status = text
         self.show_frame()
+
+    def said(self, text: str) -> None:
+        """Say something, from any thread."""
+        self.call_later(self.status, text)
 
     def progress(self, text: str) -> None:
         """Say what is running; empty when nothing is."""
@@ -308,19 +319,44 @@ class Workbench(App[int], inherit_bindings=False):
         if newer and self._status != NEWER:
             self.status(NEWER)
 
+    def compute(self, panel: str, label: str, keys: Sequence[AnswerKey], *, lane: str = "", last: object = None) -> Job:
+        """Have answers computed for a panel, and stored: a part is reported for each, ``last`` when all are there."""
+        source, pool, total = self.ready.source, self.pool, len(keys)
+
+        def work(job: Job) -> object:
+            for done, key in enumerate(pool.answered(keys, source, job), start=1):
+                job.post(key, done=done, total=total)
+            return last
+
+        heavy, interrupt = not pool.apart(source), source.snapshot.interrupt
+        job = self.jobs.start(panel, f"{label}:", work, heavy=heavy, interrupt=interrupt, lane=lane, total=total)
+        self.show_running()
+        return job
+
+    def show_running(self) -> None:
+        """Say how far the work is, that of the screen shown first, and what runs and what waits in the processes."""
+        jobs = sorted((job for job in self.jobs.running if job.words), key=lambda job: job.panel != self.session.screen)
+        state = self.pool.state() if jobs else ""
+        self.progress("; ".join(t for t in (jobs[0].words, state) if t) + "  ^c cancels" if jobs else "")
+
     async def on_job_report(self, report: JobReport) -> None:
         """A worker says something: route it to its panel, unless somebody asked again since."""
         if not self.jobs.current(report):
             return
         panel = report.job.panel
-        if report.kind == "blocks":
-            self.progress(f"{report.job.label} {report.payload} {report.done}/{report.total}  ^c cancels")
-            return
+        job = report.job
         if report.kind == "part" and report.total:
-            self.progress(f"{report.job.label} {report.done}/{report.total}  ^c cancels")
+            job.far, job.step = (report.done, report.total), ""
+        if report.kind == "blocks":
+            job.step = f"{report.payload} {report.done}/{report.total}" if report.payload else ""
+            job.far = (job.far[0], max(job.far[1], 1))
+            self.show_running()
+            if not report.payload and panel in self.views:
+                self.views[panel].work_begun()
+            return
         if report.kind != "part":
             self.jobs.finish(report)
-            self.progress("")
+        self.show_running()
         if report.kind == "failed":
             self.fault(report.payload)
         if panel == "open":
@@ -336,7 +372,8 @@ class Workbench(App[int], inherit_bindings=False):
                     screen.report(report)  # type: ignore[attr-defined]
         if not self.warmed and self.opened is not None and not self.jobs.labels:
             self.warmed = True
-            self.jobs.start("warm", "", lambda _: warm())
+            apart = self.pool.apart(self.opened.source)
+            self.jobs.start("warm", "", lambda _: self.pool.warm() if apart else warm())
 
     async def _opened(self, report: JobReport) -> None:
         if report.kind == "failed":
@@ -346,6 +383,7 @@ class Workbench(App[int], inherit_bindings=False):
             return
         first, opened = self.opened is None, report.payload
         self.opened, self.catalogue, self.gone = opened, opened.catalogue, False
+        self.pool.open(opened.source)
         if not first:
             self.answers.clear()
             self.access_log.counted.clear()
@@ -468,11 +506,17 @@ class Workbench(App[int], inherit_bindings=False):
         self.status(f"theme {name}")
 
     def do_cancel(self) -> None:
-        count = self.jobs.cancel_all()
-        self._progress = ""
-        if count and self.opened is not None:
-            self.view.work_cancelled()
+        count = self.cancel_work()
         self.status(f"cancelled {count} running" if count else "nothing is running; q quits")
+
+    def cancel_work(self) -> int:
+        """End all work, and have the views say so; how much there was."""
+        count = self.jobs.cancel_all()
+        self.pool.sweep()
+        self.progress("")
+        for view in self.views.values():
+            view.work_cancelled()
+        return count
 
     def do_quit(self) -> None:
         self.jobs.cancel_all()

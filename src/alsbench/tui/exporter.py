@@ -144,7 +144,9 @@ class Exporter:
         return self.copy(text, "the cell") if text else "nothing to copy here"
 
     def do_copy_table(self) -> None:
-        if self.host.view.printed and not self.mask():
+        if why := self.host.view.unfinished:
+            self.host.status(f"not copied: {why}")
+        elif self.host.view.printed and not self.mask():
             self._copy_printed(self.request(), 0, self.host.status)
         else:
             self.copy_page(self.host.view.page(), self.request(), self.host.status)
@@ -197,6 +199,8 @@ class Exporter:
             self.host.still_here()
             if kind not in FORMATS:
                 raise UsageError(f"this view has no {kind} form", hint=f"one of {', '.join(FORMATS)}")
+            if kind != "svg" and (why := self.host.view.unfinished):
+                raise UsageError(f"not exported: {why}")
             k = self.mask(asked)
             if k or (kind != "svg" and self.printed_only(kind)):
                 self._export_printed(path, kind, k, self.request(), self.host.status, self.host.fault)

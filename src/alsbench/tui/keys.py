@@ -35,8 +35,7 @@ class KeyRouter:
         top = await self.top()
         command = host.registry.for_key(event.key, host.session)
         if isinstance(top, Dialog) and command is not None and command.id == "cancel" and not event.is_printable:
-            top.cancelled(host.jobs.cancel_all())
-            host.progress("")
+            top.cancelled(host.cancel_work())
         elif isinstance(top, Dialog) and top.lets_through and command is not None and command.id.startswith("screen."):
             await self.leave_dialogs()
             await self.run_key(event)

@@ -17,6 +17,7 @@ from alsbench.errors import UnavailableError, UsageError
 from alsbench.settings import settings_path
 from alsbench.study.names import nearest
 from alsbench.tui.commands import COMMANDS, FORBIDDEN_KEYS
+from alsbench.tui.pool import usual_processes
 from alsbench.tui.session_log import new_log, recorded_views
 from alsbench.tui.session_restore import save_session
 
@@ -92,11 +93,13 @@ def _run(workspace: Path, *, ascii: bool, no_mouse: bool, theme: str, keymap: Ma
         raise UnavailableError("the session log cannot be written", why=str(error), hint="set XDG_STATE_HOME") from error
     from alsbench.tui.app import Workbench  # waits: textual
 
-    app = Workbench(workspace, ascii=ascii, theme=theme, log=log, keymap=dict(keymap), restore=True)
+    processes = usual_processes()
+    app = Workbench(workspace, ascii=ascii, theme=theme, log=log, keymap=dict(keymap), restore=True, processes=processes)
     try:
         code = app.run(mouse=not no_mouse)
     finally:
         app.jobs.cancel_all()
+        app.pool.close()
         log.close()
         try:
             save_session(workspace, app.session)

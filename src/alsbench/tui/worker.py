@@ -29,7 +29,7 @@ class Cancelled(Exception):
     """Raised inside a job that was replaced or cancelled; never reaches the user."""
 
 
-@dataclass
+@dataclass(eq=False)
 class Job:
     """A piece of work for a panel. ``post`` sends a part of the answer; ``check`` ends the job when nobody wants it."""
 
@@ -42,6 +42,14 @@ class Job:
     thread: int = 0
     lane: str = ""
     said: tuple[str, int] = ("", 0)
+    far: tuple[int, int] = (0, 0)  # how many parts are done, of how many
+    step: str = ""  # how far the blocks of a part are
+
+    @property
+    def words(self) -> str:
+        """How far it is, for the status line; empty where nobody counts."""
+        done, total = self.far
+        return f"{self.label} {self.step or f'{done}/{total}'}" if total else ""
 
     @property
     def place(self) -> str:
@@ -64,7 +72,11 @@ class Job:
     def heard(self, title: str, done: int, total: int) -> None:
         """How far blocks of resampling are: told on, unless nobody wants them any more."""
         self.check()
-        if self.said != (title, done):
+        self.tell(title, done, total)
+
+    def tell(self, title: str, done: int, total: int) -> None:
+        """The same, from another thread; without a title, that other answers are computed now."""
+        if self.said != (title, done) or not title:
             self.said = title, done
             self.app.post_message(JobReport(self, "blocks", title, done, total))
 
@@ -100,16 +112,17 @@ class Jobs:
         heavy: bool = False,
         interrupt: Callable[[int], None] | None = None,
         lane: str = "",
+        total: int = 0,
     ) -> Job:
         """Run ``work`` in a thread for a panel; a job running there is cancelled first.
 
-        A panel with several kinds of work gives each a ``lane``: one does not cancel the other.
+        A panel with several kinds of work gives each a ``lane``: one does not cancel the other. ``total`` parts are to come.
         ``interrupt`` stops what a thread, given by its id, is waiting for: the query it runs, and nobody else's.
 
         ``heavy`` work (models) takes turns: two fits at once would only share the interpreter lock.
         """
         self._generation += 1
-        job = Job(panel, self._generation, label, self._app, lane=lane)
+        job = Job(panel, self._generation, label, self._app, lane=lane, far=(0, total))
         self.cancel(panel, lane)
         if interrupt is not None:
             job.interrupts.append(interrupt)
@@ -166,6 +179,10 @@ class Jobs:
     def cancel_all(self) -> int:
         """Stop everything; the number of jobs told."""
         return sum(self._stop(place) for place in tuple(self._running))
+
+    @property
+    def running(self) -> tuple[Job, ...]:
+        return tuple(self._running.values())
 
     @property
     def labels(self) -> tuple[str, ...]:

@@ -25,6 +25,7 @@ from alsbench.tui.cell_text import safe
 from alsbench.tui.exporter import Exporter
 from alsbench.tui.host import Host
 from alsbench.tui.overlays import Overlays
+from alsbench.tui.pool import Pool
 from alsbench.tui.session import Session
 from alsbench.tui.session_log import SessionLog
 from alsbench.tui.table_models import GridModel
@@ -43,7 +44,10 @@ class Bench(Host, Protocol):
     exporter: Exporter
     log_file: SessionLog | None
     overlays: Overlays
+    pool: Pool
 
+    def compute(self, panel: str, label: str, keys: Sequence[AnswerKey], *, lane: str = "", last: object = None) -> Job: ...
+    def show_running(self) -> None: ...
     def do_reload(self) -> None: ...
     def do_editor(self, subgroup: str = "") -> None: ...
     def edited(self, path: Path, line: int = 0) -> bool: ...
@@ -106,6 +110,17 @@ class View(Vertical):
     def plain_text(self) -> str:
         """The lines of a view without a table."""
         return "\n".join(line.plain.rstrip() for line in self.pane.lines) + "\n" if self.pane.display else ""
+
+    @property
+    def unfinished(self) -> str:
+        """Why what is shown is not to be copied or exported yet; empty where it is whole."""
+        return ""
+
+    def work_begun(self) -> None:
+        """Another answer that this view waits for is being computed."""
+
+    def work_cancelled(self) -> None:
+        """Somebody has cancelled all work."""
 
     @property
     def printed(self) -> bool:
@@ -174,9 +189,6 @@ class View(Vertical):
         model = self.table.model
         if shown and isinstance(model, GridModel):
             self.table.go(next((k for k in range(len(model)) if model.source(k, 0) == shown), self.table.cursor_row))
-
-    def work_cancelled(self) -> None:
-        """Somebody has cancelled all work."""
 
     def cursor_moved(self) -> None:
         """The cursor stands on another cell."""
@@ -285,9 +297,11 @@ class QueryView(View):
     """Knows its questions (``wanted``), starts a job for those not answered yet, and repaints as answers come in.
 
     ``answered``: some answer stands on the screen, and is marked stale when all that is wanted now has yet to be computed.
+    ``cancelled``: the work on what is wanted now was cancelled; nothing else is shown in its place.
     """
 
     answered = False
+    cancelled = False
 
     def wanted(self) -> Sequence[AnswerKey]:
         """The questions of the view, most urgent first."""
@@ -321,6 +335,7 @@ class QueryView(View):
         opened = self.bench.opened
         if opened is None:
             return
+        self.cancelled = False
         missing = [q for q in self.needed() if self.known(q) is None]
         if missing and len(missing) == len(self.needed()) and self.answered:
             self.mark_stale()
@@ -330,18 +345,36 @@ class QueryView(View):
             self.answered = True
             self.look()
             if self.bench.jobs.cancel(self.panel):
-                self.bench.progress("")
+                self.bench.show_running()
             return
-        answers, source, total = self.bench.answers, opened.source, len(missing)
+        self.bench.compute(self.panel, self.panel, missing)
 
-        def work(job: Job) -> None:
-            for done, key in enumerate(missing, start=1):
-                job.check()
-                answers.ask(key, source, job.check)
-                job.post(key, done=done, total=total)
+    # ---- what is not there
 
-        self.bench.jobs.start(self.panel, f"{self.panel}:", work, heavy=True, interrupt=source.snapshot.interrupt)
-        self.bench.progress(f"{self.panel}: 0/{total}  ^c cancels")
+    def work_cancelled(self) -> None:
+        """Show what is known of what is asked, and say that the rest was cancelled."""
+        if self.bench.opened is not None and self.display and any(self.known(q) is None for q in self.needed()):
+            self.cancelled = True
+            self.build()
+
+    @property
+    def waiting(self) -> str:
+        """What stands in the place of an answer that is not there."""
+        return "cancelled" if self.cancelled else "..."
+
+    @property
+    def unfinished(self) -> str:
+        if self.bench.opened is None or all(self.known(q) is not None for q in self.needed()):
+            return ""
+        return "cancelled before all of it was there; r asks again" if self.cancelled else "it is still being computed"
+
+    def do_reload(self) -> None:
+        """Ask again what was cancelled; else read the workspace again."""
+        if self.cancelled:
+            self.bench.status("")
+            self.refresh_view()
+        else:
+            self.bench.do_reload()
 
     # ---- a second program
 
@@ -363,7 +396,8 @@ class QueryView(View):
 
     def title(self, text: str, *marks: tuple[str, str]) -> None:
         said = self.verified() if self.bench.opened is not None else ("", "dim")
-        super().title(text, *marks, *([said] if said[0] else []))
+        cancelled = [("  cancelled: r asks again", "mark")] if self.cancelled else []
+        super().title(text, *cancelled, *marks, *([said] if said[0] else []))
 
     def mark_stale(self) -> None:
         """What is shown answers an earlier question: say so until the first part of the new answer lands."""

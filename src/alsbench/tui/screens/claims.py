@@ -144,14 +144,16 @@ class ClaimsView(View):
 
     def check(self, claims: list[Claim], *, scrutinise: bool = False) -> None:
         """Check claims in a worker, each shown when it is done; ``scrutinise`` puts them to every check too."""
-        source, answers, all_claims, known = self.bench.ready.source, self.bench.answers, self.claims, dict(self.found)
+        source, answers, pool = self.bench.ready.source, self.bench.answers, self.bench.pool
+        all_claims, known = self.claims, dict(self.found)
         total = len(claims) * (len(ALL) if scrutinise else 1)
 
         def work(job: Job) -> None:
             done = 0
 
             def answer(question: Question) -> Result:
-                answers.ask(question, source, job.check)
+                for _ in pool.answered((question,), source, job):
+                    pass
                 found = answers.get(question)
                 if isinstance(found, Result):
                     return found

@@ -205,7 +205,7 @@ class EndpointView(TwoPanes, QueryView):
                     for block in subgroup_blocks(self.narrowed(result), ResultRows.of(self.narrowed(result)), subgroup):
                         sections += [with_result(s, result) for s in block_section(block, ascii=self.ascii)]
             else:
-                text = f"{phrase}: {result.what if isinstance(result, AlsbenchError) else 'being computed ...'}"
+                text = f"{phrase}: {result.what if isinstance(result, AlsbenchError) else self.absent}"
                 line = heading(safe(text, ascii=self.ascii), "warn" if result else "dim")
                 rows.append(line)
                 if not by_visit:
@@ -215,6 +215,11 @@ class EndpointView(TwoPanes, QueryView):
         model = GridModel(tuple(sections))
         self.table_width = sum(c.width + GAP for c in model.cols) - GAP
         self.show_grid(model)
+
+    @property
+    def absent(self) -> str:
+        """What is said in the place of an answer that is not there."""
+        return "cancelled; r asks again" if self.cancelled else "being computed ..."
 
     def narrowed(self, result: Result, *, arms: bool = True) -> Result:
         """The result with only the contrasts of the session's comparison (a joint rank: at its horizon), only the visit that
@@ -331,7 +336,7 @@ class EndpointView(TwoPanes, QueryView):
             for note, role in (*((f"! {w}", "warn") for w in result.warnings), *((f, "dim") for f in result.facts.footnotes)):
                 lines += [Text(t, look[role]) for t in wrap(safe(note, ascii=self.ascii), width, subsequent_indent="  ")]
             lines.append(Text())
-        self.show_lines(lines or [Text("being computed ...", look["dim"])])
+        self.show_lines(lines or [Text(self.absent, look["dim"])])
 
     def show_options(self) -> None:
         endpoint = self.study.endpoints[self.session.choice.endpoint]
@@ -374,7 +379,7 @@ class EndpointView(TwoPanes, QueryView):
 
     def page(self) -> Page | None:
         results = self.results
-        if not results:
+        if not results or self.unfinished:
             return None
         fitted = self.session.place.tab == "model"
         pages = [endpoint_page(self.narrowed(r), model=fitted) for r in results]

@@ -44,7 +44,6 @@ LIMITS_WIDTH = 28  # of a cell with limits instead of the standard error
 FROM, P_INT = " from", " p int"  # heads, and so the widths, of what stands after p
 GAP = 2
 TITLE_WIDTH = 32  # cells of an endpoint's title
-WAITING = "..."
 FoundCell = EvidenceCell | AlsbenchError | None  # None: being computed
 
 
@@ -226,7 +225,7 @@ class EvidenceView(TwoPanes, JudgedView):
     def cell(self, found: FoundCell, phrase: str) -> tuple[str, str]:
         further = self.further(found, phrase)
         if found is None:
-            return WAITING + further, "dim"
+            return self.waiting + further, "dim"
         if isinstance(found, AlsbenchError):
             return "NE" + further, "dim"
         glyphs = self.bench.look.glyphs

@@ -122,7 +122,7 @@ class ForestView(JudgedView):
             name += POST_HOC
         name = safe(name, ascii=self.ascii)
         if not isinstance(cell, EvidenceCell):
-            return name, "", "NE" if cell is not None else "...", "", ""
+            return name, "", "NE" if cell is not None else self.waiting, "", ""
         estimate = "NE"
         if cell.estimate is not None:
             middle, low, high = estimate_texts(cell)
@@ -173,7 +173,7 @@ class ForestView(JudgedView):
     async def do_open(self) -> None:
         phrase, cell = self.source() or ("", None)
         if not isinstance(cell, EvidenceCell):
-            said = "being computed" if phrase else "nothing to open here"
+            said = (self.unfinished or "being computed") if phrase else "nothing to open here"
             self.bench.status(cell.what if isinstance(cell, AlsbenchError) else said)
             return
         piece = self.known(PieceKey(self.session.choice.endpoint, phrase, self.population))

@@ -117,19 +117,12 @@ class JudgedView(QueryView):
 
     def do_judge(self) -> None:
         """Compute the bottom line of every small p on the screen that has none."""
-        keys, source, answers = self.open_findings(), self.bench.ready.source, self.bench.answers
+        keys = self.open_findings()
         if not keys:
             self.bench.status("every p below 0.05 outside the plan is judged" if self.all_judged else "nothing to judge here")
             return
 
-        def work(job: Job) -> None:
-            for done, key in enumerate(keys, start=1):
-                job.check()
-                answers.ask(key, source, job.check)
-                job.post(key, done=done, total=len(keys))
-
-        self.bench.jobs.start(self.panel, "bottom lines:", work, heavy=True, interrupt=source.snapshot.interrupt, lane=JUDGE)
-        self.bench.progress(f"bottom lines: 0/{len(keys)}  ^c cancels")
+        self.bench.compute(self.panel, "bottom lines", keys, lane=JUDGE)
 
     def report(self, report: JobReport) -> None:
         if report.job.lane not in (JUDGE, KNOWN):

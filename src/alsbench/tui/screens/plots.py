@@ -42,7 +42,7 @@ def endpoint_plot(results: Sequence[tuple[str, Any, Any]], view: EndpointView, w
     for phrase, result, curves in results:
         if not isinstance(result, Result) or (view.method == "time_to_event" and not isinstance(curves, Curves)):
             failed = next((r for r in (result, curves) if isinstance(r, AlsbenchError)), None)
-            said = failed.what if failed is not None else "being computed ..."
+            said = failed.what if failed is not None else view.absent
             lines.append(Text(safe(f"{phrase}: {said}", ascii=view.ascii), look["dim"]))
             continue
         subgroup = next((r.subgroup for r in result.rows), phrase)

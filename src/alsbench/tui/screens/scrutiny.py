@@ -54,8 +54,7 @@ class ScrutinyView(TwoPanes):
 
     def __init__(self, bench: Bench, name: str) -> None:
         super().__init__(bench, name)
-        self.queue: tuple[CheckKey, ...] = ()  # what is computed, in order
-        self.reached = 0
+        self.queue: tuple[CheckKey, ...] = ()  # what was asked for last
         self.computing: Job | None = None
         self.looked_for: set[tuple[str, CheckKey]] = set()  # whose kept bottom line was looked for, by study
 
@@ -129,9 +128,9 @@ class ScrutinyView(TwoPanes):
     def state(self, check: Check) -> str | None:
         """Whether a check runs or waits for those before it; None for neither."""
         key = self.key(check)
-        if self.computing is None or self.computing.cancelled or key not in self.queue[self.reached :]:
+        if self.computing is None or self.computing.cancelled or key not in self.queue:
             return None
-        return RUNNING if key == self.queue[self.reached] else QUEUED
+        return RUNNING if key in self.bench.pool.begun else QUEUED
 
     def clauses(self, said: str) -> list[str]:
         """What a verdict says of each comparison, the chosen one first."""
@@ -213,18 +212,8 @@ class ScrutinyView(TwoPanes):
 
     def compute(self, checks: tuple[Check, ...], then: Check | None = None) -> None:
         """Compute checks in a worker, and open ``then``."""
-        keys, source, answers = [self.key(c) for c in checks], self.bench.ready.source, self.bench.answers
-
-        def work(job: Job) -> Check | None:
-            for done, key in enumerate(keys, start=1):
-                job.check()
-                answers.ask(key, source, job.check)
-                job.post(key, done=done, total=len(keys))
-            return then
-
-        self.queue, self.reached = tuple(keys), 0
-        self.computing = self.bench.jobs.start(self.panel, "scrutiny:", work, heavy=True, interrupt=source.snapshot.interrupt)
-        self.bench.progress(f"scrutiny: 0/{len(keys)}  ^c cancels")
+        self.queue = tuple(self.key(c) for c in checks)
+        self.computing = self.bench.compute(self.panel, "scrutiny", self.queue, last=then)
         self.refresh_view()
 
     def report(self, report: JobReport) -> None:
@@ -237,7 +226,6 @@ class ScrutinyView(TwoPanes):
                 self.bench.access_log.look(found)
                 self.refresh_view()
             return
-        self.reached = report.done if report.kind == "part" else self.reached
         if report.kind != "part" and report.job is self.computing:
             self.computing = None
         if not self.display:
@@ -248,6 +236,9 @@ class ScrutinyView(TwoPanes):
                 self.bench.access_log.look(result)
             if report.payload is not None and isinstance(self.known(report.payload), Result):
                 self.bench.call_next(self.do_open)
+
+    def work_begun(self) -> None:
+        self.refresh_view()
 
     def work_cancelled(self) -> None:
         """What ran and waited does not any more."""

@@ -133,14 +133,15 @@ class TwoPanes(View):
         if not missing or asked or not self.list_answered():
             return
 
+        pool = self.bench.pool
+
         def work(job: Job) -> None:
-            for key in missing:
-                job.check()
-                answers.ask(key, source, job.check)
+            for _ in pool.answered(missing, source, job):
+                pass
 
         self.asking = missing
-        interrupt = source.snapshot.interrupt
-        self.job = self.bench.jobs.start(self.panel, "detail", work, heavy=True, interrupt=interrupt, lane=DETAIL)
+        heavy, interrupt = not pool.apart(source), source.snapshot.interrupt
+        self.job = self.bench.jobs.start(self.panel, "detail", work, heavy=heavy, interrupt=interrupt, lane=DETAIL)
 
     def report(self, report: JobReport) -> None:
         if report.job.lane != DETAIL:
