@@ -78,7 +78,8 @@ def test_every_command_runs(document: str, tmp_path: Path, tmp_path_factory: pyt
     for path in (ROOT / "sample_data").glob("*.xpt"):
         (data / path.name).write_bytes(path.read_bytes())
     own_csv(tmp_path / "mydata")
-    for name, text in re.findall(r"Save as `(\S+)`.*?```toml\n(.*?)```", (ROOT / document).read_text(), re.S):
+    for name, text in re.findall(r"Save as `(\S+)`.*?```(?:toml|csv)\n(.*?)```", (ROOT / document).read_text(), re.S):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text(text)
     found = commands(document)
     assert len(found) >= 6
@@ -91,6 +92,16 @@ def test_every_command_runs(document: str, tmp_path: Path, tmp_path_factory: pyt
                 keep_answers(tmp_path_factory, "demo", workspace)
             ran = run_here(words, cwd=tmp_path, env=environment)
             assert ran.code == code, (words, ran.err)
+    if document.endswith("own-data.md"):
+        proposals_are_as_shown((ROOT / document).read_text(), tmp_path)
+
+
+def proposals_are_as_shown(page: str, folder: Path) -> None:
+    """Every line that the page says ``init`` proposed stands in a study file that it wrote, marked CHECK."""
+    written = {line for path in folder.glob("*/study.toml") for line in path.read_text().splitlines()}
+    shown = [line for block in re.findall(r"^```toml\n(.*?)^```$", page, re.S | re.M) for line in block.splitlines()]
+    assert len(shown) >= 15
+    assert not [line for line in shown if f"{line}  # CHECK" not in written and not line.startswith("layout")]
 
 
 @pytest.mark.parametrize(

@@ -325,12 +325,13 @@ def test_rows_told_apart_by_their_key_are_not_compared_whole(workspace: Workspac
         assert sum("GROUP BY hash" in sql and "HAVING" not in sql for sql in asked) == 1
 
 
-@pytest.mark.parametrize("few", [2, 1000])
+@pytest.mark.parametrize(("few", "part"), [(2, 1000), (1000, 1000), (1000, 2), (2, 2)])
 def test_many_suspect_groups_are_judged_as_few_are(
-    workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, few: int
+    workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, few: int, part: int
 ) -> None:
-    """Three subjects twice each: whether a query names the suspect groups or finds them again."""
+    """Three subjects twice each: whether a query names the suspect groups or finds them again, at once or part by part."""
     monkeypatch.setattr("alsbench.data.rules.core.FEW", few)
+    monkeypatch.setattr("alsbench.data.rules.core.PART_ROWS", part)
     found = _findings(workspace, tmp_path, {"adsl": ADSL + ADSL.split("\n", 1)[1]}, None)
     judged = {f.rule: (f.count, f.rows) for f in found if f.rule in {"subject-unique", "exact-duplicate"}}
     assert judged == dict.fromkeys(("subject-unique", "exact-duplicate"), (6, (1, 2, 3, 4, 5, 6)))

@@ -116,3 +116,36 @@ def test_bytes_after_the_end_of_a_workbook_are_refused(tmp_path: Path) -> None:
     path.write_bytes(path.read_bytes() + b"more")
     with pytest.raises(DataError, match="bytes stand after its end"):
         read(path)
+
+
+TABLE = [["P1", 40, 38.5], ["P2", 41, 39]]
+
+
+@pytest.mark.parametrize("above", [
+    [["Trial X: scores"]], [["Trial X"], [], [dt.date(2024, 1, 2)]], [[], [None, "Scores"]],
+])  # fmt: skip
+def test_titles_above_the_header_are_no_records(tmp_path: Path, above: list[list[Any]]) -> None:
+    (dataset,) = read(_book(tmp_path / "v.xlsx", Sheet1=[*above, ["ID", "Month 0", "Month 1"], *TABLE]))
+    assert dataset.table().to_pydict() == {"ID": ["P1", "P2"], "Month 0": [40, 41], "Month 1": [38.5, 39]}
+    assert any(f"row {len(above) + 1} holds the column names, the rows above it titles: " in r for r in dataset.remarks)
+
+
+def test_groups_above_names_that_are_not_distinct_go_before_them(tmp_path: Path) -> None:
+    rows = [["Study"], [None, "ALSFRS-R", None, "NfL"], ["ID", "Baseline", "Month 3", "Baseline"], ["P1", 40, 38, 55.5]]
+    (dataset,) = read(_book(tmp_path / "v.xlsx", Sheet1=rows))
+    assert dataset.table().to_pydict() == {
+        "ID": ["P1"], "ALSFRS-R Baseline": [40], "Month 3": [38], "NfL Baseline": [55.5]
+    }  # fmt: skip
+    assert "column names are those of rows 2 and 3" in dataset.remarks
+
+
+def test_a_header_is_no_title(tmp_path: Path) -> None:
+    """Blank cells right of the first row, or records of text below it, make it no title; a stray cell is refused as before."""
+    (dataset,) = read(_book(tmp_path / "v.xlsx", Sheet1=[["ID", "ARM"], ["a", "b"], ["c", "d"]]))
+    assert dataset.table().to_pydict() == {"ID": ["a", "c"], "ARM": ["b", "d"]}
+    for stray in (
+        [["ID", "ARM"], ["a", "b"], ["c", "d", "e"], [1, 2]],
+        [["ID", "ARM"], ["a", "b", "x", "y", "z"], ["c", "d", "e", "f", "g"]],
+    ):
+        with pytest.raises(DataError, match="beyond the last named column"):
+            read(_book(tmp_path / "w.xlsx", Sheet1=stray))

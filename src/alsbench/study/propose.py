@@ -118,6 +118,7 @@ class TableProfile:
     events: bool = False
     baseline: float | None = None
     arm_numbers: Mapping[str, float] = field(default_factory=dict)
+    every: int = 1  # of its subjects each so many-th was looked at
 
 
 def profile_table(name: str, columns: Columns) -> TableProfile:
@@ -133,13 +134,8 @@ def profile_table(name: str, columns: Columns) -> TableProfile:
 
 
 def _levels(values: Sequence[Any]) -> list[Any] | None:
-    found: dict[Any, None] = {}
-    for value in values:
-        if not _gone(value):
-            found[value] = None
-            if len(found) > MANY:
-                return None
-    return list(found)
+    found = [v for v in dict.fromkeys(values) if not _gone(v)]
+    return found if len(found) <= MANY else None
 
 
 def _gone(value: Any) -> bool:
@@ -434,6 +430,8 @@ class _Writer:
             if not table.parameters and {"PARAMCD", "AVAL"} <= set(table.columns) and "CNSR" not in table.columns:
                 lacks = "has no AVISITN" if "AVISITN" not in table.columns else "holds no value at a visit"
                 self.doubts.append(f"parameters of {table.name}: none is proposed, for it {lacks}")
+            if table.every > 1:
+                self.doubts.append(f"outcomes and visits of {table.name}: judged by every {table.every}th of its subjects")
             if table.events or not table.parameters:
                 continue
             usable = [p for p in table.parameters if self._later(p)]

@@ -8,6 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pandas as pd
+import pytest
 from tests.data.derive.foreign import answered, changed, findings, holds, init, subjects, values
 
 from alsbench.__main__ import main
@@ -269,3 +270,35 @@ def test_visits_of_the_study_file_count_before_texts_and_dates(tmp_path: Path) -
     assert main(["load", str(tmp_path / "v.csv"), "-w", str(tmp_path / "ws"), "-q"]) == 0
     snapshot = Workspace(tmp_path / "ws").open_current()
     assert {n for (n,) in snapshot.rows("SELECT DISTINCT AVISITN FROM ADQS")} == {0.0, 1.0, 3.0, 6.0, 10.0}
+
+
+def test_the_first_dose_is_the_date_of_baseline_where_screening_was_before(tmp_path: Path) -> None:
+    frame = sheet()
+    early = frame[frame.visit == "Baseline"].assign(visit="Screening")
+    early["visit_date"] -= pd.Timedelta(days=20)
+    snapshot = loaded(tmp_path, pd.concat([early, frame]))
+    starts = {s: str(d)[:10] for s, d in snapshot.rows("SELECT USUBJID, TRTSDT FROM ADSL")}
+    assert starts == {r.patient_id: str(r.first_dose)[:10] for r in subjects().itertuples()}
+
+
+def test_a_total_with_a_missing_item_is_missing_and_said(tmp_path: Path) -> None:
+    """Delivered totals count where no item is there, and not where one of twelve is missing."""
+    raw = values()
+    frame = raw.merge(subjects(), on="patient_id").rename(columns={"date": "visit_date", "total": "alsfrs_total"})
+    frame.loc[4, "q7"] = None
+    frame.loc[9, [f"q{k}" for k in range(1, 13)]] = None
+    snapshot = loaded(tmp_path, frame)
+    raw.loc[4, "total"] = None
+    holds(snapshot, raw, "ALSFRSR", "total")
+    assert findings(snapshot)["source-total"] == ["1 totals stand where an item is missing: they are missing"]
+
+
+@pytest.mark.parametrize(("days", "rate"), [(29, None), (30, (48 - 42) / (30 / 30.4375))])
+def test_a_rate_over_less_than_thirty_days_is_missing(tmp_path: Path, days: int, rate: float | None) -> None:
+    """P000 has a total of 42 at baseline: (48 - 42) / (days / 30.4375)."""
+    frame = sheet()
+    mine = frame.patient_id == "P000"
+    frame.loc[mine, "onset_date"] = frame.visit_date[mine].min() - pd.Timedelta(days=days)
+    found = dict(loaded(tmp_path, frame).rows("SELECT USUBJID, PROGRATE FROM ADSL"))["P000"]
+    assert values().total[0] == 42
+    assert found == (None if rate is None else pytest.approx(rate, rel=1e-12))

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from typing import Literal, get_args
+
+import pyarrow.compute as pc
 
 from alsbench.data.dataset import Dataset
 from alsbench.data.derive.adam_like import derive_adam_like
@@ -20,11 +22,12 @@ from alsbench.errors import DataError, UsageError
 from alsbench.study.local_words import words_with
 from alsbench.study.model import Derive, LocalWords, SourceMap, VisitUnit
 from alsbench.study.names import nearest
-from alsbench.study.propose import TableProfile, columns_to_read, profile_table, propose
+from alsbench.study.propose import SUBJECT_COLUMNS, TableProfile, columns_to_read, profile_table, propose
 
 Layout = Literal["adam", "proact", "sdtm", "source"]
 LAYOUTS: tuple[Layout, ...] = tuple(x for x in get_args(Layout) if x != "source")
 SUBJECTS = "ADSL"
+MOST_ROWS = 200_000  # of a table that a proposal looks at
 
 
 @dataclass(frozen=True)
@@ -117,11 +120,17 @@ def _suggest(visit: str, seen: set[str]) -> str:
 
 
 def table_profiles(datasets: Sequence[Dataset]) -> list[TableProfile]:
-    """What names and values of data sets tell of the study."""
+    """What names and values of data sets tell of the study; of a table with very many rows, those of some of its subjects."""
     found = []
     for dataset in datasets:
         table = dataset.table().select(columns_to_read(dataset.name, [c.name for c in dataset.columns]))
-        found.append(profile_table(dataset.name, {name: table.column(name).to_pylist() for name in table.column_names}))
+        every = 1
+        subject = next((c for c in SUBJECT_COLUMNS if c in table.column_names), "")
+        if dataset.name != SUBJECTS and subject and table.num_rows > MOST_ROWS:
+            every = -(-table.num_rows // MOST_ROWS)
+            table = table.filter(pc.is_in(table.column(subject), table.column(subject).unique()[::every]))
+        profile = profile_table(dataset.name, {name: table.column(name).to_pylist() for name in table.column_names})
+        found.append(replace(profile, every=every))
     return found
 
 

@@ -134,7 +134,10 @@ def _dataset(name: str, rows: _Rows, where: str, words: MissingWords) -> Dataset
 
 
 def _titles(rows: _Rows) -> tuple[_Rows, _Rows]:
-    """The rows above the header, and the others. There are none above where the first row names every filled column."""
+    """The rows above the header, and the others. There are none above where the first row names every filled column.
+
+    A title fills at most half as many cells as the table is wide; below a header stand numbers or dates.
+    """
     filled = [[i for i, v in enumerate(row) if not _blank(v)] for row in rows]
     width = 1 + max((cells[-1] for cells in filled if cells), default=0)
     if len(rows) < 2 or (filled[0] and filled[0][-1] + 1 >= width):
@@ -143,7 +146,11 @@ def _titles(rows: _Rows) -> tuple[_Rows, _Rows]:
     for place, (row, cells) in enumerate(zip(rows[:_MOST_TITLES], filled, strict=False)):
         named = [row[i] for i in cells]
         if cells and cells[-1] + 1 >= width and 2 * len(cells) > widest and all(isinstance(v, str) for v in named):
-            return rows[:place], rows[place:]
+            below = [v for later in rows[place + 1 :] for v in later]
+            is_table = any(v is not None and not isinstance(v, str) for v in below)  # else it may be a record like the others
+            return (rows[:place], rows[place:]) if is_table else ([], rows)
+        if 2 * len(cells) > widest:
+            break  # as wide as a record: no title
     return [], rows
 
 

@@ -17,6 +17,7 @@ from alsbench.study.model import Endpoint, Study
 
 SHOWN = 20
 FEW = 1000  # groups of rows that a query may name one by one
+PART_ROWS = 4_000_000  # whose groups the database holds within its memory
 SUBJECT_TABLE = "ADSL"
 DUPLICATED = "count(*){over} > 1"
 
@@ -227,12 +228,18 @@ class RuleData:
         names = ", ".join(quote(k) for k in keys)
         key = quote(self.subject) if self.subject in table else "NULL"
         source = quote(table.name)
-        suspects = f"SELECT hash({names}) FROM {source} WHERE {keep} GROUP BY 1 HAVING {aggregate.format(over='')}"
-        first = self.snapshot.rows(f"{suspects} LIMIT {FEW + 1}")
+        judged = f"GROUP BY 1 HAVING {aggregate.format(over='')}"
+        suspects = f"SELECT hash({names}) FROM {source} WHERE {keep} {judged}"
+        parts = -(-table.rows // PART_ROWS)  # of a large table a part of the groups at a time
+        first: list[tuple[object, ...]] = []
+        for part in range(parts):
+            own = f"AND hash({names}) % {parts} = {part} " if parts > 1 else ""
+            wanted = f"SELECT hash({names}) FROM {source} WHERE {keep} {own}{judged} LIMIT {FEW + 1 - len(first)}"
+            first += self.snapshot.rows(wanted) if len(first) <= FEW else []
         if not first:
             return NONE
         if len(first) <= FEW:
-            suspects = ", ".join(str(int(h)) for (h,) in first)
+            suspects = ", ".join(str(h) for (h,) in first)
         found = f'rowid AS "found row", {key} AS "found key"'
         window = aggregate.format(over=f" OVER (PARTITION BY {names})")
         return self.find(
