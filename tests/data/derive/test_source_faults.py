@@ -212,6 +212,8 @@ def test_a_column_of_dead_or_alive_is_no_date_of_death(tmp_path: Path) -> None:
     ours = {s: (d, c) for s, d, c in snapshot.rows("SELECT USUBJID, AVAL, CNSR FROM ADTTE")}
     for row in who.itertuples():
         assert ours[row.patient_id] == ((row.last_contact - row.first_dose).days + 1, float(pd.isna(row.death_date)))
+    dead = {s: str(d)[:10] for s, d in snapshot.rows("SELECT USUBJID, DTHDT FROM ADSL WHERE DTHFL = 'Y'")}
+    assert dead == {r.patient_id: str(r.death_date)[:10] for r in who.itertuples() if pd.notna(r.death_date)}
     assert "the day of last_contact is taken for the day of death" in (tmp_path / "ws" / "study.toml").read_text()
 
 

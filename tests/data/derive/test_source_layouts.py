@@ -96,14 +96,17 @@ def by_visit(raw: pd.DataFrame, columns: dict[str, str]) -> pd.DataFrame:
 def test_items_and_dates_of_a_column_for_each_visit(tmp_path: Path) -> None:
     raw, who = values(), subjects()
     columns = {f"q{k}": f"ALSFRS_Q{k}_M{{}}" for k in range(1, 13)} | {"fvc": "FVC_M{}", "nfl": "NfL_M{}", "date": "Date_M{}"}
+    late = (raw.patient_id == "P010") & (raw.month == 6)
+    raw.loc[late, "date"] += pd.Timedelta(days=10)
     wide = by_visit(raw, columns).merge(who.drop(columns="first_dose"), on="patient_id")
     wide.to_csv(tmp_path / "wide.csv", index=False)
     snapshot = answered(tmp_path, tmp_path / "wide.csv")
     holds_all(snapshot, raw)
     holds(snapshot, raw, "ALSFR07", "q7")
     holds_deaths(snapshot, who)
-    days = snapshot.rows("SELECT USUBJID, AVISITN, ADY FROM ADRE WHERE AVISITN = 3")
-    assert {d for _, _, d in days} == {92.0}  # 3 x 30.4375 = 91.3 days, day 1 the first dose
+    days = dict(snapshot.rows("SELECT USUBJID, ADY FROM ADRE WHERE AVISITN = 6"))
+    assert days.pop("P010") == 194.0  # 6 x 30.4375 = 182.6 days, 10 late, day 1 the first dose
+    assert set(days.values()) == {184.0}
 
 
 def test_columns_of_visits_that_are_only_counted_stand_by_their_dates(tmp_path: Path) -> None:
