@@ -72,6 +72,23 @@ def test_ways_of_writing_a_date(tmp_path: Path, way: str, case: type[str]) -> No
     assert remarks == ([f"TRTSDT: dates were read as {WAYS[way]}"] if WAYS[way] else [])
 
 
+@pytest.mark.parametrize("texts", [
+    ["2021年3月9日", "2021年12月30日"], ["2021년 3월 9일", "2021년 12월 30일"], ["2021. 3. 9.", "2021. 12. 30."],
+    ["9. März 2021", "30. Dezember 2021"], ["9. Mär 2021", "30. Dez 2021"], ["9 mars 2021", "30 décembre 2021"],
+    ["9 de marzo de 2021", "30 de diciembre de 2021"], ["9 MARZO 2021", "30 Diciembre 2021"],
+])  # fmt: skip
+def test_dates_as_a_country_writes_them(tmp_path: Path, texts: list[str]) -> None:
+    kind, values, (remark,) = _column(_csv(tmp_path / "adsl.csv", texts))
+    assert (kind, values) == ("date", [date(2021, 3, 9), date(2021, 12, 30)])
+    assert remark.startswith("TRTSDT: dates were read as ")
+
+
+@pytest.mark.parametrize("text", ["2021年13月9日", "31. Februar 2021", "9 mars 21", "9 mercredi 2021"])
+def test_what_no_country_writes_is_no_date(tmp_path: Path, text: str) -> None:
+    kind, _, (remark,) = _column(_csv(tmp_path / "adsl.csv", [text]))
+    assert kind == "text" and remark.startswith("TRTSDT is text")
+
+
 @pytest.mark.parametrize("texts", [["03/04/2020", "05/06/2021"], ["3/4/2020", "12/12/2020"], ["03-04-2020", "01-02-2020"]])
 def test_day_and_month_that_nothing_tells_apart(tmp_path: Path, texts: list[str]) -> None:
     kind, values, (remark,) = _column(_csv(tmp_path / "adsl.csv", texts))

@@ -1,9 +1,10 @@
 """Dates written as text in a column named ``...DT``: in which way, and the column as dates.
 
 A whole column is written in one way: ISO 8601 (2021-06-30, midnight behind it or not), 20210630, 2021/06/30, 30JUN2021 as SAS
-writes it, 30.06.2021, 30/06/2021 or 06/30/2021. The last two are told apart by a value that only one of them can be; where
-none settles it the column stays text. Years of two digits and partial dates are no dates. A column of which one value is no
-date stays text, and its first such row is named.
+writes it, 30.06.2021, 2021年6月30日, 2021년 6월 30일, 2021. 6. 30., with a German, French or Spanish month
+(30. Juni 2021, 30 juin 2021, 30 de junio de 2021), 30/06/2021 or 06/30/2021. The last two are told apart by a value that only
+one of them can be; where none settles it the column stays text. Years of two digits and partial dates are no dates. A column of
+which one value is no date stays text, and its first such row is named.
 """
 
 from __future__ import annotations
@@ -192,13 +193,36 @@ def _with_month_name(text: str) -> date | None:
     return _day(found[4], months.index(name) + 1, found[1]) if name in months else None
 
 
+_LOCAL_MONTHS = {
+    name: number
+    for months in (
+        "januar februar märz april mai juni juli august september oktober november dezember",
+        "jan feb mär apr mai jun jul aug sep okt nov dez",
+        "janvier février mars avril mai juin juillet août septembre octobre novembre décembre",
+        "enero febrero marzo abril mayo junio julio agosto septiembre octubre noviembre diciembre",
+    )
+    for number, name in enumerate(months.split(), start=1)
+}
+_LOCAL = re.compile(rf"(\d{{1,2}})\.? ?(?:de )?([^\W\d_]+)\.? (?:de )?(\d{{4}}){_MIDNIGHT}")
+
+
+def _with_local_month(text: str) -> date | None:
+    found = _LOCAL.fullmatch(text)
+    month = _LOCAL_MONTHS.get(found[2].lower()) if found else None
+    return _day(found[3], month, found[1]) if found and month else None
+
+
 _ISO = DateFormat("year-month-day", _pattern(rf"(\d{{4}})-(\d\d)-(\d\d){_MIDNIGHT}", (1, 2, 3)))
+_EAST = r"(\d{4}) ?[年년] ?(\d\d?) ?[月월] ?(\d\d?) ?[日일]"
 _BASIC = DateFormat("yyyymmdd", _pattern(r"(\d{4})(\d\d)(\d\d)", (1, 2, 3)))
 WAYS = (
     _ISO,
     _BASIC,
     DateFormat("year/month/day", _pattern(rf"(\d{{4}})([/.])(\d\d?)\2(\d\d?){_MIDNIGHT}", (1, 3, 4))),
     DateFormat("day, name of the month, year", _with_month_name),
+    DateFormat("day, local name of the month, year", _with_local_month),
+    DateFormat("year, month and day in Chinese, Japanese or Korean", _pattern(_EAST, (1, 2, 3))),
+    DateFormat("year. month. day.", _pattern(r"(\d{4})\. ?(\d\d?)\. ?(\d\d?)\.?", (1, 2, 3))),
     DateFormat("day.month.year", _pattern(rf"(\d\d?)\.(\d\d?)\.(\d{{4}}){_MIDNIGHT}", (3, 2, 1))),
     DateFormat("day/month/year", _pattern(rf"(\d\d?)([/-])(\d\d?)\2(\d{{4}}){_MIDNIGHT}", (4, 3, 1))),
     DateFormat("month/day/year", _pattern(rf"(\d\d?)([/-])(\d\d?)\2(\d{{4}}){_MIDNIGHT}", (4, 1, 3))),

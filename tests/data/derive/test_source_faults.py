@@ -112,6 +112,14 @@ def test_impossible_dates_are_missing_and_wrong_years_are_named(tmp_path: Path) 
     holds(snapshot, values(), "ALSFRSR", "total")
 
 
+def test_dates_with_a_time_of_day_are_days(tmp_path: Path) -> None:
+    frame = sheet()
+    frame["visit_date"] = frame.visit_date.dt.strftime("%Y-%m-%dT") + [f"{9 + i % 3:02d}:30" for i in range(len(frame))]
+    snapshot = loaded(tmp_path, frame)
+    starts = {s: str(d)[:10] for s, d in snapshot.rows("SELECT USUBJID, TRTSDT FROM ADSL")}
+    assert starts == {r.patient_id: str(r.first_dose)[:10] for r in subjects().itertuples()}
+
+
 def test_mixed_units_are_named(tmp_path: Path) -> None:
     frame = sheet()
     rows = frame.index % 5 == 0

@@ -42,7 +42,7 @@ ONSET = {"ko": ("사지", "구음"), "ja": ("四肢", "球麻痺"), "zh": ("肢�
 PLACEBO = {"ko": "위약", "ja": "プラセボ", "zh": "安慰剂", "de": "Plazebo", "fr": "Placebo", "es": "Placebo"}
 BASELINE = {"ko": "기저", "ja": "ベースライン", "zh": "基线", "de": "Ausgangswert", "fr": "Inclusion", "es": "Basal"}
 MONTH = {"ko": "{}개월", "ja": "{}か月", "zh": "{}个月", "de": "Monat {}", "fr": "Mois {}", "es": "Mes {}"}
-DATES = {"ko": "%Y.%m.%d", "ja": "%Y/%m/%d", "zh": "%Y-%m-%d", "de": "%d.%m.%Y", "fr": "%d/%m/%Y", "es": "%d/%m/%Y"}
+DATES = {"ko": "%Y년 %m월 %d일", "ja": "%Y年%m月%d日", "zh": "%Y-%m-%d", "de": "%d.%m.%Y", "fr": "%d/%m/%Y", "es": "%d/%m/%Y"}
 NAMES = {
     "ko": ("대상자번호", "투여군", "성별", "발병부위", "리루졸", "방문", "방문일",
            "ALSFRS-R 총점", "FVC(%)", "NfL", "사망일", "최종방문일"),

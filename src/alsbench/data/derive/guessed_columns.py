@@ -327,7 +327,7 @@ class GuessedTable:
             return True
         if self.source.kind(name) != "text":
             return False
-        counts = self.source.coded(name).counts()
+        counts = self.source.days(name).counts()
         found = detect_format(counts)
         lost = sum(counts[v] for v in found.others)
         return bool(counts) and (found.way or found.most) is not None and lost * 2 <= sum(counts.values())

@@ -300,7 +300,7 @@ class _Recognition:
             for name in dict.fromkeys(c for c in dated if c in table.names):
                 if table.source.kind(name) != "text" or not table.holds_dates(name):
                     continue
-                told = detect_format(table.source.coded(name).counts())
+                told = detect_format(table.source.days(name).counts())
                 orders: tuple[DateOrder, ...] = ("day/month/year", "month/day/year")
                 ways |= {o for o in orders if told.way is not None and told.way.name == o}
                 unsure += [name] if told.ambiguous else []

@@ -6,6 +6,7 @@ not there is an error with the nearest names. A value that cannot be read is mis
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -27,6 +28,7 @@ from alsbench.study.model import SourceColumns, SourceMap
 from alsbench.study.names import nearest
 
 NAT = np.datetime64("NaT", "D")
+_TIME = re.compile(r"[T ]\d\d?:\d\d(:\d\d(\.\d+)?)?( ?[AaPp][Mm]|Z|[+-]\d\d:?\d\d)?$")
 MISSING = MISSING_WORDS - {"N/A"}  # no riluzole is written so
 
 
@@ -52,7 +54,11 @@ class Coded:
     def counts(self) -> Counter[str]:
         """How often each text stands; those that stand nowhere are left out."""
         often = np.bincount(self.at[self.at >= 0], minlength=len(self.words)).tolist()
-        return Counter({w: n for w, n in zip(self.words, often, strict=True) if n})
+        found: Counter[str] = Counter()
+        for word, n in zip(self.words, often, strict=True):
+            if n:
+                found[word] += n
+        return found
 
 
 @dataclass
@@ -150,7 +156,7 @@ class SourceTable:
         """Dates (rows,); a column whose day and month cannot be told apart needs ``order``."""
         if self.kind(name) == "date":
             return np.asarray(self.table.column(name).combine_chunks().to_numpy(zero_copy_only=False), dtype="datetime64[D]")
-        said = self.coded(name)
+        said = self.days(name)
         counts = said.counts()
         if not counts:
             return np.full(len(said.at), NAT)
@@ -167,6 +173,11 @@ class SourceTable:
             what = f"{{n}} values of {safe(name)} are no dates and count as missing: {shown}"
             self.report(report, "source-date", "warning", what, lost)
         return found
+
+    def days(self, name: str) -> Coded:
+        """The texts of a column of dates without a time of day behind them."""
+        said = self.coded(name)
+        return Coded(said.at, tuple(_TIME.sub("", w) for w in said.words))
 
     def report(self, report: DerivationReport, rule: str, severity: Any, what: str, rows: Flags) -> None:
         """A finding about the rows that ``rows`` marks."""
