@@ -5,10 +5,43 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import pytest
+from tests.shared import workspace_copy
+
+from alsbench.audit.log import append
 from alsbench.data.frames import ColumnInfo
+from alsbench.data.load import load
 from alsbench.data.snapshot import Snapshot, TableInfo
+from alsbench.data.workspace import Workspace
 from alsbench.tui.cell_text import fit
 from alsbench.tui.paged import PAGE_ROWS, PagedModel
+
+SUBJECTS, VISITS = 599, 95  # 599 x 95 = 56,905 records after baseline
+
+
+def load_many(folder: Path) -> None:
+    """A table of 599 subjects with baseline and 95 visits: 57,504 records, every seventh value missing."""
+    folder.mkdir()
+    (folder / "study.toml").write_text((Path(__file__).parents[2] / "sample_data" / "study.toml").read_text())
+    arms = ("Placebo", "Group 1", "Group 2")
+    subjects = ["USUBJID,TRT01P,TRT01A,FASFL,SAFFL"]
+    subjects += [f"S{i:03},{arms[i % 3]},{arms[i % 3]},Y,Y" for i in range(SUBJECTS)]
+    rows = ["STUDYID,USUBJID,PARAMCD,AVISITN,AVAL,AVALC"]
+    for i in range(SUBJECTS):
+        for visit in range(VISITS + 1):
+            value = "" if (i + visit) % 7 == 0 else f"{(i * 37 + visit * 11) % 500 / 10}"
+            rows.append(f"MANY,S{i:03},X,{visit},{value},{'O' * (visit % 3)}")
+    files = folder / "adsl.csv", folder / "adxx.csv"
+    for path, lines in zip(files, (subjects, rows), strict=True):
+        path.write_text("\n".join(lines) + "\n")
+    space = Workspace(folder)
+    space.create()
+    append(space.audit_path, "load", load(list(files), space).for_audit())
+
+
+@pytest.fixture
+def many(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return workspace_copy(tmp_path_factory, "many", load_many)
 
 
 async def _open(tui: Any, pilot: Any, name: str) -> Any:
@@ -111,7 +144,7 @@ async def test_numbers_have_all_their_digits_and_stand_on_the_point(workspace: P
         view.table.go(0, column)
         assert view.cell_text() == repr(stored[0])
         assert repr(stored[0]) in page_markdown(view.page())
-        text = await tui.press(pilot, "enter")
+        text = await tui.press(pilot, "F")
         assert f"mean              {sum(stored) / 115:.4f}".rstrip("0") in text
 
 
@@ -140,7 +173,7 @@ async def test_the_subjects_of_an_arm_have_their_values_as_stored(workspace: Pat
 
 
 async def test_the_subject_stands_first_and_is_frozen_in_every_table_that_has_one(workspace: Path, tui: Any) -> None:
-    """Files put STUDYID first; the copy of the table keeps the file's order, as the shell does."""
+    """Files put STUDYID first; the page to read keeps the file's order."""
     async with tui.run(workspace, size=(80, 24)) as pilot:
         view = await _open(tui, pilot, "ADQS")
         snapshot: Snapshot = view.snapshot
@@ -184,7 +217,7 @@ async def test_data_pages_filter_sort_and_freeze(workspace: Path, tui: Any) -> N
         await tui.press(pilot, "S")
         values = [float(app.view.model.row(k)[table.cursor_col][0]) for k in range(10)]
         assert values == sorted(values)
-        text = await tui.press(pilot, "enter")
+        text = await tui.press(pilot, "F")
         assert "median" in text
         await tui.press(pilot, "escape", "escape")
         assert len(table.model) == total
@@ -195,3 +228,114 @@ async def test_a_bad_filter_leaves_the_table(workspace: Path, tui: Any) -> None:
         await tui.press(pilot, "8", "enter", "slash", *"NOPE == 1", "enter")
         assert "NOPE" in tui.text(pilot.app)
         assert len(pilot.app.view.table.model) > 0
+
+
+async def test_every_filtered_row_is_exported_and_copied_as_the_shell_writes_it(many: Path, tui: Any, tmp_path: Path) -> None:
+    """56,905 of 57,504 rows, sorted, the subject first as on the screen; no row, column or digit less."""
+    async with tui.run(many) as pilot:
+        view = await _open(tui, pilot, "ADXX")
+        await tui.press(pilot, "slash", *"AVISITN > 0", "enter")
+        view.table.go(0, _column(view, "AVAL"))
+        text = await tui.press(pilot, "S")
+        assert "row 1/56,905 \u00b7 col 5/6" in text
+        target = tmp_path / "rows.csv"
+        pilot.app.exporter.export(str(target))
+        assert "wrote" in await tui.settle(pilot)
+        written = target.read_text()
+        assert written == tui.shell(pilot.app.exporter.shell_command(), many, "--format", "csv", "-q")
+        lines = written.splitlines()
+        assert len(lines) == 56_906 and lines[0] == "USUBJID,STUDYID,PARAMCD,AVISITN,AVAL,AVALC"
+        said = await tui.press(pilot, "Y")
+        assert "copied" in said
+        assert f"{target.parent}" not in said
+        copied = tui.shell(pilot.app.exporter.shell_command(), many, "-q")
+        assert copied.count("\n") > 56_905  # what Y has copied is this, and no first thousand of it
+        assert f"copied {copied.count(chr(10))} lines" in said
+
+
+async def test_rows_are_chosen_and_left_out_by_a_cell(many: Path, tui: Any) -> None:
+    """= keeps the rows of the cell's value, ! those of every other, missing ones too; both go on from what stands."""
+    async with tui.run(many) as pilot:
+        view = await _open(tui, pilot, "ADXX")
+        stored = view.snapshot.page("ADXX", ["USUBJID", "AVISITN", "AVAL", "AVALC"], offset=0, limit=60_000)
+        view.table.go(2, _column(view, "AVALC"))
+        assert view.cell_text() == "OO"
+        await tui.press(pilot, "=")
+        assert len(view.model) == sum(row[3] == "OO" for row in stored)
+        assert view.table.cursor_col == _column(view, "AVALC")
+        await tui.press(pilot, "escape")
+        view.table.go(0, _column(view, "AVAL"))
+        assert view.cell_text() == ""
+        missing = sum(row[2] is None or row[2] != row[2] for row in stored)
+        assert 0 < missing < len(stored)
+        await tui.press(pilot, "=")
+        assert len(view.model) == missing
+        await tui.press(pilot, "escape")
+        view.table.go(1, _column(view, "AVAL"))
+        value = view.model.value(1, _column(view, "AVAL"))
+        await tui.press(pilot, "!")
+        assert len(view.model) == sum(row[2] != value for row in stored)
+        view.table.go(0, _column(view, "USUBJID"))
+        await tui.press(pilot, "=")
+        assert len(view.model) == sum(row[2] != value and row[0] == "S000" for row in stored)
+        assert len(view.model) < VISITS + 1
+
+
+async def test_one_sign_of_equality_is_enough_in_a_filter(many: Path, tui: Any) -> None:
+    async with tui.run(many) as pilot:
+        view = await _open(tui, pilot, "ADXX")
+        await tui.press(pilot, "slash", *"USUBJID = 'S001' and AVISITN <= 3", "enter")
+        assert len(view.model) == 4
+        assert len(tui.shell(pilot.app.exporter.shell_command(), many, "--format", "csv", "-q").splitlines()) == 5
+
+
+def test_a_sign_of_equality_in_quotes_stays() -> None:
+    from alsbench.study.expression import equality
+
+    assert equality("A = 'x = y' and B >= 2 and C != \"=\" or D == 1") == "A == 'x = y' and B >= 2 and C != \"=\" or D == 1"
+
+
+async def test_a_line_is_typed_at_the_bottom_with_the_data_in_view(workspace: Path, tui: Any) -> None:
+    """What stands in it is selected: typing replaces it. A fault stands on two lines with a caret, and is not accepted."""
+    async with tui.run(workspace) as pilot:
+        view = await _open(tui, pilot, "ADQS")
+        await tui.press(pilot, "slash", *"AVISITN == 6", "enter")
+        text = await tui.press(pilot, "slash")
+        assert "ALSDEMO-01-1001" in text and "ADQS where AVISITN == 6" in text.splitlines()[-2]
+        text = await tui.press(pilot, *"AVISITN == ")
+        assert text.splitlines()[-2].strip() == "ADQS where AVISITN =="
+        assert any(line.strip() == "^" for line in text.splitlines())
+        text = await tui.press(pilot, "enter")
+        assert "ADQS where" in text and view.where_text == "AVISITN == 6"
+        text = await tui.press(pilot, "1", "2")
+        assert not any(line.strip() == "^" for line in text.splitlines())
+        await tui.press(pilot, "enter")
+        assert view.where_text == "AVISITN == 12"
+
+
+async def test_enter_on_a_row_opens_the_profile_and_esc_returns(own_workspace: Path, tui: Any) -> None:
+    """From any table of subjects and from the records behind a number; the look is entered as that of `alsbench subject`."""
+    from alsbench.audit.log import entries
+
+    async with tui.run(own_workspace, audit=True) as pilot:
+        view = await _open(tui, pilot, "ADQS")
+        view.table.go(40, 2)
+        subject = view.model.row(40)[0][0].strip()
+        text = await tui.press(pilot, "enter")
+        assert text.splitlines()[0].strip() == subject and "ALSFRS-R total score" in text
+        assert "row 41/" in await tui.press(pilot, "escape")
+        await tui.press(pilot, "4", "}")
+        text = await tui.press(pilot, "l", "enter")
+        assert "records of ADQS" in text and "enter profile" in text
+        behind = pilot.app.screen.table
+        first = behind.model.text(0, 0)
+        assert (await tui.press(pilot, "enter")).splitlines()[0].strip() == first
+        assert "records of ADQS" in await tui.press(pilot, "escape")
+        looked = [e.facts["asked"] for e in entries(own_workspace / "audit.jsonl") if e.action == "subject"]
+        assert [line.split()[:3] for line in looked] == [["alsbench", "subject", who] for who in (subject, first)]
+
+
+async def test_a_key_is_a_command_line_too(workspace: Path, tui: Any) -> None:
+    async with tui.run(workspace) as pilot:
+        await tui.press(pilot, ":q")
+        assert pilot.app._exit

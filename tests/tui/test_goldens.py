@@ -75,8 +75,9 @@ SAMPLE: tuple[Step, ...] = (
     ("data-adlb", ("j", "j", "enter")),
     ("data-adlb-right", (*"llllllll",)),
     ("data-frozen", ("h", "h", "h", "f", *"lllllll")),
-    ("data-column-text", (":table ADSL", *"lllllllll", "enter")),
-    ("data-column-number", ("escape", "h", "h", "enter")),
+    ("data-column-text", (":table ADSL", *"lllllllll", "F")),
+    ("data-column-number", ("escape", "h", "h", "F")),
+    ("data-profile", ("escape", "enter")),
     ("data-filter", ("escape", "slash", *"AGE>60 an")),
     ("data-filtered", ("backspace", "backspace", "backspace", "enter")),
     ("data-sorted", ("S",)),
@@ -100,7 +101,7 @@ SAMPLE: tuple[Step, ...] = (
     ("chips", ("n", "1", "s")),
     ("shell", ("escape", "c")),
     ("export", ("escape", "x")),
-    ("export-fault", (*("backspace",) * 4, *".doc")),
+    ("export-fault", tuple("evidence.doc")),
 )
 
 PILOT: tuple[Step, ...] = (
@@ -131,7 +132,7 @@ PILOT: tuple[Step, ...] = (
     ("data", ("8",)),
     ("data-adadas", ("enter",)),
     ("data-adadas-right", (*"llllllllllll",)),
-    ("data-column", ("enter",)),
+    ("data-column", ("F",)),
     ("data-filter", ("escape", "slash", *"PARAMCD=='ACTOT' and AVISITN=")),
     ("data-row", ("escape", ":row 12000")),
     ("log", ("9",)),

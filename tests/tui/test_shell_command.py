@@ -87,6 +87,10 @@ async def test_ratios_have_the_decimals_of_their_page(here: Path, tui: Any, endp
         assert all(re.sub(r"([(,]) +", r"\1", i) in squeezed for i in intervals)
 
 
+ADEX = "USUBJID STUDYID TRT01P TRT01A EXSEQ EXTRT EXDOSE EXDOSU EXROUTE ASTDT ASTDY"
+COLUMNS = "".join(f" -c {c}" for c in ADEX.split())  # the subject first, as on the screen
+
+
 @pytest.mark.parametrize(
     ("keys", "expected"),
     [
@@ -95,7 +99,7 @@ async def test_ratios_have_the_decimals_of_their_page(here: Path, tui: Any, endp
         (("3",), "alsbench subgroup show slow"),
         (("7",), "alsbench safety --subgroup overall --subgroup slow"),
         (("8",), "alsbench data"),
-        (("8", "j", "enter"), "alsbench data ADEX"),
+        (("8", "j", "enter"), "alsbench data ADEX" + COLUMNS + " --limit 520"),
     ],
 )
 async def test_other_screens(here: Path, tui: Any, keys: tuple[str, ...], expected: str) -> None:

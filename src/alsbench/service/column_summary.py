@@ -13,7 +13,7 @@ from alsbench.data.snapshot import Snapshot, TableInfo
 from alsbench.data.sql import fill, quote
 from alsbench.errors import ExpressionError
 from alsbench.render.formats import format_number, format_stored
-from alsbench.study.expression import parse
+from alsbench.study.expression import equality, parse
 from alsbench.study.sql import Where, compile_sql
 
 MOST_VALUES = 20
@@ -31,14 +31,17 @@ def filter_condition(info: TableInfo, text: str) -> Where | None:
     """The bound condition of an expression over a table's columns; None for no text. Raises ExpressionError."""
     if not text.strip():
         return None
-    expression = parse(text)
+    expression = parse(equality(text))
     if expression.aggregates:
         raise ExpressionError("a filter compares with values, not with a mean or quantile", text=text)
     return compile_sql(expression, {**info.kinds}, {})
 
 
-def column_summary(snapshot: Snapshot, table: str, column: str, where: str, check: Callable[[], None]) -> ColumnSummary:
-    """The summary of a column where an expression holds; ``check`` raises where nobody wants it any more."""
+def column_summary(
+    snapshot: Snapshot, table: str, column: str, where: str, check: Callable[[], None], most: int = MOST_VALUES
+) -> ColumnSummary:
+    """The summary of a column where an expression holds, with its ``most`` commonest values; ``check`` raises where nobody
+    wants it any more."""
     info = snapshot.table(table)
     condition = filter_condition(info, where)
     clause = f" WHERE {fill(condition.sql, condition.params)}" if condition is not None else ""
@@ -63,7 +66,7 @@ def column_summary(snapshot: Snapshot, table: str, column: str, where: str, chec
     check()
     common = snapshot.rows(
         f"SELECT {name}, count(*) AS n FROM {source}{clause} GROUP BY {name} ORDER BY n DESC, {name} NULLS LAST "
-        f"LIMIT {MOST_VALUES}"
+        f"LIMIT {int(most)}"
     )
     return ColumnSummary(tuple(facts), tuple((value_text(v), int(n)) for v, n in common))
 

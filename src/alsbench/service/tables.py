@@ -27,7 +27,7 @@ from alsbench.service.access import Access
 from alsbench.service.output import Facts, Output, log_words, sheets_output, snapshot_fact, study_fact
 from alsbench.service.subjects import plain
 from alsbench.service.trail import log_shown
-from alsbench.study.expression import parse
+from alsbench.study.expression import equality, parse
 from alsbench.study.names import nearest
 from alsbench.study.sql import compile_sql
 from alsbench.study.study_file import study_digest
@@ -156,7 +156,7 @@ def entered(access: Access, snapshot: Snapshot, table: str, where: str | None, o
 
 def condition_of(access: Access, snapshot: Snapshot, info: TableInfo, text: str) -> Where:
     """The expression compiled for this table; cut-offs such as mean(LEADRATE) are those of the study's population."""
-    expression = parse(text)
+    expression = parse(equality(text))
     cuts = {}
     if expression.aggregates:
         study = Workspace(access.path).read_study()

@@ -36,6 +36,7 @@ _TOKEN = re.compile(
       | (?P<sign><=|>=|==|!=|<|>|\(|\)|\[|\]|,|-|\+)""",
     re.VERBOSE,
 )
+_EQUAL = re.compile(r"""("[^"]*"?|'[^']*'?|[<>=!]=)|=""")
 _HINTS = {
     "=": "equality is written ==",
     "&": "write and",
@@ -140,6 +141,11 @@ def _check_neighbours(text: str, position: int, before: tuple[str, str], now: tu
             raise fault("an empty text is a missing value", text, position, hint="write missing(COLUMN)")
     if kind == "name" and token in _FOREIGN and last.strip() in {"name", "number", "string", "sign", "space"}:
         raise fault(f"{token} is not a word of this language", text, position, hint=f"write {_FOREIGN[token]}")
+
+
+def equality(text: str) -> str:
+    """A text where a lone ``=`` stands for ``==``, as in a filter that nobody can mean as an assignment; quoted text stays."""
+    return _EQUAL.sub(lambda found: found[1] or "==", text)
 
 
 def parse(text: str) -> tree.Expression:

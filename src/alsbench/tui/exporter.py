@@ -172,7 +172,7 @@ class Exporter:
     def do_export(self) -> None:
         hint = "a new file, in the form of its ending: " + " ".join(f".{f}" for f in FORMATS)
         hint += "\nFILE --mask 5 hides counts below 5"
-        target = str(_current_directory() / f"{self.host.session.screen}.txt")
+        target = _new_file(f"{self.host.session.screen}.txt")
         self.overlays.ask("Export this view to", target, self.export, hint=hint, check=_check_export)
 
     def ask_export(self, request: ViewRequest, say: Callable[[str], None]) -> None:
@@ -188,7 +188,7 @@ class Exporter:
             except AlsbenchError as error:
                 say(error.what)
 
-        self.overlays.ask("Export to", str(_current_directory() / f"{request.name}.txt"), write, hint=hint, check=_check_export)
+        self.overlays.ask("Export to", _new_file(f"{request.name}.txt"), write, hint=hint, check=_check_export)
 
     def export(self, target: str) -> None:
         """Write the view to a file in the format of its ending; ``FILE --mask K`` hides small cells."""
@@ -230,7 +230,7 @@ class Exporter:
 
         def write(made: Output) -> str:
             made.write(path, form)
-            return f"wrote {path}, counts below {k} masked" if k else f"wrote {path}"
+            return f"wrote {path.absolute()}, counts below {k} masked" if k else f"wrote {path.absolute()}"
 
         self.make(request, k, write, say, failed or (lambda error: say(error.what)), form=form, file=path.name)
 
@@ -249,7 +249,7 @@ class Exporter:
         write_new(path, text)
         for result in results:
             self.access_log.export(result, path.name)
-        self.host.status(f"wrote {count}{path}")
+        self.host.status(f"wrote {count}{path.absolute()}")
 
     def printed_only(self, kind: str) -> bool:
         """Whether only the view's shell command writes this form of it: no result stands behind the view, or the form is one
@@ -331,12 +331,13 @@ def _rows(page: Page) -> int:
     return sum(len(block.lines) for block in page.blocks)
 
 
-def _current_directory() -> Path:
-    """The current directory; the home directory where that one was deleted."""
+def _new_file(name: str) -> str:
+    """A file in the current directory; in the home directory where that one was deleted."""
     try:
-        return Path.cwd()
+        Path.cwd()
     except FileNotFoundError:
-        return Path.home()
+        return str(Path.home() / name)
+    return name
 
 
 def _is_current_directory(workspace: Path) -> bool:

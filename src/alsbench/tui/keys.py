@@ -114,8 +114,8 @@ class KeyRouter:
         name, argument = words[0].lower(), words[1] if len(words) > 1 else ""
         known_as = [c for c in host.registry.commands if name in {c.id, c.id.split(".")[-1], c.name.lower()}]
         found = next(iter(sorted(known_as, key=lambda c: c.id != name)), None)
-        if found is None and name.isdigit():
-            found = host.registry.for_key(name, host.session)
+        if found is None and len(name) == 1:  # a key, as q is
+            found = host.registry.for_key(words[0], host.session)
         if found is None:
             host.status(f"no command {safe(name)}; ^p finds commands")
             return

@@ -40,8 +40,10 @@ class Overlays:
         check: Callable[[str], str] | None = None,
         complete: Callable[[str], Sequence[str]] | None = None,
         kind: str = "",
+        strict: bool = False,
     ) -> None:
-        """Ask for a line of text; ``then`` gets it unless the dialog was closed. Lines of a ``kind`` can be recalled."""
+        """Ask for a line of text; ``then`` gets it unless the dialog was closed. Lines of a ``kind`` can be recalled; a
+        ``strict`` one is accepted only where ``check`` has nothing to say."""
         past = self.typed.setdefault(kind, []) if kind else []
 
         def done(text: str | None) -> None:
@@ -51,7 +53,9 @@ class Overlays:
                 past.append(text)
             then(text)
 
-        prompt = Prompt(self.host.look, title, value, hint=hint, check=check, complete=complete, past=tuple(past))
+        prompt = Prompt(
+            self.host.look, title, value, hint=hint, check=check, complete=complete, past=tuple(past), strict=strict
+        )
         self.host.push_screen(prompt, done)
 
     def read(self, title: str, lines: Sequence[Text], actions: ReaderActions | None = None) -> None:

@@ -111,6 +111,12 @@ class PagedModel:
         at = row % PAGE_ROWS
         return safe(value_text(rows[at][col]), ascii=self.ascii) if at < len(rows) else ""
 
+    def value(self, row: int, col: int) -> object:
+        """A cell as it is stored; None where it is missing or its page is not here."""
+        rows = self.pages.get(row // PAGE_ROWS, ())
+        at = row % PAGE_ROWS
+        return rows[at][col] if at < len(rows) else None
+
     def __len__(self) -> int:
         return self.count
 

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from alsbench.service.output import Output
 
 Option = str | tuple[str, ...] | bool
-FLAGS = {"subgroups": "--subgroup", "comparisons": "--comparison", "visits": "--visit", "checks": "--check", "names": "--claim"}
+FLAGS = {"subgroups": "--subgroup", "comparisons": "--comparison", "visits": "--visit", "checks": "--check", "names": "--claim",
+         "columns": "-c"}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -67,7 +68,7 @@ class ViewRequest:
         if self.name == "diff":
             return self._diff()
         options: dict[str, Any] = {k: tuple(filter(None, v)) if isinstance(v, tuple) else v for k, v in self.options.items()}
-        options = {key: value for key, value in options.items() if value}
+        options = {key: int(value) if key == "limit" else value for key, value in options.items() if value}
         curve = options.pop("curve", False)
         operations: dict[str, Callable[..., Output]] = {
             "arms": subjects.arms,
@@ -116,12 +117,16 @@ def view_request(
     name: str = "",
     where: str = "",
     order_by: str = "",
+    columns: str = "",
+    limit: str = "",
     check: str = "",
     curve: str = "",
     judge: str = "",
 ) -> ViewRequest:
     """What the current view asks. The rest is what the session does not hold: ``subject`` the id of the subject shown, ``name``
     the subgroup under the cursor or scrutiny, or one claim, ``where`` and ``order_by`` what a table is filtered and sorted by,
+    ``columns`` its columns where they stand in another order than the file's, a tab between two, ``limit`` how many rows are
+    all where the shell prints fewer unless it is told,
     ``check`` the one check shown (of claims: whether they were put to scrutiny), ``curve`` whether survival
     curves are, ``judge`` whether every small p shown has its bottom line."""
     choice, place, chosen = session.choice, session.place, session.choice.subgroups
@@ -164,7 +169,10 @@ def view_request(
         case "claims":
             return ViewRequest("claims", (), {"names": (name,), "scrutinise": bool(check)})
         case "data" if place.table:
-            return ViewRequest("data", (place.table,), {"where": where, "order_by": (order_by,)})
+            names = tuple(columns.split("\t"))
+            return ViewRequest(
+                "data", (place.table,), {"where": where, "order_by": (order_by,), "columns": names, "limit": limit}
+            )
         case screen:
             return ViewRequest("audit" if screen == "log" else screen)
 

@@ -11,14 +11,12 @@ import numpy as np
 
 from alsbench.analysis.roster import arm_counts, roster_notes
 from alsbench.analysis.source import Source
-from alsbench.analysis.subgroups import members
-from alsbench.errors import AlsbenchError
 from alsbench.render.formats import format_number
 from alsbench.service.column_summary import value_text
 from alsbench.tui import actions as act
 from alsbench.tui.cell_text import safe
 from alsbench.tui.screens.base import View
-from alsbench.tui.screens.profile import profile_lines
+from alsbench.tui.screens.profile import memberships, profile_lines
 from alsbench.tui.table_models import GridModel, GridRow, Section, grid
 from alsbench.tui.worker import JobReport
 
@@ -117,20 +115,7 @@ class ArmsView(View):
 
     def memberships(self) -> list[tuple[str, list[str]]]:
         """For each active subgroup a mark per subject: ``x`` in, ``.`` out, ``?`` undecided, ``-`` not in the population."""
-        found = []
-        population = self.source_data.population()
-        for name in self.session.choice.subgroups:
-            try:
-                inside = members(self.source_data, name).mask
-                outside = members(self.source_data, f"not {name}").mask
-            except AlsbenchError as error:
-                self.bench.status(f"{name}: {error.what}")
-                continue
-            marks = [
-                "-" if not p else "x" if i else "." if o else "?" for p, i, o in zip(population, inside, outside, strict=True)
-            ]
-            found.append((name, marks))
-        return found
+        return memberships(self.source_data, self.session.choice.subgroups, self.bench.status)
 
     def do_sort(self) -> None:
         """Sort the subjects by the column under the cursor: up, down, as loaded."""

@@ -1,9 +1,10 @@
 """Screen 8: any table of the snapshot, paged from DuckDB; a million rows cost what the lines on the screen cost.
 
 The subject stands first. Pages are fetched by a worker and kept in a small ring; ``/`` filters by an expression of the subgroup
-language, ``S`` sorts by the column under the cursor, ``f`` freezes the columns up to it, ``w`` says where a text is and ``n N``
-go from row to row that holds it. ``enter`` tells about the column under the cursor. Sorting and filtering are done once, in the
-worker; what is kept is the order of the rows, so that every page after costs the same.
+language, ``=`` and ``!`` by the cell under the cursor; ``S`` sorts by its column, ``F`` tells its values, ``f`` freezes the
+columns up to it, ``w`` says where a text is and ``n N`` go from row to row that holds it; ``enter`` opens a profile.
+Sorting and filtering are done once, in the worker; what is kept is the order of the rows, so that every page after costs the
+same. Copies and exports are what the shell writes: every row of the filtered and sorted table, in the columns' order here.
 """
 
 from __future__ import annotations
@@ -18,16 +19,19 @@ from alsbench.data.row_order import RowOrder, TextMatches, row_order, search_chu
 from alsbench.data.snapshot import Snapshot, TableInfo
 from alsbench.errors import AlsbenchError
 from alsbench.render.page import Page
-from alsbench.service.column_summary import ColumnSummary, column_summary, filter_condition
+from alsbench.service.column_summary import ColumnSummary, column_summary, filter_condition, value_text
+from alsbench.service.tables import SHOWN
 from alsbench.tui import actions as act
 from alsbench.tui.cell_text import fit, safe
 from alsbench.tui.paged import LONG, PAGE_ROWS, PagedModel, fraction, rows_block
 from alsbench.tui.screens.base import Bench, View
+from alsbench.tui.screens.profile import open_profile
 from alsbench.tui.table_models import GridModel, GridRow, grid
 from alsbench.tui.theme import Appearance
 from alsbench.tui.worker import Job, JobReport
 
-COPIED = 1000  # rows copied or exported from the screen at most; the shell writes all
+IN_VIEW = 1000  # rows of a page to read, at most
+MOST_VALUES = 1000  # of a column, told
 
 
 class DataView(View):
@@ -160,6 +164,7 @@ class DataView(View):
     def opened(
         self, wanted: tuple[Any, ...], rows: RowOrder, first: list[tuple[Any, ...]], hits: TextMatches | None, keep: bool
     ) -> None:
+        column = self.table.cursor_col if self.shown[:1] == wanted[:1] else 0
         self.shown, self.rows, self.hits = wanted, rows, hits
         self.wanted.clear()
         self.reading = None
@@ -171,6 +176,8 @@ class DataView(View):
         self.pane.display, self.table.display = False, True
         self.table.placeholder = "no rows"
         self.table.show(self.model, keep=keep)
+        if not keep:
+            self.table.go(0, column)
         self.table.matches = hits or frozenset()
         self.focus_main()
         self.describe()
@@ -192,8 +199,12 @@ class DataView(View):
     def cursor_moved(self) -> None:
         if self.model is None:
             return
-        column = self.model.info.columns[self.table.cursor_col]
-        about = f"{column.name}: {column.label or 'no label'} ({column.kind}{f', {column.format}' if column.format else ''})"
+        at, column = self.table.cursor_col, self.model.info.columns[self.table.cursor_col]
+        where = (
+            f"row {min(self.table.cursor_row + 1, len(self.model)):,}/{len(self.model):,} · col {at + 1}/{len(self.model.cols)}"
+        )
+        kind = f"({column.kind}{f', {column.format}' if column.format else ''})"
+        about = safe(f"{where}  {column.name}: {column.label or 'no label'} {kind}", ascii=self.ascii)
         full = self.cell_text() if column.kind == "number" and len(self.model) else ""
         self.say(f"{about} = {full}" if fraction(full) > LONG else about)
 
@@ -205,13 +216,44 @@ class DataView(View):
             if name:
                 await self.bench.dispatch_action(act.OpenTable(name))
             return
+        subject = self.bench.ready.source.study.info.subject
+        names = [c.name for c in self.model.info.columns]
+        if subject in names:
+            open_profile(self.bench, self.model.text(self.table.cursor_row, names.index(subject)))
+        else:
+            self.do_column()
+
+    def do_column(self) -> None:
+        """The column under the cursor in the rows shown."""
+        if self.model is None:
+            return
         column = self.model.info.columns[self.table.cursor_col]
         snapshot, (name, text, *_) = self.snapshot, self.shown
 
         def work(job: Job) -> tuple[str, Any]:
-            return "column", (column.name, column_summary(snapshot, name, column.name, text, job.check))
+            return "column", (column.name, column_summary(snapshot, name, column.name, text, job.check, MOST_VALUES))
 
         self.bench.jobs.start(self.panel, f"{column.name}:", work, interrupt=snapshot.interrupt)
+
+    def do_cell_only(self) -> None:
+        self.by_cell("{column} == {value}", "missing({column})")
+
+    def do_cell_without(self) -> None:
+        """A missing value is not the one left out: without the second half its rows would go too."""
+        self.by_cell("({column} != {value} or missing({column}))", "not missing({column})")
+
+    def by_cell(self, present: str, missing: str) -> None:
+        """Filter further by the cell under the cursor."""
+        if self.model is None or not len(self.model):
+            return
+        column = self.model.info.columns[self.table.cursor_col]
+        value = self.model.value(self.table.cursor_row, self.table.cursor_col)
+        form = present if value_text(value) else missing
+        quote = "'" if '"' in str(value) else '"'
+        literal = value_text(value) if column.kind == "number" else f"{quote}{value_text(value)}{quote}"
+        more = form.format(column=column.name, value=literal)
+        before = f"({self.where_text})" if " or " in self.where_text else self.where_text
+        self.set_where(f"{before} and {more}" if before else more)
 
     def do_back(self) -> bool:
         if self.model is not None and (self.hits is not None or self.bench.jobs.cancel(self.panel, "search")):
@@ -236,7 +278,7 @@ class DataView(View):
             return ""
 
         hint = "an expression over these columns: AVISITN == 6 and PARAMCD == 'NFL'; empty shows all"
-        self.bench.overlays.ask(f"{info.name} where", self.where_text, self.set_where, hint=hint, check=check)
+        self.bench.overlays.ask(f"{info.name} where", self.where_text, self.set_where, hint=hint, check=check, strict=True)
 
     def set_where(self, text: str) -> None:
         """Show the rows that meet an expression."""
@@ -347,10 +389,10 @@ class DataView(View):
             return super().page()
         name = self.shown[0]
         info = self.snapshot.table(name)  # columns as the shell writes them
-        rows = self.rows.page(self.snapshot, None, offset=0, limit=COPIED)
+        rows = self.rows.page(self.snapshot, None, offset=0, limit=IN_VIEW)
         cut = (
-            (f"The first {COPIED} of {len(self.model)} rows; alsbench data {name} --format csv writes all.",)
-            if len(self.model) > COPIED
+            (f"The first {IN_VIEW} of {len(self.model)} rows; alsbench data {name} --format csv writes all.",)
+            if len(self.model) > IN_VIEW
             else ()
         )
         return Page(
@@ -360,12 +402,29 @@ class DataView(View):
             (*cut, *self.bench.exporter.footnotes()),
         )
 
+    @property
+    def printed(self) -> bool:
+        """The rows of a table are copied and exported as the shell writes them: all, however many."""
+        return self.model is not None
+
     def shell_words(self) -> dict[str, str]:
-        return {"where": self.where_text, "order_by": " ".join(self.order)}
+        words = {"where": self.where_text, "order_by": " ".join(self.order)}
+        if self.model is not None:
+            shown = [c.name for c in self.model.info.columns]
+            stored = [c.name for c in self.snapshot.table(self.model.info.name).columns]
+            words["limit"] = str(len(self.model)) if len(self.model) > SHOWN else ""
+            words["columns"] = "\t".join(shown) if shown != stored else ""
+        return words
 
 
 def column_lines(found: ColumnSummary, look: Appearance) -> list[Text]:
     """The summary of a column as lines."""
     lines = [Text.assemble((f"{name:<18}", look["dim"]), (safe(text), look["text"])) for name, text in found.facts]
-    lines += [Text(), Text("commonest values", look["head"])]
-    return [*lines, *(Text(f"{fit(safe(text) or '(missing)', 40)} {n:>8}", look["text"]) for text, n in found.common)]
+    total = int(dict(found.facts)["rows"])
+    lines += [Text(), Text("values, the commonest first", look["head"])]
+    lines += [
+        Text(f"{fit(safe(text) or '(missing)', 40)} {n:>8,} {100 * n / max(total, 1):>6.1f} %", look["text"])
+        for text, n in found.common
+    ]
+    left = int(dict(found.facts)["distinct"]) - sum(1 for text, _ in found.common if text)
+    return [*lines, *([Text(f"and {left:,} more values", look["dim"])] if left > 0 else [])]

@@ -13,9 +13,11 @@ from typing import Any
 
 from rich.text import Text
 from textual.app import ComposeResult
+from textual.containers import Horizontal, Vertical
 from textual.events import Key
 from textual.screen import ModalScreen
-from textual.widgets import Input
+from textual.widgets import Input, Static
+from textual.widgets.input import Selection
 
 from alsbench.tui.cell_text import safe
 from alsbench.tui.commands import common_start
@@ -285,8 +287,16 @@ class Picker(Dialog):
 
 
 class Prompt(Dialog):
-    """One line to type; returns the text, or None. ``check`` says what is wrong with it while typing; ``complete`` gives the
-    lines it could become, taken with ``tab``; ``past`` holds earlier lines, recalled with ``up`` and ``down``."""
+    """A line to type at the bottom, with what is being asked about in view above it; what is prefilled is selected, so that
+    typing replaces it. ``check`` says what it makes of the text; of a ``strict`` line that is a fault, and the text is not
+    accepted until it is mended. ``tab`` completes, ``up`` and ``down`` recall earlier lines."""
+
+    DEFAULT_CSS = """
+    Prompt { background: transparent; }
+    Prompt .box { dock: bottom; height: auto; background: $background; }
+    Prompt .typed { height: 1; }
+    Prompt .typed Static { width: auto; height: 1; }
+    """
 
     def __init__(
         self,
@@ -298,32 +308,39 @@ class Prompt(Dialog):
         check: Callable[[str], str] | None = None,
         complete: Callable[[str], Sequence[str]] | None = None,
         past: Sequence[str] = (),
+        strict: bool = False,
     ) -> None:
         keys = [("enter", "accept"), ("esc", "close")]
         keys += [("tab", "complete")] if complete else []
         super().__init__(look, title, [*keys, ("up", "earlier")] if past else keys)
+        self.title_text = f"{safe(title, ascii=self.ascii)}{'' if len(title) == 1 else ' '}"  # of a key, as it was pressed
         self.line = QuietInput(value=value, classes="line")
         self.note = Pane(look)
         self.hint = hint
         self.check = check
+        self.strict = strict
         self.complete = complete
         self.past = (*past, value)
         self.at = len(self.past) - 1
 
     def compose(self) -> ComposeResult:
-        yield self.head
-        yield self.line
-        yield self.note
-        yield self.foot
+        with Vertical(classes="box"):
+            yield self.note
+            with Horizontal(classes="typed"):
+                yield Static(Text(self.title_text, self.look["key"]))
+                yield self.line
+            yield self.foot
 
     def on_mount(self) -> None:
         super().on_mount()
         self.set_focus(self.line, scroll_visible=False)
+        self.line.selection = Selection(0, len(self.line.value))
         self.show_note(self.line.value)
 
     def show_note(self, value: str) -> None:
         said, width = self.check(value) if self.check else "", max(self.size.width or 80, 20)
         lines = [part for line in (said or self.hint).split("\n") for part in (wrap(line, width) if not said else [line])]
+        self.note.styles.height = len(lines)
         self.note.show([Text(line, self.look["warn"] if said else self.look["dim"]) for line in lines])
 
     def on_input_changed(self, event: Input.Changed) -> None:
@@ -338,7 +355,8 @@ class Prompt(Dialog):
         if event.key == "escape":
             self.dismiss(None)
         elif event.key == "enter":
-            self.dismiss(self.line.value)
+            if not self.strict or self.check is None or not self.check(self.line.value):
+                self.dismiss(self.line.value)
         elif event.key in {"up", "down"}:
             self.recall(1 if event.key == "down" else -1)
         elif event.key == "tab":

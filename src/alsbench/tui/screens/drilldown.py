@@ -26,6 +26,7 @@ from alsbench.tui.cell_text import safe
 from alsbench.tui.paged import PAGE_ROWS, PagedModel, rows_block
 from alsbench.tui.screens.base import Bench
 from alsbench.tui.screens.dialogs import MOVES, Dialog, scroll
+from alsbench.tui.screens.profile import open_profile
 from alsbench.tui.shell_command import ViewRequest
 from alsbench.tui.table_models import GridModel, GridRow, grid, heading_section
 from alsbench.tui.widgets.pane import Pane, folded
@@ -49,6 +50,8 @@ WORDS = {
     "both snapshots": "Open the line as both snapshots have it, nothing cut",
     "both sides": "Open theirs and ours, and what ours was made from",
     "why": "Search for the options, or the records, that give their numbers",
+    "profile": "Open the profile of the subject",
+    "profile of an opponent": "Open the profile of the opponent",
     "pairs of a rank": "Open the pairs that decided the rank under the cursor",
 }  # what a key of the footer does, in full
 COPIED = 1000  # rows copied at most
@@ -281,6 +284,9 @@ class BehindNumber(Drilldown):
             self.head.show(
                 [(f" Behind this number  {found.count} records of {found.info.name}, {found.subjects} subjects", "key")]
             )
+            if self.bench.ready.source.study.info.subject in found.info:
+                self._keys = (*self._keys, ("enter", "profile"))
+                self.show_foot()
             self.show_records(found, rows)
         elif isinstance(found, Ranks):
             self.head.show([(f" Behind this number  {len(found.rows)} subjects ranked, best first", "key")])
@@ -348,6 +354,11 @@ class BehindNumber(Drilldown):
         subject = self.table.source()
         if isinstance(self.found, Ranks) and subject:
             self.bench.push_screen(BehindRank(self.bench, self.found.question, str(subject)))
+        elif isinstance(self.table.model, PagedModel):
+            columns, named = self.table.model.info.columns, self.bench.ready.source.study.info.subject
+            at = next((k for k, c in enumerate(columns) if c.name == named), None)
+            if at is not None and (who := self.table.model.text(self.table.cursor_row, at)):
+                open_profile(self.bench, who)
 
 
 def first_page(found: SourceRecords | Ranks | None, source: Source) -> list[tuple[Any, ...]]:
@@ -361,7 +372,8 @@ class BehindRank(Drilldown):
     def __init__(self, bench: Bench, question: Question, subject: str) -> None:
         self.command = f"{endpoint_command(question)} --why {shlex.quote(subject)}"
         title = safe(f"Why this rank: {subject}", ascii=not bench.look.glyphs.dots)
-        super().__init__(bench, title, _fact(bench, "command", self.command, bench.size.width))
+        more = ("enter", "profile of an opponent")
+        super().__init__(bench, title, _fact(bench, "command", self.command, bench.size.width), more)
         self.question = question
         self.subject = subject
         self.told: tuple[tuple[str, str], ...] = ()
@@ -403,13 +415,16 @@ class BehindRank(Drilldown):
         return (*self.bench.exporter.facts()[:1], *self.told, ("command", self.command))
 
     def open_row(self) -> None:
-        """A pair opens nothing more."""
+        """A pair opens its opponent's profile."""
+        if opponent := self.table.source():
+            open_profile(self.bench, str(opponent))
 
     def pair(self, p: Any) -> GridRow:
         role = {"won": "good", "lost": "bad"}.get(p.result, "")
         texts = (p.opponent, p.arm, p.result, p.decided_by, p.visit or "")
         values = (number_text(v) for v in (p.own_change, p.opponent_change, p.own_day, p.opponent_day))
-        return GridRow(tuple((safe(t, ascii=self.ascii), role if k == 2 else "") for k, t in enumerate((*texts, *values))))
+        cells = tuple((safe(t, ascii=self.ascii), role if k == 2 else "") for k, t in enumerate((*texts, *values)))
+        return GridRow(cells, source=p.opponent)
 
 
 def sums(r: RankReason) -> str:

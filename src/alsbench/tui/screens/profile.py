@@ -7,17 +7,21 @@ where they are loaded. King's and MiToS stages and domain totals are told where 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from itertools import count
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from rich.cells import cell_len
 from rich.text import Text
+from textual.events import Key
 
 from alsbench.analysis.endpoints.event_words import serious
 from alsbench.analysis.source import Source
+from alsbench.analysis.subgroups import members
 from alsbench.data.frames import Frame
+from alsbench.errors import AlsbenchError
 from alsbench.render.formats import format_number
 from alsbench.stats.staging import kings_stage, mitos_stage
 from alsbench.study.als import DOMAINS, ITEM_CODES, ITEMS
@@ -25,13 +29,82 @@ from alsbench.study.model import DAYS_PER_UNIT
 from alsbench.study.sql import Where
 from alsbench.tui.canvas import Series, Under, plot
 from alsbench.tui.cell_text import fit, safe
+from alsbench.tui.screens.base import Bench
+from alsbench.tui.screens.dialogs import Reader
+from alsbench.tui.shell_command import ViewRequest
 from alsbench.tui.table_models import align
 from alsbench.tui.theme import Appearance
+from alsbench.tui.worker import Job, JobReport
 
 MOST_PLOTS = 3
 MARGIN = 6  # columns for axis labels, the same for every plot on the shared axis
 GASTROSTOMY = "ALSFR05B"  # cutting food with a gastrostomy
 LONGITUDINAL = {"mmrm", "ancova", "slope"}
+
+
+_SERIAL = count(1)
+
+
+def open_profile(bench: Bench, subject: str) -> None:
+    """Show a subject's profile over the screen."""
+    bench.push_screen(ProfileReader(bench, subject))
+
+
+class ProfileReader(Reader):
+    """The profile of a subject over whatever named the subject; ``esc`` returns there. The look is entered in the log."""
+
+    def __init__(self, bench: Bench, subject: str) -> None:
+        self.bench, self.subject = bench, subject
+        self.panel = f"profile-{next(_SERIAL)}"
+        request = ViewRequest("subject", (subject,))
+        self.command = bench.exporter.command(request)
+        super().__init__(
+            bench.look, safe(subject, ascii=not bench.look.glyphs.dots), [Text("being read ...", bench.look["dim"])]
+        )
+        self._keys = (*self._keys, ("c", "command"))
+
+    def on_mount(self) -> None:
+        super().on_mount()
+        source, look, chosen, said = self.bench.ready.source, self.look, self.bench.session.choice.subgroups, self.bench.status
+        width, height = self.size.width or 80, max(self.size.height - 2, 8)
+
+        def work(_: Job) -> list[Text]:
+            record = source.subject_ids.index(self.subject)
+            return profile_lines(source, record, look, width, height, memberships(source, chosen, said))
+
+        if self.subject not in source.subject_ids:
+            self.pane.lines = (Text("ADSL has no such subject", look["warn"]),)
+            return
+        self.bench.jobs.start(self.panel, "profile", work)
+
+    def report(self, report: JobReport) -> None:
+        if report.kind == "done":
+            self.bench.access_log.subject(self.command)
+            self.pane.show(report.payload, keep=False)
+        elif report.kind == "failed":
+            self.pane.show([Text(safe(report.payload.what, ascii=self.ascii), self.look["warn"])])
+
+    async def take(self, event: Key) -> None:
+        if event.key == "c":
+            self.bench.exporter.show_command(self.command)
+        else:
+            await super().take(event)
+
+
+def memberships(source: Source, names: Sequence[str], said: Callable[[str], None]) -> list[tuple[str, list[str]]]:
+    """For each subgroup a mark per subject: ``x`` in, ``.`` out, ``?`` undecided, ``-`` not in the population; ``said`` is told
+    of a subgroup that cannot be decided."""
+    found = []
+    population = source.population()
+    for name in names:
+        try:
+            inside, outside = members(source, name).mask, members(source, f"not {name}").mask
+        except AlsbenchError as error:
+            said(f"{name}: {error.what}")
+            continue
+        marks = ["-" if not p else "x" if i else "." if o else "?" for p, i, o in zip(population, inside, outside, strict=True)]
+        found.append((name, marks))
+    return found
 
 
 def subject_where(source: Source, subject: str) -> Any:
