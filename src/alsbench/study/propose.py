@@ -340,6 +340,9 @@ class _Writer:
         arms = [str(a) for a in self.subjects.levels[self.planned] if not _NOT_AN_ARM.search(str(a))]
         if not arms:
             raise DataError(f"{SUBJECTS}.{self.planned} names no arm")
+        if len(arms) < 2:
+            what = f"{SUBJECTS}.{self.planned} names one arm only, {arms[0]}"
+            raise DataError(what, hint="a comparison needs two: is another column the arm?")
         controls = [a for a in arms if REFERENCE.search(a)]
         reference = controls[0] if controls else sorted(arms)[0]
         if len(controls) != 1:

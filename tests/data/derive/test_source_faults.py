@@ -112,6 +112,24 @@ def test_impossible_dates_are_missing_and_wrong_years_are_named(tmp_path: Path) 
     holds(snapshot, values(), "ALSFRSR", "total")
 
 
+def test_what_stands_for_something_else_is_a_doubt(tmp_path: Path) -> None:
+    """No first dose, no flags, no column of visits: dates alone place the records."""
+    frame = sheet().drop(columns="visit")
+    snapshot = loaded(tmp_path, frame)
+    holds(snapshot, values(), "ALSFRSR", "total")
+    text = (tmp_path / "ws" / "study.toml").read_text()
+    assert "# - source.visit: nothing tells the visit; each date of visit_date is rounded to the month" in text
+    assert "# - source.first_dose: nothing tells it; the date of visit 0, else the first date, stands for it" in text
+    assert "# - source.flags: no flag of an analysis set; FASFL and SAFFL are everybody with an arm" in text
+
+
+def test_one_arm_is_no_trial_to_compare(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    sheet().assign(arm="Placebo").to_csv(tmp_path / "v.csv", index=False)
+    assert main(["init", str(tmp_path / "ws"), str(tmp_path / "v.csv")]) == 3
+    assert "names one arm only, Placebo" in capsys.readouterr().err
+    assert not (tmp_path / "ws" / "study.toml").exists()
+
+
 def test_dates_with_a_time_of_day_are_days(tmp_path: Path) -> None:
     frame = sheet()
     frame["visit_date"] = frame.visit_date.dt.strftime("%Y-%m-%dT") + [f"{9 + i % 3:02d}:30" for i in range(len(frame))]

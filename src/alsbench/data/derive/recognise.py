@@ -137,6 +137,8 @@ class _Recognition:
         by_columns = bool(self.main.per_visit)
         visit, date = ("", "") if by_columns else self.main.timing()
         unit = self._unit()
+        if not by_columns and not visit and self.main.at is None:
+            self.doubts.append(f"source.visit: nothing tells the visit; each date of {date} is rounded to the {unit}")
         facts = self._subject_facts()
         source = SourceMap(
             layout="columns" if by_columns else "visits",
@@ -187,6 +189,8 @@ class _Recognition:
             when = found.get("last_contact", "")
             dated = f"the day of {when} is taken for the day of death" if when else "their last value is taken for it"
             self.doubts.append(f"source.died: no column tells the date of death; {dated}")
+        if "first_dose" not in found and not self._undated(found):
+            self.doubts.append("source.first_dose: nothing tells it; the date of visit 0, else the first date, stands for it")
         if self._undated(found):
             for role in ("death", "died"):
                 if found.pop(role, ""):
@@ -212,6 +216,8 @@ class _Recognition:
                 self.doubts.append(
                     f"source.flags: {', '.join(found.values())} is no set for efficacy; FASFL is everybody with an arm"
                 )
+            else:
+                self.doubts.append("source.flags: no flag of an analysis set; FASFL and SAFFL are everybody with an arm")
             return {}
         return found
 
