@@ -26,6 +26,7 @@ RECORD_COLUMNS = ("PARAMCD", "PARAM", "AVISIT", "AVISITN", "AVAL", "CNSR", "ABLF
 OTHER_COLUMNS = ("STUDYID", "AEDECOD", "TRTEMFL")
 IMPUTED = frozenset({"LOCF", "WOCF", "BOCF", "AVERAGE", "MEAN", "WORST", "MI", "PHANTOM"})
 MANY = 40
+SPARSE = 0.1
 # a visit that is an occasion and no time: its values belong to the visits they were taken at
 OCCASION = re.compile(
     r"\bend[ -]of[ -](treatment|study|trial)|\bearly[ -]?(term|disc|withdr)|\bunsch|\bunplanned|\bfollow[ -]?up"
@@ -105,6 +106,7 @@ class Parameter:
     where: str | None = ""
     imputed: bool = False
     repeats: tuple[float, ...] = ()
+    sparse: tuple[float, ...] = ()  # visits with less than a tenth of the records of the fullest
 
 
 @dataclass(frozen=True)
@@ -197,9 +199,16 @@ def _parameters(columns: Columns) -> list[Parameter]:
             tuple(sorted(visits[code].items())),
             *_where(counts[code], types[code]),
             repeats=_repeats(visits[code], taken[code]),
+            sparse=_sparse(counts[code]["all"]),
         )
         for code in visits
     ]
+
+
+def _sparse(records: Counter[tuple[Any, Any]]) -> tuple[float, ...]:
+    """Visits at which next to nobody was seen: a slip of the pen, or visits nobody planned."""
+    at = Counter(float(number) for _, number in records.elements())
+    return tuple(v for v, n in sorted(at.items()) if n < SPARSE * max(at.values()))
 
 
 def untimed(label: str) -> bool:
@@ -408,9 +417,10 @@ class _Writer:
         return timed or list(later)
 
     def _horizon(self, parameter: Parameter) -> list[float]:
-        """As :meth:`_later`, without follow-up after treatment."""
+        """As :meth:`_later`, without follow-up after treatment and visits at which next to nobody was seen."""
         labels = dict(parameter.visits)
-        return [v for v in self._later(parameter) if not OCCASION.search(labels[v])] or self._later(parameter)
+        later = self._later(parameter)
+        return [v for v in later if not OCCASION.search(labels[v]) and v not in parameter.sparse] or later
 
     def _condition(self, parameter: Parameter) -> str:
         """The records that count: one a visit, and none of a visit that repeats others or is no time."""

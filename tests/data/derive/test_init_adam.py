@@ -150,6 +150,13 @@ def test_the_horizon_is_that_of_the_scale(tmp_path: Path) -> None:
     assert {c["horizon"] for c in proposed(tmp_path, data)["comparisons"]} == {9}
 
 
+def test_a_visit_of_one_record_is_no_horizon(tmp_path: Path) -> None:
+    data = adam()
+    slip = data["adqs"][data["adqs"].AVISITN == 9].head(1).assign(AVISIT="Month 999", AVISITN=999)
+    data["adqs"] = pd.concat([data["adqs"], slip])
+    assert {c["horizon"] for c in proposed(tmp_path, data)["comparisons"]} == {9}
+
+
 @pytest.mark.parametrize(("arms", "order"), [
     (("Xanomeline High Dose", "Placebo", "Xanomeline Low Dose"), ["Placebo", "Xanomeline Low Dose", "Xanomeline High Dose"]),
     (("Wirkstoff 0,5 mg", "Plazebo", "Wirkstoff 0,25 mg"), ["Plazebo", "Wirkstoff 0,25 mg", "Wirkstoff 0,5 mg"]),

@@ -174,6 +174,16 @@ def test_visits_that_are_numbered_are_no_months(tmp_path: Path) -> None:
     assert 'visit_times = { "1" = 0, "2" = 1, "3" = 3, "4" = 6, "5" = 9 }  # CHECK' in text
 
 
+def test_a_number_no_visit_can_have_stands_by_its_date(tmp_path: Path) -> None:
+    frame = sheet()
+    frame["visit"] = values().month.astype(object)
+    frame.loc[6, "visit"] = "999999999999999999999"
+    snapshot = loaded(tmp_path, frame)
+    holds(snapshot, values(), "ALSFRSR", "total")
+    assert values().month[6] == 3
+    assert "by the median of their dates: 999999999999999999999 is month 3" in (tmp_path / "ws" / "study.toml").read_text()
+
+
 def test_numbers_of_visits_without_dates_are_a_doubt(tmp_path: Path) -> None:
     frame = sheet().drop(columns=["visit_date", "death_date", "last_contact", "onset_date"])
     frame["visit"] = values().month

@@ -20,7 +20,7 @@ from alsbench.data.derive.tables import Floats, Values
 from alsbench.data.derive.windows import Ints, target_day
 from alsbench.errors import DataError
 from alsbench.study.local_words import said_word, visit_time
-from alsbench.study.model import DAYS_PER_UNIT, SourceMap, VisitUnit
+from alsbench.study.model import DAYS_PER_UNIT, LATEST, SourceMap, VisitUnit
 from alsbench.study.propose import untimed
 
 FAR_DAYS = 45  # a date further from its visit's day than this, and than half of that day, is reported
@@ -82,7 +82,7 @@ def told_times(table: SourceTable, visit: str, source: SourceMap, unit: VisitUni
             told[label] = float(whole(time[0] * DAYS_PER_UNIT[cast(VisitUnit, time[1])] / DAYS_PER_UNIT[unit]))
         elif numeric:
             told[label] = number_of(label)
-    return told
+    return {label: number for label, number in told.items() if abs(number) <= LATEST}
 
 
 def median_times(labels: Coded, away: Floats, told: Mapping[str, float], unit: VisitUnit) -> dict[str, float]:
