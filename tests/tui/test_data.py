@@ -339,3 +339,15 @@ async def test_a_key_is_a_command_line_too(workspace: Path, tui: Any) -> None:
     async with tui.run(workspace) as pilot:
         await tui.press(pilot, ":q")
         assert pilot.app._exit
+
+
+async def test_a_filter_typed_before_the_rows_are_there_is_of_the_table(many: Path, tui: Any) -> None:
+    """It was a search for that text among lines that had not come yet: no rows, and none when they came."""
+    async with tui.run(many) as pilot:
+        app = pilot.app
+        await tui.press(pilot, "8")
+        await app.keys.run_line("table ADXX")
+        for key in ("slash", *"AVISITN == 3", "enter"):
+            tui.strike(app, key)
+        await tui.settle(pilot)
+        assert app.view.where_text == "AVISITN == 3" and len(app.view.model) == SUBJECTS

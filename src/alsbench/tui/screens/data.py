@@ -265,10 +265,11 @@ class DataView(View):
         return super().do_back()
 
     def do_filter(self) -> None:
-        if self.model is None:
+        name = self.session.place.table
+        if name is None or name not in self.snapshot.tables:
             super().do_filter()
             return
-        info = self.model.info
+        info = self.as_shown(name)  # its rows may still be read
 
         def check(text: str) -> str:
             try:
@@ -278,18 +279,20 @@ class DataView(View):
             return ""
 
         hint = "an expression over these columns: AVISITN == 6 and PARAMCD == 'NFL'; empty shows all"
-        self.bench.overlays.ask(f"{info.name} where", self.where_text, self.set_where, hint=hint, check=check, strict=True)
+        text = self.where_text if self.shown[:1] == (name,) else ""
+        self.bench.overlays.ask(f"{name} where", text, self.set_where, hint=hint, check=check, strict=True)
 
     def set_where(self, text: str) -> None:
         """Show the rows that meet an expression."""
-        if self.model is None:
+        name = self.session.place.table
+        if name is None:
             return
         try:
-            filter_condition(self.model.info, text)
+            filter_condition(self.snapshot.table(name), text)
         except AlsbenchError as error:
             self.bench.fault(error)
             return
-        self.load(self.model.info.name, text.strip(), self.order, keep=False)
+        self.load(name, text.strip(), self.order if self.shown[:1] == (name,) else (), keep=False)
 
     def do_search(self, text: str = "") -> None:
         """Go to the rows that hold a text, in any column; all rows stay."""
