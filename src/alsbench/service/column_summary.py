@@ -4,8 +4,10 @@ numbers; the commonest values; what the source file said of it.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from alsbench.data.frames import ColumnInfo
 from alsbench.data.sas import counts_text, special_counts
@@ -17,6 +19,7 @@ from alsbench.study.expression import equality, parse
 from alsbench.study.sql import Where, compile_sql
 
 MOST_VALUES = 20
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
 @dataclass(frozen=True)
@@ -35,6 +38,33 @@ def filter_condition(info: TableInfo, text: str) -> Where | None:
     if expression.aggregates:
         raise ExpressionError("a filter compares with values, not with a mean or quantile", text=text)
     return compile_sql(expression, {**info.kinds}, {})
+
+
+def cell_condition(column: ColumnInfo, value: Any, *, excluded: bool = False) -> str:
+    """The expression for the rows that hold a value in a column; ``excluded`` for all other rows, a missing value among them.
+
+    Raises ExpressionError where the language cannot say it: a column whose name is no name in it, a text that it cannot quote.
+    """
+    name = column.name
+    if not _NAME.fullmatch(name):
+        raise ExpressionError(f"an expression cannot name the column {name}", text=name)
+    if not value_text(value):
+        return f"not missing({name})" if excluded else f"missing({name})"
+    written = _written(column, value)
+    return f"({name} != {written} or missing({name}))" if excluded else f"{name} == {written}"
+
+
+def _written(column: ColumnInfo, value: Any) -> str:
+    """A value as the expression language writes it, a number with every digit that tells it from its neighbours."""
+    if column.kind == "number":
+        return repr(float(value)).removesuffix(".0")
+    if column.kind == "boolean":
+        return str(bool(value))
+    text = value_text(value)
+    mark = next((m for m in "\"'" if m not in text), "")
+    if not mark or not text.isprintable() or "\\" in text:
+        raise ExpressionError("an expression cannot quote this text", text=text)
+    return f"{mark}{text}{mark}"
 
 
 def column_summary(

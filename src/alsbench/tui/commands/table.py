@@ -312,7 +312,12 @@ COMMANDS: tuple[Command, ...] = (
         SHOW,
         frozenset({"data"}),
         Command(
-            "freeze", "Freeze column", ("f",), "Keep the columns up to the cursor in view", when=on_data, footer=("freeze", 7)
+            "freeze",
+            "Freeze column",
+            ("f",),
+            "Keep the columns up to the cursor in view, within half the width",
+            when=on_data,
+            footer=("freeze", 7),
         ),
     ),
     *_listed(

@@ -2,39 +2,47 @@
 
 The subject stands first. Pages are fetched by a worker and kept in a small ring; ``/`` filters by an expression of the subgroup
 language, ``=`` and ``!`` by the cell under the cursor; ``S`` sorts by its column, ``F`` tells its values, ``f`` freezes the
-columns up to it, ``w`` says where a text is and ``n N`` go from row to row that holds it; ``enter`` opens a profile.
+columns up to it as far as half the width goes, ``w`` says where a text is and ``n N`` go from row to row that holds it;
+``enter`` opens a profile. Where there is room the column under the cursor stands beside the table.
 Sorting and filtering are done once, in the worker; what is kept is the order of the rows, so that every page after costs the
 same. Copies and exports are what the shell writes: every row of the filtered and sorted table, in the columns' order here.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
+from textwrap import wrap
 from typing import Any
 
 import numpy as np
 from rich.text import Text
 
+from alsbench.data.frames import ColumnInfo
 from alsbench.data.row_order import RowOrder, TextMatches, row_order, search_chunks
 from alsbench.data.snapshot import Snapshot, TableInfo
 from alsbench.errors import AlsbenchError
 from alsbench.render.page import Page
-from alsbench.service.column_summary import ColumnSummary, column_summary, filter_condition, value_text
+from alsbench.service.column_summary import ColumnSummary, cell_condition, column_summary, filter_condition
 from alsbench.service.tables import SHOWN
 from alsbench.tui import actions as act
 from alsbench.tui.cell_text import fit, safe
 from alsbench.tui.paged import LONG, PAGE_ROWS, PagedModel, fraction, rows_block
-from alsbench.tui.screens.base import Bench, View
+from alsbench.tui.screens.base import Bench
 from alsbench.tui.screens.profile import open_profile
+from alsbench.tui.screens.two_panes import DETAIL, TwoPanes
 from alsbench.tui.table_models import GridModel, GridRow, grid
 from alsbench.tui.theme import Appearance
+from alsbench.tui.widgets.pane import folded
+from alsbench.tui.widgets.table import GAP
 from alsbench.tui.worker import Job, JobReport
 
 IN_VIEW = 1000  # rows of a page to read, at most
 MOST_VALUES = 1000  # of a column, told
+NAMES = 16  # cells of the names of a column's facts, beside the table
 
 
-class DataView(View):
+class DataView(TwoPanes):
     def __init__(self, bench: Bench, name: str) -> None:
         super().__init__(bench, name)
         self.shown: tuple[Any, ...] = ()  # table, condition, order, snapshot
@@ -44,6 +52,8 @@ class DataView(View):
         self.wanted: set[int] = set()  # pages asked for and not here
         self.reading: Job | None = None
         self.model: PagedModel | None = None
+        self.summaries: dict[tuple[Any, ...], ColumnSummary] = {}
+        self.counting: tuple[Any, ...] = ()  # the column whose summary is being made
 
     @property
     def snapshot(self) -> Snapshot:
@@ -84,6 +94,7 @@ class DataView(View):
         self.show_grid(GridModel((grid(["table", "rows", "columns", "label", "file"], rows, right=[1, 2]),)))
         self.back_to(left)
         self.say("")
+        self.divide()
 
     def load(self, name: str, text: str, order: tuple[str, ...], *, keep: bool) -> None:
         """Filter, sort and read the first page in a worker, unless that is what is shown."""
@@ -129,6 +140,12 @@ class DataView(View):
         self.reading = self.bench.jobs.start(self.panel, "", work, interrupt=snapshot.interrupt, lane="page")
 
     def report(self, report: JobReport) -> None:
+        if report.job.lane == DETAIL:
+            if report.kind == "done":
+                about, found = report.payload
+                self.summaries[about] = found
+            super().report(report)
+            return
         said: tuple[str, Any] = report.payload if report.kind in ("part", "done") else ("", None)
         kind, payload = said
         if report.job is self.reading:
@@ -181,6 +198,7 @@ class DataView(View):
         self.table.matches = hits or frozenset()
         self.focus_main()
         self.describe()
+        self.show_detail()
         self.bench.access_log.rows(self.bench.exporter.shell_command(), info.name, wanted[1])
 
     def describe(self) -> None:
@@ -200,13 +218,44 @@ class DataView(View):
         if self.model is None:
             return
         at, column = self.table.cursor_col, self.model.info.columns[self.table.cursor_col]
-        where = (
-            f"row {min(self.table.cursor_row + 1, len(self.model)):,}/{len(self.model):,} · col {at + 1}/{len(self.model.cols)}"
-        )
+        row, rows, mark = min(self.table.cursor_row + 1, len(self.model)), len(self.model), "-" if self.ascii else "·"
+        where = f"row {row:,}/{rows:,} {mark} col {at + 1}/{len(self.model.cols)}"
         kind = f"({column.kind}{f', {column.format}' if column.format else ''})"
         about = safe(f"{where}  {column.name}: {column.label or 'no label'} {kind}", ascii=self.ascii)
         full = self.cell_text() if column.kind == "number" and len(self.model) else ""
         self.say(f"{about} = {full}" if fraction(full) > LONG else about)
+
+    # ---- the column beside the table
+
+    @property
+    def column(self) -> ColumnInfo | None:
+        """The column under the cursor."""
+        return None if self.model is None else self.model.info.columns[self.table.cursor_col]
+
+    @property
+    def beside(self) -> bool:
+        return self.model is not None
+
+    def about(self) -> Any:
+        column = self.column
+        return () if column is None else (self.snapshot.name, self.shown[0], self.where_text, column.name)
+
+    def detail_lines(self, width: int, height: int) -> list[Text]:  # noqa: ARG002 - what is longer than the pane is cut below
+        column, found = self.column, self.summaries.get(self.about())
+        return [] if column is None else beside_lines(column, found, self.bench.look, width)
+
+    def compute_detail(self) -> None:
+        about, column = self.about(), self.column
+        asked = about == self.counting and self.job is not None and not self.job.cancelled
+        if column is None or about in self.summaries or asked:
+            return
+        snapshot, (name, text, *_) = self.snapshot, self.shown
+
+        def work(job: Job) -> tuple[Any, ColumnSummary]:
+            return about, column_summary(snapshot, name, column.name, text, job.check)
+
+        self.counting = about
+        self.job = self.bench.jobs.start(self.panel, "detail", work, interrupt=snapshot.interrupt, lane=DETAIL)
 
     # ---- commands
 
@@ -236,22 +285,24 @@ class DataView(View):
         self.bench.jobs.start(self.panel, f"{column.name}:", work, interrupt=snapshot.interrupt)
 
     def do_cell_only(self) -> None:
-        self.by_cell("{column} == {value}", "missing({column})")
+        """Show only the rows that hold the value under the cursor."""
+        self.by_cell()
 
     def do_cell_without(self) -> None:
-        """A missing value is not the one left out: without the second half its rows would go too."""
-        self.by_cell("({column} != {value} or missing({column}))", "not missing({column})")
+        """Leave out the rows that hold the value under the cursor; a missing value is not that one."""
+        self.by_cell(excluded=True)
 
-    def by_cell(self, present: str, missing: str) -> None:
+    def by_cell(self, *, excluded: bool = False) -> None:
         """Filter further by the cell under the cursor."""
         if self.model is None or not len(self.model):
             return
         column = self.model.info.columns[self.table.cursor_col]
         value = self.model.value(self.table.cursor_row, self.table.cursor_col)
-        form = present if value_text(value) else missing
-        quote = "'" if '"' in str(value) else '"'
-        literal = value_text(value) if column.kind == "number" else f"{quote}{value_text(value)}{quote}"
-        more = form.format(column=column.name, value=literal)
+        try:
+            more = cell_condition(column, value, excluded=excluded)
+        except AlsbenchError as error:
+            self.bench.fault(error)
+            return
         before = f"({self.where_text})" if " or " in self.where_text else self.where_text
         self.set_where(f"{before} and {more}" if before else more)
 
@@ -376,8 +427,11 @@ class DataView(View):
     def do_freeze(self) -> None:
         if self.model is None:
             return
-        wanted = self.table.cursor_col + 1
-        self.frozen = 1 if self.frozen == wanted else min(wanted, len(self.model.cols) - 1)
+        wanted = min(self.table.cursor_col + 1, len(self.model.cols) - 1)
+        room = most_frozen([c.width for c in self.model.cols], self.table.size.width // 2)
+        self.frozen = 1 if self.frozen == min(wanted, room) else min(wanted, room)
+        if 1 < self.frozen < wanted:
+            self.bench.status(f"{room} of {wanted} columns are frozen: no more fit half the width")
         self.model.frozen = self.frozen
         self.table.clamp()
         self.table.refresh()
@@ -418,6 +472,33 @@ class DataView(View):
             words["limit"] = str(len(self.model)) if len(self.model) > SHOWN else ""
             words["columns"] = "\t".join(shown) if shown != stored else ""
         return words
+
+
+def most_frozen(widths: Sequence[int], room: int) -> int:
+    """How many columns may stand still in ``room`` cells; one at least."""
+    used, count = 0, 0
+    for width in widths:
+        used += width + GAP
+        if used > room:
+            break
+        count += 1
+    return max(count, 1)
+
+
+def beside_lines(column: ColumnInfo, found: ColumnSummary | None, look: Appearance, width: int) -> list[Text]:
+    """A column in lines of at most ``width`` cells: what the file said of it, then its summary once that is known."""
+    ascii = not look.glyphs.dots
+    words = ", ".join(w for w in (column.kind, column.format) if w)
+    head = Text.assemble((safe(column.name, ascii=ascii), look["bold"]), (safe(f"  {words}", ascii=ascii), look["dim"]))
+    lines = [head, *(Text(part, look["text"]) for part in wrap(safe(column.label, ascii=ascii), width))]
+    if found is None:
+        return [*lines, Text("being counted ...", look["dim"])]
+    told = [(name, text) for name, text in found.facts if name not in ("label", "format")]
+    lines += [line for name, text in told for line in folded(name, safe(text, ascii=ascii), look, width, names=NAMES)]
+    lines += [Text(), Text("commonest values", look["head"])]
+    room = min(40, max(width - 10, 8))
+    values = ((safe(text, ascii=ascii) or "(missing)", n) for text, n in found.common)
+    return [*lines, *(Text(f"{fit(text, room, mark=look.glyphs.ellipsis)} {n:>8,}", look["text"]) for text, n in values)]
 
 
 def column_lines(found: ColumnSummary, look: Appearance) -> list[Text]:

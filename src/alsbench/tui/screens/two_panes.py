@@ -69,6 +69,10 @@ class TwoPanes(View):
         """Answers that the detail needs beyond those of the list."""
         return ()
 
+    def about(self) -> Any:
+        """What the detail is about: where it stays the same, what was scrolled to stays in view."""
+        return self.source()
+
     def list_answered(self) -> bool:
         """Whether everything the list shows is answered: only then is anything computed for the detail."""
         return True
@@ -115,13 +119,14 @@ class TwoPanes(View):
         self.divide()
         if not self.detail_width or self.bench.opened is None:
             return
-        about = self.source()
+        about = self.about()
         lines = self.detail_lines(self.detail_width, max(self.size.height - 2, 8))
         self.aside.show(lines, keep=about == self.told)
         self.told = about
-        self._compute_detail()
+        self.compute_detail()
 
-    def _compute_detail(self) -> None:
+    def compute_detail(self) -> None:
+        """Have computed what the detail needs and what is not there."""
         answers, source = self.bench.answers, self.bench.ready.source
         keys = tuple(self.detail_keys())
         missing = tuple(key for key in keys if answers.get(key) is None)
