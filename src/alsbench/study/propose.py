@@ -10,6 +10,7 @@ No data are read here: the caller passes columns as Python sequences (None = mis
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
@@ -145,6 +146,15 @@ def _gone(value: Any) -> bool:
     return value is None or bool(value != value)
 
 
+def _number(value: Any) -> float | None:
+    """A value as a number, None where it is missing or none: one word among numbers makes a column text."""
+    try:
+        found = float(value)
+    except (TypeError, ValueError):
+        return None
+    return found if math.isfinite(found) else None
+
+
 def _titles(columns: Columns) -> dict[str, str]:
     codes = columns["PARAMCD"]
     titles = columns.get("PARAM", codes)
@@ -155,14 +165,16 @@ def _baseline(columns: Columns) -> float | None:
     """The visit number that most baseline-flagged records have."""
     if not {"ABLFL", "AVISITN"} <= set(columns):
         return None
-    flagged = Counter(n for f, n in zip(columns["ABLFL"], columns["AVISITN"], strict=True) if f == "Y" and n is not None)
-    return float(flagged.most_common(1)[0][0]) if flagged else None
+    numbers = (_number(n) for f, n in zip(columns["ABLFL"], columns["AVISITN"], strict=True) if f == "Y")
+    flagged = Counter(n for n in numbers if n is not None)
+    return flagged.most_common(1)[0][0] if flagged else None
 
 
 def _arm_numbers(columns: Columns) -> dict[str, float]:
     for arm, number in (("TRT01P", "TRT01PN"), ("ARM", "ARMN")):
         if {arm, number} <= set(columns):
-            return {str(a): float(n) for a, n in zip(columns[arm], columns[number], strict=True) if a and n is not None}
+            pairs = ((str(a), _number(n)) for a, n in zip(columns[arm], columns[number], strict=True) if a)
+            return {a: n for a, n in pairs if n is not None}
     return {}
 
 
@@ -177,17 +189,17 @@ def _parameters(columns: Columns) -> list[Parameter]:
     counts: dict[str, dict[str, Counter[tuple[Any, Any]]]] = defaultdict(lambda: defaultdict(Counter))
     types: dict[str, set[str]] = defaultdict(set)
     for i, (code, number, value) in enumerate(zip(columns["PARAMCD"], columns["AVISITN"], columns["AVAL"], strict=True)):
-        if not code or _gone(number) or _gone(value):
+        visit = _number(number)
+        if not code or visit is None or _number(value) is None:
             continue
-        visit = float(number)
         if visit not in visits[code]:
-            visits[code][visit] = str(labels[i] or f"{number:g}")
+            visits[code][visit] = str(labels[i] or f"{visit:g}")
         if kinds[i]:
             types[code].add(str(kinds[i]))
         real = not kinds[i] or str(kinds[i]) not in IMPUTED
         if real and not _gone(dates[i]):
             taken[code][visit].append((subject[i], dates[i], value))
-        record, flagged = (subject[i], number), analysed[i] == "Y"
+        record, flagged = (subject[i], visit), analysed[i] == "Y"
         for rule, kept in (("all", True), ("real", real), ("flagged", flagged), ("both", real and flagged)):
             if kept:
                 counts[code][rule][record] += 1
@@ -580,7 +592,7 @@ class _Writer:
         return [n for n in names if n in self.subjects.columns and len(levels.get(n, (0, 1))) > 1]
 
     def _name(self, code: str) -> str:
-        base = re.sub(r"\W+", "_", code).strip("_").lower() or "endpoint"
+        base = re.sub(r"\W+", "_", code, flags=re.ASCII).strip("_").lower() or "endpoint"
         name, n = base, 1
         while name in self.names:
             n += 1

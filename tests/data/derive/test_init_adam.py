@@ -182,6 +182,33 @@ def test_covariates_by_what_their_names_mean(tmp_path: Path, names: dict[str, st
     assert len(study["endpoints"]["cafs"]["covariates"]) == 4  # and the score at baseline
 
 
+@pytest.mark.parametrize("column", ["AVISITN", "AVAL", "CNSR", "TRT01PN"])
+def test_a_word_among_numbers_stops_no_proposal(tmp_path: Path, column: str) -> None:
+    """Whether the data can be loaded is for the checks of the load; no label stands where the number is the only one."""
+    data = adam()
+    data["adsl"]["TRT01PN"] = range(len(data["adsl"]))
+    data["adqs"] = data["adqs"].drop(columns="AVISIT").reset_index(drop=True)
+    for name, frame in data.items():
+        if column in frame:
+            data[name] = frame.astype({column: object})
+            data[name].loc[0, column] = "V1"
+    folder = tmp_path / "data"
+    folder.mkdir()
+    for name, frame in data.items():
+        frame.to_csv(folder / f"{name}.csv", index=False)
+    study = tomllib.loads(init(tmp_path, folder))
+    assert {"alsfrs", "fvc", "nfl"} <= set(study["endpoints"])
+
+
+def test_a_code_in_another_script_has_a_name_that_toml_reads(tmp_path: Path) -> None:
+    data = adam()
+    data["adqs"]["PARAMCD"] = data["adqs"].PARAMCD.replace({"FVCPP": "폐기능"})
+    data["adqs"]["PARAM"] = data["adqs"].PARAM.replace({"FVC % predicted": "폐기능 검사"})
+    data["adqs"] = data["adqs"][data["adqs"].PARAMCD != "ALSFRSR"]
+    endpoints = proposed(tmp_path, data)["endpoints"]
+    assert endpoints["endpoint"]["paramcd"] == "폐기능"
+
+
 def test_parameters_without_visits_are_said(tmp_path: Path) -> None:
     data = adam()
     data["adlb"] = data["adqs"][data["adqs"].PARAMCD == "NFL"].drop(columns=["AVISIT", "AVISITN"])
