@@ -79,6 +79,8 @@ def test_a_line_is_a_key_of_the_source() -> None:
     source = SourceMap(layout="visits", subject="id", arm="arm", visit_times={"V1": 0.0}, parameters={"alsfrs": items})
     lines = dict(mapping_lines(source))
     assert lines["parameters.alsfrs"] == "q1, q2" and lines["death"] == "" and lines["baseline.SEX"] == ""
+    twelve = source.model_copy(update={"parameters": {"alsfrs": SourceParameter(items=tuple(f"q{k}" for k in range(1, 13)))}})
+    assert dict(mapping_lines(twelve))["parameters.alsfrs"] == "q1, q2 ... q12 (12 columns)"
     assert with_line(source, "parameters.alsfrs", "total").parameters == {"alsfrs": "total"}
     assert with_line(source, "parameters.alsfrs", "").parameters == {}
     assert with_line(source, "baseline.SEX", "gender").baseline == {"SEX": "gender"}

@@ -24,6 +24,7 @@ _BASELINE = ("AGE", "SEX", "ONSETSIT", "RILUFL")
 _ORDERS = ("day/month/year", "month/day/year")
 _NEEDED = {"subject", "arm"}
 _NONE = "-"
+_LISTED = 4  # columns of an outcome that are named one by one
 _ASK = "NUMBER COLUMN changes a line (- for none), Enter writes the study, q leaves all as it was: "
 
 
@@ -88,7 +89,8 @@ def _columns_of(given: str | SourceParameter) -> str:
     if isinstance(given, str):
         return given
     by_item = [c for many in given.item_columns.values() for c in many]
-    return ", ".join(n for n in (given.total, *given.items, *given.columns.values(), *by_item) if n)
+    named = [n for n in (given.total, *given.items, *given.columns.values(), *by_item) if n]
+    return ", ".join(named) if len(named) <= _LISTED else f"{named[0]}, {named[1]} ... {named[-1]} ({len(named)} columns)"
 
 
 def _asked() -> str:
