@@ -10,6 +10,7 @@ import re
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -228,3 +229,31 @@ def test_help_of_the_shell_imports_little() -> None:
     found = modules_after("import alsbench.__main__ as m\nm.main(['--help'])")
     assert not found & (HEAVY | {"textual"})
     assert len(found) <= 225
+
+
+def test_stopped_by_control_z_and_going_on(on_pty: Callable[..., Terminal]) -> None:
+    """The terminal is given back sane, the process stops, and goes on with its screen and its keys."""
+    term = on_pty()
+    term.wait("vs Placebo, month 6")
+    term.settle(1.0)
+    found = len(term.found)
+    term.write(b"\x1a")
+    pid = term.process.pid
+    end = time.monotonic() + 20.0
+    while stat_of(pid) != "T" and time.monotonic() < end:
+        term.read(0.2)
+    assert stat_of(pid) == "T"
+    given_back = bytes(term.found[found:])
+    assert b"\x1b[?1049l" in given_back
+    assert b"\x1b[?25h" in given_back
+    os.kill(pid, signal.SIGCONT)
+    term.wait("vs Placebo, month 6")
+    term.send(b"3")
+    term.wait("Slow progressors")
+    term.send(b"q", seconds=10.0)
+    assert term.process.wait() == 0
+
+
+def stat_of(pid: int) -> str:
+    """The state of a process as the kernel has it: T for one that is stopped."""
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]

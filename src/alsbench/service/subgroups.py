@@ -13,6 +13,7 @@ from alsbench.analysis.subgroups import complement, describe, members
 from alsbench.audit.lock import judged, read_lock
 from alsbench.data.workspace import Workspace
 from alsbench.errors import ExpressionError, UnavailableError, UsageError
+from alsbench.files import write_file
 from alsbench.render.mask_counts import Count
 from alsbench.render.sheet import Field, Sheet, Value
 from alsbench.service.access import Access
@@ -124,6 +125,27 @@ def remove(access: Access, name: str) -> str:
     remove_subgroup(Workspace(access.path).study_path, name)
     log_entry(access, "subgroup removed", {"name": name, **study_facts(access)})
     return f"removed subgroup {name}"
+
+
+def take_back(access: Access, kind: str, name: str, before: bytes, after: bytes) -> str:
+    """study.toml as it was ``before`` a subgroup was added, edited or removed (``kind``), with its comments and layout; entered
+    in the log as the opposite change. What was done, in words.
+
+    Raises UsageError where the file is not any more what it was ``after`` that change.
+    """
+    path = Workspace(access.path).study_path
+    if path.read_bytes() != after:
+        raise UsageError("study.toml was changed since: nothing is taken back", where=str(path), hint="E opens it in $EDITOR")
+    write_file(path, (before.decode("utf-8"),))
+    found = Workspace(access.path).read_study().subgroup(name)
+    if kind == "remove" and found is not None:
+        _changed(access, "subgroup added", found)
+    elif kind == "edit" and found is not None:
+        _changed(access, "subgroup edited", found)
+    else:
+        log_entry(access, "subgroup removed", {"name": name, **study_facts(access)})
+    words = {"add": f"{name} is removed again", "edit": f"{name} is as it was", "remove": f"{name} is back"}
+    return f"{words[kind]} in study.toml"
 
 
 def _subgroup(**values: Any) -> Subgroup:

@@ -131,6 +131,7 @@ class Workbench(App[int], inherit_bindings=False):
 
     async def on_mount(self) -> None:
         self._end_on_signals()
+        self.app_resume_signal.subscribe(self, lambda _: self.paint_anew())
         await self.show_view()
         self.show_frame()
         self.set_interval(NEWER_SECONDS, self.look_for_newer_data)
@@ -185,8 +186,19 @@ class Workbench(App[int], inherit_bindings=False):
         try:
             return run_on_terminal(self, words, text)
         finally:
-            self.post_message(Resize(self.size, self.size))  # what the terminal shows is not known any more
-            self.call_later(self.refresh, layout=True)
+            self.paint_anew()
+
+    def paint_anew(self) -> None:
+        """Paint everything: what the terminal shows is not known any more."""
+        self.post_message(Resize(self.size, self.size))
+        self.call_later(self.refresh, layout=True)
+
+    def do_suspend(self) -> None:
+        """Stop, as other programs do on ^z; the shell's ``fg`` goes on."""
+        if self._driver is None or not self._driver.can_suspend:
+            self.status("this terminal cannot be given back")
+            return
+        self.action_suspend_process()
 
     def on_resize(self, event: Resize) -> None:
         self.painter.forget()  # also sent when the terminal comes back from another program

@@ -210,6 +210,12 @@ COMMANDS: tuple[Command, ...] = (
             footer=("delete", 6),
         ),
         Command(
+            "subgroup.undo",
+            "Take back",
+            ("u",),
+            "Take back the last subgroup that was added, edited or removed here; else the last change of choice",
+        ),
+        Command(
             "subgroup.details",
             "Details",
             ("tab",),
@@ -249,7 +255,15 @@ COMMANDS: tuple[Command, ...] = (
             argument="option",
             with_argument=_option,
         ),
-        Command("undo", "Undo", ("u",), "Undo the last change of choice", build=_undo, idle="nothing to undo"),
+        Command(
+            "undo",
+            "Undo",
+            ("u",),
+            "Undo the last change of choice",
+            build=_undo,
+            idle="nothing to undo",
+            when=lambda s: s.screen != "subgroups",
+        ),
         Command("redo", "Redo", ("ctrl+r",), "Redo what was undone", build=_redo, idle="nothing to redo"),
     ),
     *_listed(
@@ -425,6 +439,7 @@ COMMANDS: tuple[Command, ...] = (
         Command("palette", "Palette", ("ctrl+p",), "Find any command by any of its words", footer=("find", 15)),
         Command("command", "Command line", (":",), "Type a command"),
         Command("help", "Help", ("?",), "The keys of this screen", footer=("help", 13)),
+        Command("suspend", "Suspend", ("ctrl+z",), "Stop and give the terminal back to the shell; fg goes on where it was"),
         Command("quit", "Quit", ("q",), "Leave", footer=("quit", 14)),
     ),
 )

@@ -1,33 +1,40 @@
 """Screen 3: who is in each subgroup. A check-list with counts per arm, and beside it the definition, the realised cut, the
 complement, overlaps and baseline balance; ``enter`` opens it, with every number's subjects. The details follow the cursor
-once it rests, so that a held key costs no more than the list. Changes are written to study.toml, which keeps its comments.
+once it rests, so that a held key costs no more than the list. Changes are written to study.toml, which keeps its comments;
+``u`` takes back the last one. A new subgroup is switched on, selected, and its result on the chosen endpoint said in a line.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 from rich.text import Text
 from textual.containers import Container
 from textual.timer import Timer
 
+from alsbench.analysis.contrast import Piece
 from alsbench.analysis.endpoints.baseline import balance
+from alsbench.analysis.evidence import assemble
 from alsbench.analysis.result import Result, Row
 from alsbench.analysis.source import Source
 from alsbench.analysis.subgroups import counts_by_arm, members
+from alsbench.data.workspace import Workspace
 from alsbench.errors import AlsbenchError
 from alsbench.render.formats import format_stat
 from alsbench.render.page import Page
 from alsbench.service.access import Access
-from alsbench.service.subgroups import add, edit, remove
+from alsbench.service.subgroups import add, edit, remove, take_back
 from alsbench.study.model import Subgroup
 from alsbench.tui import actions as act
+from alsbench.tui.answers import PieceKey
 from alsbench.tui.cell_text import fit, safe
+from alsbench.tui.contrast_text import brief_text
 from alsbench.tui.screens.base import Bench, View
 from alsbench.tui.screens.drilldown import Drilldown
 from alsbench.tui.screens.subgroup_editor import FIELDS, SubgroupEditor
+from alsbench.tui.screens.two_panes import BESIDE
 from alsbench.tui.shell_command import ViewRequest
 from alsbench.tui.table_models import GridModel, GridRow, Section, grid, heading, heading_section
 from alsbench.tui.widgets.pane import Pane, folded
@@ -36,7 +43,7 @@ from alsbench.tui.worker import Job, JobReport
 
 REST = 0.12  # seconds after which a cursor rests
 LEADS_IN = "tab, then j k"  # how the details are scrolled
-BESIDE = 130  # columns from which the details stand beside the list
+RESULT = "result"  # lane of the answer on the chosen endpoint
 FAR = 0.25  # standard deviations from which a difference is marked
 
 
@@ -52,7 +59,19 @@ class Counted:
     undecided: int = 0
     cut: str = ""
     overlap: tuple[tuple[str, int], ...] = ()
+    same: tuple[str, ...] = ()  # other subgroups with the same members
     error: str = ""
+
+
+@dataclass(frozen=True)
+class StudyChange:
+    """A subgroup of study.toml was added, edited or removed (``kind``): the file before and after, and what was said."""
+
+    kind: str
+    name: str
+    before: bytes
+    after: bytes
+    said: str
 
 
 def count(source: Source) -> tuple[Counted, ...]:
@@ -77,14 +96,14 @@ def count(source: Source) -> tuple[Counted, ...]:
                 inside.cut_text(),
             )
         )
-    return tuple(
-        Counted(
-            **{**c.__dict__, "overlap": tuple((n, int((m & masks[c.name]).sum())) for n, m in masks.items() if n != c.name)}
-        )
-        if c.name in masks
-        else c
-        for c in made
-    )
+    return tuple(replace(c, **_beside_others(c.name, masks)) if c.name in masks else c for c in made)
+
+
+def _beside_others(name: str, masks: Mapping[str, Any]) -> dict[str, Any]:
+    """How many members a subgroup shares with each other one, and which have the very same."""
+    own, others = masks[name], {n: m for n, m in masks.items() if n != name}
+    overlap = tuple((n, int((m & own).sum())) for n, m in others.items())
+    return {"overlap": overlap, "same": tuple(n for n, m in others.items() if own.any() and bool((m == own).all()))}
 
 
 class SubgroupsView(View):
@@ -110,6 +129,12 @@ class SubgroupsView(View):
         self.inside = False  # whether j and k scroll the details
         self.results: tuple[Result, ...] = ()
         self.told = ""  # the subgroup whose details are shown
+        self.changes: list[StudyChange] = []  # of study.toml, made here and not taken back
+        self.fresh = ""  # a subgroup just added, to be switched on and told
+        self.telling = ""  # that one, until its result is known
+        self.asked: PieceKey | None = None
+        self.job: Job | None = None  # that computes it
+        self.saying = ""  # what was done to study.toml, said once it is read again
 
     def compose(self) -> Any:
         yield self.title_bar
@@ -120,7 +145,7 @@ class SubgroupsView(View):
         yield self.detail
 
     def on_resize(self) -> None:
-        self.set_class(self.size.width >= BESIDE, "beside")
+        self.set_class(self.beside, "beside")
         self.fit_list()
         if self.bench.opened is not None:
             self.call_after_refresh(self.cursor_moved)
@@ -128,7 +153,7 @@ class SubgroupsView(View):
     def fit_list(self) -> None:
         """The list is as tall as it needs, at most half the screen where the details stand below it."""
         rows, most = len(self.full) + 2, max((self.size.height - 2) // 2, 5)
-        self.table.styles.height = "1fr" if self.size.width >= BESIDE else min(rows, most)
+        self.table.styles.height = "1fr" if self.beside else min(rows, most)
 
     def refresh_view(self) -> None:
         opened = self.bench.opened
@@ -181,12 +206,86 @@ class SubgroupsView(View):
         if isinstance(report.payload, tuple) and report.payload and isinstance(report.payload[0], Counted):
             self.counted = {c.name: c for c in report.payload}
             self.build()
+            self.say_change()
+        elif report.job.lane == RESULT:
+            self.cursor_moved()
+            self.tell()
+        elif isinstance(report.payload, StudyChange):
+            change = report.payload
+            self.changes.append(change)
+            self.saying, self.fresh = change.said, change.name if change.kind == "add" else ""
+            self.bench.do_reload()
         elif isinstance(report.payload, dict):
             self.balanced |= report.payload
             self.cursor_moved()
-        elif isinstance(report.payload, str):  # what was done to study.toml
-            self.bench.status(report.payload)
+        elif isinstance(report.payload, str):  # a change of study.toml was taken back
+            self.changes.pop()
+            self.saying = report.payload
             self.bench.do_reload()
+
+    def say_change(self) -> None:
+        """Say what was done to study.toml; switch a new subgroup on, put the cursor on it, and have its result computed."""
+        said, self.saying, name, self.fresh = self.saying, "", self.fresh, ""
+        if said:
+            self.bench.status(said)
+        if not name or self.study.subgroup(name) is None:
+            return
+        self.back_to(name)
+        if name not in self.session.choice.subgroups:
+            self.bench.call_next(self.bench.dispatch_action, act.ToggleSubgroup(name))
+        self.telling = name
+        self.bench.call_next(self.ask_result, name)
+
+    # ---- its result on the chosen endpoint
+
+    def result_key(self, name: str) -> PieceKey:
+        choice, default = self.session.choice, self.study.populations.default
+        return PieceKey(choice.endpoint, name, "" if choice.population == default else choice.population)
+
+    def ask_result(self, name: str) -> None:
+        """Have the result of one subgroup computed, and no other answer."""
+        key = self.result_key(name)
+        running = self.asked == key and self.job is not None and self.job in self.bench.jobs.running
+        if self.bench.answers.get(key) is not None:
+            self.tell()
+        elif self.session.choice.endpoint and not running:
+            self.asked, self.job = key, self.bench.compute(self.panel, name, [key], lane=RESULT)
+
+    def look_at(self, name: str) -> None:
+        """The result of a subgroup is on the screen: it is entered as the look at ``alsbench endpoint`` that shows it."""
+        key = self.result_key(name)
+        piece = self.bench.answers.get(key)
+        if isinstance(piece, Piece):
+            made = assemble(self.bench.ready.source, (name,), (name,), (), [piece], key.population, only=key.endpoint)
+            asked = ViewRequest("endpoint", (key.endpoint,), {"subgroups": (name,), "population": key.population})
+            self.bench.access_log.look(made.result.with_command(self.bench.exporter.command(asked)))
+
+    def tell(self) -> None:
+        """Say what a new subgroup is in a line, once its result is known."""
+        if self.telling and self.bench.answers.get(self.result_key(self.telling)) is not None:
+            name, self.telling = self.telling, ""
+            self.bench.status(self.in_a_line(name))
+
+    def result_words(self, name: str) -> str:
+        """The chosen comparison of the chosen endpoint in a subgroup; empty while it is not known."""
+        choice, found = self.session.choice, self.bench.answers.get(self.result_key(name))
+        title = self.bench.catalogue.label("endpoints", choice.endpoint)
+        if isinstance(found, AlsbenchError):
+            return f"{title}: NE: {found.what}"
+        if not isinstance(found, Piece):
+            return ""
+        cell = next((c for c in found.cells if c.comparison == choice.comparison), None)
+        if cell is None:
+            return f"{title}: no contrast for {choice.comparison}"
+        return f"{title}, {self.bench.catalogue.label('comparisons', choice.comparison)}: {brief_text(cell)}"
+
+    def in_a_line(self, name: str) -> str:
+        """A subgroup in a line: members, whose they are too, result."""
+        known = self.counted.get(name)
+        if known is None or known.error:
+            return f"{name}: {known.error if known else 'not counted'}"
+        same = f", same members as {', '.join(known.same)}" if known.same else ""
+        return f"{name}: n {known.n}{same}; {self.result_words(name)}"
 
     def moved(self) -> None:
         """The cursor stands on another subgroup: its details once it rests."""
@@ -211,6 +310,13 @@ class SubgroupsView(View):
                 return {name: balance(source, name)}
 
             self.bench.jobs.start(self.panel, "balance", work)
+        elif known is not None and not known.error and self.beside:
+            self.ask_result(subgroup.name)
+
+    @property
+    def beside(self) -> bool:
+        """Whether the details stand beside the list."""
+        return self.size.width >= BESIDE
 
     def about_lines(self, subgroup: Subgroup, *, balance: bool = True) -> list[Text]:
         """What is known of a subgroup, as wide as it will stand: beside the list, or opened without its balance."""
@@ -234,6 +340,11 @@ class SubgroupsView(View):
             facts += [("cut", known.cut or "fixed"), ("in", told[0]), (f"not ({subgroup.complement or 'complement'})", told[1])]
             if known.undecided:
                 facts.append(("undecided", f"{known.undecided}: a value is missing; in neither"))
+            if known.same:
+                facts.append(("same members", f"same members as {', '.join(known.same)}"))
+            if said := self.result_words(known.name):
+                facts.append(("result", said))
+                self.look_at(known.name)
             if known.overlap:
                 facts.append(("overlap", ", ".join(f"{k} also in {n}" for n, k in known.overlap)))
         lines = [line for name, value in facts for line in folded(name, safe(value, ascii=self.ascii), look, width)]
@@ -327,13 +438,36 @@ class SubgroupsView(View):
                 add(access, **values, force=True)
             return f"{made.name} written to study.toml"
 
-        self.change_study(work)
+        self.change_study(work, "edit" if replaces else "add", made.name)
 
-    def change_study(self, change: Callable[[Access], str]) -> None:
+    def change_study(self, change: Callable[[Access], str], kind: str, name: str) -> None:
         """Change study.toml in a worker, which says what was done; then the study is read again."""
         self.bench.still_here()
         access = self.bench.ready.access
-        self.bench.jobs.start(self.panel, "study", lambda _: change(access), lane="study")
+        path = Workspace(access.path).study_path
+
+        def work(_: Job) -> StudyChange:
+            before = path.read_bytes()
+            said = change(access)
+            return StudyChange(kind, name, before, path.read_bytes(), f"{said}; u takes it back")
+
+        self.bench.jobs.start(self.panel, "study", work, lane="study")
+
+    async def do_subgroup_undo(self) -> None:
+        """Take back the last change of study.toml made here; the last choice where there is none."""
+        if not self.changes:
+            if self.session.past:
+                await self.bench.dispatch_action(act.Undo())
+            else:
+                self.bench.status("nothing to undo")
+            return
+        self.bench.still_here()
+        access, last = self.bench.ready.access, self.changes[-1]
+
+        def work(_: Job) -> str:
+            return take_back(access, last.kind, last.name, last.before, last.after)
+
+        self.bench.jobs.start(self.panel, "study", work, lane="study")
 
     def do_subgroup_delete(self) -> None:
         subgroup = self.here
@@ -345,7 +479,9 @@ class SubgroupsView(View):
             return f"{subgroup.name} removed from study.toml"
 
         lines = [f"where {safe(subgroup.where)}", "", "It is removed from study.toml; loaded data stay as they are."]
-        self.bench.overlays.confirm(f"Delete subgroup {subgroup.name}?", lines, lambda: self.change_study(work))
+        self.bench.overlays.confirm(
+            f"Delete subgroup {subgroup.name}?", lines, lambda: self.change_study(work, "remove", subgroup.name)
+        )
 
     def do_editor(self) -> None:
         """Hand the terminal to $EDITOR on study.toml, at the subgroup under the cursor."""
