@@ -34,7 +34,7 @@ SCREENS: dict[str, tuple[str, tuple[str, ...]]] = {  # name: title, keys from th
     "claims": ("Claims", ("0",)),
 }
 LOOKS = {"dark": "dark", "light": "light", "ansi": "16 colours", "mono": "no colour"}
-OTHER_LOOKS = ("evidence", "endpoint", "scrutiny")  # shown in every look; the others in the dark one
+SHOWN = {"evidence": ("dark", "light"), "endpoint": ("dark", "ansi"), "scrutiny": ("dark", "mono")}  # others: dark
 
 
 async def draw(workspace: Path, look: str, size: tuple[int, int], keys: tuple[str, ...], title: str) -> str:
@@ -89,7 +89,7 @@ def main(everything: Path | None = None) -> None:
             svg = asyncio.run(draw(folder, "dark", README_SIZE, ("j", "l", "l"), "Evidence"))
             (HERE / "evidence.svg").write_text(svg, encoding="utf-8")
         for screen, (title, keys) in SCREENS.items():
-            for look in LOOKS if everything or screen in OTHER_LOOKS else ("dark",):
+            for look in LOOKS if everything else SHOWN.get(screen, ("dark",)):
                 svg = asyncio.run(draw(folder, look, SIZE, keys, title))
                 (target / f"{screen}-{look}.svg").write_text(svg, encoding="utf-8")
 

@@ -49,6 +49,18 @@ def write_bytes(path: Path, chunks: Iterable[bytes], *, mode: int = 0o600, last:
     _replace(path, chunks, mode, last)
 
 
+def typed_path(text: str) -> Path:
+    """A path as somebody types it, ``~`` and ``~NAME`` being homes. Raises UsageError where there is no such home, and for a
+    name that no file can have."""
+    try:
+        path = Path(text).expanduser()
+        with contextlib.suppress(FileNotFoundError, NotADirectoryError, PermissionError):
+            path.lstat()  # which a name that is too long, or holds a NUL, does not survive
+    except (RuntimeError, ValueError, OSError) as fault:
+        raise UsageError("no file can be named so", where=text[:80], why=str(fault)[:200], hint="type another name") from fault
+    return path
+
+
 def refuse_link(path: Path) -> None:
     """Raises UsageError where the last part of a path is a symbolic link."""
     if path.is_symlink():

@@ -119,3 +119,24 @@ async def test_a_pager_gets_no_more_than_a_mask_lets_out(
         assert not (tmp_path / "read.txt").exists(), "one subject cannot be masked"
         assert "mask" in text.splitlines()[-1]
     assert not (tmp_path / "state" / "alsbench" / "copied.txt").exists()
+
+
+def test_an_interrupt_typed_around_another_program_is_not_for_the_app(tmp_path: Path) -> None:
+    """The terminal is already, or still, the other program's: ^C reached the app between its going and the program's coming."""
+    import os
+    import signal
+    from collections.abc import Iterator
+    from contextlib import contextmanager
+
+    from alsbench.tui.external_programs import run_on_terminal
+
+    class Handing:
+        @contextmanager
+        def suspend(self) -> Iterator[None]:
+            os.kill(os.getpid(), signal.SIGINT)
+            yield
+            os.kill(os.getpid(), signal.SIGINT)
+
+    before = signal.getsignal(signal.SIGINT)
+    assert run_on_terminal(Handing(), ["true"]) == 0  # type: ignore[arg-type]
+    assert signal.getsignal(signal.SIGINT) == before

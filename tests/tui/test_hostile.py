@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
+import pytest
 from tests.cli.test_hostile import BIDI, hostile, raw_controls  # noqa: F401  a fixture
 
 from alsbench.tui.cell_text import safe
@@ -32,3 +33,15 @@ async def test_no_screen_and_no_export_obeys_the_data(hostile: Path, tui: Any, t
 async def test_nothing_in_the_data_steers_the_terminal() -> None:
     assert safe("a\x1b[31mb\x9bc\u202ed\n") == "a\\x1b[31mb\\x9bc\\u202ed\\n"
     assert safe("±5 · µ", ascii=True) == "+/-5 . \\xb5"
+
+
+@pytest.mark.parametrize("name", ["~nobody-of-that-name/x.csv", "x" * 300 + ".csv", "a\0b.csv"])
+async def test_a_name_that_no_file_can_have_is_said(workspace: Path, tui: Any, name: str) -> None:
+    """Typed where a file is asked for, and given to the export: the app went down with the first."""
+    async with tui.run(workspace) as pilot:
+        await tui.press(pilot, "x")
+        text = await tui.press(pilot, *name[:120].replace("\0", ""))
+        assert pilot.app.is_running and "Export this view to" in text
+        await tui.press(pilot, "escape")
+        pilot.app.exporter.export(name)
+        assert "no file can be named so" in await tui.settle(pilot)

@@ -83,6 +83,14 @@ def test_a_scroll_sends_the_new_lines_and_the_cursor(step: int) -> None:
     assert len(sent) < 120 + (abs(step) + 2) * (WIDTH + 60)
 
 
+def test_a_scroll_beside_lines_of_which_nothing_is_known() -> None:
+    """As after a change of size that painted a part: the app went down at the first such line."""
+    shown = Shown()
+    shown.paint({y: row for y, row in numbered(20).items() if y >= 4})
+    shown.paint(numbered(21))
+    assert holds(shown, numbered(21))
+
+
 def test_lines_that_stay_are_not_scrolled_for_a_few() -> None:
     shown = Shown()
     first = numbered(1)

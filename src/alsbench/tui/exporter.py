@@ -23,6 +23,7 @@ from rich.text import Text
 
 from alsbench.data.sanitize import visible
 from alsbench.errors import AlsbenchError, UsageError
+from alsbench.files import typed_path
 from alsbench.tui.access_log import AccessLog
 from alsbench.tui.cell_text import safe
 from alsbench.tui.external_programs import pager
@@ -181,8 +182,8 @@ class Exporter:
 
         def write(target: str) -> None:
             named, asked = split_mask(target)
-            path = Path(named).expanduser()
             try:
+                path = typed_path(named)
                 k = self.mask(asked)
                 self._export_printed(path, path.suffix.lstrip("."), k, request, say)
             except AlsbenchError as error:
@@ -193,9 +194,9 @@ class Exporter:
     def export(self, target: str) -> None:
         """Write the view to a file in the format of its ending; ``FILE --mask K`` hides small cells."""
         target, asked = split_mask(target)
-        path = Path(target).expanduser()
-        kind = path.suffix.lstrip(".")
         try:
+            path = typed_path(target)
+            kind = path.suffix.lstrip(".")
             self.host.still_here()
             if kind not in FORMATS:
                 raise UsageError(f"this view has no {kind} form", hint=f"one of {', '.join(FORMATS)}")
@@ -372,7 +373,10 @@ def split_mask(target: str) -> tuple[str, int]:
 
 
 def _check_export(text: str) -> str:
-    path = Path(split_mask(text)[0]).expanduser()
+    try:
+        path = typed_path(split_mask(text)[0])
+    except UsageError as fault:
+        return f"{fault.what}: {fault.why}"
     if path.suffix.lstrip(".") not in FORMATS:
         return "the ending must be one of " + ", ".join(f".{f}" for f in FORMATS)
     return "the file exists; exports never overwrite" if path.exists() else ""
@@ -399,13 +403,13 @@ def clipboard_file(text: str) -> Path:
 def write_new(path: Path, text: str) -> Path:
     """Write a file that is not there yet. Raises UsageError when it is, or cannot be written."""
     try:
-        with open_private(path.expanduser(), "x") as out:
+        with open_private(path, "x") as out:
             out.write(text)
     except FileExistsError:
         raise UsageError("the file exists", where=str(path), hint="choose another name; exports never overwrite") from None
     except OSError as error:
         raise UsageError("the file cannot be written", where=str(path), why=error.strerror or str(error)) from error
-    return path.expanduser()
+    return path
 
 
 def picture(svg: str, caption: Sequence[str] = ()) -> str:

@@ -75,7 +75,7 @@ def run_on_terminal(app: App[Any], words: list[str], text: str | None = None) ->
     """Run a program on the terminal, with ``text`` as its input; its exit code. Raises UnavailableError where it cannot run."""
     environment = {"LESS": "-S", **os.environ}
     try:
-        with app.suspend(), _terminal_as_it_was():
+        with _interrupts_of_others(), app.suspend(), _terminal_as_it_was():
             return _run(words, text, environment)
     except SuspendNotSupported as error:
         raise UnavailableError("this terminal cannot be handed over") from error
@@ -99,6 +99,24 @@ def _run(words: list[str], text: str | None, environment: dict[str, str]) -> int
 
 
 @contextmanager
+def _interrupts_of_others() -> Iterator[None]:
+    """As long as the terminal is not ours an interrupt typed there is not for us, not even before the other program has begun
+    or after it has ended. Nothing in a thread, which gets none."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, _ignored)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _ignored(_number: int, _frame: FrameType | None) -> None:
+    """The program in front has had it: a handler of ours is not inherited, as ignoring would be."""
+
+
+@contextmanager
 def _terminal_as_it_was() -> Iterator[None]:
     """How the terminal takes lines and echoes them, put back after a program that was killed before it could."""
     try:
@@ -115,14 +133,11 @@ def _terminal_as_it_was() -> Iterator[None]:
 
 @contextmanager
 def _signals_meanwhile(program: subprocess.Popen[str]) -> Iterator[Callable[[Future[Any]], object]]:
-    """While another program has the terminal, an interrupt typed there does not end this one; what ends this one ends that
-    program before, and then reaches the event loop. Gives the way to wait meanwhile."""
+    """While another program runs, what ends this one ends that program before, and then reaches the event loop. Gives the way
+    to wait meanwhile."""
     if threading.current_thread() is not threading.main_thread():
         yield lambda work: wait([work])
         return
-
-    def ignored(_number: int, _frame: FrameType | None) -> None:
-        """The program in front has had it: a handler of ours is not inherited, as ignoring would be."""
 
     def ended(_number: int, _frame: FrameType | None) -> None:
         """Told once to end; who is told again does not wait."""
@@ -131,7 +146,6 @@ def _signals_meanwhile(program: subprocess.Popen[str]) -> Iterator[Callable[[Fut
 
     told: list[bool] = []
     before = {n: signal.signal(n, ended) for n in (signal.SIGTERM, signal.SIGHUP)}
-    before[signal.SIGINT] = signal.signal(signal.SIGINT, ignored)
     try:
         with _woken_by_signals() as wait_for:
             yield wait_for

@@ -91,7 +91,7 @@ class Painter:
             changed.setdefault(y, old[y - top])
         order = sorted(changed.items())
         changed.clear()
-        changed.update((y, row) for y, row in order if row != self.rows[y])
+        changed.update((y, row) for y, row in order if row != self.rows.get(y))  # of some nothing is known
         verb = f"{step}M" if step > 0 else f"{-step}L"
         return f"\x1b[{top + 1};{bottom + 1}r\x1b[{top + 1};1H\x1b[{verb}\x1b[r"
 

@@ -26,7 +26,7 @@ from alsbench.tui.cell_text import safe
 from alsbench.tui.paged import PAGE_ROWS, PagedModel, rows_block
 from alsbench.tui.screens.base import Bench
 from alsbench.tui.screens.dialogs import MOVES, Dialog, scroll
-from alsbench.tui.screens.profile import open_profile
+from alsbench.tui.screens.profile import open_profile, titled
 from alsbench.tui.shell_command import ViewRequest
 from alsbench.tui.table_models import GridModel, GridRow, grid, heading_section
 from alsbench.tui.widgets.pane import Pane, folded
@@ -69,6 +69,7 @@ class Drilldown(Dialog):
     def __init__(self, bench: Bench, title: str, facts: list[Text], *more: tuple[str, str], row_cursor: bool = True) -> None:
         super().__init__(bench.look, title, (*KEYS, *more))
         self.bench = bench
+        self.show_title(title)
         self.panel = f"behind-{next(_SERIAL)}"
         self.pane = Pane(bench.look)
         self.pane.lines = tuple(facts)
@@ -77,6 +78,10 @@ class Drilldown(Dialog):
         self.table.placeholder = "being read ..."
         self.whole = GridModel(())
         self.pattern = ""
+
+    def show_title(self, title: str) -> None:
+        """The title, and what must be said of the data."""
+        self.head.show(titled(self.bench, title))
 
     def compose(self) -> ComposeResult:
         yield self.head
@@ -281,15 +286,13 @@ class BehindNumber(Drilldown):
         self.found = found
         self.table.placeholder = "no rows"
         if isinstance(found, SourceRecords):
-            self.head.show(
-                [(f" Behind this number  {found.count} records of {found.info.name}, {found.subjects} subjects", "key")]
-            )
+            self.show_title(f"Behind this number  {found.count} records of {found.info.name}, {found.subjects} subjects")
             if self.bench.ready.source.study.info.subject in found.info:
                 self._keys = (*self._keys, ("enter", "profile"))
                 self.show_foot()
             self.show_records(found, rows)
         elif isinstance(found, Ranks):
-            self.head.show([(f" Behind this number  {len(found.rows)} subjects ranked, best first", "key")])
+            self.show_title(f"Behind this number  {len(found.rows)} subjects ranked, best first")
             self._keys = (*self._keys, ("enter", "pairs of a rank"))
             self.show_foot()
             lines = [

@@ -34,6 +34,7 @@ from alsbench.tui.screens.dialogs import Reader
 from alsbench.tui.shell_command import ViewRequest
 from alsbench.tui.table_models import align
 from alsbench.tui.theme import Appearance
+from alsbench.tui.widgets.bars import Piece, mark_pieces
 from alsbench.tui.worker import Job, JobReport
 
 MOST_PLOTS = 3
@@ -50,6 +51,12 @@ def open_profile(bench: Bench, subject: str) -> None:
     bench.push_screen(ProfileReader(bench, subject))
 
 
+def titled(bench: Bench, title: str) -> list[Piece]:
+    """The head of a dialog over the data: its title, and what must be said of them."""
+    marks = mark_pieces(bench.opened.source) if bench.opened is not None else []
+    return [(f" {title} ", "key"), *marks]
+
+
 class ProfileReader(Reader):
     """The profile of a subject over whatever named the subject; ``esc`` returns there. The look is entered in the log."""
 
@@ -58,9 +65,9 @@ class ProfileReader(Reader):
         self.panel = f"profile-{next(_SERIAL)}"
         request = ViewRequest("subject", (subject,))
         self.command = bench.exporter.command(request)
-        super().__init__(
-            bench.look, safe(subject, ascii=not bench.look.glyphs.dots), [Text("being read ...", bench.look["dim"])]
-        )
+        title, waiting = safe(subject, ascii=not bench.look.glyphs.dots), Text("being read ...", bench.look["dim"])
+        super().__init__(bench.look, title, [waiting])
+        self.head.show(titled(bench, title))
         self._keys = (*self._keys, ("c", "command"))
 
     def on_mount(self) -> None:

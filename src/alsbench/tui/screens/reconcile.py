@@ -18,6 +18,7 @@ from alsbench.analysis.reconcile.mapping import ResultMapping, read_mapping
 from alsbench.analysis.result import Result, Row
 from alsbench.data.workspace import Workspace
 from alsbench.errors import UsageError
+from alsbench.files import typed_path
 from alsbench.render.page import Page
 from alsbench.render.sheet import Sheet, sheet_block, sheets_page
 from alsbench.service.reconciliation import Reconciliation, data_output, pair_words, results_output_of, their_value
@@ -46,9 +47,9 @@ def sides_named(text: str) -> tuple[Path, Path | None]:
     except ValueError as fault:
         raise UsageError("a file cannot be told from this", why=str(fault), hint="quote a name with spaces") from fault
     if len(words) == 1:
-        return Path(words[0]).expanduser(), None
+        return typed_path(words[0]), None
     if len(words) == 3 and words[1] == "--mapping":
-        return Path(words[0]).expanduser(), Path(words[2]).expanduser()
+        return typed_path(words[0]), typed_path(words[2])
     raise UsageError("reconcile takes FILE or FILE --mapping MAPPING", hint="quote a name with spaces")
 
 

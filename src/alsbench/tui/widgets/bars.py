@@ -111,14 +111,7 @@ def header_pieces(
 ) -> list[Piece]:
     """Study, marks, snapshot, population, active subgroups as chips, comparison; chips that do not fit are counted."""
     choice, study, ascii = session.choice, source.study, not look.glyphs.dots
-    marks = {
-        "WORKSPACE GONE": gone,
-        "LOG BROKEN, EXPLAINED" if source.log.explained else "LOG DOES NOT VERIFY": bool(source.log.words),
-        "SYNTHETIC": study.info.synthetic,
-        "BLINDED": source.blinded,
-    }
-    pieces: list[Piece] = [(f" {safe(study.info.id, ascii=ascii)} ", "key")]
-    pieces += [piece for mark, holds in marks.items() if holds for piece in ((f" {mark} ", "chip"), (" ", "bar"))]
+    pieces: list[Piece] = [(f" {safe(study.info.id, ascii=ascii)} ", "key"), *mark_pieces(source, gone=gone)]
     pieces.append((f"{session.snapshot[:HASH]} {choice.population} ", "bar"))
     note = next((i.note for i in catalogue.comparisons if i.name == choice.comparison), "")
     horizon = f" {note}" if note not in choice.comparison else ""
@@ -128,6 +121,17 @@ def header_pieces(
     pieces += chips(choice.subgroups, post_hoc, room - min(cell_len(name), max(room // 2, LEAST_TITLE)), mark)
     room = max(width - sum(cell_len(text) for text, _ in pieces) - cell_len(horizon), LEAST_TITLE)
     return [*pieces, ((fit(name, room, mark=mark) if cell_len(name) > room else name) + horizon, "bar")]
+
+
+def mark_pieces(source: Source, *, gone: bool = False) -> list[Piece]:
+    """What must be said wherever anything of a source is shown, over every screen and dialog."""
+    marks = {
+        "WORKSPACE GONE": gone,
+        "LOG BROKEN, EXPLAINED" if source.log.explained else "LOG DOES NOT VERIFY": bool(source.log.words),
+        "SYNTHETIC": source.study.info.synthetic,
+        "BLINDED": source.blinded,
+    }
+    return [piece for mark, holds in marks.items() if holds for piece in ((f" {mark} ", "chip"), (" ", "bar"))]
 
 
 def painted(pieces: Sequence[Piece]) -> list[Piece]:
