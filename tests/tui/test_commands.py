@@ -35,12 +35,12 @@ def test_a_key_means_one_thing_in_a_place(session: Session) -> None:
 
 
 def test_every_command_does_something() -> None:
-    doers = [Workbench, Exporter, Overlays, *(view_class(name) for name in SCREENS)]
+    everywhere = [Workbench, Exporter, Overlays]
     for command in COMMANDS:
         if command.screens:
-            done = all(hasattr(view_class(s), command.method) for s in command.screens)
+            done = all(any(hasattr(d, command.method) for d in (view_class(s), *everywhere)) for s in command.screens)
         else:
-            done = any(hasattr(doer, command.method) for doer in doers)
+            done = any(hasattr(d, command.method) for d in (*everywhere, *(view_class(name) for name in SCREENS)))
         assert command.build or command.with_argument or done, command.id
         assert command.help
         assert command.help == command.help.strip()

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+from tests.shell import run_here
 from tests.tui.test_data import load_many
 from tests.tui.test_pty import START, full
 
@@ -149,6 +150,25 @@ def test_a_filtered_table_is_exported_whole(user: Callable[..., User], tmp_path:
     one.see("wrote")
     assert len((tmp_path / "rows.csv").read_text().splitlines()) == 56_906
     assert len(one.pressed) <= 3
+
+
+def test_a_new_subgroup_and_its_effect_on_all_endpoints(user: Callable[..., User], own_workspace: Path) -> None:
+    """One key and typing: it is switched on, and every endpoint stands in it, as the shell has them."""
+    one = user()
+    full(one.term)
+    one.press("a")
+    one.type("AGE >= 65")
+    one.type("\x1b[B" + "elderly")
+    one.type("\r")
+    text = one.see(lambda shown: "elderly" in shown.splitlines()[0] and " ... " not in shown and "Evidence" in shown)
+    assert len(one.pressed) <= 1
+    one.rest()
+    shell = run_here(["evidence", "--subgroup", "slow", "--subgroup", "elderly", "-w", own_workspace, "--format", "csv", "-q"])
+    assert shell.code == 0
+    text = one.press("l", "l", "l", "l", "l", "l")  # columns further right come into view
+    n = next(row for row in shell.out.splitlines() if ",elderly," in row)
+    assert n
+    assert "elderly" in "\n".join(text.splitlines()[1:4])
 
 
 def test_a_claim_edited_and_judged_again(user: Callable[..., User], own_workspace: Path, tmp_path: Path) -> None:

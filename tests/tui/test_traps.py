@@ -101,3 +101,25 @@ async def test_the_result_beside_a_subgroup_is_entered_as_a_look(own_workspace: 
     asked = [str(e.facts.get("asked", "")) + str(e.facts) for e in list(entries(own_workspace / "audit.jsonl"))[before:]]
     assert any("--subgroup bulbar" in line for line in asked)
     assert not any("--subgroup older" in line for line in asked)
+
+
+async def test_a_subgroup_asked_for_elsewhere_is_switched_on_there(own_workspace: Path, tui: Any) -> None:
+    """`a` on Evidence: back on Evidence, with its column; left with esc, nothing is new."""
+    async with tui.run(own_workspace, size=(120, 40)) as pilot:
+        app = pilot.app
+        await tui.press(pilot, "a")
+        text = await tui.press(pilot, "escape")
+        assert app.session.screen == "evidence" and text.splitlines()[2].startswith("Evidence")
+        await tui.press(pilot, "a", *"AGE >= 65", "down", *"elderly")
+        text = await tui.press(pilot, "enter")
+        assert app.session.screen == "evidence"
+        assert app.session.choice.subgroups == ("slow", "elderly")
+        assert app.ready.source.study.subgroup("elderly").where == "AGE >= 65"
+        assert "elderly" in text.splitlines()[0]
+
+
+async def test_what_was_wrong_goes_with_the_next_key(workspace: Path, tui: Any) -> None:
+    async with tui.run(workspace) as pilot:
+        pilot.app.exporter.export("evidence.doc")
+        assert "this view has no doc form" in await tui.settle(pilot)
+        assert "no doc form" not in await tui.press(pilot, "j")

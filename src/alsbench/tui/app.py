@@ -112,6 +112,7 @@ class Workbench(App[int], inherit_bindings=False):
         self.footer = Bar(self.look, id="footer")
         self.body = Container(id="body")
         self._status = ""
+        self._fault = ""  # what went wrong, said until the next key
         self._progress = ""
         self.access_log = AccessLog(self)
         self.keys = KeyRouter(self, lambda: (self.view, self, self.exporter, self.overlays))
@@ -248,7 +249,14 @@ class Workbench(App[int], inherit_bindings=False):
     def fault(self, error: AlsbenchError) -> None:
         """Say what went wrong: what first, since a line may be cut; then where, why and what to do."""
         parts = (error.what, error.where, *error.why.split("\n"), error.hint)
-        self.status("; ".join(p.strip() for p in parts if p.strip()))
+        self._fault = "; ".join(p.strip() for p in parts if p.strip())
+        self.status(self._fault)
+
+    def forget_fault(self) -> None:
+        """Say no longer what went wrong."""
+        if self._fault and self._status == self._fault:
+            self.status("")
+        self._fault = ""
 
     # ---- the session and its screen
 
@@ -422,6 +430,17 @@ class Workbench(App[int], inherit_bindings=False):
         self.show_frame()
 
     # ---- commands of the app itself
+
+    async def do_subgroup_add(self) -> None:
+        """Define a subgroup from the screen shown: Subgroups does it and comes back."""
+        from alsbench.tui.screens.subgroups import SubgroupsView  # waits: numpy
+
+        here = self.session.screen
+        if self.opened is None:
+            return
+        await self.dispatch_action(act.GoTo("subgroups"))
+        if isinstance(self.view, SubgroupsView):
+            self.view.add_for(here)
 
     def do_reload(self) -> None:
         self.jobs.cancel_all()

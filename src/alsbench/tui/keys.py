@@ -61,7 +61,8 @@ class KeyRouter:
             await self.host.pop_screen()
 
     async def run_key(self, event: Key) -> None:
-        """Do what a key says on the screen of the session."""
+        """Do what a key says on the screen of the session; what was wrong before is not shown any more."""
+        self.host.forget_fault()
         registry, session = self.host.registry, self.host.session
         command = registry.for_key(FROM_TEXTUAL.get(event.key, event.key), session)
         if command is None and event.character:

@@ -200,7 +200,6 @@ COMMANDS: tuple[Command, ...] = (
             with_argument=act.ToggleSubgroup,
             footer=("on/off", 3),
         ),
-        Command("subgroup.add", "Add subgroup", ("a",), "Define a new subgroup, checked while you type", footer=("add", 4)),
         Command("subgroup.edit", "Edit subgroup", ("e",), "Change the subgroup under the cursor", footer=("edit", 5)),
         Command(
             "subgroup.delete",
@@ -221,6 +220,18 @@ COMMANDS: tuple[Command, ...] = (
             ("tab",),
             "Scroll the details of the subgroup; back to the list",
             footer=("details", 16),
+        ),
+    ),
+    *_listed(
+        "Subgroups",
+        CHOICE_SCREENS,
+        Command(
+            "subgroup.add",
+            "Add subgroup",
+            ("a",),
+            "Define a new subgroup, checked while you type, and switch it on",
+            footer=("add", 4),
+            shown=lambda s: s.screen == "subgroups",
         ),
     ),
     *_listed(

@@ -118,6 +118,7 @@ class SubgroupsView(View):
 
     def __init__(self, bench: Bench, name: str) -> None:
         super().__init__(bench, name)
+        self.asked_from = ""  # the screen on which a new subgroup was asked for
         self.counted: dict[str, Counted] = {}
         self.balanced: dict[str, Result] = {}
         self.table.moved = self.moved
@@ -233,8 +234,17 @@ class SubgroupsView(View):
         self.back_to(name)
         if name not in self.session.choice.subgroups:
             self.bench.call_next(self.bench.dispatch_action, act.ToggleSubgroup(name))
+        if self.asked_from:  # where its effect is to be seen
+            self.leave_for_asker()
+            return
         self.telling = name
         self.bench.call_next(self.ask_result, name)
+
+    def leave_for_asker(self) -> None:
+        """Back to the screen that asked for a new subgroup."""
+        back, self.asked_from = self.asked_from, ""
+        if back:
+            self.bench.call_next(self.bench.dispatch_action, act.GoTo(back))
 
     # ---- its result on the chosen endpoint
 
@@ -320,7 +330,8 @@ class SubgroupsView(View):
 
     def about_lines(self, subgroup: Subgroup, *, balance: bool = True) -> list[Text]:
         """What is known of a subgroup, as wide as it will stand: beside the list, or opened without its balance."""
-        look, width = self.bench.look, (self.about.size.width if balance else self.size.width) or 80
+        whole = self.size.width or 80
+        look, width = self.bench.look, whole - whole // 2 if balance and self.beside else whole
         known = self.counted.get(subgroup.name)
         facts = [
             ("subgroup", f"{subgroup.name}{f': {subgroup.label}' if subgroup.label else ''}"),
@@ -372,7 +383,7 @@ class SubgroupsView(View):
                         look["warn" if far else "text"],
                     )
                 lines.append(line)
-            lines.append(Text(f"! marks an absolute difference of {FAR:g} standard deviations or more", look["dim"]))
+            lines.append(Text(f"! an absolute difference of {FAR:g} SD or more", look["dim"]))
         return lines
 
     # ---- commands
@@ -414,6 +425,11 @@ class SubgroupsView(View):
     def do_subgroup_add(self) -> None:
         self.open_editor(None)
 
+    def add_for(self, screen: str) -> None:
+        """Define a subgroup for another screen, and go back there."""
+        self.asked_from = screen
+        self.open_editor(None)
+
     def do_subgroup_edit(self) -> None:
         if self.here is None:
             self.bench.status("no subgroup here; a adds one")
@@ -424,6 +440,8 @@ class SubgroupsView(View):
         def done(made: Subgroup | None) -> None:
             if made is not None:
                 self.save(made, subgroup.name if subgroup else "")
+            else:
+                self.leave_for_asker()
 
         self.bench.push_screen(SubgroupEditor(self.bench.look, self.bench.ready.source, subgroup), done)
 
@@ -528,7 +546,7 @@ class SubgroupDetail(Drilldown):
                 smd = [found.get("smd", treatment=t, reference=r, **where) for t, r in pairs]
                 lines.append(self.line(variable or "", smd))
             made.append(grid(heads, lines, right=range(1, len(heads))))
-        note = f"! marks an absolute difference of {FAR:g} standard deviations or more"
+        note = f"! an absolute difference of {FAR:g} SD or more"
         return [*made, heading_section(note, "dim")]
 
     def line(self, name: str, rows: list[Row | None]) -> GridRow:
