@@ -25,6 +25,7 @@ from alsbench.errors import AlsbenchError
 from alsbench.render.page import Page
 from alsbench.service.column_summary import ColumnSummary, cell_condition, column_summary, filter_condition
 from alsbench.service.tables import SHOWN
+from alsbench.stats.rounding import percent_text
 from alsbench.tui import actions as act
 from alsbench.tui.cell_text import fit, safe
 from alsbench.tui.paged import LONG, PAGE_ROWS, PagedModel, fraction, rows_block
@@ -507,7 +508,7 @@ def column_lines(found: ColumnSummary, look: Appearance) -> list[Text]:
     total = int(dict(found.facts)["rows"])
     lines += [Text(), Text("values, the commonest first", look["head"])]
     lines += [
-        Text(f"{fit(safe(text) or '(missing)', 40)} {n:>8,} {100 * n / max(total, 1):>6.1f} %", look["text"])
+        Text(f"{fit(safe(text) or '(missing)', 40)} {n:>8,} {percent_text(n, max(total, 1), 1):>6} %", look["text"])
         for text, n in found.common
     ]
     left = int(dict(found.facts)["distinct"]) - sum(1 for text, _ in found.common if text)
